@@ -1,0 +1,76 @@
+# `make help` lists the targets. Everything is set up on first use; nothing is installed twice.
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+MESSAGES ?= 10000
+# The first Python on the path that is new enough and can make a virtual environment.
+PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 \
+	&& { echo $$p; break; }; done)
+PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-unit check format lab up down lock clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup ## Set up everything and run one cycle of the default feed with 10,000 simulated readings
+	@$(BIN)/python -m etl run --messages $(MESSAGES)
+
+test: $(VENV)/.dev ## Set up everything and run all tests (on real Kafka, Spark and PostgreSQL)
+	@$(BIN)/python -m etl setup
+	@$(BIN)/python -m pytest
+
+test-unit: $(VENV)/.dev ## Run only the tests that need no services
+	@$(BIN)/python -m pytest -m "not integration"
+
+check: $(VENV)/.dev ## Format, lint, types, layers, dependencies
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/nbstripout --verify --dry-run notebooks/*.ipynb
+	@$(PIP) check
+
+format: $(VENV)/.dev ## Format the code and strip the notebooks
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/nbstripout notebooks/*.ipynb
+
+lab: setup ## Open JupyterLab on the notebooks, with the services up
+	@$(BIN)/python -m etl lab
+
+up: setup ## Start the embedded Kafka and PostgreSQL
+	@$(BIN)/python -m etl up
+
+down: ## Stop the embedded services
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m etl down; fi
+
+setup: $(VENV)/.user ## Create the virtual environment
+	@:
+
+lock: ## Pin all dependencies anew (needs uv on the path)
+	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		--no-emit-find-links --extra lab pyproject.toml -o requirements.txt
+	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		--no-emit-find-links --extra lab --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@grep -vxFf requirements.txt requirements-dev.txt > requirements-dev.tmp || true
+	@(echo "-r requirements.txt"; cat requirements-dev.tmp) > requirements-dev.txt && rm requirements-dev.tmp
+
+clean: down ## Remove the virtual environment, the embedded services and their data
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m etl down --delete-data; fi
+	@rm -rf $(VENV) .services
+
+$(VENV)/.user: requirements.txt pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "Error: no Python 3.11, 3.12 or 3.13 with venv was found." >&2; \
+		echo "Remedy: install one (Debian, Ubuntu: apt-get install python3 python3-venv), or make PYTHON=/path/to/python3." >&2; exit 2; }
+	@echo "Setting up $(VENV) (once, one to three minutes)"
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install -r requirements.txt
+	@$(PIP) install --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.user
+	@$(PIP) install -r requirements-dev.txt
+	@touch $@

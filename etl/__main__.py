@@ -1,0 +1,337 @@
+"""The command line: `python -m etl COMMAND`. Parses arguments and prints; the work is done elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from etl import __version__, report, services
+from etl.contract import Contract, load_contract, load_contracts
+from etl.cycle import Cycle, divide_parameters, parse_value, run_cycle
+from etl.database import database_url, make_engine, transaction
+from etl.doctor import examine
+from etl.errors import ConfigurationError, EtlError
+from etl.locks import feed_lock
+from etl.services.java import find_java
+from etl.services.process import Progress as Tell
+from etl.settings import PROJECT_ROOT, Settings
+from etl.status import history as read_history
+from etl.status import status as read_status
+from etl.tables import ensure_feed_table, migrate
+
+DEFAULT_FEED = "sensor_readings"
+SIMULATED_MESSAGES = 10_000
+
+app = typer.Typer(
+    help="Notebook-driven micro-batch ETL for IoT readings, with an audit log that proves every row balance.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+# Where there is no terminal to fit, tables need not be squeezed into 80 columns.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+errors_console = Console(stderr=True, highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Feeds = Annotated[list[str] | None, typer.Argument(help=f"Feeds; default: {DEFAULT_FEED}.", show_default=False)]
+
+
+@dataclass
+class _Options:
+    debug: bool = False
+
+
+_options_given = _Options()
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    _options_given.debug = debug
+
+
+@app.command()
+def up() -> None:
+    """Start the embedded Kafka and PostgreSQL, as far as your own do not replace them."""
+    settings = Settings.load()
+    with _progress() as tell:
+        found = services.up(settings, load_contracts(settings), tell)
+    console.print(f"Kafka       {found.kafka.endpoint if found.kafka else settings.kafka() + ' (your own)'}")
+    console.print(f"PostgreSQL  {_shown_url(Settings.load())}{'' if found.postgres else ' (your own)'}")
+
+
+@app.command()
+def down(
+    delete_data: Annotated[
+        bool, typer.Option("--delete-data", help="Delete the data of the embedded services as well.")
+    ] = False,
+) -> None:
+    """Stop the embedded services. Their data stay, unless you say otherwise."""
+    with _progress() as tell:
+        stopped = services.down(Settings.load(), tell, delete_data=delete_data)
+    console.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+@app.command()
+def init() -> None:
+    """Create or update the audit tables and the tables of all feeds."""
+    settings = Settings.load()
+    contracts = load_contracts(settings)
+    changed = _migrate(settings)
+    engine = make_engine(settings)
+    with transaction(engine) as connection:
+        for contract in contracts.values():
+            ensure_feed_table(connection, contract)
+    engine.dispose()
+    state = "brought up to date" if changed else "are up to date"
+    console.print(f"The audit tables {state}; tables of {len(contracts)} feeds are there.")
+
+
+@app.command()
+def setup() -> None:
+    """Find or install Java and fetch the Java libraries, without starting anything."""
+    settings = Settings.load()
+    with _progress() as tell:
+        services.prepare(settings, tell)
+    console.print("Java and its libraries are ready.")
+
+
+@app.command()
+def run(
+    feeds: Feeds = None,
+    messages: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help=f"Simulated messages to produce first. Default: {SIMULATED_MESSAGES} on the embedded Kafka, 0 on your own.",
+            show_default=False,
+        ),
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="NAME=VALUE for the notebooks; may be given several times."),
+    ] = None,
+    create_topic: Annotated[bool, typer.Option("--create-topic", help="Create the topic if it is missing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what a cycle would do, and do nothing.")] = False,
+) -> None:
+    """Run one cycle: produce, consume, merge, load. Starts the embedded services if they are needed."""
+    settings = Settings.load()
+    contracts = [load_contract(feed, settings) for feed in feeds or [DEFAULT_FEED]]
+    embedded = settings.kafka_bootstrap is None
+    if messages is None:
+        messages = SIMULATED_MESSAGES if embedded else 0
+    parameters = _parameters(parameter or []) | {"messages": messages}
+    if create_topic or (embedded and messages):
+        parameters["create_topic"] = True
+    divided = divide_parameters(parameters)
+    if dry_run:
+        _print_plan(settings, contracts, divided)
+        return
+    for contract in contracts:
+        # Refuse at once, before anything is started; the cycle itself holds the lock later on.
+        with feed_lock(settings, contract.feed, "cycle", what="a cycle that is starting"):
+            pass
+    settings = _ready(settings)
+    failed = 0
+    for contract in contracts:
+        cycle = _run_one(settings, contract, parameters)
+        failed = max(failed, cycle.error.exit_code if cycle.error else 0)
+    raise typer.Exit(failed)
+
+
+@app.command()
+def status(as_json: AsJson = False) -> None:
+    """Show services, each feed's backlog and its last cycle."""
+    settings = Settings.load()
+    found = read_status(settings, load_contracts(settings))
+    if as_json:
+        _print_json(found)
+        return
+    for table in report.status_tables(found):
+        console.print(table)
+        console.print()
+
+
+@app.command()
+def history(
+    feed: Annotated[str | None, typer.Option(help="Only this feed.")] = None,
+    cycle: Annotated[str | None, typer.Option(help="Only this cycle.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only failed jobs.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many jobs, newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show the audit log, newest first."""
+    rows = read_history(Settings.load(), feed=feed, cycle_id=cycle, failed=failed, limit=limit)
+    if as_json:
+        _print_json(rows)
+        return
+    console.print(report.audit_table(rows, cycles=True) if rows else "No job has run yet.")
+    for row in rows:
+        if row["error_message"]:
+            console.print(f"\n{row['cycle_id']} {row['job_name']}: {row['error_message']}", style="red", markup=False)
+
+
+@app.command()
+def env() -> None:
+    """Print shell commands that let other clients connect: eval "$(python -m etl env)"."""
+    settings = Settings.load()
+    # The plain scheme, which psql and others understand as well.
+    url = database_url(settings).set(drivername="postgresql").render_as_string(hide_password=False)
+    typer.echo(f"export ETL_KAFKA_BOOTSTRAP={shlex.quote(settings.kafka())}")
+    typer.echo(f"export ETL_DATABASE_URL={shlex.quote(url)}")
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check everything that a cycle needs, and say what to do about what is wrong."""
+    findings = examine(Settings.load())
+    if as_json:
+        _print_json([vars(finding) for finding in findings])
+    else:
+        console.print(report.findings_table(findings))
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@app.command()
+def lab(
+    port: Annotated[int, typer.Option(help="Port of 127.0.0.1; the next free one is taken if it is not free.")] = 8888,
+    browser: Annotated[bool, typer.Option(help="Open a browser, where there is a display.")] = True,
+) -> None:
+    """Start the services and open JupyterLab on the notebooks."""
+    _ready(Settings.load())
+    command = [
+        *(sys.executable, "-m", "jupyterlab"),
+        *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--ServerApp.root_dir={PROJECT_ROOT}"),
+        "--LabApp.default_url=/lab/tree/notebooks/1_produce.ipynb",
+    ]
+    if os.name != "nt":
+        command.append("--KernelManager.transport=ipc")
+        if os.geteuid() == 0:
+            command.append("--ServerApp.allow_root=True")
+    if not browser or "SSH_CONNECTION" in os.environ or (sys.platform == "linux" and "DISPLAY" not in os.environ):
+        command.append("--ServerApp.open_browser=False")
+    raise typer.Exit(subprocess.call(command))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def _ready(settings: Settings) -> Settings:
+    """Everything that notebooks need: services up, audit tables there, the environment that kernels inherit."""
+    with _progress() as tell:
+        if settings.kafka_bootstrap and settings.database_url:
+            services.prepare(settings, tell)
+        else:
+            services.up(settings, load_contracts(settings), tell)
+        os.environ["ETL_HOME"] = str(settings.home)
+        os.environ["JAVA_HOME"] = str(find_java(settings, tell).home)
+    settings = Settings.load()
+    _migrate(settings)
+    return settings
+
+
+def _migrate(settings: Settings) -> bool:
+    engine = make_engine(settings, application="init")
+    try:
+        return migrate(engine)
+    finally:
+        engine.dispose()
+
+
+def _run_one(settings: Settings, contract: Contract, parameters: Mapping[str, Any]) -> Cycle:
+    with _progress() as tell:
+        cycle = run_cycle(settings, contract, parameters, lambda job, what: tell(f"{contract.feed}: {job} {what}"))
+    console.print(report.audit_table(cycle.rows, title=f"{contract.feed} · cycle {cycle.cycle_id}"))
+    console.print(report.balance(cycle.rows), soft_wrap=True)
+    if cycle.error:
+        report.print_error(errors_console, cycle.error)
+    return cycle
+
+
+def _print_plan(settings: Settings, contracts: list[Contract], divided: Mapping[str, Mapping[str, Any]]) -> None:
+    """What `run` would do."""
+    found = read_status(settings, {contract.feed: contract for contract in contracts})
+    for table in report.status_tables(found):
+        console.print(table)
+        console.print()
+    for job, parameters in divided.items():
+        shown = ", ".join(f"{name}={value}" for name, value in parameters.items()) or "defaults"
+        console.print(f"{job}: {shown}")
+    console.print("Dry run: nothing was started, produced, read or loaded.")
+
+
+def _parameters(given: list[str]) -> dict[str, Any]:
+    found = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not equals or not name.isidentifier():
+            raise ConfigurationError(f"{item!r} is no parameter.", remedy="Give it as -p NAME=VALUE.")
+        found[name] = parse_value(value)
+    return found
+
+
+@contextmanager
+def _progress() -> Iterator[Tell]:
+    """Tells what is being done: a live line on a terminal, plain lines elsewhere."""
+    if not console.is_terminal:
+        last = ""
+
+        def tell_line(message: str) -> None:
+            nonlocal last
+            # A bar that fills would be a line every half second.
+            if message.split(":", maxsplit=1)[0] != last.split(":", maxsplit=1)[0] or "█" not in message:
+                typer.echo(message)
+            last = message
+
+        yield tell_line
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as live:
+        task = live.add_task("", total=None)
+
+        def tell_live(message: str) -> None:
+            live.reset(task, description=message)
+
+        yield tell_live
+
+
+def _shown_url(settings: Settings) -> str:
+    return database_url(settings).set(drivername="postgresql").render_as_string(hide_password=True)
+
+
+def _print_json(value: object) -> None:
+    def plain(item: object) -> str:
+        return item.isoformat() if isinstance(item, datetime) else str(item)
+
+    typer.echo(json.dumps(value, default=plain, indent=2))
+
+
+def main() -> None:
+    """Run a command; an error becomes one readable message and an exit code."""
+    try:
+        app()
+    except EtlError as error:
+        if _options_given.debug:
+            raise
+        report.print_error(errors_console, error)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

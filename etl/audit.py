@@ -1,0 +1,302 @@
+"""One `etl_log` row per job: opened before the work, kept alive while it runs, closed with its counts or its error.
+
+The row is written on connections of its own, so it says RUNNING while the job's transaction is still open, and FAILED
+after that was rolled back. Only the loader closes its row inside its transaction: then data and row become visible together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, and_, exists, insert, or_, select, update
+from sqlalchemy.exc import DBAPIError
+
+from etl import __version__
+from etl.contract import Contract
+from etl.database import explain, make_engine, transaction
+from etl.errors import BalanceError, EtlError
+from etl.locks import JOB_WAIT_SECONDS, feed_lock
+from etl.settings import PROJECT_ROOT, Settings
+from etl.tables import etl_log, require_current
+
+NOTEBOOKS = {"produce": "1_produce", "consume": "2_consume", "merge": "3_merge", "load": "4_load"}
+HAND_SUFFIX = "-hand"
+HEARTBEAT_SECONDS = 10.0
+_OTHER_HOST_IS_DEAD_AFTER = timedelta(minutes=5)
+_MESSAGE_LENGTH = 2000
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The numbers of one job, in rows or messages.
+
+    Every job promises `read == processed + rejected + duplicate`; late rows are counted among the processed ones.
+    """
+
+    read: int = 0
+    processed: int = 0
+    rejected: int = 0
+    duplicate: int = 0
+    late: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            *(mine + theirs for mine, theirs in zip(asdict(self).values(), asdict(other).values(), strict=True))
+        )
+
+    def require_balance(self, what: str) -> None:
+        """Refuse numbers that do not add up.
+
+        :raises BalanceError: naming them.
+        """
+        accounted = self.processed + self.rejected + self.duplicate
+        if self.read != accounted:
+            raise BalanceError(
+                f"{what}: {self.read} read, but {self.processed} processed + {self.rejected} rejected"
+                f" + {self.duplicate} duplicate = {accounted}. Nothing was committed.",
+                remedy="Run again. If it stays so, this is a defect: keep output/ and backup/ as they are and report it.",
+            )
+
+
+@dataclass
+class JobRun:
+    """A job that is running: its row in `etl_log`, and the database it belongs to."""
+
+    engine: Engine
+    log_id: int
+    cycle_id: str
+    job: str
+    started: datetime
+    counts: Counts = field(default_factory=Counts)
+    closed: bool = False
+
+    def succeed(self, connection: Connection, counts: Counts) -> None:
+        """Close the row as SUCCESS on a transaction of the job's own."""
+        counts.require_balance(self.job)
+        self._close(connection, "SUCCESS", counts)
+
+    def record(self, connection: Connection, counts: Counts) -> None:
+        """Write down what is done so far; the row stays RUNNING."""
+        self.counts = counts
+        connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(**_columns(counts)))
+
+    def fail(self, error: BaseException, settings: Settings) -> None:
+        """Close the row as FAILED; what was recorded before stays in it."""
+        message = settings.mask(describe(error))
+        with transaction(self.engine) as connection:
+            self._close(connection, "FAILED", self.counts, error_type=type(error).__name__, error_message=message)
+
+    def _close(self, connection: Connection, status: str, counts: Counts, **values: Any) -> None:
+        ended = datetime.now(UTC)
+        connection.execute(
+            update(etl_log)
+            .where(etl_log.c.log_id == self.log_id)
+            .values(
+                status=status,
+                end_time=ended,
+                heartbeat_at=ended,
+                duration_seconds=(ended - self.started).total_seconds(),
+                **_columns(counts),
+                **values,
+            )
+        )
+        self.counts = counts
+        self.closed = True
+
+
+def new_cycle_id(*, by_hand: bool = False) -> str:
+    """A cycle's name: sortable by time, and unlike any other."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}{HAND_SUFFIX if by_hand else ''}"
+
+
+@contextmanager
+def job(
+    settings: Settings, contract: Contract, name: str, cycle_id: str, parameters: Mapping[str, Any]
+) -> Iterator[JobRun]:
+    """Do a job under the feed's lock and with its audit row.
+
+    At the end the row is SUCCESS with `run.counts`, unless the job has closed it itself. On any error it is FAILED and
+    the error goes on.
+
+    :param cycle_id: empty for a job that is run by hand: it joins the newest unfinished cycle that was begun by hand.
+    :raises AlreadyRunning: another job of this feed runs.
+    :raises ConfigurationError: the audit tables are missing.
+    """
+    engine = make_engine(settings, application=name)
+    try:
+        with feed_lock(settings, contract.feed, "job", what=f"job {name}", wait_seconds=JOB_WAIT_SECONDS):
+            run = _open(engine, settings, contract, name, cycle_id, parameters)
+            try:
+                with _heartbeat(run):
+                    yield run
+                if not run.closed:
+                    with transaction(engine) as connection:
+                        run.succeed(connection, run.counts)
+            except DBAPIError as error:
+                explained = explain(error, engine.url)
+                _fail(run, explained, settings)
+                raise explained from error
+            except BaseException as error:
+                _fail(run, error, settings)
+                raise
+    finally:
+        engine.dispose()
+
+
+def _fail(run: JobRun, error: BaseException, settings: Settings) -> None:
+    try:
+        run.fail(error, settings)
+    except EtlError as unwritten:
+        # The first error is the one to report; the row stays RUNNING until the feed's next job closes it as dead.
+        error.add_note(f"etl_log row {run.log_id} could not be closed: {unwritten.cause}")
+
+
+def describe(error: BaseException) -> str:
+    """What `etl_log` says of an error: ours in full, of a stranger its type and first line only, for it may hold data."""
+    if isinstance(error, EtlError):
+        return str(error)[:_MESSAGE_LENGTH]
+    first = (str(error).strip().splitlines() or ["no message"])[0]
+    return f"{type(error).__name__}: {first[:300]}"
+
+
+def close_dead(connection: Connection, feed: str) -> int:
+    """Close RUNNING rows whose process is gone; returns how many. Call it under the feed's lock only.
+
+    Under the lock no other job of this feed runs on this machine, so its RUNNING rows are dead. A row of another machine is
+    believed while its heart beats.
+    """
+    now = datetime.now(UTC)
+    mine = etl_log.c.host == socket.gethostname()
+    silent = etl_log.c.heartbeat_at < now - _OTHER_HOST_IS_DEAD_AFTER
+    dead = connection.execute(
+        select(etl_log).where(etl_log.c.feed == feed, etl_log.c.status == "RUNNING", or_(mine, silent))
+    ).all()
+    for row in dead:
+        connection.execute(
+            update(etl_log)
+            .where(etl_log.c.log_id == row.log_id)
+            .values(
+                status="FAILED",
+                end_time=now,
+                duration_seconds=(row.heartbeat_at - row.start_time).total_seconds(),
+                error_type="Died",
+                error_message=f"Process {row.pid} on {row.host} ended without closing this row; its last sign of life was at"
+                f" {row.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC. Closed by process {os.getpid()} on {socket.gethostname()}.",
+            )
+        )
+    return len(dead)
+
+
+def _open(
+    engine: Engine, settings: Settings, contract: Contract, name: str, cycle_id: str, parameters: Mapping[str, Any]
+) -> JobRun:
+    started = datetime.now(UTC)
+    with transaction(engine) as connection:
+        require_current(connection)
+        close_dead(connection, contract.feed)
+        cycle_id = cycle_id or _hand_made_cycle(connection, contract.feed)
+        executed, source = _notebook(settings, cycle_id, name)
+        log_id = connection.scalar(
+            insert(etl_log)
+            .values(
+                cycle_id=cycle_id,
+                feed=contract.feed,
+                job_name=name,
+                status="RUNNING",
+                start_time=started,
+                heartbeat_at=started,
+                notebook=executed,
+                notebook_sha256=hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else None,
+                parameters=dict(parameters),
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                code_version=code_version(),
+            )
+            .returning(etl_log.c.log_id)
+        )
+    return JobRun(engine=engine, log_id=int(log_id or 0), cycle_id=cycle_id, job=name, started=started)
+
+
+def _hand_made_cycle(connection: Connection, feed: str) -> str:
+    """The newest cycle begun by hand that has not been loaded yet, or a new one."""
+    loaded = etl_log.alias("loaded")
+    finished = exists().where(
+        and_(loaded.c.cycle_id == etl_log.c.cycle_id, loaded.c.job_name == "load", loaded.c.status == "SUCCESS")
+    )
+    newest = connection.execute(
+        select(etl_log.c.cycle_id, finished.label("finished"))
+        .where(etl_log.c.feed == feed, etl_log.c.cycle_id.endswith(HAND_SUFFIX))
+        .order_by(etl_log.c.log_id.desc())
+        .limit(1)
+    ).first()
+    return newest.cycle_id if newest and not newest.finished else new_cycle_id(by_hand=True)
+
+
+def _notebook(settings: Settings, cycle_id: str, name: str) -> tuple[str | None, Path]:
+    """The executed notebook, relative to ETL_HOME, and the notebook as committed."""
+    source = PROJECT_ROOT / "notebooks" / f"{NOTEBOOKS[name]}.ipynb"
+    executed = settings.runs / cycle_id / source.name
+    if executed.is_file():
+        return executed.relative_to(settings.home).as_posix(), source
+    if opened := os.environ.get("JPY_SESSION_NAME"):
+        # JupyterLab tells a kernel which notebook it belongs to.
+        return f"notebooks/{Path(opened).name}", source
+    return None, source
+
+
+@cache
+def code_version() -> str:
+    """The package's version, and the commit it was run from where git can tell."""
+    try:
+        run = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=PROJECT_ROOT,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return __version__
+    return f"{__version__}+{run.stdout.strip()}" if run.returncode == 0 else __version__
+
+
+@contextmanager
+def _heartbeat(run: JobRun) -> Iterator[None]:
+    """Renew `heartbeat_at` while the job runs, so that others can tell a long job from a dead one."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_SECONDS):
+            try:
+                with run.engine.begin() as connection:
+                    connection.execute(
+                        update(etl_log).where(etl_log.c.log_id == run.log_id).values(heartbeat_at=datetime.now(UTC))
+                    )
+            except DBAPIError:
+                # The job's own statements meet the same trouble and report it; a missed beat alone harms nothing.
+                continue
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _columns(counts: Counts) -> dict[str, int]:
+    return {f"records_{name}": value for name, value in asdict(counts).items()}

@@ -1,0 +1,113 @@
+"""What Kafka knows: topics, their ids and offsets. Reading and writing messages is the jobs' own business."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient, OffsetSpec
+from kafka.errors import KafkaError
+
+from etl.errors import ServiceUnavailable, TopicMissing
+from etl.settings import Settings
+
+UNKNOWN_TOPIC = 3
+"""Kafka's error code UNKNOWN_TOPIC_OR_PARTITION (https://kafka.apache.org/protocol#protocol_error_codes)."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic as it is now. Offsets are per partition; `end` is the offset that the next message gets."""
+
+    name: str
+    id: str
+    """UUID of the topic (KIP-516): a topic that was deleted and made anew has another one."""
+    beginning: Mapping[int, int]
+    end: Mapping[int, int]
+
+
+def client_config(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments with which every kafka-python client of ours is made."""
+    milliseconds = int(settings.kafka_timeout_seconds * 1000)
+    config: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka(),
+        "client_id": "notebook-etl",
+        "bootstrap_timeout_ms": milliseconds,
+        "request_timeout_ms": milliseconds,
+        "security_protocol": settings.kafka_security_protocol,
+    }
+    if settings.kafka_ca_file:
+        config["ssl_cafile"] = str(settings.kafka_ca_file)
+    if settings.kafka_security_protocol.startswith("SASL"):
+        password = settings.kafka_sasl_password
+        config |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_sasl_username,
+            "sasl_plain_password": password.get_secret_value() if password else None,
+        }
+    return config
+
+
+def unreachable(settings: Settings, error: Exception) -> ServiceUnavailable:
+    """The error to raise when Kafka did not answer."""
+    return ServiceUnavailable(
+        f"Kafka at {settings.kafka()} did not answer within {settings.kafka_timeout_seconds:g} s ({error}).",
+        remedy="Check ETL_KAFKA_BOOTSTRAP and that the broker is up (`python -m etl doctor`; embedded: `python -m etl up`).",
+    )
+
+
+@contextmanager
+def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
+    """An admin client, closed at the end; Kafka's errors become ours.
+
+    :raises ServiceUnavailable: Kafka did not answer in time.
+    """
+    client = None
+    try:
+        client = KafkaAdminClient(**client_config(settings))
+        yield client
+    except KafkaError as error:
+        raise unreachable(settings, error) from error
+    finally:
+        if client is not None:
+            client.close()
+
+
+def describe(settings: Settings, name: str) -> Topic:
+    """A topic's id and offsets.
+
+    :raises TopicMissing: there is no such topic; it is not created.
+    :raises ServiceUnavailable: Kafka did not answer in time.
+    """
+    with admin(settings) as client:
+        found = client.describe_topics([name])[0]
+        if found["error_code"] == UNKNOWN_TOPIC:
+            raise TopicMissing(
+                f"Kafka at {settings.kafka()} has no topic {name!r}.",
+                remedy="Create it, or let the producer do so (parameter create_topic of 1_produce, `run --create-topic`).",
+            )
+        partitions = [TopicPartition(name, part["partition_index"]) for part in found["partitions"]]
+        return Topic(
+            name=name,
+            id=str(uuid.UUID(str(found["topic_id"]))),
+            beginning=_offsets(client, partitions, OffsetSpec.EARLIEST),
+            end=_offsets(client, partitions, OffsetSpec.LATEST),
+        )
+
+
+def create(settings: Settings, name: str) -> bool:
+    """Make a topic with the broker's defaults; False when it was there already."""
+    with admin(settings) as client:
+        if name in client.list_topics():
+            return False
+        client.create_topics({name: {}}, wait_for_metadata=True)
+        return True
+
+
+def _offsets(client: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec) -> dict[int, int]:
+    found = client.list_partition_offsets(dict.fromkeys(partitions, spec))
+    return {part.partition: answer.offset for part, answer in sorted(found.items())}

@@ -1,0 +1,214 @@
+"""One cycle: the four notebooks in order, through papermill, under the feed's cycle lock."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from etl import audit, errors
+from etl.audit import NOTEBOOKS
+from etl.contract import Contract
+from etl.database import make_engine, transaction
+from etl.errors import ConfigurationError, EtlError, JobFailed, ParameterError
+from etl.locks import JOB_WAIT_SECONDS, feed_lock
+from etl.settings import PROJECT_ROOT, Settings
+from etl.tables import etl_log
+
+if TYPE_CHECKING:
+    from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
+
+NOTEBOOK_FOLDER = PROJECT_ROOT / "notebooks"
+
+Reporter = Callable[[str, str], None]
+"""Is told a job's name and what it does now: "started", "succeeded" or "failed"."""
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """A cycle that has ended: its rows of `etl_log` in order, and what failed, if anything did."""
+
+    cycle_id: str
+    rows: tuple[dict[str, Any], ...]
+    error: EtlError | None = None
+
+
+def run_cycle(
+    settings: Settings, contract: Contract, parameters: Mapping[str, Any], report: Reporter = lambda job, what: None
+) -> Cycle:
+    """Run produce, consume, merge and load once; the first failure ends the cycle.
+
+    Executed copies stand in `output/runs/<cycle>/`, also those of failed notebooks.
+
+    :param parameters: for the notebooks; each goes to every notebook that has it.
+    :raises ParameterError: a parameter is unknown or has another type, or a notebook has no cell `parameters`. Nothing ran.
+    :raises AlreadyRunning: another cycle of this feed runs. Nothing ran.
+    """
+    shares = divide_parameters(parameters)
+    cycle_id = audit.new_cycle_id()
+    with feed_lock(settings, contract.feed, "cycle", what=f"cycle {cycle_id}"):
+        folder = settings.runs / cycle_id
+        folder.mkdir(parents=True, exist_ok=True)
+        error: EtlError | None = None
+        for job, notebook in NOTEBOOKS.items():
+            report(job, "started")
+            try:
+                _execute(
+                    settings,
+                    NOTEBOOK_FOLDER / f"{notebook}.ipynb",
+                    folder / f"{notebook}.ipynb",
+                    {**shares[job], "feed": contract.feed, "cycle_id": cycle_id},
+                )
+            except EtlError as failure:
+                error = failure
+                report(job, "failed")
+                break
+            report(job, "succeeded")
+        _close_dead(settings, contract)
+        return Cycle(cycle_id, cycle_rows(settings, cycle_id), error)
+
+
+def divide_parameters(parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Which parameter goes to which job, after a check of every name and type.
+
+    :raises ParameterError: see `run_cycle`.
+    """
+    known = {job: notebook_parameters(NOTEBOOK_FOLDER / f"{name}.ipynb") for job, name in NOTEBOOKS.items()}
+    names = {name for kinds in known.values() for name in kinds} - {"feed", "cycle_id"}
+    for name, value in parameters.items():
+        if name not in names:
+            raise ParameterError(
+                f"No notebook has a parameter {name!r}.", remedy=f"Parameters: {', '.join(sorted(names))}."
+            )
+        for job, kinds in known.items():
+            if name in kinds and not _fits(value, kinds[name]):
+                raise ParameterError(
+                    f"Parameter {name!r} of {NOTEBOOKS[job]} is {value!r}; it must be {kinds[name]}.",
+                    remedy=f"Give it as -p {name}=VALUE, with a value of type {kinds[name]}.",
+                )
+    return {job: {name: value for name, value in parameters.items() if name in kinds} for job, kinds in known.items()}
+
+
+def notebook_parameters(path: Path) -> dict[str, str]:
+    """Name → type of every parameter of a notebook.
+
+    :raises ParameterError: the notebook is missing, or has no cell tagged `parameters`.
+    """
+    if not path.is_file():
+        raise ParameterError(f"There is no notebook {path.name}.", remedy="Restore notebooks/ from the repository.")
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    if not tagged:
+        raise ParameterError(
+            f"{path.name} has no cell tagged `parameters`.", remedy="Tag the cell that holds its parameters."
+        )
+    cell = ast.parse("".join(tagged[0]["source"]))
+    return {
+        node.target.id: ast.unparse(node.annotation)
+        for node in cell.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+
+
+def parse_value(text: str) -> Any:
+    """A parameter from the command line: a Python literal where it is one, else text."""
+    words = {"true": True, "false": False}
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def cycle_rows(settings: Settings, cycle_id: str) -> tuple[dict[str, Any], ...]:
+    """The rows of `etl_log` of one cycle, in the order in which the jobs began."""
+    engine = make_engine(settings)
+    try:
+        with transaction(engine) as connection:
+            rows = connection.execute(select(etl_log).where(etl_log.c.cycle_id == cycle_id).order_by(etl_log.c.log_id))
+            return tuple(dict(row) for row in rows.mappings())
+    finally:
+        engine.dispose()
+
+
+def _fits(value: Any, kind: str) -> bool:
+    if kind == "float":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value).__name__ == kind
+
+
+def _execute(settings: Settings, notebook: Path, executed: Path, parameters: dict[str, Any]) -> None:
+    """Run one notebook in a kernel of its own.
+
+    :raises JobFailed: with the job's own cause and remedy, and the path of the executed copy.
+    """
+    # Papermill takes a second to import; a second cycle of a feed is refused before that.
+    import papermill
+    from jupyter_client.kernelspec import NoSuchKernel
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    shown = executed.relative_to(settings.home).as_posix()
+    try:
+        papermill.execute_notebook(
+            notebook,
+            executed,
+            parameters,
+            kernel_name="python3",
+            progress_bar=False,
+            cwd=NOTEBOOK_FOLDER,
+            config=kernel_config(),
+        )
+    except PapermillExecutionError as error:
+        raise _job_failed(settings, error, shown) from error
+    except DeadKernelError as error:
+        raise JobFailed(
+            f"The kernel of {notebook.name} died.",
+            remedy="It may have run out of memory, or was killed. Run again: nothing is lost.",
+            notebook=shown,
+        ) from error
+    except NoSuchKernel as error:
+        raise ConfigurationError("Jupyter has no kernel `python3`.", remedy="Run `make setup`.") from error
+
+
+def _job_failed(settings: Settings, error: PapermillExecutionError, notebook: str) -> JobFailed:
+    """A job's error as it came through the kernel: as its type's name and its text."""
+    cause, _, remedy = settings.mask(str(error.evalue)).partition("\n")
+    kind = getattr(errors, error.ename, None)
+    if not (isinstance(kind, type) and issubclass(kind, EtlError)):
+        cause, remedy = f"{error.ename}: {cause}", "This is unexpected; the executed notebook shows where it happened."
+    failed = JobFailed(cause, remedy=remedy, notebook=notebook)
+    if isinstance(kind, type) and issubclass(kind, EtlError):
+        failed.exit_code = kind.exit_code
+    return failed
+
+
+def kernel_config() -> Config:
+    """Kernels talk over sockets of the file system, which other users cannot connect to, where there are such."""
+    from traitlets.config import Config
+
+    config = Config()
+    if os.name != "nt":
+        config.KernelManager.transport = "ipc"
+    return config
+
+
+def _close_dead(settings: Settings, contract: Contract) -> None:
+    """Close the row of a job whose kernel died with it."""
+    engine = make_engine(settings)
+    try:
+        with (
+            feed_lock(settings, contract.feed, "job", what="the cycle's end", wait_seconds=JOB_WAIT_SECONDS),
+            transaction(engine) as connection,
+        ):
+            audit.close_dead(connection, contract.feed)
+    finally:
+        engine.dispose()

@@ -1,0 +1,166 @@
+"""Is this machine fit to run cycles? Checks everything a cycle needs, changes nothing, and says what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from etl import broker
+from etl.contract import contract_files, read_contract
+from etl.database import database_url, make_engine, transaction
+from etl.errors import ConfigurationError, EtlError, SetupError
+from etl.services import jars
+from etl.services.java import find_java
+from etl.services.process import free_ports
+from etl.settings import Settings
+from etl.tables import require_current
+
+_FREE_GIB = 2.0
+_OTHER_VARIABLES = {"ETL_TEST_SQLSERVER_URL"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of one check."""
+
+    check: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Run every check; none stops the others."""
+    checks: list[tuple[str, Callable[[Settings], str]]] = [
+        ("Python", _python),
+        ("Java", _java),
+        ("Java libraries", _jars),
+        ("Jupyter kernel", _kernel),
+        ("folders", _folders),
+        ("disk", _disk),
+        ("ports", _ports),
+        ("settings", _variables),
+        ("Kafka", _kafka),
+        ("database", _database),
+        ("audit tables", _tables),
+    ]
+    return [*(_run(name, check, settings) for name, check in checks), *_contracts(settings)]
+
+
+def _run(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(name, True, check(settings))
+    except EtlError as error:
+        return Finding(name, False, error.cause, error.remedy)
+    except OSError as error:
+        return Finding(name, False, str(error), "Mend the rights or the path.")
+
+
+def _python(_: Settings) -> str:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+        raise SetupError(f"Python {version}", remedy="Use Python 3.11, 3.12 or 3.13.")
+    return version
+
+
+def _java(settings: Settings) -> str:
+    java = find_java(settings.model_copy(update={"install_java": False}), lambda _: None)
+    return f"Java {java.major} at {java.path}"
+
+
+def _jars(settings: Settings) -> str:
+    if found := jars.damaged(settings):
+        names = ", ".join(jar.file_name for jar in found[:3])
+        raise SetupError(
+            f"{len(found)} of {len(jars.locked())} are missing or damaged ({names}{', …' if len(found) > 3 else ''}).",
+            remedy="Remove the damaged files, then `python -m etl up` fetches them.",
+        )
+    return f"{len(jars.locked())}, each with the SHA-256 of the lock file"
+
+
+def _kernel(_: Settings) -> str:
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        spec = KernelSpecManager().get_kernel_spec("python3")
+    except NoSuchKernel:
+        raise SetupError("there is no kernel `python3`", remedy="Run `make setup`.") from None
+    return f"python3 ({spec.display_name})"
+
+
+def _folders(settings: Settings) -> str:
+    for folder in (settings.checkpoint, settings.output, settings.backup, settings.services):
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        if not os.access(existing, os.W_OK):
+            raise SetupError(
+                f"{existing} cannot be written.", remedy="Mend its rights, or set ETL_HOME to another folder."
+            )
+    return f"checkpoint, output, backup and .services under {settings.home} can be written"
+
+
+def _disk(settings: Settings) -> str:
+    free = shutil.disk_usage(settings.home).free / 2**30
+    if free < _FREE_GIB:
+        raise SetupError(f"{free:.1f} GiB free at {settings.home}", remedy=f"Make room: at least {_FREE_GIB:.0f} GiB.")
+    return f"{free:.0f} GiB free"
+
+
+def _ports(_: Settings) -> str:
+    if len(free_ports(3)) < 3:
+        raise SetupError("no free port on 127.0.0.1", remedy="End programs that hold ports.")
+    return "127.0.0.1 has free ports"
+
+
+def _variables(_: Settings) -> str:
+    known = {f"ETL_{name.upper()}" for name in Settings.model_fields} | _OTHER_VARIABLES
+    unknown = sorted(name for name in os.environ if name.startswith("ETL_") and name not in known)
+    if unknown:
+        raise ConfigurationError(
+            f"{unknown[0]} is set but means nothing.", remedy=f"Known: {', '.join(sorted(known))}."
+        )
+    return "no unknown ETL_* variable"
+
+
+def _kafka(settings: Settings) -> str:
+    with broker.admin(settings) as client:
+        topics = set(client.list_topics())
+    return f"{settings.kafka()} answers, {len(topics)} topics"
+
+
+def _database(settings: Settings) -> str:
+    engine = make_engine(settings, application="doctor")
+    try:
+        with transaction(engine) as connection:
+            version = ".".join(str(part) for part in connection.dialect.server_version_info or ())
+    finally:
+        engine.dispose()
+    url = database_url(settings)
+    return f"{url.get_backend_name()} {version} at {url.host}:{url.port or 5432}/{url.database} answers"
+
+
+def _tables(settings: Settings) -> str:
+    engine = make_engine(settings, application="doctor")
+    try:
+        with transaction(engine) as connection:
+            require_current(connection)
+    finally:
+        engine.dispose()
+    return "up to date"
+
+
+def _contracts(settings: Settings) -> Iterator[Finding]:
+    try:
+        found = contract_files(settings)
+    except EtlError as error:
+        yield Finding("contracts", False, error.cause, error.remedy)
+        return
+    for feed, path in sorted(found.items()):
+        yield _run(f"feed {feed}", lambda settings, path=path: _contract(settings, read_contract(path).topic), settings)  # type: ignore[misc]
+
+
+def _contract(settings: Settings, topic: str) -> str:
+    described = broker.describe(settings, topic)
+    return f"contract is sound; topic {topic} has {len(described.end)} partitions"

@@ -1,0 +1,95 @@
+"""Everything that can go wrong, as one tree.
+
+EtlError
+├── ConfigurationError      the user can mend it: a setting, an argument, a contract (exit code 2)
+│   ├── ContractError       a feed's contract file is wrong; names file, place and remedy
+│   └── ParameterError      a notebook parameter is unknown or has the wrong type
+├── TransientError          the same call may succeed later (exit code 1)
+│   ├── ServiceUnavailable  Kafka, the database or another service did not answer in time
+│   └── AlreadyRunning      another process works on the same feed
+└── PermanentError          trying again changes nothing (exit code 1)
+    ├── BalanceError        the rows of a job do not add up; nothing of it was committed
+    ├── IntegrityError      a file is not what its manifest says
+    ├── TopicMissing        the topic does not exist, and nothing creates it by accident
+    ├── RetentionGap        Kafka deleted messages before they were read
+    ├── SetupError          something the machine needs is missing (Java, a jar, a free port)
+    └── JobFailed           a notebook of a cycle failed; carries the job's own cause
+"""
+
+from __future__ import annotations
+
+
+class EtlError(Exception):
+    """An error with its cause and the remedy, both for people.
+
+    `str(error)` is the cause, followed by the remedy on its own line where there is one.
+    Neither may hold row data or a secret: both are stored in `etl_log`.
+    """
+
+    exit_code = 1
+
+    def __init__(self, cause: str, *, remedy: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.cause}\n{self.remedy}" if self.remedy else self.cause
+
+
+class ConfigurationError(EtlError):
+    """A setting, an argument or a file of the user's is wrong."""
+
+    exit_code = 2
+
+
+class ContractError(ConfigurationError):
+    """A feed's contract cannot be used; the cause names file and place."""
+
+
+class ParameterError(ConfigurationError):
+    """A notebook was given a parameter that it does not have, or one of another type."""
+
+
+class TransientError(EtlError):
+    """The same call may succeed later."""
+
+
+class ServiceUnavailable(TransientError):
+    """A service did not answer in time."""
+
+
+class AlreadyRunning(TransientError):
+    """Another process holds the feed's lock; the cause names it."""
+
+
+class PermanentError(EtlError):
+    """The same call will fail again until something is mended."""
+
+
+class BalanceError(PermanentError):
+    """The rows of a job do not add up."""
+
+
+class IntegrityError(PermanentError):
+    """A file differs from what its manifest says."""
+
+
+class TopicMissing(PermanentError):
+    """A Kafka topic does not exist."""
+
+
+class RetentionGap(PermanentError):
+    """Kafka no longer holds the messages that would be read next."""
+
+
+class SetupError(PermanentError):
+    """The machine lacks something that cannot be set up without the user."""
+
+
+class JobFailed(PermanentError):
+    """A notebook failed. The cause is the job's own; `notebook` is the executed copy."""
+
+    def __init__(self, cause: str, *, remedy: str = "", notebook: str = "") -> None:
+        super().__init__(cause, remedy=remedy)
+        self.notebook = notebook

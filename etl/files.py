@@ -1,0 +1,277 @@
+r"""Batches and archives on disk: their names, their manifests, and how they come to be there whole or not at all.
+
+::
+
+    output/<feed>/batch-<query>-<batch>/          one micro-batch: part-*.csv and manifest.json
+    output/<feed>/.tmp-*                          being written, or left by a process that died
+    output/<feed>/merge-plan.json                 which batches become which archive, decided once
+    backup/<feed>/<feed>_<UTC time>_<cycle>.csv   one archive, with <name>.manifest.json beside it
+
+A manifest is written last: what has none is not there yet.
+
+**CSV dialect** of all of them: UTF-8, comma, `"` doubled inside quotes, `\\n` after each row. A field is quoted when it
+contains a comma, a quote, CR or LF. Nothing between two commas is NULL; `""` is the empty text. This is what Spark writes
+with `escape='"'`, `emptyValue='""'` and white space kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from etl.errors import IntegrityError
+from etl.settings import Settings
+
+MANIFEST = "manifest.json"
+MANIFEST_SUFFIX = ".manifest.json"
+PLAN = "merge-plan.json"
+BATCH_PREFIX = "batch-"
+TEMPORARY_PREFIX = ".tmp-"
+BLOCK_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where rows came from. `identity` tells a topic that was made anew from its namesake: Kafka's topic id."""
+
+    kind: str
+    name: str
+    identity: str
+
+
+@dataclass(frozen=True)
+class OffsetRange:
+    """Offsets of one partition that were read: from `first` up to, not including, `next`."""
+
+    first: int
+    next: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part file of a batch."""
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The manifest of one micro-batch: messages = rows that Spark could parse + unparsable ones."""
+
+    feed: str
+    cycle_id: str
+    query_id: str
+    batch_id: int
+    source: Source
+    offsets: Mapping[str, OffsetRange]
+    """By partition, as text: JSON has no other keys."""
+    columns: tuple[str, ...]
+    messages: int
+    rows: int
+    unparsable: int
+    parts: tuple[Part, ...]
+    written_at: str
+
+    @property
+    def name(self) -> str:
+        return f"{BATCH_PREFIX}{self.query_id}-{self.batch_id:06d}"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The manifest of one archive."""
+
+    feed: str
+    cycle_id: str
+    file_name: str
+    source: Source
+    offsets: Mapping[str, OffsetRange]
+    columns: tuple[str, ...]
+    rows: int
+    bytes: int
+    sha256: str
+    parts: tuple[str, ...]
+    """`<batch>/<part>` in the order in which they were joined."""
+    archived_at: str
+
+
+def feed_output(settings: Settings, feed: str) -> Path:
+    return settings.output / feed
+
+
+def feed_backup(settings: Settings, feed: str) -> Path:
+    return settings.backup / feed
+
+
+def batches(folder: Path) -> list[Batch]:
+    """The complete batches of `output/<feed>`, in the order in which they were read."""
+    found = [_read_batch(path) for path in folder.glob(f"{BATCH_PREFIX}*/{MANIFEST}")]
+    return sorted(found, key=lambda batch: (batch.written_at, batch.batch_id))
+
+
+def archives(folder: Path) -> list[str]:
+    """File names of the complete archives of `backup/<feed>`, oldest first; no manifest is opened."""
+    return sorted(path.name.removesuffix(MANIFEST_SUFFIX) for path in folder.glob(f"*{MANIFEST_SUFFIX}"))
+
+
+def read_archive(folder: Path, file_name: str) -> Archive:
+    """The manifest of one archive.
+
+    :raises IntegrityError: it cannot be read.
+    """
+    data = read_json(folder / f"{file_name}{MANIFEST_SUFFIX}")
+    return Archive(**_typed(data), parts=tuple(data["parts"]))
+
+
+def strays(folder: Path) -> list[str]:
+    """Names in `output/<feed>` that are no batch of ours; they are left alone and reported."""
+    if not folder.is_dir():
+        return []
+    own = {PLAN, *(path.parent.name for path in folder.glob(f"{BATCH_PREFIX}*/{MANIFEST}"))}
+    return sorted(p.name for p in folder.iterdir() if p.name not in own and not p.name.startswith(TEMPORARY_PREFIX))
+
+
+def remove_temporaries(folder: Path) -> list[str]:
+    """Remove what a process that died left half-written; call it under the feed's lock. Returns the names."""
+    leftovers = sorted(folder.glob(f"{TEMPORARY_PREFIX}*")) if folder.is_dir() else []
+    for path in leftovers:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return [path.name for path in leftovers]
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Write JSON under a temporary name, then rename: the file is there whole or not at all, also after a power cut."""
+    temporary = file.with_name(f"{TEMPORARY_PREFIX}{file.name}")
+    with temporary.open("w", encoding="utf-8") as handle:
+        json.dump(value, handle, indent=1, default=asdict)
+        handle.flush()
+        os.fsync(handle.fileno())
+    temporary.replace(file)
+    sync_folder(file.parent)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Read a manifest or plan.
+
+    :raises IntegrityError: it is damaged.
+    """
+    try:
+        loaded: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise IntegrityError(f"{file.name} in {file.parent.name} is damaged: {error}", remedy="Restore it.") from None
+    return loaded
+
+
+def sync_file(file: Path) -> None:
+    """Force a file's content to the disk."""
+    with file.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Force a folder's entries to the disk, where the system can (Windows cannot open a folder)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_folder(temporary: Path, final: Path) -> None:
+    """Give a finished folder its name; a folder of that name (the same batch, read again) gives way."""
+    if final.exists():
+        # Moved aside first: a folder that is being deleted must never carry a batch's name.
+        aside = final.with_name(f"{TEMPORARY_PREFIX}old-{final.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        final.rename(aside)
+        temporary.rename(final)
+        shutil.rmtree(aside)
+    else:
+        temporary.rename(final)
+    sync_folder(final.parent)
+
+
+def sha256(file: Path) -> str:
+    """Hexadecimal SHA-256 of a file's content."""
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def header(columns: tuple[str, ...]) -> bytes:
+    """The first line of every part and archive."""
+    return ",".join(columns).encode() + b"\n"
+
+
+def read_chunks(file: Path, columns: tuple[str, ...] | None = None) -> Iterator[pa.RecordBatch]:
+    """A part or archive as record batches of text columns, in the file's order and in bounded memory.
+
+    NULL and empty text stay apart, and no word (`NA`, `null`) is anything but text.
+
+    :param columns: only these columns; all, where it is None.
+    :raises IntegrityError: a row has too few or too many fields, or the text is not UTF-8.
+    """
+    if file.stat().st_size == 0:
+        raise IntegrityError(f"{file.name} is empty: not even its header is there.", remedy="Restore the file.")
+    with file.open("rb") as handle:
+        names = handle.readline().decode("utf-8").rstrip("\r\n").split(",")
+    options = csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        include_columns=list(columns) if columns else names,
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        null_values=[""],
+    )
+    try:
+        with csv.open_csv(
+            file,
+            read_options=csv.ReadOptions(block_size=BLOCK_BYTES),
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=options,
+        ) as reader:
+            yield from reader
+    except pa.ArrowInvalid as error:
+        raise IntegrityError(f"{file.name} cannot be read: {str(error)[:200]}", remedy="Restore the file.") from None
+
+
+def to_csv(chunk: pa.RecordBatch | pa.Table) -> bytes:
+    """Text columns in our CSV dialect, without a header: byte for byte what Spark writes for the same rows."""
+    fields = [_quoted(column) for column in chunk.columns]
+    lines = pc.binary_join_element_wise(*fields, ",", null_handling="emit_null")
+    joined = pa.chunked_array([lines]) if isinstance(lines, pa.Array) else lines
+    return b"".join(f"{line}\n".encode() for part in joined.chunks for line in part.to_pylist())
+
+
+def _quoted(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    text = pc.fill_null(column, "")
+    needs_quotes = pc.or_(pc.match_substring_regex(text, r'[",\r\n]'), pc.equal(text, ""))
+    doubled = pc.binary_join_element_wise('"', pc.replace_substring(text, '"', '""'), '"', "")
+    quoted = pc.if_else(needs_quotes, doubled, text)
+    return pc.if_else(pc.is_null(column), "", quoted)
+
+
+def _read_batch(path: Path) -> Batch:
+    data = read_json(path)
+    return Batch(**_typed(data), parts=tuple(Part(**part) for part in data["parts"]))
+
+
+def _typed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that batches and archives share, as the types that they are in Python."""
+    ranges = {partition: OffsetRange(**value) for partition, value in data["offsets"].items()}
+    kept = {name: value for name, value in data.items() if name not in ("parts", "format")}
+    return {**kept, "source": Source(**data["source"]), "offsets": ranges, "columns": tuple(data["columns"])}

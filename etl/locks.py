@@ -1,0 +1,69 @@
+"""One worker per feed: lock files that the operating system releases when their holder dies.
+
+Two locks per feed. The *cycle* lock is held by the cycle runner from its first job to its last; a second cycle refuses at
+once. The *job* lock is held by the process that works on the feed's files and rows; it waits a little, because the kernel
+of a cycle that was killed lives on for a second.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from etl.errors import AlreadyRunning
+from etl.settings import Settings
+
+JOB_WAIT_SECONDS = 30.0
+
+
+@contextmanager
+def feed_lock(
+    settings: Settings, feed: str, kind: Literal["cycle", "job"], *, what: str, wait_seconds: float = 0.0
+) -> Iterator[None]:
+    """Hold a feed's lock.
+
+    :param what: is shown to whoever is refused, e.g. "cycle 20261121T093000Z-7f3a".
+    :raises AlreadyRunning: another process holds it and goes on holding it for `wait_seconds`; names that process.
+    """
+    settings.locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(settings.locks / f"{feed}.{kind}.lock")
+    holder = settings.locks / f"{feed}.{kind}.json"
+    try:
+        lock.acquire(timeout=wait_seconds, poll_interval=0.05)
+    except Timeout:
+        raise AlreadyRunning(
+            f"Feed {feed} is already being worked on by {_who(holder)}.",
+            remedy="Wait until it has ended; `python -m etl status` shows what runs.",
+        ) from None
+    try:
+        holder.write_text(
+            json.dumps(
+                {
+                    "what": what,
+                    "pid": os.getpid(),
+                    "host": socket.gethostname(),
+                    "since": f"{datetime.now(UTC):%H:%M:%S}",
+                }
+            ),
+            "utf-8",
+        )
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _who(holder: Path) -> str:
+    try:
+        told = json.loads(holder.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return "another process"
+    return f"{told['what']} (process {told['pid']} on {told['host']}, since {told['since']} UTC)"

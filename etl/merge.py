@@ -1,0 +1,285 @@
+"""Job 3: join the part-CSVs of all complete batches into one archive under `backup/`.
+
+A plan, written first, decides once and for all which batches become which archive. Whatever then dies, the next merge
+carries the same plan out again. Batches are removed only after their archive stands, whole, on the disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import structlog
+
+from etl import audit, files, positions
+from etl.audit import Counts
+from etl.contract import Contract
+from etl.errors import BalanceError, IntegrityError
+from etl.files import Archive, Batch, OffsetRange
+from etl.settings import Settings
+
+log = structlog.get_logger("merge")
+
+_BLOCK_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What was archived. `counts`: read = rows in the parts' manifests, processed = rows counted in the archives."""
+
+    cycle_id: str
+    counts: Counts
+    archives: tuple[Archive, ...]
+    strays: tuple[str, ...]
+    """Names in output/<feed> that are no batches of ours; they were left alone."""
+
+
+@dataclass(frozen=True)
+class _Planned:
+    archive: str
+    cycle_id: str
+    batches: tuple[str, ...]
+
+
+def merge(settings: Settings, contract: Contract, *, cycle_id: str = "") -> Merged:
+    """Archive every batch that Spark has committed; without one there is nothing to do.
+
+    Rows of different topics (also of one that was made anew) go into archives of their own.
+
+    :raises IntegrityError: a part is not what its batch's manifest says.
+    :raises BalanceError: an archive does not hold as many rows as its parts.
+    """
+    with audit.job(settings, contract, "merge", cycle_id, {}) as run:
+        output = files.feed_output(settings, contract.feed)
+        backup = files.feed_backup(settings, contract.feed)
+        output.mkdir(parents=True, exist_ok=True)
+        backup.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.remove_temporaries(backup)
+        strays = files.strays(output)
+        if strays:
+            log.warning("ignored: no batches of ours", names=strays)
+        done = _carry_out(_pending(output), output, backup, contract.feed)
+        done += _carry_out(_new_plan(settings, output, contract, run.cycle_id), output, backup, contract.feed)
+        run.counts = sum((Counts(read=archive.rows, processed=archive.rows) for archive in done), Counts())
+        return Merged(run.cycle_id, run.counts, tuple(done), tuple(strays))
+
+
+def _pending(output: Path) -> list[_Planned]:
+    """A plan that a merge left behind when it died."""
+    file = output / files.PLAN
+    if not file.exists():
+        return []
+    log.info("finishing a merge that was cut off")
+    return [_Planned(p["archive"], p["cycle_id"], tuple(p["batches"])) for p in files.read_json(file)["archives"]]
+
+
+def _new_plan(settings: Settings, output: Path, contract: Contract, cycle_id: str) -> list[_Planned]:
+    """Decide, and write down, which batches become which archive."""
+    ready = [batch for batch in files.batches(output) if positions.is_committed(settings, batch)]
+    if not ready:
+        return []
+    now = datetime.now(UTC)
+    planned = []
+    for number, (_, group) in enumerate(groupby(sorted(ready, key=_source), key=_source)):
+        suffix = f"_{number + 1}" if number else ""
+        name = f"{contract.feed}_{now:%Y%m%dT%H%M%SZ}_{cycle_id}{suffix}.csv"
+        planned.append(_Planned(name, cycle_id, tuple(batch.name for batch in group)))
+    files.write_json(output / files.PLAN, {"archives": planned})
+    return planned
+
+
+def _source(batch: Batch) -> tuple[str, str]:
+    return batch.source.name, batch.source.identity
+
+
+def _carry_out(plan: list[_Planned], output: Path, backup: Path, feed: str) -> list[Archive]:
+    """Make the archives of a plan, then forget the plan."""
+    done = [_archive(planned, output, backup, feed) for planned in plan]
+    (output / files.PLAN).unlink(missing_ok=True)
+    return done
+
+
+def _archive(planned: _Planned, output: Path, backup: Path, feed: str) -> Archive:
+    """Make one archive, unless it already stands, and remove its batches."""
+    if (backup / f"{planned.archive}{files.MANIFEST_SUFFIX}").exists():
+        archive = files.read_archive(backup, planned.archive)
+    else:
+        archive = _write_archive(planned, output, backup, feed)
+    for name in planned.batches:
+        _remove(output / name)
+    files.sync_folder(output)
+    log.info("archived", archive=archive.file_name, rows=archive.rows, parts=len(archive.parts))
+    return archive
+
+
+def _remove(batch: Path) -> None:
+    """Remove a batch in one step: a folder that is half deleted must not look like one that is whole."""
+    if batch.exists():
+        aside = batch.with_name(f"{files.TEMPORARY_PREFIX}done-{batch.name}")
+        shutil.rmtree(aside, ignore_errors=True)
+        batch.rename(aside)
+        shutil.rmtree(aside)
+
+
+def _write_archive(planned: _Planned, output: Path, backup: Path, feed: str) -> Archive:
+    wanted = set(planned.batches)
+    batches = [batch for batch in files.batches(output) if batch.name in wanted]
+    if missing := wanted - {batch.name for batch in batches}:
+        raise IntegrityError(
+            f"Batch {sorted(missing)[0]} of the merge plan is gone, and so is its archive.",
+            remedy=f"Restore it, or remove output/{feed}/{files.PLAN} to go on without it.",
+        )
+    parts = [(output / batch.name / part.name, part.sha256) for batch in batches for part in batch.parts]
+    temporary = backup / f"{files.TEMPORARY_PREFIX}{planned.archive}"
+    rows, digest = join_parts(parts, temporary)
+    expected = sum(batch.rows for batch in batches)
+    if rows != expected:
+        raise BalanceError(
+            f"Archive {planned.archive}: its parts have {expected} rows, {rows} were counted in it.",
+            remedy="Run again; the batches are kept.",
+        )
+    columns = _columns(temporary)
+    archive = Archive(
+        feed=feed,
+        cycle_id=planned.cycle_id,
+        file_name=planned.archive,
+        source=batches[0].source,
+        offsets=_joined(batches),
+        columns=columns,
+        rows=rows,
+        bytes=temporary.stat().st_size,
+        sha256=digest,
+        parts=tuple(f"{batch.name}/{part.name}" for batch in batches for part in batch.parts),
+        archived_at=datetime.now(UTC).isoformat(),
+    )
+    temporary.replace(backup / planned.archive)
+    files.sync_folder(backup)
+    files.write_json(backup / f"{planned.archive}{files.MANIFEST_SUFFIX}", archive)
+    return archive
+
+
+def _joined(batches: list[Batch]) -> dict[str, OffsetRange]:
+    found: dict[str, OffsetRange] = {}
+    for batch in batches:
+        for partition, offsets in batch.offsets.items():
+            known = found.get(partition, OffsetRange(offsets.first, offsets.next, 0))
+            found[partition] = OffsetRange(
+                min(known.first, offsets.first), max(known.next, offsets.next), known.rows + offsets.rows
+            )
+    return found
+
+
+def join_parts(parts: list[tuple[Path, str]], target: Path) -> tuple[int, str]:
+    """Join part files (path, expected SHA-256) into one file; returns its rows, counted anew, and its SHA-256.
+
+    Where all headers are equal the bytes are copied and nothing is parsed. Where they differ (the schema grew) the result
+    is that of `pandas.concat` over text columns: the union of the columns, NULL where a part has none.
+    """
+    headers = {_header_line(path) for path, _ in parts}
+    with target.open("wb") as handle:
+        sink = _Sink(handle)
+        if len(headers) == 1:
+            sink.write(headers.pop())
+            for path, digest in parts:
+                _copy_body(path, digest, sink)
+        else:
+            _concat(parts, sink)
+        handle.flush()
+        os.fsync(handle.fileno())
+    return sink.lines - 1, sink.digest.hexdigest()
+
+
+class _Sink:
+    """Writes bytes, and on the way counts the lines that end outside quotes and hashes everything."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self.handle = handle
+        self.digest = hashlib.sha256()
+        self.lines = 0
+        self._inside_quotes = False
+
+    def write(self, block: bytes) -> None:
+        self.handle.write(block)
+        self.digest.update(block)
+        if not self._inside_quotes and b'"' not in block:
+            self.lines += block.count(b"\n")
+            return
+        content = np.frombuffer(block, dtype=np.uint8)
+        # A line ends where the number of quotes before it is even.
+        quotes = np.cumsum(content == ord('"'), dtype=np.int64) + self._inside_quotes
+        self.lines += int(np.count_nonzero((content == ord("\n")) & (quotes % 2 == 0)))
+        self._inside_quotes = bool(quotes[-1] % 2)
+
+
+def _header_line(path: Path) -> bytes:
+    with path.open("rb") as handle:
+        return handle.readline()
+
+
+def _columns(file: Path) -> tuple[str, ...]:
+    return tuple(_header_line(file).decode("utf-8").rstrip("\n").split(","))
+
+
+def _copy_body(path: Path, expected: str, sink: _Sink) -> None:
+    """Append a part without its header, and check on the way that it is what its manifest says."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        digest.update(handle.readline())
+        while block := handle.read(_BLOCK_BYTES):
+            digest.update(block)
+            sink.write(block)
+    _require_hash(path, digest.hexdigest(), expected)
+
+
+def _concat(parts: Iterable[tuple[Path, str]], sink: _Sink) -> None:
+    for path, expected in parts:
+        _require_hash(path, files.sha256(path), expected)
+    frame = pd.concat([read_frame(path) for path, _ in parts], ignore_index=True)
+    sink.write(files.header(tuple(frame.columns)))
+    sink.write(files.to_csv(pa.Table.from_pandas(frame, preserve_index=False)))
+
+
+def _require_hash(path: Path, found: str, expected: str) -> None:
+    if found != expected:
+        raise IntegrityError(
+            f"{path.parent.name}/{path.name} was changed after its manifest was written (SHA-256 {found[:12]}…,"
+            f" expected {expected[:12]}…).",
+            remedy="Restore the file; nothing of it was archived.",
+        )
+
+
+def read_frame(file: Path, rows: int | None = None) -> pd.DataFrame:
+    """A part or an archive as a pandas frame of text columns, exactly as it stands in the file.
+
+    :param rows: only that many rows, from the top.
+    """
+    table = pa.Table.from_batches(list(_first(files.read_chunks(file), rows)), schema=_schema(file))
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_text)
+    return frame if rows is None else frame.head(rows)
+
+
+def _first(chunks: Iterator[pa.RecordBatch], rows: int | None) -> Iterator[pa.RecordBatch]:
+    seen = 0
+    for chunk in chunks:
+        yield chunk
+        seen += chunk.num_rows
+        if rows is not None and seen >= rows:
+            return
+
+
+def _schema(file: Path) -> pa.Schema:
+    return pa.schema([(name, pa.string()) for name in _columns(file)])
+
+
+def _text(_: Any) -> pd.ArrowDtype:
+    return pd.ArrowDtype(pa.string())

@@ -1,0 +1,145 @@
+"""How far a topic has been read: from Spark's checkpoint, or, when that is gone, from manifests and the ledger.
+
+A checkpoint lies in `checkpoint/<feed>/<topic id>/`. A topic that was deleted and made anew has another id, and so begins
+with a checkpoint of its own. Spark's files in it are documented in "Structured Streaming: Recovery Semantics"
+(offsets/<batch> is written before a batch, commits/<batch> after it).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from etl import files
+from etl.broker import Topic
+from etl.contract import Contract
+from etl.errors import IntegrityError, RetentionGap
+from etl.files import Batch, OffsetRange
+from etl.settings import Settings
+from etl.tables import etl_file, etl_source
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What Spark's checkpoint says."""
+
+    query_id: str
+    committed: int
+    """Number of the last committed batch; -1 before the first."""
+    planned: int
+    """Number of the last batch that was begun; larger than `committed` after a crash."""
+    offsets: Mapping[int, int]
+    """Per partition, the offset after the last committed batch."""
+
+
+def checkpoint_folder(settings: Settings, feed: str, topic_id: str) -> Path:
+    return settings.checkpoint / feed / topic_id
+
+
+def read_checkpoint(folder: Path, topic: str) -> Checkpoint | None:
+    """A checkpoint, or None where there is none (never begun, or deleted).
+
+    :raises IntegrityError: it is there but cannot be read.
+    """
+    metadata = folder / "metadata"
+    if not metadata.is_file():
+        return None
+    try:
+        query_id = json.loads(metadata.read_text("utf-8"))["id"]
+        committed, planned = _last(folder / "commits"), _last(folder / "offsets")
+        offsets = _offsets(folder / "offsets" / str(committed), topic) if committed >= 0 else {}
+    except (ValueError, KeyError, IndexError, OSError) as error:
+        raise IntegrityError(
+            f"Spark's checkpoint {folder.parent.name}/{folder.name} cannot be read ({type(error).__name__}: {error}).",
+            remedy="Move that folder away: reading then goes on from the manifests and the ledger, nothing is lost.",
+        ) from None
+    return Checkpoint(query_id, committed, planned, offsets)
+
+
+def is_committed(settings: Settings, batch: Batch) -> bool:
+    """Whether Spark will never write this batch again: it is committed, or its checkpoint is gone."""
+    checkpoint = read_checkpoint(checkpoint_folder(settings, batch.feed, batch.source.identity), batch.source.name)
+    return checkpoint is None or checkpoint.query_id != batch.query_id or batch.batch_id <= checkpoint.committed
+
+
+def next_offsets(settings: Settings, connection: Connection, contract: Contract, topic: Topic) -> dict[int, int]:
+    """The offset to read next, per partition that was ever read.
+
+    Without a checkpoint it is the highest that batches, archives and the ledger know of this very topic.
+    """
+    checkpoint = read_checkpoint(checkpoint_folder(settings, contract.feed, topic.id), topic.name)
+    if checkpoint is not None and checkpoint.committed >= 0:
+        return dict(checkpoint.offsets)
+    found: dict[int, int] = {}
+    _raise(found, _from_batches(settings, contract, topic, checkpoint))
+    _raise(found, _from_archives(settings, contract, topic))
+    _raise(found, _from_ledger(connection, contract, topic))
+    return found
+
+
+def require_no_gap(topic: Topic, following: Mapping[int, int]) -> None:
+    """Refuse to read on where Kafka has deleted messages that were not read yet.
+
+    :raises RetentionGap: naming partition and offsets.
+    """
+    for partition, offset in sorted(following.items()):
+        beginning = topic.beginning.get(partition, 0)
+        if offset < beginning:
+            raise RetentionGap(
+                f"Topic {topic.name}, partition {partition}: offsets {offset} to {beginning - 1}"
+                f" ({beginning - offset} messages) were deleted by Kafka's retention before they were read.",
+                remedy="Lengthen the topic's retention or run cycles more often (docs/operations.md, Retention gap).",
+            )
+
+
+def unread(topic: Topic, following: Mapping[int, int]) -> int:
+    """How many messages wait in the topic."""
+    return sum(max(0, end - following.get(part, topic.beginning.get(part, 0))) for part, end in topic.end.items())
+
+
+def _raise(found: dict[int, int], ranges: Iterable[Mapping[str, OffsetRange]]) -> None:
+    for offsets in ranges:
+        for partition, offset_range in offsets.items():
+            found[int(partition)] = max(found.get(int(partition), 0), offset_range.next)
+
+
+def _from_batches(
+    settings: Settings, contract: Contract, topic: Topic, checkpoint: Checkpoint | None
+) -> list[Mapping[str, OffsetRange]]:
+    found = files.batches(files.feed_output(settings, contract.feed))
+    # A batch that this very checkpoint has begun but not committed is written again by Spark.
+    again = checkpoint.query_id if checkpoint else None
+    return [batch.offsets for batch in found if batch.source.identity == topic.id and batch.query_id != again]
+
+
+def _from_archives(settings: Settings, contract: Contract, topic: Topic) -> Iterable[Mapping[str, OffsetRange]]:
+    folder = files.feed_backup(settings, contract.feed)
+    for name in files.archives(folder):
+        archive = files.read_archive(folder, name)
+        if archive.source.identity == topic.id:
+            yield archive.offsets
+
+
+def _from_ledger(connection: Connection, contract: Contract, topic: Topic) -> Iterable[Mapping[str, OffsetRange]]:
+    rows = connection.execute(
+        select(etl_file.c.offset_ranges)
+        .join(etl_source, etl_source.c.source_id == etl_file.c.source_id)
+        .where(etl_source.c.feed == contract.feed, etl_source.c.identity == topic.id)
+    )
+    for (ranges,) in rows:
+        yield {partition: OffsetRange(**value) for partition, value in ranges.items()}
+
+
+def _last(folder: Path) -> int:
+    numbers = [int(path.name) for path in folder.glob("*") if path.name.isdigit()] if folder.is_dir() else []
+    return max(numbers, default=-1)
+
+
+def _offsets(file: Path, topic: str) -> dict[int, int]:
+    # Line 1 is the format's version, line 2 the batch's metadata, line 3 the only source's offsets.
+    offsets = json.loads(file.read_text("utf-8").splitlines()[2])
+    return {int(partition): offset for partition, offset in offsets[topic].items()}

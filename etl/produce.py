@@ -1,0 +1,263 @@
+"""Job 1: send readings to the feed's topic, simulated ones or those of a file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import structlog
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+
+from etl import audit, broker
+from etl.audit import Counts
+from etl.contract import Contract
+from etl.errors import ConfigurationError, ServiceUnavailable
+from etl.settings import Settings
+from etl.simulate import CHUNK, DEFAULT_START, Message, simulate, span
+
+log = structlog.get_logger("produce")
+
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+_FAILURES_SHOWN = 20
+_DELIVERY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Produced:
+    """What was sent. `counts`: read = messages to send, processed = acknowledged by all replicas, rejected = failed."""
+
+    cycle_id: str
+    counts: Counts
+    topic: str
+    seed: int | None
+    """Of the simulated readings; with `start` it makes the same bytes again."""
+    start: str | None
+    messages_per_partition: Mapping[int, int]
+    """How far each partition's end moved; other producers' messages are among them."""
+    failures: tuple[str, ...]
+    """The first messages that failed, each with its number and reason."""
+    sample: tuple[bytes, ...]
+    """What the first few sensors sent, for a plot."""
+
+
+def produce(
+    settings: Settings,
+    contract: Contract,
+    *,
+    cycle_id: str = "",
+    messages: int = 10_000,
+    bad_share: float = 0.02,
+    seed: int | None = None,
+    start: str | None = None,
+    replay: str = "",
+    create_topic: bool = False,
+) -> Produced:
+    """Send messages and wait until Kafka has acknowledged each of them.
+
+    :param messages: how many simulated readings; not used with `replay`.
+    :param bad_share: share of simulated readings that are bad in one way or another, 0 to 1.
+    :param seed: makes the simulated readings repeatable; drawn at random, and returned, where it is None.
+    :param start: ISO time of the first simulated reading; None: so that the last one is now (with a seed: a fixed day).
+    :param replay: a `.csv` (with header) or `.jsonl` file to send instead.
+    :param create_topic: make the topic if it is missing; otherwise that is an error.
+    :raises TopicMissing: the topic does not exist.
+    :raises ServiceUnavailable: Kafka did not answer in time.
+    """
+    began = _start(start, seed, messages)
+    if seed is None and not replay:
+        seed = secrets.randbits(31)
+    first = None if replay else began.isoformat(sep=" ")
+    parameters = {
+        "messages": messages,
+        "bad_share": bad_share,
+        "seed": seed,
+        "start": first,
+        "replay": replay,
+        "create_topic": create_topic,
+    }
+    with audit.job(settings, contract, "produce", cycle_id, parameters) as run:
+        chunks = (
+            _replayed(Path(replay), contract)
+            if replay
+            else simulate(contract, messages, seed=seed or 0, start=began, bad_share=bad_share)
+        )
+        if create_topic and broker.create(settings, contract.topic):
+            log.info("topic created", topic=contract.topic)
+        before = broker.describe(settings, contract.topic).end
+        sample = _Sample()
+        counts, failures = _send(settings, contract.topic, sample.watch(chunks))
+        after = broker.describe(settings, contract.topic).end
+        run.counts = counts
+        log.info("sent", topic=contract.topic, acknowledged=counts.processed, failed=counts.rejected)
+        return Produced(
+            cycle_id=run.cycle_id,
+            counts=counts,
+            topic=contract.topic,
+            seed=seed,
+            start=first,
+            messages_per_partition={partition: end - before.get(partition, 0) for partition, end in after.items()},
+            failures=tuple(failures),
+            sample=tuple(sample.values),
+        )
+
+
+class _Sample:
+    """Keeps what a few sensors send: enough to look at, whatever the number of messages."""
+
+    def __init__(self, sensors: int = 5, limit: int = 2_000) -> None:
+        self.values: list[bytes] = []
+        self._keys: set[bytes] = set()
+        self._sensors = sensors
+        self._limit = limit
+
+    def watch(self, chunks: Iterator[list[Message]]) -> Iterator[list[Message]]:
+        for chunk in chunks:
+            for message in chunk if len(self.values) < self._limit else ():
+                if message.key and len(self._keys) < self._sensors:
+                    self._keys.add(message.key)
+                if message.key in self._keys and message.value:
+                    self.values.append(message.value)
+            yield chunk
+
+
+def _start(start: str | None, seed: int | None, messages: int) -> datetime:
+    if start:
+        try:
+            return datetime.fromisoformat(start)
+        except ValueError:
+            raise ConfigurationError(f"start is {start!r}.", remedy="Give an ISO time: 2025-06-15 09:12:01.") from None
+    if seed is not None:
+        return DEFAULT_START
+    return (datetime.now(UTC) - span(messages)).replace(microsecond=0, tzinfo=None)
+
+
+def _send(settings: Settings, topic: str, chunks: Iterator[list[Message]]) -> tuple[Counts, list[str]]:
+    """Send everything; one chunk is under way while the next is made."""
+    counts, failures, number = Counts(), list[str](), 0
+    producer = _producer(settings)
+    try:
+        under_way: list[tuple[int, Any]] = []
+        for chunk in chunks:
+            sent = [(number + i, _try_send(producer, topic, message)) for i, message in enumerate(chunk)]
+            number += len(chunk)
+            counts += _await(settings, under_way, failures)
+            under_way = sent
+        producer.flush(timeout=_DELIVERY_SECONDS)
+        counts += _await(settings, under_way, failures)
+    except KafkaError as error:
+        raise broker.unreachable(settings, error) from error
+    finally:
+        producer.close(timeout=5)
+    return counts, failures
+
+
+def _producer(settings: Settings) -> KafkaProducer:
+    """A producer that is idempotent and waits for all replicas, tuned as measured in docs/decisions/0004."""
+    try:
+        return KafkaProducer(
+            **broker.client_config(settings),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=50,
+            batch_size=262_144,
+            max_block_ms=int(settings.kafka_timeout_seconds * 1000),
+            delivery_timeout_ms=int(_DELIVERY_SECONDS * 1000),
+            allow_auto_create_topics=False,
+        )
+    except KafkaError as error:
+        raise broker.unreachable(settings, error) from error
+
+
+def _try_send(producer: KafkaProducer, topic: str, message: Message) -> Any:
+    """A future, or the error where a message is refused before it is sent."""
+    try:
+        return producer.send(topic, key=message.key, value=message.value)
+    except MessageSizeTooLargeError as error:
+        return error
+
+
+def _await(settings: Settings, under_way: list[tuple[int, Any]], failures: list[str]) -> Counts:
+    """Wait for acknowledgements; a message that Kafka refuses for good is counted and named.
+
+    :raises ServiceUnavailable: acknowledgements did not come in time.
+    """
+    acknowledged = failed = 0
+    for number, future in under_way:
+        error = future if isinstance(future, Exception) else _outcome(future)
+        if isinstance(error, KafkaTimeoutError) or getattr(error, "retriable", False):
+            raise ServiceUnavailable(
+                f"Kafka at {settings.kafka()} did not acknowledge message {number} in time ({error}).",
+                remedy="Check the broker; then run again. Messages that did arrive are loaded once all the same.",
+            )
+        if error is None:
+            acknowledged += 1
+            continue
+        failed += 1
+        if len(failures) < _FAILURES_SHOWN:
+            failures.append(f"message {number}: {type(error).__name__}: {str(error)[:200]}")
+            log.warning("message not sent", number=number, reason=type(error).__name__)
+    return Counts(read=len(under_way), processed=acknowledged, rejected=failed)
+
+
+def _outcome(future: Any) -> KafkaError | None:
+    try:
+        future.get(timeout=_DELIVERY_SECONDS)
+    except KafkaError as error:
+        failed: KafkaError = error
+        return failed
+    return None
+
+
+def _replayed(file: Path, contract: Contract) -> Iterator[list[Message]]:
+    """The rows of a file as messages, in chunks; a `.jsonl` line is sent as it stands."""
+    if not file.is_file():
+        raise ConfigurationError(f"There is no file {file}.", remedy="Give the path of a .csv or .jsonl file.")
+    if file.suffix not in (".csv", ".jsonl"):
+        raise ConfigurationError(f"{file.name} is neither .csv nor .jsonl.", remedy="Rename or convert the file.")
+    values = _csv_values(file, contract) if file.suffix == ".csv" else _json_lines(file)
+    chunk: list[Message] = []
+    for value in values:
+        chunk.append(Message(_key(value, contract), value))
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    yield chunk
+
+
+def _json_lines(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as handle:
+        for line in handle:
+            yield line.rstrip(b"\r\n")
+
+
+def _csv_values(file: Path, contract: Contract) -> Iterator[bytes]:
+    numbers = {column.name for column in contract.columns if column.type in ("integer", "double")}
+    with file.open(encoding="utf-8-sig", newline="") as handle:
+        for row in csv.DictReader(handle):
+            pairs = (f"{json.dumps(str(k))}:{_json_value(k in numbers, v)}" for k, v in row.items() if v is not None)
+            yield f"{{{','.join(pairs)}}}".encode()
+
+
+def _json_value(is_number: bool, value: Any) -> str:
+    """A CSV field as JSON, digit for digit."""
+    if is_number and isinstance(value, str) and _NUMBER.fullmatch(value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _key(value: bytes, contract: Contract) -> bytes | None:
+    try:
+        found = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    key = found.get(contract.message_key) if isinstance(found, dict) else None
+    return str(key).encode() if key is not None else None

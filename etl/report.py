@@ -1,0 +1,109 @@
+"""What people read on the terminal: the audit table, the sentence that states the balance, status and history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from etl.doctor import Finding
+from etl.errors import EtlError, JobFailed
+
+_STYLES = {"SUCCESS": "green", "FAILED": "bold red", "RUNNING": "cyan"}
+
+
+def audit_table(rows: Iterable[Mapping[str, Any]], *, title: str = "", cycles: bool = False) -> Table:
+    """Rows of `etl_log` as a table.
+
+    :param cycles: show cycle and start as well, for rows of several cycles.
+    """
+    table = Table(
+        title=title or None, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
+    )
+    if cycles:
+        table.add_column("cycle", no_wrap=True)
+        table.add_column("started (UTC)", no_wrap=True)
+        table.add_column("feed")
+    table.add_column("job")
+    table.add_column("status")
+    for name in ("seconds", "read", "processed", "rejected", "duplicates"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        seconds = row["duration_seconds"]
+        where = [row["cycle_id"], f"{row['start_time']:%Y-%m-%d %H:%M:%S}", row["feed"]] if cycles else []
+        table.add_row(
+            *where,
+            row["job_name"],
+            Text(row["status"], style=_STYLES.get(row["status"], "")),
+            "" if seconds is None else f"{seconds:.1f}",
+            *(f"{row[f'records_{name}']:,}" for name in ("read", "processed", "rejected", "duplicate")),
+        )
+    return table
+
+
+def balance(rows: Iterable[Mapping[str, Any]]) -> str:
+    """One sentence that states the balance of a cycle's rows."""
+    jobs = {row["job_name"]: row for row in rows if row["status"] == "SUCCESS"}
+    consume, load = jobs.get("consume"), jobs.get("load")
+    if consume is None or load is None:
+        return "The cycle did not end; what was read and not loaded yet is taken by the next one."
+    if not consume["records_read"] and not load["records_read"]:
+        return "Balance: nothing new was read, nothing was loaded."
+    return (
+        f"Balance: {consume['records_read']:,} messages read = {consume['records_processed']:,} parsed"
+        f" + {consume['records_rejected']:,} unparsable; {load['records_read']:,} rows read ="
+        f" {load['records_processed']:,} loaded + {load['records_rejected']:,} rejected"
+        f" + {load['records_duplicate']:,} duplicate."
+    )
+
+
+def print_error(console: Console, error: EtlError) -> None:
+    """Cause, remedy and, where there is one, the executed notebook."""
+    console.print(Text("Error: ", style="bold red") + Text(error.cause), soft_wrap=True)
+    if error.remedy:
+        console.print(Text("Remedy: ", style="bold") + Text(error.remedy), soft_wrap=True)
+    if isinstance(error, JobFailed) and error.notebook:
+        console.print(Text("Notebook: ", style="bold") + Text(error.notebook), soft_wrap=True)
+
+
+def status_tables(found: Mapping[str, Any]) -> list[Table]:
+    """`status` as two tables: services and feeds."""
+    services = Table(header_style="bold", box=None, pad_edge=False)
+    for name in ("service", "state", "address"):
+        services.add_column(name, overflow="fold")
+    for name, service in found["services"].items():
+        up = service["reachable"]
+        state = Text("up" if up else "down", style="green" if up else "bold red")
+        kind = "embedded" if service["embedded"] else "your own"
+        address = service.get("bootstrap") or service.get("url") or ""
+        services.add_row(f"{name} ({kind})", state, address if up else service.get("error", address))
+    feeds = Table(header_style="bold", box=None, pad_edge=False)
+    feeds.add_column("feed")
+    for name in ("messages to read", "batches to merge", "archives to load"):
+        feeds.add_column(name, justify="right")
+    feeds.add_column("last cycle")
+    feeds.add_column("status")
+    for name, feed in found["feeds"].items():
+        backlog, last = feed["backlog"], feed["last_cycle"] or {}
+        numbers = ["?" if value is None else f"{value:,}" for value in backlog.values()]
+        state = last.get("status", "–")
+        feeds.add_row(name, *numbers, last.get("cycle_id", "–"), Text(state, style=_STYLES.get(state, "")))
+    return [services, feeds]
+
+
+def findings_table(findings: Iterable[Finding]) -> Table:
+    """What `doctor` found."""
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    table.add_column("")
+    table.add_column("check", no_wrap=True)
+    table.add_column("found", overflow="fold")
+    for finding in findings:
+        mark = Text("ok", style="green") if finding.ok else Text("!!", style="bold red")
+        text = Text(finding.found)
+        if not finding.ok and finding.remedy:
+            text.append(f"\n{finding.remedy}", style="bold")
+        table.add_row(mark, finding.check, text)
+    return table

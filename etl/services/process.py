@@ -1,0 +1,150 @@
+"""A service in a process of its own: started, remembered by id, stopped by id."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psutil
+
+from etl.errors import ServiceUnavailable
+
+Progress = Callable[[str], None]
+"""Is told, in a few words, what is being done now."""
+
+STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service. The pair of pid and creation time names a process for good; a pid alone is used again."""
+
+    name: str
+    pid: int
+    created: float
+    endpoint: str = field(repr=False)
+    """How clients reach it; may hold a password."""
+    port: int
+    log: str
+
+    def process(self) -> psutil.Process | None:
+        """The process, or None when it has ended."""
+        try:
+            found = psutil.Process(self.pid)
+            alive = abs(found.create_time() - self.created) < 1.0 and found.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return None
+        return found if alive else None
+
+
+def remember(file: Path, service: Service) -> Service:
+    """Write down a service, readable for its owner only: an endpoint may hold a password."""
+    write_private(file, json.dumps(asdict(service)))
+    return service
+
+
+def recall(file: Path) -> Service | None:
+    """The service written down in `file` if it still runs; a stale or torn file is the same as none."""
+    try:
+        service = Service(**json.loads(file.read_text("utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    return service if service.process() else None
+
+
+def describe(name: str, process: psutil.Process, *, endpoint: str, port: int, log: Path) -> Service:
+    return Service(name, process.pid, process.create_time(), endpoint, port, str(log))
+
+
+def terminate(service: Service, *, seconds: float = STOP_SECONDS) -> None:
+    """Ask the process to end; end it if it does not within the time."""
+    process = service.process()
+    if process is None:
+        return
+    process.terminate()
+    try:
+        process.wait(seconds)
+    except psutil.TimeoutExpired:
+        process.kill()
+        process.wait(seconds)
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file with mode 0600, whole or not at all."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        handle.write(text)
+    temporary.replace(file)
+
+
+def spawn(command: list[str], log: Path, *, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """Start a process that outlives this one, with its output in `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=dict(env) if env is not None else None,
+        )
+
+
+def free_ports(count: int, preferred: Iterable[int] = ()) -> list[int]:
+    """Ports of 127.0.0.1 that nothing listens on, those used before first, so that addresses stay valid."""
+    found: list[int] = []
+    with contextlib.ExitStack() as held:
+        for port in [*preferred, *[0] * count]:
+            if len(found) == count:
+                break
+            probe = held.enter_context(socket.socket())
+            with contextlib.suppress(OSError):  # taken: the next candidate serves as well
+                probe.bind(("127.0.0.1", port))
+                found.append(probe.getsockname()[1])
+    return found
+
+
+def wait_until(
+    ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, *, name: str, seconds: float
+) -> None:
+    """Return once `ready()`; the process ending or time running out is an error that shows the log's end.
+
+    :raises ServiceUnavailable: with the last lines of the log.
+    """
+    deadline = time.monotonic() + seconds
+    while not ready():
+        if process.poll() is not None:
+            raise ServiceUnavailable(f"{name} ended while starting:\n{tail(log)}", remedy=f"Its log: {log}")
+        if time.monotonic() > deadline:
+            process.kill()
+            raise ServiceUnavailable(
+                f"{name} did not answer in {seconds:.0f} s:\n{tail(log)}", remedy=f"Its log: {log}"
+            )
+        time.sleep(0.1)
+
+
+def tail(log: Path, lines: int = 12) -> str:
+    """The last lines of a log, for an error message."""
+    try:
+        return "\n".join(log.read_text("utf-8", "replace").splitlines()[-lines:])
+    except FileNotFoundError:
+        return "(no log)"
+
+
+def listens(address: str) -> bool:
+    """Whether something accepts connections at host:port."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=1):
+            return True
+    except OSError:
+        return False

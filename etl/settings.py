@@ -1,0 +1,166 @@
+"""Every setting and every path, read once from `ETL_*` variables or `.env`.
+
+Precedence: environment, then `.env` in `ETL_HOME`, then the endpoints that the embedded services
+left under `ETL_HOME/.services` when they were started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import unquote
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from etl.errors import ConfigurationError, ServiceUnavailable
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """All settings, frozen; secrets are masked in `repr`. Build it with `Settings.load()`."""
+
+    model_config = SettingsConfigDict(env_prefix="ETL_", env_file_encoding="utf-8", frozen=True, extra="ignore")
+
+    home: Path = Field(PROJECT_ROOT, description="folder that holds checkpoint/, output/, backup/ and .services/")
+    database_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL of your own database; without it the embedded PostgreSQL is used"
+    )
+    kafka_bootstrap: str | None = Field(
+        None, description="host:port of your own Kafka; without it the embedded broker is used"
+    )
+    kafka_security_protocol: str = Field("PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
+    kafka_sasl_mechanism: str = Field("PLAIN", description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+    kafka_sasl_username: str | None = Field(None, description="user name for SASL")
+    kafka_sasl_password: SecretStr | None = Field(None, description="password for SASL")
+    kafka_ca_file: Path | None = Field(None, description="PEM file with the certificate authority of the brokers")
+    kafka_timeout_seconds: float = Field(15.0, gt=0, description="how long Kafka may take to answer")
+    database_timeout_seconds: int = Field(10, ge=1, description="how long a connection to the database may take")
+    spark_master: str = Field("local[*]", description="Spark master URL")
+    spark_driver_memory: str = Field("1g", description="heap of Spark's JVM")
+    feeds: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="more folders with feed contracts, separated like PATH"
+    )
+    jars: Path | None = Field(None, description="folder of the Java libraries (default: ETL_HOME/.services/jars)")
+    ivy_settings: Path | None = Field(
+        None, description="Ivy settings file, for machines that reach Maven repositories through a mirror"
+    )
+    install_java: bool = Field(True, description="whether the set-up may install Java 17 with apt when there is none")
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Settings:
+        """Read the settings.
+
+        :raises ConfigurationError: a variable has a value that cannot be used; names it.
+        """
+        env_file = Path(overrides.get("home") or os.environ.get("ETL_HOME") or PROJECT_ROOT) / ".env"
+        try:
+            return cls(_env_file=env_file, **overrides)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            name = "ETL_" + str(first["loc"][0]).upper()
+            raise ConfigurationError(
+                f"{name}: {first['msg']}", remedy=f"Set {name} in the environment or in .env (see README, Settings)."
+            ) from None
+
+    @field_validator("feeds", mode="before")
+    @classmethod
+    def _split_folders(cls, value: object) -> object:
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @field_validator("database_url", "kafka_bootstrap", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.home / "checkpoint"
+
+    @property
+    def output(self) -> Path:
+        return self.home / "output"
+
+    @property
+    def backup(self) -> Path:
+        return self.home / "backup"
+
+    @property
+    def runs(self) -> Path:
+        return self.output / "runs"
+
+    @property
+    def services(self) -> Path:
+        return self.home / ".services"
+
+    @property
+    def locks(self) -> Path:
+        return self.services / "locks"
+
+    @property
+    def jars_folder(self) -> Path:
+        return self.jars or self.services / "jars"
+
+    @property
+    def endpoints_file(self) -> Path:
+        """Where the embedded services say how to reach them (mode 0600: it holds the database password)."""
+        return self.services / "endpoints.json"
+
+    @cached_property
+    def _endpoints(self) -> dict[str, str]:
+        try:
+            loaded: dict[str, str] = json.loads(self.endpoints_file.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        return loaded
+
+    def mask(self, message: str) -> str:
+        """A message with every secret of the settings replaced by ***."""
+        for secret in self._secrets():
+            message = message.replace(secret, "***")
+        return message
+
+    def _secrets(self) -> set[str]:
+        found = {self.kafka_sasl_password.get_secret_value()} if self.kafka_sasl_password else set()
+        url = self.database_url.get_secret_value() if self.database_url else self._endpoints.get("database_url", "")
+        # Not `urlsplit`: a password with a slash or a bracket would not be found by it.
+        if "@" in url and ":" in (login := url.partition("://")[2].rpartition("@")[0]):
+            password = login.partition(":")[2]
+            found |= {password, unquote(password)}
+        return {secret for secret in found if secret}
+
+    def kafka(self) -> str:
+        """The bootstrap servers to use.
+
+        :raises ServiceUnavailable: neither an own Kafka is set nor the embedded one was started.
+        """
+        found = self.kafka_bootstrap or self._endpoints.get("kafka_bootstrap")
+        if not found:
+            raise ServiceUnavailable(
+                "No Kafka: ETL_KAFKA_BOOTSTRAP is not set and the embedded broker is not running.",
+                remedy="Start it with `python -m etl up`, or set ETL_KAFKA_BOOTSTRAP to your own.",
+            )
+        return found
+
+    def database(self) -> SecretStr:
+        """The database URL to use, with its password.
+
+        :raises ServiceUnavailable: neither an own database is set nor the embedded one was started.
+        """
+        if self.database_url:
+            return self.database_url
+        if found := self._endpoints.get("database_url"):
+            return SecretStr(found)
+        raise ServiceUnavailable(
+            "No database: ETL_DATABASE_URL is not set and the embedded PostgreSQL is not running.",
+            remedy="Start it with `python -m etl up`, or set ETL_DATABASE_URL to your own.",
+        )

@@ -1,0 +1,192 @@
+"""How results look in the notebooks: small tables and plots in one style."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable
+
+import matplotlib.pyplot as plt
+import orjson
+import pandas as pd
+import structlog
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from etl.audit import Counts
+from etl.consume import Consumed
+from etl.contract import Column, Contract
+from etl.files import Archive
+from etl.load import Loaded
+from etl.merge import Merged, read_frame
+from etl.settings import Settings
+
+# The same meaning has the same colour everywhere, in plots as in dashboards; told apart by colour-blind people too
+# (Okabe and Ito, https://jfly.uni-koeln.de/color/).
+GOOD, BAD, NEUTRAL, INK = "#009E73", "#D55E00", "#56B4E9", "#333333"
+SERIES = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"]
+
+
+def prepare() -> None:
+    """Set the style of plots and the form of log lines. Call it once, at the top of a notebook."""
+    plt.rcParams.update(
+        {
+            "figure.figsize": (9, 3.2),
+            "figure.dpi": 110,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.prop_cycle": cycler(color=SERIES),
+            "axes.titlelocation": "left",
+            "axes.titlesize": 11,
+            "axes.grid": True,
+            "grid.alpha": 0.25,
+            "text.color": INK,
+            "legend.frameon": False,
+            "date.converter": "concise",
+        }
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=True),
+            structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, pad_level=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stdout),
+    )
+
+
+def counts(result_counts: Counts, cycle_id: str) -> pd.DataFrame:
+    """One job's numbers as a one-line table."""
+    row = {name.capitalize(): f"{value:,}" for name, value in vars(result_counts).items()}
+    return pd.DataFrame([row], index=pd.Index([cycle_id], name="cycle"))
+
+
+def messages(values: Iterable[bytes], contract: Contract) -> pd.DataFrame:
+    """Messages as a frame in the contract's columns, those left out that are not even JSON objects."""
+    rows = []
+    for value in values:
+        try:
+            parsed = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(parsed, dict):
+            rows.append(parsed)
+    return pd.DataFrame(rows, columns=list(contract.column_names))
+
+
+def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5) -> Figure:
+    """The feed's measures over time, a line per sensor; values that the contract forbids are left out."""
+    time, key = contract.event_time.column, contract.message_key
+    measures = [column for column in contract.columns if column.type == "double"]
+    frame = frame.assign(**{time: pd.to_datetime(frame[time], errors="coerce", utc=True, format="ISO8601")})
+    shown = frame[frame[key].isin(frame[key].value_counts().index[:sensors])].sort_values(time)
+    figure, axes = plt.subplots(1, max(1, len(measures)), layout="constrained", squeeze=False)
+    for axis, measure in zip(axes[0], measures, strict=False):
+        for name, group in shown.groupby(key):
+            values = _allowed(pd.to_numeric(group[measure.name], errors="coerce"), measure)
+            axis.plot(
+                group[time].dt.tz_localize(None).to_numpy(),
+                values,
+                marker=".",
+                markersize=3,
+                linewidth=1,
+                label=f"{key} {name}",
+            )
+        axis.set_title(measure.description or measure.name)
+    if len(shown):
+        axes[0][-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    else:
+        _say(axes[0][0], "nothing to show")
+    return _finished(figure)
+
+
+def _allowed(values: pd.Series, column: Column) -> pd.Series:
+    """Values within the contract's limits; NaN in place of the others."""
+    low = -math.inf if column.minimum is None else column.minimum
+    high = math.inf if column.maximum is None else column.maximum
+    return values.where(values.between(low, high))
+
+
+def batches(consumed: Consumed) -> pd.DataFrame:
+    """The micro-batches of a job: a line per batch and partition."""
+    rows = [
+        {"batch": b.batch_id, "partition": int(part), "first offset": o.first, "next offset": o.next, "rows": o.rows}
+        for b in consumed.batches
+        for part, o in b.offsets.items()
+    ]
+    return pd.DataFrame(rows, columns=["batch", "partition", "first offset", "next offset", "rows"])
+
+
+def batch_plot(consumed: Consumed) -> Figure:
+    """Messages per micro-batch, parsed and unparsable."""
+    figure, axis = plt.subplots(layout="constrained")
+    names = [str(batch.batch_id) for batch in consumed.batches]
+    parsed = [batch.messages - batch.unparsable for batch in consumed.batches]
+    axis.bar(names, parsed, color=GOOD, label="parsed", width=0.6)
+    axis.bar(names, [b.unparsable for b in consumed.batches], bottom=parsed, color=BAD, label="unparsable", width=0.6)
+    axis.set_title("Messages per micro-batch")
+    axis.set_xlabel("batch")
+    if names:
+        axis.legend()
+        axis.set_xlim(-1, max(2, len(names)))
+    else:
+        _say(axis, "no new messages")
+    return _finished(figure)
+
+
+def manifest(archives: Iterable[Archive]) -> pd.DataFrame:
+    """What the manifests of some archives say, a line each."""
+    rows = [
+        {
+            "archive": archive.file_name,
+            "rows": f"{archive.rows:,}",
+            "MB": f"{archive.bytes / 1e6:.1f}",
+            "parts": len(archive.parts),
+            "offsets": ", ".join(f"{part}: {o.first}–{o.next - 1}" for part, o in archive.offsets.items()),
+            "sha256": archive.sha256[:12] + "…",
+        }
+        for archive in archives
+    ]
+    return pd.DataFrame(rows, columns=["archive", "rows", "MB", "parts", "offsets", "sha256"])
+
+
+def archive_head(settings: Settings, merged: Merged, rows: int = 8) -> pd.DataFrame:
+    """The first rows of the newest archive of a merge; an empty frame where there was nothing to archive."""
+    if not merged.archives:
+        return pd.DataFrame()
+    newest = merged.archives[-1]
+    return read_frame(settings.backup / newest.feed / newest.file_name, rows=rows)
+
+
+def outcome(loaded: Loaded) -> Figure:
+    """What became of the rows: loaded, duplicate, and rejected by reason."""
+    figure, (left, right) = plt.subplots(1, 2, layout="constrained", width_ratios=[1, 2])
+    numbers = loaded.counts
+    bars = left.bar(
+        ["loaded", "duplicate", "rejected"],
+        [numbers.processed, numbers.duplicate, numbers.rejected],
+        color=[GOOD, NEUTRAL, BAD],
+    )
+    left.bar_label(bars, fmt="{:,.0f}", fontsize=9)
+    left.set_title("Rows of this load")
+    left.margins(y=0.15)
+    if len(loaded.reasons):
+        bars = right.barh(loaded.reasons.index[::-1], loaded.reasons.to_numpy()[::-1], color=BAD)
+        right.bar_label(bars, fmt=" {:,.0f}", fontsize=9)
+        right.margins(x=0.1)
+    else:
+        _say(right, "nothing was rejected")
+    right.set_title("Rejected by reason")
+    return _finished(figure)
+
+
+def _say(axis: Axes, text: str) -> None:
+    axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, color="#888888")
+    axis.set_xticks([])
+    axis.set_yticks([])
+
+
+def _finished(figure: Figure) -> Figure:
+    # Closed for pyplot, so that a notebook shows it once: as the cell's value.
+    plt.close(figure)
+    return figure

@@ -1,0 +1,146 @@
+"""How things stand: services, backlog per feed, the newest cycles. Reads only, and works while services are down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from etl import broker, files, positions
+from etl.contract import Contract
+from etl.database import database_url, make_engine, transaction
+from etl.errors import EtlError
+from etl.load import waiting_archives
+from etl.settings import Settings
+from etl.tables import etl_log, require_current
+
+
+def status(settings: Settings, contracts: Mapping[str, Contract]) -> dict[str, Any]:
+    """Services, and per feed its backlog and last cycle, ready for JSON. What cannot be known is None, with the error."""
+    kafka = _kafka(settings)
+    with _Database(settings) as database:
+        feeds = {
+            name: {
+                "topic": contract.topic,
+                "table": contract.table,
+                "backlog": _backlog(settings, contract, database, reachable=kafka["reachable"]),
+                "last_cycle": database.last_cycle(name),
+            }
+            for name, contract in contracts.items()
+        }
+        return {
+            "home": str(settings.home),
+            "services": {"kafka": kafka, "database": database.described},
+            "feeds": feeds,
+        }
+
+
+def history(
+    settings: Settings, *, feed: str | None = None, cycle_id: str | None = None, failed: bool = False, limit: int = 20
+) -> list[dict[str, Any]]:
+    """Rows of `etl_log`, newest first, with the names of its columns.
+
+    :raises ServiceUnavailable: the database does not answer.
+    """
+    query = select(etl_log).order_by(etl_log.c.log_id.desc()).limit(limit)
+    if feed:
+        query = query.where(etl_log.c.feed == feed)
+    if cycle_id:
+        query = query.where(etl_log.c.cycle_id == cycle_id)
+    if failed:
+        query = query.where(etl_log.c.status == "FAILED")
+    engine = make_engine(settings)
+    try:
+        with transaction(engine) as connection:
+            require_current(connection)
+            return [dict(row) for row in connection.execute(query).mappings()]
+    finally:
+        engine.dispose()
+
+
+def _kafka(settings: Settings) -> dict[str, Any]:
+    described: dict[str, Any] = {"embedded": settings.kafka_bootstrap is None, "bootstrap": None, "reachable": False}
+    try:
+        described["bootstrap"] = settings.kafka()
+        with broker.admin(settings) as client:
+            client.list_topics()
+        described["reachable"] = True
+    except EtlError as error:
+        described["error"] = error.cause
+    return described
+
+
+class _Database:
+    """The database, or the reason why it cannot be asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.described: dict[str, Any] = {"embedded": settings.database_url is None, "url": None, "reachable": False}
+        self.engine: Engine | None = None
+        try:
+            url = database_url(settings)
+            self.described["url"] = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+            self.engine = make_engine(settings)
+            with transaction(self.engine) as connection:
+                require_current(connection)
+            self.described["reachable"] = True
+        except EtlError as error:
+            self.described["error"] = error.cause
+
+    def __enter__(self) -> _Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.engine is not None:
+            self.engine.dispose()
+
+    @property
+    def usable(self) -> Engine | None:
+        return self.engine if self.described["reachable"] else None
+
+    def last_cycle(self, feed: str) -> dict[str, Any] | None:
+        if self.usable is None:
+            return None
+        with transaction(self.usable) as connection:
+            return _last_cycle(connection, feed)
+
+
+def _last_cycle(connection: Connection, feed: str) -> dict[str, Any] | None:
+    newest = connection.scalar(
+        select(etl_log.c.cycle_id).where(etl_log.c.feed == feed).order_by(etl_log.c.log_id.desc()).limit(1)
+    )
+    if newest is None:
+        return None
+    jobs = connection.execute(select(etl_log).where(etl_log.c.cycle_id == newest).order_by(etl_log.c.log_id)).all()
+    states = {job.job_name: job.status for job in jobs}
+    overall = next((state for state in ("FAILED", "RUNNING") if state in states.values()), "SUCCESS")
+    loaded = sum(job.records_processed for job in jobs if job.job_name == "load")
+    return {
+        "cycle_id": newest,
+        "status": overall,
+        "jobs": states,
+        "start_time": jobs[0].start_time,
+        "end_time": jobs[-1].end_time,
+        "records_loaded": loaded,
+    }
+
+
+def _backlog(settings: Settings, contract: Contract, database: _Database, *, reachable: bool) -> dict[str, int | None]:
+    found: dict[str, int | None] = {"messages": None, "batches": None, "archives": None}
+    found["batches"] = len(files.batches(files.feed_output(settings, contract.feed)))
+    if database.usable is None:
+        return found
+    with transaction(database.usable) as connection:
+        folder = files.feed_backup(settings, contract.feed)
+        found["archives"] = len(waiting_archives(connection, contract, folder))
+        if reachable:
+            found["messages"] = _unread(settings, connection, contract)
+    return found
+
+
+def _unread(settings: Settings, connection: Connection, contract: Contract) -> int | None:
+    try:
+        topic = broker.describe(settings, contract.topic)
+    except EtlError:
+        return None
+    return positions.unread(topic, positions.next_offsets(settings, connection, contract, topic))

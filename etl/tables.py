@@ -1,0 +1,267 @@
+"""The audit tables, and a feed's own table built from its contract.
+
+The audit tables come into a database by the migrations under `sql/`; a feed's table is created here, and grows by
+nullable columns only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Double,
+    Engine,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.schema import CreateView, DropView
+from sqlalchemy.types import TypeEngine
+
+from etl import contract as contracts
+from etl.contract import Contract
+from etl.database import lock_feed, transaction
+from etl.errors import ConfigurationError, PermanentError
+from etl.settings import PROJECT_ROOT
+
+metadata = MetaData()
+_UTC = DateTime(timezone=True)
+
+etl_log = Table(
+    "etl_log",
+    metadata,
+    Column("log_id", BigInteger, Identity(), primary_key=True),
+    Column("cycle_id", String(64), nullable=False),
+    Column("feed", String(64), nullable=False),
+    Column("job_name", String(16), nullable=False, comment="produce, consume, merge or load"),
+    Column("status", String(16), nullable=False, comment="RUNNING, SUCCESS or FAILED"),
+    Column("start_time", _UTC, nullable=False),
+    Column("end_time", _UTC),
+    Column("duration_seconds", Double),
+    Column("records_read", BigInteger, nullable=False, server_default=text("0")),
+    Column("records_processed", BigInteger, nullable=False, server_default=text("0")),
+    Column("records_rejected", BigInteger, nullable=False, server_default=text("0")),
+    Column("records_duplicate", BigInteger, nullable=False, server_default=text("0")),
+    Column("records_late", BigInteger, nullable=False, server_default=text("0")),
+    Column("error_type", String(128)),
+    Column("error_message", String(2000), comment="no row data and no secret"),
+    Column("notebook", String(400), comment="the executed notebook, relative to ETL_HOME"),
+    Column("notebook_sha256", String(64), comment="of the notebook as committed, before it ran"),
+    Column("parameters", JSON),
+    Column("host", String(255)),
+    Column("pid", Integer),
+    Column("heartbeat_at", _UTC),
+    Column("code_version", String(64)),
+    Index("ix_etl_log_start_time", "start_time"),
+    Index("ix_etl_log_cycle_id", "cycle_id"),
+    Index("ix_etl_log_feed_status", "feed", "status"),
+    comment="One row per job of a cycle",
+)
+
+etl_source = Table(
+    "etl_source",
+    metadata,
+    Column("source_id", Integer, Identity(), primary_key=True),
+    Column("feed", String(64), nullable=False),
+    Column("name", String(400), nullable=False, comment="topic or file name"),
+    Column("identity", String(128), nullable=False, comment="topic id or SHA-256 of the file"),
+    Column("first_seen", _UTC, nullable=False),
+    UniqueConstraint("feed", "name", "identity", name="uq_etl_source"),
+    comment="Where rows came from, once, instead of long texts in every row",
+)
+
+etl_file = Table(
+    "etl_file",
+    metadata,
+    Column("file_id", BigInteger, Identity(), primary_key=True),
+    Column("feed", String(64), nullable=False),
+    Column("file_name", String(400), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("source_id", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("offset_ranges", JSON, nullable=False, comment="per partition: first, next, rows"),
+    Column("archived_at", _UTC, nullable=False),
+    Column("loaded_at", _UTC, nullable=False),
+    Column("log_id", BigInteger, nullable=False),
+    UniqueConstraint("sha256", name="uq_etl_file_sha256"),
+    Index("ix_etl_file_feed", "feed", "file_name"),
+    comment="The ledger: every archive that was loaded, exactly once",
+)
+
+etl_rejected_row = Table(
+    "etl_rejected_row",
+    metadata,
+    Column("rejected_id", BigInteger, Identity(), primary_key=True),
+    Column("log_id", BigInteger, nullable=False),
+    Column("feed", String(64), nullable=False),
+    Column("source_id", Integer, nullable=False),
+    Column("source_partition", Integer, nullable=False),
+    Column("source_offset", BigInteger, nullable=False),
+    Column("source_item", Integer, nullable=False),
+    Column("raw", Text, nullable=False, comment=r"the message; \x… are its bytes where it is no text, \null a null"),
+    Column("raw_rebuilt", Boolean, nullable=False, comment="made from the columns, not the message itself"),
+    Column("reason", String(32), nullable=False),
+    Column("problems", JSON, nullable=False, comment="every column, value and rule that failed"),
+    Column("status", String(16), nullable=False, server_default="QUARANTINED"),
+    Column("replayed_by", BigInteger),
+    UniqueConstraint("source_id", "source_partition", "source_offset", "source_item", name="uq_etl_rejected_row"),
+    Index("ix_etl_rejected_row_log_id", "log_id"),
+    Index("ix_etl_rejected_row_feed_status", "feed", "status", "reason"),
+    comment="Quarantine: every rejected row with its text and why",
+)
+
+_TYPES: dict[str, TypeEngine[Any]] = {"double": Double(), "boolean": Boolean(), "timestamp": _UTC}
+_INTEGERS: dict[int, TypeEngine[Any]] = {16: SmallInteger(), 32: Integer(), 64: BigInteger()}
+
+
+def feed_table(contract: Contract) -> Table:
+    """The table of a feed: its columns, then where each row came from and which load brought it."""
+    key = contract.primary_key or ("source_id", "source_partition", "source_offset", "source_item")
+    return Table(
+        contract.table,
+        MetaData(),
+        *(Column(column.name, column_type(column), nullable=not column.required) for column in contract.columns),
+        Column("source_id", Integer, nullable=False),
+        Column("source_partition", Integer, nullable=False),
+        Column("source_offset", BigInteger, nullable=False),
+        Column("source_item", Integer, nullable=False),
+        Column("log_id", BigInteger, nullable=False),
+        UniqueConstraint(*key, name=f"uq_{contract.table}"),
+        # Rows arrive in the order of both, so a BRIN index is a few pages where a B-tree would cost most of the load.
+        Index(f"ix_{contract.table}_log_id", "log_id", postgresql_using="brin", postgresql_with=_BRIN),
+        Index(f"ix_{contract.table}_time", contract.event_time.column, postgresql_using="brin", postgresql_with=_BRIN),
+        comment=contract.description or None,
+    )
+
+
+_BRIN = {"autosummarize": "on"}
+
+
+def column_type(column: contracts.Column) -> TypeEngine[Any]:
+    """The type of a contract's column in the database."""
+    if column.type == "text":
+        return String(column.max_length) if column.max_length else Text()
+    if column.type == "integer":
+        return _INTEGERS[column.bits]
+    return _TYPES[column.type]
+
+
+def migrate(engine: Engine) -> bool:
+    """Bring the audit tables to the newest version; True when something was changed. Safe to call at any time."""
+    config = _alembic()
+    with transaction(engine) as connection:
+        if _is_current(connection, config):
+            return False
+        lock_feed(connection, "migrations")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        return True
+
+
+def require_current(connection: Connection) -> None:
+    """Refuse a database whose audit tables are not those of this version.
+
+    :raises ConfigurationError: they are missing, older or newer.
+    """
+    if not _is_current(connection, _alembic()):
+        raise ConfigurationError(
+            "The audit tables of the database are missing or of another version.", remedy="Run `python -m etl init`."
+        )
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(PROJECT_ROOT / "sql" / "migrations"))
+    return config
+
+
+def _is_current(connection: Connection, config: Config) -> bool:
+    heads = set(ScriptDirectory.from_config(config).get_heads())
+    return set(MigrationContext.configure(connection).get_current_heads()) == heads
+
+
+def ensure_feed_table(connection: Connection, contract: Contract) -> Table:
+    """Create a feed's table and its view for people, or add the columns that the contract has gained.
+
+    :raises PermanentError: the contract would narrow or change a column that holds data; names the column.
+    """
+    table = feed_table(contract)
+    inspector = inspect(connection)
+    if not inspector.has_table(contract.table):
+        table.create(connection)
+        _replace_view(connection, table)
+        return table
+    existing = {column["name"]: column for column in inspector.get_columns(contract.table)}
+    for column in table.columns:
+        if column.name not in existing:
+            _add_column(connection, table, column)
+        else:
+            _refuse_change(connection, table, column, existing[column.name]["type"])
+    if _view_columns(connection, table) != {*(column.name for column in table.columns), *_VIEW_EXTRA}:
+        _replace_view(connection, table)
+    return table
+
+
+def _add_column(connection: Connection, table: Table, column: Column[Any]) -> None:
+    preparer = connection.dialect.identifier_preparer
+    kind = column.type.compile(connection.dialect)
+    connection.execute(
+        text(f"ALTER TABLE {preparer.format_table(table)} ADD {preparer.format_column(column)} {kind} NULL")
+    )
+
+
+def _refuse_change(connection: Connection, table: Table, column: Column[Any], existing: TypeEngine[Any]) -> None:
+    wanted, found = (kind.compile(connection.dialect) for kind in (column.type, existing))
+    if wanted != found:
+        raise PermanentError(
+            f"Column {column.name!r} of table {table.name!r} is {found}; the contract says {wanted}.",
+            remedy="Only new columns are added by themselves. Change the column in the database, or mend the contract.",
+        )
+
+
+_VIEW_EXTRA = ("source_name", "cycle_id", "loaded_at")
+
+
+def _view_columns(connection: Connection, table: Table) -> set[str]:
+    inspector = inspect(connection)
+    name = f"v_{table.name}"
+    return {column["name"] for column in inspector.get_columns(name)} if name in inspector.get_view_names() else set()
+
+
+def _replace_view(connection: Connection, table: Table) -> None:
+    """The feed's rows with the names of their source and cycle, for people and dashboards."""
+    name = f"v_{table.name}"
+    rows = (
+        select(
+            *table.columns,
+            etl_source.c.name.label("source_name"),
+            etl_log.c.cycle_id,
+            etl_log.c.end_time.label("loaded_at"),
+        )
+        .join(etl_source, etl_source.c.source_id == table.c.source_id)
+        .join(etl_log, etl_log.c.log_id == table.c.log_id, isouter=True)
+    )
+    view = CreateView(rows, name)
+    if name in inspect(connection).get_view_names():
+        connection.execute(DropView(view.table))
+    connection.execute(view)
