@@ -104,8 +104,8 @@ class Archive:
     rows: int
     bytes: int
     sha256: str
-    parts: tuple[str, ...]
-    """`<batch>/<part>` in the order in which they were joined."""
+    parts: tuple[Part, ...]
+    """Named `<batch>/<part>`, in the order in which they were joined."""
     archived_at: str
 
 
@@ -133,8 +133,7 @@ def read_archive(folder: Path, file_name: str) -> Archive:
 
     :raises IntegrityError: it cannot be read.
     """
-    data = read_json(folder / f"{file_name}{MANIFEST_SUFFIX}")
-    return Archive(**_typed(data), parts=tuple(data["parts"]))
+    return Archive(**_typed(read_json(folder / f"{file_name}{MANIFEST_SUFFIX}")))
 
 
 def strays(folder: Path) -> list[str]:
@@ -266,12 +265,15 @@ def _quoted(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
 
 
 def _read_batch(path: Path) -> Batch:
-    data = read_json(path)
-    return Batch(**_typed(data), parts=tuple(Part(**part) for part in data["parts"]))
+    return Batch(**_typed(read_json(path)))
 
 
 def _typed(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that batches and archives share, as the types that they are in Python."""
-    ranges = {partition: OffsetRange(**value) for partition, value in data["offsets"].items()}
-    kept = {name: value for name, value in data.items() if name not in ("parts", "format")}
-    return {**kept, "source": Source(**data["source"]), "offsets": ranges, "columns": tuple(data["columns"])}
+    """The fields of a manifest as the types that they are in Python."""
+    return {
+        **data,
+        "source": Source(**data["source"]),
+        "offsets": {partition: OffsetRange(**value) for partition, value in data["offsets"].items()},
+        "columns": tuple(data["columns"]),
+        "parts": tuple(Part(**part) for part in data["parts"]),
+    }

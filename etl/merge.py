@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -159,7 +159,7 @@ def _write_archive(planned: _Planned, output: Path, backup: Path, feed: str) -> 
         rows=rows,
         bytes=temporary.stat().st_size,
         sha256=digest,
-        parts=tuple(f"{batch.name}/{part.name}" for batch in batches for part in batch.parts),
+        parts=tuple(replace(part, name=f"{batch.name}/{part.name}") for batch in batches for part in batch.parts),
         archived_at=datetime.now(UTC).isoformat(),
     )
     temporary.replace(backup / planned.archive)

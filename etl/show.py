@@ -13,6 +13,7 @@ import structlog
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 
 from etl.audit import Counts
 from etl.consume import Consumed
@@ -26,6 +27,9 @@ from etl.settings import Settings
 # (Okabe and Ito, https://jfly.uni-koeln.de/color/).
 GOOD, BAD, NEUTRAL, INK = "#009E73", "#D55E00", "#56B4E9", "#333333"
 SERIES = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"]
+
+
+_THOUSANDS = StrMethodFormatter("{x:,.0f}")
 
 
 def prepare() -> None:
@@ -46,6 +50,7 @@ def prepare() -> None:
             "date.converter": "concise",
         }
     )
+    pd.set_option("display.max_colwidth", None)
     structlog.configure(
         processors=[
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=True),
@@ -122,13 +127,17 @@ def batch_plot(consumed: Consumed) -> Figure:
     figure, axis = plt.subplots(layout="constrained")
     names = [str(batch.batch_id) for batch in consumed.batches]
     parsed = [batch.messages - batch.unparsable for batch in consumed.batches]
-    axis.bar(names, parsed, color=GOOD, label="parsed", width=0.6)
-    axis.bar(names, [b.unparsable for b in consumed.batches], bottom=parsed, color=BAD, label="unparsable", width=0.6)
-    axis.set_title("Messages per micro-batch")
-    axis.set_xlabel("batch")
+    broken = [batch.unparsable for batch in consumed.batches]
+    axis.barh(names, parsed, color=GOOD, label="parsed", height=0.6)
+    bars = axis.barh(names, broken, left=parsed, color=BAD, label="unparsable", height=0.6)
+    axis.bar_label(bars, [f" {p:,} + {b:,}" for p, b in zip(parsed, broken, strict=True)], fontsize=9)
+    axis.set_title("Messages per micro-batch: parsed + unparsable")
+    axis.set_ylabel("batch")
+    axis.xaxis.set_major_formatter(_THOUSANDS)
     if names:
-        axis.legend()
-        axis.set_xlim(-1, max(2, len(names)))
+        axis.margins(x=0.15)
+        axis.invert_yaxis()
+        figure.set_figheight(1.2 + 0.4 * len(names))
     else:
         _say(axis, "no new messages")
     return _finished(figure)
@@ -150,6 +159,21 @@ def manifest(archives: Iterable[Archive]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["archive", "rows", "MB", "parts", "offsets", "sha256"])
 
 
+def parts(archives: Iterable[Archive]) -> pd.DataFrame:
+    """The part files that became archives, a line each."""
+    rows = [
+        {
+            "part": part.name,
+            "rows": f"{part.rows:,}",
+            "kB": f"{part.bytes / 1e3:,.0f}",
+            "sha256": part.sha256[:12] + "…",
+        }
+        for archive in archives
+        for part in archive.parts
+    ]
+    return pd.DataFrame(rows, columns=["part", "rows", "kB", "sha256"])
+
+
 def archive_head(settings: Settings, merged: Merged, rows: int = 8) -> pd.DataFrame:
     """The first rows of the newest archive of a merge; an empty frame where there was nothing to archive."""
     if not merged.archives:
@@ -168,6 +192,7 @@ def outcome(loaded: Loaded) -> Figure:
         color=[GOOD, NEUTRAL, BAD],
     )
     left.bar_label(bars, fmt="{:,.0f}", fontsize=9)
+    left.yaxis.set_major_formatter(_THOUSANDS)
     left.set_title("Rows of this load")
     left.margins(y=0.15)
     if len(loaded.reasons):

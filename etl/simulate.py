@@ -1,7 +1,7 @@
 """Readings as real devices would send them: seeded, repeatable byte for byte, with a share of bad ones.
 
-Times of day follow a daily curve per sensor, with noise; the numbers are drawn with NumPy's PCG64, whose streams are the
-same on every platform (NumPy, NEP 19). The same arguments give the same bytes.
+Times of day follow a daily curve per sensor, with noise. Random numbers come from NumPy's `RandomState`, whose streams are
+frozen for all versions and platforms (NumPy Enhancement Proposal 19), so the same arguments give the same bytes.
 """
 
 from __future__ import annotations
@@ -62,18 +62,18 @@ def span(rows: int) -> timedelta:
 
 def _sensor_readings(rows: int, seed: int, start: datetime, bad_share: float) -> Iterator[list[Message]]:
     for chunk, first in enumerate(range(0, rows, CHUNK)):
-        numbers = np.random.default_rng([seed, chunk])
+        numbers = np.random.RandomState([seed, chunk])
         index = np.arange(first, min(first + CHUNK, rows))
         yield _sensor_chunk(index, numbers, start, bad_share)
 
 
 def _sensor_chunk(
-    index: NDArray[np.int64], numbers: np.random.Generator, start: datetime, bad_share: float
+    index: NDArray[np.int64], numbers: np.random.RandomState, start: datetime, bad_share: float
 ) -> list[Message]:
     sensor = index % SENSORS + 1
     # A sensor reports every ten seconds, at a moment of its own within them.
     offset_us = ((index // SENSORS) * INTERVAL_SECONDS * 1e6).astype(np.int64)
-    offset_us += numbers.integers(0, int(INTERVAL_SECONDS * 1e6), len(index))
+    offset_us += numbers.randint(0, int(INTERVAL_SECONDS * 1e6), len(index))
     when = np.datetime64(start.replace(tzinfo=None), "us") + offset_us
     seconds_of_day = (when - when.astype("datetime64[D]")).astype(np.int64) / 1e6
     curve = np.sin(2 * np.pi * (seconds_of_day / _DAY_SECONDS - 0.375))  # warmest at 15:00, coldest at 03:00
@@ -89,11 +89,11 @@ def _sensor_chunk(
     return messages
 
 
-def _spoil(messages: list[Message], numbers: np.random.Generator, bad_share: float) -> None:
+def _spoil(messages: list[Message], numbers: np.random.RandomState, bad_share: float) -> None:
     """Replace a share of the messages by bad ones, every kind about as often."""
     count = round(len(messages) * bad_share)
     places = np.sort(numbers.choice(len(messages), size=count, replace=False))
-    for place, kind in zip(places.tolist(), numbers.integers(0, len(_SPOILERS), count).tolist(), strict=True):
+    for place, kind in zip(places.tolist(), numbers.randint(0, len(_SPOILERS), count).tolist(), strict=True):
         messages[place] = _SPOILERS[kind](messages, place)
 
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from etl.settings import Settings
 SUPPORTED = (17, 21)
 """Spark 4.0 runs on these (https://spark.apache.org/docs/4.0.0/: "Java 17/21")."""
 
+_FOLDERS = ("/usr/lib/jvm", "/Library/Java/JavaVirtualMachines", "C:/Program Files/Java")
 _PACKAGE = "openjdk-17-jre-headless"
 _REMEDY = "Install Java 17 or 21 (Debian, Ubuntu: `apt-get install openjdk-17-jre-headless`) or set JAVA_HOME to one."
 
@@ -34,38 +35,39 @@ class Java:
         return self.path.resolve().parent.parent
 
 
-def find_java(settings: Settings, progress: Progress) -> Java:
+def find_java(settings: Settings, progress: Progress, *, folders: Iterable[str] = _FOLDERS) -> Java:
     """The Java to use: JAVA_HOME, the path, the usual folders, else installed with apt.
 
+    :param folders: where this system keeps its Javas.
     :raises SetupError: there is none and none may be installed; says what was found and what to do.
     """
-    found = list(_installed())
+    found = list(_installed(folders))
     for java in found:
         if java.major in SUPPORTED:
             return java
     if settings.install_java and _can_install():
         progress(f"installing {_PACKAGE}")
         _install()
-        for java in _installed():
+        for java in _installed(folders):
             if java.major in SUPPORTED:
                 return java
     seen = ", ".join(f"{java.path} (Java {java.major})" for java in found) or "none on this machine"
     raise SetupError(f"Spark and Kafka need Java 17 or 21; found: {seen}.", remedy=_REMEDY)
 
 
-def _installed() -> Iterator[Java]:
-    for path in _candidates():
+def _installed(folders: Iterable[str]) -> Iterator[Java]:
+    for path in _candidates(folders):
         if path.is_file() and (major := _major(path)):
             yield Java(path, major)
 
 
-def _candidates() -> Iterator[Path]:
+def _candidates(folders: Iterable[str]) -> Iterator[Path]:
     launcher = "java.exe" if os.name == "nt" else "java"
     if home := os.environ.get("JAVA_HOME"):
         yield Path(home) / "bin" / launcher
     if on_path := shutil.which("java"):
         yield Path(on_path)
-    for folder in ("/usr/lib/jvm", "/Library/Java/JavaVirtualMachines", "C:/Program Files/Java"):
+    for folder in folders:
         for root in sorted(Path(folder).glob("*")):
             yield root / "bin" / launcher
             yield root / "Contents" / "Home" / "bin" / launcher

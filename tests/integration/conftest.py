@@ -1,0 +1,200 @@
+"""Real Kafka and PostgreSQL, started once for the run; every test gets a topic, a database and a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from kafka import KafkaProducer
+from kafka.admin import KafkaAdminClient
+
+from etl import services
+from etl.broker import Topic, describe
+from etl.contract import Contract, load_contract
+from etl.database import make_engine
+from etl.settings import PROJECT_ROOT, Settings
+from etl.tables import migrate
+
+JARS = PROJECT_ROOT / ".services" / "jars"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.integration)
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+@dataclass
+class Stack:
+    """The services of this test run."""
+
+    home: Path
+    kafka: str
+    database: str
+
+    def connect(self, database: str = "etl", **options: Any) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.url(database).replace("+psycopg", ""), **options)
+
+    def url(self, database: str) -> str:
+        return self.database.rpartition("/")[0] + "/" + database
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    home = tmp_path_factory.mktemp("services")
+    settings = Settings.load(home=home, jars=JARS)
+    try:
+        found = services.up(settings, {}, quiet)
+        assert found.kafka is not None
+        assert found.postgres is not None
+        yield Stack(home, found.kafka.endpoint, found.postgres.endpoint)
+    finally:
+        services.down(settings, quiet, delete_data=True)
+
+
+@dataclass
+class Project:
+    """A home with its own topic and database: what a user has, and how a stranger looks at it from outside."""
+
+    stack: Stack
+    home: Path
+    database: str
+    topic: str
+    settings: Settings
+    contract: Contract
+    env: dict[str, str] = field(repr=False)
+
+    def etl(self, *arguments: str, expect: int | None = 0, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line in a process of its own."""
+        run = subprocess.run(
+            [sys.executable, "-m", "etl", *arguments],
+            env={**self.env, **env},
+            cwd=PROJECT_ROOT,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        if expect is not None:
+            assert run.returncode == expect, run.stdout + run.stderr
+        return run
+
+    def popen(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start the command line as the leader of a process group."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "etl", *arguments],
+            env=self.env,
+            cwd=PROJECT_ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        with self.stack.connect(self.database) as connection:
+            return connection.execute(query).fetchall()  # type: ignore[call-overload, no-any-return]
+
+    def value(self, query: str) -> Any:
+        return self.sql(query)[0][0]
+
+    def send(self, values: Iterable[bytes | None], *, partition: int | None = None) -> list[tuple[int, int]]:
+        """Send messages as any other Kafka client would; returns partition and offset of each."""
+        producer = KafkaProducer(bootstrap_servers=self.stack.kafka)
+        futures = [producer.send(self.topic, value=value, partition=partition) for value in values]
+        producer.flush()
+        sent = [(future.get().partition, future.get().offset) for future in futures]
+        producer.close()
+        return sent
+
+    def describe(self) -> Topic:
+        return describe(self.settings, self.topic)
+
+    def make_topic(self) -> None:
+        with_admin(self.stack.kafka, lambda admin: admin.create_topics({self.topic: {}}, wait_for_metadata=True))
+
+    def delete_topic(self) -> None:
+        with_admin(self.stack.kafka, lambda admin: admin.delete_topics([self.topic]))
+
+    def log(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(self.etl("history", "--json", "--limit", "1000").stdout)
+        return rows[::-1]
+
+    def require_exact(self, sent: int) -> None:
+        """The oracle: everything sent is loaded, rejected or a counted duplicate; no row is RUNNING; nothing waits."""
+        loaded = self.value("SELECT count(*) FROM sensor_data")
+        rejected = self.value("SELECT count(*) FROM etl_rejected_row")
+        duplicates = self.value("SELECT sum(records_duplicate) FROM etl_log WHERE job_name = 'load'")
+        assert loaded + rejected + duplicates == sent
+        assert self.value("SELECT count(*) FROM etl_log WHERE status = 'RUNNING'") == 0
+        unbalanced = "records_read <> records_processed + records_rejected + records_duplicate"
+        assert self.sql(f"SELECT job_name FROM etl_log WHERE status = 'SUCCESS' AND {unbalanced}") == []
+        coordinates = "source_id, source_partition, source_offset, source_item"
+        both = f"SELECT {coordinates} FROM sensor_data UNION ALL SELECT {coordinates} FROM etl_rejected_row"
+        assert self.sql(f"SELECT {coordinates} FROM ({both}) AS b GROUP BY {coordinates} HAVING count(*) > 1") == []
+        assert list((self.home / "output" / "sensor_readings").glob("batch-*")) == []
+
+
+def with_admin(bootstrap: str, act: Any) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        act(admin)
+    finally:
+        admin.close()
+
+
+@pytest.fixture
+def project(stack: Stack, tmp_path: Path) -> Iterator[Project]:
+    name = f"t{secrets.token_hex(4)}"
+    with stack.connect(autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+    document = yaml.safe_load((PROJECT_ROOT / "etl/feeds/sensor_readings.odcs.yaml").read_text("utf-8"))
+    document["servers"][0]["customProperties"][0]["value"] = name
+    (tmp_path / "feeds").mkdir()
+    (tmp_path / "feeds" / "sensor_readings.odcs.yaml").write_text(yaml.safe_dump(document), "utf-8")
+    home = tmp_path / "home"
+    home.mkdir()
+    values = {
+        "ETL_HOME": str(home),
+        "ETL_FEEDS": str(tmp_path / "feeds"),
+        "ETL_KAFKA_BOOTSTRAP": stack.kafka,
+        "ETL_DATABASE_URL": stack.url(name),
+        "ETL_JARS": str(JARS),
+    }
+    settings = Settings.load(
+        home=home,
+        feeds=values["ETL_FEEDS"],
+        kafka_bootstrap=stack.kafka,
+        database_url=values["ETL_DATABASE_URL"],
+        jars=JARS,
+    )
+    found = Project(
+        stack=stack,
+        home=home,
+        database=name,
+        topic=name,
+        settings=settings,
+        contract=load_contract("sensor_readings", settings),
+        env={**os.environ, **values},
+    )
+    found.make_topic()
+    engine = make_engine(settings)
+    migrate(engine)
+    engine.dispose()
+    yield found
+    with stack.connect(autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]

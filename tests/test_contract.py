@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from etl.contract import Contract, contract_files, load_contract, read_contract
+from etl.errors import ContractError
+from etl.settings import PROJECT_ROOT, Settings
+
+PACKAGED = sorted((PROJECT_ROOT / "etl" / "feeds").glob("*.odcs.yaml"))
+
+
+def write_changed(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    document = yaml.safe_load(PACKAGED[0].read_text("utf-8"))
+    change(document)
+    folder.mkdir(exist_ok=True)
+    file = folder / PACKAGED[0].name
+    file.write_text(yaml.safe_dump(document), "utf-8")
+    return file
+
+
+@pytest.mark.parametrize("path", PACKAGED, ids=lambda path: path.name)
+def test_packaged_contracts_pass_the_standards_own_schema(path: Path) -> None:
+    schema = json.loads(resources.files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))
+    jsonschema.validate(yaml.safe_load(path.read_text("utf-8")), schema)
+    assert read_contract(path).feed == path.name.removesuffix(".odcs.yaml")
+
+
+def test_the_default_feed_is_what_the_design_says(contract: Contract) -> None:
+    assert contract.topic == "sensor-data"
+    assert contract.table == "sensor_data"
+    assert contract.column_names == ("sensor_id", "temperature", "humidity", "timestamp")
+    assert contract.primary_key == ("sensor_id", "timestamp")
+
+
+def test_an_unknown_feed_lists_the_known_ones(settings: Settings) -> None:
+    with pytest.raises(ContractError, match="sensor_readings"):
+        load_contract("nope", settings)
+
+
+def test_a_users_folder_adds_feeds_and_replaces_packaged_ones(tmp_path: Path) -> None:
+    write_changed(tmp_path / "mine", lambda d: d["servers"][0]["customProperties"][0].update(value="other-topic"))
+    settings = Settings.load(home=tmp_path, feeds=str(tmp_path / "mine"))
+    assert load_contract("sensor_readings", settings).topic == "other-topic"
+    assert set(contract_files(settings)) >= {"sensor_readings"}
+
+
+def first_column(document: dict[str, Any]) -> dict[str, Any]:
+    column: dict[str, Any] = document["schema"][0]["properties"][0]
+    return column
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda d: d.update(nonsense=1), "nonsense: "),
+        (lambda d: first_column(d).update(requird=True), "schema[0].properties[0].requird: is not known"),
+        (lambda d: first_column(d).update(required="perhaps"), "schema[0].properties[0].required: "),
+        (lambda d: first_column(d).update(logicalType="money"), "schema[0].properties[0].logicalType: 'money'"),
+        (lambda d: first_column(d)["logicalTypeOptions"].update(multipleOf=2), "'multipleOf' is not supported"),
+        (lambda d: first_column(d)["logicalTypeOptions"].update(format="i128"), "Use i16, i32, i64"),
+        (lambda d: first_column(d).update(name='x"; DROP TABLE--'), "cannot name a column"),
+        (lambda d: first_column(d).update(name="raw"), "cannot name a column"),
+        (lambda d: first_column(d).update(name="Humidity"), "stands twice"),
+        (lambda d: d["schema"][0].update(physicalName='x"; DROP TABLE--'), "cannot name a feed or a table"),
+        (lambda d: d.update(name="other"), "The feed is named like its file"),
+        (lambda d: d["servers"][0]["customProperties"][0].update(value="no topic!"), "cannot name a topic"),
+        (lambda d: d["customProperties"].append({"property": "windws", "value": 1}), "'windws' is not known"),
+        (lambda d: d["customProperties"][0]["value"].update(column="humidity"), "is no timestamp column"),
+        (lambda d: d["customProperties"][0]["value"].update(timezone="Mars/Olympus"), "Mars/Olympus"),
+        (lambda d: d["customProperties"].clear(), "has no eventTime"),
+    ],
+)
+def test_a_wrong_contract_names_file_place_and_remedy(
+    tmp_path: Path, change: Callable[[dict[str, Any]], None], said: str
+) -> None:
+    with pytest.raises(ContractError) as raised:
+        read_contract(write_changed(tmp_path / "mine", change))
+    assert said in str(raised.value)
+    assert raised.value.cause.startswith("sensor_readings.odcs.yaml: ")
+    assert raised.value.remedy
+
+
+def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "broken.odcs.yaml"
+    file.write_text("a: [1,")
+    with pytest.raises(ContractError, match=r"broken\.odcs\.yaml is not YAML"):
+        read_contract(file)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl.audit import Counts
+from etl.cycle import divide_parameters, notebook_parameters, parse_value
+from etl.errors import BalanceError, ParameterError
+from etl.report import balance
+
+
+def test_each_parameter_goes_to_the_notebooks_that_have_it() -> None:
+    divided = divide_parameters({"messages": 5, "time_box_seconds": 30})
+    assert divided == {"produce": {"messages": 5}, "consume": {"time_box_seconds": 30}, "merge": {}, "load": {}}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("mesages", 5, "No notebook has a parameter 'mesages'"),
+        ("feed", "x", "No notebook has a parameter 'feed'"),
+        ("messages", "many", "'messages' of 1_produce is 'many'; it must be int"),
+        ("messages", 1.5, "must be int"),
+        ("messages", True, "must be int"),
+        ("time_box_seconds", True, "must be float"),
+        ("until", 3, "must be str"),
+    ],
+)
+def test_unknown_and_mistyped_parameters_are_refused(name: str, value: Any, said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        divide_parameters({name: value})
+
+
+def test_a_notebook_without_a_parameters_cell_is_refused(tmp_path: Path) -> None:
+    notebook = tmp_path / "own.ipynb"
+    notebook.write_text(json.dumps({"cells": [{"cell_type": "code", "metadata": {}, "source": ["x = 1"]}]}))
+    with pytest.raises(ParameterError, match=r"own\.ipynb has no cell tagged `parameters`"):
+        notebook_parameters(notebook)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("5", 5), ("0.5", 0.5), ("true", True), ("time_box", "time_box"), ("'5'", "5"), ("2025-06-15", "2025-06-15")],
+)
+def test_values_of_the_command_line_get_their_type(text: str, value: Any) -> None:
+    parsed = parse_value(text)
+    assert parsed == value
+    assert type(parsed) is type(value)
+
+
+def test_numbers_that_do_not_add_up_are_refused() -> None:
+    Counts(read=10, processed=7, rejected=2, duplicate=1).require_balance("load")
+    with pytest.raises(BalanceError, match="load: 10 read, but 7 processed"):
+        Counts(read=10, processed=7, rejected=2).require_balance("load")
+
+
+def row(job: str, *counts: int, status: str = "SUCCESS") -> dict[str, Any]:
+    names = ("records_read", "records_processed", "records_rejected", "records_duplicate")
+    return {"job_name": job, "status": status, **dict(zip(names, counts, strict=True))}
+
+
+def test_one_sentence_states_the_balance() -> None:
+    said = balance([row("consume", 1000, 990, 10, 0), row("load", 1000, 900, 60, 40)])
+    assert said == (
+        "Balance: 1,000 messages read = 990 parsed + 10 unparsable;"
+        " 1,000 rows read = 900 loaded + 60 rejected + 40 duplicate."
+    )
+    assert "nothing new" in balance([row("consume", 0, 0, 0, 0), row("load", 0, 0, 0, 0)])
+    assert "did not end" in balance([row("consume", 5, 5, 0, 0), row("load", 0, 0, 0, 0, status="FAILED")])

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from etl.errors import AlreadyRunning
+from etl.locks import feed_lock
+from etl.settings import Settings
+
+HOLD = """
+import sys, time
+from etl.locks import feed_lock
+from etl.settings import Settings
+with feed_lock(Settings.load(), "weather", "cycle", what="cycle 42"):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def hold(settings: Settings) -> subprocess.Popen[str]:
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLD],
+        env={**os.environ, "ETL_HOME": str(settings.home)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "held\n"
+    return child
+
+
+def test_who_holds_the_lock_is_named_at_once(settings: Settings) -> None:
+    with hold(settings) as child:
+        began = time.monotonic()
+        with pytest.raises(AlreadyRunning, match=rf"cycle 42 \(process {child.pid} on"):
+            feed_lock(settings, "weather", "cycle", what="mine").__enter__()
+        assert time.monotonic() - began < 1
+        with feed_lock(settings, "weather", "job", what="mine"), feed_lock(settings, "other", "cycle", what="mine"):
+            pass
+        child.communicate("\n")
+
+
+def test_a_killed_holder_gives_the_lock_back(settings: Settings) -> None:
+    with hold(settings) as child:
+        child.kill()
+        child.wait()
+    with feed_lock(settings, "weather", "cycle", what="mine", wait_seconds=5):
+        pass
+
+
+def test_whoever_waits_long_enough_gets_the_lock(settings: Settings) -> None:
+    with hold(settings) as child:
+        assert child.stdin is not None
+        child.stdin.write("\n")
+        child.stdin.flush()
+        with feed_lock(settings, "weather", "cycle", what="mine", wait_seconds=10):
+            pass
+        child.wait()

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from etl.contract import Column, Contract, EventTime
+from etl.validate import Reason, Validated, decode_raw, diagnose, validate
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+GOOD = {"sensor_id": "1", "temperature": "21.5", "humidity": "40", "timestamp": "2025-06-15 09:12:01"}
+
+
+def check(contract: Contract, *rows: dict[str, str | None]) -> Validated:
+    filled = [
+        {"source_partition": "0", "source_offset": str(i), "source_item": "0", "source_time": "", "raw": None, **row}
+        for i, row in enumerate(rows)
+    ]
+    columns = {name: [row.get(name) for row in filled] for name in contract.file_columns}
+    return validate(pa.record_batch({n: pa.array(v, pa.string()) for n, v in columns.items()}), contract, now=NOW)
+
+
+def reasons(result: Validated) -> list[str]:
+    found: list[str] = result.rejected["reason"].to_pylist()
+    return found
+
+
+def test_good_rows_get_their_types(contract: Contract) -> None:
+    result = check(contract, GOOD)
+    assert result.rejected.num_rows == 0
+    assert result.accepted.to_pylist() == [
+        {
+            "sensor_id": 1,
+            "temperature": 21.5,
+            "humidity": 40.0,
+            "timestamp": datetime(2025, 6, 15, 9, 12, 1, tzinfo=UTC),
+            "source_partition": 0,
+            "source_offset": 0,
+            "source_item": 0,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("sensor_id", None, Reason.MISSING),
+        ("sensor_id", "true", Reason.WRONG_TYPE),
+        ("sensor_id", "1.0", Reason.WRONG_TYPE),
+        ("sensor_id", "", Reason.WRONG_TYPE),
+        ("sensor_id", "99999999999", Reason.OUT_OF_RANGE),
+        ("sensor_id", "9999999999999999999", Reason.OUT_OF_RANGE),
+        ("sensor_id", "99999999999999999999999999", Reason.OUT_OF_RANGE),
+        ("sensor_id", "0", Reason.OUT_OF_RANGE),
+        ("temperature", None, Reason.MISSING),
+        ("temperature", "warm", Reason.WRONG_TYPE),
+        ("temperature", "21,5", Reason.WRONG_TYPE),
+        ("temperature", " 21.5", Reason.WRONG_TYPE),
+        ("temperature", "0x10", Reason.WRONG_TYPE),
+        ("temperature", '{"c":21.5}', Reason.WRONG_TYPE),
+        ("temperature", "NaN", Reason.NOT_FINITE),
+        ("temperature", '"Infinity"', Reason.NOT_FINITE),
+        ("temperature", "1e400", Reason.NOT_FINITE),
+        ("temperature", "60.01", Reason.OUT_OF_RANGE),
+        ("humidity", "-0.5", Reason.OUT_OF_RANGE),
+        ("timestamp", None, Reason.MISSING),
+        ("timestamp", "2025-02-30 00:00:00", Reason.BAD_TIME),
+        ("timestamp", "2025-06-15 24:00:00", Reason.BAD_TIME),
+        ("timestamp", "01/02/2024", Reason.BAD_TIME),
+        ("timestamp", "1750000000", Reason.BAD_TIME),
+        ("timestamp", "55969-01-01 00:00:00", Reason.BAD_TIME),
+        ("timestamp", "1970-01-01 00:00:00", Reason.TIME_OUT_OF_RANGE),
+        ("timestamp", "2026-01-01 01:00:01", Reason.TIME_OUT_OF_RANGE),
+    ],
+)
+def test_a_bad_value_is_rejected_and_its_neighbours_are_not(
+    contract: Contract, column: str, value: str | None, reason: Reason
+) -> None:
+    result = check(contract, GOOD, {**GOOD, column: value}, GOOD)
+    assert reasons(result) == [reason]
+    assert result.accepted["source_offset"].to_pylist() == [0, 2]
+    assert json.loads(result.rejected["problems"][0].as_py()) == [{"column": column, "rule": reason, "value": value}]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "expected"),
+    [
+        ("sensor_id", "+7", 7),
+        ("sensor_id", "2147483647", 2147483647),
+        ("temperature", "-5E-1", -0.5),
+        ("temperature", "60", 60.0),
+        ("timestamp", "2025-06-15T09:12:01.123456Z", datetime(2025, 6, 15, 9, 12, 1, 123456, tzinfo=UTC)),
+        ("timestamp", "2025-06-15 11:12:01+02:00", datetime(2025, 6, 15, 9, 12, 1, tzinfo=UTC)),
+        ("timestamp", "2025-06-15 09:12", datetime(2025, 6, 15, 9, 12, tzinfo=UTC)),
+    ],
+)
+def test_unusual_but_right_values_are_taken(contract: Contract, column: str, value: str, expected: Any) -> None:
+    # A bad neighbour makes the column take the slower road, which must give the same.
+    result = check(contract, {**GOOD, column: value}, {**GOOD, "timestamp": "2025-02-30 00:00:00"})
+    assert result.accepted[column].to_pylist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (r"\null", Reason.TOMBSTONE),
+        ("", Reason.EMPTY),
+        ("  \n", Reason.EMPTY),
+        (r"\x7b22ff227d", Reason.NOT_UTF8),
+        ("hello", Reason.NOT_JSON),
+        ('{"sensor_id":1', Reason.NOT_JSON),
+        ('{"sensor_id":1} x', Reason.NOT_JSON),
+        ('{"sensor_id":1}{"sensor_id":2}', Reason.NOT_JSON),
+        ("{'sensor_id':1}", Reason.NOT_JSON),
+        ('\ufeff{"sensor_id":1}', Reason.NOT_JSON),
+        ("[" * 100_000, Reason.NOT_JSON),
+        ("[]", Reason.NOT_OBJECT),
+        ('[{"sensor_id":1}]', Reason.NOT_OBJECT),
+        ("null", Reason.NOT_OBJECT),
+        ("12", Reason.NOT_OBJECT),
+        ('{"sensor_id":1,"sensor_id":2}', Reason.DUPLICATE_KEY),
+        ('{"a":{"b":1,"b":2}}', Reason.DUPLICATE_KEY),
+        (r'{"sensor_id":"\ud800"}', Reason.INVALID_TEXT),
+        (r'{"sensor_id":"\u0000"}', Reason.INVALID_TEXT),
+        ('{"temperature":NaN}', Reason.NOT_FINITE),
+        ('{"temperature":-Infinity}', Reason.NOT_FINITE),
+        ('{"sensor_id":1,"temperature":1}', Reason.NOT_JSON),  # Spark's columns are empty: it could not split it
+        (r'{"name":"\ud83d\ude00"}', Reason.MISSING),
+    ],
+)
+def test_a_message_that_is_no_sound_object_is_rejected_as_a_whole(contract: Contract, raw: str, reason: Reason) -> None:
+    result = check(contract, GOOD, {"raw": raw})
+    assert reasons(result) == [reason]
+    assert result.rejected["raw"].to_pylist() == [raw]
+    assert result.rejected["raw_rebuilt"].to_pylist() == [False]
+
+
+def test_several_problems_are_all_kept_and_the_first_in_order_is_the_reason(contract: Contract) -> None:
+    result = check(contract, {**GOOD, "humidity": "140", "timestamp": "never", "sensor_id": None})
+    assert reasons(result) == [Reason.MISSING]
+    rules = [problem["rule"] for problem in json.loads(result.rejected["problems"][0].as_py())]
+    assert rules == [Reason.MISSING, Reason.OUT_OF_RANGE, Reason.BAD_TIME]
+
+
+def test_a_row_without_its_own_text_gets_one_made_from_its_columns(contract: Contract) -> None:
+    result = check(contract, {**GOOD, "temperature": "99"})
+    assert json.loads(result.rejected["raw"][0].as_py()) == {**GOOD, "temperature": "99"}
+    assert result.rejected["raw_rebuilt"].to_pylist() == [True]
+
+
+def text_feed(contract: Contract, **rules: Any) -> Contract:
+    return dataclasses.replace(contract, columns=(*contract.columns, Column("label", "text", **rules)))
+
+
+@pytest.mark.parametrize(
+    ("rules", "value", "reason"),
+    [
+        ({"max_length": 3}, "😀😀😀😀", Reason.TOO_LONG),
+        ({"min_length": 2}, "a", Reason.TOO_SHORT),
+        ({"pattern": "[a-z]+"}, "ab1", Reason.PATTERN),
+        ({"pattern": "[a-z]+"}, "ab\n", Reason.PATTERN),
+        ({"required": True}, None, Reason.MISSING),
+        ({}, "a\0b", Reason.INVALID_TEXT),
+    ],
+)
+def test_texts_are_held_to_their_rules(
+    contract: Contract, rules: dict[str, Any], value: str | None, reason: Reason
+) -> None:
+    assert reasons(check(text_feed(contract, **rules), {**GOOD, "label": value})) == [reason]
+
+
+@pytest.mark.parametrize("value", ["", " ", "NA", "null", "😀😀😀", "=1+1", "007"])
+def test_texts_are_kept_as_they_are(contract: Contract, value: str) -> None:
+    result = check(text_feed(contract, max_length=4), {**GOOD, "label": value})
+    assert result.accepted["label"].to_pylist() == [value]
+
+
+def test_an_object_where_a_text_belongs_is_of_the_wrong_type(contract: Contract) -> None:
+    raw = json.dumps({"sensor_id": 1, "label": {"a": 1}})
+    result = check(text_feed(contract), {**GOOD, "label": '{"a":1}', "raw": raw})
+    assert reasons(result) == [Reason.WRONG_TYPE]
+    quoted = json.dumps({"sensor_id": 1, "label": '{"a":1}'})
+    assert check(text_feed(contract), {**GOOD, "label": '{"a":1}', "raw": quoted}).rejected.num_rows == 0
+
+
+def test_local_times_follow_the_contracts_zone(contract: Contract) -> None:
+    berlin = dataclasses.replace(contract, event_time=EventTime("timestamp", timezone="Europe/Berlin"))
+    skipped, twice = "2025-03-30 02:30:00", "2025-10-26 02:30:00"
+    result = check(berlin, GOOD, {**GOOD, "timestamp": skipped}, {**GOOD, "timestamp": twice})
+    assert reasons(result) == [Reason.BAD_TIME]
+    assert result.accepted["timestamp"].to_pylist() == [
+        datetime(2025, 6, 15, 7, 12, 1, tzinfo=UTC),
+        datetime(2025, 10, 26, 0, 30, tzinfo=UTC),
+    ]
+
+
+def test_an_archive_that_is_older_than_a_column_loads(contract: Contract) -> None:
+    chunk = pa.record_batch({**{n: [v] for n, v in GOOD.items()}, "source_partition": ["0"], "source_offset": ["5"],
+                             "source_item": ["0"], "source_time": [""], "raw": pa.array([None], pa.string())})  # fmt: skip
+    result = validate(chunk, text_feed(contract), now=NOW)
+    assert result.accepted["label"].to_pylist() == [None]
+
+
+def test_raw_bytes_come_back() -> None:
+    assert decode_raw(r"\x00ff") == b"\x00\xff"
+    assert decode_raw("{}") == b"{}"
+    assert decode_raw(r"\null") is None
+
+
+def test_sound_messages_are_given_back() -> None:
+    assert diagnose('{"a": 1}') == (None, {"a": 1})
+
+
+def test_no_row_is_lost_or_doubled(contract: Contract) -> None:
+    rows = [{**GOOD, "temperature": value} for value in ("1", "x", "2", None, "900", "3")]
+    result = check(contract, *rows)
+    places = result.accepted["source_offset"].to_pylist() + result.rejected["source_offset"].to_pylist()
+    assert sorted(places) == list(range(len(rows)))
