@@ -28,7 +28,7 @@ import structlog
 from etl import audit, broker, files, positions
 from etl.audit import Counts
 from etl.broker import Topic
-from etl.contract import Column, Contract
+from etl.contract import Column, Contract, EventTime
 from etl.database import transaction
 from etl.errors import BalanceError, ConfigurationError, PermanentError, SetupError
 from etl.files import Batch, OffsetRange, Part, Source
@@ -307,7 +307,8 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
         "value",
         "unparsable",
     )
-    suspect = F.col("unparsable") | F.coalesce(_any(_suspect(column) for column in contract.columns), F.lit(True))
+    doubtful = _any(_suspect(column, contract.event_time) for column in contract.columns)
+    suspect = F.col("unparsable") | F.coalesce(doubtful, F.lit(True))
     # An escaped surrogate may be half of a pair; Spark would turn a lone one into a question mark.
     suspect = suspect | F.coalesce(text.rlike(r"\\u[dD][89a-fA-F]"), F.lit(False))
     raw = F.when(suspect, _raw_text()).alias("raw")
@@ -323,7 +324,7 @@ def _raw_text() -> SparkColumn:
     return F.when(F.col("value").isNull(), F.lit("\\null")).when(plain, text).otherwise(as_bytes)
 
 
-def _suspect(column: Column) -> SparkColumn:
+def _suspect(column: Column, event_time: EventTime) -> SparkColumn:
     """Whether a value looks wrong at a glance; a hint for keeping the message's text, no verdict."""
     from pyspark.sql import functions as F
 
@@ -332,11 +333,16 @@ def _suspect(column: Column) -> SparkColumn:
     doubts: list[SparkColumn] = []
     if column.type in ("integer", "double"):
         number = value.try_cast("double" if column.type == "double" else "bigint")
-        low = column.minimum if column.minimum is not None else -1e300
-        high = column.maximum if column.maximum is not None else 1e300
+        limit = 1e300 if column.type == "double" else 2 ** (column.bits - 1) - 1
+        low = column.minimum if column.minimum is not None else -limit
+        high = column.maximum if column.maximum is not None else limit
         doubts.append(~F.coalesce(number.between(low, high), F.lit(False)))
     elif column.type == "timestamp":
-        doubts.append(value.try_cast("timestamp").isNull() | ~value.rlike(r"^\d{4}-\d\d-\d\d[T ]"))
+        time = value.try_cast("timestamp")
+        doubts.append(time.isNull() | ~value.rlike(r"^\d{4}-\d\d-\d\d[T ]"))
+        if column.name == event_time.column:
+            latest = F.current_timestamp() + F.make_interval(secs=F.lit(event_time.ahead_seconds))
+            doubts.append(~time.between(F.lit(event_time.earliest), latest))
     elif column.type == "boolean":
         doubts.append(~value.isin("true", "false"))
     else:

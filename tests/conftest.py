@@ -9,6 +9,16 @@ import pytest
 
 from etl.contract import Contract, load_contract
 from etl.settings import Settings
+from tests.stack import project, stack
+
+__all__ = ["project", "stack"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses the real services, or starts some, is an integration test."""
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()) or "integration" in item.path.parts:
+            item.add_marker(pytest.mark.integration)
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,12 @@ from etl.contract import Column, Contract, EventTime
 from etl.validate import Reason, Validated, decode_raw, diagnose, validate
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-GOOD = {"sensor_id": "1", "temperature": "21.5", "humidity": "40", "timestamp": "2025-06-15 09:12:01"}
+GOOD: dict[str, str | None] = {
+    "sensor_id": "1",
+    "temperature": "21.5",
+    "humidity": "40",
+    "timestamp": "2025-06-15 09:12:01",
+}
 
 
 def check(contract: Contract, *rows: dict[str, str | None]) -> Validated:

@@ -28,12 +28,6 @@ from etl.tables import migrate
 JARS = PROJECT_ROOT / ".services" / "jars"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.integration)
-
-
 def quiet(_: str) -> None:
     pass
 
@@ -107,7 +101,7 @@ class Project:
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
         with self.stack.connect(self.database) as connection:
-            return connection.execute(query).fetchall()  # type: ignore[call-overload, no-any-return]
+            return connection.execute(query).fetchall()
 
     def value(self, query: str) -> Any:
         return self.sql(query)[0][0]
@@ -115,7 +109,9 @@ class Project:
     def send(self, values: Iterable[bytes | None], *, partition: int | None = None) -> list[tuple[int, int]]:
         """Send messages as any other Kafka client would; returns partition and offset of each."""
         producer = KafkaProducer(bootstrap_servers=self.stack.kafka)
-        futures = [producer.send(self.topic, value=value, partition=partition) for value in values]
+        futures = [
+            producer.send(self.topic, value=v, key=b"k" if v is None else None, partition=partition) for v in values
+        ]
         producer.flush()
         sent = [(future.get().partition, future.get().offset) for future in futures]
         producer.close()
@@ -161,7 +157,7 @@ def with_admin(bootstrap: str, act: Any) -> None:
 def project(stack: Stack, tmp_path: Path) -> Iterator[Project]:
     name = f"t{secrets.token_hex(4)}"
     with stack.connect(autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+        connection.execute(f"CREATE DATABASE {name}")
     document = yaml.safe_load((PROJECT_ROOT / "etl/feeds/sensor_readings.odcs.yaml").read_text("utf-8"))
     document["servers"][0]["customProperties"][0]["value"] = name
     (tmp_path / "feeds").mkdir()
@@ -197,4 +193,4 @@ def project(stack: Stack, tmp_path: Path) -> Iterator[Project]:
     engine.dispose()
     yield found
     with stack.connect(autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

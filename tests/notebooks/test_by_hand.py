@@ -1,0 +1,38 @@
+"""The notebooks as somebody runs them by hand: one after the other, with their default parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import papermill
+import pytest
+
+from etl.audit import NOTEBOOKS
+from etl.cycle import NOTEBOOK_FOLDER, kernel_config
+from tests.stack import Project
+
+
+def test_four_notebooks_run_by_hand_are_one_cycle(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in project.env.items():
+        monkeypatch.setenv(name, value)
+    for name in NOTEBOOKS.values():
+        executed = papermill.execute_notebook(
+            NOTEBOOK_FOLDER / f"{name}.ipynb", tmp_path / f"{name}.ipynb", progress_bar=False, config=kernel_config()
+        )
+        shown = [output.get("data", {}) for output in executed.cells[-1].outputs]
+        assert any("image/png" in data or "text/html" in data for data in shown), name
+        noise = [
+            o for cell in executed.cells if cell.cell_type == "code" for o in cell.outputs if o.get("name") == "stderr"
+        ]
+        assert noise == []
+    rows = project.log()
+    assert [row["job_name"] for row in rows] == list(NOTEBOOKS)
+    assert len({row["cycle_id"] for row in rows}) == 1
+    assert rows[0]["cycle_id"].endswith("-hand")
+    project.require_exact(10_000)
+    # The next job by hand begins a new cycle, because this one has been loaded.
+    project.etl("history")
+    papermill.execute_notebook(NOTEBOOK_FOLDER / "3_merge.ipynb", tmp_path / "again.ipynb", progress_bar=False)
+    assert project.log()[-1]["cycle_id"] != rows[0]["cycle_id"]
