@@ -22,7 +22,7 @@ from etl.contract import Contract, load_contract, load_contracts
 from etl.cycle import Cycle, divide_parameters, parse_value, run_cycle
 from etl.database import database_url, make_engine, transaction
 from etl.doctor import examine
-from etl.errors import ConfigurationError, EtlError
+from etl.errors import ConfigurationError, EtlError, Interrupted
 from etl.locks import feed_lock
 from etl.services.java import find_java
 from etl.services.process import Progress as Tell
@@ -149,6 +149,8 @@ def run(
     for contract in contracts:
         cycle = _run_one(settings, contract, parameters)
         failed = max(failed, cycle.error.exit_code if cycle.error else 0)
+        if isinstance(cycle.error, Interrupted):
+            break
     raise typer.Exit(failed)
 
 
@@ -294,10 +296,10 @@ def _progress() -> Iterator[Tell]:
 
         def tell_line(message: str) -> None:
             nonlocal last
-            # A bar that fills would be a line every half second.
-            if message.split(":", maxsplit=1)[0] != last.split(":", maxsplit=1)[0] or "█" not in message:
-                typer.echo(message)
-            last = message
+            step = message.partition(" …")[0]
+            if step != last:
+                typer.echo(step)
+            last = step
 
         yield tell_line
         return

@@ -167,6 +167,8 @@ def describe(error: BaseException) -> str:
     """What `etl_log` says of an error: ours in full, of a stranger its type and first line only, for it may hold data."""
     if isinstance(error, EtlError):
         return str(error)[:_MESSAGE_LENGTH]
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted by the user."
     first = (str(error).strip().splitlines() or ["no message"])[0]
     return f"{type(error).__name__}: {first[:300]}"
 

@@ -15,6 +15,8 @@ import os
 import secrets
 import shutil
 import sys
+import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -222,27 +224,35 @@ def _read(
     )
     query = query_writer.trigger(**trigger).start()
     writer.query_id = str(query.id)
-    _await(query, writer, time_box_seconds)
+    _await(query, writer, time_box_seconds, first_batch_is_sure=until == "caught_up")
 
 
-def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float) -> None:
-    from pyspark.errors import StreamingQueryException
+def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first_batch_is_sure: bool) -> None:
+    """Wait until the query has ended or the time is over, then stop it.
 
+    The batch that is under way when time is over is given up; Spark repeats it next time. Only the first batch of a job is
+    waited for, because a time box that is too short for one batch would never get anywhere.
+
+    It asks now and then instead of waiting inside the JVM, where an interrupt would break Py4J's connection.
+    """
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
     try:
-        query.awaitTermination(seconds)  # type: ignore[arg-type]  # fractions of a second work
+        while query.isActive:
+            first_is_under_way = not writer.written and (first_batch_is_sure or writer.is_writing)
+            if time.monotonic() >= deadline and not first_is_under_way:
+                break
+            pause.wait(0.05)
+        writer.is_given_up = query.isActive
+    finally:
         query.stop()
-    except StreamingQueryException as error:
-        if writer.error is not None:
-            raise writer.error from None
+    if writer.error is not None:
+        raise writer.error
+    if not writer.is_given_up and (error := query.exception()):
         raise PermanentError(
             f"Spark stopped reading: {str(error).strip().splitlines()[0][:400]}",
             remedy="Spark's log: .services/spark.log",
         ) from error
-    finally:
-        if query.isActive:
-            query.stop()
-    if writer.error is not None:
-        raise writer.error
 
 
 def _kafka_options(settings: Settings) -> dict[str, str]:
@@ -338,11 +348,11 @@ def _suspect(column: Column, event_time: EventTime) -> SparkColumn:
         high = column.maximum if column.maximum is not None else limit
         doubts.append(~F.coalesce(number.between(low, high), F.lit(False)))
     elif column.type == "timestamp":
-        time = value.try_cast("timestamp")
-        doubts.append(time.isNull() | ~value.rlike(r"^\d{4}-\d\d-\d\d[T ]"))
+        moment = value.try_cast("timestamp")
+        doubts.append(moment.isNull() | ~value.rlike(r"^\d{4}-\d\d-\d\d[T ]"))
         if column.name == event_time.column:
             latest = F.current_timestamp() + F.make_interval(secs=F.lit(event_time.ahead_seconds))
-            doubts.append(~time.between(F.lit(event_time.earliest), latest))
+            doubts.append(~moment.between(F.lit(event_time.earliest), latest))
     elif column.type == "boolean":
         doubts.append(~value.isin("true", "false"))
     else:
@@ -377,6 +387,9 @@ class _BatchWriter:
         self.query_id = ""
         self.written: list[Batch] = []
         self.error: BaseException | None = None
+        self.is_writing = False
+        self.is_given_up = False
+        """The time box is over: an error of the batch under way only says that it was cancelled."""
 
     @property
     def counts(self) -> Counts:
@@ -387,12 +400,16 @@ class _BatchWriter:
         return {int(part): found.next for batch in self.written for part, found in batch.offsets.items()}
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
+        self.is_writing = True
         try:
             self._write(rows, batch_id)
         except BaseException as error:
             # Py4J passes on only the text of an error; the job wants the error itself.
-            self.error = error
+            if not self.is_given_up:
+                self.error = error
             raise
+        finally:
+            self.is_writing = False
 
     def _write(self, rows: DataFrame, batch_id: int) -> None:
         from pyspark.sql import Observation

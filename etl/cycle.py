@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from etl import audit, errors
 from etl.audit import NOTEBOOKS
 from etl.contract import Contract
 from etl.database import make_engine, transaction
-from etl.errors import ConfigurationError, EtlError, JobFailed, ParameterError
+from etl.errors import ConfigurationError, EtlError, Interrupted, JobFailed, ParameterError
 from etl.locks import JOB_WAIT_SECONDS, feed_lock
 from etl.settings import PROJECT_ROOT, Settings
 from etl.tables import etl_log
@@ -166,9 +167,15 @@ def _execute(settings: Settings, notebook: Path, executed: Path, parameters: dic
             progress_bar=False,
             cwd=NOTEBOOK_FOLDER,
             config=kernel_config(),
+            # The kernel logs an error whenever it is asked to end; the job's own errors come as exceptions.
+            extra_arguments=["--log-level=CRITICAL"],
         )
     except PapermillExecutionError as error:
         raise _job_failed(settings, error, shown) from error
+    except KeyboardInterrupt as error:
+        # The kernel was interrupted with us; what asyncio says of its last cell is no news.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        raise Interrupted(f"Interrupted during {notebook.stem}.", remedy="The next run takes what is left.") from error
     except DeadKernelError as error:
         raise JobFailed(
             f"The kernel of {notebook.name} died.",

@@ -7,6 +7,7 @@ EtlError
 ├── TransientError          the same call may succeed later (exit code 1)
 │   ├── ServiceUnavailable  Kafka, the database or another service did not answer in time
 │   └── AlreadyRunning      another process works on the same feed
+├── Interrupted             the user stopped it (exit code 130)
 └── PermanentError          trying again changes nothing (exit code 1)
     ├── BalanceError        the rows of a job do not add up; nothing of it was committed
     ├── IntegrityError      a file is not what its manifest says
@@ -61,6 +62,12 @@ class ServiceUnavailable(TransientError):
 
 class AlreadyRunning(TransientError):
     """Another process holds the feed's lock; the cause names it."""
+
+
+class Interrupted(EtlError):
+    """The user stopped what was running."""
+
+    exit_code = 130
 
 
 class PermanentError(EtlError):

@@ -102,8 +102,8 @@ def ensure(settings: Settings, java: Java, progress: Progress) -> None:
 def _show(fetches: list[Future[None]], work: Path, total: int, progress: Progress) -> None:
     while not all(fetch.done() for fetch in fetches):
         done = sum(_size(file) for pattern in ("*.jar", "*.jar.part") for file in work.glob(f"*/cache/**/{pattern}"))
-        found = sum(1 for _ in work.glob("*/cache/*/*/ivy-*.xml"))
-        progress(f"fetching Java libraries: {_bar(done, total)}" if done else f"looking up Java libraries: {found}")
+        found = sum(1 for _ in work.glob("*/cache/*/*/ivydata-*.properties"))
+        progress(f"fetching Java libraries … {_bar(done, total)}" if done else f"looking up Java libraries … {found}")
         time.sleep(0.5)
 
 

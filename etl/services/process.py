@@ -17,7 +17,7 @@ import psutil
 from etl.errors import ServiceUnavailable
 
 Progress = Callable[[str], None]
-"""Is told, in a few words, what is being done now."""
+"""Is told, in a few words, what is being done now; what follows on "…" is news of the same step."""
 
 STOP_SECONDS = 30.0
 

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, inspect, text
 
+from etl import consume as consume_module
 from etl import files
 from etl.consume import consume
 from etl.contract import Column, Contract
@@ -194,6 +195,23 @@ def test_a_time_box_reads_what_comes_while_it_lasts(project: Project) -> None:
     consumed = consume(project.settings, project.contract, until="time_box", time_box_seconds=4, batch_seconds=1)
     assert consumed.counts.read == 1
     assert consumed.backlog == 0
+
+
+def test_a_time_box_that_is_too_short_gets_on_and_loses_nothing(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consume_module, "MESSAGES_PER_BATCH", 500)
+    produce(project.settings, project.contract, messages=10_000, seed=1)
+    first = consume(project.settings, project.contract, time_box_seconds=0.1)
+    assert 0 < first.counts.read < 10_000
+    assert first.backlog == 10_000 - first.counts.read
+    assert consume(project.settings, project.contract).counts.read == first.backlog
+    merge(project.settings, project.contract)
+    load(project.settings, project.contract)
+    project.require_exact(10_000)
+
+
+def test_an_unknown_end_is_refused(project: Project) -> None:
     with pytest.raises(ConfigurationError, match="until is 'tomorrow'"):
         consume(project.settings, project.contract, until="tomorrow")
 
