@@ -19,7 +19,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from etl import __version__, report, services
 from etl.contract import Contract, load_contract, load_contracts
-from etl.cycle import Cycle, divide_parameters, parse_value, run_cycle
+from etl.cycle import Cycle, divide_parameters, kernel_config, parse_value, run_cycle
 from etl.database import database_url, make_engine, transaction
 from etl.doctor import examine
 from etl.errors import ConfigurationError, EtlError, Interrupted
@@ -218,11 +218,14 @@ def lab(
         *(sys.executable, "-m", "jupyterlab"),
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--ServerApp.root_dir={PROJECT_ROOT}"),
         "--LabApp.default_url=/lab/tree/notebooks/1_produce.ipynb",
+        # Nothing asks the world for news or new versions.
+        *("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url="),
+        "--LabApp.extension_manager=readonly",
     ]
-    if os.name != "nt":
+    if "KernelManager" in kernel_config():
         command.append("--KernelManager.transport=ipc")
-        if os.geteuid() == 0:
-            command.append("--ServerApp.allow_root=True")
+    if os.name != "nt" and os.geteuid() == 0:
+        command.append("--ServerApp.allow_root=True")
     if not browser or "SSH_CONNECTION" in os.environ or (sys.platform == "linux" and "DISPLAY" not in os.environ):
         command.append("--ServerApp.open_browser=False")
     raise typer.Exit(subprocess.call(command))

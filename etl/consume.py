@@ -262,6 +262,7 @@ def _kafka_options(settings: Settings) -> dict[str, str]:
         "kafka.security.protocol": settings.kafka_security_protocol,
         "kafka.request.timeout.ms": milliseconds,
         "kafka.default.api.timeout.ms": milliseconds,
+        "kafkaConsumer.pollTimeoutMs": milliseconds,
     }
     if settings.kafka_ca_file:
         options |= {"kafka.ssl.truststore.type": "PEM", "kafka.ssl.truststore.location": str(settings.kafka_ca_file)}

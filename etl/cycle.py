@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 NOTEBOOK_FOLDER = PROJECT_ROOT / "notebooks"
 
+_SOCKET_PATH_LENGTH = 104
+"""macOS allows 104 bytes with the closing NUL, Linux 108 (`sockaddr_un.sun_path`)."""
+
 Reporter = Callable[[str, str], None]
 """Is told a job's name and what it does now: "started", "succeeded" or "failed"."""
 
@@ -199,11 +202,16 @@ def _job_failed(settings: Settings, error: PapermillExecutionError, notebook: st
 
 
 def kernel_config() -> Config:
-    """Kernels talk over sockets of the file system, which other users cannot connect to, where there are such."""
+    """Kernels talk over sockets of the file system, which other users cannot connect to, instead of open TCP ports.
+
+    Windows has none for ZeroMQ, and their paths may have little more than 100 characters.
+    """
+    from jupyter_core.paths import jupyter_runtime_dir
     from traitlets.config import Config
 
     config = Config()
-    if os.name != "nt":
+    name = "kernel-00000000-0000-0000-0000-000000000000-ipc-1"
+    if os.name != "nt" and len(jupyter_runtime_dir()) + 1 + len(name) < _SOCKET_PATH_LENGTH:
         config.KernelManager.transport = "ipc"
     return config
 
