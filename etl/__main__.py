@@ -34,6 +34,13 @@ from etl.tables import ensure_feed_table, migrate
 DEFAULT_FEED = "sensor_readings"
 SIMULATED_MESSAGES = 10_000
 
+_WORK = {
+    "produce": "– sending readings",
+    "consume": "– reading with Spark",
+    "merge": "– joining parts",
+    "load": "– validating and loading",
+}
+
 app = typer.Typer(
     help="Notebook-driven micro-batch ETL for IoT readings, with an audit log that proves every row balance.",
     no_args_is_help=True,
@@ -261,7 +268,12 @@ def _migrate(settings: Settings) -> bool:
 
 def _run_one(settings: Settings, contract: Contract, parameters: Mapping[str, Any]) -> Cycle:
     with _progress() as tell:
-        cycle = run_cycle(settings, contract, parameters, lambda job, what: tell(f"{contract.feed}: {job} {what}"))
+
+        def report_job(job: str, what: str) -> None:
+            mark = {"started": _WORK[job], "succeeded": "✓", "failed": "✗"}[what]
+            tell(f"{contract.feed}: {job} {mark}")
+
+        cycle = run_cycle(settings, contract, parameters, report_job)
     console.print(report.audit_table(cycle.rows, title=f"{contract.feed} · cycle {cycle.cycle_id}"))
     console.print(report.balance(cycle.rows), soft_wrap=True)
     if cycle.error:
@@ -311,7 +323,11 @@ def _progress() -> Iterator[Tell]:
         task = live.add_task("", total=None)
 
         def tell_live(message: str) -> None:
-            live.reset(task, description=message)
+            if message.endswith(("✓", "✗")):
+                seconds = live.tasks[0].elapsed or 0
+                live.console.print(f"{message} {seconds:5.1f} s", highlight=False)
+            else:
+                live.reset(task, description=message)
 
         yield tell_live
 

