@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shlex
@@ -132,6 +133,10 @@ def run(
         typer.Option("--parameter", "-p", help="NAME=VALUE for the notebooks; may be given several times."),
     ] = None,
     create_topic: Annotated[bool, typer.Option("--create-topic", help="Create the topic if it is missing.")] = False,
+    accept_gap: Annotated[
+        bool,
+        typer.Option("--accept-gap", help="Go on although Kafka deleted messages before they were read; records you."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what a cycle would do, and do nothing.")] = False,
 ) -> None:
     """Run one cycle: produce, consume, merge, load. Starts the embedded services if they are needed."""
@@ -143,6 +148,8 @@ def run(
     parameters = _parameters(parameter or []) | {"messages": messages}
     if create_topic or (embedded and messages):
         parameters["create_topic"] = True
+    if accept_gap:
+        parameters["accept_gap"] = getpass.getuser()
     divided = divide_parameters(parameters)
     if dry_run:
         _print_plan(settings, contracts, divided)

@@ -23,7 +23,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, exists, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
-from etl import __version__
+from etl import __version__, failpoints
 from etl.contract import Contract
 from etl.database import explain, make_engine, transaction
 from etl.errors import BalanceError, EtlError
@@ -91,6 +91,10 @@ class JobRun:
         """Write down what is done so far; the row stays RUNNING."""
         self.counts = counts
         connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(**_columns(counts)))
+
+    def note(self, connection: Connection, parameters: Mapping[str, Any]) -> None:
+        """Replace the recorded parameters by ones that say more."""
+        connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(parameters=dict(parameters)))
 
     def fail(self, error: BaseException, settings: Settings) -> None:
         """Close the row as FAILED; what was recorded before stays in it."""
@@ -198,6 +202,7 @@ def close_dead(connection: Connection, feed: str) -> int:
                 f" {row.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC. Closed by process {os.getpid()} on {socket.gethostname()}.",
             )
         )
+        failpoints.reached("recover.closing_dead")
     return len(dead)
 
 

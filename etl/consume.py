@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import structlog
 
-from etl import audit, broker, files, positions
+from etl import audit, broker, failpoints, files, positions
 from etl.audit import Counts
 from etl.broker import Topic
 from etl.contract import Column, Contract, EventTime
@@ -66,6 +66,7 @@ def consume(
     time_box_seconds: float = 120.0,
     until: str = "caught_up",
     batch_seconds: float = 5.0,
+    accept_gap: str = "",
 ) -> Consumed:
     """Read what the topic holds since the last time, as micro-batches under `output/<feed>/`.
 
@@ -74,6 +75,8 @@ def consume(
     :param time_box_seconds: longest time to read.
     :param until: `caught_up`: stop when what the topic held at the start is read; `time_box`: read on until the time is over.
     :param batch_seconds: time between micro-batches with `time_box`.
+    :param accept_gap: who accepts that messages which Kafka deleted before they were read are lost; recorded with them in
+        `etl_log.parameters`. Empty: such a gap is an error.
     :raises TopicMissing: the topic does not exist.
     :raises RetentionGap: Kafka deleted messages that were not read.
     :raises BalanceError: what stands in the files is not what Spark says it wrote.
@@ -82,7 +85,12 @@ def consume(
         raise ConfigurationError(f"until is {until!r}.", remedy="Use caught_up or time_box.")
     if time_box_seconds <= 0 or batch_seconds <= 0:
         raise ConfigurationError("A time box and its batches need more than 0 seconds.", remedy="Mend the parameters.")
-    parameters = {"time_box_seconds": time_box_seconds, "until": until, "batch_seconds": batch_seconds}
+    parameters: dict[str, Any] = {
+        "time_box_seconds": time_box_seconds,
+        "until": until,
+        "batch_seconds": batch_seconds,
+        "accept_gap": accept_gap,
+    }
     with audit.job(settings, contract, "consume", cycle_id, parameters) as run:
         topic = broker.describe(settings, contract.topic)
         output = files.feed_output(settings, contract.feed)
@@ -92,10 +100,14 @@ def consume(
         _retire_checkpoints(settings, contract, topic)
         with transaction(run.engine) as connection:
             following = positions.next_offsets(settings, connection, contract, topic)
+            if accept_gap and (lost := positions.gaps(topic, following)):
+                run.note(connection, {**parameters, "lost_offsets": lost})
+                log.warning("lost messages accepted", by=accept_gap, offsets=lost)
+                following = {part: max(offset, topic.beginning.get(part, 0)) for part, offset in following.items()}
         positions.require_no_gap(topic, following)
         writer = _BatchWriter(settings, contract, topic, run.cycle_id)
         if until == "time_box" or positions.unread(topic, following) or _unfinished(settings, contract, topic):
-            _read(settings, contract, topic, following, writer, time_box_seconds, until, batch_seconds)
+            _read(settings, contract, topic, following, writer, parameters)
         run.counts = writer.counts
         end = broker.describe(settings, contract.topic)
         backlog = positions.unread(end, {**following, **writer.next_offsets})
@@ -198,9 +210,7 @@ def _read(
     topic: Topic,
     following: Mapping[int, int],
     writer: _BatchWriter,
-    time_box_seconds: float,
-    until: str,
-    batch_seconds: float,
+    parameters: Mapping[str, Any],
 ) -> None:
     """Run the streaming query until it has caught up or the time box is over."""
     spark = spark_session(settings)
@@ -212,19 +222,20 @@ def _read(
         .option("subscribe", topic.name)
         .option("startingOffsets", json.dumps({topic.name: starting}))
         .option("maxOffsetsPerTrigger", MESSAGES_PER_BATCH)
-        .option("failOnDataLoss", "true")
+        .option("failOnDataLoss", str(not parameters["accept_gap"]).lower())
         .load()
     )
     folder = positions.checkpoint_folder(settings, contract.feed, topic.id)
     query_writer = (
         split_messages(stream, contract).writeStream.option("checkpointLocation", folder.as_uri()).foreachBatch(writer)
     )
+    catch_up = parameters["until"] == "caught_up"
     trigger: dict[str, Any] = (
-        {"availableNow": True} if until == "caught_up" else {"processingTime": f"{batch_seconds} seconds"}
+        {"availableNow": True} if catch_up else {"processingTime": f"{parameters['batch_seconds']} seconds"}
     )
     query = query_writer.trigger(**trigger).start()
     writer.query_id = str(query.id)
-    _await(query, writer, time_box_seconds, first_batch_is_sure=until == "caught_up")
+    _await(query, writer, parameters["time_box_seconds"], first_batch_is_sure=catch_up)
 
 
 def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first_batch_is_sure: bool) -> None:
@@ -431,6 +442,7 @@ class _BatchWriter:
             ignoreLeadingWhiteSpace=False,
             ignoreTrailingWhiteSpace=False,
         )
+        failpoints.reached("consume.parts_written")
         told = observed.get
         if told["messages"] == 0:
             shutil.rmtree(temporary)
@@ -453,8 +465,10 @@ class _BatchWriter:
         _require_balance(batch)
         files.write_json(temporary / files.MANIFEST, batch)
         files.replace_folder(temporary, folder / batch.name)
+        failpoints.reached("consume.renamed")
         self.written.append(batch)
         log.info("batch written", batch=batch_id, messages=batch.messages, unparsable=batch.unparsable)
+        failpoints.reached("consume.before_commit")
 
     def _query_id(self) -> str:
         """The query's id from the checkpoint: the first batch may come before `start()` has returned."""

@@ -19,7 +19,7 @@ from etl.settings import Settings
 from etl.tables import require_current
 
 _FREE_GIB = 2.0
-_OTHER_VARIABLES = {"ETL_TEST_SQLSERVER_URL"}
+_OTHER_VARIABLES = {"ETL_TEST_SQLSERVER_URL", "ETL_FAILPOINT"}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pandas as pd
 import structlog
 from sqlalchemy import Connection, Table, func, insert, select
 
-from etl import audit, files
+from etl import audit, failpoints, files
 from etl.audit import Counts, JobRun
 from etl.contract import Contract
 from etl.database import lock_feed, make_stage, transaction
@@ -106,6 +106,8 @@ def _load_archive(
             run.succeed(connection, total)
         else:
             run.record(connection, total)
+        failpoints.reached("load.before_commit")
+    failpoints.reached("load.committed")
     run.counts = total
     log.info(
         "loaded",
@@ -173,6 +175,7 @@ def _insert_rows(
         good.copy(checked.accepted)
         if checked.rejected.num_rows:
             bad.copy(checked.rejected)
+        failpoints.reached("load.copying")
     loaded = good.insert_new({"source_id": source_id, "log_id": run.log_id})
     rejected = bad.insert_new({"source_id": source_id, "log_id": run.log_id, "feed": contract.feed})
     return Counts(read=read, processed=loaded, rejected=rejected, duplicate=(accepted - loaded) + (refused - rejected))

@@ -21,7 +21,7 @@ import pandas as pd
 import pyarrow as pa
 import structlog
 
-from etl import audit, files, positions
+from etl import audit, failpoints, files, positions
 from etl.audit import Counts
 from etl.contract import Contract
 from etl.errors import BalanceError, IntegrityError
@@ -95,6 +95,7 @@ def _new_plan(settings: Settings, output: Path, contract: Contract, cycle_id: st
         name = f"{contract.feed}_{now:%Y%m%dT%H%M%SZ}_{cycle_id}{suffix}.csv"
         planned.append(_Planned(name, cycle_id, tuple(batch.name for batch in group)))
     files.write_json(output / files.PLAN, {"archives": planned})
+    failpoints.reached("merge.planned")
     return planned
 
 
@@ -115,8 +116,10 @@ def _archive(planned: _Planned, output: Path, backup: Path, feed: str) -> Archiv
         archive = files.read_archive(backup, planned.archive)
     else:
         archive = _write_archive(planned, output, backup, feed)
+    failpoints.reached("merge.archived")
     for name in planned.batches:
         _remove(output / name)
+        failpoints.reached("merge.removing")
     files.sync_folder(output)
     log.info("archived", archive=archive.file_name, rows=archive.rows, parts=len(archive.parts))
     return archive
@@ -163,6 +166,7 @@ def _write_archive(planned: _Planned, output: Path, backup: Path, feed: str) -> 
         archived_at=datetime.now(UTC).isoformat(),
     )
     temporary.replace(backup / planned.archive)
+    failpoints.reached("merge.archive_renamed")
     files.sync_folder(backup)
     files.write_json(backup / f"{planned.archive}{files.MANIFEST_SUFFIX}", archive)
     return archive
@@ -192,6 +196,7 @@ def join_parts(parts: list[tuple[Path, str]], target: Path) -> tuple[int, str]:
             sink.write(headers.pop())
             for path, digest in parts:
                 _copy_body(path, digest, sink)
+                failpoints.reached("merge.joining")
         else:
             _concat(parts, sink)
         handle.flush()

@@ -81,24 +81,33 @@ def next_offsets(settings: Settings, connection: Connection, contract: Contract,
     return found
 
 
+def gaps(topic: Topic, following: Mapping[int, int]) -> dict[int, tuple[int, int]]:
+    """Per partition, the first and last offset of messages that Kafka deleted before they were read."""
+    beginnings = {partition: topic.beginning.get(partition, 0) for partition in following}
+    return {
+        part: (offset, beginnings[part] - 1) for part, offset in sorted(following.items()) if offset < beginnings[part]
+    }
+
+
 def require_no_gap(topic: Topic, following: Mapping[int, int]) -> None:
     """Refuse to read on where Kafka has deleted messages that were not read yet.
 
     :raises RetentionGap: naming partition and offsets.
     """
-    for partition, offset in sorted(following.items()):
-        beginning = topic.beginning.get(partition, 0)
-        if offset < beginning:
-            raise RetentionGap(
-                f"Topic {topic.name}, partition {partition}: offsets {offset} to {beginning - 1}"
-                f" ({beginning - offset} messages) were deleted by Kafka's retention before they were read.",
-                remedy="Lengthen the topic's retention or run cycles more often (docs/operations.md, Retention gap).",
-            )
+    for partition, (first, last) in gaps(topic, following).items():
+        raise RetentionGap(
+            f"Topic {topic.name}, partition {partition}: offsets {first} to {last} ({last - first + 1} messages) were deleted"
+            " by Kafka's retention before they were read.",
+            remedy="To go on without them: `run --accept-gap`, which records who accepted it. To avoid it: a longer retention,"
+            " or cycles more often.",
+        )
 
 
 def unread(topic: Topic, following: Mapping[int, int]) -> int:
     """How many messages wait in the topic."""
-    return sum(max(0, end - following.get(part, topic.beginning.get(part, 0))) for part, end in topic.end.items())
+    return sum(
+        max(0, end - max(following.get(part, 0), topic.beginning.get(part, 0))) for part, end in topic.end.items()
+    )
 
 
 def _raise(found: dict[int, int], ranges: Iterable[Mapping[str, OffsetRange]]) -> None:

@@ -1,0 +1,124 @@
+"""Kill a job wherever it hurts, run once more, and count: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from etl import failpoints
+from etl.consume import consume
+from etl.produce import produce
+from etl.settings import PROJECT_ROOT
+from tests.stack import Project
+
+MESSAGES = 600
+CONSUME = sorted(point for point in failpoints.POINTS if point.startswith("consume."))
+MERGE = sorted(point for point in failpoints.POINTS if point.startswith("merge."))
+LOAD = sorted(point for point in failpoints.POINTS if point.startswith("load."))
+
+
+def start(project: Project, *jobs: str, failpoint: str = "") -> subprocess.Popen[str]:
+    env = {**project.env, "ETL_FAILPOINT": failpoint}
+    command = [sys.executable, "-m", "tests.jobs", *jobs]
+    return subprocess.Popen(
+        command, env=env, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def run(project: Project, *jobs: str, failpoint: str = "") -> None:
+    job = start(project, *jobs, failpoint=failpoint)
+    output, _ = job.communicate(timeout=120)
+    expected = -signal.SIGKILL if failpoint else 0
+    assert job.returncode == expected, output
+
+
+def prepare(project: Project) -> None:
+    """Readings with bad and doubled ones among them."""
+    produce(project.settings, project.contract, messages=MESSAGES, bad_share=0.1, seed=5)
+
+
+def consumed(project: Project) -> None:
+    """The same, read already: two batches wait."""
+    for seed in (5, 6):
+        produce(project.settings, project.contract, messages=MESSAGES // 2, bad_share=0.1, seed=seed)
+        consume(project.settings, project.contract)
+
+
+@pytest.mark.parametrize("point", CONSUME)
+def test_killed_while_consuming(project: Project, point: str) -> None:
+    prepare(project)
+    run(project, "consume", failpoint=point)
+    # In another session the checkpoint may be gone as well; here Spark repeats the batch.
+    consume(project.settings, project.contract)
+    run(project, "merge", "load")
+    project.require_exact(MESSAGES)
+
+
+@pytest.mark.parametrize("point", MERGE)
+def test_killed_while_merging(project: Project, point: str) -> None:
+    consumed(project)
+    run(project, "merge", failpoint=point)
+    run(project, "merge", "load")
+    project.require_exact(MESSAGES)
+
+
+@pytest.mark.parametrize("point", LOAD)
+def test_killed_while_loading(project: Project, point: str) -> None:
+    consumed(project)
+    run(project, "merge")
+    run(project, "load", failpoint=point)
+    run(project, "load")
+    project.require_exact(MESSAGES)
+
+
+def test_killed_in_the_recovery_itself(project: Project) -> None:
+    consumed(project)
+    run(project, "merge")
+    run(project, "load", failpoint="load.before_commit")
+    run(project, "load", failpoint="recover.closing_dead")
+    run(project, "merge", "load")
+    project.require_exact(MESSAGES)
+    died = project.sql("SELECT error_message FROM etl_log WHERE error_type = 'Died'")
+    assert len(died) == 1
+    assert "ended without closing this row" in died[0][0]
+
+
+def test_killed_in_the_middle_of_a_part_file(project: Project) -> None:
+    produce(project.settings, project.contract, messages=60_000, bad_share=0.01, seed=5)
+    job = start(project, "consume")
+    writing = (project.home / "output" / "sensor_readings").glob
+    wait_until(lambda: any(path.stat().st_size for path in writing(".tmp-*/_temporary/**/part-*.csv")), job)
+    job.kill()
+    job.wait()
+    consume(project.settings, project.contract)
+    run(project, "merge", "load")
+    project.require_exact(60_000)
+
+
+def test_killed_batch_and_lost_checkpoint_together(project: Project) -> None:
+    import shutil
+
+    prepare(project)
+    run(project, "consume", failpoint="consume.renamed")
+    shutil.rmtree(project.home / "checkpoint")
+    consume(project.settings, project.contract)
+    run(project, "merge", "load")
+    project.require_exact(MESSAGES)
+
+
+def test_a_misspelt_failpoint_is_an_error(project: Project) -> None:
+    job = start(project, "merge", failpoint="merge.joined")
+    assert "is no failpoint" in job.communicate()[0]
+    assert job.returncode == 1
+
+
+def wait_until(condition: Callable[[], bool], job: subprocess.Popen[str]) -> None:
+    """Look at what a running job does until it does this; the job ending first is a failure of the test."""
+    while not condition():
+        assert job.poll() is None, "the job ended before"
+        time.sleep(0.001)
