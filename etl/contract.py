@@ -88,6 +88,8 @@ class Contract:
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
     event_time: EventTime
+    failure_budget: float = 1.0
+    """The share of an archive's rows, 0 to 1, that may be rejected before its load fails."""
     description: str = ""
     version: str = ""
     file: Path = field(default=Path(), compare=False)
@@ -199,7 +201,7 @@ class _Reader:
         properties = table.properties or []
         columns = tuple(self._column(i, item) for i, item in enumerate(properties))
         self._unique(columns)
-        custom = self._custom("customProperties", model.customProperties, {"eventTime"})
+        custom = self._custom("customProperties", model.customProperties, {"eventTime", "failureBudget"})
         if "eventTime" not in custom:
             raise self.fail(
                 "customProperties", "has no eventTime", "Name the column that says when a reading was taken."
@@ -211,6 +213,7 @@ class _Reader:
             columns=columns,
             primary_key=self._primary_key(properties),
             event_time=self._event_time(custom["eventTime"], columns),
+            failure_budget=self._budget(custom.get("failureBudget", 1.0)),
             description=(model.description.purpose or "") if model.description else "",
             version=model.version or "",
             file=self.path,
@@ -314,6 +317,11 @@ class _Reader:
     def _primary_key(self, properties: list[SchemaProperty]) -> tuple[str, ...]:
         keys = [item for item in properties if item.primaryKey]
         return tuple(item.name or "" for item in sorted(keys, key=lambda item: item.primaryKeyPosition or 0))
+
+    def _budget(self, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise self.fail("customProperties.failureBudget", f"{value!r}", "Give a share from 0 to 1.")
+        return float(value)
 
     def _event_time(self, value: object, columns: tuple[Column, ...]) -> EventTime:
         place = "customProperties.eventTime"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -12,13 +13,14 @@ import pyarrow as pa
 from psycopg import Connection as PsycopgConnection
 from psycopg import sql
 from pyarrow import csv
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, func, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, String, Table, create_engine, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from etl.errors import AlreadyRunning, ConfigurationError, EtlError, PermanentError, ServiceUnavailable
 from etl.settings import Settings
 
 COPY_BLOCK_BYTES = 256 << 10
+_ROW = "stage_row"
 # SQLSTATE classes: https://www.postgresql.org/docs/18/errcodes-appendix.html
 _WRONG_LOGIN = ("28", "3D")
 _TRANSIENT = ("08", "40", "53", "57")
@@ -115,49 +117,105 @@ def make_stage(connection: Connection, table: Table, columns: list[str]) -> Stag
     return stage
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A row that the database itself refuses: its number in the stage, and the SQLSTATE."""
+
+    row: int
+    state: str
+
+
 class Stage:
-    """Rows on their way into a table: copied in bulk, then inserted where the table does not have them yet."""
+    """Rows on their way into a table: copied in bulk, then inserted where the table does not have them yet.
+
+    The stage holds text as text and everything else as the table does, but none of the table's constraints, so that only
+    the insert can be refused.
+    """
 
     def __init__(self, connection: Connection, table: Table, columns: list[str]) -> None:
         self.connection = connection
         self.table = table
         self.columns = columns
         self.name = f"stage_{table.name}"
+        self.rows = 0
 
     def create(self) -> None:
-        statement = sql.SQL("CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
-            sql.Identifier(self.name), self._names(), sql.Identifier(self.table.name)
+        definitions = [
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(self._type(name)))
+            for name in self.columns
+        ]
+        # Rows are numbered as they come: the first row with a key wins, and a refused one can be named.
+        statement = sql.SQL("CREATE TEMPORARY TABLE {} ({} bigint, {}) ON COMMIT DROP").format(
+            sql.Identifier(self.name), sql.Identifier(_ROW), sql.SQL(", ").join(definitions)
         )
-        # The first row with a key wins, so the stage must be read in the order in which it was written.
         self.connection.execute(text("SET LOCAL synchronize_seqscans = off"))
         self._driver().execute(statement)
 
     def copy(self, rows: pa.Table) -> None:
         """Append typed rows; the columns are those of the stage, in its order."""
+        numbers = pa.array(range(self.rows, self.rows + rows.num_rows), pa.int64())
         sink = pa.BufferOutputStream()
-        csv.write_csv(rows, sink, csv.WriteOptions(include_header=False))
+        csv.write_csv(rows.add_column(0, _ROW, numbers), sink, csv.WriteOptions(include_header=False))
         buffer = memoryview(sink.getvalue())
-        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(self.name), self._names())
+        statement = sql.SQL("COPY {} ({}, {}) FROM STDIN (FORMAT csv)").format(
+            sql.Identifier(self.name), sql.Identifier(_ROW), self._names()
+        )
         with self._driver().cursor() as cursor, cursor.copy(statement) as copy:
             for start in range(0, len(buffer), COPY_BLOCK_BYTES):
                 copy.write(buffer[start : start + COPY_BLOCK_BYTES])
+        self.rows += rows.num_rows
 
-    def insert_new(self, constants: dict[str, Any]) -> int:
-        """Insert the staged rows whose key the table does not hold; returns how many those were.
+    def insert_new(self, constants: dict[str, Any]) -> tuple[int, list[Refused]]:
+        """Insert the staged rows whose key the table does not hold.
+
+        Where the database refuses rows (a check of its own, a shorter column), these are found by halving and left out.
 
         :param constants: columns that have one value for all rows.
+        :returns: how many rows were inserted, and which were refused.
         """
-        statement = sql.SQL("INSERT INTO {} ({}, {}) SELECT {}, {} FROM {} ON CONFLICT DO NOTHING").format(
+        return self._insert(constants, 0, self.rows)
+
+    def read(self, row: int) -> dict[str, Any]:
+        """One staged row."""
+        statement = sql.SQL("SELECT {} FROM {} WHERE {} = %s").format(
+            self._names(), sql.Identifier(self.name), sql.Identifier(_ROW)
+        )
+        found = self._driver().execute(statement, (row,)).fetchone()
+        return dict(zip(self.columns, found or (), strict=True))
+
+    def _insert(self, constants: dict[str, Any], first: int, end: int) -> tuple[int, list[Refused]]:
+        """Insert rows `first` to `end`; when they are refused together, each half by itself."""
+        if first >= end:
+            return 0, []
+        try:
+            with self._driver().transaction(), self._driver().cursor() as cursor:
+                cursor.execute(self._insertion(constants, first, end))
+                return int(cursor.rowcount), []
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            if end - first == 1:
+                return 0, [Refused(first, error.sqlstate or "")]
+        middle = (first + end) // 2
+        left, right = self._insert(constants, first, middle), self._insert(constants, middle, end)
+        return left[0] + right[0], left[1] + right[1]
+
+    def _insertion(self, constants: dict[str, Any], first: int, end: int) -> sql.Composed:
+        everything = first == 0 and end == self.rows
+        some = sql.SQL(" WHERE {0} >= {1} AND {0} < {2}").format(
+            sql.Identifier(_ROW), sql.Literal(first), sql.Literal(end)
+        )
+        return sql.SQL("INSERT INTO {} ({}, {}) SELECT {}, {} FROM {}{} ON CONFLICT DO NOTHING").format(
             sql.Identifier(self.table.name),
             self._names(),
             sql.SQL(", ").join(map(sql.Identifier, constants)),
             self._names(),
             sql.SQL(", ").join(map(sql.Literal, constants.values())),
             sql.Identifier(self.name),
+            sql.SQL("") if everything else some,
         )
-        with self._driver().cursor() as cursor:
-            cursor.execute(statement)
-            return int(cursor.rowcount)
+
+    def _type(self, column: str) -> str:
+        kind = self.table.c[column].type
+        return "text" if isinstance(kind, String) else kind.compile(self.connection.dialect)
 
     def _names(self) -> sql.Composed:
         return sql.SQL(", ").join(map(sql.Identifier, self.columns))

@@ -10,6 +10,7 @@ EtlError
 ├── Interrupted             the user stopped it (exit code 130)
 └── PermanentError          trying again changes nothing (exit code 1)
     ├── BalanceError        the rows of a job do not add up; nothing of it was committed
+    ├── FailureBudgetExceeded   too large a share of an archive is bad; nothing of it was committed
     ├── IntegrityError      a file is not what its manifest says
     ├── TopicMissing        the topic does not exist, and nothing creates it by accident
     ├── RetentionGap        Kafka deleted messages before they were read
@@ -76,6 +77,10 @@ class PermanentError(EtlError):
 
 class BalanceError(PermanentError):
     """The rows of a job do not add up."""
+
+
+class FailureBudgetExceeded(PermanentError):
+    """More rows of an archive are bad than its contract allows."""
 
 
 class IntegrityError(PermanentError):

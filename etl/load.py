@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import structlog
 from sqlalchemy import Connection, Table, func, insert, select
 
 from etl import audit, failpoints, files
 from etl.audit import Counts, JobRun
 from etl.contract import Contract
-from etl.database import lock_feed, make_stage, transaction
-from etl.errors import BalanceError, IntegrityError
+from etl.database import Refused, Stage, lock_feed, make_stage, transaction
+from etl.errors import BalanceError, FailureBudgetExceeded, IntegrityError
 from etl.files import Archive
 from etl.settings import Settings
 from etl.tables import ensure_feed_table, etl_file, etl_rejected_row, etl_source
-from etl.validate import validate
+from etl.validate import COORDINATES, Reason, validate
 
 log = structlog.get_logger("load")
 
@@ -100,6 +102,7 @@ def _load_archive(
                 remedy="Nothing was committed. Restore the archive from its batches or from a copy.",
             )
         counts.require_balance(archive.file_name)
+        _require_budget(contract, archive, counts)
         total = before + counts
         _require_in_table(connection, run, table, total)
         if last:
@@ -163,9 +166,8 @@ def _insert_rows(
     connection: Connection, run: JobRun, contract: Contract, table: Table, file: Path, source_id: int
 ) -> Counts:
     """Stage all rows of an archive chunk by chunk, then insert what the tables do not hold yet."""
-    coordinates = ["source_partition", "source_offset", "source_item"]
-    good = make_stage(connection, table, [*contract.column_names, *coordinates])
-    bad = make_stage(connection, etl_rejected_row, [*coordinates, "raw", "raw_rebuilt", "reason", "problems"])
+    good = make_stage(connection, table, [*contract.column_names, *COORDINATES])
+    bad = make_stage(connection, etl_rejected_row, [*COORDINATES, "raw", "raw_rebuilt", "reason", "problems"])
     read = accepted = refused = 0
     for chunk in files.read_chunks(file):
         checked = validate(chunk, contract, now=run.started)
@@ -176,9 +178,44 @@ def _insert_rows(
         if checked.rejected.num_rows:
             bad.copy(checked.rejected)
         failpoints.reached("load.copying")
-    loaded = good.insert_new({"source_id": source_id, "log_id": run.log_id})
-    rejected = bad.insert_new({"source_id": source_id, "log_id": run.log_id, "feed": contract.feed})
+    loaded, unwanted = good.insert_new({"source_id": source_id, "log_id": run.log_id})
+    if unwanted:
+        bad.copy(_refused_rows(good, unwanted, contract))
+        accepted -= len(unwanted)
+        refused += len(unwanted)
+    rejected, _ = bad.insert_new({"source_id": source_id, "log_id": run.log_id, "feed": contract.feed})
     return Counts(read=read, processed=loaded, rejected=rejected, duplicate=(accepted - loaded) + (refused - rejected))
+
+
+def _refused_rows(good: Stage, unwanted: list[Refused], contract: Contract) -> pa.Table:
+    """Rows that the database refused, in the form of rejected ones."""
+    rows = [(good.read(refused.row), refused.state) for refused in unwanted]
+    problem = {"column": None, "rule": Reason.DATABASE_REFUSED.value}
+    return pa.Table.from_pylist(
+        [
+            {
+                **{name: row[name] for name in COORDINATES},
+                "raw": json.dumps({name: row[name] for name in contract.column_names}, default=str, ensure_ascii=False),
+                "raw_rebuilt": True,
+                "reason": Reason.DATABASE_REFUSED.value,
+                "problems": json.dumps([{**problem, "value": f"SQLSTATE {state}"}]),
+            }
+            for row, state in rows
+        ]
+    )
+
+
+def _require_budget(contract: Contract, archive: Archive, counts: Counts) -> None:
+    """Refuse an archive of which too much is bad: then something upstream has changed, and somebody should look.
+
+    :raises FailureBudgetExceeded: more than the contract's share of its rows was rejected.
+    """
+    if counts.rejected > contract.failure_budget * counts.read:
+        raise FailureBudgetExceeded(
+            f"{archive.file_name}: {counts.rejected} of {counts.read} rows would be rejected, more than the contract's"
+            f" failureBudget of {contract.failure_budget:g}. Nothing was committed.",
+            remedy="Mend the source or the contract, or raise failureBudget; then run again.",
+        )
 
 
 def _require_in_table(connection: Connection, run: JobRun, table: Table, total: Counts) -> None:

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from etl.contract import Column, Contract
 
 _VALUE_SHOWN = 200
-_COORDINATES = {"source_partition": pa.int32(), "source_offset": pa.int64(), "source_item": pa.int32()}
+COORDINATES = {"source_partition": pa.int32(), "source_offset": pa.int64(), "source_item": pa.int32()}
 _NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 _INTEGER = r"^[+-]?\d{1,19}$"
 # Jackson, and so Spark, writes a number that no double can hold as one of these words, in quotes.
@@ -57,6 +57,8 @@ class Reason(StrEnum):
     """No ISO 8601 time, no such day, or a local time that the clocks skipped."""
     TIME_OUT_OF_RANGE = "time_out_of_range"
     """Before the contract's earliest time, or further ahead of the clock than it allows."""
+    DATABASE_REFUSED = "database_refused"
+    """The database itself refuses the row, by a constraint of its own; its SQLSTATE is kept."""
 
 
 _ORDER = {reason: place for place, reason in enumerate(Reason)}
@@ -101,7 +103,7 @@ def validate(chunk: pa.RecordBatch, contract: Contract, *, now: datetime) -> Val
     broken = {problem.row for problem in problems}
     keep = np.ones(table.num_rows, dtype=bool)
     keep[list(broken)] = False
-    where = {name: _column(table, name).cast(kind) for name, kind in _COORDINATES.items()}
+    where = {name: _column(table, name).cast(kind) for name, kind in COORDINATES.items()}
     accepted = pa.table({**typed, **where}).filter(pa.array(keep))
     return Validated(accepted, _rejected(table, raw, where, problems, contract))
 

@@ -76,6 +76,7 @@ def first_column(document: dict[str, Any]) -> dict[str, Any]:
         (lambda d: d["customProperties"][0]["value"].update(column="humidity"), "is no timestamp column"),
         (lambda d: d["customProperties"][0]["value"].update(timezone="Mars/Olympus"), "Mars/Olympus"),
         (lambda d: d["customProperties"].clear(), "has no eventTime"),
+        (lambda d: d["customProperties"].append({"property": "failureBudget", "value": 2}), "Give a share from 0 to 1"),
     ],
 )
 def test_a_wrong_contract_names_file_place_and_remedy(

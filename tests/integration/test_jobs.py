@@ -24,6 +24,7 @@ from etl.contract import Column, Contract
 from etl.database import make_engine, transaction
 from etl.errors import (
     ConfigurationError,
+    FailureBudgetExceeded,
     IntegrityError,
     PermanentError,
     RetentionGap,
@@ -472,17 +473,52 @@ def test_a_wrong_database_url_is_told_apart_from_a_database_that_is_down(
         merge(settings, project.contract)
 
 
-def test_what_the_database_refuses_is_reported_without_row_data(project: Project) -> None:
-    file = archived(project)
+def test_rows_that_the_database_refuses_are_found_and_their_neighbours_load(project: Project) -> None:
+    cold = [reading(i).replace(b"20.5", b"-7.25") if i in (3, 4, 17) else reading(i) for i in range(20)]
+    project.send(cold, partition=0)
     engine = create_engine(project.env["ETL_DATABASE_URL"])
     with engine.begin() as connection:
         ensure_feed_table(connection, project.contract)
-        connection.execute(text("ALTER TABLE sensor_data ADD CONSTRAINT cold CHECK (temperature < 0)"))
+        connection.execute(text("ALTER TABLE sensor_data ADD CONSTRAINT warm CHECK (temperature > 0)"))
     engine.dispose()
-    with pytest.raises(PermanentError, match="refused a statement"):
+    cycle(project)
+    rejected = project.sql("SELECT source_offset, reason, raw, problems FROM etl_rejected_row ORDER BY source_offset")
+    assert [(row[0], row[1], json.loads(row[2])["temperature"]) for row in rejected] == [
+        (offset, "database_refused", -7.25) for offset in (3, 4, 17)
+    ]
+    assert rejected[0][3] == [{"column": None, "rule": "database_refused", "value": "SQLSTATE 23514"}]
+    project.require_exact(20)
+
+
+def test_an_archive_with_too_many_bad_rows_is_not_loaded_at_all(project: Project) -> None:
+    project.send([*[reading(i) for i in range(8)], b"bad", b"bad"])
+    consume(project.settings, project.contract)
+    merge(project.settings, project.contract)
+    strict = dataclasses.replace(project.contract, failure_budget=0.1)
+    with pytest.raises(FailureBudgetExceeded, match="2 of 10 rows would be rejected"):
+        load(project.settings, strict)
+    assert project.value("SELECT count(*) FROM etl_file") == 0
+    assert project.value("SELECT count(*) FROM etl_rejected_row") == 0
+    load(project.settings, dataclasses.replace(project.contract, failure_budget=0.2))
+    project.require_exact(10)
+
+
+def test_an_error_of_the_database_is_reported_without_row_data(project: Project) -> None:
+    archived(project)
+    engine = create_engine(project.env["ETL_DATABASE_URL"])
+    with engine.begin() as connection:
+        ensure_feed_table(connection, project.contract)
+        connection.execute(
+            text(
+                "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN RAISE EXCEPTION 'not now: \"%\"', NEW.temperature USING ERRCODE = 'P0001'; END $$"
+            )
+        )
+        connection.execute(text("CREATE TRIGGER no BEFORE INSERT ON sensor_data FOR EACH ROW EXECUTE FUNCTION no()"))
+    engine.dispose()
+    with pytest.raises(PermanentError, match="refused a statement: not now"):
         load(project.settings, project.contract)
     message = project.log()[-1]["error_message"]
-    assert "23514" in message
+    assert "P0001" in message
     assert "20.5" not in message
     assert project.value("SELECT count(*) FROM etl_file") == 0
-    assert file.exists()
