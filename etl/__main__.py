@@ -18,13 +18,14 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from etl import __version__, report, services
+from etl import __version__, quarantine, report, services
 from etl.contract import Contract, load_contract, load_contracts
 from etl.cycle import Cycle, divide_parameters, kernel_config, parse_value, run_cycle
 from etl.database import database_url, make_engine, transaction
 from etl.doctor import examine
 from etl.errors import ConfigurationError, EtlError, Interrupted
 from etl.locks import feed_lock
+from etl.quarantine import Selection
 from etl.services.java import find_java
 from etl.services.process import Progress as Tell
 from etl.settings import PROJECT_ROOT, Settings
@@ -62,6 +63,17 @@ class _Options:
 
 
 _options_given = _Options()
+
+
+quarantine_app = typer.Typer(
+    help="Look at rejected rows, load them after something was mended, or discard them.", no_args_is_help=True
+)
+app.add_typer(quarantine_app, name="quarantine")
+
+FeedOption = Annotated[str | None, typer.Option("--feed", help="Only this feed.")]
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only this reason (docs/architecture.md).")]
+CycleOption = Annotated[str | None, typer.Option("--cycle", help="Only rows that this cycle rejected.")]
+ColumnOption = Annotated[str | None, typer.Option("--column", help="Only rows with a problem in this column.")]
 
 
 @app.callback()
@@ -145,7 +157,7 @@ def run(
     embedded = settings.kafka_bootstrap is None
     if messages is None:
         messages = SIMULATED_MESSAGES if embedded else 0
-    parameters = _parameters(parameter or []) | {"messages": messages}
+    parameters = {name: parse_value(value) for name, value in _pairs(parameter).items()} | {"messages": messages}
     if create_topic or (embedded and messages):
         parameters["create_topic"] = True
     if accept_gap:
@@ -198,6 +210,88 @@ def history(
     for row in rows:
         if row["error_message"]:
             console.print(f"\n{row['cycle_id']} {row['job_name']}: {row['error_message']}", style="red", markup=False)
+
+
+@quarantine_app.command("list")
+def quarantine_list(
+    feed: FeedOption = None,
+    reason: ReasonOption = None,
+    cycle: CycleOption = None,
+    column: ColumnOption = None,
+    status: Annotated[str, typer.Option(help="QUARANTINED, REPLAYED or DISCARDED; empty for all.")] = "QUARANTINED",
+    limit: Annotated[int, typer.Option(min=1, help="How many rows, newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List rejected rows, and how many there are per reason."""
+    settings = Settings.load()
+    selection = Selection(feed=feed, reason=reason, cycle_id=cycle, column=column, status=status or None)
+    rows = quarantine.find(settings, selection, limit=limit)
+    if as_json:
+        _print_json(rows)
+        return
+    if not rows:
+        console.print("No such rows.")
+        return
+    console.print(report.quarantine_summary(quarantine.summary(settings, selection)))
+    console.print()
+    console.print(report.quarantine_table(rows))
+
+
+@quarantine_app.command("show")
+def quarantine_show(rejected_id: int, as_json: AsJson = False) -> None:
+    """Show one rejected row: its text, where it came from, and every rule that it breaks."""
+    rows = quarantine.find(Settings.load(), Selection(ids=(rejected_id,), status=None))
+    if not rows:
+        raise ConfigurationError(
+            f"There is no rejected row {rejected_id}.", remedy="`quarantine list` shows their numbers."
+        )
+    if as_json:
+        _print_json(rows[0])
+    else:
+        console.print(report.rejected_row(rows[0]))
+
+
+@quarantine_app.command("replay")
+def quarantine_replay(
+    ids: Annotated[
+        list[int] | None, typer.Argument(help="Numbers of rows; or use the filters.", show_default=False)
+    ] = None,
+    feed: Annotated[str, typer.Option(help="The feed whose rows are meant.")] = DEFAULT_FEED,
+    reason: ReasonOption = None,
+    cycle: CycleOption = None,
+    column: ColumnOption = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="COLUMN=VALUE in place of the row's own; may be given several times."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be loaded, and load nothing.")] = False,
+) -> None:
+    """Validate rejected rows again, after a contract or a value was mended, and load those that are good now."""
+    settings = Settings.load()
+    selection = Selection(tuple(ids or ()), feed=feed, reason=reason, cycle_id=cycle, column=column)
+    done = quarantine.replay(
+        settings, load_contract(feed, settings), selection, changes=_pairs(changes), dry_run=dry_run
+    )
+    console.print(report.replayed(done, dry_run=dry_run))
+
+
+@quarantine_app.command("discard")
+def quarantine_discard(
+    note: Annotated[str, typer.Option(help="Why these rows are given up.")],
+    ids: Annotated[
+        list[int] | None, typer.Argument(help="Numbers of rows; or use the filters.", show_default=False)
+    ] = None,
+    feed: FeedOption = None,
+    reason: ReasonOption = None,
+    cycle: CycleOption = None,
+    column: ColumnOption = None,
+) -> None:
+    """Give rejected rows up. They stay in the table, with your name and note."""
+    selection = Selection(tuple(ids or ()), feed=feed, reason=reason, cycle_id=cycle, column=column)
+    if selection == Selection():
+        raise ConfigurationError("Which rows?", remedy="Give their numbers, or a filter such as --reason.")
+    done = quarantine.discard(Settings.load(), selection, f"{getpass.getuser()}: {note}" if note.strip() else "")
+    console.print(f"Discarded {done} rows.")
 
 
 @app.command()
@@ -300,13 +394,13 @@ def _print_plan(settings: Settings, contracts: list[Contract], divided: Mapping[
     console.print("Dry run: nothing was started, produced, read or loaded.")
 
 
-def _parameters(given: list[str]) -> dict[str, Any]:
+def _pairs(given: list[str] | None) -> dict[str, str]:
     found = {}
-    for item in given:
+    for item in given or ():
         name, equals, value = item.partition("=")
         if not equals or not name.isidentifier():
-            raise ConfigurationError(f"{item!r} is no parameter.", remedy="Give it as -p NAME=VALUE.")
-        found[name] = parse_value(value)
+            raise ConfigurationError(f"{item!r} is not understood.", remedy="Give it as NAME=VALUE.")
+        found[name] = value
     return found
 
 

@@ -23,11 +23,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, exists, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
-from etl import __version__, failpoints
+from etl import __version__, failpoints, spool
 from etl.contract import Contract
 from etl.database import explain, make_engine, transaction
-from etl.errors import BalanceError, EtlError
+from etl.errors import BalanceError, EtlError, ServiceUnavailable
 from etl.locks import JOB_WAIT_SECONDS, feed_lock
+from etl.retry import retrying
 from etl.settings import PROJECT_ROOT, Settings
 from etl.tables import etl_log, require_current
 
@@ -85,39 +86,50 @@ class JobRun:
     def succeed(self, connection: Connection, counts: Counts) -> None:
         """Close the row as SUCCESS on a transaction of the job's own."""
         counts.require_balance(self.job)
-        self._close(connection, "SUCCESS", counts)
+        values = {**self._ended("SUCCESS"), **_columns(counts)}
+        connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(**values))
+        self.counts = counts
+        self.closed = True
 
     def record(self, connection: Connection, counts: Counts) -> None:
         """Write down what is done so far; the row stays RUNNING."""
         self.counts = counts
         connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(**_columns(counts)))
 
+    def recorded(self, connection: Connection) -> Counts:
+        """The numbers that stand in the row."""
+        columns = [etl_log.c[name] for name in _columns(Counts())]
+        return Counts(*connection.execute(select(*columns).where(etl_log.c.log_id == self.log_id)).one())
+
     def note(self, connection: Connection, parameters: Mapping[str, Any]) -> None:
         """Replace the recorded parameters by ones that say more."""
         connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(parameters=dict(parameters)))
 
     def fail(self, error: BaseException, settings: Settings) -> None:
-        """Close the row as FAILED; what was recorded before stays in it."""
-        message = settings.mask(describe(error))
-        with transaction(self.engine) as connection:
-            self._close(connection, "FAILED", self.counts, error_type=type(error).__name__, error_message=message)
+        """Close the row as FAILED; what was recorded before stays in it.
 
-    def _close(self, connection: Connection, status: str, counts: Counts, **values: Any) -> None:
-        ended = datetime.now(UTC)
-        connection.execute(
-            update(etl_log)
-            .where(etl_log.c.log_id == self.log_id)
-            .values(
-                status=status,
-                end_time=ended,
-                heartbeat_at=ended,
-                duration_seconds=(ended - self.started).total_seconds(),
-                **_columns(counts),
-                **values,
+        Only a RUNNING row: a SUCCESS that was committed, while its answer got lost, stays one.
+        """
+        with transaction(self.engine) as connection:
+            connection.execute(
+                update(etl_log)
+                .where(etl_log.c.log_id == self.log_id, etl_log.c.status == "RUNNING")
+                .values(**self.failure(error, settings))
             )
-        )
-        self.counts = counts
         self.closed = True
+
+    def failure(self, error: BaseException, settings: Settings) -> dict[str, Any]:
+        """The columns of a row that failed."""
+        return {
+            **self._ended("FAILED"),
+            "error_type": type(error).__name__,
+            "error_message": settings.mask(describe(error)),
+        }
+
+    def _ended(self, status: str) -> dict[str, Any]:
+        ended = datetime.now(UTC)
+        seconds = (ended - self.started).total_seconds()
+        return {"status": status, "end_time": ended, "heartbeat_at": ended, "duration_seconds": seconds}
 
 
 def new_cycle_id(*, by_hand: bool = False) -> str:
@@ -163,8 +175,9 @@ def _fail(run: JobRun, error: BaseException, settings: Settings) -> None:
     try:
         run.fail(error, settings)
     except EtlError as unwritten:
-        # The first error is the one to report; the row stays RUNNING until the feed's next job closes it as dead.
-        error.add_note(f"etl_log row {run.log_id} could not be closed: {unwritten.cause}")
+        # The first error is the one to report; how the job ended is written when the database is back.
+        spool.keep(settings, {"log_id": run.log_id, **run.failure(error, settings)})
+        error.add_note(f"etl_log row {run.log_id} could not be closed yet: {unwritten.cause}")
 
 
 def describe(error: BaseException) -> str:
@@ -210,30 +223,39 @@ def _open(
     engine: Engine, settings: Settings, contract: Contract, name: str, cycle_id: str, parameters: Mapping[str, Any]
 ) -> JobRun:
     started = datetime.now(UTC)
+    row = {
+        "feed": contract.feed,
+        "job_name": name,
+        "status": "RUNNING",
+        "start_time": started,
+        "heartbeat_at": started,
+        "parameters": dict(parameters),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "code_version": code_version(),
+    }
+    try:
+        spool.flush(settings, engine)
+        return retrying(settings, "opening the audit row", lambda: _insert(engine, settings, row, cycle_id))
+    except ServiceUnavailable as error:
+        run = JobRun(engine, 0, cycle_id, name, started)
+        spool.keep(
+            settings, {**row, "cycle_id": cycle_id or new_cycle_id(by_hand=True), **run.failure(error, settings)}
+        )
+        raise
+
+
+def _insert(engine: Engine, settings: Settings, row: Mapping[str, Any], cycle_id: str) -> JobRun:
+    """Close dead rows of the feed and write the new one, in one transaction."""
     with transaction(engine) as connection:
         require_current(connection)
-        close_dead(connection, contract.feed)
-        cycle_id = cycle_id or _hand_made_cycle(connection, contract.feed)
-        executed, source = _notebook(settings, cycle_id, name)
-        log_id = connection.scalar(
-            insert(etl_log)
-            .values(
-                cycle_id=cycle_id,
-                feed=contract.feed,
-                job_name=name,
-                status="RUNNING",
-                start_time=started,
-                heartbeat_at=started,
-                notebook=executed,
-                notebook_sha256=hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else None,
-                parameters=dict(parameters),
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                code_version=code_version(),
-            )
-            .returning(etl_log.c.log_id)
-        )
-    return JobRun(engine=engine, log_id=int(log_id or 0), cycle_id=cycle_id, job=name, started=started)
+        close_dead(connection, row["feed"])
+        cycle_id = cycle_id or _hand_made_cycle(connection, row["feed"])
+        executed, source = _notebook(settings, cycle_id, row["job_name"])
+        found = hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else None
+        values = {**row, "cycle_id": cycle_id, "notebook": executed, "notebook_sha256": found}
+        log_id = connection.scalar(insert(etl_log).values(**values).returning(etl_log.c.log_id))
+    return JobRun(engine, int(log_id or 0), cycle_id, row["job_name"], row["start_time"])
 
 
 def _hand_made_cycle(connection: Connection, feed: str) -> str:

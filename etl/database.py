@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ _ROW = "stage_row"
 # SQLSTATE classes: https://www.postgresql.org/docs/18/errcodes-appendix.html
 _WRONG_LOGIN = ("28", "3D")
 _TRANSIENT = ("08", "40", "53", "57")
+# A connection that fails has no SQLSTATE in libpq, only the server's text. One that is not understood counts as transient.
+_REFUSED_LOGIN = re.compile(r"FATAL:.*(authentication failed|does not exist|no pg_hba\.conf entry)")
 
 
 def database_url(settings: Settings) -> URL:
@@ -81,7 +84,7 @@ def explain(error: DBAPIError | psycopg.Error, url: URL) -> EtlError:
     state = getattr(origin, "sqlstate", None) or ""
     where = f"{url.host}:{url.port or 5432}/{url.database}"
     text_of_error = str(origin).strip()
-    if state.startswith(_WRONG_LOGIN) or "FATAL:" in text_of_error:
+    if state.startswith(_WRONG_LOGIN) or (not state and _REFUSED_LOGIN.search(text_of_error)):
         return ConfigurationError(
             f"The database {where} refuses user {url.username!r}: {text_of_error.rpartition('FATAL:')[2].strip()}.",
             remedy="Check user, password and database name in ETL_DATABASE_URL.",
@@ -141,8 +144,7 @@ class Stage:
 
     def create(self) -> None:
         definitions = [
-            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(self._type(name)))
-            for name in self.columns
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(self._type(name))) for name in self.columns
         ]
         # Rows are numbered as they come: the first row with a key wins, and a refused one can be named.
         statement = sql.SQL("CREATE TEMPORARY TABLE {} ({} bigint, {}) ON COMMIT DROP").format(

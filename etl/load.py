@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ from etl.contract import Contract
 from etl.database import Refused, Stage, lock_feed, make_stage, transaction
 from etl.errors import BalanceError, FailureBudgetExceeded, IntegrityError
 from etl.files import Archive
+from etl.retry import retrying
 from etl.settings import Settings
 from etl.tables import ensure_feed_table, etl_file, etl_rejected_row, etl_source
 from etl.validate import COORDINATES, Reason, validate
@@ -52,7 +54,12 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "") -> Loade
         waiting = _waiting(run, contract, folder)
         total = Counts()
         for number, archive in enumerate(waiting, start=1):
-            total = _load_archive(run, contract, folder, archive, total, last=number == len(waiting))
+            last = number == len(waiting)
+            total = retrying(
+                settings,
+                f"loading {archive.file_name}",
+                partial(_load_once, run, contract, folder, archive, total, last=last),
+            )
         with transaction(run.engine) as connection:
             table = ensure_feed_table(connection, contract)
             if not waiting:
@@ -83,6 +90,22 @@ def _waiting(run: JobRun, contract: Contract, folder: Path) -> list[Archive]:
         if archive.sha256 in known:
             log.info("already loaded under another name", archive=archive.file_name)
     return [archive for archive in archives if archive.sha256 not in known]
+
+
+def _load_once(
+    run: JobRun, contract: Contract, folder: Path, archive: Archive, before: Counts, *, last: bool
+) -> Counts:
+    """Load an archive, unless an attempt before this one did, of whose COMMIT the answer was lost: the ledger knows."""
+    with transaction(run.engine) as connection:
+        entered = connection.scalar(
+            select(etl_file.c.log_id).where(etl_file.c.sha256 == archive.sha256, etl_file.c.log_id == run.log_id)
+        )
+        if entered is not None:
+            log.warning("the commit had succeeded, its answer was lost", archive=archive.file_name)
+            run.counts = run.recorded(connection)
+            run.closed = last
+            return run.counts
+    return _load_archive(run, contract, folder, archive, before, last=last)
 
 
 def _load_archive(

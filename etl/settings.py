@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     kafka_ca_file: Path | None = Field(None, description="PEM file with the certificate authority of the brokers")
     kafka_timeout_seconds: float = Field(15.0, gt=0, description="how long Kafka may take to answer")
     database_timeout_seconds: int = Field(10, ge=1, description="how long a connection to the database may take")
+    retry_seconds: float = Field(
+        10.0, ge=0, description="how long a job tries again when the database or Kafka is away"
+    )
     spark_master: str = Field("local[*]", description="Spark master URL")
     spark_driver_memory: str = Field("1g", description="heap of Spark's JVM")
     feeds: Annotated[tuple[Path, ...], NoDecode] = Field(
@@ -105,6 +108,11 @@ class Settings(BaseSettings):
     @property
     def locks(self) -> Path:
         return self.services / "locks"
+
+    @property
+    def spool(self) -> Path:
+        """Audit rows that wait for the database to come back."""
+        return self.services / "audit-spool"
 
     @property
     def jars_folder(self) -> Path:

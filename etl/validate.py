@@ -177,6 +177,21 @@ def diagnose(raw: str) -> tuple[Reason | None, dict[str, Any]]:
     return None, parsed
 
 
+def fields(raw: str, contract: Contract) -> dict[str, str | None]:
+    """A message's values as the text columns that Spark would have made of it; none where it is no sound object."""
+    message = decode_raw(raw)
+    if message is None or diagnose(raw)[0] is not None:
+        return {}
+    parsed = json.loads(message.decode("utf-8"), parse_float=str, parse_int=str)
+    return {name: _as_text(parsed.get(name)) for name in contract.column_names}
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 class _NotFinite(Exception):
     pass
 
