@@ -24,6 +24,8 @@ from etl.cycle import Cycle, divide_parameters, kernel_config, parse_value, run_
 from etl.database import database_url, make_engine, transaction
 from etl.doctor import examine
 from etl.errors import ConfigurationError, EtlError, Interrupted
+from etl.explain import explain as explain_cycle
+from etl.explain import in_words
 from etl.locks import feed_lock
 from etl.quarantine import Selection
 from etl.services.java import find_java
@@ -32,6 +34,8 @@ from etl.settings import PROJECT_ROOT, Settings
 from etl.status import history as read_history
 from etl.status import status as read_status
 from etl.tables import ensure_feed_table, migrate
+from etl.undo import feed_of
+from etl.undo import undo as undo_cycle
 
 DEFAULT_FEED = "sensor_readings"
 SIMULATED_MESSAGES = 10_000
@@ -292,6 +296,36 @@ def quarantine_discard(
         raise ConfigurationError("Which rows?", remedy="Give their numbers, or a filter such as --reason.")
     done = quarantine.discard(Settings.load(), selection, f"{getpass.getuser()}: {note}" if note.strip() else "")
     console.print(f"Discarded {done} rows.")
+
+
+@app.command()
+def explain(cycle: str, as_json: AsJson = False) -> None:
+    """Say in plain words what a cycle read, what became of it, and where its files are."""
+    settings = Settings.load()
+    told = explain_cycle(settings, cycle)
+    if as_json:
+        _print_json(told)
+        return
+    for line in in_words(settings, told):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+@app.command()
+def undo(
+    cycle: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove exactly what a cycle loaded. Its archives stay, and the next load takes them again."""
+    settings = Settings.load()
+    contract = load_contract(feed_of(settings, cycle), settings)
+    if not yes:
+        typer.confirm(f"Remove what cycle {cycle} loaded into {contract.table}?", abort=True)
+    done = undo_cycle(settings, contract, cycle)
+    console.print(
+        f"Removed {done.rows:,} rows of {contract.table}; {done.rejected:,} rows of the quarantine went with them."
+    )
+    for name in done.archives:
+        console.print(f"The next load takes it again: backup/{contract.feed}/{name}", soft_wrap=True)
 
 
 @app.command()

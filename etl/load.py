@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import structlog
-from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from etl import audit, failpoints, files
 from etl.audit import Counts, JobRun
@@ -75,7 +75,8 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "") -> Loade
 
 def waiting_archives(connection: Connection, contract: Contract, folder: Path) -> list[str]:
     """File names of archives that the ledger does not hold, oldest first."""
-    loaded = set(connection.scalars(select(etl_file.c.file_name).where(etl_file.c.feed == contract.feed)))
+    held = select(etl_file.c.file_name).where(etl_file.c.feed == contract.feed, etl_file.c.undone_at.is_(None))
+    loaded = set(connection.scalars(held))
     return [name for name in files.archives(folder) if name not in loaded]
 
 
@@ -83,9 +84,8 @@ def _waiting(run: JobRun, contract: Contract, folder: Path) -> list[Archive]:
     with transaction(run.engine) as connection:
         archives = [files.read_archive(folder, name) for name in waiting_archives(connection, contract, folder)]
         # The same content under another name is the same archive.
-        known = set(
-            connection.scalars(select(etl_file.c.sha256).where(etl_file.c.sha256.in_([a.sha256 for a in archives])))
-        )
+        held = etl_file.c.undone_at.is_(None) & etl_file.c.sha256.in_([archive.sha256 for archive in archives])
+        known = set(connection.scalars(select(etl_file.c.sha256).where(held)))
     for archive in archives:
         if archive.sha256 in known:
             log.info("already loaded under another name", archive=archive.file_name)
@@ -168,7 +168,12 @@ def _source_id(connection: Connection, archive: Archive) -> int:
 
 
 def _enter(connection: Connection, archive: Archive, source_id: int, run: JobRun) -> None:
-    """Enter an archive into the ledger. Its SHA-256 is unique there, so that a second entry fails the transaction."""
+    """Enter an archive into the ledger. Its SHA-256 is unique there, so that a second entry fails the transaction.
+
+    An entry whose load was undone gives way to the new one.
+    """
+    undone = (etl_file.c.sha256 == archive.sha256, etl_file.c.undone_at.is_not(None))
+    connection.execute(delete(etl_file).where(*undone))
     connection.execute(
         insert(etl_file).values(
             feed=archive.feed,

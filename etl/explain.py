@@ -1,0 +1,145 @@
+"""One cycle in plain words: what was read, from which offsets, what became of it, and where to look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from etl.database import make_engine, transaction
+from etl.errors import ConfigurationError
+from etl.settings import Settings
+from etl.tables import etl_file, etl_log, etl_rejected_row, etl_source, require_current
+
+Row = Mapping[str, Any]
+
+
+def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
+    """What is known of a cycle: its jobs, its archives with their offsets, rejects by reason, and the cycle before it.
+
+    :raises ConfigurationError: there is no such cycle.
+    """
+    engine = make_engine(settings, application="explain")
+    try:
+        with transaction(engine) as connection:
+            require_current(connection)
+            jobs = _jobs(connection, cycle_id)
+            if not jobs:
+                raise ConfigurationError(
+                    f"There is no cycle {cycle_id!r}.", remedy="`python -m etl history` lists them."
+                )
+            loads = [job["log_id"] for job in jobs if job["job_name"] == "load"]
+            return {
+                "cycle_id": cycle_id,
+                "feed": jobs[0]["feed"],
+                "jobs": jobs,
+                "archives": _archives(connection, loads),
+                "rejected": _reasons(connection, loads),
+                "before": _before(connection, jobs[0]),
+            }
+    finally:
+        engine.dispose()
+
+
+def in_words(settings: Settings, told: Mapping[str, Any]) -> list[str]:
+    """The same as sentences, one per job, then files and the comparison with the cycle before."""
+    lines = [f"Cycle {told['cycle_id']} of feed {told['feed']}."]
+    lines += [sentence for job in told["jobs"] for sentence in _job_in_words(job)]
+    lines += [_archive_in_words(settings, archive) for archive in told["archives"]]
+    if told["rejected"]:
+        lines.append("Rejected: " + ", ".join(f"{rows} {reason}" for reason, rows in told["rejected"].items()) + ".")
+    lines.append(_compared(told))
+    return lines
+
+
+def _jobs(connection: Connection, cycle_id: str) -> list[dict[str, Any]]:
+    query = select(etl_log).where(etl_log.c.cycle_id == cycle_id).order_by(etl_log.c.log_id)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _archives(connection: Connection, loads: Sequence[int]) -> list[dict[str, Any]]:
+    query = (
+        select(etl_file, etl_source.c.name.label("source_name"))
+        .join(etl_source, etl_source.c.source_id == etl_file.c.source_id)
+        .where(etl_file.c.log_id.in_(loads))
+        .order_by(etl_file.c.file_id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _reasons(connection: Connection, loads: Sequence[int]) -> dict[str, int]:
+    rows = func.count().label("rows")
+    query = (
+        select(etl_rejected_row.c.reason, rows)
+        .where(etl_rejected_row.c.log_id.in_(loads))
+        .group_by(etl_rejected_row.c.reason)
+        .order_by(rows.desc())
+    )
+    return {row.reason: row.rows for row in connection.execute(query)}
+
+
+def _before(connection: Connection, first: Row) -> dict[str, Any] | None:
+    """The last load of the feed before this cycle that had something to do."""
+    query = (
+        select(etl_log)
+        .where(
+            etl_log.c.feed == first["feed"],
+            etl_log.c.job_name == "load",
+            etl_log.c.status == "SUCCESS",
+            etl_log.c.records_read > 0,
+            etl_log.c.log_id < first["log_id"],
+        )
+        .order_by(etl_log.c.log_id.desc())
+        .limit(1)
+    )
+    found = connection.execute(query).mappings().first()
+    return dict(found) if found else None
+
+
+def _job_in_words(job: Row) -> list[str]:
+    read, processed = f"{job['records_read']:,}", f"{job['records_processed']:,}"
+    rejected, duplicate = f"{job['records_rejected']:,}", f"{job['records_duplicate']:,}"
+    did = {
+        "produce": f"{processed} of {read} messages were acknowledged, {rejected} failed",
+        "consume": f"{read} messages were read, {processed} parsed and {rejected} unparsable",
+        "merge": f"{processed} rows were archived",
+        "load": f"{read} rows were read, {processed} loaded, {rejected} rejected and {duplicate} duplicate",
+    }[job["job_name"]]
+    seconds = "" if job["duration_seconds"] is None else f" after {job['duration_seconds']:.1f} s"
+    lines = [f"{job['job_name']} ended {job['status']}{seconds}: {did}."]
+    if job["undone_at"]:
+        lines.append(f"  It was undone at {job['undone_at']:%Y-%m-%d %H:%M:%S} UTC.")
+    if job["error_message"]:
+        lines.append(f"  {job['error_type']}: {job['error_message']}")
+    if job["notebook"]:
+        lines.append(f"  Notebook: {job['notebook']}")
+    return lines
+
+
+def _archive_in_words(settings: Settings, archive: Row) -> str:
+    ranges = ", ".join(
+        f"partition {part} offsets {found['first']} to {found['next'] - 1}"
+        for part, found in sorted(archive["offset_ranges"].items())
+    )
+    path = f"backup/{archive['feed']}/{archive['file_name']}"
+    there = "" if (settings.home / path).exists() else " (no longer there)"
+    return (
+        f"Archive: {path}{there}, {archive['rows']:,} rows of {archive['source_name']}: {ranges}; manifest beside it."
+    )
+
+
+def _compared(told: Mapping[str, Any]) -> str:
+    before = told["before"]
+    loads = [job for job in told["jobs"] if job["job_name"] == "load" and job["status"] == "SUCCESS"]
+    if before is None or not loads:
+        return "There is no earlier load to compare it with." if before is None else "It loaded nothing to compare."
+    read, rejected = (sum(job[name] for job in loads) for name in ("records_read", "records_rejected"))
+    share, share_before = (
+        100 * bad / rows if rows else 0.0
+        for bad, rows in ((rejected, read), (before["records_rejected"], before["records_read"]))
+    )
+    return (
+        f"Compared with cycle {before['cycle_id']}: {read - before['records_read']:+,} rows read;"
+        f" {share:.1f} % rejected, {share_before:.1f} % then."
+    )

@@ -1,0 +1,125 @@
+"""Take back what one cycle loaded, exactly, so that its archives can be loaded again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, delete, select, update
+
+from etl.audit import close_dead
+from etl.contract import Contract
+from etl.database import lock_feed, make_engine, transaction
+from etl.errors import ConfigurationError
+from etl.locks import feed_lock
+from etl.quarantine import REPLAY_SUFFIX, REPLAYED
+from etl.settings import Settings
+from etl.tables import ensure_feed_table, etl_file, etl_log, etl_rejected_row, require_current
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What was removed."""
+
+    cycle_id: str
+    rows: int
+    """From the feed's table."""
+    rejected: int
+    """From the quarantine; after the undo of a replay, rows that went back into it."""
+    archives: tuple[str, ...]
+    """Archives that the next load takes again."""
+
+
+def feed_of(settings: Settings, cycle_id: str) -> str:
+    """The feed of a cycle.
+
+    :raises ConfigurationError: there is no such cycle.
+    """
+    engine = make_engine(settings, application="undo")
+    try:
+        with transaction(engine) as connection:
+            require_current(connection)
+            found = connection.scalar(select(etl_log.c.feed).where(etl_log.c.cycle_id == cycle_id).limit(1))
+    finally:
+        engine.dispose()
+    if found is None:
+        raise ConfigurationError(f"There is no cycle {cycle_id!r}.", remedy="`python -m etl history` lists them.")
+    return str(found)
+
+
+def undo(settings: Settings, contract: Contract, cycle_id: str) -> Undone:
+    """Remove every row that a cycle's loads brought, and mark ledger and log; all in one transaction, under the feed's locks.
+
+    The rows of a key that came twice: the next load of the archives decides anew, in their order, which one is first.
+
+    :raises ConfigurationError: nothing of the cycle is loaded (any more), or rows that it rejected were replayed since.
+    """
+    engine = make_engine(settings, application="undo")
+    try:
+        with (
+            feed_lock(settings, contract.feed, "cycle", what=f"undo of cycle {cycle_id}"),
+            feed_lock(settings, contract.feed, "job", what=f"undo of cycle {cycle_id}"),
+            transaction(engine) as connection,
+        ):
+            require_current(connection)
+            lock_feed(connection, contract.feed)
+            close_dead(connection, contract.feed)
+            loads = _loads(connection, contract, cycle_id)
+            _refuse_replayed(connection, cycle_id, loads)
+            return _remove(connection, contract, cycle_id, loads)
+    finally:
+        engine.dispose()
+
+
+def _loads(connection: Connection, contract: Contract, cycle_id: str) -> list[int]:
+    loads = connection.scalars(
+        select(etl_log.c.log_id).where(
+            etl_log.c.cycle_id == cycle_id,
+            etl_log.c.feed == contract.feed,
+            etl_log.c.job_name == "load",
+            etl_log.c.records_read > 0,
+            etl_log.c.undone_at.is_(None),
+        )
+    ).all()
+    if not loads:
+        raise ConfigurationError(
+            f"Cycle {cycle_id!r} of feed {contract.feed} has loaded nothing that could be undone.",
+            remedy="`python -m etl history` shows what each cycle did; a cycle can be undone once.",
+        )
+    return list(loads)
+
+
+def _refuse_replayed(connection: Connection, cycle_id: str, loads: Sequence[int]) -> None:
+    row = etl_rejected_row.c
+    replay = connection.scalar(
+        select(etl_log.c.cycle_id)
+        .join(etl_rejected_row, row.replayed_by == etl_log.c.log_id)
+        .where(row.log_id.in_(loads), row.status == REPLAYED)
+        .limit(1)
+    )
+    if replay is not None:
+        raise ConfigurationError(
+            f"Rows that cycle {cycle_id} rejected were replayed since, by cycle {replay}.",
+            remedy=f"Undo that one first: `python -m etl undo {replay}`.",
+        )
+
+
+def _remove(connection: Connection, contract: Contract, cycle_id: str, loads: Sequence[int]) -> Undone:
+    now = datetime.now(UTC)
+    table = ensure_feed_table(connection, contract)
+    rows = connection.execute(delete(table).where(table.c.log_id.in_(loads))).rowcount
+    quarantine = etl_rejected_row.c
+    if cycle_id.endswith(REPLAY_SUFFIX):
+        rejected = connection.execute(
+            update(etl_rejected_row)
+            .where(quarantine.replayed_by.in_(loads))
+            .values(status="QUARANTINED", replayed_by=None, decided_at=None, note=None)
+        ).rowcount
+    else:
+        rejected = connection.execute(delete(etl_rejected_row).where(quarantine.log_id.in_(loads))).rowcount
+    loaded = etl_file.c.log_id.in_(loads)
+    names = connection.scalars(select(etl_file.c.file_name).where(loaded).order_by(etl_file.c.file_name)).all()
+    connection.execute(update(etl_file).where(loaded).values(undone_at=now))
+    connection.execute(update(etl_log).where(etl_log.c.log_id.in_(loads)).values(undone_at=now))
+    return Undone(cycle_id, int(rows), int(rejected), tuple(names))

@@ -1,0 +1,83 @@
+"""What a cycle loaded can be taken back and loaded again; and every cycle can be explained."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from etl.consume import consume
+from etl.errors import ConfigurationError
+from etl.load import load
+from etl.merge import merge
+from etl.produce import produce
+from etl.quarantine import Selection, replay
+from etl.undo import undo
+from tests.stack import Project
+
+WHERE_FROM = "source_id, source_partition, source_offset"
+TABLE = f"SELECT {WHERE_FROM}, sensor_id, temperature, humidity, timestamp FROM sensor_data ORDER BY 1, 2, 3"
+QUARANTINE = f"SELECT {WHERE_FROM}, raw, reason, problems::text FROM etl_rejected_row ORDER BY 1, 2, 3"
+
+
+def cycle(project: Project, seed: int) -> str:
+    produce(project.settings, project.contract, messages=300, bad_share=0.2, seed=seed)
+    consume(project.settings, project.contract)
+    merge(project.settings, project.contract)
+    return load(project.settings, project.contract).cycle_id
+
+
+def content(project: Project) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    return project.sql(TABLE), project.sql(QUARANTINE)
+
+
+def test_undo_and_load_again_gives_the_same_rows(project: Project) -> None:
+    first, second = cycle(project, 1), cycle(project, 2)
+    # The third sends the readings of the first again: all duplicates.
+    cycle(project, 1)
+    before = content(project)
+    loaded = project.value(f"SELECT count(*) FROM v_sensor_data WHERE cycle_id = '{first}'")
+
+    done = undo(project.settings, project.contract, first)
+    assert done.rows == loaded > 0
+    assert len(done.archives) == 1
+    assert project.value(f"SELECT count(*) FROM v_sensor_data WHERE cycle_id = '{first}'") == 0
+    assert project.value(f"SELECT count(*) FROM v_sensor_data WHERE cycle_id = '{second}'") > 0
+    with pytest.raises(ConfigurationError, match="has loaded nothing that could be undone"):
+        undo(project.settings, project.contract, first)
+
+    assert load(project.settings, project.contract).counts.read == 300
+    assert content(project) == before
+
+
+def test_rows_that_were_replayed_are_undone_first(project: Project) -> None:
+    first = cycle(project, 1)
+    before = content(project)
+    done = replay(project.settings, project.contract, Selection(column="humidity"), changes={"humidity": "50"})
+    assert done.counts.processed > 0
+    assert done.cycle_id is not None
+    with pytest.raises(ConfigurationError, match=f"replayed since, by cycle {done.cycle_id}"):
+        undo(project.settings, project.contract, first)
+    taken_back = undo(project.settings, project.contract, done.cycle_id)
+    assert taken_back.rows == taken_back.rejected == done.counts.processed
+    assert content(project) == before
+    undo(project.settings, project.contract, first)
+    load(project.settings, project.contract)
+    assert content(project) == before
+
+
+def test_a_cycle_is_explained_in_plain_words(project: Project) -> None:
+    first, second = cycle(project, 1), cycle(project, 2)
+    said = project.etl("explain", second).stdout
+    assert f"Cycle {second} of feed sensor_readings." in said
+    assert "300 messages were read" in said
+    assert f"rows of {project.topic}: partition 0 offsets" in said
+    assert f"Compared with cycle {first}: +0 rows read" in said
+    assert "backup/sensor_readings/sensor_readings_" in said
+    told = json.loads(project.etl("explain", second, "--json").stdout)
+    assert [job["job_name"] for job in told["jobs"]] == ["produce", "consume", "merge", "load"]
+    assert "There is no cycle 'x'" in project.etl("explain", "x", expect=2).stderr
+    assert "Removed" in project.etl("undo", second, "--yes").stdout
+    assert "It was undone at" in project.etl("explain", second).stdout
+    assert "There is no cycle 'x'" in project.etl("undo", "x", "--yes", expect=2).stderr
