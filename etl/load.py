@@ -83,13 +83,30 @@ def waiting_archives(connection: Connection, contract: Contract, folder: Path) -
 def _waiting(run: JobRun, contract: Contract, folder: Path) -> list[Archive]:
     with transaction(run.engine) as connection:
         archives = [files.read_archive(folder, name) for name in waiting_archives(connection, contract, folder)]
-        # The same content under another name is the same archive.
-        held = etl_file.c.undone_at.is_(None) & etl_file.c.sha256.in_([archive.sha256 for archive in archives])
-        known = set(connection.scalars(select(etl_file.c.sha256).where(held)))
+        known = {archive.file_name for archive in archives if _entry(connection, archive) is not None}
+    fresh: dict[tuple[str, str], Archive] = {}
     for archive in archives:
-        if archive.sha256 in known:
-            log.info("already loaded under another name", archive=archive.file_name)
-    return [archive for archive in archives if archive.sha256 not in known]
+        # The same content of the same source is the same archive, whatever its name.
+        key = (archive.source.identity, archive.sha256)
+        if archive.file_name in known or key in fresh:
+            log.info("the same archive under another name", archive=archive.file_name)
+        else:
+            fresh[key] = archive
+    return list(fresh.values())
+
+
+def _entry(connection: Connection, archive: Archive) -> int | None:
+    """The `log_id` with which the ledger holds an archive; None where it does not, or not any more."""
+    return connection.scalar(
+        select(etl_file.c.log_id)
+        .join(etl_source, etl_source.c.source_id == etl_file.c.source_id)
+        .where(
+            etl_source.c.feed == archive.feed,
+            etl_source.c.identity == archive.source.identity,
+            etl_file.c.sha256 == archive.sha256,
+            etl_file.c.undone_at.is_(None),
+        )
+    )
 
 
 def _load_once(
@@ -97,10 +114,7 @@ def _load_once(
 ) -> Counts:
     """Load an archive, unless an attempt before this one did, of whose COMMIT the answer was lost: the ledger knows."""
     with transaction(run.engine) as connection:
-        entered = connection.scalar(
-            select(etl_file.c.log_id).where(etl_file.c.sha256 == archive.sha256, etl_file.c.log_id == run.log_id)
-        )
-        if entered is not None:
+        if _entry(connection, archive) == run.log_id:
             log.warning("the commit had succeeded, its answer was lost", archive=archive.file_name)
             run.counts = run.recorded(connection)
             run.closed = last
@@ -168,11 +182,12 @@ def _source_id(connection: Connection, archive: Archive) -> int:
 
 
 def _enter(connection: Connection, archive: Archive, source_id: int, run: JobRun) -> None:
-    """Enter an archive into the ledger. Its SHA-256 is unique there, so that a second entry fails the transaction.
+    """Enter an archive into the ledger. Source and SHA-256 are unique there, so that a second entry fails the transaction.
 
     An entry whose load was undone gives way to the new one.
     """
-    undone = (etl_file.c.sha256 == archive.sha256, etl_file.c.undone_at.is_not(None))
+    same = (etl_file.c.source_id == source_id, etl_file.c.sha256 == archive.sha256)
+    undone = (*same, etl_file.c.undone_at.is_not(None))
     connection.execute(delete(etl_file).where(*undone))
     connection.execute(
         insert(etl_file).values(

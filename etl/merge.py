@@ -91,8 +91,9 @@ def _new_plan(settings: Settings, output: Path, contract: Contract, cycle_id: st
     now = datetime.now(UTC)
     planned = []
     for number, (_, group) in enumerate(groupby(sorted(ready, key=_source), key=_source)):
+        # Two merges of a cycle within a second, or two topics in one merge, must not share a name.
         suffix = f"_{number + 1}" if number else ""
-        name = f"{contract.feed}_{now:%Y%m%dT%H%M%SZ}_{cycle_id}{suffix}.csv"
+        name = f"{contract.feed}_{now:%Y%m%dT%H%M%S%f}Z_{cycle_id}{suffix}.csv"
         planned.append(_Planned(name, cycle_id, tuple(batch.name for batch in group)))
     files.write_json(output / files.PLAN, {"archives": planned})
     failpoints.reached("merge.planned")

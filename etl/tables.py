@@ -105,7 +105,7 @@ etl_file = Table(
     Column("loaded_at", _UTC, nullable=False),
     Column("log_id", BigInteger, nullable=False),
     Column("undone_at", _UTC, comment="when what it loaded was removed"),
-    UniqueConstraint("sha256", name="uq_etl_file_sha256"),
+    UniqueConstraint("source_id", "sha256", name="uq_etl_file"),
     Index("ix_etl_file_feed", "feed", "file_name"),
     comment="The ledger: every archive that was loaded, exactly once",
 )

@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("ETL_")]:
+    for name in [name for name in os.environ if name.startswith("ETL_") and name != "ETL_TEST_KILLS"]:
         monkeypatch.delenv(name)
 
 

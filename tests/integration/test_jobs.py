@@ -150,6 +150,15 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning(project: Project)
     assert project.value("SELECT count(*) FROM etl_source") == 2
 
 
+def test_the_same_bytes_from_a_topic_made_anew_are_counted_all_the_same(project: Project) -> None:
+    for topic in ("one", "two"):
+        write_batch(project, with_label(project.contract), topic, ["a", "b"], start=0)
+    merge(project.settings, with_label(project.contract))
+    loaded = load(project.settings, with_label(project.contract))
+    assert len({archive.sha256 for archive in loaded.archives}) == 1
+    assert (loaded.counts.read, loaded.counts.processed, loaded.counts.duplicate) == (4, 2, 2)
+
+
 def test_a_missing_topic_is_named_and_not_created(project: Project) -> None:
     project.delete_topic()
     with pytest.raises(TopicMissing, match=f"no topic '{project.topic}'"):
@@ -272,6 +281,14 @@ def test_several_archives_are_loaded_oldest_first_in_one_job(project: Project) -
     project.require_exact(5)
 
 
+def test_two_merges_of_a_cycle_within_a_moment_make_two_archives(project: Project) -> None:
+    contract = with_label(project.contract)
+    for start in (0, 10):
+        write_batch(project, contract, "topic", ["a", "b"], start=start)
+        merge(project.settings, contract)
+    assert load(project.settings, contract).counts.read == 4
+
+
 def test_a_merge_that_was_cut_off_is_finished_as_planned(project: Project) -> None:
     file = archived(project)
     output = project.home / "output" / "sensor_readings"
@@ -372,10 +389,12 @@ def test_any_text_goes_from_part_to_table_and_comes_back_equal(project: Project,
     assert found == rows
 
 
-def write_batch(project: Project, contract: Contract, topic: str, labels: list[str | None]) -> None:
+def write_batch(
+    project: Project, contract: Contract, topic: str, labels: list[str | None], *, start: int | None = None
+) -> None:
     """A committed batch of readings with these labels, as `consume` leaves it."""
     count = len(labels)
-    start = int(project.value("SELECT count(*) FROM etl_file")) * 1000
+    start = int(project.value("SELECT count(*) FROM etl_file")) * 1000 if start is None else start
     values: dict[str, list[str | None]] = {
         "sensor_id": [str(start + i + 1) for i in range(count)],
         "temperature": ["20.5"] * count,
@@ -383,7 +402,7 @@ def write_batch(project: Project, contract: Contract, topic: str, labels: list[s
         "timestamp": ["2025-06-15 09:12:01"] * count,
         "label": labels,
         "source_partition": ["0"] * count,
-        "source_offset": [str(i) for i in range(count)],
+        "source_offset": [str(start % 1000 + i) for i in range(count)],
         "source_item": ["0"] * count,
         "source_time": ["2025-06-15 09:12:02.000"] * count,
         "raw": [None] * count,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 
@@ -14,6 +18,7 @@ from etl import failpoints
 from etl.consume import consume
 from etl.produce import produce
 from etl.settings import PROJECT_ROOT
+from etl.simulate import DEFAULT_START, simulate
 from tests.stack import Project
 
 MESSAGES = 600
@@ -109,6 +114,37 @@ def test_killed_batch_and_lost_checkpoint_together(project: Project) -> None:
     consume(project.settings, project.contract)
     run(project, "merge", "load")
     project.require_exact(MESSAGES)
+
+
+def test_killed_at_random_moments_with_a_producer_alongside(project: Project) -> None:
+    """Twenty kills take eight minutes; a test run makes a few, `ETL_TEST_KILLS=20` all of them."""
+    kills = int(os.environ.get("ETL_TEST_KILLS", "4"))
+    moments = random.Random(kills)
+    stop = threading.Event()
+    sent = 0
+
+    def keep_sending() -> None:
+        nonlocal sent
+        while not stop.wait(0.2):
+            chunks = simulate(project.contract, 200, seed=sent, start=DEFAULT_START, bad_share=0.1)
+            project.send([message.value for chunk in chunks for message in chunk])
+            sent += 200
+
+    sender = threading.Thread(target=keep_sending)
+    sender.start()
+    try:
+        for _ in range(kills):
+            job = start(project, *["consume", "merge", "load"] * 3)
+            # From the start of Python to the middle of the second round.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                job.wait(moments.uniform(1, 25))
+            job.kill()
+            job.communicate()
+    finally:
+        stop.set()
+        sender.join()
+    run(project, "consume", "merge", "load")
+    project.require_exact(sent)
 
 
 def test_a_misspelt_failpoint_is_an_error(project: Project) -> None:

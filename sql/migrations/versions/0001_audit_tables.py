@@ -66,7 +66,7 @@ def upgrade() -> None:
         sa.Column("archived_at", UTC, nullable=False),
         sa.Column("loaded_at", UTC, nullable=False),
         sa.Column("log_id", sa.BigInteger, nullable=False),
-        sa.UniqueConstraint("sha256", name="uq_etl_file_sha256"),
+        sa.UniqueConstraint("source_id", "sha256", name="uq_etl_file"),
         comment="The ledger: every archive that was loaded, exactly once",
     )
     op.create_index("ix_etl_file_feed", "etl_file", ["feed", "file_name"])

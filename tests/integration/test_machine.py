@@ -1,0 +1,199 @@
+"""After any sequence of work, kills, resends and undos the oracle holds: sent = loaded + rejected + counted duplicates.
+
+Batches are recorded ones, as `consume` leaves them, so that many sequences run without Spark's start; the merger and the
+loader are the real ones, killed in processes of their own.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from etl import files
+from etl.failpoints import POINTS
+from etl.load import load
+from etl.merge import merge
+from etl.quarantine import Selection, replay
+from etl.undo import undo
+from tests.integration.test_kills import start
+from tests.stack import Project
+
+MERGE_POINTS = sorted(point for point in POINTS if point.startswith("merge."))
+LOAD_POINTS = sorted(point for point in POINTS if point.startswith("load."))
+
+
+class Pipeline(RuleBasedStateMachine):
+    """One feed from its batches to its table."""
+
+    project: Project
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.topic = secrets.token_hex(8)
+        self.sent = 0
+        self.loaded_cycles: list[str] = []
+
+    @initialize()
+    def clear(self) -> None:
+        """Every sequence begins with nothing."""
+        for folder in ("output", "backup"):
+            shutil.rmtree(self.project.home / folder, ignore_errors=True)
+        for table in ("sensor_data", "etl_rejected_row", "etl_file", "etl_log"):
+            if self.project.value(f"SELECT to_regclass('{table}') IS NOT NULL"):
+                self.project.sql(f"DELETE FROM {table} RETURNING 1")
+
+    @rule(values=st.lists(st.tuples(st.integers(1, 6), st.sampled_from(["20.5", "99", None])), min_size=1, max_size=8))
+    def read(self, values: list[tuple[int, str | None]]) -> None:
+        """A batch: a sensor may come again (a duplicate), and a value may be bad."""
+        write_batch(self.project, self.topic, self.sent, values)
+        self.sent += len(values)
+
+    @rule()
+    def merge(self) -> None:
+        merge(self.project.settings, self.project.contract)
+
+    @rule()
+    def load(self) -> None:
+        done = load(self.project.settings, self.project.contract)
+        if done.counts.read:
+            self.loaded_cycles.append(done.cycle_id)
+
+    @rule(point=st.sampled_from(MERGE_POINTS))
+    @precondition(lambda self: bool(files.batches(self.output)))
+    def merge_killed(self, point: str) -> None:
+        run_until_killed(self.project, "merge", point)
+
+    @rule(point=st.sampled_from(LOAD_POINTS))
+    @precondition(lambda self: self.waiting())
+    def load_killed(self, point: str) -> None:
+        run_until_killed(self.project, "load", point)
+
+    @rule()
+    def replay(self) -> None:
+        replay(self.project.settings, self.project.contract, Selection(), changes={"temperature": "21"})
+
+    @rule()
+    @precondition(lambda self: self.loaded_cycles and not self.replayed())
+    def undo_last(self) -> None:
+        undo(self.project.settings, self.project.contract, self.loaded_cycles.pop())
+
+    @invariant()
+    def nothing_is_twice(self) -> None:
+        query = "SELECT source_offset FROM {} GROUP BY source_id, source_partition, source_offset HAVING count(*) > 1"
+        for table in ("sensor_data", "etl_rejected_row"):
+            if self.project.value(f"SELECT to_regclass('{table}') IS NOT NULL"):
+                assert self.project.sql(query.format(table)) == []
+
+    def teardown(self) -> None:
+        """Run once more, as the next cycle would, and count."""
+        merge(self.project.settings, self.project.contract)
+        load(self.project.settings, self.project.contract)
+        present = self.project.value("SELECT count(*) FROM sensor_data")
+        quarantined = self.project.value("SELECT count(*) FROM etl_rejected_row WHERE status = 'QUARANTINED'")
+        keys = self.project.value("SELECT count(DISTINCT sensor_id) FROM sensor_data")
+        assert present == keys
+        counted = self.project.value(
+            "SELECT coalesce(sum(records_duplicate), 0) FROM etl_log WHERE job_name = 'load' AND undone_at IS NULL"
+        )
+        log = self.project.sql("SELECT job_name, status, records_read, error_message FROM etl_log ORDER BY log_id")
+        assert present + quarantined + counted == self.sent, log
+        assert self.project.value("SELECT count(*) FROM etl_log WHERE status = 'RUNNING'") == 0
+        assert files.batches(self.output) == []
+
+    @property
+    def output(self) -> Path:
+        return self.project.home / "output" / "sensor_readings"
+
+    def waiting(self) -> bool:
+        return bool(set(files.archives(self.project.home / "backup" / "sensor_readings")) - set(self.ledger()))
+
+    def ledger(self) -> Iterator[str]:
+        for (name,) in self.project.sql("SELECT file_name FROM etl_file WHERE undone_at IS NULL"):
+            yield name
+
+    def replayed(self) -> bool:
+        return bool(self.project.value("SELECT count(*) FROM etl_rejected_row WHERE status = 'REPLAYED'"))
+
+
+def run_until_killed(project: Project, job: str, point: str) -> None:
+    """Run a job that is killed at a failpoint, or ends well where its work does not lead there."""
+    process = start(project, job, failpoint=point)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode in (0, -signal.SIGKILL), output
+
+
+def write_batch(project: Project, topic: str, start: int, values: list[tuple[int, str | None]]) -> None:
+    """A committed batch of readings, as `consume` leaves it."""
+    contract = project.contract
+    rows = [
+        {
+            "sensor_id": str(sensor),
+            "temperature": temperature,
+            "humidity": "40",
+            "timestamp": "2025-06-15 09:12:01",
+            "source_partition": "0",
+            "source_offset": str(start + place),
+            "source_item": "0",
+            "source_time": "2025-06-15 09:12:02.000",
+            "raw": None,
+        }
+        for place, (sensor, temperature) in enumerate(values)
+    ]
+    schema = pa.schema([(name, pa.string()) for name in contract.file_columns])
+    folder = project.home / "output" / "sensor_readings" / f"batch-{topic}-{start:06d}"
+    folder.mkdir(parents=True)
+    file = folder / "part-00000.csv"
+    file.write_bytes(files.header(contract.file_columns) + files.to_csv(pa.Table.from_pylist(rows, schema=schema)))
+    count = len(rows)
+    batch = files.Batch(
+        feed=contract.feed,
+        cycle_id="recorded",
+        query_id=topic,
+        batch_id=start,
+        source=files.Source("kafka", project.topic, topic),
+        offsets={"0": files.OffsetRange(start, start + count, count)},
+        columns=contract.file_columns,
+        messages=count,
+        rows=count,
+        unparsable=0,
+        parts=(files.Part(file.name, count, file.stat().st_size, files.sha256(file)),),
+        written_at=datetime.now(UTC).isoformat(),
+    )
+    files.write_json(folder / files.MANIFEST, batch)
+
+
+@pytest.mark.timeout(600)
+def test_after_any_sequence_the_oracle_holds(project: Project) -> None:
+    class Here(Pipeline):
+        pass
+
+    Here.project = project
+    run_state_machine_as_test(
+        Here,
+        settings=settings(
+            max_examples=8,
+            # No shrinking: a failure is printed as a sequence, and finding the shortest one would take minutes.
+            phases=[Phase.generate],
+            stateful_step_count=12,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
