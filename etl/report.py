@@ -14,6 +14,7 @@ from etl.errors import EtlError, JobFailed
 from etl.quarantine import Replayed
 
 _BAD_SHOWN = 20
+_FIELD_SHOWN = 24
 _STYLES = {"SUCCESS": "green", "FAILED": "bold red", "RUNNING": "cyan"}
 
 
@@ -110,14 +111,17 @@ def quarantine_summary(rows: Iterable[Mapping[str, Any]]) -> Table:
 def quarantine_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     """Rejected rows, a line each."""
     table = Table(header_style="bold", box=None, pad_edge=False)
-    table.add_column("id", justify="right")
-    for name in ("reason", "column", "value", "source", "text"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    table.add_column("id", justify="right", no_wrap=True, min_width=4)
+    for name in ("reason", "column", "value", "source"):
+        table.add_column(name, no_wrap=True, max_width=_FIELD_SHOWN)
+    # The only column that gives way on a narrow terminal.
+    table.add_column("text")
     for row in rows:
         first = row["problems"][0]
         place = f"{row['source_name']}/{row['source_partition']}/{row['source_offset']}"
-        shown = (row["reason"], first["column"] or "", first["value"] or "", place, row["raw"])
-        table.add_row(str(row["rejected_id"]), *(Text(str(value)) for value in shown))
+        shown = (row["reason"], first["column"] or "", first["value"] or "", place)
+        text = Text(row["raw"], no_wrap=True, overflow="ellipsis")
+        table.add_row(str(row["rejected_id"]), *(Text(str(value)) for value in shown), text)
     return table
 
 
