@@ -235,7 +235,7 @@ def _open(
         "code_version": code_version(),
     }
     try:
-        spool.flush(settings, engine)
+        retrying(settings, "writing kept audit rows", lambda: spool.flush(settings, engine))
         return retrying(settings, "opening the audit row", lambda: _insert(engine, settings, row, cycle_id))
     except ServiceUnavailable as error:
         run = JobRun(engine, 0, cycle_id, name, started)

@@ -125,7 +125,9 @@ def batches(folder: Path) -> list[Batch]:
 
 def archives(folder: Path) -> list[str]:
     """File names of the complete archives of `backup/<feed>`, oldest first; no manifest is opened."""
-    return sorted(path.name.removesuffix(MANIFEST_SUFFIX) for path in folder.glob(f"*{MANIFEST_SUFFIX}"))
+    found = (path.name.removesuffix(MANIFEST_SUFFIX) for path in folder.glob(f"*{MANIFEST_SUFFIX}"))
+    # `glob` finds hidden names as well, and so a manifest that a process was writing when it died.
+    return sorted(name for name in found if not name.startswith(TEMPORARY_PREFIX))
 
 
 def read_archive(folder: Path, file_name: str) -> Archive:

@@ -33,7 +33,9 @@ def flush(settings: Settings, engine: Engine) -> int:
 
     :raises ServiceUnavailable: the database is away still.
     """
-    waiting = sorted(settings.spool.glob("*.json")) if settings.spool.is_dir() else []
+    found = settings.spool.glob("*.json") if settings.spool.is_dir() else ()
+    # `glob` finds hidden names as well: a row that somebody is writing now, or was writing when its process died.
+    waiting = sorted(file for file in found if not file.name.startswith(files.TEMPORARY_PREFIX))
     if not waiting:
         return 0
     rows = [files.read_json(file) for file in waiting]

@@ -68,6 +68,12 @@ def test_json_is_written_whole_and_leaves_no_temporary_file(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
 
 
+def test_a_manifest_that_was_being_written_is_not_there_yet(tmp_path: Path) -> None:
+    (tmp_path / f".tmp-a.csv{files.MANIFEST_SUFFIX}").write_text("{")
+    (tmp_path / f"b.csv{files.MANIFEST_SUFFIX}").write_text("{}")
+    assert files.archives(tmp_path) == ["b.csv"]
+
+
 def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.manifest.json").write_text("{")
     with pytest.raises(IntegrityError, match=r"x\.manifest\.json"):

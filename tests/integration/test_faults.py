@@ -84,13 +84,15 @@ def test_a_database_that_is_away_fails_the_job_and_the_next_one_writes_it_down(f
         load(project.settings, project.contract)
     assert len(list(project.settings.spool.glob("*.json"))) == 1
     assert len(project.log()) == before
+    # Another process died while it was keeping a row: that must not stop anything.
+    (project.settings.spool / ".tmp-torn.json").write_text("{")
     between.down = False
     load(project.settings, project.contract)
     failed, succeeded = project.log()[before:]
     assert (succeeded["status"], succeeded["records_read"]) == ("SUCCESS", 500)
     assert (failed["job_name"], failed["status"], failed["error_type"]) == ("load", "FAILED", "ServiceUnavailable")
     assert failed["start_time"] < succeeded["start_time"]
-    assert list(project.settings.spool.glob("*.json")) == []
+    assert [file.name for file in project.settings.spool.iterdir()] == [".tmp-torn.json"]
     project.require_exact(500)
 
 
