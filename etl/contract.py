@@ -1,28 +1,33 @@
 """A feed's data contract: where its readings come from, what they must look like, and into which table they go.
 
 A contract is a file of the Open Data Contract Standard v3.1 (https://bitol-io.github.io/open-data-contract-standard/).
-What the standard lacks stands in `customProperties`: `eventTime` of the contract, `topic` of a Kafka server.
-Whatever this module does not understand is an error, because a rule that is silently ignored is worse than none.
+What the standard lacks stands in `customProperties`, which `etl.custom` reads. Whatever is not understood is an error,
+because a rule that is silently ignored is worse than none.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any
 
 import yaml
-from open_data_contract_standard.model import CustomProperty, OpenDataContractStandard, SchemaProperty
+from open_data_contract_standard.model import (
+    CustomProperty,
+    OpenDataContractStandard,
+    SchemaProperty,
+    Server,
+    ServiceLevelAgreementProperty,
+)
 from pydantic import ValidationError
 
+from etl import custom
 from etl.errors import ContractError
+from etl.model import RESERVED, Column, ColumnType, Contract, EventTime, Landing
 from etl.settings import Settings
 
-ColumnType = Literal["text", "integer", "double", "boolean", "timestamp"]
+__all__ = ["Column", "Contract", "EventTime", "contract_files", "load_contract", "load_contracts", "read_contract"]
 
 SUFFIX = ".odcs.yaml"
 _PACKAGED = Path(__file__).parent / "feeds"
@@ -44,69 +49,6 @@ _OPTIONS: dict[ColumnType, set[str]] = {
     "timestamp": {"timezone", "defaultTimezone"},
 }
 _INTEGER_BITS = {"i16": 16, "i32": 32, "i64": 64}
-# Names that the loader adds to every row; a contract may not use them for its own columns.
-LINEAGE_COLUMNS = ("source_partition", "source_offset", "source_item", "source_time", "raw")
-RESERVED = {*LINEAGE_COLUMNS, "source_id", "log_id", "lateness_seconds"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its type and the simple rules that every value must meet."""
-
-    name: str
-    type: ColumnType
-    required: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    bits: int = 64
-    """Width of an integer; 16, 32 or 64."""
-    min_length: int | None = None
-    max_length: int | None = None
-    pattern: str | None = None
-    description: str = ""
-
-
-@dataclass(frozen=True)
-class EventTime:
-    """Which column says when a reading was taken, and which times are believed."""
-
-    column: str
-    timezone: str = "UTC"
-    """IANA name; holds for values that carry no offset of their own."""
-    earliest: datetime = datetime(2000, 1, 1, tzinfo=UTC)
-    ahead_seconds: float = 3600.0
-    """How far a sensor's clock may run ahead of ours."""
-
-
-@dataclass(frozen=True)
-class Contract:
-    """A feed. `columns` are in the order of the contract, which is the order in files and tables."""
-
-    feed: str
-    topic: str
-    table: str
-    columns: tuple[Column, ...]
-    primary_key: tuple[str, ...]
-    event_time: EventTime
-    failure_budget: float = 1.0
-    """The share of an archive's rows, 0 to 1, that may be rejected before its load fails."""
-    description: str = ""
-    version: str = ""
-    file: Path = field(default=Path(), compare=False)
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns)
-
-    @property
-    def file_columns(self) -> tuple[str, ...]:
-        """The header of every part file and archive: the contract's columns, then where each row came from."""
-        return (*self.column_names, *LINEAGE_COLUMNS)
-
-    @property
-    def message_key(self) -> str:
-        """The column whose value keys a message, so that a sensor's readings stay in order in one partition."""
-        return self.primary_key[0] if self.primary_key else self.columns[0].name
 
 
 def contract_folders(settings: Settings) -> tuple[Path, ...]:
@@ -199,22 +141,35 @@ class _Reader:
             raise self.fail("schema", f"has {len(model.schema_ or [])} objects", "A feed fills exactly one table.")
         table = (model.schema_ or [])[0]
         properties = table.properties or []
+        given = custom.Properties(
+            "customProperties", self._custom("customProperties", model.customProperties, custom.KNOWN), self.fail
+        )
+        topic, landing = self._source(model)
+        explode = given.explode()
         columns = tuple(self._column(i, item) for i, item in enumerate(properties))
         self._unique(columns)
-        custom = self._custom("customProperties", model.customProperties, {"eventTime", "failureBudget"})
-        if "eventTime" not in custom:
-            raise self.fail(
-                "customProperties", "has no eventTime", "Name the column that says when a reading was taken."
-            )
+        columns = given.with_paths(columns, explode, is_csv=landing is not None)
+        primary_key = self._primary_key(properties)
+        event_time = given.event_time(columns)
+        sensor = given.sensor(columns, primary_key, event_time)
         return Contract(
             feed=feed,
-            topic=self._topic(model),
+            topic=topic,
             table=self._identifier("schema[0].physicalName", table.physicalName or table.name or ""),
             columns=columns,
-            primary_key=self._primary_key(properties),
-            event_time=self._event_time(custom["eventTime"], columns),
-            failure_budget=self._budget(custom.get("failureBudget", 1.0)),
-            description=(model.description.purpose or "") if model.description else "",
+            primary_key=primary_key,
+            event_time=event_time,
+            landing=landing,
+            sensor=sensor,
+            explode=explode,
+            windows=given.windows(columns, sensor),
+            lateness_seconds=given.lateness(),
+            growth=given.growth(),
+            anomalies=given.anomalies(columns, sensor),
+            fleet=given.fleet(),
+            freshness_seconds=self._freshness(model.slaProperties or []),
+            failure_budget=given.failure_budget(),
+            description=(model.description.purpose or "").strip() if model.description else "",
             version=model.version or "",
             file=self.path,
         )
@@ -239,17 +194,30 @@ class _Reader:
             )
         return name
 
-    def _topic(self, model: OpenDataContractStandard) -> str:
+    def _source(self, model: OpenDataContractStandard) -> tuple[str, Landing | None]:
+        """The topic, or the landing folder."""
         servers = model.servers or []
-        if len(servers) != 1 or servers[0].type != "kafka":
-            raise self.fail("servers", "must be one server of type kafka", "Name the topic under servers[0].")
-        custom = self._custom("servers[0].customProperties", servers[0].customProperties, {"topic"})
-        topic = str(custom.get("topic", ""))
-        if not _TOPIC.fullmatch(topic):
+        if len(servers) != 1 or servers[0].type not in ("kafka", "local"):
             raise self.fail(
-                "servers[0].customProperties.topic", f"{topic!r} cannot name a topic", "Letters, digits, . _ - (1-249)."
+                "servers",
+                "must be one server of type kafka or local",
+                "Name the topic, or the folder, under servers[0].",
             )
-        return topic
+        place, server = "servers[0].customProperties", servers[0]
+        if server.type == "local":
+            values = self._custom(place, server.customProperties, {"csv", "stableSeconds"})
+            return "", self._landing(custom.Properties(place, values, self.fail), server)
+        topic = str(self._custom(place, server.customProperties, {"topic"}).get("topic", ""))
+        if not _TOPIC.fullmatch(topic):
+            raise self.fail(f"{place}.topic", f"{topic!r} cannot name a topic", "Letters, digits, . _ - (1-249).")
+        return topic, None
+
+    def _landing(self, given: custom.Properties, server: Server) -> Landing:
+        if server.format != "csv":
+            raise self.fail("servers[0].format", f"{server.format!r} is not supported", "Use csv.")
+        if not server.path or ".." in Path(server.path).parts:
+            raise self.fail("servers[0].path", f"{server.path!r}", "Name a folder, relative to ETL_HOME.")
+        return given.landing(server.path)
 
     def _custom(self, place: str, properties: Iterable[CustomProperty] | None, known: set[str]) -> dict[str, Any]:
         found = {item.property or "": item.value for item in properties or ()}
@@ -278,6 +246,7 @@ class _Reader:
             )
         if item.quality or item.properties:
             raise self.fail(place, "quality and properties are not supported on a column", "Remove them.")
+        own = self._custom(f"{place}.customProperties", item.customProperties, {"unit"})
         return Column(
             name=name,
             type=column_type,
@@ -288,6 +257,7 @@ class _Reader:
             min_length=options.get("minLength"),
             max_length=options.get("maxLength"),
             pattern=self._pattern(place, options.get("pattern")),
+            unit=str(own.get("unit", "")),
             description=item.description or "",
         )
 
@@ -318,28 +288,11 @@ class _Reader:
         keys = [item for item in properties if item.primaryKey]
         return tuple(item.name or "" for item in sorted(keys, key=lambda item: item.primaryKeyPosition or 0))
 
-    def _budget(self, value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise self.fail("customProperties.failureBudget", f"{value!r}", "Give a share from 0 to 1.")
-        return float(value)
-
-    def _event_time(self, value: object, columns: tuple[Column, ...]) -> EventTime:
-        place = "customProperties.eventTime"
-        known = {"column", "formats", "timezone", "earliest", "aheadSeconds"}
-        if not isinstance(value, dict) or set(value) - known or "column" not in value:
-            raise self.fail(place, "must be an object with a column", f"It may have {', '.join(sorted(known))}.")
-        if value["column"] not in {column.name for column in columns if column.type == "timestamp"}:
-            raise self.fail(f"{place}.column", f"{value['column']!r} is no timestamp column", "Name one.")
-        if value.get("formats", ["iso8601"]) != ["iso8601"]:
-            raise self.fail(f"{place}.formats", f"{value['formats']!r}", "Use [iso8601].")
-        try:
-            ZoneInfo(value.get("timezone", "UTC"))
-            earliest = datetime.fromisoformat(str(value.get("earliest", "2000-01-01")))
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise self.fail(place, str(error), "Use an IANA time zone and an ISO date.") from None
-        return EventTime(
-            column=value["column"],
-            timezone=value.get("timezone", "UTC"),
-            earliest=earliest if earliest.tzinfo else earliest.replace(tzinfo=UTC),
-            ahead_seconds=float(value.get("aheadSeconds", 3600.0)),
-        )
+    def _freshness(self, properties: Iterable[ServiceLevelAgreementProperty]) -> float | None:
+        found = None
+        for index, item in enumerate(properties):
+            place = f"slaProperties[{index}]"
+            if item.property != "latency":
+                raise self.fail(f"{place}.property", f"{item.property!r} is not known", "Known: latency.")
+            found = custom.seconds(f"{place}.value", f"{item.value}{item.unit or 's'}", self.fail)
+        return found

@@ -14,14 +14,15 @@ from etl.contract import Contract, contract_files, load_contract, read_contract
 from etl.errors import ContractError
 from etl.settings import PROJECT_ROOT, Settings
 
-PACKAGED = sorted((PROJECT_ROOT / "etl" / "feeds").glob("*.odcs.yaml"))
+FEEDS = PROJECT_ROOT / "etl" / "feeds"
+PACKAGED = sorted(FEEDS.glob("*.odcs.yaml"))
 
 
 def write_changed(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
-    document = yaml.safe_load(PACKAGED[0].read_text("utf-8"))
+    document = yaml.safe_load((FEEDS / "sensor_readings.odcs.yaml").read_text("utf-8"))
     change(document)
     folder.mkdir(exist_ok=True)
-    file = folder / PACKAGED[0].name
+    file = folder / "sensor_readings.odcs.yaml"
     file.write_text(yaml.safe_dump(document), "utf-8")
     return file
 
@@ -57,6 +58,19 @@ def first_column(document: dict[str, Any]) -> dict[str, Any]:
     return column
 
 
+def custom(document: dict[str, Any], name: str, value: object = None, **parts: object) -> None:
+    """Give a custom property a value, in place of the one that it has."""
+    others = [item for item in document["customProperties"] if item["property"] != name]
+    document["customProperties"] = [*others, {"property": name, "value": value if value is not None else parts}]
+
+
+def landing(document: dict[str, Any], *, path: str = "in", format: str = "csv", csv: object = None) -> None:
+    own = [{"property": "csv", "value": csv}] if csv else []
+    document["servers"] = [
+        {"server": "landing", "type": "local", "path": path, "format": format, "customProperties": own}
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -76,7 +90,23 @@ def first_column(document: dict[str, Any]) -> dict[str, Any]:
         (lambda d: d["customProperties"][0]["value"].update(column="humidity"), "is no timestamp column"),
         (lambda d: d["customProperties"][0]["value"].update(timezone="Mars/Olympus"), "Mars/Olympus"),
         (lambda d: d["customProperties"].clear(), "has no eventTime"),
-        (lambda d: d["customProperties"].append({"property": "failureBudget", "value": 2}), "Give a share from 0 to 1"),
+        (lambda d: custom(d, "eventTime", column="timestamp", formats=["ISO"]), "'ISO' is not known"),
+        (lambda d: custom(d, "failureBudget", 2), "Give a share from 0 to 1"),
+        (lambda d: custom(d, "lateness", "ten minutes"), "'ten minutes' is no duration"),
+        (lambda d: custom(d, "windows", sizes=["7m"]), "'7m' does not divide a day"),
+        (lambda d: custom(d, "windows", measures=["timestamp"]), "'timestamp' holds no numbers"),
+        (lambda d: custom(d, "sensor", "device"), "customProperties.sensor: 'device'"),
+        (lambda d: custom(d, "explode", "data..devices"), "Write the path of an array"),
+        (lambda d: custom(d, "rename", temperature="data.list[].temp"), "leads into no array of `explode`"),
+        (lambda d: custom(d, "rename", temprature="t"), "there is no column 'temprature'"),
+        (lambda d: custom(d, "unknownKeys", "ignore"), "Use evolve, freeze, discard"),
+        (lambda d: custom(d, "fleet", sensors=3), "must be an object with sensors, interval"),
+        (lambda d: d["slaProperties"][0].update(property="speed"), "slaProperties[0].property: 'speed' is not known"),
+        (lambda d: landing(d, path="../other"), "servers[0].path: '../other'"),
+        (lambda d: landing(d, format="parquet"), "servers[0].format: 'parquet' is not supported"),
+        (lambda d: landing(d, csv={"delimiter": "||"}), "csv.delimiter: '||'"),
+        (lambda d: landing(d, csv={"encoding": "utf-16"}), "no superset of ASCII"),
+        (lambda d: landing(d, csv={"separator": ";"}), "csv: must be an object"),
     ],
 )
 def test_a_wrong_contract_names_file_place_and_remedy(

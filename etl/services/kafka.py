@@ -83,7 +83,7 @@ def start(settings: Settings, contracts: Iterable[Contract], progress: Progress)
             if attempt == _TRIES - 1 or "already in use" not in str(error):
                 raise
     if new:
-        create_topics(service.endpoint, (contract.topic for contract in contracts))
+        create_topics(service.endpoint, (contract.topic for contract in contracts if contract.topic))
     return service
 
 
