@@ -1,24 +1,12 @@
-r"""Job 2: read the feed's topic with Spark Structured Streaming and write part-CSVs, for a bounded time.
-
-Spark splits JSON into text columns and judges nothing: types and rules are the loader's business. A message that it cannot
-split, or that looks wrong at a glance, keeps its own text in the column `raw`:
-
-* the text as it came, where it is UTF-8 without NUL and does not begin with a backslash;
-* else `\\x` and the hexadecimal digits of its bytes, as PostgreSQL prints `bytea`;
-* `\\null` for a null value (a tombstone).
-"""
+"""Job 2: read the feed's topic with Spark Structured Streaming and write part-CSVs, for a bounded time."""
 
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import shutil
-import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,15 +18,16 @@ import structlog
 from etl import audit, broker, failpoints, files, positions
 from etl.audit import Counts
 from etl.broker import Topic
-from etl.contract import Column, Contract, EventTime
+from etl.contract import Contract
 from etl.database import transaction
-from etl.errors import BalanceError, ConfigurationError, PermanentError, SetupError
+from etl.errors import BalanceError, ConfigurationError, PermanentError
 from etl.files import Batch, OffsetRange, Part, Source
 from etl.settings import Settings
+from etl.spark import kafka_options, spark_session
+from etl.splitting import UNPARSABLE, split_messages
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column as SparkColumn
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
     from pyspark.sql.streaming.query import StreamingQuery
 
 log = structlog.get_logger("consume")
@@ -115,79 +104,6 @@ def consume(
         return Consumed(run.cycle_id, run.counts, tuple(writer.written), backlog)
 
 
-def spark_session(settings: Settings) -> SparkSession:
-    """The process's Spark session, made at the first call and kept for the next job.
-
-    :raises SetupError: Spark's JVM does not start.
-    """
-    from pyspark.errors import PySparkException
-    from pyspark.sql import SparkSession
-
-    builder = SparkSession.builder.appName("notebook-etl").master(settings.spark_master)
-    for name, value in _spark_configuration(settings).items():
-        builder = builder.config(name, value)
-    try:
-        with _stderr_to(settings.services / "spark.log"):
-            return builder.getOrCreate()
-    except PySparkException as error:
-        raise SetupError(
-            f"Spark did not start: {str(error).strip().splitlines()[0]}",
-            remedy="It needs Java 17 or 21; `python -m etl doctor` shows which one is found. Spark's log: .services/spark.log",
-        ) from error
-
-
-@contextmanager
-def _stderr_to(log_file: Path) -> Iterator[None]:
-    """Let a child process that is started now write its warnings to a file instead of into the notebook."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with log_file.open("ab") as handle:
-        os.dup2(handle.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def _spark_configuration(settings: Settings) -> dict[str, str]:
-    jars = ":".join(str(jar) for jar in sorted((settings.jars_folder / "spark").glob("*.jar")))
-    if not jars:
-        raise SetupError("Spark's Kafka connector is missing.", remedy="Fetch it with `python -m etl up`.")
-    return {
-        "spark.driver.extraClassPath": jars,
-        "spark.executor.extraClassPath": jars,
-        "spark.driver.memory": settings.spark_driver_memory,
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_log_configuration(settings).as_uri()}",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.adaptive.enabled": "false",
-        "spark.sql.streaming.numRecentProgressUpdates": "10",
-        "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
-    }
-
-
-def _log_configuration(settings: Settings) -> Path:
-    """Spark's messages go to a file: in a notebook they would bury what the reader looks for."""
-    file = settings.services / "spark-log4j2.properties"
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    log_file = (settings.services / "spark.log").as_posix()
-    file.write_text(
-        "status=error\nappender.file.type=RollingFile\nappender.file.name=file\n"
-        f"appender.file.fileName={log_file}\nappender.file.filePattern={log_file}.%i\n"
-        "appender.file.layout.type=PatternLayout\n"
-        "appender.file.layout.pattern=%d{yyyy-MM-dd HH:mm:ss} %-5p %c{1} - %m%n%ex\n"
-        "appender.file.policies.type=Policies\nappender.file.policies.size.type=SizeBasedTriggeringPolicy\n"
-        "appender.file.policies.size.size=10MB\nappender.file.strategy.type=DefaultRolloverStrategy\n"
-        "appender.file.strategy.max=2\nrootLogger.level=warn\nrootLogger.appenderRef.file.ref=file\n",
-        "utf-8",
-    )
-    return file
-
-
 def _retire_checkpoints(settings: Settings, contract: Contract, topic: Topic) -> None:
     """Set aside checkpoints of topics of this name that exist no more: nothing will ever be read with them again."""
     folder = settings.checkpoint / contract.feed
@@ -218,7 +134,7 @@ def _read(
     starting = {str(part): following.get(part, -2) for part in topic.end}
     stream = (
         spark.readStream.format("kafka")
-        .options(**_kafka_options(settings))
+        .options(**kafka_options(settings))
         .option("subscribe", topic.name)
         .option("startingOffsets", json.dumps({topic.name: starting}))
         .option("maxOffsetsPerTrigger", MESSAGES_PER_BATCH)
@@ -266,128 +182,6 @@ def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first
         ) from error
 
 
-def _kafka_options(settings: Settings) -> dict[str, str]:
-    milliseconds = str(int(settings.kafka_timeout_seconds * 1000))
-    options = {
-        "kafka.bootstrap.servers": settings.kafka(),
-        "kafka.security.protocol": settings.kafka_security_protocol,
-        "kafka.request.timeout.ms": milliseconds,
-        "kafka.default.api.timeout.ms": milliseconds,
-        "kafkaConsumer.pollTimeoutMs": milliseconds,
-    }
-    if settings.kafka_ca_file:
-        options |= {"kafka.ssl.truststore.type": "PEM", "kafka.ssl.truststore.location": str(settings.kafka_ca_file)}
-    if settings.kafka_security_protocol.startswith("SASL") and settings.kafka_sasl_password:
-        module = "plain.Plain" if settings.kafka_sasl_mechanism == "PLAIN" else "scram.Scram"
-        user, password = settings.kafka_sasl_username, settings.kafka_sasl_password.get_secret_value()
-        options |= {
-            "kafka.sasl.mechanism": settings.kafka_sasl_mechanism,
-            "kafka.sasl.jaas.config": f"org.apache.kafka.common.security.{module}LoginModule required"
-            f" username={json.dumps(user)} password={json.dumps(password)};",
-        }
-    return options
-
-
-def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
-    """Kafka messages as text columns: those of the contract, then partition, offset, item, time and `raw`.
-
-    One further column, `unparsable`, says whether Spark could split the message.
-
-    `from_json` takes the first object and says nothing of what follows it. So each message is parsed as the first element
-    of an array whose second element is a mark that no message can contain: only if both are found, and nothing else, was the
-    message one JSON object.
-    """
-    from pyspark.sql import functions as F
-
-    mark = secrets.token_hex(16)
-    names = [column.name for column in contract.columns]
-    fields = ",".join(f"`{name}`:string" for name in names)
-    text = F.col("value").cast("string")
-    parsed = F.from_json(
-        F.concat(F.lit("["), text, F.lit(f',{{"{mark}":"{mark}"}}]')),
-        f"array<struct<{fields},`{mark}`:string>>",
-        {"allowSingleQuotes": "false"},
-    )
-    first, last = F.get("parsed", F.lit(0)), F.get("parsed", F.lit(1))
-    keys = F.json_object_keys(text)
-    sound = (
-        F.col("value").isNotNull()
-        & F.is_valid_utf8(text)
-        & (F.size("parsed") == 2)
-        & first.isNotNull()
-        & (last[mark] == mark)
-        & (F.size(keys) == F.size(F.array_distinct(keys)))
-    )
-    split = messages.withColumn("parsed", parsed).withColumn("unparsable", ~F.coalesce(sound, F.lit(False)))
-    columns = [F.when(~F.col("unparsable"), first[name]).alias(name) for name in names]
-    located = split.select(
-        *columns,
-        F.col("partition").cast("string").alias("source_partition"),
-        F.col("offset").cast("string").alias("source_offset"),
-        F.lit("0").alias("source_item"),
-        F.date_format("timestamp", "yyyy-MM-dd HH:mm:ss.SSS").alias("source_time"),
-        "value",
-        "unparsable",
-    )
-    doubtful = _any(_suspect(column, contract.event_time) for column in contract.columns)
-    suspect = F.col("unparsable") | F.coalesce(doubtful, F.lit(True))
-    # An escaped surrogate may be half of a pair; Spark would turn a lone one into a question mark.
-    suspect = suspect | F.coalesce(text.rlike(r"\\u[dD][89a-fA-F]"), F.lit(False))
-    raw = F.when(suspect, _raw_text()).alias("raw")
-    return located.select(*names, "source_partition", "source_offset", "source_item", "source_time", raw, "unparsable")
-
-
-def _raw_text() -> SparkColumn:
-    from pyspark.sql import functions as F
-
-    text = F.col("value").cast("string")
-    plain = F.is_valid_utf8(text) & ~text.contains("\0") & ~text.startswith("\\")
-    as_bytes = F.concat(F.lit("\\x"), F.lower(F.hex("value")))
-    return F.when(F.col("value").isNull(), F.lit("\\null")).when(plain, text).otherwise(as_bytes)
-
-
-def _suspect(column: Column, event_time: EventTime) -> SparkColumn:
-    """Whether a value looks wrong at a glance; a hint for keeping the message's text, no verdict."""
-    from pyspark.sql import functions as F
-
-    value = F.col(column.name)
-    missing = value.isNull() if column.required else F.lit(False)
-    doubts: list[SparkColumn] = []
-    if column.type in ("integer", "double"):
-        number = value.try_cast("double" if column.type == "double" else "bigint")
-        limit = 1e300 if column.type == "double" else 2 ** (column.bits - 1) - 1
-        low = column.minimum if column.minimum is not None else -limit
-        high = column.maximum if column.maximum is not None else limit
-        doubts.append(~F.coalesce(number.between(low, high), F.lit(False)))
-    elif column.type == "timestamp":
-        moment = value.try_cast("timestamp")
-        doubts.append(moment.isNull() | ~value.rlike(r"^\d{4}-\d\d-\d\d[T ]"))
-        if column.name == event_time.column:
-            latest = F.current_timestamp() + F.make_interval(secs=F.lit(event_time.ahead_seconds))
-            doubts.append(~moment.between(F.lit(event_time.earliest), latest))
-    elif column.type == "boolean":
-        doubts.append(~value.isin("true", "false"))
-    else:
-        # A nested object or array arrives as its JSON text, and could pass for a text.
-        doubts.append(value.startswith("{") | value.startswith("[") | value.contains("\0"))
-        if column.max_length is not None:
-            doubts.append(F.length(value) > column.max_length)
-        if column.min_length is not None:
-            doubts.append(F.length(value) < column.min_length)
-        if column.pattern is not None:
-            doubts.append(~value.rlike(f"^(?:{column.pattern})$"))
-    return missing | (value.isNotNull() & _any(doubts))
-
-
-def _any(conditions: Iterable[SparkColumn]) -> SparkColumn:
-    from pyspark.sql import functions as F
-
-    result = F.lit(False)
-    for condition in conditions:
-        result = result | condition
-    return result
-
-
 class _BatchWriter:
     """Writes each micro-batch under a temporary name, checks it, and gives it its place with one rename."""
 
@@ -432,8 +226,8 @@ class _BatchWriter:
         temporary = folder / f"{files.TEMPORARY_PREFIX}{query_id}-{batch_id:06d}"
         shutil.rmtree(temporary, ignore_errors=True)
         observed = Observation()
-        counted = rows.observe(observed, F.count("*").alias("messages"), F.count_if("unparsable").alias("unparsable"))
-        counted.drop("unparsable").write.csv(
+        counted = rows.observe(observed, F.count("*").alias("messages"), F.count_if(UNPARSABLE).alias("unparsable"))
+        counted.drop(UNPARSABLE).write.csv(
             temporary.as_uri(),
             header=True,
             escape='"',

@@ -19,10 +19,11 @@ from etl.contract import Contract
 from etl.database import Refused, Stage, lock_feed, make_stage, transaction
 from etl.errors import BalanceError, FailureBudgetExceeded, IntegrityError
 from etl.files import Archive
+from etl.reasons import Reason
 from etl.retry import retrying
 from etl.settings import Settings
 from etl.tables import ensure_feed_table, etl_file, etl_rejected_row, etl_source
-from etl.validate import COORDINATES, Reason, validate
+from etl.validate import COORDINATES, validate
 
 log = structlog.get_logger("load")
 

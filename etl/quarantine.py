@@ -17,9 +17,10 @@ from etl.audit import Counts, JobRun
 from etl.contract import Contract
 from etl.database import lock_feed, make_engine, make_stage, transaction
 from etl.errors import ConfigurationError
+from etl.message import read
 from etl.settings import Settings
 from etl.tables import ensure_feed_table, etl_log, etl_rejected_row, etl_source, require_current
-from etl.validate import COORDINATES, Validated, fields, validate
+from etl.validate import COORDINATES, Validated, validate
 
 QUARANTINED, REPLAYED, DISCARDED = "QUARANTINED", "REPLAYED", "DISCARDED"
 REPLAY_SUFFIX = "-replay"
@@ -150,7 +151,7 @@ def _check(
     contract: Contract, rows: Sequence[Mapping[str, Any]], changes: Mapping[str, str], now: datetime
 ) -> Validated:
     """The rows as a chunk of an archive, validated; `source_offset` stands for the row's place in the list."""
-    texts = [{**fields(row["raw"], contract), **changes} for row in rows]
+    texts = [{**read(row["raw"], contract, row["source_item"]).texts, **changes} for row in rows]
     columns = {name: [text.get(name) for text in texts] for name in contract.column_names}
     columns |= {name: ["0"] * len(rows) for name in COORDINATES}
     columns["source_offset"] = [str(place) for place in range(len(rows))]

@@ -8,21 +8,22 @@ was sound JSON at all.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.contract import Column, Contract
+from etl.message import Reading, as_text, is_storable, read
+from etl.model import EPOCH_UNITS, ISO8601, Column, Contract
+from etl.reasons import ORDER, Reason
 
 _VALUE_SHOWN = 200
+_UTC = pa.timestamp("us", "UTC")
 COORDINATES = {"source_partition": pa.int32(), "source_offset": pa.int64(), "source_item": pa.int32()}
 _NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 _INTEGER = r"^[+-]?\d{1,19}$"
@@ -30,38 +31,6 @@ _INTEGER = r"^[+-]?\d{1,19}$"
 _NOT_FINITE = r'^"?[+-]?(NaN|Infinity|nan|inf|infinity)"?$'
 _ISO_TIME = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$"
 _WITH_OFFSET = r"(Z|[+-]\d\d:?\d\d)$"
-
-
-class Reason(StrEnum):
-    """Why a row is rejected: a closed set. A row with several problems is filed under the first, in this order."""
-
-    TOMBSTONE = "tombstone"
-    """The message has no value."""
-    NOT_UTF8 = "not_utf8"
-    EMPTY = "empty"
-    NOT_JSON = "not_json"
-    """Broken or cut off JSON, or something after the object."""
-    NOT_OBJECT = "not_object"
-    DUPLICATE_KEY = "duplicate_key"
-    INVALID_TEXT = "invalid_text"
-    """NUL or half of a surrogate pair: no database can store it."""
-    MISSING = "missing"
-    WRONG_TYPE = "wrong_type"
-    NOT_FINITE = "not_finite"
-    """NaN, an infinity, or a number too large for a double."""
-    OUT_OF_RANGE = "out_of_range"
-    TOO_SHORT = "too_short"
-    TOO_LONG = "too_long"
-    PATTERN = "pattern"
-    BAD_TIME = "bad_time"
-    """No ISO 8601 time, no such day, or a local time that the clocks skipped."""
-    TIME_OUT_OF_RANGE = "time_out_of_range"
-    """Before the contract's earliest time, or further ahead of the clock than it allows."""
-    DATABASE_REFUSED = "database_refused"
-    """The database itself refuses the row, by a constraint of its own; its SQLSTATE is kept."""
-
-
-_ORDER = {reason: place for place, reason in enumerate(Reason)}
 
 
 @dataclass(frozen=True)
@@ -82,30 +51,48 @@ class Validated:
     """The contract's columns in their types (times in UTC), then partition, offset and item."""
     rejected: pa.Table
     """partition, offset, item, raw, raw_rebuilt, reason, problems (JSON)."""
+    failures: Counter[tuple[str | None, Reason]]
+    """How many rows break each rule of each column; None stands for the message as a whole."""
+    unknown: Counter[str | None]
+    """How many rows have a key that the contract does not name."""
 
 
-def validate(chunk: pa.RecordBatch, contract: Contract, *, now: datetime) -> Validated:
+def validate(
+    chunk: pa.RecordBatch, contract: Contract, *, now: datetime, headers: Mapping[int, tuple[str, ...]] | None = None
+) -> Validated:
     """Check every rule of the contract on every row.
 
-    A column that the chunk lacks is a column of NULLs: the archive is older than the contract.
+    A column that the chunk lacks is filled from the rows' own texts, where they have them; else it is NULL: the archive is
+    older than the contract.
 
     :param now: the clock against which future times are judged; with a time zone.
+    :param headers: of CSV files, the columns of each, by its number in `source_partition`.
     """
     table = pa.table(chunk)
-    raw = _column(table, "raw")
-    problems = list(_message_problems(table, raw, contract))
+    where = {name: _column(table, name).cast(kind) for name, kind in COORDINATES.items()}
+    own = _Own(table, where, contract, headers or {})
+    problems = [*own.problems, *_unknown_columns(table, contract)]
+    unknown = Counter(own.unknown)
+    if contract.growth != "discard":
+        unknown += Counter(problem.column for problem in problems if problem.reason is Reason.UNKNOWN_KEY)
+        problems = [problem for problem in problems if problem.reason is not Reason.UNKNOWN_KEY]
     typed = {}
     for column in contract.columns:
-        text = _column(table, column.name)
+        text = _column(table, column.name) if column.name in table.column_names else own.column(column.name)
         values, found = _check(text, column, contract, now)
         typed[column.name] = values
         problems += found
     broken = {problem.row for problem in problems}
     keep = np.ones(table.num_rows, dtype=bool)
     keep[list(broken)] = False
-    where = {name: _column(table, name).cast(kind) for name, kind in COORDINATES.items()}
     accepted = pa.table({**typed, **where}).filter(pa.array(keep))
-    return Validated(accepted, _rejected(table, raw, where, problems, contract))
+    by_row = _by_row(problems)
+    return Validated(
+        accepted,
+        _rejected(table, _column(table, "raw"), where, by_row, contract),
+        Counter((problem.column, problem.reason) for found in by_row.values() for problem in found),
+        unknown,
+    )
 
 
 def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
@@ -114,27 +101,72 @@ def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
     return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
 
 
+def _unknown_columns(table: pa.Table, contract: Contract) -> Iterator[Problem]:
+    """Values in columns of a CSV file that the contract does not name."""
+    for name in table.column_names:
+        if name not in contract.file_columns:
+            for row in np.flatnonzero(pc.is_valid(table[name]).to_numpy()).tolist():
+                yield Problem(row, Reason.UNKNOWN_KEY, name, table[name][row].as_py()[:_VALUE_SHOWN])
+
+
 # --- the message as a whole ------------------------------------------------------------------------------------------
 
 
-def _message_problems(table: pa.Table, raw: pa.ChunkedArray, contract: Contract) -> Iterator[Problem]:
-    suspects = np.flatnonzero(pc.is_valid(raw).to_numpy())
-    if not len(suspects):
-        return
-    texts = [column.name for column in contract.columns if column.type == "text"]
-    split = _any_value(table, contract).to_numpy()
-    for row, message in zip(suspects.tolist(), raw.take(pa.array(suspects)).to_pylist(), strict=True):
-        reason, parsed = diagnose(message)
-        if reason is None and not split[row] and any(parsed.get(name) is not None for name in contract.column_names):
+class _Own:
+    """The rows that carry their own text, read again one by one."""
+
+    def __init__(
+        self,
+        table: pa.Table,
+        where: Mapping[str, pa.ChunkedArray],
+        contract: Contract,
+        headers: Mapping[int, tuple[str, ...]],
+    ) -> None:
+        self.problems: list[Problem] = []
+        self.unknown: Counter[str | None] = Counter()
+        """How many rows have a key that the contract does not name."""
+        self._size = table.num_rows
+        self._texts: dict[int, Mapping[str, str | None]] = {}
+        raw = _column(table, "raw")
+        rows = np.flatnonzero(pc.is_valid(raw).to_numpy())
+        if not len(rows):
+            return
+        split = _any_value(table, contract).to_numpy()
+        places = pa.array(rows)
+        for row, message, item, partition in zip(
+            rows.tolist(),
+            raw.take(places).to_pylist(),
+            where["source_item"].take(places).to_pylist(),
+            where["source_partition"].take(places).to_pylist(),
+            strict=True,
+        ):
+            reading = read(message, contract, item, headers.get(partition, ()))
+            self._look_at(row, reading, contract, was_split=bool(split[row]))
+
+    def _look_at(self, row: int, reading: Reading, contract: Contract, *, was_split: bool) -> None:
+        reason = reading.reason
+        if reason is None and not was_split and any(text is not None for text in reading.texts.values()):
             # Python reads what Spark could not: too deep, or a number of too many digits. Spark's columns are empty.
             reason = Reason.NOT_JSON
         if reason is not None:
-            yield Problem(row, reason)
-            continue
-        for name in texts:
+            self.problems.append(Problem(row, reason))
+            return
+        self._texts[row] = reading.texts
+        for name in reading.nested:
             # A nested value arrives as its JSON text, which would pass for a text.
-            if isinstance(parsed.get(name), dict | list):
-                yield Problem(row, Reason.WRONG_TYPE, name, json.dumps(parsed[name])[:_VALUE_SHOWN])
+            if contract.column(name).type == "text":
+                self.problems.append(Problem(row, Reason.WRONG_TYPE, name, (reading.texts[name] or "")[:_VALUE_SHOWN]))
+        for path, value in reading.unknown.items():
+            self.problems.append(
+                Problem(row, Reason.UNKNOWN_KEY, ".".join(path), (as_text(value) or "null")[:_VALUE_SHOWN])
+            )
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """A column of which only these rows may know something."""
+        texts: list[str | None] = [None] * self._size
+        for row, found in self._texts.items():
+            texts[row] = found.get(name)
+        return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 def _any_value(table: pa.Table, contract: Contract) -> pa.ChunkedArray:
@@ -142,97 +174,6 @@ def _any_value(table: pa.Table, contract: Contract) -> pa.ChunkedArray:
     for name in contract.column_names:
         present = pc.or_(present, pc.is_valid(_column(table, name)))
     return present
-
-
-def decode_raw(raw: str) -> bytes | None:
-    """The message's bytes from the column `raw`; None for a tombstone (see `etl.consume`)."""
-    if raw == r"\null":
-        return None
-    return bytes.fromhex(raw[2:]) if raw.startswith(r"\x") else raw.encode("utf-8")
-
-
-def diagnose(raw: str) -> tuple[Reason | None, dict[str, Any]]:
-    """What is wrong with a message as a whole, or None and its content."""
-    message = decode_raw(raw)
-    if message is None:
-        return Reason.TOMBSTONE, {}
-    try:
-        text = message.decode("utf-8")
-    except UnicodeDecodeError:
-        return Reason.NOT_UTF8, {}
-    if not text.strip():
-        return Reason.EMPTY, {}
-    try:
-        parsed = json.loads(text, object_pairs_hook=_Pairs, parse_constant=_refuse_constant)
-    except _NotFinite:
-        return Reason.NOT_FINITE, {}
-    except (ValueError, RecursionError):
-        return Reason.NOT_JSON, {}
-    if not isinstance(parsed, _Pairs):
-        return Reason.NOT_OBJECT, {}
-    if any(pairs.repeated for pairs in _objects(parsed)):
-        return Reason.DUPLICATE_KEY, {}
-    if any(not _is_storable(text) for text in _texts(parsed)):
-        return Reason.INVALID_TEXT, {}
-    return None, parsed
-
-
-def fields(raw: str, contract: Contract) -> dict[str, str | None]:
-    """A message's values as the text columns that Spark would have made of it; none where it is no sound object."""
-    message = decode_raw(raw)
-    if message is None or diagnose(raw)[0] is not None:
-        return {}
-    parsed = json.loads(message.decode("utf-8"), parse_float=str, parse_int=str)
-    return {name: _as_text(parsed.get(name)) for name in contract.column_names}
-
-
-def _as_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-class _NotFinite(Exception):
-    pass
-
-
-def _refuse_constant(_: str) -> Any:
-    raise _NotFinite
-
-
-class _Pairs(dict[str, Any]):
-    """A JSON object that knows whether a key stood in it twice."""
-
-    def __init__(self, pairs: Iterable[tuple[str, Any]]) -> None:
-        pairs = list(pairs)
-        super().__init__(pairs)
-        self.repeated = len(self) < len(pairs)
-
-
-def _objects(value: Any) -> Iterator[_Pairs]:
-    if isinstance(value, _Pairs):
-        yield value
-        for inner in value.values():
-            yield from _objects(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _objects(inner)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield key
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
-
-
-def _is_storable(text: str) -> bool:
-    return "\0" not in text and not re.search(r"[\ud800-\udfff]", text)
 
 
 # --- one column ------------------------------------------------------------------------------------------------------
@@ -340,53 +281,90 @@ def _texts_checked(checks: _Checks, column: Column) -> pa.ChunkedArray:
 
 def _times(checks: _Checks, column: Column, contract: Contract, now: datetime) -> pa.ChunkedArray:
     """Times in UTC. A value without an offset is local to the contract's time zone."""
-    checks.refuse(checks.present(pc.match_substring_regex(checks.text, _ISO_TIME)), Reason.BAD_TIME)
-    values = _parse_times(checks.only(pc.match_substring_regex(checks.text, _ISO_TIME)), contract.event_time.timezone)
+    values = pa.chunked_array([pa.nulls(len(checks.text), _UTC)])
+    for name in contract.event_time.formats:
+        left = checks.only(pc.and_(pc.is_valid(checks.text), pc.is_null(values)))
+        values = pc.coalesce(values, _parse_times(left, name, contract.event_time.timezone))
     checks.refuse(pc.and_(pc.is_valid(checks.text), pc.is_null(values)), Reason.BAD_TIME)
     if column.name == contract.event_time.column:
-        kind = pa.timestamp("us", "UTC")
         latest = now + timedelta(seconds=contract.event_time.ahead_seconds)
-        checks.refuse(pc.less(values, pa.scalar(contract.event_time.earliest, kind)), Reason.TIME_OUT_OF_RANGE)
-        checks.refuse(pc.greater(values, pa.scalar(latest, kind)), Reason.TIME_OUT_OF_RANGE)
+        checks.refuse(pc.less(values, pa.scalar(contract.event_time.earliest, _UTC)), Reason.TIME_OUT_OF_RANGE)
+        checks.refuse(pc.greater(values, pa.scalar(latest, _UTC)), Reason.TIME_OUT_OF_RANGE)
     return values
 
 
-def _parse_times(text: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
-    kind = pa.timestamp("us", "UTC")
+def _parse_times(text: pa.ChunkedArray, name: str, timezone: str) -> pa.ChunkedArray:
+    """The times of those texts that are written in one format; NULL for the others."""
+    if name in EPOCH_UNITS:
+        return _epochs(text, EPOCH_UNITS[name])
+    if name == ISO8601:
+        fits = pc.fill_null(pc.match_substring_regex(text, _ISO_TIME), False)
+        return _iso_times(pc.if_else(fits, text, pa.scalar(None, pa.string())), timezone)
+    return _localized(pd.to_datetime(_series(text), errors="coerce", format=name), timezone)
+
+
+def _epochs(text: pa.ChunkedArray, unit_seconds: float) -> pa.ChunkedArray:
+    """Times that are counted from 1970; what no 64-bit count of microseconds can hold is as far as one can be."""
+    fits = pc.fill_null(pc.match_substring_regex(text, _NUMBER), False)
+    units = pc.if_else(fits, text, pa.scalar(None, pa.string())).cast(pa.float64())
+    microseconds = pc.multiply(units, unit_seconds * 1e6)
+    bounded = pc.min_element_wise(
+        pc.max_element_wise(pc.round(microseconds), -9e18, skip_nulls=False), 9e18, skip_nulls=False
+    )
+    return bounded.cast(pa.int64(), safe=False).cast(_UTC)
+
+
+def _iso_times(text: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
     if timezone == "UTC" and not pc.any(pc.match_substring_regex(text, _WITH_OFFSET)).as_py():
         try:
-            return text.cast(pa.timestamp("us")).cast(kind)
+            return text.cast(pa.timestamp("us")).cast(_UTC)
         except pa.ArrowInvalid:
             pass  # Some day or hour does not exist; the slower way below says which.
     has_offset = pc.fill_null(pc.match_substring_regex(text, _WITH_OFFSET), False).to_numpy()
-    strings = pd.Series(text.to_pylist(), dtype="object")
+    strings = _series(text)
     aware = pd.to_datetime(strings.where(has_offset), errors="coerce", format="ISO8601", utc=True)
     naive = pd.to_datetime(strings.where(~has_offset), errors="coerce", format="ISO8601")
+    local = _localized(naive, timezone)
+    return pc.if_else(pa.chunked_array([pa.array(has_offset)]), pa.chunked_array([_arrow(aware)]), local)
+
+
+def _series(text: pa.ChunkedArray) -> pd.Series:
+    return pd.Series(text.to_pylist(), dtype="object")
+
+
+def _localized(naive: pd.Series, timezone: str) -> pa.ChunkedArray:
     # An hour that the clocks skipped does not exist; of one that came twice, the first is meant.
-    local = naive.dt.tz_localize(timezone, nonexistent="NaT", ambiguous=np.ones(len(naive), dtype=bool)).dt.tz_convert(
-        "UTC"
-    )
-    both = aware.where(pd.Series(has_offset), local)
-    return pa.chunked_array([pa.Array.from_pandas(both).cast(kind, safe=False)])
+    first = np.ones(len(naive), dtype=bool)
+    local = naive.dt.tz_localize(timezone, nonexistent="NaT", ambiguous=first).dt.tz_convert("UTC")
+    return pa.chunked_array([_arrow(local)])
+
+
+def _arrow(times: pd.Series) -> pa.Array:
+    return pa.Array.from_pandas(times).cast(_UTC, safe=False)
 
 
 # --- the rejected rows -----------------------------------------------------------------------------------------------
 
 
-def _rejected(
-    table: pa.Table,
-    raw: pa.ChunkedArray,
-    where: dict[str, pa.ChunkedArray],
-    problems: list[Problem],
-    contract: Contract,
-) -> pa.Table:
+def _by_row(problems: Iterable[Problem]) -> dict[int, list[Problem]]:
+    """The problems of each broken row, in the order of the reasons."""
     by_row: dict[int, list[Problem]] = {}
     for problem in problems:
         by_row.setdefault(problem.row, []).append(problem)
     for row, found in by_row.items():
         whole = [problem for problem in found if problem.column is None]
         # A message that could not be split has no values; that they are missing is no news.
-        by_row[row] = sorted(whole or found, key=lambda problem: _ORDER[problem.reason])
+        by_row[row] = sorted(whole or found, key=lambda problem: ORDER[problem.reason])
+    return by_row
+
+
+def _rejected(
+    table: pa.Table,
+    raw: pa.ChunkedArray,
+    where: dict[str, pa.ChunkedArray],
+    by_row: Mapping[int, list[Problem]],
+    contract: Contract,
+) -> pa.Table:
     rows = sorted(by_row)
     places = pa.array(rows, pa.int64())
     own_text = raw.take(places).to_pylist()
@@ -415,4 +393,4 @@ def _as_json(problems: list[Problem]) -> str:
 
 
 def _storable(value: str | None) -> str | None:
-    return value if value is None or _is_storable(value) else value.encode("unicode_escape").decode("ascii")
+    return value if value is None or is_storable(value) else value.encode("unicode_escape").decode("ascii")

@@ -10,8 +10,8 @@ import pytest
 import typer.main
 
 from etl.__main__ import app
+from etl.reasons import Reason
 from etl.settings import PROJECT_ROOT, Settings
-from etl.validate import Reason
 
 README = (PROJECT_ROOT / "README.md").read_text("utf-8")
 DOCUMENTS = [

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from etl.contract import Column, Contract, EventTime
-from etl.validate import Reason, Validated, decode_raw, diagnose, validate
+from etl.reasons import Reason
+from etl.validate import Validated, validate
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GOOD: dict[str, str | None] = {
@@ -208,16 +209,6 @@ def test_an_archive_that_is_older_than_a_column_loads(contract: Contract) -> Non
                              "source_item": ["0"], "source_time": [""], "raw": pa.array([None], pa.string())})  # fmt: skip
     result = validate(chunk, text_feed(contract), now=NOW)
     assert result.accepted["label"].to_pylist() == [None]
-
-
-def test_raw_bytes_come_back() -> None:
-    assert decode_raw(r"\x00ff") == b"\x00\xff"
-    assert decode_raw("{}") == b"{}"
-    assert decode_raw(r"\null") is None
-
-
-def test_sound_messages_are_given_back() -> None:
-    assert diagnose('{"a": 1}') == (None, {"a": 1})
 
 
 def test_no_row_is_lost_or_doubled(contract: Contract) -> None:

@@ -104,7 +104,7 @@ BAD: list[tuple[bytes | None, str]] = [
 
 
 def test_every_bad_message_is_kept_with_its_bytes_and_reason_and_its_neighbours_load(project: Project) -> None:
-    from etl.validate import decode_raw
+    from etl.message import decode_raw
 
     mixed = [value for i, (bad, _) in enumerate(BAD) for value in (bad, reading(i))]
     where = project.send(mixed, partition=0)

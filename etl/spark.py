@@ -1,0 +1,113 @@
+"""Spark's session, its configuration and its log."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etl.errors import SetupError
+from etl.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def spark_session(settings: Settings) -> SparkSession:
+    """The process's Spark session, made at the first call and kept for the next job.
+
+    :raises SetupError: Spark's JVM does not start.
+    """
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.appName("notebook-etl").master(settings.spark_master)
+    for name, value in _spark_configuration(settings).items():
+        builder = builder.config(name, value)
+    try:
+        with _stderr_to(settings.services / "spark.log"):
+            return builder.getOrCreate()
+    except PySparkException as error:
+        raise SetupError(
+            f"Spark did not start: {str(error).strip().splitlines()[0]}",
+            remedy="It needs Java 17 or 21; `python -m etl doctor` shows which one is found. Spark's log: .services/spark.log",
+        ) from error
+
+
+@contextmanager
+def _stderr_to(log_file: Path) -> Iterator[None]:
+    """Let a child process that is started now write its warnings to a file instead of into the notebook."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with log_file.open("ab") as handle:
+        os.dup2(handle.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _spark_configuration(settings: Settings) -> dict[str, str]:
+    jars = ":".join(str(jar) for jar in sorted((settings.jars_folder / "spark").glob("*.jar")))
+    if not jars:
+        raise SetupError("Spark's Kafka connector is missing.", remedy="Fetch it with `python -m etl up`.")
+    return {
+        "spark.driver.extraClassPath": jars,
+        "spark.executor.extraClassPath": jars,
+        "spark.driver.memory": settings.spark_driver_memory,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_log_configuration(settings).as_uri()}",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.streaming.numRecentProgressUpdates": "10",
+        "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+    }
+
+
+def _log_configuration(settings: Settings) -> Path:
+    """Spark's messages go to a file: in a notebook they would bury what the reader looks for."""
+    file = settings.services / "spark-log4j2.properties"
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log_file = (settings.services / "spark.log").as_posix()
+    file.write_text(
+        "status=error\nappender.file.type=RollingFile\nappender.file.name=file\n"
+        f"appender.file.fileName={log_file}\nappender.file.filePattern={log_file}.%i\n"
+        "appender.file.layout.type=PatternLayout\n"
+        "appender.file.layout.pattern=%d{yyyy-MM-dd HH:mm:ss} %-5p %c{1} - %m%n%ex\n"
+        "appender.file.policies.type=Policies\nappender.file.policies.size.type=SizeBasedTriggeringPolicy\n"
+        "appender.file.policies.size.size=10MB\nappender.file.strategy.type=DefaultRolloverStrategy\n"
+        "appender.file.strategy.max=2\nrootLogger.level=warn\nrootLogger.appenderRef.file.ref=file\n",
+        "utf-8",
+    )
+    return file
+
+
+def kafka_options(settings: Settings) -> dict[str, str]:
+    """Options of Spark's Kafka source: where the broker is, how to sign in, and how long to wait."""
+    milliseconds = str(int(settings.kafka_timeout_seconds * 1000))
+    options = {
+        "kafka.bootstrap.servers": settings.kafka(),
+        "kafka.security.protocol": settings.kafka_security_protocol,
+        "kafka.request.timeout.ms": milliseconds,
+        "kafka.default.api.timeout.ms": milliseconds,
+        "kafkaConsumer.pollTimeoutMs": milliseconds,
+    }
+    if settings.kafka_ca_file:
+        options |= {"kafka.ssl.truststore.type": "PEM", "kafka.ssl.truststore.location": str(settings.kafka_ca_file)}
+    if settings.kafka_security_protocol.startswith("SASL") and settings.kafka_sasl_password:
+        module = "plain.Plain" if settings.kafka_sasl_mechanism == "PLAIN" else "scram.Scram"
+        user, password = settings.kafka_sasl_username, settings.kafka_sasl_password.get_secret_value()
+        options |= {
+            "kafka.sasl.mechanism": settings.kafka_sasl_mechanism,
+            "kafka.sasl.jaas.config": f"org.apache.kafka.common.security.{module}LoginModule required"
+            f" username={json.dumps(user)} password={json.dumps(password)};",
+        }
+    return options

@@ -1,0 +1,233 @@
+"""Kafka messages as text columns, in Spark: the counterpart of `etl.message`, which says what the columns mean.
+
+Spark judges nothing: types and rules are the loader's business. A message that it cannot split, or that looks wrong at a
+glance, keeps its own text in the column `raw`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from etl.message import Node, tree
+from etl.model import EPOCH_UNITS, ISO8601, Column, Contract, EventTime
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column as SparkColumn
+    from pyspark.sql import DataFrame
+
+# Names that no column of a contract can have.
+UNPARSABLE = "is unparsable"
+_DOUBTFUL, _BYTES = "is doubtful", "message bytes"
+_SURROGATE = r"\\u[dD][89a-fA-F]"
+
+
+def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
+    """Kafka messages as text columns: those of the contract, then partition, offset, item, time and `raw`.
+
+    One further column, UNPARSABLE, says whether Spark could split the message. A message without readings is one row.
+
+    `from_json` takes the first object and says nothing of what follows it. So each message is parsed as the first element
+    of an array whose second element is a mark that no message can contain: only if both are found, and nothing else, was the
+    message one JSON object.
+    """
+    from pyspark.sql import functions as F
+
+    mark = secrets.token_hex(16)
+    root = tree(contract)
+    text = F.col("value").cast("string")
+    parsed = F.from_json(
+        F.concat(F.lit("["), text, F.lit(f',{{"{mark}":"{mark}"}}]')),
+        f"array<struct<{_fields(root, mark)}>>",
+        {"allowSingleQuotes": "false"},
+    )
+    first, last = F.get("parsed", F.lit(0)), F.get("parsed", F.lit(1))
+    found = _Found()
+    found.look_at(root, text, first)
+    sound = (
+        F.col("value").isNotNull()
+        & F.is_valid_utf8(text)
+        & (F.size("parsed") == 2)
+        & first.isNotNull()
+        & (last[mark] == mark)
+        & ~_any(found.repeated)
+    )
+    split = messages.withColumn("parsed", parsed).withColumn(UNPARSABLE, ~F.coalesce(sound, F.lit(False)))
+    # An escaped surrogate may be half of a pair; Spark would turn a lone one into a question mark.
+    doubts = [F.col(UNPARSABLE), F.coalesce(text.rlike(_SURROGATE), F.lit(False)), _any(found.unknown)]
+    if contract.explode:
+        split = split.withColumn("items", F.when(~F.col(UNPARSABLE), _items(root, first)))
+        split = split.select("*", F.posexplode_outer("items").alias("item", "chain"))
+        inner = _Found()
+        inner.look_into(_elements(root))
+        doubts += [F.col("item").isNull(), _any(inner.absent), _any(inner.repeated), _any(inner.unknown)]
+        found.values |= inner.values
+    names = contract.column_names
+    located = split.select(
+        *(F.when(~F.col(UNPARSABLE), found.values[name]).alias(name) for name in names),
+        F.col("partition").cast("string").alias("source_partition"),
+        F.col("offset").cast("string").alias("source_offset"),
+        (F.coalesce("item", F.lit(0)).cast("string") if contract.explode else F.lit("0")).alias("source_item"),
+        F.date_format("timestamp", "yyyy-MM-dd HH:mm:ss.SSS").alias("source_time"),
+        F.col("value").alias(_BYTES),
+        UNPARSABLE,
+        _any(doubts).alias(_DOUBTFUL),
+    )
+    wrong = _any(_suspect(column, contract.event_time) for column in contract.columns)
+    raw = F.when(F.col(_DOUBTFUL) | F.coalesce(wrong, F.lit(True)), _raw_text()).alias("raw")
+    return located.select(*names, "source_partition", "source_offset", "source_item", "source_time", raw, UNPARSABLE)
+
+
+@dataclass
+class _Found:
+    """What was found in the objects of a message: columns, and reasons to doubt it."""
+
+    values: dict[str, SparkColumn] = field(default_factory=dict)
+    repeated: list[SparkColumn] = field(default_factory=list)
+    """Whether a key stands in an object twice."""
+    unknown: list[SparkColumn] = field(default_factory=list)
+    """Whether an object has keys that the contract does not name."""
+    absent: list[SparkColumn] = field(default_factory=list)
+    """Whether an element of an array is not there, or is no object."""
+
+    def look_at(self, node: Node, text: SparkColumn, parsed: SparkColumn) -> None:
+        """Take the columns of an object, and of the objects in it."""
+        from pyspark.sql import functions as F
+
+        keys = F.json_object_keys(text)
+        self.repeated.append(F.coalesce(F.size(keys) != F.size(F.array_distinct(keys)), F.lit(False)))
+        known = F.array(*(F.lit(key) for key in node.keys))
+        self.unknown.append(F.coalesce(F.size(F.array_except(keys, known)) > 0, F.lit(False)))
+        self.values |= {column: parsed[key] for key, column in node.leaves}
+        for key, inner in node.objects.items():
+            self.look_at(inner, parsed[key], F.from_json(parsed[key], f"struct<{_fields(inner)}>"))
+
+    def look_into(self, elements: list[Node]) -> None:
+        """The same for the elements in which a reading lies: the column `chain` holds their texts."""
+        from pyspark.sql import functions as F
+
+        for depth, node in enumerate(elements):
+            text = F.get("chain", F.lit(depth))
+            self.values |= dict.fromkeys(node.whole, text)
+            if node.whole:
+                self.absent.append(text.isNull())
+            else:
+                self.absent.append(F.json_object_keys(text).isNull())
+                self.look_at(node, text, F.from_json(text, f"struct<{_fields(node)}>"))
+
+
+def _fields(node: Node, *more: str) -> str:
+    """The keys of an object as fields of a struct: texts, and the array of the readings as texts of its elements."""
+    names = [f"{_quoted(key)}:string" for key in (*node.keys, *more) if key != node.array]
+    return ",".join([*names, *([f"{_quoted(node.array)}:array<string>"] if node.array else [])])
+
+
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
+
+
+def _elements(node: Node) -> list[Node]:
+    if node.element is not None:
+        return [node.element, *_elements(node.element)]
+    return [found for inner in node.objects.values() for found in _elements(inner)]
+
+
+def _items(root: Node, parsed: SparkColumn) -> SparkColumn:
+    """All readings of a message as an array of chains: the texts of the elements in which each lies, outermost first."""
+    from pyspark.sql import functions as F
+
+    chains = F.transform(_array(root, parsed), lambda text: F.array(text))  # noqa: PLW0108 (transform counts arguments)
+    for node in _elements(root)[:-1]:
+        chains = F.flatten(F.transform(chains, _deeper(node)))
+    return chains
+
+
+def _deeper(node: Node) -> Callable[[SparkColumn], SparkColumn]:
+    """Makes of a chain those that go on into the array of its last element; without an array it stays, with nothing inside."""
+    from pyspark.sql import functions as F
+
+    def deeper(chain: SparkColumn) -> SparkColumn:
+        inner = _array(node, F.from_json(F.element_at(chain, -1), f"struct<{_fields(node)}>"))
+        filled = F.when(F.size(inner) > 0, inner).otherwise(F.array(F.lit(None).cast("string")))
+        return F.transform(filled, lambda text: F.concat(chain, F.array(text)))
+
+    return deeper
+
+
+def _array(node: Node, parsed: SparkColumn) -> SparkColumn:
+    """The array of an object, wherever in it it stands."""
+    from pyspark.sql import functions as F
+
+    if node.array:
+        return parsed[node.array]
+    key, inner = next((key, inner) for key, inner in node.objects.items() if _elements(inner))
+    return _array(inner, F.from_json(parsed[key], f"struct<{_fields(inner)}>"))
+
+
+def _raw_text() -> SparkColumn:
+    from pyspark.sql import functions as F
+
+    text = F.col(_BYTES).cast("string")
+    plain = F.is_valid_utf8(text) & ~text.contains("\0") & ~text.startswith("\\")
+    as_bytes = F.concat(F.lit("\\x"), F.lower(F.hex(_BYTES)))
+    return F.when(F.col(_BYTES).isNull(), F.lit("\\null")).when(plain, text).otherwise(as_bytes)
+
+
+def _suspect(column: Column, event_time: EventTime) -> SparkColumn:
+    """Whether a value looks wrong at a glance; a hint for keeping the message's text, no verdict."""
+    from pyspark.sql import functions as F
+
+    value = F.col(column.name)
+    missing = value.isNull() if column.required else F.lit(False)
+    doubts: list[SparkColumn] = []
+    if column.type in ("integer", "double"):
+        number = value.try_cast("double" if column.type == "double" else "bigint")
+        limit = 1e300 if column.type == "double" else 2 ** (column.bits - 1) - 1
+        low = column.minimum if column.minimum is not None else -limit
+        high = column.maximum if column.maximum is not None else limit
+        doubts.append(~F.coalesce(number.between(low, high), F.lit(False)))
+    elif column.type == "timestamp":
+        doubts += _suspect_time(value, event_time, is_event_time=column.name == event_time.column)
+    elif column.type == "boolean":
+        doubts.append(~value.isin("true", "false"))
+    else:
+        # A nested object or array arrives as its JSON text, and could pass for a text.
+        doubts.append(value.startswith("{") | value.startswith("[") | value.contains("\0"))
+        if column.max_length is not None:
+            doubts.append(F.length(value) > column.max_length)
+        if column.min_length is not None:
+            doubts.append(F.length(value) < column.min_length)
+        if column.pattern is not None:
+            doubts.append(~value.rlike(f"^(?:{column.pattern})$"))
+    return missing | (value.isNotNull() & _any(doubts))
+
+
+def _suspect_time(value: SparkColumn, event_time: EventTime, *, is_event_time: bool) -> list[SparkColumn]:
+    from pyspark.sql import functions as F
+
+    if event_time.formats == (ISO8601,):
+        moment = value.try_cast("timestamp")
+        doubts = [moment.isNull() | ~value.rlike(r"^\d{4}-\d\d-\d\d[T ]")]
+    elif len(event_time.formats) == 1 and event_time.formats[0] in EPOCH_UNITS:
+        units = value.try_cast("double")
+        moment = (units * EPOCH_UNITS[event_time.formats[0]]).cast("timestamp")
+        doubts = [moment.isNull()]
+    else:
+        # Patterns of other kinds are the loader's; it sees every value.
+        return [F.length(value) < 4]
+    if is_event_time:
+        latest = F.current_timestamp() + F.make_interval(secs=F.lit(event_time.ahead_seconds))
+        doubts.append(~moment.between(F.lit(event_time.earliest.astimezone(UTC)), latest))
+    return doubts
+
+
+def _any(conditions: Iterable[SparkColumn]) -> SparkColumn:
+    from pyspark.sql import functions as F
+
+    result = F.lit(False)
+    for condition in conditions:
+        result = result | condition
+    return result
