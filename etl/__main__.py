@@ -174,7 +174,7 @@ def run(
         # Refuse at once, before anything is started; the cycle itself holds the lock later on.
         with feed_lock(settings, contract.feed, "cycle", what="a cycle that is starting"):
             pass
-    settings = _ready(settings)
+    settings = _ready(settings, with_kafka=any(contract.topic for contract in contracts))
     failed = 0
     for contract in contracts:
         cycle = _run_one(settings, contract, parameters)
@@ -379,15 +379,17 @@ def version() -> None:
     typer.echo(__version__)
 
 
-def _ready(settings: Settings) -> Settings:
+def _ready(settings: Settings, *, with_kafka: bool = True) -> Settings:
     """Everything that notebooks need: services up, audit tables there, the environment that kernels inherit."""
     with _progress() as tell:
         if settings.kafka_bootstrap and settings.database_url:
-            services.prepare(settings, tell)
+            if with_kafka:
+                services.prepare(settings, tell)
         else:
-            services.up(settings, load_contracts(settings), tell)
+            services.up(settings, load_contracts(settings), tell, with_kafka=with_kafka)
         os.environ["ETL_HOME"] = str(settings.home)
-        os.environ["JAVA_HOME"] = str(find_java(settings, tell).home)
+        if with_kafka:
+            os.environ["JAVA_HOME"] = str(find_java(settings, tell).home)
     settings = Settings.load()
     _migrate(settings)
     return settings

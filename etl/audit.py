@@ -82,6 +82,7 @@ class JobRun:
     started: datetime
     counts: Counts = field(default_factory=Counts)
     closed: bool = False
+    notes: dict[str, Any] = field(default_factory=dict)
 
     def succeed(self, connection: Connection, counts: Counts) -> None:
         """Close the row as SUCCESS on a transaction of the job's own."""
@@ -101,9 +102,11 @@ class JobRun:
         columns = [etl_log.c[name] for name in _columns(Counts())]
         return Counts(*connection.execute(select(*columns).where(etl_log.c.log_id == self.log_id)).one())
 
-    def note(self, connection: Connection, parameters: Mapping[str, Any]) -> None:
-        """Replace the recorded parameters by ones that say more."""
-        connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(parameters=dict(parameters)))
+    def note(self, connection: Connection, notes: Mapping[str, Any]) -> None:
+        """Write down what a reader should know beyond the numbers; it is added to what stands there."""
+        self.notes |= notes
+        if self.notes:
+            connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(notes=self.notes))
 
     def fail(self, error: BaseException, settings: Settings) -> None:
         """Close the row as FAILED; what was recorded before stays in it.

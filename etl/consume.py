@@ -1,4 +1,4 @@
-"""Job 2: read the feed's topic with Spark Structured Streaming and write part-CSVs, for a bounded time."""
+"""Job 2: read what is new, from a topic with Spark or from a landing folder, and write part-CSVs, for a bounded time."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import structlog
 
-from etl import audit, broker, failpoints, files, positions
-from etl.audit import Counts
+from etl import audit, broker, failpoints, files, landing, positions
+from etl.audit import Counts, JobRun
 from etl.broker import Topic
 from etl.contract import Contract
 from etl.database import transaction
@@ -25,6 +26,7 @@ from etl.files import Batch, OffsetRange, Part, Source
 from etl.settings import Settings
 from etl.spark import kafka_options, spark_session
 from etl.splitting import UNPARSABLE, split_messages
+from etl.tables import grown
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -38,13 +40,15 @@ MESSAGES_PER_BATCH = 200_000
 
 @dataclass(frozen=True)
 class Consumed:
-    """What was read. `counts`: read = messages, processed = those that Spark could split, rejected = unparsable ones."""
+    """What was read. `counts`: read = messages or records, processed = those that could be split, rejected = the others."""
 
     cycle_id: str
     counts: Counts
     batches: tuple[Batch, ...]
     backlog: int
-    """Messages that waited when the job ended."""
+    """Messages that waited when the job ended, or files that were still being written."""
+    notes: Mapping[str, object] = field(default_factory=dict)
+    """Of a landing folder: which files were taken, and what became of the others."""
 
 
 def consume(
@@ -57,9 +61,10 @@ def consume(
     batch_seconds: float = 5.0,
     accept_gap: str = "",
 ) -> Consumed:
-    """Read what the topic holds since the last time, as micro-batches under `output/<feed>/`.
+    """Read what the topic or the landing folder holds since the last time, as batches under `output/<feed>/`.
 
-    A batch that was begun before a crash is written again with the same offsets, and takes its own place.
+    A batch of messages that was begun before a crash is written again with the same offsets, and takes its own place. Files
+    that a crash left in the middle are read again.
 
     :param time_box_seconds: longest time to read.
     :param until: `caught_up`: stop when what the topic held at the start is read; `time_box`: read on until the time is over.
@@ -81,27 +86,57 @@ def consume(
         "accept_gap": accept_gap,
     }
     with audit.job(settings, contract, "consume", cycle_id, parameters) as run:
-        topic = broker.describe(settings, contract.topic)
         output = files.feed_output(settings, contract.feed)
         output.mkdir(parents=True, exist_ok=True)
         if leftovers := files.remove_temporaries(output):
             log.info("half-written batches removed", names=leftovers)
-        _retire_checkpoints(settings, contract, topic)
         with transaction(run.engine) as connection:
-            following = positions.next_offsets(settings, connection, contract, topic)
-            if accept_gap and (lost := positions.gaps(topic, following)):
-                run.note(connection, {**parameters, "lost_offsets": lost})
-                log.warning("lost messages accepted", by=accept_gap, offsets=lost)
-                following = {part: max(offset, topic.beginning.get(part, 0)) for part, offset in following.items()}
-        positions.require_no_gap(topic, following)
-        writer = _BatchWriter(settings, contract, topic, run.cycle_id)
-        if until == "time_box" or positions.unread(topic, following) or _unfinished(settings, contract, topic):
-            _read(settings, contract, topic, following, writer, parameters)
-        run.counts = writer.counts
-        end = broker.describe(settings, contract.topic)
-        backlog = positions.unread(end, {**following, **writer.next_offsets})
-        log.info("read", messages=run.counts.read, unparsable=run.counts.rejected, backlog=backlog)
-        return Consumed(run.cycle_id, run.counts, tuple(writer.written), backlog)
+            contract = grown(connection, contract)
+        consumed = (_from_folder if contract.landing else _from_topic)(settings, contract, run, parameters)
+        log.info("read", messages=consumed.counts.read, unparsable=consumed.counts.rejected, backlog=consumed.backlog)
+        return consumed
+
+
+def _from_folder(settings: Settings, contract: Contract, run: JobRun, parameters: Mapping[str, Any]) -> Consumed:
+    with transaction(run.engine) as connection:
+        known = landing.known_files(settings, contract, connection)
+    taken = landing.take(
+        settings,
+        contract,
+        run.cycle_id,
+        known,
+        seconds=parameters["time_box_seconds"],
+        watch_on=parameters["until"] == "time_box",
+        pause_seconds=parameters["batch_seconds"],
+    )
+    run.counts = _counted(taken.batches)
+    with transaction(run.engine) as connection:
+        run.note(connection, landing.notes(taken))
+    return Consumed(run.cycle_id, run.counts, tuple(taken.batches), len(taken.growing), landing.notes(taken))
+
+
+def _from_topic(settings: Settings, contract: Contract, run: JobRun, parameters: Mapping[str, Any]) -> Consumed:
+    topic = broker.describe(settings, contract.topic)
+    _retire_checkpoints(settings, contract, topic)
+    with transaction(run.engine) as connection:
+        following = positions.next_offsets(settings, connection, contract, topic)
+        if parameters["accept_gap"] and (lost := positions.gaps(topic, following)):
+            run.note(connection, {"lost_offsets": lost, "accepted_by": parameters["accept_gap"]})
+            log.warning("lost messages accepted", by=parameters["accept_gap"], offsets=lost)
+            following = {part: max(offset, topic.beginning.get(part, 0)) for part, offset in following.items()}
+    positions.require_no_gap(topic, following)
+    writer = _BatchWriter(settings, contract, topic, run.cycle_id)
+    goes_on = parameters["until"] == "time_box"
+    if goes_on or positions.unread(topic, following) or _unfinished(settings, contract, topic):
+        _read(settings, contract, topic, following, writer, parameters)
+    run.counts = _counted(writer.written)
+    end = broker.describe(settings, contract.topic)
+    backlog = positions.unread(end, {**following, **writer.next_offsets})
+    return Consumed(run.cycle_id, run.counts, tuple(writer.written), backlog)
+
+
+def _counted(batches: Iterable[Batch]) -> Counts:
+    return sum((Counts(b.messages, b.messages - b.unparsable, b.unparsable) for b in batches), Counts())
 
 
 def _retire_checkpoints(settings: Settings, contract: Contract, topic: Topic) -> None:
@@ -198,10 +233,6 @@ class _BatchWriter:
         """The time box is over: an error of the batch under way only says that it was cancelled."""
 
     @property
-    def counts(self) -> Counts:
-        return sum((Counts(b.messages, b.messages - b.unparsable, b.unparsable) for b in self.written), Counts())
-
-    @property
     def next_offsets(self) -> dict[int, int]:
         return {int(part): found.next for batch in self.written for part, found in batch.offsets.items()}
 
@@ -226,7 +257,12 @@ class _BatchWriter:
         temporary = folder / f"{files.TEMPORARY_PREFIX}{query_id}-{batch_id:06d}"
         shutil.rmtree(temporary, ignore_errors=True)
         observed = Observation()
-        counted = rows.observe(observed, F.count("*").alias("messages"), F.count_if(UNPARSABLE).alias("unparsable"))
+        counted = rows.observe(
+            observed,
+            F.count("*").alias("rows"),
+            F.count_if(F.col("source_item") == "0").alias("messages"),
+            F.count_if(F.col(UNPARSABLE)).alias("unparsable"),
+        )
         counted.drop(UNPARSABLE).write.csv(
             temporary.as_uri(),
             header=True,
@@ -241,7 +277,7 @@ class _BatchWriter:
         if told["messages"] == 0:
             shutil.rmtree(temporary)
             return
-        parts, offsets = _take_stock(temporary)
+        parts, offsets, messages = _take_stock(temporary)
         batch = Batch(
             feed=self.contract.feed,
             cycle_id=self.cycle_id,
@@ -256,7 +292,7 @@ class _BatchWriter:
             parts=tuple(parts),
             written_at=datetime.now(UTC).isoformat(),
         )
-        _require_balance(batch)
+        _require_balance(batch, told, messages)
         files.write_json(temporary / files.MANIFEST, batch)
         files.replace_folder(temporary, folder / batch.name)
         failpoints.reached("consume.renamed")
@@ -270,22 +306,27 @@ class _BatchWriter:
         return str(json.loads((folder / "metadata").read_text("utf-8"))["id"])
 
 
-def _take_stock(folder: Path) -> tuple[list[Part], dict[str, OffsetRange]]:
-    """Name the part files plainly, count and hash what really stands in them, and force it to the disk."""
+def _take_stock(folder: Path) -> tuple[list[Part], dict[str, OffsetRange], int]:
+    """Name the part files plainly, count and hash what really stands in them, and force it to the disk.
+
+    Returns the parts, the offsets, and the number of messages: every message has one row with item 0.
+    """
     parts: list[Part] = []
     found: dict[str, OffsetRange] = {}
+    messages = 0
     for path in sorted(folder.iterdir()):
         if not path.name.startswith("part-") or path.suffix != ".csv":
             path.unlink() if path.is_file() else shutil.rmtree(path)
             continue
         part = path.rename(folder / f"part-{len(parts):05d}.csv")
         rows = 0
-        for chunk in files.read_chunks(part, ("source_partition", "source_offset")):
+        for chunk in files.read_chunks(part, ("source_partition", "source_offset", "source_item")):
             rows += chunk.num_rows
+            messages += pc.sum(pc.equal(chunk.column("source_item"), "0")).as_py() or 0
             _add_ranges(found, chunk)
         files.sync_file(part)
         parts.append(Part(part.name, rows, part.stat().st_size, files.sha256(part)))
-    return parts, dict(sorted(found.items(), key=lambda item: int(item[0])))
+    return parts, dict(sorted(found.items(), key=lambda item: int(item[0]))), messages
 
 
 def _add_ranges(found: dict[str, OffsetRange], chunk: pa.RecordBatch) -> None:
@@ -298,17 +339,17 @@ def _add_ranges(found: dict[str, OffsetRange], chunk: pa.RecordBatch) -> None:
         found[row["partition"]] = OffsetRange(min(known.first, first), max(known.next, last + 1), known.rows + rows)
 
 
-def _require_balance(batch: Batch) -> None:
-    """Refuse a batch whose files do not hold what Spark counted on the way, or hold an offset twice."""
-    if batch.rows != batch.messages:
+def _require_balance(batch: Batch, told: Mapping[str, int], messages: int) -> None:
+    """Refuse a batch whose files do not hold what Spark counted on the way."""
+    if (batch.rows, messages) != (told["rows"], told["messages"]):
         raise BalanceError(
-            f"Batch {batch.batch_id}: Spark counted {batch.messages} messages, its files hold {batch.rows} rows.",
+            f"Batch {batch.batch_id}: Spark counted {told['messages']} messages and {told['rows']} rows, its files hold"
+            f" {messages} and {batch.rows}.",
             remedy="Run again: the batch is written anew from the same offsets.",
         )
-    for partition, offsets in batch.offsets.items():
-        if offsets.rows > offsets.next - offsets.first:
-            raise BalanceError(
-                f"Batch {batch.batch_id}, partition {partition}: {offsets.rows} rows between offsets {offsets.first} and"
-                f" {offsets.next}.",
-                remedy="Run again: the batch is written anew from the same offsets.",
-            )
+    span = sum(offsets.next - offsets.first for offsets in batch.offsets.values())
+    if messages > span:
+        raise BalanceError(
+            f"Batch {batch.batch_id}: {messages} messages between offsets that are {span} apart.",
+            remedy="Run again: the batch is written anew from the same offsets.",
+        )

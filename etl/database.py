@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -14,8 +15,29 @@ import pyarrow as pa
 from psycopg import Connection as PsycopgConnection
 from psycopg import sql
 from pyarrow import csv
-from sqlalchemy import URL, Connection, Engine, String, Table, create_engine, func, make_url, select, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    CreateTableAs,
+    DateTime,
+    Double,
+    Engine,
+    MetaData,
+    Select,
+    String,
+    Table,
+    create_engine,
+    func,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy import Column as SqlColumn
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import DropTable
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from etl.errors import AlreadyRunning, ConfigurationError, EtlError, PermanentError, ServiceUnavailable
 from etl.settings import Settings
@@ -113,6 +135,56 @@ def lock_feed(connection: Connection, feed: str) -> None:
         )
 
 
+class window_start(FunctionElement[datetime]):
+    """The beginning of the tumbling window in which a time lies; windows are aligned to 1970-01-01 UTC.
+
+    Arguments: the time, and the window's length in seconds as a literal.
+    """
+
+    inherit_cache = True
+    type = DateTime(timezone=True)
+
+
+class add_seconds(FunctionElement[datetime]):
+    """A time, so many seconds later."""
+
+    inherit_cache = True
+    type = DateTime(timezone=True)
+
+
+class sample_deviation(FunctionElement[float]):
+    """The standard deviation of a sample; NULL for a single value."""
+
+    inherit_cache = True
+    type = Double()
+
+
+@compiles(window_start, "postgresql")
+def _window_start(element: window_start, compiler: SQLCompiler, **kw: Any) -> str:
+    time, seconds = (compiler.process(part, **kw) for part in element.clauses)
+    return f"date_bin(make_interval(secs => {seconds}), {time}, TIMESTAMPTZ '1970-01-01 00:00:00+00')"
+
+
+@compiles(add_seconds, "postgresql")
+def _add_seconds(element: add_seconds, compiler: SQLCompiler, **kw: Any) -> str:
+    time, seconds = (compiler.process(part, **kw) for part in element.clauses)
+    return f"({time} + make_interval(secs => {seconds}))"
+
+
+@compiles(sample_deviation, "postgresql")
+def _sample_deviation(element: sample_deviation, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"stddev_samp({compiler.process(element.clauses, **kw)})"
+
+
+def keep_in_temporary(connection: Connection, name: str, query: Select[Any]) -> Table:
+    """The result of a query as a temporary table of this connection, with statistics; it takes the place of its namesake."""
+    create = CreateTableAs(query, name, temporary=True)
+    connection.execute(DropTable(create.table, if_exists=True))
+    connection.execute(create)
+    connection.execute(text(f"ANALYZE {connection.dialect.identifier_preparer.format_table(create.table)}"))
+    return create.table
+
+
 def make_stage(connection: Connection, table: Table, columns: list[str]) -> Stage:
     """A temporary table with some columns of a table, gone when the transaction ends."""
     stage = Stage(connection, table, columns)
@@ -152,6 +224,11 @@ class Stage:
         )
         self.connection.execute(text("SET LOCAL synchronize_seqscans = off"))
         self._driver().execute(statement)
+
+    @property
+    def rows_table(self) -> Table:
+        """The staged rows, for queries."""
+        return Table(self.name, MetaData(), *(SqlColumn(name, self.table.c[name].type) for name in self.columns))
 
     def copy(self, rows: pa.Table) -> None:
         """Append typed rows; the columns are those of the stage, in its order."""

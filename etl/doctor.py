@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from etl import broker
-from etl.contract import contract_files, read_contract
+from etl import broker, landing
+from etl.contract import Contract, contract_files, read_contract
 from etl.database import database_url, make_engine, transaction
 from etl.errors import ConfigurationError, EtlError, SetupError
 from etl.services import jars
@@ -158,9 +158,11 @@ def _contracts(settings: Settings) -> Iterator[Finding]:
         yield Finding("contracts", False, error.cause, error.remedy)
         return
     for feed, path in sorted(found.items()):
-        yield _run(f"feed {feed}", lambda settings, path=path: _contract(settings, read_contract(path).topic), settings)  # type: ignore[misc]
+        yield _run(f"feed {feed}", lambda settings, path=path: _contract(settings, read_contract(path)), settings)  # type: ignore[misc]
 
 
-def _contract(settings: Settings, topic: str) -> str:
-    described = broker.describe(settings, topic)
-    return f"contract is sound; topic {topic} has {len(described.end)} partitions"
+def _contract(settings: Settings, contract: Contract) -> str:
+    if contract.landing:
+        return f"contract is sound; {len(landing.waiting(settings, contract))} files wait in {contract.landing.path}"
+    described = broker.describe(settings, contract.topic)
+    return f"contract is sound; topic {contract.topic} has {len(described.end)} partitions"

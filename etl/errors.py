@@ -12,6 +12,7 @@ EtlError
     ├── BalanceError        the rows of a job do not add up; nothing of it was committed
     ├── FailureBudgetExceeded   too large a share of an archive is bad; nothing of it was committed
     ├── IntegrityError      a file is not what its manifest says
+    ├── UnreadableFile      a landing file as a whole cannot be read
     ├── TopicMissing        the topic does not exist, and nothing creates it by accident
     ├── RetentionGap        Kafka deleted messages before they were read
     ├── SetupError          something the machine needs is missing (Java, a jar, a free port)
@@ -85,6 +86,10 @@ class FailureBudgetExceeded(PermanentError):
 
 class IntegrityError(PermanentError):
     """A file differs from what its manifest says."""
+
+
+class UnreadableFile(PermanentError):
+    """A landing file cannot be unpacked, or its header is not that of the contract."""
 
 
 class TopicMissing(PermanentError):

@@ -69,6 +69,19 @@ class Part:
 
 
 @dataclass(frozen=True)
+class LandingFile:
+    """A CSV file of a landing folder. Its number in a manifest is the `source_partition` of its rows."""
+
+    name: str
+    sha256: str
+    bytes: int
+    rows: int
+    unparsable: int
+    lines: int
+    header: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Batch:
     """The manifest of one micro-batch: messages = rows that Spark could parse + unparsable ones."""
 
@@ -85,6 +98,7 @@ class Batch:
     unparsable: int
     parts: tuple[Part, ...]
     written_at: str
+    files: tuple[LandingFile, ...] = ()
 
     @property
     def name(self) -> str:
@@ -107,6 +121,8 @@ class Archive:
     parts: tuple[Part, ...]
     """Named `<batch>/<part>`, in the order in which they were joined."""
     archived_at: str
+    files: tuple[LandingFile, ...] = ()
+    """Where it came from landing files: those."""
 
 
 def feed_output(settings: Settings, feed: str) -> Path:
@@ -278,4 +294,5 @@ def _typed(data: Mapping[str, Any]) -> dict[str, Any]:
         "offsets": {partition: OffsetRange(**value) for partition, value in data["offsets"].items()},
         "columns": tuple(data["columns"]),
         "parts": tuple(Part(**part) for part in data["parts"]),
+        "files": tuple(LandingFile(**{**found, "header": tuple(found["header"])}) for found in data.get("files", ())),
     }

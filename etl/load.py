@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import structlog
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
-from etl import audit, failpoints, files
+from etl import audit, derived, failpoints, files, growth, landing, quality
 from etl.audit import Counts, JobRun
 from etl.contract import Contract
 from etl.database import Refused, Stage, lock_feed, make_stage, transaction
+from etl.derived import Brought
 from etl.errors import BalanceError, FailureBudgetExceeded, IntegrityError
-from etl.files import Archive
+from etl.files import Archive, Source
+from etl.lateness import watermark, with_lateness
+from etl.quality import UNIQUE, VALID, Tally
 from etl.reasons import Reason
 from etl.retry import retrying
 from etl.settings import Settings
-from etl.tables import ensure_feed_table, etl_file, etl_rejected_row, etl_source
+from etl.tables import ARCHIVE, LANDING, ensure_feed_table, etl_file, etl_rejected_row, etl_source, grown
 from etl.validate import COORDINATES, validate
+from etl.windows import ensure_window_tables
 
 log = structlog.get_logger("load")
 
@@ -39,6 +46,8 @@ class Loaded:
     """Rejected rows by reason."""
     sample: pd.DataFrame
     """What a few sensors sent, for a plot."""
+    score: Mapping[str, float]
+    """The quality score of this load and its components, 0 to 100; empty where nothing was loaded."""
 
 
 def load(settings: Settings, contract: Contract, *, cycle_id: str = "") -> Loaded:
@@ -62,7 +71,10 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "") -> Loade
                 partial(_load_once, run, contract, folder, archive, total, last=last),
             )
         with transaction(run.engine) as connection:
+            contract = grown(connection, contract)
             table = ensure_feed_table(connection, contract)
+            if contract.landing:
+                landing.settle(settings, contract, connection)
             if not waiting:
                 run.succeed(connection, total)
             return Loaded(
@@ -71,13 +83,14 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "") -> Loade
                 tuple(waiting),
                 _reasons(connection, run),
                 _sample(connection, run, contract, table),
+                quality.scored(connection, run.log_id),
             )
 
 
 def waiting_archives(connection: Connection, contract: Contract, folder: Path) -> list[str]:
     """File names of archives that the ledger does not hold, oldest first."""
     held = select(etl_file.c.file_name).where(etl_file.c.feed == contract.feed, etl_file.c.undone_at.is_(None))
-    loaded = set(connection.scalars(held))
+    loaded = set(connection.scalars(held.where(etl_file.c.kind == ARCHIVE)))
     return [name for name in files.archives(folder) if name not in loaded]
 
 
@@ -127,13 +140,16 @@ def _load_archive(
     run: JobRun, contract: Contract, folder: Path, archive: Archive, before: Counts, *, last: bool
 ) -> Counts:
     """Load one archive in one transaction; returns the job's counts with it."""
-    _require_unchanged(folder / archive.file_name, archive)
+    file = folder / archive.file_name
+    _require_unchanged(file, archive)
     with transaction(run.engine) as connection:
         lock_feed(connection, contract.feed)
+        contract = _with_new_columns(connection, contract, run, archive, file)
         table = ensure_feed_table(connection, contract)
-        source_id = _source_id(connection, archive)
-        _enter(connection, archive, source_id, run)
-        counts = _insert_rows(connection, run, contract, table, folder / archive.file_name, source_id)
+        ensure_window_tables(connection, contract)
+        sources = _Sources(connection, archive)
+        _enter(connection, archive, sources, run)
+        counts, staged, tally = _insert_rows(connection, run, contract, table, file, sources)
         if counts.read != archive.rows:
             raise BalanceError(
                 f"{archive.file_name}: the manifest says {archive.rows} rows, {counts.read} were read.",
@@ -141,8 +157,12 @@ def _load_archive(
             )
         counts.require_balance(archive.file_name)
         _require_budget(contract, archive, counts)
+        found = derived.brought(connection, contract, table, run.log_id)
+        counts = replace(counts, late=found.late - before.late)
         total = before + counts
-        _require_in_table(connection, run, table, total)
+        _require_in_table(connection, run, table, total, found)
+        derived.derive(connection, contract, table, run.log_id, staged)
+        derived.describe_load(connection, contract, table, run.log_id, tally, found, counts.late)
         if last:
             run.succeed(connection, total)
         else:
@@ -156,8 +176,21 @@ def _load_archive(
         rows=counts.processed,
         rejected=counts.rejected,
         duplicates=counts.duplicate,
+        late=counts.late,
     )
     return total
+
+
+def _with_new_columns(
+    connection: Connection, contract: Contract, run: JobRun, archive: Archive, file: Path
+) -> Contract:
+    """The contract with the columns that the feed gained before, and those that this archive brings."""
+    contract = grown(connection, contract)
+    if columns := growth.discover(file, contract, archive.files):
+        names = {column.name: column.type for column in columns}
+        log.warning("new columns taken up", columns=names)
+        run.note(connection, {"new_columns": {**run.notes.get("new_columns", {}), **names}})
+    return growth.take_up(connection, contract, columns, run.log_id)
 
 
 def _require_unchanged(file: Path, archive: Archive) -> None:
@@ -172,66 +205,116 @@ def _require_unchanged(file: Path, archive: Archive) -> None:
         )
 
 
-def _source_id(connection: Connection, archive: Archive) -> int:
-    values = {"feed": archive.feed, "name": archive.source.name, "identity": archive.source.identity}
-    known = connection.scalar(select(etl_source.c.source_id).filter_by(**values))
-    if known is None:
-        known = connection.scalar(
-            insert(etl_source).values(**values, first_seen=datetime.now(UTC)).returning(etl_source.c.source_id)
-        )
-    return int(known or 0)
+class _Sources:
+    """Where an archive's rows came from: a topic, or the landing files that `source_partition` numbers."""
+
+    def __init__(self, connection: Connection, archive: Archive) -> None:
+        self.archive = self._source_id(connection, archive.feed, archive.source, None)
+        self.files = [
+            self._source_id(connection, archive.feed, Source("file", file.name, file.sha256), file.header)
+            for file in archive.files
+        ]
+        self.headers = {number: file.header for number, file in enumerate(archive.files)}
+
+    def constants(self) -> dict[str, int]:
+        """What holds for every row."""
+        return {} if self.files else {"source_id": self.archive}
+
+    def of_rows(self, rows: pa.Table) -> pa.Table:
+        """Rows with the columns that do not hold for all."""
+        if not self.files:
+            return rows
+        ids = pa.array(self.files, pa.int32()).take(rows["source_partition"])
+        return rows.append_column("source_id", ids)
+
+    @staticmethod
+    def _source_id(connection: Connection, feed: str, source: Source, header: tuple[str, ...] | None) -> int:
+        values: dict[str, Any] = {"feed": feed, "name": source.name, "identity": source.identity}
+        known = connection.scalar(select(etl_source.c.source_id).filter_by(**values))
+        if known is None:
+            values |= {"first_seen": datetime.now(UTC)} | ({"header": list(header)} if header else {})
+            known = connection.scalar(insert(etl_source).values(**values).returning(etl_source.c.source_id))
+        return int(known or 0)
 
 
-def _enter(connection: Connection, archive: Archive, source_id: int, run: JobRun) -> None:
-    """Enter an archive into the ledger. Source and SHA-256 are unique there, so that a second entry fails the transaction.
+def _enter(connection: Connection, archive: Archive, sources: _Sources, run: JobRun) -> None:
+    """Enter an archive and its landing files into the ledger. Source and SHA-256 are unique there, so that a second entry
+    fails the transaction.
 
     An entry whose load was undone gives way to the new one.
     """
-    same = (etl_file.c.source_id == source_id, etl_file.c.sha256 == archive.sha256)
-    undone = (*same, etl_file.c.undone_at.is_not(None))
-    connection.execute(delete(etl_file).where(*undone))
-    connection.execute(
-        insert(etl_file).values(
-            feed=archive.feed,
-            file_name=archive.file_name,
-            sha256=archive.sha256,
-            source_id=source_id,
-            bytes=archive.bytes,
-            rows=archive.rows,
-            offset_ranges={partition: vars(offsets) for partition, offsets in archive.offsets.items()},
-            archived_at=datetime.fromisoformat(archive.archived_at),
-            loaded_at=datetime.now(UTC),
-            log_id=run.log_id,
+    same_moment = {"archived_at": datetime.fromisoformat(archive.archived_at), "loaded_at": datetime.now(UTC)}
+    entries = [
+        (ARCHIVE, sources.archive, archive.file_name, archive.sha256, archive.bytes, archive.rows, archive.offsets)
+    ]
+    entries += [
+        (LANDING, source_id, file.name, file.sha256, file.bytes, file.rows, {})
+        for source_id, file in zip(sources.files, archive.files, strict=True)
+    ]
+    for kind, source_id, name, sha256, size, rows, offsets in entries:
+        same = (etl_file.c.source_id == source_id, etl_file.c.sha256 == sha256)
+        connection.execute(delete(etl_file).where(*same, etl_file.c.undone_at.is_not(None)))
+        connection.execute(
+            insert(etl_file).values(
+                feed=archive.feed,
+                kind=kind,
+                file_name=name,
+                sha256=sha256,
+                source_id=source_id,
+                bytes=size,
+                rows=rows,
+                offset_ranges={partition: vars(found) for partition, found in offsets.items()},
+                log_id=run.log_id,
+                **same_moment,
+            )
         )
-    )
 
 
 def _insert_rows(
-    connection: Connection, run: JobRun, contract: Contract, table: Table, file: Path, source_id: int
-) -> Counts:
-    """Stage all rows of an archive chunk by chunk, then insert what the tables do not hold yet."""
-    good = make_stage(connection, table, [*contract.column_names, *COORDINATES])
-    bad = make_stage(connection, etl_rejected_row, [*COORDINATES, "raw", "raw_rebuilt", "reason", "problems"])
+    connection: Connection,
+    run: JobRun,
+    contract: Contract,
+    table: Table,
+    file: Path,
+    sources: _Sources,
+) -> tuple[Counts, Table, Tally]:
+    """Stage all rows of an archive chunk by chunk, then insert what the tables do not hold yet.
+
+    Returns the numbers, the staged rows, and how good they are.
+    """
+    own = ["source_id"] if sources.files else []
+    good = make_stage(connection, table, [*contract.column_names, *COORDINATES, "lateness_seconds", *own])
+    bad = make_stage(connection, etl_rejected_row, [*COORDINATES, "raw", "raw_rebuilt", "reason", "problems", *own])
+    mark = watermark(connection, contract, now=run.started)
+    tally, unknown = Tally(), Counter[str]()
     read = accepted = refused = 0
     for chunk in files.read_chunks(file):
-        checked = validate(chunk, contract, now=run.started)
+        checked = validate(chunk, contract, now=run.started, headers=sources.headers)
         read += chunk.num_rows
         accepted += checked.accepted.num_rows
         refused += checked.rejected.num_rows
-        good.copy(checked.accepted)
+        tally.count(contract, checked)
+        unknown += checked.unknown
+        good.copy(sources.of_rows(with_lateness(checked.accepted, contract, mark)))
         if checked.rejected.num_rows:
-            bad.copy(checked.rejected)
+            bad.copy(sources.of_rows(checked.rejected))
         failpoints.reached("load.copying")
-    loaded, unwanted = good.insert_new({"source_id": source_id, "log_id": run.log_id})
+    constants = {**sources.constants(), "log_id": run.log_id}
+    loaded, unwanted = good.insert_new(constants)
     if unwanted:
-        bad.copy(_refused_rows(good, unwanted, contract))
+        bad.copy(_refused_rows(good, unwanted, contract, own))
         accepted -= len(unwanted)
         refused += len(unwanted)
-    rejected, _ = bad.insert_new({"source_id": source_id, "log_id": run.log_id, "feed": contract.feed})
-    return Counts(read=read, processed=loaded, rejected=rejected, duplicate=(accepted - loaded) + (refused - rejected))
+        tally.add(VALID, 0, len(unwanted))
+    rejected, _ = bad.insert_new({**constants, "feed": contract.feed})
+    if unknown:
+        run.note(connection, {"unknown_keys": dict(unknown.most_common(50))})
+    counts = Counts(read, loaded, rejected, (accepted - loaded) + (refused - rejected), 0)
+    tally.add(UNIQUE, accepted, accepted - loaded)
+    return counts, good.rows_table, tally
 
 
-def _refused_rows(good: Stage, unwanted: list[Refused], contract: Contract) -> pa.Table:
+def _refused_rows(good: Stage, unwanted: list[Refused], contract: Contract, own: list[str]) -> pa.Table:
     """Rows that the database refused, in the form of rejected ones."""
     rows = [(good.read(refused.row), refused.state) for refused in unwanted]
     problem = {"column": None, "rule": Reason.DATABASE_REFUSED.value}
@@ -243,6 +326,7 @@ def _refused_rows(good: Stage, unwanted: list[Refused], contract: Contract) -> p
                 "raw_rebuilt": True,
                 "reason": Reason.DATABASE_REFUSED.value,
                 "problems": json.dumps([{**problem, "value": f"SQLSTATE {state}"}]),
+                **{name: row[name] for name in own},
             }
             for row, state in rows
         ]
@@ -262,16 +346,15 @@ def _require_budget(contract: Contract, archive: Archive, counts: Counts) -> Non
         )
 
 
-def _require_in_table(connection: Connection, run: JobRun, table: Table, total: Counts) -> None:
-    """Count again, in the database, what this job has loaded and rejected."""
-    loaded = connection.scalar(select(func.count()).select_from(table).where(table.c.log_id == run.log_id))
+def _require_in_table(connection: Connection, run: JobRun, table: Table, total: Counts, found: Brought) -> None:
+    """Compare what this job has counted with what the database holds of it."""
     rejected = connection.scalar(
         select(func.count()).select_from(etl_rejected_row).where(etl_rejected_row.c.log_id == run.log_id)
     )
-    if (loaded, rejected) != (total.processed, total.rejected):
+    if (found.rows, rejected) != (total.processed, total.rejected):
         raise BalanceError(
-            f"{table.name} holds {loaded} rows of this load and the quarantine {rejected}; counted were {total.processed}"
-            f" and {total.rejected}. Nothing was committed.",
+            f"{table.name} holds {found.rows} rows of this load and the quarantine {rejected}; counted were"
+            f" {total.processed} and {total.rejected}. Nothing was committed.",
             remedy="Run again. If it stays so, this is a defect: keep backup/ as it is and report it.",
         )
 

@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,7 +24,7 @@ from etl import audit, failpoints, files, positions
 from etl.audit import Counts
 from etl.contract import Contract
 from etl.errors import BalanceError, IntegrityError
-from etl.files import Archive, Batch, OffsetRange
+from etl.files import Archive, Batch, OffsetRange, Source
 from etl.settings import Settings
 
 log = structlog.get_logger("merge")
@@ -54,7 +53,8 @@ class _Planned:
 def merge(settings: Settings, contract: Contract, *, cycle_id: str = "") -> Merged:
     """Archive every batch that Spark has committed; without one there is nothing to do.
 
-    Rows of different topics (also of one that was made anew) go into archives of their own.
+    Rows of different topics (also of one that was made anew) go into archives of their own, and so does each batch of landing
+    files.
 
     :raises IntegrityError: a part is not what its batch's manifest says.
     :raises BalanceError: an archive does not hold as many rows as its parts.
@@ -89,19 +89,18 @@ def _new_plan(settings: Settings, output: Path, contract: Contract, cycle_id: st
     if not ready:
         return []
     now = datetime.now(UTC)
+    groups: dict[Source, list[Batch]] = {}
+    for batch in ready:
+        groups.setdefault(batch.source, []).append(batch)
     planned = []
-    for number, (_, group) in enumerate(groupby(sorted(ready, key=_source), key=_source)):
-        # Two merges of a cycle within a second, or two topics in one merge, must not share a name.
-        suffix = f"_{number + 1}" if number else ""
+    for number, group in enumerate(groups.values()):
+        # Two merges of a cycle within a second, or two sources in one merge, must not share a name.
+        suffix = f"_{number + 1:04d}" if number else ""
         name = f"{contract.feed}_{now:%Y%m%dT%H%M%S%f}Z_{cycle_id}{suffix}.csv"
         planned.append(_Planned(name, cycle_id, tuple(batch.name for batch in group)))
     files.write_json(output / files.PLAN, {"archives": planned})
     failpoints.reached("merge.planned")
     return planned
-
-
-def _source(batch: Batch) -> tuple[str, str]:
-    return batch.source.name, batch.source.identity
 
 
 def _carry_out(plan: list[_Planned], output: Path, backup: Path, feed: str) -> list[Archive]:
@@ -165,6 +164,7 @@ def _write_archive(planned: _Planned, output: Path, backup: Path, feed: str) -> 
         sha256=digest,
         parts=tuple(replace(part, name=f"{batch.name}/{part.name}") for batch in batches for part in batch.parts),
         archived_at=datetime.now(UTC).isoformat(),
+        files=tuple(file for batch in batches for file in batch.files),
     )
     temporary.replace(backup / planned.archive)
     failpoints.reached("merge.archive_renamed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +14,17 @@ Growth = Literal["evolve", "freeze", "discard"]
 
 ITEMS = "[]"
 """In a column's path: from here on inside an element of the array before it."""
+
+
+def column_name(key: str, taken: Iterable[str]) -> str:
+    """A column's name for a key that the contract does not name, unlike those that are taken."""
+    others = {name.lower() for name in taken}
+    plain = re.sub(r"\W+", "_", key, flags=re.ASCII).strip("_") or "column"
+    name = (f"_{plain}" if plain[0].isdigit() else plain)[:50]
+    while name.lower() in others:
+        name += "_"
+    return name
+
 
 ISO8601 = "iso8601"
 EPOCH_UNITS = {"epoch_seconds": 1.0, "epoch_milliseconds": 1e-3, "epoch_microseconds": 1e-6}

@@ -17,7 +17,7 @@ import structlog
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
-from etl import audit, broker
+from etl import audit, broker, drop
 from etl.audit import Counts
 from etl.contract import Contract
 from etl.errors import ConfigurationError, ServiceUnavailable
@@ -37,7 +37,8 @@ class Produced:
 
     cycle_id: str
     counts: Counts
-    topic: str
+    target: str
+    """The topic, or the file that was dropped."""
     seed: int | None
     """Of the simulated readings; with `start` it makes the same bytes again."""
     start: str | None
@@ -61,13 +62,13 @@ def produce(
     replay: str = "",
     create_topic: bool = False,
 ) -> Produced:
-    """Send messages and wait until Kafka has acknowledged each of them.
+    """Send messages and wait until Kafka has acknowledged each of them; for a landing folder, drop them as one file.
 
     :param messages: how many simulated readings; not used with `replay`.
     :param bad_share: share of simulated readings that are bad in one way or another, 0 to 1.
     :param seed: makes the simulated readings repeatable; drawn at random, and returned, where it is None.
     :param start: ISO time of the first simulated reading; None: so that the last one is now (with a seed: a fixed day).
-    :param replay: a `.csv` (with header) or `.jsonl` file to send instead.
+    :param replay: a `.csv` (with header) or `.jsonl` file to send instead; for a landing folder a CSV file to put there.
     :param create_topic: make the topic if it is missing; otherwise that is an error.
     :raises TopicMissing: the topic does not exist.
     :raises ServiceUnavailable: Kafka did not answer in time.
@@ -85,35 +86,51 @@ def produce(
         "create_topic": create_topic,
     }
     with audit.job(settings, contract, "produce", cycle_id, parameters) as run:
-        chunks = (
-            _replayed(Path(replay), contract)
-            if replay
-            else simulate(contract, messages, seed=seed or 0, start=began, bad_share=bad_share)
-        )
-        if create_topic and broker.create(settings, contract.topic):
-            log.info("topic created", topic=contract.topic)
-        before = broker.describe(settings, contract.topic).end
-        sample = _Sample()
-        counts, failures = _send(settings, contract.topic, sample.watch(chunks))
-        after = broker.describe(settings, contract.topic).end
-        run.counts = counts
-        log.info("sent", topic=contract.topic, acknowledged=counts.processed, failed=counts.rejected)
+        sample = _Sample(contract)
+        if contract.landing and replay:
+            sent = drop.copy(settings, contract.landing, Path(replay))
+        else:
+            chunks = (
+                _replayed(Path(replay), contract)
+                if replay
+                else simulate(contract, messages, seed=seed or 0, start=began, bad_share=bad_share)
+            )
+            if contract.landing:
+                sent = drop.write(settings, contract, sample.watch(chunks), run.cycle_id)
+            else:
+                sent = _send_all(settings, contract, sample.watch(chunks), create_topic=create_topic)
+        run.counts = sent.counts
         return Produced(
             cycle_id=run.cycle_id,
-            counts=counts,
-            topic=contract.topic,
+            counts=sent.counts,
+            target=sent.target,
             seed=seed,
             start=first,
-            messages_per_partition={partition: end - before.get(partition, 0) for partition, end in after.items()},
-            failures=tuple(failures),
+            messages_per_partition=sent.per_partition,
+            failures=sent.failures,
             sample=tuple(sample.values),
         )
+
+
+def _send_all(
+    settings: Settings, contract: Contract, chunks: Iterator[list[Message]], *, create_topic: bool
+) -> drop.Sent:
+    """Send messages to the feed's topic, and see how far its partitions move."""
+    if create_topic and broker.create(settings, contract.topic):
+        log.info("topic created", topic=contract.topic)
+    before = broker.describe(settings, contract.topic).end
+    counts, failures = _send(settings, contract.topic, chunks)
+    after = broker.describe(settings, contract.topic).end
+    log.info("sent", topic=contract.topic, acknowledged=counts.processed, failed=counts.rejected)
+    moved = {partition: end - before.get(partition, 0) for partition, end in after.items()}
+    return drop.Sent(counts, contract.topic, moved, tuple(failures))
 
 
 class _Sample:
     """Keeps what a few sensors send: enough to look at, whatever the number of messages."""
 
-    def __init__(self, sensors: int = 5, limit: int = 2_000) -> None:
+    def __init__(self, contract: Contract, sensors: int = 5, limit: int = 2_000) -> None:
+        self._contract = contract
         self.values: list[bytes] = []
         self._keys: set[bytes] = set()
         self._sensors = sensors
@@ -124,7 +141,8 @@ class _Sample:
             for message in chunk if len(self.values) < self._limit else ():
                 if message.key and len(self._keys) < self._sensors:
                     self._keys.add(message.key)
-                if message.key in self._keys and message.value:
+                # The lines of a file have no keys; the first ones will do.
+                if message.value and (message.key in self._keys or self._contract.landing):
                     self.values.append(message.value)
             yield chunk
 

@@ -12,14 +12,14 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, String, cast, func, select, update
 
-from etl import audit
+from etl import audit, derived
 from etl.audit import Counts, JobRun
 from etl.contract import Contract
 from etl.database import lock_feed, make_engine, make_stage, transaction
 from etl.errors import ConfigurationError
 from etl.message import read
 from etl.settings import Settings
-from etl.tables import ensure_feed_table, etl_log, etl_rejected_row, etl_source, require_current
+from etl.tables import ensure_feed_table, etl_log, etl_rejected_row, etl_source, grown, require_current
 from etl.validate import COORDINATES, Validated, validate
 
 QUARANTINED, REPLAYED, DISCARDED = "QUARANTINED", "REPLAYED", "DISCARDED"
@@ -128,6 +128,7 @@ def replay(
             remedy=f"Columns: {', '.join(contract.column_names)}.",
         )
     with _connected(settings) as connection:
+        contract = grown(connection, contract)
         waiting = _select(connection, contract, selection)
     if dry_run or not waiting:
         return _foretell(contract, waiting, changes)
@@ -141,8 +142,10 @@ def replay(
 
 
 def _select(connection: Connection, contract: Contract, selection: Selection) -> list[dict[str, Any]]:
-    query = select(etl_rejected_row).where(
-        *selection.conditions(), _row.feed == contract.feed, _row.status == QUARANTINED
+    query = (
+        select(etl_rejected_row, etl_source.c.header)
+        .join(etl_source, etl_source.c.source_id == _row.source_id)
+        .where(*selection.conditions(), _row.feed == contract.feed, _row.status == QUARANTINED)
     )
     return [dict(row) for row in connection.execute(query.order_by(_row.rejected_id)).mappings()]
 
@@ -151,7 +154,9 @@ def _check(
     contract: Contract, rows: Sequence[Mapping[str, Any]], changes: Mapping[str, str], now: datetime
 ) -> Validated:
     """The rows as a chunk of an archive, validated; `source_offset` stands for the row's place in the list."""
-    texts = [{**read(row["raw"], contract, row["source_item"]).texts, **changes} for row in rows]
+    texts = [
+        {**read(row["raw"], contract, row["source_item"], tuple(row["header"] or ())).texts, **changes} for row in rows
+    ]
     columns = {name: [text.get(name) for text in texts] for name in contract.column_names}
     columns |= {name: ["0"] * len(rows) for name in COORDINATES}
     columns["source_offset"] = [str(place) for place in range(len(rows))]
@@ -197,6 +202,8 @@ def _load(
         good = good.append_column(name, pa.array([rows[place][name] for place in places], pa.int64()))
     stage.copy(good)
     loaded, refused = stage.insert_new({"log_id": run.log_id})
+    derived.derive(connection, contract, table, run.log_id, stage.rows_table)
+    derived.reach(connection, run.log_id, derived.brought(connection, contract, table, run.log_id))
     refused_rows = {place.row for place in refused}
     done = [rows[place]["rejected_id"] for i, place in enumerate(places) if i not in refused_rows]
     note = f"replayed with {json.dumps(dict(changes))}"[:400] if changes else None

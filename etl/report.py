@@ -85,13 +85,16 @@ def status_tables(found: Mapping[str, Any]) -> list[Table]:
         services.add_row(f"{name} ({kind})", state, address if up else service.get("error", address))
     feeds = Table(header_style="bold", box=None, pad_edge=False)
     feeds.add_column("feed")
-    for name in ("messages to read", "batches to merge", "archives to load"):
+    for name in ("messages to read", "files to read", "batches to merge", "archives to load"):
         feeds.add_column(name, justify="right")
     feeds.add_column("last cycle")
     feeds.add_column("status")
     for name, feed in found["feeds"].items():
         backlog, last = feed["backlog"], feed["last_cycle"] or {}
-        numbers = ["?" if value is None else f"{value:,}" for value in backlog.values()]
+        other = "files" if backlog["messages"] is not None else "messages"
+        numbers = [
+            f"{value:,}" if value is not None else "" if kind == other else "?" for kind, value in backlog.items()
+        ]
         state = last.get("status", "–")
         feeds.add_row(name, *numbers, last.get("cycle_id", "–"), Text(state, style=_STYLES.get(state, "")))
     return [services, feeds]

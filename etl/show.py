@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
-import orjson
 import pandas as pd
+import pyarrow as pa
 import structlog
 from cycler import cycler
 from matplotlib.axes import Axes
@@ -21,7 +21,9 @@ from etl.contract import Column, Contract
 from etl.files import Archive
 from etl.load import Loaded
 from etl.merge import Merged, read_frame
+from etl.message import encode_raw, read
 from etl.settings import Settings
+from etl.validate import times
 
 # The same meaning has the same colour everywhere, in plots as in dashboards; told apart by colour-blind people too
 # (Okabe and Ito, https://jfly.uni-koeln.de/color/).
@@ -29,6 +31,7 @@ GOOD, BAD, NEUTRAL, INK = "#009E73", "#D55E00", "#56B4E9", "#333333"
 SERIES = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"]
 
 
+MAX_ITEMS_SHOWN = 20
 _THOUSANDS = StrMethodFormatter("{x:,.0f}")
 
 
@@ -67,15 +70,16 @@ def counts(result_counts: Counts, cycle_id: str) -> pd.DataFrame:
 
 
 def messages(values: Iterable[bytes], contract: Contract) -> pd.DataFrame:
-    """Messages as a frame in the contract's columns, those left out that are not even JSON objects."""
+    """The readings of messages, or of lines, as a frame in the contract's columns; those that cannot be read are left out."""
+    header = tuple(column.source[0] for column in contract.columns)
     rows = []
     for value in values:
-        try:
-            parsed = orjson.loads(value)
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(parsed, dict):
-            rows.append(parsed)
+        raw = encode_raw(value)
+        for item in range(MAX_ITEMS_SHOWN if contract.explode else 1):
+            reading = read(raw, contract, item, header)
+            if reading.reason is not None:
+                break
+            rows.append(reading.texts)
     return pd.DataFrame(rows, columns=list(contract.column_names))
 
 
@@ -83,7 +87,7 @@ def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5) -> Fi
     """The feed's measures over time, a line per sensor; values that the contract forbids are left out."""
     time, key = contract.event_time.column, contract.message_key
     measures = [column for column in contract.columns if column.type == "double"]
-    frame = frame.assign(**{time: pd.to_datetime(frame[time], errors="coerce", utc=True, format="ISO8601")})
+    frame = frame.assign(**{time: _as_times(frame[time], contract)})
     shown = frame[frame[key].isin(frame[key].value_counts().index[:sensors])].sort_values(time)
     figure, axes = plt.subplots(1, max(1, len(measures)), layout="constrained", squeeze=False)
     for axis, measure in zip(axes[0], measures, strict=False):
@@ -103,6 +107,15 @@ def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5) -> Fi
     else:
         _say(axes[0][0], "nothing to show")
     return _finished(figure)
+
+
+def _as_times(values: pd.Series, contract: Contract) -> pd.Series:
+    """Times of messages or of the table; what is none is left empty."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return values
+    texts = pa.chunked_array([pa.array([None if pd.isna(value) else str(value) for value in values], pa.string())])
+    found: pd.Series = times(texts, contract).to_pandas()
+    return found.set_axis(values.index)
 
 
 def _allowed(values: pd.Series, column: Column) -> pd.Series:

@@ -33,6 +33,11 @@ class Message:
     value: bytes | None
 
 
+def csv_header(contract: Contract) -> bytes:
+    """The first line of a feed's CSV files."""
+    return ",".join(column.source[0] for column in contract.columns).encode()
+
+
 Simulator = Callable[[int, int, datetime, float], Iterator[list[Message]]]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from etl import broker, files, positions
+from etl import broker, files, landing, positions
 from etl.contract import Contract
 from etl.database import database_url, make_engine, transaction
 from etl.errors import EtlError
@@ -22,7 +22,7 @@ def status(settings: Settings, contracts: Mapping[str, Contract]) -> dict[str, A
     with _Database(settings) as database:
         feeds = {
             name: {
-                "topic": contract.topic,
+                "source": contract.source_name,
                 "table": contract.table,
                 "backlog": _backlog(settings, contract, database, reachable=kafka["reachable"]),
                 "last_cycle": database.last_cycle(name),
@@ -126,14 +126,16 @@ def _last_cycle(connection: Connection, feed: str) -> dict[str, Any] | None:
 
 
 def _backlog(settings: Settings, contract: Contract, database: _Database, *, reachable: bool) -> dict[str, int | None]:
-    found: dict[str, int | None] = {"messages": None, "batches": None, "archives": None}
+    found: dict[str, int | None] = {"messages": None, "files": None, "batches": None, "archives": None}
+    if contract.landing:
+        found["files"] = len(landing.waiting(settings, contract))
     found["batches"] = len(files.batches(files.feed_output(settings, contract.feed)))
     if database.usable is None:
         return found
     with transaction(database.usable) as connection:
         folder = files.feed_backup(settings, contract.feed)
         found["archives"] = len(waiting_archives(connection, contract, folder))
-        if reachable:
+        if reachable and contract.topic:
             found["messages"] = _unread(settings, connection, contract)
     return found
 

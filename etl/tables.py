@@ -6,6 +6,7 @@ nullable columns only.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from alembic import command
@@ -72,6 +73,9 @@ etl_log = Table(
     Column("heartbeat_at", _UTC),
     Column("code_version", String(64)),
     Column("undone_at", _UTC, comment="when what it loaded was removed"),
+    Column("notes", JSON, comment="what a reader should know beyond the numbers"),
+    Column("last_event_time", _UTC, comment="of the readings that a load brought"),
+    Index("ix_etl_log_watermark", "feed", "last_event_time"),
     Index("ix_etl_log_start_time", "start_time"),
     Index("ix_etl_log_cycle_id", "cycle_id"),
     Index("ix_etl_log_feed_status", "feed", "status"),
@@ -86,6 +90,7 @@ etl_source = Table(
     Column("name", String(400), nullable=False, comment="topic or file name"),
     Column("identity", String(128), nullable=False, comment="topic id or SHA-256 of the file"),
     Column("first_seen", _UTC, nullable=False),
+    Column("header", JSON, comment="of a CSV file: the names of its columns"),
     UniqueConstraint("feed", "name", "identity", name="uq_etl_source"),
     comment="Where rows came from, once, instead of long texts in every row",
 )
@@ -105,10 +110,88 @@ etl_file = Table(
     Column("loaded_at", _UTC, nullable=False),
     Column("log_id", BigInteger, nullable=False),
     Column("undone_at", _UTC, comment="when what it loaded was removed"),
+    Column("kind", String(16), nullable=False, server_default="archive", comment="archive or landing"),
     UniqueConstraint("source_id", "sha256", name="uq_etl_file"),
     Index("ix_etl_file_feed", "feed", "file_name"),
-    comment="The ledger: every archive that was loaded, exactly once",
+    comment="The ledger: every archive and landing file that was loaded, exactly once",
 )
+
+etl_feed = Table(
+    "etl_feed",
+    metadata,
+    Column("feed", String(64), primary_key=True),
+    Column("table_name", String(64), nullable=False),
+    Column("source", String(400), nullable=False, comment="topic or landing folder"),
+    Column("sensors", Integer, comment="how many ought to report"),
+    Column("interval_seconds", Double, comment="and how often"),
+    Column("freshness_seconds", Double, comment="how old the newest reading may be"),
+    Column("description", String(400)),
+    comment="What the contracts promise, for dashboards",
+)
+
+etl_column = Table(
+    "etl_column",
+    metadata,
+    Column("feed", String(64), primary_key=True),
+    Column("column_name", String(64), primary_key=True),
+    Column("type", String(16), nullable=False),
+    Column("path", JSON, nullable=False, comment="where its values stand in a message or file"),
+    Column("log_id", BigInteger, nullable=False, comment="the load that took it up"),
+    Column("added_at", _UTC, nullable=False),
+    comment="Columns that a feed gained beyond its contract",
+)
+
+etl_quality = Table(
+    "etl_quality",
+    metadata,
+    Column("log_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("rule", String(128), primary_key=True),
+    Column("feed", String(64), nullable=False),
+    Column("dimension", String(16), nullable=False),
+    Column("checked", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    comment="Per load and rule, how many values were checked and how many failed",
+)
+
+etl_quality_score = Table(
+    "etl_quality_score",
+    metadata,
+    Column("log_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("feed", String(64), nullable=False),
+    Column("score", Double, nullable=False, comment="0 to 100; docs/quality.md"),
+    Column("completeness", Double, nullable=False),
+    Column("validity", Double, nullable=False),
+    Column("uniqueness", Double, nullable=False),
+    Column("timeliness", Double, nullable=False),
+    Column("age_seconds", Double, comment="of the newest reading, when it was loaded"),
+    Column("sensors_expected", Integer),
+    Column("sensors_seen", Integer),
+    Column("readings_expected", BigInteger),
+    Column("readings_seen", BigInteger),
+    comment="One score per load, with its components",
+)
+
+etl_anomaly = Table(
+    "etl_anomaly",
+    metadata,
+    Column("anomaly_id", BigInteger, Identity(), primary_key=True),
+    Column("log_id", BigInteger, nullable=False),
+    Column("feed", String(64), nullable=False),
+    Column("sensor", String(200), nullable=False),
+    Column("measure", String(64), nullable=False),
+    Column("event_time", _UTC, nullable=False),
+    Column("value", Double),
+    Column("expected_low", Double),
+    Column("expected_high", Double),
+    Column("score", Double, nullable=False),
+    Column("kind", String(16), nullable=False, comment="outlier, stuck or gap"),
+    Index("ix_etl_anomaly_log_id", "log_id"),
+    Index("ix_etl_anomaly_feed_time", "feed", "event_time"),
+    comment="Readings that do not fit what their sensor sent before",
+)
+
+ARCHIVE, LANDING = "archive", "landing"
+"""Kinds of files in the ledger."""
 
 etl_rejected_row = Table(
     "etl_rejected_row",
@@ -141,6 +224,8 @@ _INTEGERS: dict[int, TypeEngine[Any]] = {16: SmallInteger(), 32: Integer(), 64: 
 def feed_table(contract: Contract) -> Table:
     """The table of a feed: its columns, then where each row came from and which load brought it."""
     key = contract.primary_key or ("source_id", "source_partition", "source_offset", "source_item")
+    # A sensor's readings in the order of time: windows, anomalies and latest values are looked up by it.
+    by_sensor = (*contract.sensor, contract.event_time.column)
     return Table(
         contract.table,
         MetaData(),
@@ -150,12 +235,30 @@ def feed_table(contract: Contract) -> Table:
         Column("source_offset", BigInteger, nullable=False),
         Column("source_item", Integer, nullable=False),
         Column("log_id", BigInteger, nullable=False),
+        Column("lateness_seconds", Double, comment="by how much it lay behind the feed's watermark"),
         UniqueConstraint(*key, name=f"uq_{contract.table}"),
+        *([] if key[: len(by_sensor)] == by_sensor else [Index(f"ix_{contract.table}_sensor", *by_sensor)]),
         # Rows arrive in the order of both, so a BRIN index is a few pages where a B-tree would cost most of the load.
         Index(f"ix_{contract.table}_log_id", "log_id", postgresql_using="brin", postgresql_with=_BRIN),
         Index(f"ix_{contract.table}_time", contract.event_time.column, postgresql_using="brin", postgresql_with=_BRIN),
         comment=contract.description or None,
     )
+
+
+def grown(connection: Connection, contract: Contract) -> Contract:
+    """A contract with the columns that its feed gained beyond it (see `etl.growth`)."""
+    query = (
+        select(etl_column)
+        .where(etl_column.c.feed == contract.feed)
+        .order_by(etl_column.c.added_at, etl_column.c.column_name)
+    )
+    known = {name.lower() for name in contract.column_names}
+    gained = tuple(
+        contracts.Column(row.column_name, row.type, path=tuple(row.path))
+        for row in connection.execute(query)
+        if row.column_name.lower() not in known
+    )
+    return replace(contract, columns=(*contract.columns, *gained))
 
 
 _BRIN = {"autosummarize": "on"}
@@ -221,6 +324,10 @@ def ensure_feed_table(connection: Connection, contract: Contract) -> Table:
             _add_column(connection, table, column)
         else:
             _refuse_change(connection, table, column, existing[column.name]["type"])
+    present = {index["name"] for index in inspector.get_indexes(contract.table)}
+    for index in table.indexes:
+        if index.name not in present:
+            index.create(connection)
     if _view_columns(connection, table) != {*(column.name for column in table.columns), *_VIEW_EXTRA}:
         _replace_view(connection, table)
     return table

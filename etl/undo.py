@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, select, update
 
+from etl import derived, windows
 from etl.audit import close_dead
 from etl.contract import Contract
 from etl.database import lock_feed, make_engine, transaction
@@ -15,7 +16,7 @@ from etl.errors import ConfigurationError
 from etl.locks import feed_lock
 from etl.quarantine import REPLAY_SUFFIX, REPLAYED
 from etl.settings import Settings
-from etl.tables import ensure_feed_table, etl_file, etl_log, etl_rejected_row, require_current
+from etl.tables import ARCHIVE, ensure_feed_table, etl_file, etl_log, etl_rejected_row, grown, require_current
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,13 @@ def _refuse_replayed(connection: Connection, cycle_id: str, loads: Sequence[int]
 
 def _remove(connection: Connection, contract: Contract, cycle_id: str, loads: Sequence[int]) -> Undone:
     now = datetime.now(UTC)
+    contract = grown(connection, contract)
     table = ensure_feed_table(connection, contract)
+    mine = select(table).where(table.c.log_id.in_(loads)).subquery()
+    touched = windows.touch(connection, contract, mine)
     rows = connection.execute(delete(table).where(table.c.log_id.in_(loads))).rowcount
+    windows.recompute(connection, contract, table, touched)
+    derived.forget(connection, list(loads))
     quarantine = etl_rejected_row.c
     if cycle_id.endswith(REPLAY_SUFFIX):
         rejected = connection.execute(
@@ -119,7 +125,8 @@ def _remove(connection: Connection, contract: Contract, cycle_id: str, loads: Se
     else:
         rejected = connection.execute(delete(etl_rejected_row).where(quarantine.log_id.in_(loads))).rowcount
     loaded = etl_file.c.log_id.in_(loads)
-    names = connection.scalars(select(etl_file.c.file_name).where(loaded).order_by(etl_file.c.file_name)).all()
+    archives = select(etl_file.c.file_name).where(loaded, etl_file.c.kind == ARCHIVE)
+    names = connection.scalars(archives.order_by(etl_file.c.file_name)).all()
     connection.execute(update(etl_file).where(loaded).values(undone_at=now))
     connection.execute(update(etl_log).where(etl_log.c.log_id.in_(loads)).values(undone_at=now))
     return Undone(cycle_id, int(rows), int(rejected), tuple(names))

@@ -51,14 +51,22 @@ class Validated:
     """The contract's columns in their types (times in UTC), then partition, offset and item."""
     rejected: pa.Table
     """partition, offset, item, raw, raw_rebuilt, reason, problems (JSON)."""
+    rejected_rows: tuple[int, ...]
+    """Their places in the chunk."""
     failures: Counter[tuple[str | None, Reason]]
     """How many rows break each rule of each column; None stands for the message as a whole."""
-    unknown: Counter[str | None]
+    present: Mapping[str, int]
+    """How many rows have a value in each of the contract's columns."""
+    unknown: Counter[str]
     """How many rows have a key that the contract does not name."""
 
 
 def validate(
-    chunk: pa.RecordBatch, contract: Contract, *, now: datetime, headers: Mapping[int, tuple[str, ...]] | None = None
+    chunk: pa.RecordBatch | pa.Table,
+    contract: Contract,
+    *,
+    now: datetime,
+    headers: Mapping[int, tuple[str, ...]] | None = None,
 ) -> Validated:
     """Check every rule of the contract on every row.
 
@@ -68,17 +76,17 @@ def validate(
     :param now: the clock against which future times are judged; with a time zone.
     :param headers: of CSV files, the columns of each, by its number in `source_partition`.
     """
-    table = pa.table(chunk)
+    table = chunk if isinstance(chunk, pa.Table) else pa.table(chunk)
     where = {name: _column(table, name).cast(kind) for name, kind in COORDINATES.items()}
     own = _Own(table, where, contract, headers or {})
-    problems = [*own.problems, *_unknown_columns(table, contract)]
-    unknown = Counter(own.unknown)
-    if contract.growth != "discard":
-        unknown += Counter(problem.column for problem in problems if problem.reason is Reason.UNKNOWN_KEY)
-        problems = [problem for problem in problems if problem.reason is not Reason.UNKNOWN_KEY]
-    typed = {}
+    problems = own.problems
+    unknown = own.unknown + Counter(_unknown_columns(table, contract))
+    if contract.growth == "discard":
+        problems += _set_aside(table, unknown)
+    typed, present = {}, {}
     for column in contract.columns:
         text = _column(table, column.name) if column.name in table.column_names else own.column(column.name)
+        present[column.name] = len(text) - text.null_count
         values, found = _check(text, column, contract, now)
         typed[column.name] = values
         problems += found
@@ -90,7 +98,9 @@ def validate(
     return Validated(
         accepted,
         _rejected(table, _column(table, "raw"), where, by_row, contract),
+        tuple(sorted(by_row)),
         Counter((problem.column, problem.reason) for found in by_row.values() for problem in found),
+        present,
         unknown,
     )
 
@@ -101,10 +111,15 @@ def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
     return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
 
 
-def _unknown_columns(table: pa.Table, contract: Contract) -> Iterator[Problem]:
-    """Values in columns of a CSV file that the contract does not name."""
-    for name in table.column_names:
-        if name not in contract.file_columns:
+def _unknown_columns(table: pa.Table, contract: Contract) -> dict[str, int]:
+    """How many values stand in columns of a CSV file that the contract does not name."""
+    extra = [name for name in table.column_names if name not in contract.file_columns]
+    return {name: found for name in extra if (found := len(table) - table[name].null_count)}
+
+
+def _set_aside(table: pa.Table, names: Iterable[str]) -> Iterator[Problem]:
+    for name in names:
+        if name in table.column_names:
             for row in np.flatnonzero(pc.is_valid(table[name]).to_numpy()).tolist():
                 yield Problem(row, Reason.UNKNOWN_KEY, name, table[name][row].as_py()[:_VALUE_SHOWN])
 
@@ -123,7 +138,7 @@ class _Own:
         headers: Mapping[int, tuple[str, ...]],
     ) -> None:
         self.problems: list[Problem] = []
-        self.unknown: Counter[str | None] = Counter()
+        self.unknown: Counter[str] = Counter()
         """How many rows have a key that the contract does not name."""
         self._size = table.num_rows
         self._texts: dict[int, Mapping[str, str | None]] = {}
@@ -147,7 +162,7 @@ class _Own:
         reason = reading.reason
         if reason is None and not was_split and any(text is not None for text in reading.texts.values()):
             # Python reads what Spark could not: too deep, or a number of too many digits. Spark's columns are empty.
-            reason = Reason.NOT_JSON
+            reason = Reason.NOT_CSV if contract.landing else Reason.NOT_JSON
         if reason is not None:
             self.problems.append(Problem(row, reason))
             return
@@ -157,9 +172,11 @@ class _Own:
             if contract.column(name).type == "text":
                 self.problems.append(Problem(row, Reason.WRONG_TYPE, name, (reading.texts[name] or "")[:_VALUE_SHOWN]))
         for path, value in reading.unknown.items():
-            self.problems.append(
-                Problem(row, Reason.UNKNOWN_KEY, ".".join(path), (as_text(value) or "null")[:_VALUE_SHOWN])
-            )
+            key = ".".join(path)
+            self.unknown[key] += 1
+            if contract.growth == "discard":
+                shown = (as_text(value) or "null")[:_VALUE_SHOWN]
+                self.problems.append(Problem(row, Reason.UNKNOWN_KEY, key, shown))
 
     def column(self, name: str) -> pa.ChunkedArray:
         """A column of which only these rows may know something."""
@@ -281,15 +298,21 @@ def _texts_checked(checks: _Checks, column: Column) -> pa.ChunkedArray:
 
 def _times(checks: _Checks, column: Column, contract: Contract, now: datetime) -> pa.ChunkedArray:
     """Times in UTC. A value without an offset is local to the contract's time zone."""
-    values = pa.chunked_array([pa.nulls(len(checks.text), _UTC)])
-    for name in contract.event_time.formats:
-        left = checks.only(pc.and_(pc.is_valid(checks.text), pc.is_null(values)))
-        values = pc.coalesce(values, _parse_times(left, name, contract.event_time.timezone))
+    values = times(checks.text, contract)
     checks.refuse(pc.and_(pc.is_valid(checks.text), pc.is_null(values)), Reason.BAD_TIME)
     if column.name == contract.event_time.column:
         latest = now + timedelta(seconds=contract.event_time.ahead_seconds)
         checks.refuse(pc.less(values, pa.scalar(contract.event_time.earliest, _UTC)), Reason.TIME_OUT_OF_RANGE)
         checks.refuse(pc.greater(values, pa.scalar(latest, _UTC)), Reason.TIME_OUT_OF_RANGE)
+    return values
+
+
+def times(text: pa.ChunkedArray, contract: Contract) -> pa.ChunkedArray:
+    """Texts as times in UTC, in the first of the contract's formats that fits each; NULL where none does."""
+    values = pa.chunked_array([pa.nulls(len(text), _UTC)])
+    for name in contract.event_time.formats:
+        left = pc.if_else(pc.is_null(values), text, pa.scalar(None, pa.string()))
+        values = pc.coalesce(values, _parse_times(left, name, contract.event_time.timezone))
     return values
 
 

@@ -35,14 +35,18 @@ def prepare(settings: Settings, progress: Progress) -> None:
     jars.ensure(settings, java, progress)
 
 
-def up(settings: Settings, contracts: dict[str, Contract], progress: Progress) -> Up:
-    """Start what the settings do not replace, and wait until it answers. Safe to call again and again."""
+def up(settings: Settings, contracts: dict[str, Contract], progress: Progress, *, with_kafka: bool = True) -> Up:
+    """Start what the settings do not replace, and wait until it answers. Safe to call again and again.
+
+    :param with_kafka: False where only landing folders are read: then neither Kafka nor Java is needed.
+    """
     settings.services.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _exclusively(settings):
-        prepare(settings, progress)
         broker = server = None
+        if with_kafka:
+            prepare(settings, progress)
         if not settings.kafka_bootstrap:
-            broker = kafka.start(settings, contracts.values(), progress)
+            broker = kafka.start(settings, contracts.values(), progress) if with_kafka else kafka.running(settings)
         if not settings.database_url:
             server = postgres.start(settings, progress)
         _write_endpoints(settings, broker, server)

@@ -1,0 +1,235 @@
+"""CSV files as other programs write them, made into part files of ours: every record in its place, or kept as it stands.
+
+Records are read by Python's `csv`, strictly. A line with an unbalanced quote would swallow the lines after it; so a record
+that breaks, or has another number of fields than the header, costs its first line only, and reading goes on with the next.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+import pyarrow as pa
+
+from etl import files
+from etl.contract import Contract
+from etl.errors import UnreadableFile
+from etl.files import LandingFile, Part
+from etl.message import encode_raw, fields_with_nulls
+from etl.model import LINEAGE_COLUMNS, RESERVED, Landing, column_name
+from etl.validate import validate
+
+RECORDS_PER_PART = 50_000
+_LONGEST_LINE = 1 << 20
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of a file: its first line's number (the header's is 1), its text, and its fields, if it could be split."""
+
+    line: int
+    text: str
+    fields: list[str | None] | None
+
+
+def write_parts(
+    contract: Contract, path: Path, digest: str, folder: Path, *, number: int
+) -> tuple[LandingFile, list[Part]]:
+    """Write a file's records as part files, in bounded memory.
+
+    :param number: stands in `source_partition`; the record's line in `source_offset`.
+    :raises UnreadableFile: the file cannot be unpacked, its header lacks required columns or names one twice, or it changed.
+    """
+    landing = contract.landing or Landing("")
+    before = path.stat()
+    parts: list[Part] = []
+    rows = unparsable = lines = 0
+    try:
+        with _opened(path, landing) as stream:
+            records = read_records(stream, landing, width=None if landing.header else len(contract.columns))
+            header = _header(records, contract, landing)
+            columns = part_columns(contract, header)
+            for chunk in _chunks(records):
+                table, broken = _as_table(chunk, header, columns, contract, number)
+                parts.append(_write_part(folder / f"part-{number:05d}-{len(parts):05d}.csv", columns, table))
+                rows, unparsable, lines = rows + len(chunk), unparsable + broken, chunk[-1].line
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise _discarded(folder, parts, f"it cannot be unpacked ({error})") from None
+    after = path.stat()
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise _discarded(folder, parts, "it changed while it was read")
+    if not parts:
+        # A header alone is a file without readings; it has its place in the ledger all the same.
+        parts.append(_write_part(folder / f"part-{number:05d}-00000.csv", columns, None))
+    return LandingFile(path.name, digest, before.st_size, rows, unparsable, lines, header), parts
+
+
+def read_records(stream: TextIO, landing: Landing, *, width: int | None = None) -> Iterator[Record]:
+    """The records of a file; blank lines are none.
+
+    :param width: how many fields a record has; None: as many as the first one.
+    """
+    lines = _Lines(stream)
+    reader = csv.reader(lines, delimiter=landing.delimiter, quotechar=landing.quote, strict=True)
+    while True:
+        lines.begin_record()
+        try:
+            found = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield lines.give_back_all_but_the_first()
+            continue
+        width = width or len(found) or None
+        if len(found) != width and len(lines.taken) > 1:
+            yield lines.give_back_all_but_the_first()
+        elif found:
+            text = "".join(lines.taken)
+            whole = fields_with_nulls(found, text, landing) if len(found) == width and not _is_damaged(text) else None
+            yield Record(lines.first, text, whole)
+
+
+class _Lines:
+    """The lines of a file, of which the reader may give some back."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._returned: list[str] = []
+        self._number = 0
+        self.taken: list[str] = []
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._returned.pop() if self._returned else self._stream.readline(_LONGEST_LINE)
+        if not line:
+            raise StopIteration
+        self._number += 1
+        self.taken.append(line)
+        return line
+
+    @property
+    def first(self) -> int:
+        return self._number - len(self.taken) + 1
+
+    def begin_record(self) -> None:
+        self.taken.clear()
+
+    def give_back_all_but_the_first(self) -> Record:
+        broken = Record(self.first, self.taken[0], None)
+        self._returned += self.taken[:0:-1]
+        self._number -= len(self.taken) - 1
+        return broken
+
+
+def _is_damaged(text: str) -> bool:
+    """Whether bytes stand in it that the encoding does not have; they were read as lone surrogates."""
+    return not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text)
+
+
+@contextmanager
+def _opened(path: Path, landing: Landing) -> Iterator[TextIO]:
+    with path.open("rb") as raw:
+        is_gzip = raw.read(2) == _GZIP
+        raw.seek(0)
+        binary = gzip.GzipFile(fileobj=raw) if is_gzip else raw
+        # `utf-8-sig` passes over a byte-order mark.
+        encoding = "utf-8-sig" if codecs.lookup(landing.encoding).name == "utf-8" else landing.encoding
+        yield io.TextIOWrapper(binary, encoding, errors="surrogateescape", newline="")
+
+
+def _header(records: Iterator[Record], contract: Contract, landing: Landing) -> tuple[str, ...]:
+    """The names of a file's columns.
+
+    :raises UnreadableFile: there is none, a name stands twice, or a required column is missing.
+    """
+    if not landing.header:
+        return tuple(column.source[0] for column in contract.columns)
+    first = next(records, None)
+    if first is None or first.fields is None:
+        raise UnreadableFile("it is empty" if first is None else "its first line is no CSV header")
+    header = tuple(name or "" for name in first.fields)
+    if repeated := sorted({name for name in header if [n.lower() for n in header].count(name.lower()) > 1}):
+        raise UnreadableFile(f"its header names column {repeated[0]!r} twice")
+    if missing := [c.source[0] for c in contract.columns if c.required and c.source[0] not in header]:
+        raise UnreadableFile(f"its header lacks {', '.join(map(repr, missing))}; it begins {first.text.strip()[:60]!r}")
+    return header
+
+
+def part_columns(contract: Contract, header: tuple[str, ...]) -> dict[str, str | None]:
+    """Column of a part file → column of the file; first those of the contract, then those that it does not name."""
+    columns: dict[str, str | None] = {
+        column.name: column.source[0] if column.source[0] in header else None for column in contract.columns
+    }
+    for name in sorted(set(header) - set(columns.values())):
+        columns[column_name(name, (*columns, *RESERVED))] = name
+    return columns
+
+
+def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:
+    chunk: list[Record] = []
+    for record in records:
+        chunk.append(record)
+        if len(chunk) == RECORDS_PER_PART:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _as_table(
+    chunk: list[Record], header: tuple[str, ...], columns: dict[str, str | None], contract: Contract, number: int
+) -> tuple[pa.Table, int]:
+    """Records as text columns; those that break a rule keep their own text. Also how many could not be split."""
+    landing = contract.landing or Landing("")
+    whole = [len(header) == len(record.fields or ()) for record in chunk]
+    empty: list[str | None] = [None] * len(header)
+    by_field = list(zip(*(r.fields if ok else empty for r, ok in zip(chunk, whole, strict=True)), strict=True))
+    values = {
+        name: by_field[header.index(source)] if source else [None] * len(chunk) for name, source in columns.items()
+    }
+    lineage = {
+        "source_partition": [str(number)] * len(chunk),
+        "source_offset": [str(record.line) for record in chunk],
+        "source_item": ["0"] * len(chunk),
+        "source_time": [f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}.000"] * len(chunk),
+    }
+    raw: list[str | None] = [None if ok else _raw(record, landing) for record, ok in zip(chunk, whole, strict=True)]
+    table = pa.table(
+        {name: pa.array(column, pa.string()) for name, column in {**values, **lineage, "raw": raw}.items()}
+    )
+    # The loader decides; this only finds out whose text to keep.
+    checked = validate(table, contract, now=datetime.now(UTC), headers={number: header})
+    for row in checked.rejected_rows:
+        raw[row] = _raw(chunk[row], landing)
+    return table.set_column(table.num_columns - 1, "raw", pa.array(raw, pa.string())), whole.count(False)
+
+
+def _raw(record: Record, landing: Landing) -> str:
+    return encode_raw(record.text.rstrip("\r\n").encode(landing.encoding, "surrogateescape"))
+
+
+def _write_part(file: Path, columns: dict[str, str | None], table: pa.Table | None) -> Part:
+    with file.open("wb") as handle:
+        handle.write(files.header((*columns, *LINEAGE_COLUMNS)))
+        if table is not None:
+            handle.write(files.to_csv(table))
+    files.sync_file(file)
+    return Part(file.name, table.num_rows if table is not None else 0, file.stat().st_size, files.sha256(file))
+
+
+def _discarded(folder: Path, parts: list[Part], reason: str) -> UnreadableFile:
+    for part in parts:
+        (folder / part.name).unlink()
+    return UnreadableFile(reason)

@@ -1,0 +1,79 @@
+"""What follows from rows that came into a feed's table, or left it: windows, quality, anomalies. In the same transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, FromClause, Table, delete, func, insert, select, update
+
+from etl import quality, windows
+from etl.model import Contract
+from etl.quality import ON_TIME, Tally
+from etl.tables import etl_anomaly, etl_feed, etl_log
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What a load has brought so far, counted in the feed's table."""
+
+    rows: int
+    late: int
+    newest: datetime | None
+    """The newest event time."""
+
+
+def brought(connection: Connection, contract: Contract, table: Table, log_id: int) -> Brought:
+    """Count what the table holds of a load."""
+    time = table.c[contract.event_time.column]
+    figures = select(func.count(), func.count(table.c.lateness_seconds), func.max(time))
+    rows, late, newest = connection.execute(figures.where(table.c.log_id == log_id)).one()
+    return Brought(int(rows), int(late), newest)
+
+
+def derive(connection: Connection, contract: Contract, table: Table, log_id: int, staged: FromClause) -> None:
+    """Bring windows up to date after rows came in.
+
+    :param staged: the rows that were to be inserted, the duplicates among them.
+    """
+    windows.recompute(connection, contract, table, windows.touch(connection, contract, staged))
+
+
+def describe_load(
+    connection: Connection, contract: Contract, table: Table, log_id: int, tally: Tally, found: Brought, late: int
+) -> None:
+    """Record the quality of an archive's rows, and how far the feed's readings reach now.
+
+    :param late: how many of the archive's own rows were late.
+    """
+    tally.add(ON_TIME, tally.checked[quality.UNIQUE] - tally.failed[quality.UNIQUE], late)
+    age = (datetime.now(UTC) - found.newest).total_seconds() if found.newest else None
+    quality.record(connection, contract, table, log_id, tally, age)
+    reach(connection, log_id, found)
+    _describe_feed(connection, contract)
+
+
+def reach(connection: Connection, log_id: int, found: Brought) -> None:
+    """Write down how far the readings of a load reach: the next one's watermark."""
+    connection.execute(update(etl_log).where(etl_log.c.log_id == log_id).values(last_event_time=found.newest))
+
+
+def forget(connection: Connection, logs: list[int]) -> None:
+    """Remove what was derived from single loads."""
+    quality.forget(connection, logs)
+    connection.execute(delete(etl_anomaly).where(etl_anomaly.c.log_id.in_(logs)))
+
+
+def _describe_feed(connection: Connection, contract: Contract) -> None:
+    """Keep what the contract promises where dashboards find it."""
+    values = {
+        "table_name": contract.table,
+        "source": contract.source_name,
+        "sensors": contract.fleet.sensors if contract.fleet else None,
+        "interval_seconds": contract.fleet.interval_seconds if contract.fleet else None,
+        "freshness_seconds": contract.freshness_seconds,
+        "description": contract.description[:400],
+    }
+    known = connection.execute(update(etl_feed).where(etl_feed.c.feed == contract.feed).values(**values))
+    if not known.rowcount:
+        connection.execute(insert(etl_feed).values(feed=contract.feed, **values))

@@ -1,0 +1,144 @@
+"""Statistics per tumbling window: count, minimum, maximum, average and standard deviation, per sensor and measure.
+
+Every window that a change touches is computed anew from the feed's table, in the change's own transaction. So late rows
+correct their window, and the result is always that of a computation from scratch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Double,
+    FromClause,
+    Index,
+    MetaData,
+    Select,
+    String,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    inspect,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
+
+from etl.database import add_seconds, keep_in_temporary, sample_deviation, window_start
+from etl.model import Contract, Windows
+from etl.tables import column_type
+
+_FIGURES = ("count", "min", "max", "avg", "stddev")
+
+
+@dataclass(frozen=True)
+class Touched:
+    """The windows of one size that a change touches: a temporary table of key, beginning and end."""
+
+    windows: Table
+    rows: Table
+    """The windows' own table, with their statistics."""
+    seconds: ColumnElement[Any]
+
+
+def window_tables(contract: Contract) -> Iterator[Table]:
+    """The tables of a feed's windows, one per size: `<table>_5m`, `<table>_1d`."""
+    for name, _ in contract.windows.sizes if contract.windows else ():
+        yield _table(contract, contract.windows, name)  # type: ignore[arg-type]
+
+
+def ensure_window_tables(connection: Connection, contract: Contract) -> None:
+    """Create the tables of a feed's windows, where they are not there yet."""
+    inspector = inspect(connection)
+    for table in window_tables(contract):
+        if not inspector.has_table(table.name):
+            table.create(connection)
+
+
+def touch(connection: Connection, contract: Contract, rows: FromClause) -> list[Touched]:
+    """Note which windows some rows lie in; call it while the rows can still be seen."""
+    windows = contract.windows
+    if windows is None:
+        return []
+    time = rows.c[contract.event_time.column]
+    found = []
+    for name, seconds in windows.sizes:
+        length: ColumnElement[Any] = literal_column(str(seconds))
+        start = window_start(time, length).label("window_start")
+        # A row without its key or time belongs to no window.
+        known = [rows.c[key].is_not(None) for key in (*windows.key, contract.event_time.column)]
+        distinct = select(*(rows.c[key] for key in windows.key), start).where(*known).distinct().subquery()
+        ends = select(distinct, add_seconds(distinct.c.window_start, length).label("window_end"))
+        kept = keep_in_temporary(connection, f"touched_{contract.table}_{name}", ends)
+        found.append(Touched(kept, _table(contract, windows, name), length))
+    return found
+
+
+def recompute(connection: Connection, contract: Contract, table: Table, touched: list[Touched]) -> None:
+    """Compute the touched windows anew from the feed's table. A window without a row is gone."""
+    windows = contract.windows
+    for change in touched if windows else ():
+        assert windows is not None
+        same = [change.rows.c[name] == change.windows.c[name] for name in (*windows.key, "window_start")]
+        connection.execute(delete(change.rows).where(exists().where(*same)))
+        names = [*windows.key, "measure", "window_start", *_FIGURES]
+        connection.execute(insert(change.rows).from_select(names, _statistics(contract, windows, table, change)))
+
+
+def _statistics(contract: Contract, windows: Windows, table: Table, change: Touched) -> Select[Any]:
+    """Statistics of the touched windows, a row per measure that has a value in them."""
+    time, touched = table.c[contract.event_time.column], change.windows
+    lies_in = and_(
+        *(table.c[key] == touched.c[key] for key in windows.key),
+        # The range can use an index, the equality a hash join: whichever the planner finds better.
+        time >= touched.c.window_start,
+        time < touched.c.window_end,
+        window_start(time, change.seconds) == touched.c.window_start,
+    )
+    keys = [touched.c[key] for key in (*windows.key, "window_start")]
+    figures = [figure for number, name in enumerate(windows.measures) for figure in _figures(table.c[name], number)]
+    wide = select(*keys, *figures).select_from(touched.join(table, lies_in)).group_by(*keys).cte("wide")
+    long = [
+        select(
+            *(wide.c[key] for key in windows.key),
+            literal(name).label("measure"),
+            wide.c.window_start,
+            *(wide.c[f"{figure}_{number}"] for figure in _FIGURES),
+        ).where(wide.c[f"count_{number}"] > 0)
+        for number, name in enumerate(windows.measures)
+    ]
+    return select(union_all(*long).subquery())
+
+
+def _figures(value: ColumnElement[Any], number: int) -> list[ColumnElement[Any]]:
+    computed = (func.count(value), func.min(value), func.max(value), func.avg(value), sample_deviation(value))
+    return [figure.label(f"{name}_{number}") for name, figure in zip(_FIGURES, computed, strict=True)]
+
+
+def _table(contract: Contract, windows: Windows, name: str) -> Table:
+    keys = [Column(key, column_type(contract.column(key)), primary_key=True) for key in windows.key]
+    return Table(
+        f"{contract.table}_{name}",
+        MetaData(),
+        *keys,
+        Column("measure", String(64), primary_key=True),
+        Column("window_start", DateTime(timezone=True), primary_key=True, comment="UTC; windows are aligned to 1970"),
+        Column("count", BigInteger, nullable=False),
+        Column("min", Double, nullable=False),
+        Column("max", Double, nullable=False),
+        Column("avg", Double, nullable=False),
+        Column("stddev", Double, comment="of the sample; NULL for a single value"),
+        Index(f"ix_{contract.table}_{name}_start", "window_start"),
+        comment=f"Statistics of {contract.table} per {name} window",
+    )
