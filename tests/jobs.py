@@ -1,6 +1,6 @@
 """Runs jobs in a process of their own, as a notebook's kernel does, so that a test can have that process killed.
 
-`python -m tests.jobs consume merge load`, with the settings in the environment.
+`python -m tests.jobs [--feed FEED] consume merge load`, with the settings in the environment.
 """
 
 from __future__ import annotations
@@ -18,5 +18,9 @@ JOBS: dict[str, Callable[[Settings, Contract], object]] = {"consume": consume, "
 
 if __name__ == "__main__":
     settings = Settings.load()
-    for name in sys.argv[1:]:
-        JOBS[name](settings, load_contract("sensor_readings", settings))
+    names = sys.argv[1:]
+    feed = "sensor_readings"
+    if names[0] == "--feed":
+        feed, names = names[1], names[2:]
+    for name in names:
+        JOBS[name](settings, load_contract(feed, settings))

@@ -84,3 +84,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_etl_anomaly_log_id", "etl_anomaly", ["log_id"])
     op.create_index("ix_etl_anomaly_feed_time", "etl_anomaly", ["feed", "event_time"])
+    op.create_table_comment(
+        "etl_file",
+        "The ledger: every archive and landing file that was loaded, exactly once",
+        existing_comment="The ledger: every archive that was loaded, exactly once",
+    )
