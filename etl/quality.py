@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, literal_column, select
 
 from etl.database import window_start
 from etl.model import Column, Contract
@@ -166,11 +166,14 @@ def _with_earlier(connection: Connection, log_id: int, tally: Tally) -> Tally:
 
 
 def _fleet(connection: Connection, contract: Contract, table: Table, log_id: int) -> Fleet | None:
-    """Sensors and readings between the first and the last reading of a load, against what the contract expects."""
+    """Sensors and readings between the first and the last reading of a load, against what the contract expects.
+
+    Late readings do not count: each would stretch that time, in which the others came with earlier loads.
+    """
     if contract.fleet is None:
         return None
     time = table.c[contract.event_time.column]
-    mine = table.c.log_id == log_id
+    mine = and_(table.c.log_id == log_id, table.c.lateness_seconds.is_(None))
     sensor = [table.c[name] for name in contract.sensor]
     first, last = connection.execute(select(func.min(time), func.max(time)).where(mine)).one()
     if first is None:

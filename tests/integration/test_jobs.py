@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -35,6 +34,7 @@ from etl.load import load
 from etl.merge import merge
 from etl.produce import produce
 from etl.tables import ensure_feed_table, migrate
+from tests.batches import write_batch
 from tests.stack import Project, with_admin
 from tests.test_files import TEXTS
 
@@ -152,7 +152,7 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning(project: Project)
 
 def test_the_same_bytes_from_a_topic_made_anew_are_counted_all_the_same(project: Project) -> None:
     for topic in ("one", "two"):
-        write_batch(project, with_label(project.contract), topic, ["a", "b"], start=0)
+        write_labels(project, with_label(project.contract), topic, ["a", "b"], start=0)
     merge(project.settings, with_label(project.contract))
     loaded = load(project.settings, with_label(project.contract))
     assert len({archive.sha256 for archive in loaded.archives}) == 1
@@ -282,7 +282,7 @@ def test_several_archives_are_loaded_oldest_first_in_one_job(project: Project) -
 def test_two_merges_of_a_cycle_within_a_moment_make_two_archives(project: Project) -> None:
     contract = with_label(project.contract)
     for start in (0, 10):
-        write_batch(project, contract, "topic", ["a", "b"], start=start)
+        write_labels(project, contract, f"topic-{start}", ["a", "b"], start=start)
         merge(project.settings, contract)
     assert load(project.settings, contract).counts.read == 4
 
@@ -378,7 +378,7 @@ def test_texts_reach_the_table_unchanged_through_kafka_spark_and_merge(project: 
 def test_any_text_goes_from_part_to_table_and_comes_back_equal(project: Project, rows: list[tuple[str | None]]) -> None:
     contract = with_label(project.contract)
     topic = secrets.token_hex(8)
-    write_batch(project, contract, topic, [label for (label,) in rows])
+    write_labels(project, contract, topic, [label for (label,) in rows])
     merge(project.settings, contract)
     load(project.settings, contract)
     found = project.sql(
@@ -387,44 +387,14 @@ def test_any_text_goes_from_part_to_table_and_comes_back_equal(project: Project,
     assert found == rows
 
 
-def write_batch(
+def write_labels(
     project: Project, contract: Contract, topic: str, labels: list[str | None], *, start: int | None = None
 ) -> None:
-    """A committed batch of readings with these labels, as `consume` leaves it."""
-    count = len(labels)
+    """A committed batch of readings with these labels."""
     start = int(project.value("SELECT count(*) FROM etl_file")) * 1000 if start is None else start
-    values: dict[str, list[str | None]] = {
-        "sensor_id": [str(start + i + 1) for i in range(count)],
-        "temperature": ["20.5"] * count,
-        "humidity": ["40"] * count,
-        "timestamp": ["2025-06-15 09:12:01"] * count,
-        "label": labels,
-        "source_partition": ["0"] * count,
-        "source_offset": [str(start % 1000 + i) for i in range(count)],
-        "source_item": ["0"] * count,
-        "source_time": ["2025-06-15 09:12:02.000"] * count,
-        "raw": [None] * count,
-    }
-    table = pa.table({name: pa.array(values[name], pa.string()) for name in contract.file_columns})
-    folder = project.home / "output" / "sensor_readings" / f"batch-{topic}-000000"
-    folder.mkdir(parents=True)
-    file = folder / "part-00000.csv"
-    file.write_bytes(files.header(contract.file_columns) + files.to_csv(table))
-    batch = files.Batch(
-        feed=contract.feed,
-        cycle_id="c",
-        query_id=topic,
-        batch_id=0,
-        source=files.Source("kafka", project.topic, topic),
-        offsets={"0": files.OffsetRange(0, count, count)},
-        columns=contract.file_columns,
-        messages=count,
-        rows=count,
-        unparsable=0,
-        parts=(files.Part(file.name, count, file.stat().st_size, files.sha256(file)),),
-        written_at=datetime.now(UTC).isoformat(),
-    )
-    files.write_json(folder / files.MANIFEST, batch)
+    same = {"temperature": "20.5", "humidity": "40", "timestamp": "2025-06-15 09:12:01"}
+    readings = [{"sensor_id": str(start + i + 1), **same, "label": label} for i, label in enumerate(labels)]
+    write_batch(project, contract, topic, readings)
 
 
 def with_label(contract: Contract, **rules: Any) -> Contract:

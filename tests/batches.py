@@ -1,0 +1,52 @@
+"""Batches as `consume` leaves them, written by a test: the merger and the loader take them without Spark's start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from etl import files
+from etl.contract import Contract
+from tests.stack import Project
+
+Values = Mapping[str, str | None]
+
+
+def write_batch(
+    project: Project, contract: Contract, topic_id: str, readings: Sequence[Values], *, start: int = 0
+) -> None:
+    """A committed batch of readings of a topic, at offsets from `start` on of partition 0."""
+    rows = [
+        {
+            **reading,
+            "source_partition": "0",
+            "source_offset": str(start + place),
+            "source_item": "0",
+            "source_time": "2025-06-15 09:12:02.000",
+            "raw": None,
+        }
+        for place, reading in enumerate(readings)
+    ]
+    schema = pa.schema([(name, pa.string()) for name in contract.file_columns])
+    folder = project.home / "output" / contract.feed / f"batch-{topic_id}-{start:06d}"
+    folder.mkdir(parents=True)
+    file = folder / "part-00000.csv"
+    file.write_bytes(files.header(contract.file_columns) + files.to_csv(pa.Table.from_pylist(rows, schema=schema)))
+    count = len(rows)
+    batch = files.Batch(
+        feed=contract.feed,
+        cycle_id="recorded",
+        query_id=topic_id,
+        batch_id=start,
+        source=files.Source("kafka", project.topic, topic_id),
+        offsets={"0": files.OffsetRange(start, start + count, count)},
+        columns=contract.file_columns,
+        messages=count,
+        rows=count,
+        unparsable=0,
+        parts=(files.Part(file.name, count, file.stat().st_size, files.sha256(file)),),
+        written_at=datetime.now(UTC).isoformat(),
+    )
+    files.write_json(folder / files.MANIFEST, batch)

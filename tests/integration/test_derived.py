@@ -1,0 +1,175 @@
+"""Windows, lateness and quality on a real database: always what a computation from scratch would give."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from etl.load import Loaded, load
+from etl.merge import merge
+from etl.quarantine import Selection, replay
+from etl.undo import undo
+from tests.batches import write_batch
+from tests.stack import Project
+
+LENGTHS = {"5m": "5 minutes", "1d": "1 day"}
+
+
+def load_readings(project: Project, readings: list[dict[str, str | None]], **changes: Any) -> Loaded:
+    contract = replace(project.contract, **changes)
+    write_batch(project, contract, secrets.token_hex(8), readings)
+    merge(project.settings, contract)
+    return load(project.settings, contract)
+
+
+def reading(sensor: int, time: str, temperature: float | None = 20.0, humidity: float = 40.0) -> dict[str, str | None]:
+    return {
+        "sensor_id": str(sensor),
+        "temperature": None if temperature is None else str(temperature),
+        "humidity": str(humidity),
+        "timestamp": f"2025-06-15 {time}",
+    }
+
+
+def require_windows_from_scratch(project: Project) -> None:
+    """Compare each table of windows with `date_bin` over the whole table."""
+    for size, length in LENGTHS.items():
+        scratch = " UNION ALL ".join(
+            f"SELECT sensor_id, '{measure}' AS measure, date_bin('{length}', timestamp, '2000-01-01Z') AS window_start,"
+            f" count(*) AS n, min({measure}) AS low, max({measure}) AS high, avg({measure}) AS mean,"
+            f" stddev_samp({measure}) AS deviation FROM sensor_data GROUP BY 1, 2, 3"
+            for measure in ("temperature", "humidity")
+        )
+        same = (
+            "s.n = w.count AND s.low = w.min AND s.high = w.max AND abs(s.mean - w.avg) < 1e-9"
+            " AND (s.deviation IS NULL) = (w.stddev IS NULL) AND coalesce(abs(s.deviation - w.stddev), 0) < 1e-9"
+        )
+        join = f"({scratch}) AS s FULL JOIN sensor_data_{size} AS w USING (sensor_id, measure, window_start)"
+        assert project.sql(f"SELECT * FROM {join} WHERE ({same}) IS NOT TRUE") == []
+    assert project.value("SELECT count(*) FROM sensor_data_5m") > 0 or not project.value(
+        "SELECT count(*) FROM sensor_data"
+    )
+
+
+ARRIVALS = st.lists(
+    st.lists(
+        st.tuples(st.integers(1, 3), st.integers(0, 40), st.floats(-10, 40).map(lambda v: round(v, 2))), max_size=8
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(ARRIVALS, st.integers(0, 4))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_windows_equal_those_from_scratch_after_any_order_of_arrival(
+    project: Project, arrivals: list[list[tuple[int, int, float]]], taken_back: int
+) -> None:
+    cycles = []
+    for some in arrivals:
+        found = load_readings(
+            project, [reading(s, f"09:{m:02d}:00", v) for s, m, v in some] or [reading(9, "08:00:00")]
+        )
+        if found.counts.read:
+            cycles.append(found.cycle_id)
+    require_windows_from_scratch(project)
+    if taken_back < len(cycles):
+        undo(project.settings, project.contract, cycles[taken_back])
+        require_windows_from_scratch(project)
+        load(project.settings, project.contract)
+        require_windows_from_scratch(project)
+
+
+def test_a_replayed_reading_is_in_its_window(project: Project) -> None:
+    load_readings(project, [reading(1, "09:00:01"), reading(1, "09:00:11", 99)])
+    replay(project.settings, project.contract, Selection(), changes={"temperature": "22"})
+    assert project.value("SELECT avg FROM sensor_data_5m WHERE measure = 'temperature'") == 21
+    require_windows_from_scratch(project)
+
+
+def test_late_readings_are_loaded_marked_and_counted(project: Project) -> None:
+    load_readings(project, [reading(1, "12:00:00"), reading(2, "08:00:00")])
+    assert project.value("SELECT count(*) FROM sensor_data WHERE lateness_seconds IS NOT NULL") == 0
+    late = load_readings(project, [reading(1, "11:50:01"), reading(1, "11:50:00"), reading(1, "11:45:00")])
+    assert (late.counts.processed, late.counts.late) == (3, 1)
+    assert project.sql("SELECT lateness_seconds FROM sensor_data WHERE lateness_seconds IS NOT NULL") == [(300.0,)]
+    assert project.log()[-1]["records_late"] == 1
+    require_windows_from_scratch(project)
+
+
+def test_the_watermark_goes_back_when_a_load_is_undone(project: Project) -> None:
+    load_readings(project, [reading(1, "09:00:00")])
+    newest = load_readings(project, [reading(1, "12:00:00")])
+    undo(project.settings, project.contract, newest.cycle_id)
+    for file in (project.home / "backup" / "sensor_readings").glob(f"{newest.archives[0].file_name}*"):
+        file.unlink()
+    assert load_readings(project, [reading(1, "09:30:00")]).counts.late == 0
+
+
+def test_late_readings_do_not_stretch_the_time_in_which_the_fleet_is_expected(project: Project) -> None:
+    load_readings(project, [reading(1, "12:00:00")])
+    load_readings(project, [reading(1, "12:00:10"), reading(1, "08:00:00")])
+    assert project.value("SELECT readings_expected FROM etl_quality_score ORDER BY log_id DESC LIMIT 1") == 100
+
+
+def test_a_clock_that_runs_ahead_does_not_make_everything_late(project: Project) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    def at(moment: datetime) -> dict[str, str | None]:
+        return {**reading(1, ""), "timestamp": moment.isoformat()}
+
+    now = datetime.now(UTC)
+    load_readings(project, [at(now + timedelta(minutes=50))])
+    assert load_readings(project, [at(now - timedelta(minutes=1))]).counts.late == 0
+
+
+def test_quality_is_recorded_by_rule_with_a_score(project: Project) -> None:
+    bad = [reading(1, "09:00:31", None), reading(1, "09:00:41", 99)]
+    good = [reading(sensor, f"09:00:{10 * slot:02d}") for sensor in (1, 2) for slot in range(3)]
+    loaded = load_readings(project, [*good, *bad, good[0]], fleet=None)
+    rules = {
+        rule: (checked, failed)
+        for rule, checked, failed in project.sql("SELECT rule, checked, failed FROM etl_quality")
+    }
+    assert rules["temperature.required"] == (9, 1)
+    assert rules["temperature.range"] == (8, 1)
+    assert rules["row.valid"] == (9, 1)
+    assert rules["key.unique"] == (7, 1)
+    assert rules["time.on_time"] == (6, 0)
+    assert loaded.score == pytest.approx(
+        {
+            "completeness": 100 * 35 / 36,
+            "validity": 100 * 8 / 9,
+            "uniqueness": 100 * 6 / 7,
+            "timeliness": 100,
+            "score": 0.3 * 100 * 35 / 36 + 0.4 * 100 * 8 / 9 + 0.15 * 100 * 6 / 7 + 15,
+        }
+    )
+
+
+def test_missing_sensors_and_readings_of_the_fleet_are_noticed(project: Project) -> None:
+    # Of 100 sensors two report; one of them misses one of three intervals.
+    readings = [reading(1, f"09:00:{slot}1") for slot in range(3)] + [reading(2, "09:00:02"), reading(2, "09:00:22")]
+    load_readings(project, readings)
+    figures = "sensors_expected, sensors_seen, readings_expected, readings_seen, completeness"
+    assert project.sql(f"SELECT {figures} FROM etl_quality_score") == [(100, 2, 300, 5, pytest.approx(100 * 5 / 300))]
+
+
+def test_the_tally_of_a_load_sums_up_its_archives(project: Project) -> None:
+    for sensor in (1, 2):
+        write_batch(project, project.contract, secrets.token_hex(8), [reading(sensor, "09:00:00")])
+    merge(project.settings, project.contract)
+    assert load(project.settings, project.contract).counts.read == 2
+    assert project.sql("SELECT checked FROM etl_quality WHERE rule = 'message.readable'") == [(2,)]
+
+
+def test_undo_forgets_what_was_derived(project: Project) -> None:
+    loaded = load_readings(project, [reading(1, "09:00:00")])
+    undo(project.settings, project.contract, loaded.cycle_id)
+    for table in ("sensor_data_5m", "sensor_data_1d", "etl_quality", "etl_quality_score", "etl_anomaly"):
+        assert project.value(f"SELECT count(*) FROM {table}") == 0
