@@ -28,7 +28,9 @@ Flags = NDArray[np.bool_]
 MAD_TO_SIGMA = 1.4826
 """The standard deviation of normal noise in units of its median absolute deviation."""
 MEAN_AD_TO_SIGMA = 1.253314
-"""The same for the mean absolute deviation, which stands in where more than half of the values are equal."""
+"""The same for the mean absolute deviation."""
+_SAME = 1.001
+"""Steps of 0.1 differ in their last bits; so much apart they still count as the same."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BLOCKS_AT_ONCE = 8192
 """Bounds the memory of a baseline: so many blocks times `trailing` doubles, a few times over."""
@@ -203,7 +205,7 @@ def _outliers(series: _Series, values: Floats, rules: AnomalyRules, measure: str
     of = np.cumsum(opens) - 1
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         score = np.abs(values - centre[of]) / scale[of]
-        rows = np.flatnonzero((score > rules.threshold) & series.new & (scale[of] > 0))
+        rows = np.flatnonzero((score > rules.threshold) & series.new)
         reach = rules.threshold * scale[of[rows]]
     middle, score = centre[of[rows]], np.nan_to_num(score[rows])
     return _Found("outlier", measure, rows, values[rows], middle - reach, middle + reach, score)
@@ -235,31 +237,33 @@ def trailing_windows(values: Floats, opens: Rows, since: Rows, trailing: int) ->
 
 
 def robust_baseline(windows: Floats, rules: AnomalyRules) -> tuple[Floats, Floats]:
-    """Median and robust standard deviation of each row; NaN where it has fewer values than the rules' minimum."""
+    """Median and robust standard deviation of each row; NaN where there is no ground for a verdict.
+
+    Values equal to the median are left out of the MAD. Among readings with many digits there are hardly any; where there
+    are many, the sensor was stuck, and with them the MAD would say that it has no noise.
+    """
     ordered = np.sort(windows, axis=1)  # NaN comes last
     count = np.isfinite(ordered).sum(axis=1)
     centre = _middle(ordered, count)
     with np.errstate(invalid="ignore", over="ignore"):
         deviations = np.abs(ordered - centre[:, None])
-    scale = MAD_TO_SIGMA * _middle(np.sort(deviations, axis=1), count)
-    still = scale == 0
-    scale[still] = _scale_of_still(ordered[still], deviations[still], count[still], rules.resolution)
-    enough = count >= rules.minimum
-    return np.where(enough, centre, np.nan), np.where(enough, np.maximum(scale, rules.resolution), np.nan)
+    moved = np.sort(np.where(deviations > 0, deviations, np.nan), axis=1)
+    typical = np.nan_to_num(_middle(moved, np.isfinite(moved).sum(axis=1)))
+    scale = MAD_TO_SIGMA * typical
+    step = np.full(len(moved), rules.resolution) if rules.resolution else np.nan_to_num(moved[:, 0])
+    coarse = typical <= step * _SAME
+    scale[coarse] = _scale_of_coarse(deviations[coarse], count[coarse], step[coarse])
+    known = (count >= rules.minimum) & (scale > 0)
+    return np.where(known, centre, np.nan), np.where(known, np.maximum(scale, rules.resolution / 2), np.nan)
 
 
-def _scale_of_still(ordered: Floats, deviations: Floats, count: Rows, resolution: float) -> Floats:
-    """The scale where more than half of the values are equal: from the mean absolute deviation (Iglewicz and Hoaglin).
+def _scale_of_coarse(deviations: Floats, count: Rows, step: Floats) -> Floats:
+    """The scale of a sensor whose noise is no larger than its smallest step: the MAD knows only multiples of the step.
 
-    That may be far below the sensor's resolution, and then its next step is no outlier. So where no resolution is given,
-    the smallest step seen stands for it. Where nothing moved at all the scale is 0, and there is no verdict.
+    The mean absolute deviation (Iglewicz and Hoaglin's second choice) is finer. A reading is known to half a step at best.
     """
-    scale: Floats = MEAN_AD_TO_SIGMA * np.nansum(deviations, axis=1) / np.maximum(count, 1)
-    if resolution or ordered.shape[1] < 2:
-        return scale
-    steps = np.diff(ordered, axis=1)
-    smallest = np.where(steps > 0, steps, np.inf).min(axis=1)
-    scale = np.maximum(scale, np.where(np.isfinite(smallest), smallest, 0))
+    mean = np.nansum(deviations, axis=1) / np.maximum(count, 1)
+    scale: Floats = np.maximum(MEAN_AD_TO_SIGMA * mean, step / 2)
     return scale
 
 

@@ -92,7 +92,7 @@ class AnomalyRules:
     """When a reading is called anomalous; docs/anomalies.md says how the defaults were chosen."""
 
     measures: tuple[str, ...]
-    threshold: float = 6.0
+    threshold: float = 5.0
     """A robust z-score above this is an outlier."""
     trailing: int = 120
     """Readings of a sensor from which its baseline, median and MAD, is taken."""
@@ -101,11 +101,11 @@ class AnomalyRules:
     block_seconds: float = 300.0
     """The baseline is renewed at multiples of this since 1970-01-01 UTC."""
     resolution: float = 0.0
-    """The sensor's smallest step: the scale of the z-score is never below it. 0: judged from the readings."""
+    """The sensor's smallest step: the scale of the z-score is never below half of it. 0: judged from the readings."""
     stuck_seconds: float | None = None
-    """Equal values for so long, and
-    at least `stuck_readings` of them, mean that the sensor is stuck; None: equal values are nothing unusual."""
+    """Equal values for so long mean that the sensor is stuck; None: they are nothing unusual."""
     stuck_readings: int = 30
+    """Fewest equal values that mean it."""
     gap_seconds: float | None = None
     """No reading for longer than this is a gap; None: silence is nothing unusual."""
 

@@ -11,13 +11,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.anomalies.curves import Curves
-from etl.anomalies import MAD_TO_SIGMA, find, trailing_windows
+from etl.anomalies import find, robust_baseline, trailing_windows
 from etl.model import AnomalyRules
 
 Floats = NDArray[np.float64]
 INTERVALS_OF_A_GAP = 10
 STUCK_SECONDS = 1800.0
-TRAILING, MINIMUM, BLOCK_SECONDS = 120, 30, 300.0
+_DEFAULT = AnomalyRules(())
+TRAILING, MINIMUM, BLOCK_SECONDS = _DEFAULT.trailing, _DEFAULT.minimum, _DEFAULT.block_seconds
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,11 @@ class Contender:
     thresholds: tuple[float, ...]
 
 
-def ours(trailing: int = TRAILING, block_seconds: float = BLOCK_SECONDS, *, over_gaps: bool = False) -> Contender:
-    """`etl.anomalies.find`; stuck and gap count as infinitely unusual. `over_gaps`: baselines reach back over gaps."""
+def ours(trailing: int = TRAILING, block_seconds: float = BLOCK_SECONDS) -> Contender:
+    """`etl.anomalies.find`; stuck and gap count as infinitely unusual."""
 
     def scores(curves: Curves) -> Floats:
-        gap = None if over_gaps else INTERVALS_OF_A_GAP * curves.interval_seconds
+        gap = INTERVALS_OF_A_GAP * curves.interval_seconds
         rules = AnomalyRules(
             ("value",), Z[0], trailing, MINIMUM, block_seconds, stuck_seconds=STUCK_SECONDS, gap_seconds=gap
         )
@@ -44,7 +45,7 @@ def ours(trailing: int = TRAILING, block_seconds: float = BLOCK_SECONDS, *, over
         np.maximum.at(result, rows, score)
         return result
 
-    return Contender(f"median/MAD, {trailing} readings, {block_seconds:g} s{', over gaps' if over_gaps else ''}", scores, Z)
+    return Contender(f"ours, {trailing} readings, {block_seconds:g} s", scores, Z)
 
 
 def trend() -> Contender:
@@ -58,11 +59,10 @@ def trend() -> Contender:
         with np.errstate(invalid="ignore"):
             rise = _median(windows[:, -third:]) - _median(windows[:, :third])
             slope = np.nan_to_num(rise / (_median(times[:, -third:]) - _median(times[:, :third])))
-            residual = windows - slope[:, None] * times
-            centre = _median(residual)
-            scale = np.maximum(MAD_TO_SIGMA * _median(np.abs(residual - centre[:, None])), curves.step)
+        centre, scale = robust_baseline(windows - slope[:, None] * times, AnomalyRules((), minimum=MINIMUM))
         line = centre[of] + slope[of] * (curves.micros - curves.micros[opens][of]) / 1e6
-        return _enough(windows, of, np.abs(curves.value - line) / scale[of])
+        score: Floats = np.nan_to_num(np.abs(curves.value - line) / scale[of])
+        return score
 
     return Contender("median/MAD about a line", scores, Z)
 
@@ -72,7 +72,9 @@ def global_z() -> Contender:
 
     def scores(curves: Curves) -> Floats:
         groups = pd.Series(curves.value).groupby(curves.sensor)
-        return ((pd.Series(curves.value) - groups.transform("mean")).abs() / groups.transform("std")).to_numpy()
+        away = (pd.Series(curves.value) - groups.transform("mean")).abs()
+        score: Floats = (away / groups.transform("std")).to_numpy()
+        return score
 
     return Contender("global z-score", scores, Z)
 
@@ -85,7 +87,8 @@ def rolling_z() -> Contender:
         rolling = before.rolling(TRAILING, min_periods=MINIMUM)
         mean = rolling.mean().to_numpy()
         scale = np.maximum(rolling.std().to_numpy(), curves.step / 10)
-        return np.nan_to_num(np.abs(curves.value - mean) / scale)
+        score: Floats = np.nan_to_num(np.abs(curves.value - mean) / scale)
+        return score
 
     return Contender("rolling z-score", scores, Z)
 
@@ -124,22 +127,27 @@ def _places(curves: Curves, sensor: NDArray[np.int64], micros: NDArray[np.int64]
     """The rows of some readings, by sensor and time."""
     span = int(curves.micros.max() - curves.micros.min()) + 1
     least = curves.micros.min()
-    return np.searchsorted(curves.sensor * span + (curves.micros - least), sensor * span + (micros - least))
+    places: NDArray[np.int64] = np.searchsorted(
+        curves.sensor * span + (curves.micros - least), sensor * span + (micros - least)
+    )
+    return places
 
 
 def _blocks(curves: Curves) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """First rows of the blocks, first rows of their sensors, and the block of each row."""
-    begins = np.diff(curves.sensor, prepend=-1) != 0
-    opens = begins | (np.diff(curves.micros // int(BLOCK_SECONDS * 1e6), prepend=-1) != 0)
-    first = np.maximum.accumulate(np.where(begins, np.arange(len(begins)), 0))
+    """First rows of the blocks, the first rows that their windows may use, and the block of each row."""
+    first = np.diff(curves.sensor, prepend=-1) != 0
+    silence = np.diff(curves.micros, prepend=curves.micros[:1]) > INTERVALS_OF_A_GAP * curves.interval_seconds * 1e6
+    opens = first | (np.diff(curves.micros // int(BLOCK_SECONDS * 1e6), prepend=-1) != 0)
+    since = np.maximum.accumulate(np.where(first | silence, np.arange(len(first)), 0))
     rows = np.flatnonzero(opens)
-    return rows, first[rows], np.cumsum(opens) - 1
+    return rows, since[rows], np.cumsum(opens) - 1
 
 
 def _median(rows: Floats) -> Floats:
     ordered = np.sort(rows, axis=1)
     count = np.isfinite(ordered).sum(axis=1)
-    return ordered[np.arange(len(rows)), np.minimum(count // 2, rows.shape[1] - 1)]
+    middle: Floats = ordered[np.arange(len(rows)), np.minimum(count // 2, rows.shape[1] - 1)]
+    return middle
 
 
 def _enough(windows: Floats, of: NDArray[np.int64], score: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from io import BytesIO
 from itertools import chain
@@ -67,4 +67,4 @@ def _profile(name: str, table: pa.Table, sensors: range, *, every: int, step: fl
     # Reading i of each sensor stands in row i * SENSORS + number - 1.
     rows = np.concatenate([np.arange(one - 1, len(table), SENSORS * every) for one in sensors])
     found = Curves(name, INTERVAL_SECONDS * every, step, number[rows], micros[rows], value[rows])
-    return Curves(name, found.interval_seconds, step, found.sensor, found.micros, found.rounded(found.value))
+    return replace(found, value=found.rounded(found.value))

@@ -21,8 +21,6 @@ SMALLEST, LARGEST = 5.0, 15.0
 NOISE_FACTOR = 5.0
 
 Rows = NDArray[np.int64]
-Fault = Callable[[Curves, "Rows", np.random.RandomState], tuple[NDArray[np.float64], "Rows"]]
-"""Of a sensor's rows from the fault's begin to the end of its slot: their new values, and those of the rows that are labelled."""
 
 
 @dataclass(frozen=True)
@@ -42,42 +40,54 @@ class Labelled:
 def inject(curves: Curves, kind: str, seed: int) -> Labelled:
     """One kind of fault in every sensor's series, each in a time slot of its own."""
     numbers = np.random.RandomState([seed, list(KINDS).index(kind)])
-    value, event = curves.value.copy(), np.full(len(curves.value), -1)
-    keep, scored, count = np.ones(len(value), bool), np.ones(len(value), bool), 0
-    for sensor in np.unique(curves.sensor):
-        rows = np.flatnonzero(curves.sensor == sensor)
-        first = int(len(rows) * PROBATION)
-        scored[rows[:first]] = False
-        for slot in np.array_split(rows[first:], KINDS[kind].per_sensor):
+    value, event, keep = curves.value.copy(), np.full(len(curves.value), -1), np.ones(len(curves.value), bool)
+    events = 0
+    for rows in _by_sensor(curves):
+        for slot in np.array_split(rows[_probation(rows) :], KINDS[kind].per_sensor):
             place = numbers.randint(len(slot) // 10, len(slot) // 3)
-            labelled, changed, gone = KINDS[kind].draw(curves, slot[place:], numbers)
-            # A shift stays, so it moves everything after it; other faults leave what comes after as it was.
-            after = rows[np.searchsorted(rows, changed.rows[-1]) + 1 :] if changed.stays else rows[:0]
-            value[changed.rows] += changed.by
-            value[after] += changed.by[-1]
-            if changed.frozen:
-                value[changed.rows] = value[changed.rows[0]]
-            keep[gone], event[labelled], count = False, count, count + 1
-    found = replace(curves, value=curves.rounded(value))
-    found = replace(found, sensor=found.sensor[keep], micros=found.micros[keep], value=found.value[keep])
-    return Labelled(kind, found, event[keep], scored[keep])
+            labelled, change, lost = KINDS[kind].draw(curves, slot[place:], numbers)
+            change.apply(value, rows)
+            keep[lost], event[labelled], events = False, events, events + 1
+    found = replace(curves, sensor=curves.sensor[keep], micros=curves.micros[keep], value=curves.rounded(value)[keep])
+    return Labelled(kind, found, event[keep], _scored(curves)[keep])
 
 
 def clean(curves: Curves) -> Labelled:
     """The curves as they are, the probation aside."""
-    starts = {sensor: np.flatnonzero(curves.sensor == sensor) for sensor in np.unique(curves.sensor)}
+    return Labelled("none", curves, np.full(len(curves.value), -1), _scored(curves))
+
+
+def _by_sensor(curves: Curves) -> list[Rows]:
+    return [np.flatnonzero(curves.sensor == sensor) for sensor in np.unique(curves.sensor)]
+
+
+def _probation(rows: Rows) -> int:
+    return int(len(rows) * PROBATION)
+
+
+def _scored(curves: Curves) -> NDArray[np.bool_]:
     scored = np.ones(len(curves.value), bool)
-    for rows in starts.values():
-        scored[rows[: int(len(rows) * PROBATION)]] = False
-    return Labelled("none", curves, np.full(len(curves.value), -1), scored)
+    for rows in _by_sensor(curves):
+        scored[rows[: _probation(rows)]] = False
+    return scored
 
 
 @dataclass(frozen=True)
 class _Change:
+    """What is added to some rows; whether it stays for all later rows; whether the rows freeze at the first one's value."""
+
     rows: Rows
     by: NDArray[np.float64]
     stays: bool = False
     frozen: bool = False
+
+    def apply(self, value: NDArray[np.float64], rows: Rows) -> None:
+        """Change a sensor's values in place; `rows` are all of the sensor's."""
+        value[self.rows] += self.by
+        if self.stays:
+            value[rows[rows > self.rows[-1]]] += self.by[-1]
+        if self.frozen:
+            value[self.rows] = value[self.rows[0]]
 
 
 @dataclass(frozen=True)
