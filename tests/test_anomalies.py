@@ -273,24 +273,35 @@ def history(seed: int) -> list[Row]:
     return rows
 
 
-def load(rows: list[Row], first: int, end: int, spare: int) -> list[Row]:
+def load(rows: list[Row], rules: AnomalyRules, first: int, end: int, spare: int) -> list[Row]:
     """One sensor's rows `first` to `end` as new ones, with the context that the rules ask for and `spare` rows more."""
-    since = context_start(rows[first][1], SMALL)
-    begin = sum(row[1] < since for row in rows) - context_readings(SMALL) - spare
+    since = context_start(rows[first][1], rules)
+    begin = sum(row[1] < since for row in rows) - context_readings(rules) - spare
     return [(*row[:3], i >= first) for i, row in enumerate(rows[:end])][max(0, begin) :]
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.parametrize(
+    "rules",
+    [
+        SMALL,
+        replace(SMALL, block_seconds=120, stuck_seconds=5),
+        replace(SMALL, trailing=2, stuck_readings=2, stuck_seconds=40, gap_seconds=None),
+    ],
+    ids=["all", "long blocks", "long runs"],
+)
+@settings(max_examples=100, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), cuts=st.sets(st.integers(1, 79), max_size=20), spare=st.integers(0, 3))
-def test_cutting_readings_into_loads_changes_nothing(seed: int, cuts: set[int], spare: int) -> None:
+def test_cutting_readings_into_loads_changes_nothing(
+    rules: AnomalyRules, seed: int, cuts: set[int], spare: int
+) -> None:
     rows = history(seed)
-    whole = judge(rows, SMALL)
+    whole = judge(rows, rules)
     pieces: list[dict[str, Any]] = []
     for sensor in dict.fromkeys(row[0] for row in rows):
         own = [row for row in rows if row[0] == sensor]
         borders = [0, *sorted(cut for cut in cuts if cut < len(own)), len(own)]
         for first, end in pairwise(borders):
-            pieces += judge(load(own, first, end, spare), SMALL)
+            pieces += judge(load(own, rules, first, end, spare), rules)
     assert pieces == whole
 
 

@@ -16,7 +16,6 @@ from etl.model import AnomalyRules
 
 Floats = NDArray[np.float64]
 INTERVALS_OF_A_GAP = 10
-STUCK_SECONDS = 1800.0
 _DEFAULT = AnomalyRules(())
 TRAILING, MINIMUM, BLOCK_SECONDS = _DEFAULT.trailing, _DEFAULT.minimum, _DEFAULT.block_seconds
 
@@ -36,7 +35,7 @@ def ours(trailing: int = TRAILING, block_seconds: float = BLOCK_SECONDS) -> Cont
     def scores(curves: Curves) -> Floats:
         gap = INTERVALS_OF_A_GAP * curves.interval_seconds
         rules = AnomalyRules(
-            ("value",), Z[0], trailing, MINIMUM, block_seconds, stuck_seconds=STUCK_SECONDS, gap_seconds=gap
+            ("value",), Z[0], trailing, MINIMUM, block_seconds, stuck_seconds=curves.stuck_seconds, gap_seconds=gap
         )
         found = find(_table(curves), rules, key=("sensor",), time="time", measures=("value",))
         rows = _places(curves, found["sensor"].to_numpy(), found["event_time"].cast(pa.int64()).to_numpy())
@@ -49,7 +48,10 @@ def ours(trailing: int = TRAILING, block_seconds: float = BLOCK_SECONDS) -> Cont
 
 
 def trend() -> Contender:
-    """Ours with a robust line (Tukey's resistant line: through the medians of the outer thirds) taken off each window."""
+    """Ours with a robust line (Tukey's resistant line: through the medians of the outer thirds) taken off each window.
+
+    Stuck and gap as ours.
+    """
 
     def scores(curves: Curves) -> Floats:
         opens, since, of = _blocks(curves)
@@ -61,10 +63,10 @@ def trend() -> Contender:
             slope = np.nan_to_num(rise / (_median(times[:, -third:]) - _median(times[:, :third])))
         centre, scale = robust_baseline(windows - slope[:, None] * times, AnomalyRules((), minimum=MINIMUM))
         line = centre[of] + slope[of] * (curves.micros - curves.micros[opens][of]) / 1e6
-        score: Floats = np.nan_to_num(np.abs(curves.value - line) / scale[of])
-        return score
+        rules = ours().scores(curves)
+        return np.where(np.isinf(rules), rules, np.nan_to_num(np.abs(curves.value - line) / scale[of]))
 
-    return Contender("median/MAD about a line", scores, Z)
+    return Contender("ours about a line", scores, Z)
 
 
 def global_z() -> Contender:

@@ -30,6 +30,8 @@ class Curves:
     interval_seconds: float
     step: float
     """The sensor's smallest step, in °C; values are rounded to it."""
+    stuck_seconds: float | None
+    """From when on equal values mean a stuck sensor; None where they are nothing unusual."""
     sensor: NDArray[np.int64]
     micros: NDArray[np.int64]
     value: NDArray[np.float64]
@@ -46,9 +48,10 @@ def curves(seed: int, hours: float = 24.0, sensors: int = 24) -> Iterator[Curves
     """
     table = _simulated(seed, hours)
     often = range(1, sensors // 3 + 1)
-    yield _profile("10 s", table, often, every=1, step=0.01)
-    yield _profile("1 min", table, range(often.stop, often.stop + sensors), every=6, step=0.01)
-    yield _profile("1 min, 1 °C", table, range(often.stop + sensors, often.stop + 2 * sensors), every=6, step=1.0)
+    fine, coarse = (range(sensors // 3 + 1 + n * sensors, sensors // 3 + 1 + (n + 1) * sensors) for n in (0, 1))
+    yield _profile("10 s", table, often, every=1, step=0.01, stuck_seconds=1800)
+    yield _profile("1 min", table, fine, every=6, step=0.01, stuck_seconds=1800)
+    yield _profile("1 min, 1 °C", table, coarse, every=6, step=1.0, stuck_seconds=None)
 
 
 def _simulated(seed: int, hours: float) -> pa.Table:
@@ -60,11 +63,13 @@ def _simulated(seed: int, hours: float) -> pa.Table:
     return pyarrow.json.read_json(BytesIO(b"\n".join(message.value or b"" for message in messages)))
 
 
-def _profile(name: str, table: pa.Table, sensors: range, *, every: int, step: float) -> Curves:
+def _profile(
+    name: str, table: pa.Table, sensors: range, *, every: int, step: float, stuck_seconds: float | None
+) -> Curves:
     number = table["sensor_id"].to_numpy()
     micros = table["timestamp"].cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
     value = table["temperature"].to_numpy()
     # Reading i of each sensor stands in row i * SENSORS + number - 1.
     rows = np.concatenate([np.arange(one - 1, len(table), SENSORS * every) for one in sensors])
-    found = Curves(name, INTERVAL_SECONDS * every, step, number[rows], micros[rows], value[rows])
+    found = Curves(name, INTERVAL_SECONDS * every, step, stuck_seconds, number[rows], micros[rows], value[rows])
     return replace(found, value=found.rounded(found.value))

@@ -55,8 +55,7 @@ def _rounded(pair: tuple[float, float]) -> list[float | None]:
 def markdown(figures: Mapping[str, Any]) -> str:
     """Three tables of kinds and contenders, and one of false alarms."""
     names = list(figures)
-    main = [name for name in names if not name.startswith("ours,")] if len(names) > 6 else names[1:]
-    main = [names[0], *(name for name in main if name != names[0])]
+    main = [name for name in names if "readings, " not in name or name == names[0]]
     titles = {"composite": "Composite F-score", "precision": "Precision (of readings)", "recall": "Recall (of events)"}
     head = {name: f"{'**ours**' if name == names[0] else name} ({figures[name]['threshold']:g})" for name in main}
     parts = []
