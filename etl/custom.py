@@ -39,6 +39,14 @@ KNOWN = {
     "unknownKeys",
     "fleet",
 }
+_ANOMALY_NUMBERS = {
+    "threshold": "threshold",
+    "trailing": "trailing",
+    "minimum": "minimum",
+    "resolution": "resolution",
+    "stuckReadings": "stuck_readings",
+}
+_ANOMALY_TIMES = {"block": "block_seconds", "stuckAfter": "stuck_seconds", "gapAfter": "gap_seconds"}
 DEFAULT_WINDOWS = ("5m", "1d")
 
 Fail = Callable[[str, str, str], ContractError]
@@ -181,8 +189,24 @@ class Properties:
     def anomalies(self, columns: tuple[Column, ...], sensor: tuple[str, ...]) -> AnomalyRules | None:
         if "anomalies" not in self.values:
             return None
-        value = self._object("anomalies", {"measures"})
-        return AnomalyRules(measures=self._measures("anomalies.measures", value.get("measures"), columns, sensor))
+        value = self._object("anomalies", {"measures", *_ANOMALY_NUMBERS, *_ANOMALY_TIMES})
+        given: dict[str, Any] = {
+            field: self._positive(f"anomalies.{name}", value[name])
+            for name, field in _ANOMALY_NUMBERS.items()
+            if name in value
+        }
+        given |= {
+            field: seconds(f"{self.place}.anomalies.{name}", value[name], self.fail)
+            for name, field in _ANOMALY_TIMES.items()
+            if name in value
+        }
+        measures = self._measures("anomalies.measures", value.get("measures"), columns, sensor)
+        return AnomalyRules(measures=measures, **given)
+
+    def _positive(self, name: str, value: object) -> float | int:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise self.fail(f"{self.place}.{name}", f"{value!r}", "Give a number above 0.")
+        return value
 
     def fleet(self) -> Fleet | None:
         if "fleet" not in self.values:

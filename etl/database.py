@@ -185,6 +185,37 @@ def keep_in_temporary(connection: Connection, name: str, query: Select[Any]) -> 
     return create.table
 
 
+def read_table(connection: Connection, query: Select[Any], schema: pa.Schema) -> pa.Table:
+    """The result of a query as an Arrow table, many times faster than row by row.
+
+    :param schema: names and types of the columns, in the query's order.
+    """
+    statement = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, PsycopgConnection):
+        raise ConfigurationError(f"Not a psycopg connection: {type(driver).__name__}.", remedy=_URL_REMEDY)
+    sink = pa.BufferOutputStream()
+    with driver.cursor() as cursor, cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT csv)".encode()) as copy:
+        for block in copy:
+            sink.write(block)
+    if not sink.tell():
+        return schema.empty_table()
+    types = {field.name: field.type for field in schema}
+    return csv.read_csv(
+        pa.BufferReader(sink.getvalue()),
+        csv.ReadOptions(column_names=schema.names),
+        csv.ParseOptions(newlines_in_values=True),
+        csv.ConvertOptions(
+            column_types=types,
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            null_values=[""],
+            true_values=["t"],
+            false_values=["f"],
+        ),
+    )
+
+
 def make_stage(connection: Connection, table: Table, columns: list[str]) -> Stage:
     """A temporary table with some columns of a table, gone when the transaction ends."""
     stage = Stage(connection, table, columns)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, FromClause, Table, delete, func, insert, select, update
 
 from etl import quality, windows
+from etl.judging import judge
 from etl.model import Contract
 from etl.quality import ON_TIME, Tally
 from etl.tables import etl_anomaly, etl_feed, etl_log
@@ -32,11 +33,12 @@ def brought(connection: Connection, contract: Contract, table: Table, log_id: in
 
 
 def derive(connection: Connection, contract: Contract, table: Table, log_id: int, staged: FromClause) -> None:
-    """Bring windows up to date after rows came in.
+    """Bring windows up to date after rows came in, and judge them.
 
     :param staged: the rows that were to be inserted, the duplicates among them.
     """
     windows.recompute(connection, contract, table, windows.touch(connection, contract, staged))
+    judge(connection, contract, table, log_id, staged)
 
 
 def describe_load(

@@ -50,16 +50,19 @@ class Loaded:
     """The quality score of this load and its components, 0 to 100; empty where nothing was loaded."""
 
 
-def load(settings: Settings, contract: Contract, *, cycle_id: str = "") -> Loaded:
+def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_threshold: float = 0.0) -> Loaded:
     """Load every archive that the ledger does not hold, oldest first.
 
     One transaction takes an archive: its place in the ledger, its rows, the rejected ones, and this job's audit row. So an
     archive is loaded as a whole or not at all, and never twice.
 
+    :param anomaly_threshold: the robust z-score above which a reading is an outlier; 0: the contract's.
     :raises IntegrityError: an archive is not what its manifest says.
     :raises BalanceError: rows read are not rows loaded + rejected + duplicate, or the table holds another number.
     """
-    with audit.job(settings, contract, "load", cycle_id, {}) as run:
+    if anomaly_threshold and contract.anomalies:
+        contract = replace(contract, anomalies=replace(contract.anomalies, threshold=anomaly_threshold))
+    with audit.job(settings, contract, "load", cycle_id, {"anomaly_threshold": anomaly_threshold}) as run:
         folder = files.feed_backup(settings, contract.feed)
         waiting = _waiting(run, contract, folder)
         total = Counts()

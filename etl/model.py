@@ -101,9 +101,25 @@ class Windows:
 
 @dataclass(frozen=True)
 class AnomalyRules:
-    """Place of the rules for anomalies."""
+    """When a reading is called anomalous; docs/anomalies.md says how the defaults were chosen."""
 
     measures: tuple[str, ...]
+    threshold: float = 5.0
+    """A robust z-score above this is an outlier."""
+    trailing: int = 120
+    """Readings of a sensor from which its baseline, median and MAD, is taken."""
+    minimum: int = 30
+    """Fewest of them with a value for a verdict."""
+    block_seconds: float = 300.0
+    """The baseline is renewed at multiples of this since 1970-01-01 UTC."""
+    resolution: float = 0.0
+    """The sensor's smallest step: the scale of the z-score is never below half of it. 0: judged from the readings."""
+    stuck_seconds: float | None = None
+    """Equal values for so long mean that the sensor is stuck; None: they are nothing unusual."""
+    stuck_readings: int = 30
+    """Fewest equal values that mean it."""
+    gap_seconds: float | None = None
+    """No reading for longer than this is a gap; None: silence is nothing unusual."""
 
 
 @dataclass(frozen=True)

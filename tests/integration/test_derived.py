@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import secrets
+import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -173,3 +175,70 @@ def test_undo_forgets_what_was_derived(project: Project) -> None:
     undo(project.settings, project.contract, loaded.cycle_id)
     for table in ("sensor_data_5m", "sensor_data_1d", "etl_quality", "etl_quality_score", "etl_anomaly"):
         assert project.value(f"SELECT count(*) FROM {table}") == 0
+
+
+# --- anomalies -------------------------------------------------------------------------------------------------------
+
+
+def series(minutes: int, *, spike_at: int | None = None) -> list[dict[str, str | None]]:
+    """Two sensors' readings, one per minute and sensor, with noise; one of them jumps once."""
+    noise = random.Random(1)
+    return [
+        reading(
+            sensor,
+            f"{10 + minute // 60:02d}:{minute % 60:02d}:00",
+            round(20 + noise.gauss(0, 0.3) + (15 if sensor == 2 and minute == spike_at else 0), 2),
+        )
+        for minute in range(minutes)
+        for sensor in (1, 2)
+    ]
+
+
+def anomalies(project: Project) -> list[tuple[Any, ...]]:
+    return project.sql(
+        "SELECT sensor, measure, kind, to_char(event_time AT TIME ZONE 'UTC', 'HH24:MI') FROM etl_anomaly"
+        " ORDER BY event_time, sensor, measure, kind"
+    )
+
+
+def test_a_reading_that_jumps_is_an_anomaly_however_the_readings_are_cut_into_loads(project: Project) -> None:
+    readings = series(120, spike_at=100)
+    load_readings(project, readings)
+    expected = anomalies(project)
+    assert ("2", "temperature", "outlier", "11:40") in expected
+    assert len(expected) < 4
+    value, low, high, score = project.sql(
+        "SELECT value, expected_low, expected_high, score FROM etl_anomaly WHERE score = (SELECT max(score) FROM etl_anomaly)"
+    )[0]
+    assert low < 20 < high < value
+    assert score > 10
+    for (cycle,) in project.sql("SELECT cycle_id FROM etl_log WHERE job_name = 'load'"):
+        undo(project.settings, project.contract, cycle)
+    shutil.rmtree(project.home / "backup")
+    for begin in range(0, len(readings), 70):
+        load_readings(project, readings[begin : begin + 70])
+    assert anomalies(project) == expected
+
+
+def test_archives_of_one_load_are_judged_once(project: Project) -> None:
+    readings = series(120, spike_at=100)
+    for part in (readings[:210], readings[210:]):
+        write_batch(project, project.contract, secrets.token_hex(8), part)
+    merge(project.settings, project.contract)
+    load(project.settings, project.contract)
+    assert anomalies(project).count(("2", "temperature", "outlier", "11:40")) == 1
+
+
+def test_a_silent_sensor_is_an_anomaly_and_a_late_reading_is_not_judged(project: Project) -> None:
+    load_readings(project, [reading(1, "08:00:00"), reading(1, "12:00:00")])
+    assert anomalies(project) == [("1", "timestamp", "gap", "12:00")]
+    load_readings(project, [reading(1, "06:00:00"), reading(1, "12:00:10")])
+    assert len(anomalies(project)) == 1
+
+
+def test_the_threshold_can_be_given_with_the_load(project: Project) -> None:
+    write_batch(project, project.contract, "a", series(120, spike_at=100))
+    merge(project.settings, project.contract)
+    load(project.settings, project.contract, anomaly_threshold=1000)
+    assert [kind for _, _, kind, _ in anomalies(project)] == ["stuck", "stuck"]
+    assert project.log()[-1]["parameters"] == {"anomaly_threshold": 1000}

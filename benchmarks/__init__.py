@@ -1,0 +1,1 @@
+"""Measurements that are too long, or too much of a comparison, to be tests."""

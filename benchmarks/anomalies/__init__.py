@@ -1,0 +1,1 @@
+"""How well `etl.anomalies` finds faults that were put into simulated curves, beside simpler methods: docs/anomalies.md."""

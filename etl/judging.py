@@ -1,0 +1,154 @@
+"""Anomalies among the readings that a load brought, judged by what their sensors sent before.
+
+The readings are taken in slices of time, each with the context that `etl.anomalies` asks for, so that memory stays bounded.
+Late readings are not judged: what their sensor sent around them may be anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Table,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    insert,
+    literal_column,
+    select,
+    true,
+    union_all,
+)
+
+from etl.anomalies import context_readings, find
+from etl.database import add_seconds, keep_in_temporary, read_table, window_start
+from etl.model import AnomalyRules, Contract
+from etl.tables import etl_anomaly
+
+ROWS_PER_SLICE = 500_000
+_COORDINATES = ("source_partition", "source_offset", "source_item")
+_ARROW = {"integer": pa.int64(), "double": pa.float64(), "text": pa.string(), "boolean": pa.bool_()}
+_UTC = pa.timestamp("us", "UTC")
+
+
+def judge(connection: Connection, contract: Contract, table: Table, log_id: int, staged: FromClause) -> int:
+    """Record the anomalies among the staged rows that this load has inserted; returns how many there are."""
+    rules = contract.anomalies
+    if rules is None:
+        return 0
+    new = _new(contract, table, log_id, staged)
+    found = 0
+    for begin, end in _slices(connection, contract, table, new):
+        time = table.c[contract.event_time.column]
+        found += _judge_slice(connection, contract, table, log_id, rules, and_(new, time >= begin, time <= end))
+    return found
+
+
+def _new(contract: Contract, table: Table, log_id: int, staged: FromClause) -> ColumnElement[bool]:
+    """Which rows of the table are the load's own, of this archive, and not late."""
+    same = [table.c[name] == staged.c[name] for name in _COORDINATES]
+    if "source_id" in staged.c:
+        same.append(table.c.source_id == staged.c.source_id)
+    time = table.c[contract.event_time.column]
+    return and_(table.c.log_id == log_id, table.c.lateness_seconds.is_(None), time.is_not(None), exists().where(*same))
+
+
+def _slices(
+    connection: Connection, contract: Contract, table: Table, new: ColumnElement[bool]
+) -> Iterator[tuple[datetime, datetime]]:
+    """First and last moment of slices of time with about as many rows each."""
+    time = table.c[contract.event_time.column]
+    rows, first, last = connection.execute(select(func.count(), func.min(time), func.max(time)).where(new)).one()
+    count = math.ceil(rows / ROWS_PER_SLICE)
+    moment = datetime.resolution
+    for number in range(count):
+        begin = first + (last - first) * number / count
+        end = last if number + 1 == count else first + (last - first) * (number + 1) / count - moment
+        yield begin, end
+
+
+def _judge_slice(
+    connection: Connection,
+    contract: Contract,
+    table: Table,
+    log_id: int,
+    rules: AnomalyRules,
+    new: ColumnElement[bool],
+) -> int:
+    time = contract.event_time.column
+    sensors = _sensors(connection, contract, table, rules, new)
+    schema = pa.schema(
+        [
+            *((name, _ARROW[contract.column(name).type]) for name in contract.sensor),
+            (time, _UTC),
+            *((name, pa.float64()) for name in rules.measures),
+            ("is_new", pa.bool_()),
+        ]
+    )
+    readings = read_table(connection, _readings(contract, table, rules, sensors, new), schema)
+    anomalies = find(readings, rules, key=contract.sensor, time=time, measures=rules.measures)
+    rows = [
+        {
+            "log_id": log_id,
+            "feed": contract.feed,
+            "sensor": "/".join(str(row.pop(name)) for name in contract.sensor)[:200],
+            **row,
+        }
+        for row in anomalies.to_pylist()
+    ]
+    if rows:
+        connection.execute(insert(etl_anomaly), rows)
+    return len(rows)
+
+
+def _sensors(
+    connection: Connection, contract: Contract, table: Table, rules: AnomalyRules, new: ColumnElement[bool]
+) -> Table:
+    """Per sensor with new readings: from when on its readings are needed (`etl.anomalies.context_start`), and until when."""
+    time = table.c[contract.event_time.column]
+    keys = [table.c[name] for name in contract.sensor]
+    first = (
+        select(*keys, func.min(time).label("first"), func.max(time).label("last")).where(new).group_by(*keys).subquery()
+    )
+    block: ColumnElement[datetime] = window_start(first.c.first, literal_column(f"{rules.block_seconds:g}"))
+    earlier: ColumnElement[datetime] = add_seconds(
+        first.c.first, literal_column(f"{-2 * (rules.stuck_seconds or 0):g}")
+    )
+    start = case((earlier < block, earlier), else_=block).label("start")
+    query = select(*(first.c[name] for name in contract.sensor), start, first.c.last)
+    return keep_in_temporary(connection, f"judged_{contract.table}", query)
+
+
+def _readings(contract: Contract, table: Table, rules: AnomalyRules, sensors: Table, new: ColumnElement[bool]) -> Any:
+    """The sensors' readings from their start on, and the ones before it that give the context; in order."""
+    time = table.c[contract.event_time.column]
+    names = [*contract.sensor, contract.event_time.column, *rules.measures]
+    same = and_(*(table.c[name] == sensors.c[name] for name in contract.sensor))
+    recent = (
+        select(*(table.c[name] for name in names), case((new, true()), else_=false()).label("is_new"))
+        .select_from(sensors.join(table, same))
+        .where(time >= sensors.c.start, time <= sensors.c.last)
+    )
+    before = (
+        select(*(table.c[name] for name in names))
+        .where(same, time < sensors.c.start)
+        .order_by(time.desc())
+        .limit(context_readings(rules))
+        .correlate(sensors)
+        .lateral("before")
+    )
+    context = select(*(before.c[name] for name in names), false().label("is_new")).select_from(
+        sensors.join(before, true())
+    )
+    everything = union_all(recent, context).subquery()
+    order = [everything.c[name] for name in (*contract.sensor, contract.event_time.column)]
+    return select(everything).order_by(*order)
