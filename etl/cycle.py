@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from sqlalchemy import select
 
@@ -215,7 +216,7 @@ def _execute(settings: Settings, notebook: Path, executed: Path, parameters: dic
             kernel_name="python3",
             progress_bar=False,
             cwd=NOTEBOOK_FOLDER,
-            config=kernel_config(),
+            config=_own_sockets(kernel_config()),
             # The kernel logs an error whenever it is asked to end; the job's own errors come as exceptions.
             extra_arguments=["--log-level=CRITICAL"],
         )
@@ -259,6 +260,17 @@ def kernel_config() -> Config:
     name = "kernel-00000000-0000-0000-0000-000000000000-ipc-1"
     if os.name != "nt" and len(jupyter_runtime_dir()) + 1 + len(name) < _SOCKET_PATH_LENGTH:
         config.KernelManager.transport = "ipc"
+    return config
+
+
+def _own_sockets(config: Config) -> Config:
+    """Name the kernel's sockets like no other's; by default they are kernel-ipc-1 to -5 for every process that begins now."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    if "KernelManager" in config:
+        folder = Path(jupyter_runtime_dir())
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        config.KernelManager.connection_file = str(folder / f"kernel-{uuid4()}.json")
     return config
 
 

@@ -219,6 +219,8 @@ def repeat(
 
 
 def exit_code(codes: Iterable[int]) -> int:
-    """One for several: 130 if interrupted, else 1 if a job failed, else 2 if something was used wrongly, else 0."""
+    """One for several: 130 if any was interrupted, 2 if all were wrong use, 1 if any other failed, 0 if none did."""
     found = set(codes)
-    return next((code for code in (Interrupted.exit_code, 1, 2) if code in found), 0)
+    if Interrupted.exit_code in found:
+        return Interrupted.exit_code
+    return 2 if found == {2} else int(any(found))

@@ -189,7 +189,7 @@ def test_asked_to_stop_while_waiting_ends_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("codes", "one"), [((), 0), ((0, 0), 0), ((0, 1), 1), ((2, 1), 1), ((0, 2), 2), ((1, 130, 2), 130)]
+    ("codes", "one"), [((), 0), ((0, 0), 0), ((0, 1), 1), ((2, 1), 1), ((0, 2), 1), ((2, 2), 2), ((1, 130, 2), 130)]
 )
 def test_one_exit_code_for_several(codes: tuple[int, ...], one: int) -> None:
     assert exit_code(codes) == one
