@@ -1,7 +1,7 @@
 """Cycles again and again: when the next one is due, one at a time, until somebody asks to stop.
 
 The times come from APScheduler's triggers. Cycles run in the main thread, one after the other, so that they cannot overlap and
-a signal can end the one that runs (docs/decisions/0009-apscheduler.md).
+a signal can end the one that runs (docs/decisions/0008-apscheduler.md).
 """
 
 from __future__ import annotations
