@@ -6,6 +6,7 @@ a signal can end the one that runs (docs/decisions/0008-apscheduler.md).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -23,6 +24,8 @@ LATE_AFTER = timedelta(seconds=1)
 
 _LOOK_SECONDS = 1.0
 """The clock is read anew this often while waiting: it stands still for a process whose machine sleeps."""
+
+_STOPPING = b"\nStopping: a notebook that runs may end. A second signal interrupts it.\n"
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -176,6 +179,9 @@ class Stop:
             raise KeyboardInterrupt
         self.asked = True
         os.write(self._write, b"\0")
+        # Not by print, which the handler may have interrupted. A closed terminal is no reason not to stop.
+        with contextlib.suppress(OSError):
+            os.write(2, _STOPPING)
 
 
 def repeat(

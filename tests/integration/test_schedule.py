@@ -77,6 +77,7 @@ def test_ctrl_c_reaches_no_job_and_a_second_one_stops_at_once(project: Project) 
     os.killpg(run.pid, signal.SIGINT)
     output, _ = run.communicate(timeout=120)
     assert run.returncode == 130, output
+    assert "Stopping: a notebook that runs may end" in output
     assert "Interrupted during 2_consume" in output
     assert "Traceback" not in output
     wait_for(lambda: not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE)
