@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -20,14 +20,16 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from etl import __version__, quarantine, report, services
 from etl.contract import Contract, load_contract, load_contracts
-from etl.cycle import Cycle, divide_parameters, kernel_config, parse_value, run_cycle
+from etl.cycle import Cycle, Reporter, divide_parameters, kernel_config, parse_value, run_cycles
 from etl.database import database_url, make_engine, transaction
 from etl.doctor import examine
-from etl.errors import ConfigurationError, EtlError, Interrupted
+from etl.errors import AlreadyRunning, ConfigurationError, EtlError
 from etl.explain import explain as explain_cycle
 from etl.explain import in_words
 from etl.locks import feed_lock
 from etl.quarantine import Selection
+from etl.schedule import Schedule, Stop, exit_code, repeat
+from etl.schedule import parse as parse_schedule
 from etl.services.java import find_java
 from etl.services.process import Progress as Tell
 from etl.settings import PROJECT_ROOT, Settings
@@ -153,11 +155,24 @@ def run(
         bool,
         typer.Option("--accept-gap", help="Go on although Kafka deleted messages before they were read; records you."),
     ] = False,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            help="Go on: 30s, 5m, 1h, 1d or a cron expression such as '*/5 * * * *'; ends on SIGTERM or Ctrl-C.",
+            show_default=False,
+        ),
+    ] = None,
+    cycles: Annotated[
+        int | None, typer.Option(min=1, help="End after so many; with --every.", show_default=False)
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what a cycle would do, and do nothing.")] = False,
 ) -> None:
-    """Run one cycle: produce, consume, merge, load. Starts the embedded services if they are needed."""
+    """Run a cycle of each feed: produce, consume, merge, load. Starts the embedded services if they are needed."""
     settings = Settings.load()
-    contracts = [load_contract(feed, settings) for feed in feeds or [DEFAULT_FEED]]
+    if cycles and not every:
+        raise ConfigurationError("--cycles is given without --every.", remedy="Say how often, e.g. --every 5m.")
+    schedule = parse_schedule(every) if every else None
+    contracts = [load_contract(feed, settings) for feed in dict.fromkeys(feeds or [DEFAULT_FEED])]
     embedded = settings.kafka_bootstrap is None
     if messages is None:
         messages = SIMULATED_MESSAGES if embedded else 0
@@ -170,18 +185,14 @@ def run(
     if dry_run:
         _print_plan(settings, contracts, divided)
         return
-    for contract in contracts:
+    if not schedule and len(contracts) == 1:
         # Refuse at once, before anything is started; the cycle itself holds the lock later on.
-        with feed_lock(settings, contract.feed, "cycle", what="a cycle that is starting"):
+        with feed_lock(settings, contracts[0].feed, "cycle", what="a cycle that is starting"):
             pass
     settings = _ready(settings, with_kafka=any(contract.topic for contract in contracts))
-    failed = 0
-    for contract in contracts:
-        cycle = _run_one(settings, contract, parameters)
-        failed = max(failed, cycle.error.exit_code if cycle.error else 0)
-        if isinstance(cycle.error, Interrupted):
-            break
-    raise typer.Exit(failed)
+    if schedule:
+        raise typer.Exit(_run_on_schedule(settings, contracts, parameters, schedule, cycles))
+    raise typer.Exit(_run_once(settings, contracts, parameters))
 
 
 @app.command()
@@ -403,19 +414,71 @@ def _migrate(settings: Settings) -> bool:
         engine.dispose()
 
 
-def _run_one(settings: Settings, contract: Contract, parameters: Mapping[str, Any]) -> Cycle:
+def _run_once(settings: Settings, contracts: list[Contract], parameters: Mapping[str, Any]) -> int:
+    """One cycle of each feed, told in full; returns the exit code."""
+    done = []
     with _progress() as tell:
+        for cycle in run_cycles(settings, contracts, parameters, _job_teller(tell)):
+            _print_cycle(cycle)
+            done.append(cycle)
+    if len(contracts) > 1:
+        console.print(report.feeds_summary(done, [contract.feed for contract in contracts]))
+    return exit_code(cycle.exit_code for cycle in done)
 
-        def report_job(job: str, what: str) -> None:
-            mark = {"started": _WORK[job], "succeeded": "✓", "failed": "✗"}[what]
-            tell(f"{contract.feed}: {job} {mark}")
 
-        cycle = run_cycle(settings, contract, parameters, report_job)
-    console.print(report.audit_table(cycle.rows, title=f"{contract.feed} · cycle {cycle.cycle_id}"))
-    console.print(report.balance(cycle.rows), soft_wrap=True)
+def _run_on_schedule(
+    settings: Settings, contracts: list[Contract], parameters: Mapping[str, Any], schedule: Schedule, cycles: int | None
+) -> int:
+    """Cycles of all feeds whenever they are due, a line each; returns the exit code."""
+    with Stop() as stop, _progress(lines=False) as tell:
+
+        def run_all() -> int:
+            codes = []
+            for cycle in run_cycles(settings, contracts, parameters, _job_teller(tell), lambda: stop.asked):
+                _print_scheduled(cycle)
+                # Somebody else does the feed's work; that is no failure of the schedule.
+                codes.append(0 if isinstance(cycle.error, AlreadyRunning) else cycle.exit_code)
+            return exit_code(codes)
+
+        code = repeat(
+            schedule,
+            run_all,
+            cycles=cycles,
+            stopping=lambda: stop.asked,
+            wait=stop.wait,
+            late=lambda *how: _say(report.misfire(*how)),
+            waiting=lambda due: (tell if console.is_terminal else _say)(f"next cycle at {report.moment(due)}"),
+        )
+    if stop.asked:
+        _say("stopped; what is left is taken by the next start")
+    return code
+
+
+def _job_teller(tell: Tell) -> Reporter:
+    def report_job(feed: str, job: str, what: str) -> None:
+        mark = {"started": _WORK[job], "succeeded": "✓", "failed": "✗"}[what]
+        tell(f"{feed}: {job} {mark}")
+
+    return report_job
+
+
+def _print_cycle(cycle: Cycle) -> None:
+    if cycle.cycle_id:
+        console.print(report.audit_table(cycle.rows, title=f"{cycle.feed} · cycle {cycle.cycle_id}"))
+        console.print(report.balance(cycle.rows), soft_wrap=True)
     if cycle.error:
         report.print_error(errors_console, cycle.error)
-    return cycle
+
+
+def _print_scheduled(cycle: Cycle) -> None:
+    _say(report.scheduled_line(cycle))
+    if cycle.error and not isinstance(cycle.error, AlreadyRunning):
+        report.print_error(errors_console, cycle.error)
+
+
+def _say(line: str) -> None:
+    """A line with its time, for whoever reads a log."""
+    console.print(f"{report.moment(datetime.now(UTC))} {line}", soft_wrap=True, markup=False)
 
 
 def _print_plan(settings: Settings, contracts: list[Contract], divided: Mapping[str, Mapping[str, Any]]) -> None:
@@ -441,8 +504,11 @@ def _pairs(given: list[str] | None) -> dict[str, str]:
 
 
 @contextmanager
-def _progress() -> Iterator[Tell]:
-    """Tells what is being done: a live line on a terminal, plain lines elsewhere."""
+def _progress(*, lines: bool = True) -> Iterator[Tell]:
+    """Tells what is being done: a live line on a terminal, elsewhere plain `lines` or nothing."""
+    if not console.is_terminal and not lines:
+        yield lambda message: None
+        return
     if not console.is_terminal:
         last = ""
 
@@ -460,6 +526,8 @@ def _progress() -> Iterator[Tell]:
         task = live.add_task("", total=None)
 
         def tell_live(message: str) -> None:
+            if message.endswith(("✓", "✗")) and not lines:
+                return
             if message.endswith(("✓", "✗")):
                 seconds = live.tasks[0].elapsed or 0
                 live.console.print(f"{message} {seconds:5.1f} s", highlight=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -26,7 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from etl import __version__, failpoints, spool
 from etl.contract import Contract
 from etl.database import explain, make_engine, transaction
-from etl.errors import BalanceError, EtlError, ServiceUnavailable
+from etl.errors import BalanceError, EtlError, ParameterError, ServiceUnavailable
 from etl.locks import JOB_WAIT_SECONDS, feed_lock
 from etl.retry import retrying
 from etl.settings import PROJECT_ROOT, Settings
@@ -37,6 +38,7 @@ HAND_SUFFIX = "-hand"
 HEARTBEAT_SECONDS = 10.0
 _OTHER_HOST_IS_DEAD_AFTER = timedelta(minutes=5)
 _MESSAGE_LENGTH = 2000
+_CYCLE_NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,63}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,9 @@ def job(
     :param cycle_id: empty for a job that is run by hand: it joins the newest unfinished cycle that was begun by hand.
     :raises AlreadyRunning: another job of this feed runs.
     :raises ConfigurationError: the audit tables are missing.
+    :raises ParameterError: the cycle's name can name no file.
     """
+    _require_name(cycle_id)
     engine = make_engine(settings, application=name)
     try:
         with feed_lock(settings, contract.feed, "job", what=f"job {name}", wait_seconds=JOB_WAIT_SECONDS):
@@ -172,6 +176,15 @@ def job(
                 raise
     finally:
         engine.dispose()
+
+
+def _require_name(cycle_id: str) -> None:
+    """Archives and folders bear the cycle's name, which may come from a scheduler."""
+    if cycle_id and not _CYCLE_NAME.fullmatch(cycle_id):
+        raise ParameterError(
+            f"cycle_id is {cycle_id!r}.",
+            remedy="Use up to 64 letters, digits and . _ + - in it, beginning with a letter or digit.",
+        )
 
 
 def _fail(run: JobRun, error: BaseException, settings: Settings) -> None:

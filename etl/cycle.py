@@ -6,10 +6,11 @@ import ast
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from sqlalchemy import select
 
@@ -17,7 +18,7 @@ from etl import audit, errors
 from etl.audit import NOTEBOOKS
 from etl.contract import Contract
 from etl.database import make_engine, transaction
-from etl.errors import ConfigurationError, EtlError, Interrupted, JobFailed, ParameterError
+from etl.errors import ConfigurationError, EtlError, Interrupted, JobFailed, ParameterError, PermanentError
 from etl.locks import JOB_WAIT_SECONDS, feed_lock
 from etl.settings import PROJECT_ROOT, Settings
 from etl.tables import etl_log
@@ -31,52 +32,98 @@ NOTEBOOK_FOLDER = PROJECT_ROOT / "notebooks"
 _SOCKET_PATH_LENGTH = 104
 """macOS allows 104 bytes with the closing NUL, Linux 108 (`sockaddr_un.sun_path`)."""
 
-Reporter = Callable[[str, str], None]
-"""Is told a job's name and what it does now: "started", "succeeded" or "failed"."""
+Reporter = Callable[[str, str, str], None]
+"""Is told a feed, a job of it, and what the job does now: "started", "succeeded" or "failed"."""
 
 
 @dataclass(frozen=True)
 class Cycle:
     """A cycle that has ended: its rows of `etl_log` in order, and what failed, if anything did."""
 
+    feed: str
     cycle_id: str
+    """Empty if it could not begin."""
     rows: tuple[dict[str, Any], ...]
     error: EtlError | None = None
+    left: tuple[str, ...] = ()
+    """Jobs that were not started, because somebody had asked to stop."""
+
+    @property
+    def exit_code(self) -> int:
+        return self.error.exit_code if self.error else 0
+
+
+def run_cycles(
+    settings: Settings,
+    contracts: Iterable[Contract],
+    parameters: Mapping[str, Any],
+    report: Reporter = lambda feed, job, what: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Iterator[Cycle]:
+    """Run a cycle of each feed, one after the other; the failure of one does not stop the others.
+
+    After an interrupt, or once `stopping()`, no further cycle begins. See `run_cycle` for the parameters.
+    """
+    for contract in contracts:
+        if stopping():
+            return
+        try:
+            cycle = run_cycle(settings, contract, parameters, report, stopping)
+        except EtlError as error:
+            cycle = Cycle(contract.feed, "", (), error)
+        except (OSError, RuntimeError) as error:
+            # A full disk, a kernel that does not start: no reason for the other feeds, or the next cycle, not to try.
+            unexpected = PermanentError(audit.describe(error), remedy="`python -m etl doctor` may know more.")
+            cycle = Cycle(contract.feed, "", (), unexpected)
+        yield cycle
+        if isinstance(cycle.error, Interrupted):
+            return
 
 
 def run_cycle(
-    settings: Settings, contract: Contract, parameters: Mapping[str, Any], report: Reporter = lambda job, what: None
+    settings: Settings,
+    contract: Contract,
+    parameters: Mapping[str, Any],
+    report: Reporter = lambda feed, job, what: None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Cycle:
     """Run produce, consume, merge and load once; the first failure ends the cycle.
 
     Executed copies stand in `output/runs/<cycle>/`, also those of failed notebooks.
 
     :param parameters: for the notebooks; each goes to every notebook that has it.
+    :param stopping: is asked before each job; once it says so, the remaining ones are left to the next cycle.
     :raises ParameterError: a parameter is unknown or has another type, or a notebook has no cell `parameters`. Nothing ran.
     :raises AlreadyRunning: another cycle of this feed runs. Nothing ran.
     """
     shares = divide_parameters(parameters)
     cycle_id = audit.new_cycle_id()
     with feed_lock(settings, contract.feed, "cycle", what=f"cycle {cycle_id}"):
-        folder = settings.runs / cycle_id
-        folder.mkdir(parents=True, exist_ok=True)
+        (settings.runs / cycle_id).mkdir(parents=True, exist_ok=True)
+        left = list(NOTEBOOKS)
         error: EtlError | None = None
-        for job, notebook in NOTEBOOKS.items():
-            report(job, "started")
-            try:
-                _execute(
-                    settings,
-                    NOTEBOOK_FOLDER / f"{notebook}.ipynb",
-                    folder / f"{notebook}.ipynb",
-                    {**shares[job], "feed": contract.feed, "cycle_id": cycle_id},
-                )
-            except EtlError as failure:
-                error = failure
-                report(job, "failed")
-                break
-            report(job, "succeeded")
-        _close_dead(settings, contract)
-        return Cycle(cycle_id, cycle_rows(settings, cycle_id), error)
+        while left and not error and not stopping():
+            job = left.pop(0)
+            report(contract.feed, job, "started")
+            error = _try_job(settings, job, {**shares[job], "feed": contract.feed, "cycle_id": cycle_id})
+            report(contract.feed, job, "failed" if error else "succeeded")
+        try:
+            _close_dead(settings, contract)
+            rows = cycle_rows(settings, cycle_id)
+        except EtlError:
+            if error is None:
+                raise
+            rows = ()  # The job failed for the same cause, and says more about it.
+        return Cycle(contract.feed, cycle_id, rows, error, () if error else tuple(left))
+
+
+def _try_job(settings: Settings, job: str, parameters: dict[str, Any]) -> EtlError | None:
+    notebook = f"{NOTEBOOKS[job]}.ipynb"
+    try:
+        _execute(settings, NOTEBOOK_FOLDER / notebook, settings.runs / parameters["cycle_id"] / notebook, parameters)
+    except EtlError as error:
+        return error
+    return None
 
 
 def divide_parameters(parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -169,7 +216,7 @@ def _execute(settings: Settings, notebook: Path, executed: Path, parameters: dic
             kernel_name="python3",
             progress_bar=False,
             cwd=NOTEBOOK_FOLDER,
-            config=kernel_config(),
+            config=_own_sockets(kernel_config()),
             # The kernel logs an error whenever it is asked to end; the job's own errors come as exceptions.
             extra_arguments=["--log-level=CRITICAL"],
         )
@@ -213,6 +260,17 @@ def kernel_config() -> Config:
     name = "kernel-00000000-0000-0000-0000-000000000000-ipc-1"
     if os.name != "nt" and len(jupyter_runtime_dir()) + 1 + len(name) < _SOCKET_PATH_LENGTH:
         config.KernelManager.transport = "ipc"
+    return config
+
+
+def _own_sockets(config: Config) -> Config:
+    """Name the kernel's sockets like no other's; by default they are kernel-ipc-1 to -5 for every process that begins now."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    if "KernelManager" in config:
+        folder = Path(jupyter_runtime_dir())
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        config.KernelManager.connection_file = str(folder / f"kernel-{uuid4()}.json")
     return config
 
 

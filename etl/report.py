@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from etl.cycle import Cycle
 from etl.doctor import Finding
-from etl.errors import EtlError, JobFailed
+from etl.errors import AlreadyRunning, EtlError, JobFailed
 from etl.quarantine import Replayed
 
 _BAD_SHOWN = 20
@@ -61,6 +63,50 @@ def balance(rows: Iterable[Mapping[str, Any]]) -> str:
         f" {load['records_processed']:,} loaded + {load['records_rejected']:,} rejected"
         f" + {load['records_duplicate']:,} duplicate."
     )
+
+
+def feeds_summary(cycles: Iterable[Cycle], feeds: Iterable[str]) -> Table:
+    """What became of each of several feeds, also of those whose cycle was not begun."""
+    done = {cycle.feed: cycle for cycle in cycles}
+    table = Table(
+        title="Summary", title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
+    )
+    for name in ("feed", "cycle"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("loaded", justify="right")
+    table.add_column("result", overflow="fold")
+    for feed in feeds:
+        cycle = done.get(feed)
+        if cycle is None:
+            table.add_row(feed, "–", "–", "not begun")
+            continue
+        loaded = sum(row["records_processed"] for row in cycle.rows if row["job_name"] == "load")
+        result = Text(f"failed: {cycle.error.cause}", style="red") if cycle.error else Text("done", style="green")
+        table.add_row(feed, cycle.cycle_id or "–", f"{loaded:,}", result)
+    return table
+
+
+def scheduled_line(cycle: Cycle) -> str:
+    """One line on a cycle of a schedule."""
+    who = f"{cycle.feed} {cycle.cycle_id}".rstrip()
+    if isinstance(cycle.error, AlreadyRunning):
+        return f"{who}: skipped. {cycle.error.cause}"
+    if cycle.error:
+        return f"{who}: failed"
+    if cycle.left:
+        return f"{who}: stopped before {', '.join(cycle.left)}; the next cycle takes what is left"
+    return f"{who}: {balance(cycle.rows).removeprefix('Balance: ')}"
+
+
+def misfire(due: datetime, late: timedelta, joined: int) -> str:
+    """One line on a cycle that begins after its time."""
+    others = f"; {joined} due times became this one cycle" if joined > 1 else ""
+    return f"misfire: the cycle that was due at {moment(due)} begins {late.total_seconds():,.0f} s late{others}"
+
+
+def moment(when: datetime) -> str:
+    """A time for people, in UTC as everywhere else."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def print_error(console: Console, error: EtlError) -> None:

@@ -49,6 +49,8 @@ def simulate(contract: Contract, rows: int, *, seed: int, start: datetime, bad_s
     :param bad_share: from 0 to 1, which part of them is bad.
     :raises ConfigurationError: nobody wrote a simulator for this feed.
     """
+    if not rows:
+        return iter(())
     simulator = SIMULATORS.get(contract.feed)
     if simulator is None:
         raise ConfigurationError(

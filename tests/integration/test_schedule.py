@@ -1,0 +1,129 @@
+"""Several feeds and scheduled cycles by the command line, as a user or systemd runs them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from etl.settings import PROJECT_ROOT
+from tests.integration.test_cycle import wait_for
+from tests.stack import Project
+
+
+def add_feed(project: Project, name: str, *, topic: str) -> None:
+    """A second contract, like the project's own but for its name, topic and table."""
+    folder = Path(project.env["ETL_FEEDS"])
+    document = yaml.safe_load((folder / "sensor_readings.odcs.yaml").read_text("utf-8"))
+    document["id"] = document["name"] = name
+    document["servers"][0]["customProperties"][0]["value"] = topic
+    document["schema"][0]["physicalName"] = f"{name}_data"
+    (folder / f"{name}.odcs.yaml").write_text(yaml.safe_dump(document), "utf-8")
+
+
+def running(project: Project, job: str) -> bool:
+    return bool(project.value(f"SELECT count(*) FROM etl_log WHERE job_name = '{job}' AND status = 'RUNNING'"))
+
+
+def kernels(pid: int) -> list[psutil.Process]:
+    return [child for child in psutil.Process(pid).children(recursive=True) if "ipykernel" in " ".join(child.cmdline())]
+
+
+@pytest.mark.timeout(600)
+def test_a_schedule_runs_its_cycles_one_after_the_other(project: Project) -> None:
+    run = project.popen("run", "--every", "1s", "--cycles", "3", "--messages", "200")
+    output, _ = run.communicate(timeout=500)
+    assert run.returncode == 0, output
+    log = project.log()
+    assert [row["job_name"] for row in log] == ["produce", "consume", "merge", "load"] * 3
+    assert len({row["cycle_id"] for row in log}) == 3
+    assert all(before["end_time"] <= after["start_time"] for before, after in pairwise(log))
+    project.require_exact(600)
+    lines = output.splitlines()
+    assert len([line for line in lines if re.search(r"UTC sensor_readings \w+-\w+: 200 messages read = ", line)]) == 3
+    assert len([line for line in lines if re.search(r"misfire: .* s late", line)]) == 2
+    assert "Error" not in output
+
+
+def test_sigterm_lets_the_job_end_and_the_next_run_takes_what_is_left(project: Project) -> None:
+    run = project.popen("run", "--every", "1s", "--messages", "3000")
+    wait_for(lambda: running(project, "consume"))
+    run.send_signal(signal.SIGTERM)
+    output, _ = run.communicate(timeout=120)
+    assert run.returncode == 0, output
+    assert [(row["job_name"], row["status"]) for row in project.log()] == [
+        ("produce", "SUCCESS"),
+        ("consume", "SUCCESS"),
+    ]
+    assert "stopped before merge, load; the next cycle takes what is left" in output
+    assert "Traceback" not in output
+    project.etl("run", "--messages", "0")
+    project.require_exact(3_000)
+
+
+def test_ctrl_c_reaches_no_job_and_a_second_one_stops_at_once(project: Project) -> None:
+    run = project.popen("run", "--every", "1s", "--messages", "20000")
+    wait_for(lambda: running(project, "consume"))
+    (kernel,) = kernels(run.pid)
+    os.killpg(run.pid, signal.SIGINT)  # what a terminal does
+    wait_for((project.home / ".services/locks/sensor_readings.job.json").exists)
+    assert running(project, "consume"), "the first Ctrl-C lets it go on"
+    os.killpg(run.pid, signal.SIGINT)
+    output, _ = run.communicate(timeout=120)
+    assert run.returncode == 130, output
+    assert "Stopping: a notebook that runs may end" in output
+    assert "Interrupted during 2_consume" in output
+    assert "Traceback" not in output
+    wait_for(lambda: not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE)
+    project.etl("run", "--messages", "0")
+    project.require_exact(20_000)
+
+
+@pytest.mark.timeout(600)
+def test_one_feeds_failure_stops_neither_the_others_nor_the_schedule(project: Project) -> None:
+    add_feed(project, "other", topic=f"{project.topic}-missing")
+    project.send([b'{"sensor_id": 1, "temperature": 21, "humidity": 40, "timestamp": "2026-01-01T00:00:00Z"}'] * 3)
+    once = project.etl("run", "other", "sensor_readings", expect=1)
+    assert "Summary" in once.stdout
+    assert re.search(rf"^other +\S+ +0 +failed: .*{project.topic}-missing", once.stdout, re.MULTILINE)
+    assert re.search(r"^sensor_readings +\S+ +1 +done", once.stdout, re.MULTILINE)
+    project.require_exact(3)
+
+    twice = project.etl("run", "other", "sensor_readings", "--every", "1s", "--cycles", "2", expect=1)
+    assert len(re.findall(r"UTC other \S+: failed", twice.stdout)) == 2
+    assert len(re.findall(r"UTC sensor_readings \S+: nothing new was read", twice.stdout)) == 2
+
+
+def test_two_feeds_may_have_their_cycles_at_the_same_time(project: Project) -> None:
+    add_feed(project, "other", topic=f"{project.topic}-missing")
+    sockets = set((PROJECT_ROOT / "notebooks").glob("kernel-*"))
+    runs = [project.popen("run", feed) for feed in ("sensor_readings", "other")]
+    outputs = [run.communicate(timeout=200)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 1], outputs
+    assert f"{project.topic}-missing" in outputs[1]
+    assert set((PROJECT_ROOT / "notebooks").glob("kernel-*")) <= sockets
+
+
+def test_a_feed_that_somebody_else_works_on_is_skipped(project: Project) -> None:
+    from etl.locks import feed_lock
+
+    with feed_lock(project.settings, "sensor_readings", "cycle", what="somebody's cycle"):
+        run = project.etl("run", "--every", "1s", "--cycles", "2")
+    assert (
+        len(re.findall(r"skipped. Feed sensor_readings is already being worked on by somebody's cycle", run.stdout))
+        == 2
+    )
+    assert project.log() == []
+
+
+def test_wrong_use_is_told_before_anything_runs(project: Project) -> None:
+    wrong = project.etl("run", "--every", "soon", expect=2)
+    assert "--every 'soon' is neither an interval nor a cron expression" in wrong.stderr
+    assert "--cycles is given without --every" in project.etl("run", "--cycles", "2", expect=2).stderr
+    assert project.log() == []
