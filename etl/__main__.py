@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -26,7 +27,10 @@ from etl.doctor import examine
 from etl.errors import ConfigurationError, EtlError, Interrupted
 from etl.explain import explain as explain_cycle
 from etl.explain import in_words
+from etl.files import PRIVATE_UMASK
 from etl.locks import feed_lock
+from etl.prune import Policy, parse_age
+from etl.prune import prune as prune_files
 from etl.quarantine import Selection
 from etl.services.java import find_java
 from etl.services.process import Progress as Tell
@@ -162,6 +166,9 @@ def run(
     if messages is None:
         messages = SIMULATED_MESSAGES if embedded else 0
     parameters = {name: parse_value(value) for name, value in _pairs(parameter).items()} | {"messages": messages}
+    if isinstance(replay := parameters.get("replay"), str) and replay:
+        # The notebooks run in a folder of their own; a relative path is meant from where the user is.
+        parameters["replay"] = str(Path(replay).expanduser().absolute())
     if create_topic or (embedded and messages):
         parameters["create_topic"] = True
     if accept_gap:
@@ -329,6 +336,33 @@ def undo(
 
 
 @app.command()
+def prune(
+    feeds: Annotated[list[str] | None, typer.Argument(help="Feeds; default: all.", show_default=False)] = None,
+    compress_after: Annotated[
+        str, typer.Option(help="Compress archives that were loaded so long ago: 12h, 7d, 2w, never.")
+    ] = "7d",
+    delete_after: Annotated[
+        str, typer.Option(help="Delete loaded archives, executed notebooks and decided rejects of this age.")
+    ] = "90d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be done, and do nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compress, then delete, what is old and loaded. What is not loaded is never touched."""
+    settings = Settings.load()
+    contracts = {feed: load_contract(feed, settings) for feed in feeds} if feeds else load_contracts(settings)
+    policy = Policy(parse_age(compress_after), parse_age(delete_after))
+    done = prune_files(settings, contracts, policy, logs=services.logs(settings), dry_run=dry_run)
+    if as_json:
+        _print_json({"dry_run": dry_run, "items": [vars(item) for item in done.items], "busy": list(done.busy)})
+    else:
+        for table in report.pruned(done):
+            console.print(table)
+    for error in done.busy:
+        report.print_error(errors_console, error)
+    raise typer.Exit(max((error.exit_code for error in done.busy), default=0))
+
+
+@app.command()
 def env() -> None:
     """Print shell commands that let other clients connect: eval "$(python -m etl env)"."""
     settings = Settings.load()
@@ -482,6 +516,8 @@ def _print_json(value: object) -> None:
 
 def main() -> None:
     """Run a command; an error becomes one readable message and an exit code."""
+    # Inherited by all that is started from here: kernels, JupyterLab, Spark, the embedded services (docs/security.md).
+    os.umask(PRIVATE_UMASK)
     try:
         app()
     except EtlError as error:

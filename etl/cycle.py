@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from etl import audit, errors
+from etl import audit, errors, files
 from etl.audit import NOTEBOOKS
 from etl.contract import Contract
 from etl.database import make_engine, transaction
@@ -57,7 +57,7 @@ def run_cycle(
     """
     shares = divide_parameters(parameters)
     cycle_id = audit.new_cycle_id()
-    with feed_lock(settings, contract.feed, "cycle", what=f"cycle {cycle_id}"):
+    with files.private(), feed_lock(settings, contract.feed, "cycle", what=f"cycle {cycle_id}"):
         folder = settings.runs / cycle_id
         folder.mkdir(parents=True, exist_ok=True)
         error: EtlError | None = None
