@@ -22,7 +22,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from etl import __version__, quarantine, report, services
 from etl.contract import Contract, load_contract, load_contracts
 from etl.cycle import Cycle, divide_parameters, kernel_config, parse_value, run_cycle
-from etl.database import database_url, make_engine, transaction
+from etl.database import database_url, make_engine, shown_url, transaction
 from etl.doctor import examine
 from etl.errors import ConfigurationError, EtlError, Interrupted
 from etl.explain import explain as explain_cycle
@@ -98,7 +98,7 @@ def up() -> None:
     with _progress() as tell:
         found = services.up(settings, load_contracts(settings), tell)
     console.print(f"Kafka       {found.kafka.endpoint if found.kafka else settings.kafka() + ' (your own)'}")
-    console.print(f"PostgreSQL  {_shown_url(Settings.load())}{'' if found.postgres else ' (your own)'}")
+    console.print(f"PostgreSQL  {shown_url(Settings.load())}{'' if found.postgres else ' (your own)'}")
 
 
 @app.command()
@@ -501,10 +501,6 @@ def _progress() -> Iterator[Tell]:
                 live.reset(task, description=message)
 
         yield tell_live
-
-
-def _shown_url(settings: Settings) -> str:
-    return database_url(settings).set(drivername="postgresql").render_as_string(hide_password=True)
 
 
 def _print_json(value: object) -> None:
