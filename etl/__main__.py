@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,12 +22,15 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from etl import __version__, quarantine, report, services
 from etl.contract import Contract, load_contract, load_contracts
 from etl.cycle import Cycle, Reporter, divide_parameters, kernel_config, parse_value, run_cycles
-from etl.database import database_url, make_engine, transaction
+from etl.database import database_url, make_engine, shown_url, transaction
 from etl.doctor import examine
 from etl.errors import AlreadyRunning, ConfigurationError, EtlError
 from etl.explain import explain as explain_cycle
 from etl.explain import in_words
+from etl.files import PRIVATE_UMASK
 from etl.locks import feed_lock
+from etl.prune import Policy, parse_age
+from etl.prune import prune as prune_files
 from etl.quarantine import Selection
 from etl.schedule import Schedule, Stop, exit_code, repeat
 from etl.schedule import parse as parse_schedule
@@ -96,7 +100,7 @@ def up() -> None:
     with _progress() as tell:
         found = services.up(settings, load_contracts(settings), tell)
     console.print(f"Kafka       {found.kafka.endpoint if found.kafka else settings.kafka() + ' (your own)'}")
-    console.print(f"PostgreSQL  {_shown_url(Settings.load())}{'' if found.postgres else ' (your own)'}")
+    console.print(f"PostgreSQL  {shown_url(Settings.load())}{'' if found.postgres else ' (your own)'}")
 
 
 @app.command()
@@ -177,6 +181,9 @@ def run(
     if messages is None:
         messages = SIMULATED_MESSAGES if embedded else 0
     parameters = {name: parse_value(value) for name, value in _pairs(parameter).items()} | {"messages": messages}
+    if isinstance(replay := parameters.get("replay"), str) and replay:
+        # The notebooks run in a folder of their own; a relative path is meant from where the user is.
+        parameters["replay"] = str(Path(replay).expanduser().absolute())
     if create_topic or (embedded and messages):
         parameters["create_topic"] = True
     if accept_gap:
@@ -337,6 +344,33 @@ def undo(
     )
     for name in done.archives:
         console.print(f"The next load takes it again: backup/{contract.feed}/{name}", soft_wrap=True)
+
+
+@app.command()
+def prune(
+    feeds: Annotated[list[str] | None, typer.Argument(help="Feeds; default: all.", show_default=False)] = None,
+    compress_after: Annotated[
+        str, typer.Option(help="Compress archives that were loaded so long ago: 12h, 7d, 2w, never.")
+    ] = "7d",
+    delete_after: Annotated[
+        str, typer.Option(help="Delete loaded archives, executed notebooks and decided rejects of this age.")
+    ] = "90d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be done, and do nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compress, then delete, what is old and loaded. What is not loaded is never touched."""
+    settings = Settings.load()
+    contracts = {feed: load_contract(feed, settings) for feed in feeds} if feeds else load_contracts(settings)
+    policy = Policy(parse_age(compress_after), parse_age(delete_after))
+    done = prune_files(settings, contracts, policy, logs=services.logs(settings), dry_run=dry_run)
+    if as_json:
+        _print_json({"dry_run": dry_run, "items": [vars(item) for item in done.items], "busy": list(done.busy)})
+    else:
+        for table in report.pruned(done):
+            console.print(table)
+    for error in done.busy:
+        report.print_error(errors_console, error)
+    raise typer.Exit(max((error.exit_code for error in done.busy), default=0))
 
 
 @app.command()
@@ -537,10 +571,6 @@ def _progress(*, lines: bool = True) -> Iterator[Tell]:
         yield tell_live
 
 
-def _shown_url(settings: Settings) -> str:
-    return database_url(settings).set(drivername="postgresql").render_as_string(hide_password=True)
-
-
 def _print_json(value: object) -> None:
     def plain(item: object) -> str:
         return item.isoformat() if isinstance(item, datetime) else str(item)
@@ -550,6 +580,8 @@ def _print_json(value: object) -> None:
 
 def main() -> None:
     """Run a command; an error becomes one readable message and an exit code."""
+    # Inherited by all that is started from here: kernels, JupyterLab, Spark, the embedded services (docs/security.md).
+    os.umask(PRIVATE_UMASK)
     try:
         app()
     except EtlError as error:

@@ -24,7 +24,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, exists, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
-from etl import __version__, failpoints, spool
+from etl import __version__, failpoints, files, spool
 from etl.contract import Contract
 from etl.database import explain, make_engine, transaction
 from etl.errors import BalanceError, EtlError, ParameterError, ServiceUnavailable
@@ -159,7 +159,10 @@ def job(
     _require_name(cycle_id)
     engine = make_engine(settings, application=name)
     try:
-        with feed_lock(settings, contract.feed, "job", what=f"job {name}", wait_seconds=JOB_WAIT_SECONDS):
+        with (
+            files.private(),
+            feed_lock(settings, contract.feed, "job", what=f"job {name}", wait_seconds=JOB_WAIT_SECONDS),
+        ):
             run = _open(engine, settings, contract, name, cycle_id, parameters)
             try:
                 with _heartbeat(run):

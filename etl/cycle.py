@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
-from etl import audit, errors
+from etl import audit, errors, files
 from etl.audit import NOTEBOOKS
 from etl.contract import Contract
 from etl.database import make_engine, transaction
@@ -98,7 +98,7 @@ def run_cycle(
     """
     shares = divide_parameters(parameters)
     cycle_id = audit.new_cycle_id()
-    with feed_lock(settings, contract.feed, "cycle", what=f"cycle {cycle_id}"):
+    with files.private(), feed_lock(settings, contract.feed, "cycle", what=f"cycle {cycle_id}"):
         (settings.runs / cycle_id).mkdir(parents=True, exist_ok=True)
         left = list(NOTEBOOKS)
         error: EtlError | None = None

@@ -46,6 +46,7 @@ COPY_BLOCK_BYTES = 256 << 10
 _ROW = "stage_row"
 # SQLSTATE classes: https://www.postgresql.org/docs/18/errcodes-appendix.html
 _WRONG_LOGIN = ("28", "3D")
+_FORBIDDEN = "42501"
 _TRANSIENT = ("08", "40", "53", "57")
 # A connection that fails has no SQLSTATE in libpq, only the server's text. One that is not understood counts as transient.
 _REFUSED_LOGIN = re.compile(r"FATAL:.*(authentication failed|does not exist|no pg_hba\.conf entry)")
@@ -70,6 +71,13 @@ def database_url(settings: Settings) -> URL:
     return url
 
 
+def shown_url(settings: Settings) -> str:
+    """The URL without any password, for people: also not one that is given as an option of the query."""
+    url = database_url(settings)
+    secret = [name for name in url.query if name.lower() in ("password", "passfile", "sslpassword", "pwd")]
+    return url.difference_update_query(secret).set(drivername=url.get_backend_name()).render_as_string()
+
+
 _URL_REMEDY = "Use the form postgresql://user:password@host:5432/database (special characters percent-encoded)."
 
 
@@ -86,6 +94,8 @@ def make_engine(settings: Settings, *, application: str = "etl") -> Engine:
             "tcp_user_timeout": 30_000,
             "keepalives_idle": 20,
         },
+        # What is bound to a statement may be row data, and tracebacks stand in notebooks and on terminals.
+        hide_parameters=True,
     )
     return engine
 
@@ -118,7 +128,15 @@ def explain(error: DBAPIError | psycopg.Error, url: URL) -> EtlError:
             f"The database {where} does not answer: {said}.",
             remedy="Check ETL_DATABASE_URL and that the server is up (`python -m etl doctor`; embedded: `python -m etl up`).",
         )
-    return PermanentError(f"The database {where} refused a statement: {said} (SQLSTATE {state or 'unknown'}).")
+    remedy = ""
+    if state == _FORBIDDEN:
+        remedy = (
+            f"User {url.username!r} lacks the right. Tables are made by `python -m etl init`, run as a role that may create"
+            " them; docs/security.md has the rights of each role."
+        )
+    return PermanentError(
+        f"The database {where} refused a statement: {said} (SQLSTATE {state or 'unknown'}).", remedy=remedy
+    )
 
 
 def lock_feed(connection: Connection, feed: str) -> None:

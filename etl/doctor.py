@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from etl import broker, landing
 from etl.contract import Contract, contract_files, read_contract
 from etl.database import database_url, make_engine, transaction
 from etl.errors import ConfigurationError, EtlError, SetupError
+from etl.files import PRIVATE_UMASK
 from etl.services import jars
 from etl.services.java import find_java
 from etl.services.process import free_ports
@@ -43,6 +46,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("disk", _disk),
         ("ports", _ports),
         ("settings", _variables),
+        ("private files", _private),
         ("Kafka", _kafka),
         ("database", _database),
         ("audit tables", _tables),
@@ -122,6 +126,32 @@ def _variables(_: Settings) -> str:
             f"{unknown[0]} is set but means nothing.", remedy=f"Known: {', '.join(sorted(known))}."
         )
     return "no unknown ETL_* variable"
+
+
+def _private(settings: Settings) -> str:
+    """Secrets and raw data must not be readable for other users of the machine (docs/security.md)."""
+    if os.name == "nt":
+        return "not looked at on Windows"
+    env_file = settings.home / ".env"
+    if env_file.is_file() and _holds_secret(env_file) and env_file.stat().st_mode & PRIVATE_UMASK:
+        raise ConfigurationError(f"{env_file} holds a password and other users can read it.", remedy=_chmod(env_file))
+    inside = [path for top in (settings.checkpoint, settings.output, settings.backup) for path in top.glob("*/")]
+    for path in (settings.services, settings.endpoints_file, *inside):
+        if path.exists() and path.stat().st_mode & PRIVATE_UMASK:
+            raise ConfigurationError(f"Other users can read {path}.", remedy=_chmod(path))
+    return "for their owner only"
+
+
+def _holds_secret(env_file: Path) -> bool:
+    secret = {
+        f"ETL_{name.upper()}" for name, field in Settings.model_fields.items() if "Secret" in str(field.annotation)
+    }
+    lines = env_file.read_text("utf-8", "replace").splitlines()
+    return any(line.partition("=")[0].removeprefix("export ").strip().upper() in secret for line in lines)
+
+
+def _chmod(path: Path) -> str:
+    return f"Close it: chmod go= {shlex.quote(str(path))}"
 
 
 def _kafka(settings: Settings) -> str:

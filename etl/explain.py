@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from etl import files
 from etl.database import make_engine, transaction
 from etl.errors import ConfigurationError
 from etl.settings import Settings
@@ -45,7 +46,7 @@ def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
 def in_words(settings: Settings, told: Mapping[str, Any]) -> list[str]:
     """The same as sentences, one per job, then files and the comparison with the cycle before."""
     lines = [f"Cycle {told['cycle_id']} of feed {told['feed']}."]
-    lines += [sentence for job in told["jobs"] for sentence in _job_in_words(job)]
+    lines += [sentence for job in told["jobs"] for sentence in _job_in_words(settings, job)]
     lines += [_archive_in_words(settings, archive) for archive in told["archives"]]
     if told["rejected"]:
         lines.append("Rejected: " + ", ".join(f"{rows} {reason}" for reason, rows in told["rejected"].items()) + ".")
@@ -97,7 +98,7 @@ def _before(connection: Connection, first: Row) -> dict[str, Any] | None:
     return dict(found) if found else None
 
 
-def _job_in_words(job: Row) -> list[str]:
+def _job_in_words(settings: Settings, job: Row) -> list[str]:
     read, processed = f"{job['records_read']:,}", f"{job['records_processed']:,}"
     rejected, duplicate = f"{job['records_rejected']:,}", f"{job['records_duplicate']:,}"
     did = {
@@ -113,7 +114,10 @@ def _job_in_words(job: Row) -> list[str]:
     if job["error_message"]:
         lines.append(f"  {job['error_type']}: {job['error_message']}")
     if job["notebook"]:
-        lines.append(f"  Notebook: {job['notebook']}")
+        # One that was run by hand is not named relative to ETL_HOME.
+        executed = job["notebook"].startswith(f"{settings.output.name}/")
+        there = " (no longer there)" if executed and not (settings.home / job["notebook"]).exists() else ""
+        lines.append(f"  Notebook: {job['notebook']}{there}")
     return lines
 
 
@@ -122,11 +126,10 @@ def _archive_in_words(settings: Settings, archive: Row) -> str:
         f"partition {part} offsets {found['first']} to {found['next'] - 1}"
         for part, found in sorted(archive["offset_ranges"].items())
     )
-    path = f"backup/{archive['feed']}/{archive['file_name']}"
-    there = "" if (settings.home / path).exists() else " (no longer there)"
-    return (
-        f"Archive: {path}{there}, {archive['rows']:,} rows of {archive['source_name']}: {ranges}; manifest beside it."
-    )
+    content = files.content_of(files.feed_backup(settings, archive["feed"]), archive["file_name"])
+    path = content.relative_to(settings.home).as_posix()
+    kept = "; manifest beside it" if content.exists() else " (no longer there)"
+    return f"Archive: {path}, {archive['rows']:,} rows of {archive['source_name']}: {ranges}{kept}."
 
 
 def _compared(told: Mapping[str, Any]) -> str:

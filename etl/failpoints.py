@@ -27,6 +27,9 @@ POINTS = frozenset(
         "load.before_commit",
         "load.committed",
         "recover.closing_dead",
+        "prune.compressing",
+        "prune.compressed",
+        "prune.deleting",
     }
 )
 

@@ -6,8 +6,9 @@ r"""Batches and archives on disk: their names, their manifests, and how they com
     output/<feed>/.tmp-*                          being written, or left by a process that died
     output/<feed>/merge-plan.json                 which batches become which archive, decided once
     backup/<feed>/<feed>_<UTC time>_<cycle>.csv   one archive, with <name>.manifest.json beside it
+    backup/<feed>/<name>.csv.gz                   the same content after `prune`; its manifest stays as it was
 
-A manifest is written last: what has none is not there yet.
+A manifest is written last: what has none is not there yet. Its SHA-256 and size are those of the content, compressed or not.
 
 **CSV dialect** of all of them: UTF-8, comma, `"` doubled inside quotes, `\\n` after each row. A field is quoted when it
 contains a comma, a quote, CR or LF. Nothing between two commas is NULL; `""` is the empty text. This is what Spark writes
@@ -16,12 +17,16 @@ with `escape='"'`, `emptyValue='""'` and white space kept.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +42,8 @@ MANIFEST_SUFFIX = ".manifest.json"
 PLAN = "merge-plan.json"
 BATCH_PREFIX = "batch-"
 TEMPORARY_PREFIX = ".tmp-"
+COMPRESSED_SUFFIX = ".gz"
+PRIVATE_UMASK = 0o077
 BLOCK_BYTES = 16 << 20
 
 
@@ -154,6 +161,31 @@ def read_archive(folder: Path, file_name: str) -> Archive:
     return Archive(**_typed(read_json(folder / f"{file_name}{MANIFEST_SUFFIX}")))
 
 
+def content_of(folder: Path, file_name: str) -> Path:
+    """Where an archive's content stands: its CSV, or the compressed copy; the CSV's path where neither is there."""
+    plain, compressed = folder / file_name, folder / f"{file_name}{COMPRESSED_SUFFIX}"
+    return compressed if compressed.exists() and not plain.exists() else plain
+
+
+def planned_archives(output: Path) -> set[str]:
+    """Names of the archives that a merge which was cut off will make, or has made already."""
+    file = output / PLAN
+    return {planned["archive"] for planned in read_json(file)["archives"]} if file.exists() else set()
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """Whatever is made meanwhile, also by child processes that start meanwhile, is for its owner only.
+
+    A job reads raw data and holds passwords. The umask is the one place that also covers the files of Spark's JVM.
+    """
+    before = os.umask(PRIVATE_UMASK)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def strays(folder: Path) -> list[str]:
     """Names in `output/<feed>` that are no batch of ours; they are left alone and reported."""
     if not folder.is_dir():
@@ -224,9 +256,32 @@ def replace_folder(temporary: Path, final: Path) -> None:
     sync_folder(final.parent)
 
 
+@contextmanager
+def open_content(file: Path) -> Iterator[BufferedIOBase]:
+    """A file's content for reading, decompressed where its name ends in `.gz`.
+
+    :raises IntegrityError: what is compressed is damaged or cut off.
+    """
+    if file.suffix != COMPRESSED_SUFFIX:
+        with file.open("rb") as handle:
+            yield handle
+        return
+    try:
+        with gzip.open(file, "rb") as unpacked:
+            yield unpacked
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise IntegrityError(f"{file.name} is damaged: {error}", remedy="Restore the file from a copy.") from None
+
+
 def sha256(file: Path) -> str:
-    """Hexadecimal SHA-256 of a file's content."""
+    """Hexadecimal SHA-256 of a file's bytes."""
     with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def content_sha256(file: Path) -> str:
+    """Hexadecimal SHA-256 of an archive's content, whether it is compressed or not."""
+    with open_content(file) as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
@@ -236,7 +291,7 @@ def header(columns: tuple[str, ...]) -> bytes:
 
 
 def read_chunks(file: Path, columns: tuple[str, ...] | None = None) -> Iterator[pa.RecordBatch]:
-    """A part or archive as record batches of text columns, in the file's order and in bounded memory.
+    """A part or archive, compressed or not, as record batches of text columns, in the file's order and in bounded memory.
 
     NULL and empty text stay apart, and no word (`NA`, `null`) is anything but text.
 
@@ -245,7 +300,7 @@ def read_chunks(file: Path, columns: tuple[str, ...] | None = None) -> Iterator[
     """
     if file.stat().st_size == 0:
         raise IntegrityError(f"{file.name} is empty: not even its header is there.", remedy="Restore the file.")
-    with file.open("rb") as handle:
+    with open_content(file) as handle:
         names = handle.readline().decode("utf-8").rstrip("\r\n").split(",")
     options = csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()),
@@ -255,6 +310,7 @@ def read_chunks(file: Path, columns: tuple[str, ...] | None = None) -> Iterator[
         null_values=[""],
     )
     try:
+        # From its name pyarrow knows that a file is compressed, as `open_content` does.
         with csv.open_csv(
             file,
             read_options=csv.ReadOptions(block_size=BLOCK_BYTES),

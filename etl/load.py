@@ -143,7 +143,7 @@ def _load_archive(
     run: JobRun, contract: Contract, folder: Path, archive: Archive, before: Counts, *, last: bool
 ) -> Counts:
     """Load one archive in one transaction; returns the job's counts with it."""
-    file = folder / archive.file_name
+    file = files.content_of(folder, archive.file_name)
     _require_unchanged(file, archive)
     with transaction(run.engine) as connection:
         lock_feed(connection, contract.feed)
@@ -199,7 +199,7 @@ def _with_new_columns(
 def _require_unchanged(file: Path, archive: Archive) -> None:
     if not file.exists():
         raise IntegrityError(f"Archive {file.name} is gone, its manifest is there.", remedy="Restore it from a copy.")
-    found = files.sha256(file)
+    found = files.content_sha256(file)
     if found != archive.sha256:
         raise IntegrityError(
             f"Archive {file.name} was changed after its manifest was written (SHA-256 {found[:12]}…, expected"

@@ -228,7 +228,7 @@ class _Sink:
 
 
 def _header_line(path: Path) -> bytes:
-    with path.open("rb") as handle:
+    with files.open_content(path) as handle:
         return handle.readline()
 
 

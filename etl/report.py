@@ -13,10 +13,13 @@ from rich.text import Text
 from etl.cycle import Cycle
 from etl.doctor import Finding
 from etl.errors import AlreadyRunning, EtlError, JobFailed
+from etl.prune import Item as PrunedItem
+from etl.prune import Pruned
 from etl.quarantine import Replayed
 
 _BAD_SHOWN = 20
 _FIELD_SHOWN = 24
+_ACTIONS = {"compress": "compressed", "delete": "deleted", "keep": "kept"}
 _STYLES = {"SUCCESS": "green", "FAILED": "bold red", "RUNNING": "cyan"}
 
 
@@ -211,6 +214,42 @@ def replayed(done: Replayed, *, dry_run: bool) -> str:
     )
     bad = [f"  {row['rejected_id']}: {row['reason']}" for row in done.still_bad[:_BAD_SHOWN]]
     return "\n".join([said, *bad, *(["  …"] if len(done.still_bad) > _BAD_SHOWN else [])])
+
+
+def pruned(done: Pruned) -> list[Table]:
+    """What `prune` did: a line per kind; in a dry run also a line for each thing, and one for each that is kept though old."""
+    sums = Table(header_style="bold", box=None, pad_edge=False, caption="Nothing was done." if done.dry_run else None)
+    sums.add_column("what")
+    sums.add_column("would be" if done.dry_run else "was")
+    for name in ("number", "bytes", "freed"):
+        sums.add_column(name, justify="right")
+    groups: dict[tuple[str, str], list[PrunedItem]] = {}
+    for item in done.items:
+        groups.setdefault((item.kind, _ACTIONS[item.action]), []).append(item)
+    for (kind, action), items in groups.items():
+        sums.add_row(kind, action, f"{sum(item.count for item in items):,}", _bytes(items), _freed(items))
+    sums.add_row("all together", "", "", _bytes(done.items), _freed(done.items), style="bold")
+    listed = [item for item in done.items if done.dry_run or item.action == "keep"]
+    if not listed:
+        return [sums]
+    each = Table(header_style="bold", box=None, pad_edge=False)
+    for name in ("what", "feed", "name", "would be" if done.dry_run else "was"):
+        each.add_column(name, overflow="fold")
+    each.add_column("bytes", justify="right")
+    for item in listed:
+        said = f"{_ACTIONS[item.action]}: {item.why}" if item.why else _ACTIONS[item.action]
+        each.add_row(item.kind, item.feed, item.name, said, _bytes([item]))
+    return [each, sums]
+
+
+def _bytes(items: Iterable[PrunedItem]) -> str:
+    return f"{sum(item.bytes for item in items):,}"
+
+
+def _freed(items: Iterable[PrunedItem]) -> str:
+    found = list(items)
+    known = f"{sum(item.freed or 0 for item in found):,}"
+    return f"{known} + ?" if any(item.freed is None for item in found) else known
 
 
 def findings_table(findings: Iterable[Finding]) -> Table:

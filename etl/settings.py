@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -137,14 +138,20 @@ class Settings(BaseSettings):
             message = message.replace(secret, "***")
         return message
 
-    def _secrets(self) -> set[str]:
+    def _secrets(self) -> list[str]:
         found = {self.kafka_sasl_password.get_secret_value()} if self.kafka_sasl_password else set()
         url = self.database_url.get_secret_value() if self.database_url else self._endpoints.get("database_url", "")
         # Not `urlsplit`: a password with a slash or a bracket would not be found by it.
         if "@" in url and ":" in (login := url.partition("://")[2].rpartition("@")[0]):
-            password = login.partition(":")[2]
-            found |= {password, unquote(password)}
-        return {secret for secret in found if secret}
+            found.add(login.partition(":")[2])
+        found |= set(re.findall(r"[?&](?:password|pwd|sslpassword)=([^&]*)", url, re.IGNORECASE))
+        # As it was given, decoded, and as others write it: percent-encoded in a URL, escaped in Kafka's JAAS line.
+        plain = {unquote(secret) for secret in found} | found
+        written = {quote(secret, safe="") for secret in plain} | {
+            json.dumps(secret, ensure_ascii=False)[1:-1] for secret in plain
+        }
+        # The longest first: one may be a piece of another.
+        return sorted(filter(None, plain | written), key=len, reverse=True)
 
     def kafka(self) -> str:
         """The bootstrap servers to use.

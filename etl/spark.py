@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from etl import files
 from etl.errors import SetupError
 from etl.settings import Settings
 
@@ -65,6 +66,11 @@ def _spark_configuration(settings: Settings) -> dict[str, str]:
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_log_configuration(settings).as_uri()}",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # Options that Spark must never print; the second half is its own default.
+        "spark.redaction.regex": "(?i)jaas|secret|password|token|access[.]?key",
+        "spark.sql.redaction.options.regex": "(?i)jaas|url|secret|password|token",
+        # The checkpoint's files get their rights from Hadoop, which does not ask for the process's umask.
+        "spark.hadoop.fs.permissions.umask-mode": f"{files.PRIVATE_UMASK:03o}",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.streaming.numRecentProgressUpdates": "10",
@@ -108,6 +114,11 @@ def kafka_options(settings: Settings) -> dict[str, str]:
         options |= {
             "kafka.sasl.mechanism": settings.kafka_sasl_mechanism,
             "kafka.sasl.jaas.config": f"org.apache.kafka.common.security.{module}LoginModule required"
-            f" username={json.dumps(user)} password={json.dumps(password)};",
+            f" username={_jaas_text(user or '')} password={_jaas_text(password)};",
         }
     return options
+
+
+def _jaas_text(value: str) -> str:
+    r"""A quoted text of a JAAS line: backslashes escape, but Java's tokenizer knows no `\u`."""
+    return json.dumps(value, ensure_ascii=False)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, select
 
 from etl import broker, files, landing, positions
 from etl.contract import Contract
-from etl.database import database_url, make_engine, transaction
+from etl.database import make_engine, shown_url, transaction
 from etl.errors import EtlError
 from etl.load import waiting_archives
 from etl.settings import Settings
@@ -78,8 +78,7 @@ class _Database:
         self.described: dict[str, Any] = {"embedded": settings.database_url is None, "url": None, "reachable": False}
         self.engine: Engine | None = None
         try:
-            url = database_url(settings)
-            self.described["url"] = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+            self.described["url"] = shown_url(settings)
             self.engine = make_engine(settings)
             with transaction(self.engine) as connection:
                 require_current(connection)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
-from etl import derived, windows
+from etl import derived, files, windows
 from etl.audit import close_dead
 from etl.contract import Contract
 from etl.database import lock_feed, make_engine, transaction
@@ -54,7 +54,8 @@ def undo(settings: Settings, contract: Contract, cycle_id: str) -> Undone:
 
     The rows of a key that came twice: the next load of the archives decides anew, in their order, which one is first.
 
-    :raises ConfigurationError: nothing of the cycle is loaded (any more), or rows that it rejected were replayed since.
+    :raises ConfigurationError: nothing of the cycle is loaded (any more), rows that it rejected were replayed since, or what
+        it loaded is kept nowhere else, because `prune` has deleted its archives or the rows that it replayed.
     """
     engine = make_engine(settings, application="undo")
     try:
@@ -68,6 +69,7 @@ def undo(settings: Settings, contract: Contract, cycle_id: str) -> Undone:
             close_dead(connection, contract.feed)
             loads = _loads(connection, contract, cycle_id)
             _refuse_replayed(connection, cycle_id, loads)
+            _refuse_pruned(settings, connection, contract, cycle_id, loads)
             return _remove(connection, contract, cycle_id, loads)
     finally:
         engine.dispose()
@@ -103,6 +105,35 @@ def _refuse_replayed(connection: Connection, cycle_id: str, loads: Sequence[int]
         raise ConfigurationError(
             f"Rows that cycle {cycle_id} rejected were replayed since, by cycle {replay}.",
             remedy=f"Undo that one first: `python -m etl undo {replay}`.",
+        )
+
+
+def _refuse_pruned(
+    settings: Settings, connection: Connection, contract: Contract, cycle_id: str, loads: Sequence[int]
+) -> None:
+    """Refuse to remove rows that nothing could load again."""
+    folder = files.feed_backup(settings, contract.feed)
+    standing = set(files.archives(folder))
+    archives = select(etl_file.c.file_name).where(etl_file.c.log_id.in_(loads), etl_file.c.kind == ARCHIVE)
+    for name in connection.scalars(archives):
+        if not files.content_of(folder, name).exists() or name not in standing:
+            raise ConfigurationError(
+                f"Archive {name} of cycle {cycle_id} is no longer in backup/{contract.feed}/, so that its rows"
+                " could not be loaded again.",
+                remedy="Restore the archive and its manifest from a copy first; `prune` deletes what is old and loaded.",
+            )
+    if not cycle_id.endswith(REPLAY_SUFFIX):
+        return
+    log, row = etl_log.c, etl_rejected_row.c
+    replayed = connection.scalar(
+        select(func.sum(log.records_processed + log.records_duplicate)).where(log.log_id.in_(loads))
+    )
+    kept = connection.scalar(select(func.count()).select_from(etl_rejected_row).where(row.replayed_by.in_(loads)))
+    if kept != replayed:
+        raise ConfigurationError(
+            f"{replayed} rows were replayed by cycle {cycle_id}, {kept} of them are still in the quarantine: the others could"
+            " not be replayed again.",
+            remedy="What `prune` deleted stays loaded. Remove rows by SQL if you must; no command does it.",
         )
 
 

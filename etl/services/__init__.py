@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from filelock import FileLock
 
@@ -74,6 +75,11 @@ def down(settings: Settings, progress: Progress, *, delete_data: bool = False) -
 def running(settings: Settings) -> Up:
     """The embedded services that are alive now."""
     return Up(kafka=kafka.running(settings), postgres=postgres.running(settings))
+
+
+def logs(settings: Settings) -> list[Path]:
+    """Log files that grow; whatever writes one appends to it."""
+    return [settings.services / "spark.log", kafka.log_file(settings), postgres.log_file(settings)]
 
 
 @contextmanager

@@ -94,6 +94,8 @@ def _install() -> None:
             capture_output=True,
             text=True,
             env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            # Ours is for private files; what a package installs is for everybody.
+            umask=0o022,
             check=False,
         )
         if run.returncode != 0:

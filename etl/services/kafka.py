@@ -120,6 +120,10 @@ def _folder(settings: Settings) -> Path:
     return settings.services / "kafka"
 
 
+def log_file(settings: Settings) -> Path:
+    return _folder(settings) / "broker.log"
+
+
 def _state(settings: Settings) -> Path:
     return settings.services / "kafka.json"
 
@@ -148,7 +152,7 @@ def _start_on(settings: Settings, java: Java, ports: list[int]) -> Service:
     command = _command(settings, java, folder)
     if not (folder / "data" / "meta.properties").exists():
         _format(command, folder, properties)
-    log = folder / "broker.log"
+    log = log_file(settings)
     started = process.spawn([*command, "kafka.Kafka", str(properties)], log)
     endpoint = f"127.0.0.1:{port}"
     service = process.describe("kafka", psutil.Process(started.pid), endpoint=endpoint, port=port, log=log)

@@ -33,6 +33,7 @@ from etl.settings import Settings
 _USER = "etl"
 _DATABASE = "etl"
 _INSTALL = "pginstall18"
+_LOG = "server.log"
 _TRIES = 3
 _STATE_FOLDERS = Path("/var/lib/notebook-etl")
 
@@ -64,7 +65,7 @@ class _Place:
 
     @property
     def log(self) -> Path:
-        return self.root / "server.log"
+        return self.root / _LOG
 
 
 def start(settings: Settings, progress: Progress) -> Service:
@@ -116,6 +117,10 @@ def delete_data(settings: Settings) -> None:
         shutil.rmtree(root)
 
 
+def log_file(settings: Settings) -> Path:
+    return _root(settings) / _LOG
+
+
 def _interrupt(service: Service) -> None:
     found = service.process()
     if found is None:
@@ -152,7 +157,10 @@ def _place(settings: Settings) -> _Place:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _Place(package / _INSTALL / "bin", root, {})
     user = _unprivileged_user()
-    _STATE_FOLDERS.mkdir(mode=0o755, exist_ok=True)
+    if not _STATE_FOLDERS.exists():
+        _STATE_FOLDERS.mkdir()
+        # Whatever the umask is: the server's user must pass through to its own folder, which is closed to others.
+        _STATE_FOLDERS.chmod(0o755)
     root.mkdir(mode=0o700, exist_ok=True)
     os.chown(root, user["user"], user["group"])
     return _Place(_readable(package, root, user) / _INSTALL / "bin", root, user)
@@ -189,6 +197,9 @@ def _readable(package: Path, root: Path, user: dict[str, Any]) -> Path:
     if not copy.exists():
         temporary = root / ".package"
         shutil.rmtree(temporary, ignore_errors=True)
+        for folder in (temporary, temporary / package.name):
+            folder.mkdir()
+            folder.chmod(0o755)
         shutil.copytree(package / _INSTALL, temporary / package.name / _INSTALL, symlinks=True)
         # The programs look for their libraries beside the package.
         libraries = package.with_name(f"{package.name}.libs")

@@ -9,6 +9,7 @@ import signal
 import time
 from pathlib import Path
 
+from etl.settings import PROJECT_ROOT
 from tests.stack import Project
 
 
@@ -90,6 +91,13 @@ def test_a_dry_run_does_nothing(project: Project) -> None:
     assert "messages=10" in run.stdout
     assert project.log() == []
     assert sum(project.describe().end.values()) == 0
+
+
+def test_a_relative_path_is_meant_from_where_the_user_is(project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "readings.jsonl"
+    file.write_text(3 * '{"sensor_id": 1, "temperature": 20.5, "humidity": 40, "timestamp": "2026-01-01T00:00:00Z"}\n')
+    project.etl("run", "-p", f"replay={os.path.relpath(file, PROJECT_ROOT)}")
+    assert [row["records_read"] for row in project.log()] == [3, 3, 3, 3]
 
 
 def test_status_tells_backlog_services_and_last_cycle(project: Project) -> None:

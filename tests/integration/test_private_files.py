@@ -1,0 +1,97 @@
+"""What the tool makes is for its owner only; what it did not make keeps its rights."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from etl import services
+from etl.produce import produce
+from etl.services import postgres
+from etl.settings import PROJECT_ROOT, Settings
+from tests.stack import JARS, Project, quiet
+
+OPEN_UMASK = 0o022
+TOPS = ("checkpoint", "output", "backup", ".services")
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """Whatever under a folder, or it itself, others have any right on."""
+    return sorted(
+        f"{path} {path.stat().st_mode & 0o777:o}"
+        for path in (folder, *folder.rglob("*"))
+        if not path.is_symlink() and path.stat().st_mode & 0o077
+    )
+
+
+def run(*command: str, **env: str) -> None:
+    """Run Python as a user does whose umask lets everybody read."""
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        env={**os.environ, **env},
+        cwd=PROJECT_ROOT,
+        umask=OPEN_UMASK,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Settings]:
+    settings = Settings.load(home=tmp_path / "embedded", jars=JARS)
+    settings.home.mkdir()
+    yield settings
+    services.down(settings, quiet, delete_data=True)
+
+
+def test_a_cycle_on_the_embedded_services_leaves_nothing_open(embedded: Settings) -> None:
+    run("etl", "run", "--messages", "200", ETL_HOME=str(embedded.home), ETL_JARS=str(JARS))
+    assert {path.name for path in embedded.home.iterdir()} == set(TOPS)
+    assert [found for top in TOPS for found in open_to_others(embedded.home / top)] == []
+    for expected in ("backup/*/*.csv", "backup/*/*.manifest.json", "output/runs/*/*.ipynb", "checkpoint/*/*/metadata"):
+        assert list(embedded.home.glob(expected)), expected
+    assert open_to_others(postgres._root(embedded)) == []
+
+
+def test_jobs_that_are_run_by_hand_keep_the_rights_of_what_was_there(project: Project) -> None:
+    for top in TOPS[:3]:
+        (project.home / top).mkdir(mode=0o755)
+    produce(project.settings, project.contract, messages=100, bad_share=0.2, seed=1)
+    run("tests.jobs", "consume", **project.env)
+    parts = list(project.home.glob("output/*/batch-*/part-*.csv"))
+    assert parts
+    below = [path for top in TOPS[:3] for path in (project.home / top).iterdir()]
+    assert [found for path in below for found in open_to_others(path)] == []
+    run("tests.jobs", "merge", "load", **project.env)
+    below = [path for top in TOPS[:3] for path in (project.home / top).iterdir()]
+    assert len(below) == 3
+    assert [found for path in below for found in open_to_others(path)] == []
+    assert {(project.home / top).stat().st_mode & 0o777 for top in TOPS[:3]} == {0o755}
+
+
+def test_doctor_names_what_others_can_read(project: Project) -> None:
+    def found(*, expect: int) -> str:
+        told = json.loads(project.etl("doctor", "--json", expect=expect).stdout)
+        (finding,) = (finding for finding in told if finding["check"] == "private files")
+        assert finding["ok"] is (expect == 0)
+        return f"{finding['found']}{finding['remedy']}"
+
+    env_file = project.home / ".env"
+    env_file.write_text("ETL_SPARK_MASTER=local[1]\n")
+    env_file.chmod(0o644)
+    assert found(expect=0) == "for their owner only", "it holds no secret"
+    env_file.write_text("ETL_KAFKA_SASL_PASSWORD=x\n")
+    assert f"chmod go= {env_file}" in found(expect=1)
+    env_file.chmod(0o600)
+    assert found(expect=0)
+    (project.home / "output" / "old").mkdir(parents=True)
+    (project.home / "output" / "old").chmod(0o750)
+    assert "output/old" in found(expect=1)
