@@ -11,7 +11,6 @@ import os
 import secrets
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -20,13 +19,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, exists, insert, or_, select, update
+import structlog
+from sqlalchemy import Connection, Engine, Row, and_, exists, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
 from etl import __version__, failpoints, spool
 from etl.contract import Contract
 from etl.database import explain, make_engine, transaction
 from etl.errors import BalanceError, EtlError, ServiceUnavailable
+from etl.heartbeat import heartbeat
 from etl.locks import JOB_WAIT_SECONDS, feed_lock
 from etl.retry import retrying
 from etl.settings import PROJECT_ROOT, Settings
@@ -34,9 +35,10 @@ from etl.tables import etl_log, require_current
 
 NOTEBOOKS = {"produce": "1_produce", "consume": "2_consume", "merge": "3_merge", "load": "4_load"}
 HAND_SUFFIX = "-hand"
-HEARTBEAT_SECONDS = 10.0
 _OTHER_HOST_IS_DEAD_AFTER = timedelta(minutes=5)
 _MESSAGE_LENGTH = 2000
+
+log = structlog.get_logger("audit")
 
 
 @dataclass(frozen=True)
@@ -158,11 +160,10 @@ def job(
         with feed_lock(settings, contract.feed, "job", what=f"job {name}", wait_seconds=JOB_WAIT_SECONDS):
             run = _open(engine, settings, contract, name, cycle_id, parameters)
             try:
-                with _heartbeat(run):
+                with heartbeat(settings, run.log_id):
                     yield run
                 if not run.closed:
-                    with transaction(engine) as connection:
-                        run.succeed(connection, run.counts)
+                    retrying(settings, "closing the audit row", lambda: _succeed(run))
             except DBAPIError as error:
                 explained = explain(error, engine.url)
                 _fail(run, explained, settings)
@@ -172,6 +173,11 @@ def job(
                 raise
     finally:
         engine.dispose()
+
+
+def _succeed(run: JobRun) -> None:
+    with transaction(run.engine) as connection:
+        run.succeed(connection, run.counts)
 
 
 def _fail(run: JobRun, error: BaseException, settings: Settings) -> None:
@@ -252,6 +258,9 @@ def _insert(engine: Engine, settings: Settings, row: Mapping[str, Any], cycle_id
     """Close dead rows of the feed and write the new one, in one transaction."""
     with transaction(engine) as connection:
         require_current(connection)
+        if mine := _own_row(connection, row):
+            log.warning("the audit row had been written, its answer was lost", log_id=mine.log_id)
+            return JobRun(engine, mine.log_id, mine.cycle_id, row["job_name"], row["start_time"])
         close_dead(connection, row["feed"])
         cycle_id = cycle_id or _hand_made_cycle(connection, row["feed"])
         executed, source = _notebook(settings, cycle_id, row["job_name"])
@@ -259,6 +268,12 @@ def _insert(engine: Engine, settings: Settings, row: Mapping[str, Any], cycle_id
         values = {**row, "cycle_id": cycle_id, "notebook": executed, "notebook_sha256": found}
         log_id = connection.scalar(insert(etl_log).values(**values).returning(etl_log.c.log_id))
     return JobRun(engine, int(log_id or 0), cycle_id, row["job_name"], row["start_time"])
+
+
+def _own_row(connection: Connection, row: Mapping[str, Any]) -> Row[Any, Any] | None:
+    """The row that an attempt before this one has written, of whose COMMIT the answer was lost."""
+    same = {name: row[name] for name in ("feed", "job_name", "status", "host", "pid", "start_time")}
+    return connection.execute(select(etl_log.c.log_id, etl_log.c.cycle_id).filter_by(**same)).one_or_none()
 
 
 def _hand_made_cycle(connection: Connection, feed: str) -> str:
@@ -303,31 +318,6 @@ def code_version() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return __version__
     return f"{__version__}+{run.stdout.strip()}" if run.returncode == 0 else __version__
-
-
-@contextmanager
-def _heartbeat(run: JobRun) -> Iterator[None]:
-    """Renew `heartbeat_at` while the job runs, so that others can tell a long job from a dead one."""
-    ended = threading.Event()
-
-    def beat() -> None:
-        while not ended.wait(HEARTBEAT_SECONDS):
-            try:
-                with run.engine.begin() as connection:
-                    connection.execute(
-                        update(etl_log).where(etl_log.c.log_id == run.log_id).values(heartbeat_at=datetime.now(UTC))
-                    )
-            except DBAPIError:
-                # The job's own statements meet the same trouble and report it; a missed beat alone harms nothing.
-                continue
-
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _columns(counts: Counts) -> dict[str, int]:
