@@ -23,7 +23,7 @@ import structlog
 from sqlalchemy import Connection, Engine, Row, and_, exists, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
-from etl import __version__, failpoints, spool
+from etl import __version__, failpoints, spool, storage
 from etl.contract import Contract
 from etl.database import explain, make_engine, transaction
 from etl.errors import BalanceError, EtlError, ServiceUnavailable
@@ -157,22 +157,30 @@ def job(
     """
     engine = make_engine(settings, application=name)
     try:
-        with feed_lock(settings, contract.feed, "job", what=f"job {name}", wait_seconds=JOB_WAIT_SECONDS):
+        with (
+            storage.explaining(settings),
+            feed_lock(settings, contract.feed, "job", what=f"job {name}", wait_seconds=JOB_WAIT_SECONDS),
+        ):
             run = _open(engine, settings, contract, name, cycle_id, parameters)
             try:
-                with heartbeat(settings, run.log_id):
+                with storage.explaining(settings), _explaining(engine), heartbeat(settings, run.log_id):
                     yield run
                 if not run.closed:
                     retrying(settings, "closing the audit row", lambda: _succeed(run))
-            except DBAPIError as error:
-                explained = explain(error, engine.url)
-                _fail(run, explained, settings)
-                raise explained from error
             except BaseException as error:
                 _fail(run, error, settings)
                 raise
     finally:
         engine.dispose()
+
+
+@contextmanager
+def _explaining(engine: Engine) -> Iterator[None]:
+    """The database's errors that a job met outside `transaction`."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise explain(error, engine.url) from error
 
 
 def _succeed(run: JobRun) -> None:
@@ -181,12 +189,20 @@ def _succeed(run: JobRun) -> None:
 
 
 def _fail(run: JobRun, error: BaseException, settings: Settings) -> None:
+    """Close the row as FAILED. The first error is the one to report, whatever becomes of the row."""
     try:
         run.fail(error, settings)
     except EtlError as unwritten:
-        # The first error is the one to report; how the job ended is written when the database is back.
-        spool.keep(settings, {"log_id": run.log_id, **run.failure(error, settings)})
         error.add_note(f"etl_log row {run.log_id} could not be closed yet: {unwritten.cause}")
+        _keep(settings, {"log_id": run.log_id, **run.failure(error, settings)})
+
+
+def _keep(settings: Settings, row: Mapping[str, Any]) -> None:
+    """Keep how the job ended until the database is back; without a disk as well, the next job closes the row as `Died`."""
+    try:
+        spool.keep(settings, row)
+    except OSError as error:
+        log.warning("how the job ended could not be kept", folder=str(settings.spool), cause=str(error))
 
 
 def describe(error: BaseException) -> str:
@@ -248,9 +264,7 @@ def _open(
         return retrying(settings, "opening the audit row", lambda: _insert(engine, settings, row, cycle_id))
     except ServiceUnavailable as error:
         run = JobRun(engine, 0, cycle_id, name, started)
-        spool.keep(
-            settings, {**row, "cycle_id": cycle_id or new_cycle_id(by_hand=True), **run.failure(error, settings)}
-        )
+        _keep(settings, {**row, "cycle_id": cycle_id or new_cycle_id(by_hand=True), **run.failure(error, settings)})
         raise
 
 

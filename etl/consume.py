@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
-from etl import audit, broker, failpoints, files, landing, positions
+from etl import audit, broker, failpoints, files, landing, positions, spark_errors
 from etl.audit import Counts, JobRun
 from etl.broker import Topic
 from etl.contract import Contract
 from etl.database import transaction
-from etl.errors import BalanceError, ConfigurationError, PermanentError
+from etl.errors import BalanceError, ConfigurationError
 from etl.files import Batch, OffsetRange, Part, Source
 from etl.settings import Settings
 from etl.spark import kafka_options, spark_session
@@ -186,10 +186,12 @@ def _read(
     )
     query = query_writer.trigger(**trigger).start()
     writer.query_id = str(query.id)
-    _await(query, writer, parameters["time_box_seconds"], first_batch_is_sure=catch_up)
+    _await(settings, query, writer, parameters["time_box_seconds"], first_batch_is_sure=catch_up)
 
 
-def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first_batch_is_sure: bool) -> None:
+def _await(
+    settings: Settings, query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first_batch_is_sure: bool
+) -> None:
     """Wait until the query has ended or the time is over, then stop it.
 
     The batch that is under way when time is over is given up; Spark repeats it next time. Only the first batch of a job is
@@ -208,13 +210,10 @@ def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first
         writer.is_given_up = query.isActive
     finally:
         query.stop()
-    if writer.error is not None:
-        raise writer.error
-    if not writer.is_given_up and (error := query.exception()):
-        raise PermanentError(
-            f"Spark stopped reading: {str(error).strip().splitlines()[0][:400]}",
-            remedy="Spark's log: .services/spark.log",
-        ) from error
+    error = writer.error or (None if writer.is_given_up else query.exception())
+    if error is not None:
+        explained = spark_errors.explain(settings, error)
+        raise explained from (error if explained is not error else None)
 
 
 class _BatchWriter:
