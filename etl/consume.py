@@ -128,7 +128,8 @@ def _from_topic(settings: Settings, contract: Contract, run: JobRun, parameters:
     writer = _BatchWriter(settings, contract, topic, run.cycle_id)
     goes_on = parameters["until"] == "time_box"
     if goes_on or positions.unread(topic, following) or _unfinished(settings, contract, topic):
-        _read(settings, contract, topic, following, writer, parameters)
+        with spark_errors.explaining(settings):
+            _read(settings, contract, topic, following, writer, parameters)
     run.counts = _counted(writer.written)
     end = broker.describe(settings, contract.topic)
     backlog = positions.unread(end, {**following, **writer.next_offsets})
@@ -186,12 +187,10 @@ def _read(
     )
     query = query_writer.trigger(**trigger).start()
     writer.query_id = str(query.id)
-    _await(settings, query, writer, parameters["time_box_seconds"], first_batch_is_sure=catch_up)
+    _await(query, writer, parameters["time_box_seconds"], first_batch_is_sure=catch_up)
 
 
-def _await(
-    settings: Settings, query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first_batch_is_sure: bool
-) -> None:
+def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first_batch_is_sure: bool) -> None:
     """Wait until the query has ended or the time is over, then stop it.
 
     The batch that is under way when time is over is given up; Spark repeats it next time. Only the first batch of a job is
@@ -212,8 +211,7 @@ def _await(
         query.stop()
     error = writer.error or (None if writer.is_given_up else query.exception())
     if error is not None:
-        explained = spark_errors.explain(settings, error)
-        raise explained from (error if explained is not error else None)
+        raise error
 
 
 class _BatchWriter:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from etl import audit, errors
+from etl import audit, errors, storage
 from etl.audit import NOTEBOOKS
 from etl.contract import Contract
 from etl.database import make_engine, transaction
@@ -57,19 +57,23 @@ def run_cycle(
     """
     shares = divide_parameters(parameters)
     cycle_id = audit.new_cycle_id()
-    with feed_lock(settings, contract.feed, "cycle", what=f"cycle {cycle_id}"):
+    with (
+        storage.explaining(settings),
+        feed_lock(settings, contract.feed, "cycle", what=f"cycle {cycle_id}"),
+    ):
         folder = settings.runs / cycle_id
         folder.mkdir(parents=True, exist_ok=True)
         error: EtlError | None = None
         for job, notebook in NOTEBOOKS.items():
             report(job, "started")
             try:
-                _execute(
-                    settings,
-                    NOTEBOOK_FOLDER / f"{notebook}.ipynb",
-                    folder / f"{notebook}.ipynb",
-                    {**shares[job], "feed": contract.feed, "cycle_id": cycle_id},
-                )
+                with storage.explaining(settings):
+                    _execute(
+                        settings,
+                        NOTEBOOK_FOLDER / f"{notebook}.ipynb",
+                        folder / f"{notebook}.ipynb",
+                        {**shares[job], "feed": contract.feed, "cycle_id": cycle_id},
+                    )
             except EtlError as failure:
                 error = failure
                 report(job, "failed")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from py4j.protocol import Py4JJavaError
 
@@ -23,14 +25,16 @@ _KAFKA_AWAY = re.compile(
 _PATH = re.compile(r"(?:file:)?(/[^\s:()\[\],]+)")
 
 
-def explain(settings: Settings, error: BaseException) -> BaseException:
-    """Kafka being away, a full or closed disk, or else whatever made Spark stop; a Python error passes as it is."""
+@contextmanager
+def explaining(settings: Settings) -> Iterator[None]:
+    """Kafka being away, a full or closed disk, or else whatever made Spark stop; Python errors pass as they are."""
     from pyspark.errors import PySparkException
 
-    if not isinstance(error, PySparkException | Py4JJavaError):
-        return error
-    told = "\n".join(_chain(error))
-    return _of_disk(settings, told) or _of_kafka(settings, told) or _unknown(told)
+    try:
+        yield
+    except (PySparkException, Py4JJavaError) as error:
+        told = "\n".join(_chain(error))
+        raise _of_disk(settings, told) or _of_kafka(settings, told) or _unknown(told) from error
 
 
 def _chain(error: BaseException) -> list[str]:
