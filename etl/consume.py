@@ -252,7 +252,7 @@ class _BatchWriter:
         query_id = self.query_id or self._query_id()
         folder = files.feed_output(self.settings, self.contract.feed)
         temporary = folder / f"{files.TEMPORARY_PREFIX}{query_id}-{batch_id:06d}"
-        shutil.rmtree(temporary, ignore_errors=True)
+        files.remove_folder(temporary)
         observed = Observation()
         counted = rows.observe(
             observed,
