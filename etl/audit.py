@@ -12,7 +12,6 @@ import re
 import secrets
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -21,13 +20,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, exists, insert, or_, select, update
+import structlog
+from sqlalchemy import Connection, Engine, Row, and_, exists, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
-from etl import __version__, failpoints, files, spool
+from etl import __version__, failpoints, files, spool, storage
 from etl.contract import Contract
 from etl.database import explain, make_engine, transaction
 from etl.errors import BalanceError, EtlError, ParameterError, ServiceUnavailable
+from etl.heartbeat import heartbeat
 from etl.locks import JOB_WAIT_SECONDS, feed_lock
 from etl.retry import retrying
 from etl.settings import PROJECT_ROOT, Settings
@@ -35,10 +36,11 @@ from etl.tables import etl_log, require_current
 
 NOTEBOOKS = {"produce": "1_produce", "consume": "2_consume", "merge": "3_merge", "load": "4_load"}
 HAND_SUFFIX = "-hand"
-HEARTBEAT_SECONDS = 10.0
 _OTHER_HOST_IS_DEAD_AFTER = timedelta(minutes=5)
 _MESSAGE_LENGTH = 2000
 _CYCLE_NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,63}", re.ASCII)
+
+log = structlog.get_logger("audit")
 
 
 @dataclass(frozen=True)
@@ -161,19 +163,15 @@ def job(
     try:
         with (
             files.private(),
+            storage.explaining(settings),
             feed_lock(settings, contract.feed, "job", what=f"job {name}", wait_seconds=JOB_WAIT_SECONDS),
         ):
             run = _open(engine, settings, contract, name, cycle_id, parameters)
             try:
-                with _heartbeat(run):
+                with storage.explaining(settings), _explaining(engine), heartbeat(settings, run.log_id):
                     yield run
                 if not run.closed:
-                    with transaction(engine) as connection:
-                        run.succeed(connection, run.counts)
-            except DBAPIError as error:
-                explained = explain(error, engine.url)
-                _fail(run, explained, settings)
-                raise explained from error
+                    retrying(settings, "closing the audit row", lambda: _succeed(run))
             except BaseException as error:
                 _fail(run, error, settings)
                 raise
@@ -190,13 +188,35 @@ def _require_name(cycle_id: str) -> None:
         )
 
 
+@contextmanager
+def _explaining(engine: Engine) -> Iterator[None]:
+    """The database's errors that a job met outside `transaction`."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise explain(error, engine.url) from error
+
+
+def _succeed(run: JobRun) -> None:
+    with transaction(run.engine) as connection:
+        run.succeed(connection, run.counts)
+
+
 def _fail(run: JobRun, error: BaseException, settings: Settings) -> None:
+    """Close the row as FAILED. The first error is the one to report, whatever becomes of the row."""
     try:
         run.fail(error, settings)
     except EtlError as unwritten:
-        # The first error is the one to report; how the job ended is written when the database is back.
-        spool.keep(settings, {"log_id": run.log_id, **run.failure(error, settings)})
         error.add_note(f"etl_log row {run.log_id} could not be closed yet: {unwritten.cause}")
+        _keep(settings, {"log_id": run.log_id, **run.failure(error, settings)})
+
+
+def _keep(settings: Settings, row: Mapping[str, Any]) -> None:
+    """Keep how the job ended until the database is back; without a disk as well, the next job closes the row as `Died`."""
+    try:
+        spool.keep(settings, row)
+    except OSError as error:
+        log.warning("how the job ended could not be kept", folder=str(settings.spool), cause=str(error))
 
 
 def describe(error: BaseException) -> str:
@@ -258,9 +278,7 @@ def _open(
         return retrying(settings, "opening the audit row", lambda: _insert(engine, settings, row, cycle_id))
     except ServiceUnavailable as error:
         run = JobRun(engine, 0, cycle_id, name, started)
-        spool.keep(
-            settings, {**row, "cycle_id": cycle_id or new_cycle_id(by_hand=True), **run.failure(error, settings)}
-        )
+        _keep(settings, {**row, "cycle_id": cycle_id or new_cycle_id(by_hand=True), **run.failure(error, settings)})
         raise
 
 
@@ -268,6 +286,9 @@ def _insert(engine: Engine, settings: Settings, row: Mapping[str, Any], cycle_id
     """Close dead rows of the feed and write the new one, in one transaction."""
     with transaction(engine) as connection:
         require_current(connection)
+        if mine := _own_row(connection, row):
+            log.warning("the audit row had been written, its answer was lost", log_id=mine.log_id)
+            return JobRun(engine, mine.log_id, mine.cycle_id, row["job_name"], row["start_time"])
         close_dead(connection, row["feed"])
         cycle_id = cycle_id or _hand_made_cycle(connection, row["feed"])
         executed, source = _notebook(settings, cycle_id, row["job_name"])
@@ -275,6 +296,12 @@ def _insert(engine: Engine, settings: Settings, row: Mapping[str, Any], cycle_id
         values = {**row, "cycle_id": cycle_id, "notebook": executed, "notebook_sha256": found}
         log_id = connection.scalar(insert(etl_log).values(**values).returning(etl_log.c.log_id))
     return JobRun(engine, int(log_id or 0), cycle_id, row["job_name"], row["start_time"])
+
+
+def _own_row(connection: Connection, row: Mapping[str, Any]) -> Row[Any, Any] | None:
+    """The row that an attempt before this one has written, of whose COMMIT the answer was lost."""
+    same = {name: row[name] for name in ("feed", "job_name", "status", "host", "pid", "start_time")}
+    return connection.execute(select(etl_log.c.log_id, etl_log.c.cycle_id).filter_by(**same)).one_or_none()
 
 
 def _hand_made_cycle(connection: Connection, feed: str) -> str:
@@ -319,31 +346,6 @@ def code_version() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return __version__
     return f"{__version__}+{run.stdout.strip()}" if run.returncode == 0 else __version__
-
-
-@contextmanager
-def _heartbeat(run: JobRun) -> Iterator[None]:
-    """Renew `heartbeat_at` while the job runs, so that others can tell a long job from a dead one."""
-    ended = threading.Event()
-
-    def beat() -> None:
-        while not ended.wait(HEARTBEAT_SECONDS):
-            try:
-                with run.engine.begin() as connection:
-                    connection.execute(
-                        update(etl_log).where(etl_log.c.log_id == run.log_id).values(heartbeat_at=datetime.now(UTC))
-                    )
-            except DBAPIError:
-                # The job's own statements meet the same trouble and report it; a missed beat alone harms nothing.
-                continue
-
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _columns(counts: Counts) -> dict[str, int]:

@@ -52,7 +52,7 @@ def client_config(settings: Settings) -> dict[str, Any]:
     return config
 
 
-def unreachable(settings: Settings, error: Exception) -> ServiceUnavailable:
+def unreachable(settings: Settings, error: Exception | str) -> ServiceUnavailable:
     """The error to raise when Kafka did not answer."""
     return ServiceUnavailable(
         f"Kafka at {settings.kafka()} did not answer within {settings.kafka_timeout_seconds:g} s ({error}).",

@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
-from etl import audit, broker, failpoints, files, landing, positions
+from etl import audit, broker, failpoints, files, landing, positions, spark_errors
 from etl.audit import Counts, JobRun
 from etl.broker import Topic
 from etl.contract import Contract
 from etl.database import transaction
-from etl.errors import BalanceError, ConfigurationError, PermanentError
+from etl.errors import BalanceError, ConfigurationError
 from etl.files import Batch, OffsetRange, Part, Source
 from etl.settings import Settings
 from etl.spark import kafka_options, spark_session
@@ -128,7 +128,8 @@ def _from_topic(settings: Settings, contract: Contract, run: JobRun, parameters:
     writer = _BatchWriter(settings, contract, topic, run.cycle_id)
     goes_on = parameters["until"] == "time_box"
     if goes_on or positions.unread(topic, following) or _unfinished(settings, contract, topic):
-        _read(settings, contract, topic, following, writer, parameters)
+        with spark_errors.explaining(settings):
+            _read(settings, contract, topic, following, writer, parameters)
     run.counts = _counted(writer.written)
     end = broker.describe(settings, contract.topic)
     backlog = positions.unread(end, {**following, **writer.next_offsets})
@@ -208,13 +209,9 @@ def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first
         writer.is_given_up = query.isActive
     finally:
         query.stop()
-    if writer.error is not None:
-        raise writer.error
-    if not writer.is_given_up and (error := query.exception()):
-        raise PermanentError(
-            f"Spark stopped reading: {str(error).strip().splitlines()[0][:400]}",
-            remedy="Spark's log: .services/spark.log",
-        ) from error
+    error = writer.error or (None if writer.is_given_up else query.exception())
+    if error is not None:
+        raise error
 
 
 class _BatchWriter:
@@ -255,7 +252,7 @@ class _BatchWriter:
         query_id = self.query_id or self._query_id()
         folder = files.feed_output(self.settings, self.contract.feed)
         temporary = folder / f"{files.TEMPORARY_PREFIX}{query_id}-{batch_id:06d}"
-        shutil.rmtree(temporary, ignore_errors=True)
+        files.remove_folder(temporary)
         observed = Observation()
         counted = rows.observe(
             observed,

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
-from etl import audit, errors, files
+from etl import audit, errors, files, storage
 from etl.audit import NOTEBOOKS
 from etl.contract import Contract
 from etl.database import make_engine, transaction
@@ -98,7 +98,11 @@ def run_cycle(
     """
     shares = divide_parameters(parameters)
     cycle_id = audit.new_cycle_id()
-    with files.private(), feed_lock(settings, contract.feed, "cycle", what=f"cycle {cycle_id}"):
+    with (
+        files.private(),
+        storage.explaining(settings),
+        feed_lock(settings, contract.feed, "cycle", what=f"cycle {cycle_id}"),
+    ):
         (settings.runs / cycle_id).mkdir(parents=True, exist_ok=True)
         left = list(NOTEBOOKS)
         error: EtlError | None = None
@@ -119,8 +123,10 @@ def run_cycle(
 
 def _try_job(settings: Settings, job: str, parameters: dict[str, Any]) -> EtlError | None:
     notebook = f"{NOTEBOOKS[job]}.ipynb"
+    executed = settings.runs / parameters["cycle_id"] / notebook
     try:
-        _execute(settings, NOTEBOOK_FOLDER / notebook, settings.runs / parameters["cycle_id"] / notebook, parameters)
+        with storage.explaining(settings):
+            _execute(settings, NOTEBOOK_FOLDER / notebook, executed, parameters)
     except EtlError as error:
         return error
     return None

@@ -27,6 +27,7 @@ from sqlalchemy import (
     String,
     Table,
     create_engine,
+    event,
     func,
     make_url,
     select,
@@ -39,6 +40,7 @@ from sqlalchemy.schema import DropTable
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from etl.bounded import BoundedConnection
 from etl.errors import AlreadyRunning, ConfigurationError, EtlError, PermanentError, ServiceUnavailable
 from etl.settings import Settings
 
@@ -48,6 +50,18 @@ _ROW = "stage_row"
 _WRONG_LOGIN = ("28", "3D")
 _FORBIDDEN = "42501"
 _TRANSIENT = ("08", "40", "53", "57")
+_IN_VAIN = {
+    "55P03": (
+        "another session holds a lock that was waited for in vain",
+        "Look for an open transaction on the same table (pg_stat_activity, pg_blocking_pids); then run again.",
+    ),
+    "57014": (
+        "a statement took too long",
+        "Look at what the server is busy with (pg_stat_activity), or raise ETL_STATEMENT_TIMEOUT_SECONDS; then run again.",
+    ),
+    "25P03": ("the session was idle for too long", "Raise ETL_STATEMENT_TIMEOUT_SECONDS; then run again."),
+}
+_LOCK_SECONDS = 60.0
 # A connection that fails has no SQLSTATE in libpq, only the server's text. One that is not understood counts as transient.
 _REFUSED_LOGIN = re.compile(r"FATAL:.*(authentication failed|does not exist|no pg_hba\.conf entry)")
 
@@ -81,15 +95,21 @@ def shown_url(settings: Settings) -> str:
 _URL_REMEDY = "Use the form postgresql://user:password@host:5432/database (special characters percent-encoded)."
 
 
-def make_engine(settings: Settings, *, application: str = "etl") -> Engine:
-    """An engine whose connections give up in bounded time and speak UTC. Nothing is connected yet."""
+def make_engine(settings: Settings, *, application: str = "etl", statement_seconds: float | None = None) -> Engine:
+    """An engine whose connections give up in bounded time and speak UTC. Nothing is connected yet.
+
+    :param statement_seconds: how long a statement may take; `settings.statement_timeout_seconds` where it is None.
+    """
+    seconds = statement_seconds or settings.statement_timeout_seconds
     engine = create_engine(
         database_url(settings),
         pool_size=3,
+        # A connection that lay idle while Spark was reading may be dead by now.
+        pool_pre_ping=True,
         connect_args={
             "connect_timeout": settings.database_timeout_seconds,
             "application_name": f"notebook-{application}",
-            "options": "-c timezone=UTC",
+            "options": _session_options(seconds),
             # A server that vanished without a word is noticed within this time, not after the system's two hours.
             "tcp_user_timeout": 30_000,
             "keepalives_idle": 20,
@@ -97,17 +117,58 @@ def make_engine(settings: Settings, *, application: str = "etl") -> Engine:
         # What is bound to a statement may be row data, and tracebacks stand in notebooks and on terminals.
         hide_parameters=True,
     )
+
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> BoundedConnection:
+        connection = BoundedConnection.connect(*arguments, **options)
+        # A little longer than the server's own limit: one that lives says itself that it gave up, and why.
+        connection.patience_seconds = seconds * 1.1 + 1.0
+        return connection
+
     return engine
+
+
+def _session_options(seconds: float) -> str:
+    """What the server itself ends: long statements, long waits for locks, and sessions whose client has gone silent.
+
+    A session that lives on without its client would hold the feed's lock. While it waits for COPY data PostgreSQL heeds no
+    timeout; then keepalives find out.
+    """
+    limits = {
+        "timezone": "UTC",
+        "statement_timeout": f"{seconds * 1000:.0f}",
+        "lock_timeout": f"{min(seconds / 2, _LOCK_SECONDS) * 1000:.0f}",
+        "idle_in_transaction_session_timeout": f"{seconds * 1000:.0f}",
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
+    }
+    return " ".join(f"-c {name}={value}" for name, value in limits.items())
 
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction: committed at the end, rolled back on any error; the database's errors become ours."""
     try:
-        with engine.begin() as connection:
+        with engine.begin() as connection, _noticing_loss(connection):
             yield connection
     except (DBAPIError, psycopg.Error) as error:
         raise explain(error, engine.url) from error
+
+
+@contextmanager
+def _noticing_loss(connection: Connection) -> Iterator[None]:
+    """Tell SQLAlchemy of a connection that broke in a call made past it (COPY), so that its pool forgets it.
+
+    The rollback would fail as well, and hide the first error behind "the connection is closed".
+    """
+    try:
+        yield
+    except psycopg.Error:
+        driver = connection.connection.driver_connection
+        if isinstance(driver, PsycopgConnection) and driver.closed:
+            connection.invalidate()
+        raise
 
 
 def explain(error: DBAPIError | psycopg.Error, url: URL) -> EtlError:
@@ -123,6 +184,9 @@ def explain(error: DBAPIError | psycopg.Error, url: URL) -> EtlError:
         )
     # A quoted value in the first line may be data, so the line is cut before it.
     said = (text_of_error.splitlines() or ["no message"])[0].partition(': "')[0]
+    if state in _IN_VAIN:
+        what, remedy = _IN_VAIN[state]
+        return ServiceUnavailable(f"The database {where}: {what} ({said}).", remedy=remedy)
     if isinstance(origin, psycopg.OperationalError) and (not state or state.startswith(_TRANSIENT)):
         return ServiceUnavailable(
             f"The database {where} does not answer: {said}.",
@@ -149,7 +213,8 @@ def lock_feed(connection: Connection, feed: str) -> None:
     key = zlib.crc32(f"etl:{feed}".encode())
     if not connection.scalar(select(func.pg_try_advisory_xact_lock(key))):
         raise AlreadyRunning(
-            f"Another loader is loading feed {feed} into this database.", remedy="Wait until it has ended."
+            f"Another loader is loading feed {feed} into this database.",
+            remedy="Wait until it has ended. One that lost its connection lets go within ETL_STATEMENT_TIMEOUT_SECONDS.",
         )
 
 

@@ -15,6 +15,7 @@ EtlError
     ├── UnreadableFile      a landing file as a whole cannot be read
     ├── TopicMissing        the topic does not exist, and nothing creates it by accident
     ├── RetentionGap        Kafka deleted messages before they were read
+    ├── StorageError        a disk is full, broken or closed to us; names the folder
     ├── SetupError          something the machine needs is missing (Java, a jar, a free port)
     └── JobFailed           a notebook of a cycle failed; carries the job's own cause
 """
@@ -98,6 +99,10 @@ class TopicMissing(PermanentError):
 
 class RetentionGap(PermanentError):
     """Kafka no longer holds the messages that would be read next."""
+
+
+class StorageError(PermanentError):
+    """A disk is full, read-only, broken, or closed to the user who runs the job."""
 
 
 class SetupError(PermanentError):

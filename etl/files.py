@@ -202,6 +202,12 @@ def remove_temporaries(folder: Path) -> list[str]:
     return [path.name for path in leftovers]
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with what is in it; one that is not there is no error."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
 def write_json(file: Path, value: Any) -> None:
     """Write JSON under a temporary name, then rename: the file is there whole or not at all, also after a power cut."""
     temporary = file.with_name(f"{TEMPORARY_PREFIX}{file.name}")
@@ -247,7 +253,7 @@ def replace_folder(temporary: Path, final: Path) -> None:
     if final.exists():
         # Moved aside first: a folder that is being deleted must never carry a batch's name.
         aside = final.with_name(f"{TEMPORARY_PREFIX}old-{final.name}")
-        shutil.rmtree(aside, ignore_errors=True)
+        remove_folder(aside)
         final.rename(aside)
         temporary.rename(final)
         shutil.rmtree(aside)

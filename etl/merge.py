@@ -129,7 +129,7 @@ def _remove(batch: Path) -> None:
     """Remove a batch in one step: a folder that is half deleted must not look like one that is whole."""
     if batch.exists():
         aside = batch.with_name(f"{files.TEMPORARY_PREFIX}done-{batch.name}")
-        shutil.rmtree(aside, ignore_errors=True)
+        files.remove_folder(aside)
         batch.rename(aside)
         shutil.rmtree(aside)
 

@@ -28,7 +28,8 @@ log = structlog.get_logger("produce")
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 _FAILURES_SHOWN = 20
-_DELIVERY_SECONDS = 60.0
+_DELIVERY_TIMEOUTS = 4
+"""A message is given up after so many times `kafka_timeout_seconds`; the client tries again within that time."""
 
 
 @dataclass(frozen=True)
@@ -169,13 +170,25 @@ def _send(settings: Settings, topic: str, chunks: Iterator[list[Message]]) -> tu
             number += len(chunk)
             counts += _await(settings, under_way, failures)
             under_way = sent
-        producer.flush(timeout=_DELIVERY_SECONDS)
+        producer.flush(timeout=_delivery_seconds(settings))
         counts += _await(settings, under_way, failures)
     except KafkaError as error:
         raise broker.unreachable(settings, error) from error
     finally:
-        producer.close(timeout=5)
+        _close(settings, producer)
     return counts, failures
+
+
+def _close(settings: Settings, producer: KafkaProducer) -> None:
+    """Close the producer. After an error it gives up, in bounded time, what it could not send; the error has been told."""
+    try:
+        producer.close(timeout=settings.kafka_timeout_seconds)
+    except KafkaTimeoutError as error:
+        log.warning("messages that were not sent are given up", cause=str(error))
+        # `close` waits for every message before it ends its thread, and has no way to drop them (kafka-python 3.0).
+        producer._sender.force_close()
+        producer._sender.join(settings.kafka_timeout_seconds)
+        producer.close(timeout=0)
 
 
 def _producer(settings: Settings) -> KafkaProducer:
@@ -188,11 +201,15 @@ def _producer(settings: Settings) -> KafkaProducer:
             linger_ms=50,
             batch_size=262_144,
             max_block_ms=int(settings.kafka_timeout_seconds * 1000),
-            delivery_timeout_ms=int(_DELIVERY_SECONDS * 1000),
+            delivery_timeout_ms=int(_delivery_seconds(settings) * 1000),
             allow_auto_create_topics=False,
         )
     except KafkaError as error:
         raise broker.unreachable(settings, error) from error
+
+
+def _delivery_seconds(settings: Settings) -> float:
+    return _DELIVERY_TIMEOUTS * settings.kafka_timeout_seconds
 
 
 def _try_send(producer: KafkaProducer, topic: str, message: Message) -> Any:
@@ -210,7 +227,7 @@ def _await(settings: Settings, under_way: list[tuple[int, Any]], failures: list[
     """
     acknowledged = failed = 0
     for number, future in under_way:
-        error = future if isinstance(future, Exception) else _outcome(future)
+        error = future if isinstance(future, Exception) else _outcome(settings, future)
         if isinstance(error, KafkaTimeoutError) or getattr(error, "retriable", False):
             raise ServiceUnavailable(
                 f"Kafka at {settings.kafka()} did not acknowledge message {number} in time ({error}).",
@@ -226,9 +243,9 @@ def _await(settings: Settings, under_way: list[tuple[int, Any]], failures: list[
     return Counts(read=len(under_way), processed=acknowledged, rejected=failed)
 
 
-def _outcome(future: Any) -> KafkaError | None:
+def _outcome(settings: Settings, future: Any) -> KafkaError | None:
     try:
-        future.get(timeout=_DELIVERY_SECONDS)
+        future.get(timeout=_delivery_seconds(settings))
     except KafkaError as error:
         failed: KafkaError = error
         return failed

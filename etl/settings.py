@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     kafka_ca_file: Path | None = Field(None, description="PEM file with the certificate authority of the brokers")
     kafka_timeout_seconds: float = Field(15.0, gt=0, description="how long Kafka may take to answer")
     database_timeout_seconds: int = Field(10, ge=1, description="how long a connection to the database may take")
+    statement_timeout_seconds: float = Field(
+        300.0, ge=1, description="how long a statement may take, and a database be silent"
+    )
     retry_seconds: float = Field(
         10.0, ge=0, description="how long a job tries again when the database or Kafka is away"
     )

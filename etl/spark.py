@@ -73,6 +73,8 @@ def _spark_configuration(settings: Settings) -> dict[str, str]:
         "spark.hadoop.fs.permissions.umask-mode": f"{files.PRIVATE_UMASK:03o}",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.adaptive.enabled": "false",
+        # Stopping a query interrupts its thread; a call that heeds no interrupt must not hold the job for ever.
+        "spark.sql.streaming.stopTimeout": "60s",
         "spark.sql.streaming.numRecentProgressUpdates": "10",
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
     }

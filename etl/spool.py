@@ -50,9 +50,18 @@ def flush(settings: Settings, engine: Engine) -> int:
 def _write(connection: Connection, row: dict[str, Any]) -> None:
     log_id = row.pop("log_id", None)
     if log_id is not None:
-        still_open = (etl_log.c.log_id == log_id, etl_log.c.status == "RUNNING")
-        connection.execute(update(etl_log).where(*still_open).values(**row))
+        _close(connection, log_id, row)
         return
-    same = {name: row[name] for name in ("cycle_id", "feed", "job_name", "start_time", "pid")}
-    if connection.scalar(select(etl_log.c.log_id).filter_by(**same)) is None:
+    same = {name: row[name] for name in ("feed", "job_name", "start_time", "host", "pid")}
+    known = connection.scalar(select(etl_log.c.log_id).filter_by(**same))
+    if known is None:
         connection.execute(insert(etl_log).values(**row))
+    else:
+        # It was written by this very call before, or as RUNNING by a job that never heard so; such a row knows its cycle.
+        del row["cycle_id"]
+        _close(connection, known, row)
+
+
+def _close(connection: Connection, log_id: int, row: dict[str, Any]) -> None:
+    still_open = (etl_log.c.log_id == log_id, etl_log.c.status == "RUNNING")
+    connection.execute(update(etl_log).where(*still_open).values(**row))

@@ -143,5 +143,6 @@ def _unread(settings: Settings, connection: Connection, contract: Contract) -> i
     try:
         topic = broker.describe(settings, contract.topic)
     except EtlError:
+        # Unknown is shown as such. Whether Kafka answers is told beside it; a topic that nobody has made yet holds nothing.
         return None
     return positions.unread(topic, positions.next_offsets(settings, connection, contract, topic))

@@ -6,14 +6,15 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Literal
 
 
 class Proxy:
     """Passes bytes on both ways, until it is told otherwise.
 
-    `down`: new connections are refused by closing them, existing ones are cut. `lose_answer_to`: the first time a client sends
-    these bytes, they are passed on, and what the server answers is thrown away with the connection; with `then_down` the proxy
-    goes down as well.
+    `down`: new connections are refused by closing them, existing ones are cut. `silence()`: connections stay open, also new
+    ones are accepted, and nothing passes until `resume()`. `lose_answer_to`: the first time a client sends these bytes, they are
+    passed on, and what the server answers is thrown away; `then` says what becomes of this connection, or of all.
     """
 
     def __init__(self, port: int) -> None:
@@ -22,8 +23,10 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self.down = False
         self.lose_answer_to: bytes | None = None
-        self.then_down = False
+        self.then: Literal["cut", "down", "silent"] = "cut"
         self.lost = threading.Event()
+        self._flowing = threading.Event()
+        self._flowing.set()
         self._open: set[socket.socket] = set()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -33,8 +36,15 @@ class Proxy:
         for end in list(self._open):
             self._close(end)
 
+    def silence(self) -> None:
+        self._flowing.clear()
+
+    def resume(self) -> None:
+        self._flowing.set()
+
     def close(self) -> None:
         self.cut()
+        self.resume()
         self._listener.close()
 
     def _accept(self) -> None:
@@ -62,10 +72,14 @@ class Proxy:
                     answers_lost.set()
                 if not from_client and answers_lost.is_set():
                     # The server has answered, so it has done what it was asked; nobody will hear of it.
+                    if self.then == "silent":
+                        self.silence()
                     self.lost.set()
-                    if self.then_down:
+                    self._flowing.wait()
+                    if self.then == "down":
                         self.cut()
                     break
+                self._flowing.wait()
                 sink.sendall(data)
         self._close(source)
         self._close(sink)

@@ -115,3 +115,16 @@ def test_a_service_that_ends_while_starting_shows_its_log(tmp_path: Path) -> Non
     child = process.spawn([sys.executable, "-c", "print('no space left')"], log)
     with pytest.raises(ServiceUnavailable, match="no space left"):
         process.wait_until(lambda: False, child, log, name="X", seconds=30)
+
+
+def test_the_port_of_a_service_that_has_just_ended_is_free() -> None:
+    """Its side of the connection stays in TIME_WAIT for a minute."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    client = socket.create_connection(("127.0.0.1", port))
+    server, _ = listener.accept()
+    assert process.free_ports(1, [port]) != [port]
+    server.close()
+    listener.close()
+    client.close()
+    assert process.free_ports(1, [port]) == [port]

@@ -129,7 +129,7 @@ def _state(settings: Settings) -> Path:
 
 
 def _last_ports(folder: Path) -> list[int]:
-    with contextlib.suppress(FileNotFoundError, ValueError):
+    with contextlib.suppress(FileNotFoundError, ValueError):  # unknown: any free ports serve
         return [int(port) for port in (folder / "ports").read_text("utf-8").split()]
     return []
 

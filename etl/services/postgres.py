@@ -129,7 +129,7 @@ def _interrupt(service: Service) -> None:
         process.terminate(service)
         return
     found.send_signal(signal.SIGINT)
-    with contextlib.suppress(psutil.TimeoutExpired):
+    with contextlib.suppress(psutil.TimeoutExpired):  # then it is ended the hard way, below
         found.wait(process.STOP_SECONDS)
     process.terminate(service)
 
@@ -180,7 +180,7 @@ def _unprivileged_user() -> dict[str, Any]:
     import pwd
 
     for name in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):
+        with contextlib.suppress(KeyError):  # no such user: the next name, or the error below
             entry = pwd.getpwnam(name)
             return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
     raise SetupError(
@@ -196,7 +196,8 @@ def _readable(package: Path, root: Path, user: dict[str, Any]) -> Path:
     copy = root / "package" / package.name
     if not copy.exists():
         temporary = root / ".package"
-        shutil.rmtree(temporary, ignore_errors=True)
+        if temporary.exists():
+            shutil.rmtree(temporary)
         for folder in (temporary, temporary / package.name):
             folder.mkdir()
             folder.chmod(0o755)
@@ -249,7 +250,8 @@ def _password(settings: Settings) -> str:
 def _initialise(place: _Place, password: str) -> None:
     """`initdb` into a temporary name, so that a half-made cluster is never taken for a whole one."""
     temporary = place.root / ".data"
-    shutil.rmtree(temporary, ignore_errors=True)
+    if temporary.exists():
+        shutil.rmtree(temporary)
     secret = place.root / ".password"
     process.write_private(secret, password)
     try:
@@ -269,7 +271,7 @@ def _initialise(place: _Place, password: str) -> None:
 
 
 def _last_port(place: _Place) -> list[int]:
-    with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
+    with contextlib.suppress(FileNotFoundError, IndexError, ValueError):  # unknown: any free port serves
         options = (place.data / "postmaster.opts").read_text("utf-8")
         return [int(re.findall(r'"-p" "(\d+)"', options)[0])]
     return []

@@ -107,6 +107,9 @@ def free_ports(count: int, preferred: Iterable[int] = ()) -> list[int]:
             if len(found) == count:
                 break
             probe = held.enter_context(socket.socket())
+            if os.name != "nt":
+                # Old connections of a service that has just ended do not make its port taken (on Windows: it would never be).
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):  # taken: the next candidate serves as well
                 probe.bind(("127.0.0.1", port))
                 found.append(probe.getsockname()[1])

@@ -22,6 +22,10 @@ from etl.simulate import DEFAULT_START, simulate
 from tests.stack import Project
 
 MESSAGES = 600
+ROUNDS = range(int(os.environ.get("ETL_TEST_ROUNDS", "1")))
+"""How often each failpoint is tried."""
+
+every_round = pytest.mark.parametrize("_round", ROUNDS)
 CONSUME = sorted(point for point in failpoints.POINTS if point.startswith("consume."))
 MERGE = sorted(point for point in failpoints.POINTS if point.startswith("merge."))
 LOAD = sorted(point for point in failpoints.POINTS if point.startswith("load."))
@@ -54,8 +58,9 @@ def consumed(project: Project) -> None:
         consume(project.settings, project.contract)
 
 
+@every_round
 @pytest.mark.parametrize("point", CONSUME)
-def test_killed_while_consuming(project: Project, point: str) -> None:
+def test_killed_while_consuming(project: Project, point: str, _round: int) -> None:
     prepare(project)
     run(project, "consume", failpoint=point)
     # In another session the checkpoint may be gone as well; here Spark repeats the batch.
@@ -64,16 +69,18 @@ def test_killed_while_consuming(project: Project, point: str) -> None:
     project.require_exact(MESSAGES)
 
 
+@every_round
 @pytest.mark.parametrize("point", MERGE)
-def test_killed_while_merging(project: Project, point: str) -> None:
+def test_killed_while_merging(project: Project, point: str, _round: int) -> None:
     consumed(project)
     run(project, "merge", failpoint=point)
     run(project, "merge", "load")
     project.require_exact(MESSAGES)
 
 
+@every_round
 @pytest.mark.parametrize("point", LOAD)
-def test_killed_while_loading(project: Project, point: str) -> None:
+def test_killed_while_loading(project: Project, point: str, _round: int) -> None:
     consumed(project)
     run(project, "merge")
     run(project, "load", failpoint=point)
@@ -81,7 +88,8 @@ def test_killed_while_loading(project: Project, point: str) -> None:
     project.require_exact(MESSAGES)
 
 
-def test_killed_in_the_recovery_itself(project: Project) -> None:
+@every_round
+def test_killed_in_the_recovery_itself(project: Project, _round: int) -> None:
     consumed(project)
     run(project, "merge")
     run(project, "load", failpoint="load.before_commit")

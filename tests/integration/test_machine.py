@@ -1,11 +1,14 @@
 """After any sequence of work, kills, resends and undos the oracle holds: sent = loaded + rejected + counted duplicates.
 
-Batches are recorded ones, as `consume` leaves them, so that many sequences run without Spark's start; the merger and the
-loader are the real ones, killed in processes of their own.
+Batches are recorded ones, as `consume` and Spark's checkpoint leave them, so that many sequences run without Spark's start;
+the merger and the loader are the real ones, killed in processes of their own. tests/integration/test_sequences.py does fewer
+sequences with the real Spark and Kafka.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import secrets
 import shutil
 import signal
@@ -30,12 +33,24 @@ from etl import files
 from etl.failpoints import POINTS
 from etl.load import load
 from etl.merge import merge
-from etl.quarantine import Selection, replay
+from etl.quarantine import Selection, discard, replay
 from etl.undo import undo
 from tests.integration.test_kills import start
 from tests.stack import Project
 
 MERGE_POINTS = sorted(point for point in POINTS if point.startswith("merge."))
+Value = tuple[int, str | None, str]
+"""Sensor, temperature, time."""
+READINGS = st.lists(
+    # A sensor may come again (a duplicate), a value may be bad, and a reading may be late.
+    st.tuples(
+        st.integers(1, 6),
+        st.sampled_from(["20.5", "99", None]),
+        st.sampled_from(["2025-06-15 09:12:01", "2025-06-15 09:12:01", "2025-06-14 23:59:59"]),
+    ),
+    min_size=1,
+    max_size=8,
+)
 LOAD_POINTS = sorted(point for point in POINTS if point.startswith("load."))
 
 
@@ -47,23 +62,55 @@ class Pipeline(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.topic = secrets.token_hex(8)
+        self.query = secrets.token_hex(8)
         self.sent = 0
+        self.under_way: int | None = None
+        self.last: list[Value] = []
         self.loaded_cycles: list[str] = []
 
     @initialize()
     def clear(self) -> None:
         """Every sequence begins with nothing."""
-        for folder in ("output", "backup"):
+        for folder in ("output", "backup", "checkpoint"):
             shutil.rmtree(self.project.home / folder, ignore_errors=True)
         for table in ("sensor_data", "etl_rejected_row", "etl_file", "etl_log"):
             if self.project.value(f"SELECT to_regclass('{table}') IS NOT NULL"):
                 self.project.sql(f"DELETE FROM {table} RETURNING 1")
 
-    @rule(values=st.lists(st.tuples(st.integers(1, 6), st.sampled_from(["20.5", "99", None])), min_size=1, max_size=8))
-    def read(self, values: list[tuple[int, str | None]]) -> None:
-        """A batch: a sensor may come again (a duplicate), and a value may be bad."""
-        write_batch(self.project, self.topic, self.sent, values)
+    @rule(values=READINGS)
+    def read(self, values: list[Value]) -> None:
+        """A batch that Spark has committed."""
+        self.read_cut_off(values)
+        self.commit()
+
+    @rule(values=READINGS)
+    def read_cut_off(self, values: list[Value]) -> None:
+        """A batch that stands, and whose commit Spark did not come to; it is done before the next one."""
+        self.commit()
+        note_in_checkpoint(self.project, self.topic, self.query, "offsets", self.sent)
+        write_batch(self.project, self.topic, self.query, self.sent, values)
+        self.under_way = self.sent
         self.sent += len(values)
+        self.last = values
+
+    @rule()
+    def commit(self) -> None:
+        """Spark does a batch again that was cut off; it takes its own place, as it was."""
+        if self.under_way is not None:
+            note_in_checkpoint(self.project, self.topic, self.query, "commits", self.under_way)
+            self.under_way = None
+
+    @rule()
+    @precondition(lambda self: self.last)
+    def resend(self) -> None:
+        self.read(self.last)
+
+    @rule()
+    def lose_checkpoint(self) -> None:
+        """Reading goes on after the batches that stand, with a query of another name."""
+        shutil.rmtree(self.project.home / "checkpoint", ignore_errors=True)
+        self.query = secrets.token_hex(8)
+        self.under_way = None
 
     @rule()
     def merge(self) -> None:
@@ -74,6 +121,20 @@ class Pipeline(RuleBasedStateMachine):
         done = load(self.project.settings, self.project.contract)
         if done.counts.read:
             self.loaded_cycles.append(done.cycle_id)
+
+    @rule()
+    @precondition(lambda self: self.waiting())
+    def load_while_the_database_restarts(self) -> None:
+        """Every session is ended in the middle of the load."""
+        ends = iter(["SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name ~ '^notebook-'"])
+
+        def reached(point: str) -> None:
+            if point == "load.copying" and (query := next(ends, None)):
+                self.project.sql(f"{query} AND datname = current_database()")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("etl.load.failpoints.reached", reached)
+            self.load()
 
     @rule(point=st.sampled_from(MERGE_POINTS))
     @precondition(lambda self: bool(files.batches(self.output)))
@@ -90,6 +151,10 @@ class Pipeline(RuleBasedStateMachine):
         replay(self.project.settings, self.project.contract, Selection(), changes={"temperature": "21"})
 
     @rule()
+    def discard(self) -> None:
+        discard(self.project.settings, Selection(), "given up by the test")
+
+    @rule()
     @precondition(lambda self: self.loaded_cycles and not self.replayed())
     def undo_last(self) -> None:
         undo(self.project.settings, self.project.contract, self.loaded_cycles.pop())
@@ -103,11 +168,12 @@ class Pipeline(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Run once more, as the next cycle would, and count."""
+        self.commit()
         merge(self.project.settings, self.project.contract)
         load(self.project.settings, self.project.contract)
         present = self.project.value("SELECT count(*) FROM sensor_data")
-        quarantined = self.project.value("SELECT count(*) FROM etl_rejected_row WHERE status = 'QUARANTINED'")
-        keys = self.project.value("SELECT count(DISTINCT sensor_id) FROM sensor_data")
+        quarantined = self.project.value("SELECT count(*) FROM etl_rejected_row WHERE status <> 'REPLAYED'")
+        keys = self.project.value('SELECT count(DISTINCT (sensor_id, "timestamp")) FROM sensor_data')
         assert present == keys
         counted = self.project.value(
             "SELECT coalesce(sum(records_duplicate), 0) FROM etl_log WHERE job_name = 'load' AND undone_at IS NULL"
@@ -139,25 +205,33 @@ def run_until_killed(project: Project, job: str, point: str) -> None:
     assert process.returncode in (0, -signal.SIGKILL), output
 
 
-def write_batch(project: Project, topic: str, start: int, values: list[tuple[int, str | None]]) -> None:
-    """A committed batch of readings, as `consume` leaves it."""
+def note_in_checkpoint(project: Project, topic: str, query: str, folder: str, number: int) -> None:
+    """What Spark writes before (`offsets`) and after (`commits`) a batch."""
+    checkpoint = project.home / "checkpoint" / project.contract.feed / topic
+    (checkpoint / folder).mkdir(parents=True, exist_ok=True)
+    (checkpoint / "metadata").write_text(json.dumps({"id": query}))
+    (checkpoint / folder / str(number)).write_text(f'v1\n{{}}\n{{"{project.topic}":{{"0":{number}}}}}')
+
+
+def write_batch(project: Project, topic: str, query: str, start: int, values: list[Value]) -> None:
+    """A batch of readings, as `consume` leaves it."""
     contract = project.contract
     rows = [
         {
             "sensor_id": str(sensor),
             "temperature": temperature,
             "humidity": "40",
-            "timestamp": "2025-06-15 09:12:01",
+            "timestamp": moment,
             "source_partition": "0",
             "source_offset": str(start + place),
             "source_item": "0",
             "source_time": "2025-06-15 09:12:02.000",
             "raw": None,
         }
-        for place, (sensor, temperature) in enumerate(values)
+        for place, (sensor, temperature, moment) in enumerate(values)
     ]
     schema = pa.schema([(name, pa.string()) for name in contract.file_columns])
-    folder = project.home / "output" / "sensor_readings" / f"batch-{topic}-{start:06d}"
+    folder = project.home / "output" / "sensor_readings" / f"batch-{query}-{start:06d}"
     folder.mkdir(parents=True)
     file = folder / "part-00000.csv"
     file.write_bytes(files.header(contract.file_columns) + files.to_csv(pa.Table.from_pylist(rows, schema=schema)))
@@ -165,7 +239,7 @@ def write_batch(project: Project, topic: str, start: int, values: list[tuple[int
     batch = files.Batch(
         feed=contract.feed,
         cycle_id="recorded",
-        query_id=topic,
+        query_id=query,
         batch_id=start,
         source=files.Source("kafka", project.topic, topic),
         offsets={"0": files.OffsetRange(start, start + count, count)},
@@ -188,10 +262,10 @@ def test_after_any_sequence_the_oracle_holds(project: Project) -> None:
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=8,
+            max_examples=int(os.environ.get("ETL_TEST_EXAMPLES", "8")),
             # No shrinking: a failure is printed as a sequence, and finding the shortest one would take minutes.
             phases=[Phase.generate],
-            stateful_step_count=12,
+            stateful_step_count=14,
             deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),

@@ -1,0 +1,57 @@
+"""A connection to PostgreSQL that never waits for ever.
+
+libpq bounds the time to connect, and the system notices a peer that is gone. Neither helps against a server that
+acknowledges every packet and answers none: a stopped process, a frozen disk, a proxy that lost its other end.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+from psycopg.waiting import Ready
+
+Result = TypeVar("Result")
+
+
+class ServerSilent(psycopg.OperationalError):
+    """The server said nothing for as long as it may; the connection was closed."""
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """Closes itself when the server neither answers nor takes data for `patience_seconds`.
+
+    What counts is silence, not duration: a COPY that moves on may take as long as it likes.
+    """
+
+    patience_seconds = float("inf")
+
+    def wait(self, gen: PQGen[Result], *arguments: Any, **options: Any) -> Result:
+        """Every exchange with the server after the connect comes through here."""
+        try:
+            return super().wait(_bounded(gen, self.patience_seconds), *arguments, **options)
+        except ServerSilent:
+            self.close()
+            raise
+
+
+def _bounded(gen: PQGen[Result], seconds: float) -> PQGen[Result]:
+    """The same exchange, ended by `ServerSilent` when nothing was ready for so long.
+
+    psycopg sends `Ready.NONE` every tenth of a second in which nothing is.
+    """
+    heard = time.monotonic()
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if ready != Ready.NONE:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > seconds:
+                raise ServerSilent(f"no answer for {seconds:.0f} s")
+            wanted = gen.send(ready)
+    except StopIteration as end:
+        result: Result = end.value
+        return result

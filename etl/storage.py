@@ -1,0 +1,48 @@
+"""Errors of the disk as errors of ours: which folder, and what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from etl.errors import StorageError
+from etl.settings import Settings
+
+_ROOM = "Make room there; then run again: what was half-written is removed, and nothing is lost."
+_RIGHTS = "Make it writable for the user who runs the jobs; then run again."
+REMEDIES = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EROFS: _RIGHTS,
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EIO: "Check the disk (the system's log says more); then run again.",
+}
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def explaining(settings: Settings) -> Iterator[None]:
+    """Turn errors of the disk into `StorageError`; other errors pass as they are."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        raise storage_error(settings, error.errno, error.filename) from error
+
+
+def storage_error(settings: Settings, number: int, path: str | os.PathLike[str] | None) -> StorageError:
+    """The error for one of `REMEDIES`; without a path (a write knows none) it names the folder that is most likely meant."""
+    where = Path(path) if path else _suspect(settings, full=number in _FULL)
+    return StorageError(f"{os.strerror(number)}: {where}.", remedy=REMEDIES[number])
+
+
+def _suspect(settings: Settings, *, full: bool) -> Path:
+    folders = (settings.home, settings.output, settings.backup, settings.checkpoint, settings.services)
+    there = [folder for folder in folders if folder.is_dir()]
+    return min(there, key=lambda folder: shutil.disk_usage(folder).free) if full and there else settings.home
