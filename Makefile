@@ -56,7 +56,10 @@ lock: ## Pin all dependencies anew (needs uv on the path)
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links --extra lab --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	@grep -vxFf requirements.txt requirements-dev.txt > requirements-dev.tmp || true
-	@(echo "-r requirements.txt"; cat requirements-dev.tmp) > requirements-dev.txt && rm requirements-dev.tmp
+	@(echo "# What contributors need on top of it (made by \`make lock\`)."; echo "-r requirements.txt"; \
+		cat requirements-dev.tmp) > requirements-dev.txt && rm requirements-dev.tmp
+	@(echo "# What users run, the whole closure pinned for Python 3.11 to 3.13 (made from pyproject.toml by \`make lock\`)."; \
+		cat requirements.txt) > requirements.tmp && mv requirements.tmp requirements.txt
 
 clean: down ## Remove the virtual environment, the embedded services and their data
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m etl down --delete-data; fi

@@ -42,6 +42,7 @@ from etl.status import status as read_status
 from etl.tables import ensure_feed_table, migrate
 from etl.undo import feed_of
 from etl.undo import undo as undo_cycle
+from etl.windows import ensure_window_tables
 
 DEFAULT_FEED = "sensor_readings"
 SIMULATED_MESSAGES = 10_000
@@ -125,6 +126,7 @@ def init() -> None:
     with transaction(engine) as connection:
         for contract in contracts.values():
             ensure_feed_table(connection, contract)
+            ensure_window_tables(connection, contract)
     engine.dispose()
     state = "brought up to date" if changed else "are up to date"
     console.print(f"The audit tables {state}; tables of {len(contracts)} feeds are there.")

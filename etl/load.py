@@ -76,6 +76,7 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
         with transaction(run.engine) as connection:
             contract = grown(connection, contract)
             table = ensure_feed_table(connection, contract)
+            ensure_window_tables(connection, contract)
             if contract.landing:
                 landing.settle(settings, contract, connection)
             if not waiting:

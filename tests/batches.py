@@ -15,9 +15,16 @@ Values = Mapping[str, str | None]
 
 
 def write_batch(
-    project: Project, contract: Contract, topic_id: str, readings: Sequence[Values], *, start: int = 0
+    project: Project,
+    contract: Contract,
+    topic_id: str,
+    readings: Sequence[Values],
+    *,
+    start: int = 0,
+    query_id: str = "",
 ) -> None:
     """A committed batch of readings of a topic, at offsets from `start` on of partition 0."""
+    query_id = query_id or topic_id
     rows = [
         {
             **reading,
@@ -30,7 +37,7 @@ def write_batch(
         for place, reading in enumerate(readings)
     ]
     schema = pa.schema([(name, pa.string()) for name in contract.file_columns])
-    folder = project.home / "output" / contract.feed / f"batch-{topic_id}-{start:06d}"
+    folder = project.home / "output" / contract.feed / f"batch-{query_id}-{start:06d}"
     folder.mkdir(parents=True)
     file = folder / "part-00000.csv"
     file.write_bytes(files.header(contract.file_columns) + files.to_csv(pa.Table.from_pylist(rows, schema=schema)))
@@ -38,7 +45,7 @@ def write_batch(
     batch = files.Batch(
         feed=contract.feed,
         cycle_id="recorded",
-        query_id=topic_id,
+        query_id=query_id,
         batch_id=start,
         source=files.Source("kafka", project.topic, topic_id),
         offsets={"0": files.OffsetRange(start, start + count, count)},

@@ -13,10 +13,8 @@ import secrets
 import shutil
 import signal
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -35,6 +33,8 @@ from etl.load import load
 from etl.merge import merge
 from etl.quarantine import Selection, discard, replay
 from etl.undo import undo
+from tests.batches import write_batch
+from tests.integration.test_derived import require_windows_from_scratch
 from tests.integration.test_kills import start
 from tests.stack import Project
 
@@ -73,7 +73,7 @@ class Pipeline(RuleBasedStateMachine):
         """Every sequence begins with nothing."""
         for folder in ("output", "backup", "checkpoint"):
             shutil.rmtree(self.project.home / folder, ignore_errors=True)
-        for table in ("sensor_data", "etl_rejected_row", "etl_file", "etl_log"):
+        for table in ("sensor_data", "sensor_data_5m", "sensor_data_1d", "etl_rejected_row", "etl_file", "etl_log"):
             if self.project.value(f"SELECT to_regclass('{table}') IS NOT NULL"):
                 self.project.sql(f"DELETE FROM {table} RETURNING 1")
 
@@ -88,7 +88,11 @@ class Pipeline(RuleBasedStateMachine):
         """A batch that stands, and whose commit Spark did not come to; it is done before the next one."""
         self.commit()
         note_in_checkpoint(self.project, self.topic, self.query, "offsets", self.sent)
-        write_batch(self.project, self.topic, self.query, self.sent, values)
+        readings = [
+            {"sensor_id": str(sensor), "temperature": temperature, "humidity": "40", "timestamp": moment}
+            for sensor, temperature, moment in values
+        ]
+        write_batch(self.project, self.project.contract, self.topic, readings, start=self.sent, query_id=self.query)
         self.under_way = self.sent
         self.sent += len(values)
         self.last = values
@@ -182,6 +186,7 @@ class Pipeline(RuleBasedStateMachine):
         assert present + quarantined + counted == self.sent, log
         assert self.project.value("SELECT count(*) FROM etl_log WHERE status = 'RUNNING'") == 0
         assert files.batches(self.output) == []
+        require_windows_from_scratch(self.project)
 
     @property
     def output(self) -> Path:
@@ -211,46 +216,6 @@ def note_in_checkpoint(project: Project, topic: str, query: str, folder: str, nu
     (checkpoint / folder).mkdir(parents=True, exist_ok=True)
     (checkpoint / "metadata").write_text(json.dumps({"id": query}))
     (checkpoint / folder / str(number)).write_text(f'v1\n{{}}\n{{"{project.topic}":{{"0":{number}}}}}')
-
-
-def write_batch(project: Project, topic: str, query: str, start: int, values: list[Value]) -> None:
-    """A batch of readings, as `consume` leaves it."""
-    contract = project.contract
-    rows = [
-        {
-            "sensor_id": str(sensor),
-            "temperature": temperature,
-            "humidity": "40",
-            "timestamp": moment,
-            "source_partition": "0",
-            "source_offset": str(start + place),
-            "source_item": "0",
-            "source_time": "2025-06-15 09:12:02.000",
-            "raw": None,
-        }
-        for place, (sensor, temperature, moment) in enumerate(values)
-    ]
-    schema = pa.schema([(name, pa.string()) for name in contract.file_columns])
-    folder = project.home / "output" / "sensor_readings" / f"batch-{query}-{start:06d}"
-    folder.mkdir(parents=True)
-    file = folder / "part-00000.csv"
-    file.write_bytes(files.header(contract.file_columns) + files.to_csv(pa.Table.from_pylist(rows, schema=schema)))
-    count = len(rows)
-    batch = files.Batch(
-        feed=contract.feed,
-        cycle_id="recorded",
-        query_id=query,
-        batch_id=start,
-        source=files.Source("kafka", project.topic, topic),
-        offsets={"0": files.OffsetRange(start, start + count, count)},
-        columns=contract.file_columns,
-        messages=count,
-        rows=count,
-        unparsable=0,
-        parts=(files.Part(file.name, count, file.stat().st_size, files.sha256(file)),),
-        written_at=datetime.now(UTC).isoformat(),
-    )
-    files.write_json(folder / files.MANIFEST, batch)
 
 
 @pytest.mark.timeout(600)
