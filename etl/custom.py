@@ -59,10 +59,16 @@ _GROWTH: dict[str, Growth] = {"evolve": "evolve", "freeze": "freeze", "discard":
 
 def seconds(place: str, value: object, fail: Fail) -> float:
     """A duration such as 30s, 5m, 2h or 1d, in seconds."""
-    found = _DURATION.fullmatch(str(value))
-    if not found or float(found[1]) <= 0:
+    found = parse_seconds(str(value))
+    if not found:
         raise fail(place, f"{value!r} is no duration", "Write 30s, 5m, 2h or 1d.")
-    return float(found[1]) * _UNITS[found[2]]
+    return found
+
+
+def parse_seconds(text: str) -> float | None:
+    """A duration such as 30s, 5m, 2h or 1d, in seconds; None where the text is none."""
+    found = _DURATION.fullmatch(text)
+    return float(found[1]) * _UNITS[found[2]] if found else None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 import psycopg
 import pyarrow as pa
@@ -268,17 +268,27 @@ def keep_in_temporary(connection: Connection, name: str, query: Select[Any]) -> 
     return create.table
 
 
+def copy_csv(connection: Connection, query: Select[Any], sink: BinaryIO) -> int:
+    """Write the result of a query as CSV with a header, as a stream; returns its rows."""
+    statement = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+    with _driver(connection).cursor() as cursor:
+        with cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT csv, HEADER)".encode()) as copy:
+            for block in copy:
+                sink.write(block)
+        return int(cursor.rowcount)
+
+
 def read_table(connection: Connection, query: Select[Any], schema: pa.Schema) -> pa.Table:
     """The result of a query as an Arrow table, many times faster than row by row.
 
     :param schema: names and types of the columns, in the query's order.
     """
     statement = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, PsycopgConnection):
-        raise ConfigurationError(f"Not a psycopg connection: {type(driver).__name__}.", remedy=_URL_REMEDY)
     sink = pa.BufferOutputStream()
-    with driver.cursor() as cursor, cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT csv)".encode()) as copy:
+    with (
+        _driver(connection).cursor() as cursor,
+        cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT csv)".encode()) as copy,
+    ):
         for block in copy:
             sink.write(block)
     if not sink.tell():
@@ -414,7 +424,11 @@ class Stage:
         return sql.SQL(", ").join(map(sql.Identifier, self.columns))
 
     def _driver(self) -> PsycopgConnection[Any]:
-        driver = self.connection.connection.driver_connection
-        if not isinstance(driver, PsycopgConnection):
-            raise ConfigurationError(f"Not a psycopg connection: {type(driver).__name__}.", remedy=_URL_REMEDY)
-        return driver
+        return _driver(self.connection)
+
+
+def _driver(connection: Connection) -> PsycopgConnection[Any]:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, PsycopgConnection):
+        raise ConfigurationError(f"Not a psycopg connection: {type(driver).__name__}.", remedy=_URL_REMEDY)
+    return driver

@@ -131,7 +131,9 @@ def _sensors(
 def _readings(contract: Contract, table: Table, rules: AnomalyRules, sensors: Table, new: ColumnElement[bool]) -> Any:
     """The sensors' readings from their start on, and the ones before it that give the context; in order."""
     time = table.c[contract.event_time.column]
-    names = [*contract.sensor, contract.event_time.column, *rules.measures]
+    # The place in the source tells readings of one moment apart, so that their order is always the same.
+    order = (*contract.sensor, contract.event_time.column, "source_id", *_COORDINATES)
+    names = [*contract.sensor, contract.event_time.column, *rules.measures, "source_id", *_COORDINATES]
     same = and_(*(table.c[name] == sensors.c[name] for name in contract.sensor))
     recent = (
         select(*(table.c[name] for name in names), case((new, true()), else_=false()).label("is_new"))
@@ -141,7 +143,7 @@ def _readings(contract: Contract, table: Table, rules: AnomalyRules, sensors: Ta
     before = (
         select(*(table.c[name] for name in names))
         .where(same, time < sensors.c.start)
-        .order_by(time.desc())
+        .order_by(time.desc(), *(table.c[name].desc() for name in order[len(contract.sensor) + 1 :]))
         .limit(context_readings(rules))
         .correlate(sensors)
         .lateral("before")
@@ -150,5 +152,5 @@ def _readings(contract: Contract, table: Table, rules: AnomalyRules, sensors: Ta
         sensors.join(before, true())
     )
     everything = union_all(recent, context).subquery()
-    order = [everything.c[name] for name in (*contract.sensor, contract.event_time.column)]
-    return select(everything).order_by(*order)
+    shown = [*contract.sensor, contract.event_time.column, *rules.measures, "is_new"]
+    return select(*(everything.c[name] for name in shown)).order_by(*(everything.c[name] for name in order))
