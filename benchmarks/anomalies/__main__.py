@@ -1,6 +1,6 @@
 """`python -m benchmarks.anomalies` chooses thresholds, measures, prints the tables and writes them into docs/anomalies.md.
 
-About six minutes. `results.json` beside this file holds the figures.
+Some minutes. `results.json` beside this file holds the figures.
 """
 
 from __future__ import annotations
@@ -31,4 +31,5 @@ def main() -> None:
     sys.stdout.write(tables)
 
 
-main()
+if __name__ == "__main__":
+    main()
