@@ -53,6 +53,7 @@ class Explored:
     """Average by day and hour of the first measure."""
     anomalies: pd.DataFrame
     """Anomalies of the shown sensors, judged with the given threshold."""
+    threshold: float
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def explore(
             _windows(connection, contract, begin, end),
             _hours(connection, contract, begin, end),
             judged,
+            threshold or (rules.threshold if rules else 0.0),
         )
 
 

@@ -32,7 +32,7 @@ SERIES = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"]
 
 
 MAX_ITEMS_SHOWN = 20
-_THOUSANDS = StrMethodFormatter("{x:,.0f}")
+THOUSANDS = StrMethodFormatter("{x:,.0f}")
 
 
 def prepare() -> None:
@@ -105,8 +105,8 @@ def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5) -> Fi
     if len(shown):
         axes[0][-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     else:
-        _say(axes[0][0], "nothing to show")
-    return _finished(figure)
+        say(axes[0][0], "nothing to show")
+    return finished(figure)
 
 
 def _as_times(values: pd.Series, contract: Contract) -> pd.Series:
@@ -146,14 +146,14 @@ def batch_plot(consumed: Consumed) -> Figure:
     axis.bar_label(bars, [f" {p:,} + {b:,}" for p, b in zip(parsed, broken, strict=True)], fontsize=9)
     axis.set_title("Messages per micro-batch: parsed + unparsable")
     axis.set_ylabel("batch")
-    axis.xaxis.set_major_formatter(_THOUSANDS)
+    axis.xaxis.set_major_formatter(THOUSANDS)
     if names:
         axis.margins(x=0.15)
         axis.invert_yaxis()
         figure.set_figheight(1.2 + 0.4 * len(names))
     else:
-        _say(axis, "no new messages")
-    return _finished(figure)
+        say(axis, "no new messages")
+    return finished(figure)
 
 
 def manifest(archives: Iterable[Archive]) -> pd.DataFrame:
@@ -205,7 +205,7 @@ def outcome(loaded: Loaded) -> Figure:
         color=[GOOD, NEUTRAL, BAD],
     )
     left.bar_label(bars, fmt="{:,.0f}", fontsize=9)
-    left.yaxis.set_major_formatter(_THOUSANDS)
+    left.yaxis.set_major_formatter(THOUSANDS)
     left.set_title("Rows of this load")
     left.margins(y=0.15)
     if len(loaded.reasons):
@@ -213,18 +213,19 @@ def outcome(loaded: Loaded) -> Figure:
         right.bar_label(bars, fmt=" {:,.0f}", fontsize=9)
         right.margins(x=0.1)
     else:
-        _say(right, "nothing was rejected")
+        say(right, "nothing was rejected")
     right.set_title("Rejected by reason")
-    return _finished(figure)
+    return finished(figure)
 
 
-def _say(axis: Axes, text: str) -> None:
+def say(axis: Axes, text: str) -> None:
+    """Write something where there is nothing to plot."""
     axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, color="#888888")
     axis.set_xticks([])
     axis.set_yticks([])
 
 
-def _finished(figure: Figure) -> Figure:
-    # Closed for pyplot, so that a notebook shows it once: as the cell's value.
+def finished(figure: Figure) -> Figure:
+    """Close a figure for pyplot, so that a notebook shows it once: as the cell's value."""
     plt.close(figure)
     return figure
