@@ -122,7 +122,8 @@ def _statistics(contract: Contract, windows: Windows, table: Table, change: Touc
 
 
 def _figures(value: ColumnElement[Any], number: int) -> list[ColumnElement[Any]]:
-    computed = (func.count(value), func.min(value), func.max(value), func.avg(value), sample_deviation(value))
+    counted: ColumnElement[Any] = func.count(value)
+    computed = (counted, func.min(value), func.max(value), func.avg(value), sample_deviation(value))
     return [figure.label(f"{name}_{number}") for name, figure in zip(_FIGURES, computed, strict=True)]
 
 
