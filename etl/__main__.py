@@ -15,10 +15,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from etl import __version__, quarantine, report, services
+from etl import __version__, report, services
+from etl.cli import feeds, quarantine
+from etl.cli.console import DEFAULT_FEED, AsJson, console, errors_console, pairs, print_json, progress
 from etl.contract import Contract, load_contract, load_contracts
 from etl.cycle import Cycle, divide_parameters, kernel_config, parse_value, run_cycle
 from etl.database import database_url, make_engine, transaction
@@ -27,9 +27,7 @@ from etl.errors import ConfigurationError, EtlError, Interrupted
 from etl.explain import explain as explain_cycle
 from etl.explain import in_words
 from etl.locks import feed_lock
-from etl.quarantine import Selection
 from etl.services.java import find_java
-from etl.services.process import Progress as Tell
 from etl.settings import PROJECT_ROOT, Settings
 from etl.status import history as read_history
 from etl.status import status as read_status
@@ -37,7 +35,6 @@ from etl.tables import ensure_feed_table, migrate
 from etl.undo import feed_of
 from etl.undo import undo as undo_cycle
 
-DEFAULT_FEED = "sensor_readings"
 SIMULATED_MESSAGES = 10_000
 
 _WORK = {
@@ -53,11 +50,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-# Where there is no terminal to fit, tables need not be squeezed into 80 columns.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-errors_console = Console(stderr=True, highlight=False)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Feeds = Annotated[list[str] | None, typer.Argument(help=f"Feeds; default: {DEFAULT_FEED}.", show_default=False)]
 
 
@@ -69,15 +61,8 @@ class _Options:
 _options_given = _Options()
 
 
-quarantine_app = typer.Typer(
-    help="Look at rejected rows, load them after something was mended, or discard them.", no_args_is_help=True
-)
-app.add_typer(quarantine_app, name="quarantine")
-
-FeedOption = Annotated[str | None, typer.Option("--feed", help="Only this feed.")]
-ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only this reason (docs/architecture.md).")]
-CycleOption = Annotated[str | None, typer.Option("--cycle", help="Only rows that this cycle rejected.")]
-ColumnOption = Annotated[str | None, typer.Option("--column", help="Only rows with a problem in this column.")]
+app.add_typer(feeds.app, name="feeds")
+app.add_typer(quarantine.app, name="quarantine")
 
 
 @app.callback()
@@ -91,7 +76,7 @@ def _options(
 def up() -> None:
     """Start the embedded Kafka and PostgreSQL, as far as your own do not replace them."""
     settings = Settings.load()
-    with _progress() as tell:
+    with progress() as tell:
         found = services.up(settings, load_contracts(settings), tell)
     console.print(f"Kafka       {found.kafka.endpoint if found.kafka else settings.kafka() + ' (your own)'}")
     console.print(f"PostgreSQL  {_shown_url(Settings.load())}{'' if found.postgres else ' (your own)'}")
@@ -104,7 +89,7 @@ def down(
     ] = False,
 ) -> None:
     """Stop the embedded services. Their data stay, unless you say otherwise."""
-    with _progress() as tell:
+    with progress() as tell:
         stopped = services.down(Settings.load(), tell, delete_data=delete_data)
     console.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
 
@@ -128,7 +113,7 @@ def init() -> None:
 def setup() -> None:
     """Find or install Java and fetch the Java libraries, without starting anything."""
     settings = Settings.load()
-    with _progress() as tell:
+    with progress() as tell:
         services.prepare(settings, tell)
     console.print("Java and its libraries are ready.")
 
@@ -161,7 +146,7 @@ def run(
     embedded = settings.kafka_bootstrap is None
     if messages is None:
         messages = SIMULATED_MESSAGES if embedded else 0
-    parameters = {name: parse_value(value) for name, value in _pairs(parameter).items()} | {"messages": messages}
+    parameters = {name: parse_value(value) for name, value in pairs(parameter).items()} | {"messages": messages}
     if create_topic or (embedded and messages):
         parameters["create_topic"] = True
     if accept_gap:
@@ -190,7 +175,7 @@ def status(as_json: AsJson = False) -> None:
     settings = Settings.load()
     found = read_status(settings, load_contracts(settings))
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     for table in report.status_tables(found):
         console.print(table)
@@ -208,94 +193,12 @@ def history(
     """Show the audit log, newest first."""
     rows = read_history(Settings.load(), feed=feed, cycle_id=cycle, failed=failed, limit=limit)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     console.print(report.audit_table(rows, cycles=True) if rows else "No job has run yet.")
     for row in rows:
         if row["error_message"]:
             console.print(f"\n{row['cycle_id']} {row['job_name']}: {row['error_message']}", style="red", markup=False)
-
-
-@quarantine_app.command("list")
-def quarantine_list(
-    feed: FeedOption = None,
-    reason: ReasonOption = None,
-    cycle: CycleOption = None,
-    column: ColumnOption = None,
-    status: Annotated[str, typer.Option(help="QUARANTINED, REPLAYED or DISCARDED; empty for all.")] = "QUARANTINED",
-    limit: Annotated[int, typer.Option(min=1, help="How many rows, newest first.")] = 20,
-    as_json: AsJson = False,
-) -> None:
-    """List rejected rows, and how many there are per reason."""
-    settings = Settings.load()
-    selection = Selection(feed=feed, reason=reason, cycle_id=cycle, column=column, status=status or None)
-    rows = quarantine.find(settings, selection, limit=limit)
-    if as_json:
-        _print_json(rows)
-        return
-    if not rows:
-        console.print("No such rows.")
-        return
-    console.print(report.quarantine_summary(quarantine.summary(settings, selection)))
-    console.print()
-    console.print(report.quarantine_table(rows))
-
-
-@quarantine_app.command("show")
-def quarantine_show(rejected_id: int, as_json: AsJson = False) -> None:
-    """Show one rejected row: its text, where it came from, and every rule that it breaks."""
-    rows = quarantine.find(Settings.load(), Selection(ids=(rejected_id,), status=None))
-    if not rows:
-        raise ConfigurationError(
-            f"There is no rejected row {rejected_id}.", remedy="`quarantine list` shows their numbers."
-        )
-    if as_json:
-        _print_json(rows[0])
-    else:
-        console.print(report.rejected_row(rows[0]))
-
-
-@quarantine_app.command("replay")
-def quarantine_replay(
-    ids: Annotated[
-        list[int] | None, typer.Argument(help="Numbers of rows; or use the filters.", show_default=False)
-    ] = None,
-    feed: Annotated[str, typer.Option(help="The feed whose rows are meant.")] = DEFAULT_FEED,
-    reason: ReasonOption = None,
-    cycle: CycleOption = None,
-    column: ColumnOption = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="COLUMN=VALUE in place of the row's own; may be given several times."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be loaded, and load nothing.")] = False,
-) -> None:
-    """Validate rejected rows again, after a contract or a value was mended, and load those that are good now."""
-    settings = Settings.load()
-    selection = Selection(tuple(ids or ()), feed=feed, reason=reason, cycle_id=cycle, column=column)
-    done = quarantine.replay(
-        settings, load_contract(feed, settings), selection, changes=_pairs(changes), dry_run=dry_run
-    )
-    console.print(report.replayed(done, dry_run=dry_run))
-
-
-@quarantine_app.command("discard")
-def quarantine_discard(
-    note: Annotated[str, typer.Option(help="Why these rows are given up.")],
-    ids: Annotated[
-        list[int] | None, typer.Argument(help="Numbers of rows; or use the filters.", show_default=False)
-    ] = None,
-    feed: FeedOption = None,
-    reason: ReasonOption = None,
-    cycle: CycleOption = None,
-    column: ColumnOption = None,
-) -> None:
-    """Give rejected rows up. They stay in the table, with your name and note."""
-    selection = Selection(tuple(ids or ()), feed=feed, reason=reason, cycle_id=cycle, column=column)
-    if selection == Selection():
-        raise ConfigurationError("Which rows?", remedy="Give their numbers, or a filter such as --reason.")
-    done = quarantine.discard(Settings.load(), selection, f"{getpass.getuser()}: {note}" if note.strip() else "")
-    console.print(f"Discarded {done} rows.")
 
 
 @app.command()
@@ -304,7 +207,7 @@ def explain(cycle: str, as_json: AsJson = False) -> None:
     settings = Settings.load()
     told = explain_cycle(settings, cycle)
     if as_json:
-        _print_json(told)
+        print_json(told)
         return
     for line in in_words(settings, told):
         console.print(line, markup=False, soft_wrap=True)
@@ -343,7 +246,7 @@ def doctor(as_json: AsJson = False) -> None:
     """Check everything that a cycle needs, and say what to do about what is wrong."""
     findings = examine(Settings.load())
     if as_json:
-        _print_json([vars(finding) for finding in findings])
+        print_json([vars(finding) for finding in findings])
     else:
         console.print(report.findings_table(findings))
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
@@ -381,7 +284,7 @@ def version() -> None:
 
 def _ready(settings: Settings, *, with_kafka: bool = True) -> Settings:
     """Everything that notebooks need: services up, audit tables there, the environment that kernels inherit."""
-    with _progress() as tell:
+    with progress() as tell:
         if settings.kafka_bootstrap and settings.database_url:
             if with_kafka:
                 services.prepare(settings, tell)
@@ -404,7 +307,7 @@ def _migrate(settings: Settings) -> bool:
 
 
 def _run_one(settings: Settings, contract: Contract, parameters: Mapping[str, Any]) -> Cycle:
-    with _progress() as tell:
+    with progress() as tell:
 
         def report_job(job: str, what: str) -> None:
             mark = {"started": _WORK[job], "succeeded": "✓", "failed": "✗"}[what]
@@ -430,54 +333,8 @@ def _print_plan(settings: Settings, contracts: list[Contract], divided: Mapping[
     console.print("Dry run: nothing was started, produced, read or loaded.")
 
 
-def _pairs(given: list[str] | None) -> dict[str, str]:
-    found = {}
-    for item in given or ():
-        name, equals, value = item.partition("=")
-        if not equals or not name.isidentifier():
-            raise ConfigurationError(f"{item!r} is not understood.", remedy="Give it as NAME=VALUE.")
-        found[name] = value
-    return found
-
-
-@contextmanager
-def _progress() -> Iterator[Tell]:
-    """Tells what is being done: a live line on a terminal, plain lines elsewhere."""
-    if not console.is_terminal:
-        last = ""
-
-        def tell_line(message: str) -> None:
-            nonlocal last
-            step = message.partition(" …")[0]
-            if step != last:
-                typer.echo(step)
-            last = step
-
-        yield tell_line
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as live:
-        task = live.add_task("", total=None)
-
-        def tell_live(message: str) -> None:
-            if message.endswith(("✓", "✗")):
-                seconds = live.tasks[0].elapsed or 0
-                live.console.print(f"{message} {seconds:5.1f} s", highlight=False)
-            else:
-                live.reset(task, description=message)
-
-        yield tell_live
-
-
 def _shown_url(settings: Settings) -> str:
     return database_url(settings).set(drivername="postgresql").render_as_string(hide_password=True)
-
-
-def _print_json(value: object) -> None:
-    def plain(item: object) -> str:
-        return item.isoformat() if isinstance(item, datetime) else str(item)
-
-    typer.echo(json.dumps(value, default=plain, indent=2))
 
 
 def main() -> None:
