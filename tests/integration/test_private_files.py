@@ -78,20 +78,20 @@ def test_jobs_that_are_run_by_hand_keep_the_rights_of_what_was_there(project: Pr
 
 
 def test_doctor_names_what_others_can_read(project: Project) -> None:
-    def found(*, expect: int) -> str:
-        told = json.loads(project.etl("doctor", "--json", expect=expect).stdout)
+    def found(*, ok: bool) -> str:
+        told = json.loads(project.etl("doctor", "--json", expect=None).stdout)
         (finding,) = (finding for finding in told if finding["check"] == "private files")
-        assert finding["ok"] is (expect == 0)
+        assert finding["ok"] is ok
         return f"{finding['found']}{finding['remedy']}"
 
     env_file = project.home / ".env"
     env_file.write_text("ETL_SPARK_MASTER=local[1]\n")
     env_file.chmod(0o644)
-    assert found(expect=0) == "for their owner only", "it holds no secret"
+    assert found(ok=True) == "for their owner only", "it holds no secret"
     env_file.write_text("ETL_KAFKA_SASL_PASSWORD=x\n")
-    assert f"chmod go= {env_file}" in found(expect=1)
+    assert f"chmod go= {env_file}" in found(ok=False)
     env_file.chmod(0o600)
-    assert found(expect=0)
+    assert found(ok=True)
     (project.home / "output" / "old").mkdir(parents=True)
     (project.home / "output" / "old").chmod(0o750)
-    assert "output/old" in found(expect=1)
+    assert "output/old" in found(ok=False)

@@ -103,8 +103,10 @@ def test_passwords_are_found_nowhere(guarded: Project) -> None:
         etl("run", expect=1, ETL_KAFKA_SASL_PASSWORD=f"{NEEDLE}-wrong", **quick)
         etl("--debug", "history", expect=1, ETL_DATABASE_URL=f"postgresql://u:{NEEDLE}@")
         for command in (["status"], ["doctor"], ["history"], ["explain", cycle], ["quarantine", "list"]):
-            etl(*command)
-            etl("--debug", *command, "--json")
+            # Other feeds of the project have no topic here, which doctor reports.
+            told: int | None = None if command == ["doctor"] else 0
+            etl(*command, expect=told)
+            etl("--debug", *command, "--json", expect=told)
         etl("doctor", "--json", expect=1, ETL_DATABASE_URL=wrong_database)
         etl("doctor", "--json", expect=1, ETL_KAFKA_SASL_PASSWORD=f"{NEEDLE}-wrong", **quick)
 
