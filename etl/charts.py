@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from etl.model import Contract
 from etl.reading import Explored, Health
-from etl.show import BAD, GOOD, INK, NEUTRAL, SERIES, THOUSANDS, finished, say
+from etl.show import BAD, GOOD, INK, NEUTRAL, SERIES, THOUSANDS, finished, grid, say
 
 JOBS = ("produce", "consume", "merge", "load")
 STATUS = {"SUCCESS": GOOD, "FAILED": BAD, "RUNNING": NEUTRAL}
 KINDS = {"outlier": ("o", BAD), "stuck": ("s", SERIES[1]), "gap": ("^", SERIES[3])}
 DIMENSIONS = {"completeness": SERIES[0], "validity": SERIES[1], "uniqueness": SERIES[3], "timeliness": SERIES[4]}
-
-
-def _grid(panels: int, columns: int = 2) -> tuple[Figure, list[Axes]]:
-    columns = min(columns, panels)
-    rows = -(-panels // columns)
-    figure, axes = plt.subplots(rows, columns, layout="constrained", squeeze=False, figsize=(10, 2.9 * rows))
-    for spare in axes.flat[panels:]:
-        spare.set_visible(False)
-    return figure, list(axes.flat[:panels])
 
 
 def _label(contract: Contract, measure: str) -> str:
@@ -56,7 +45,7 @@ def summary(explored: Explored) -> pd.DataFrame:
 def windows(explored: Explored) -> Figure:
     """Average per window over all sensors, between the lowest and the highest value; one panel per measure."""
     measures = explored.contract.windows.measures if explored.contract.windows else ()
-    figure, axes = _grid(max(1, len(measures)))
+    figure, axes = grid(max(1, len(measures)))
     for axis, measure, colour in zip(axes, measures, SERIES * 3, strict=False):
         mine = explored.windows[explored.windows["measure"] == measure]
         axis.set_title(f"{_label(explored.contract, measure)} per window, all sensors")
@@ -94,7 +83,7 @@ def by_hour(explored: Explored) -> Figure:
 def anomalies(explored: Explored) -> Figure:
     """Readings of the shown sensors with their anomalies marked; one panel per measure."""
     rules = explored.contract.anomalies
-    figure, axes = _grid(len(rules.measures) if rules else 1)
+    figure, axes = grid(len(rules.measures) if rules else 1)
     if rules is None:
         say(axes[0], "the contract has no rules for anomalies")
         return finished(figure)
@@ -206,6 +195,8 @@ def pace(health: Health) -> Figure:
     )
     label = "%H:%M" if step == "h" else "%d %b"
     right.bar([f"{moment:{label}}" for moment in begun.index], begun.to_numpy(), color=SERIES[0], width=0.7)
+    # A single bar as wide as the plot would look like an error.
+    right.set_xlim(-0.6, max(len(begun), 6) - 0.4)
     right.set_title(f"Cycles per {'hour' if step == 'h' else 'day'} (UTC)")
     right.tick_params(axis="x", labelrotation=60 if len(begun) > 6 else 0, labelsize=8)
     return finished(figure)
@@ -236,14 +227,14 @@ def quality(health: Health) -> Figure:
 
 
 def quarantine(health: Health) -> pd.DataFrame:
-    """Rejected rows by feed, reason and what became of them."""
+    """Rejected rows by reason and feed, and how many of them still wait for a decision."""
     if health.quarantine.empty:
-        return pd.DataFrame(columns=["QUARANTINED", "REPLAYED", "DISCARDED"])
-    table = health.quarantine.pivot_table(
-        index=["feed", "reason"], columns="status", values="rows", aggfunc="sum", fill_value=0
-    )
-    names: list[Hashable] = [name for name in ("QUARANTINED", "REPLAYED", "DISCARDED") if name in table]
-    return table[names].sort_values(names[0], ascending=False).rename_axis(columns=None)
+        return pd.DataFrame(columns=["rejected", "still quarantined"])
+    table = health.quarantine.pivot_table(index="reason", columns="feed", values="rows", aggfunc="sum", fill_value=0)
+    waiting = health.quarantine[health.quarantine["status"] == "QUARANTINED"].groupby("reason")["rows"].sum()
+    table = table.assign(rejected=table.sum(axis=1)).sort_values("rejected", ascending=False)
+    table["still quarantined"] = waiting.reindex(table.index, fill_value=0)
+    return table.rename_axis(columns=None)
 
 
 def failures(health: Health) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import Connection, Select, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, String, Table, and_, cast, func, literal, select
 
 from etl.anomalies import find
 from etl.contract import Contract
@@ -225,9 +225,25 @@ def _summary(
 def _readings(
     connection: Connection, contract: Contract, table: Table, within: tuple[Any, ...], sensors: int
 ) -> pd.DataFrame:
-    """The newest readings of the first few sensors, in the order of sensor and time."""
+    """The newest readings of a few sensors, in the order of sensor and time: first those with most recorded anomalies."""
     keys = [table.c[name] for name in contract.sensor]
-    some = select(*keys).where(*within).group_by(*keys).order_by(*keys).limit(sensors).subquery()
+    name: ColumnElement[str] = literal("")
+    for number, key in enumerate(keys):
+        name = name + (literal("/") if number else literal("")) + cast(key, String)
+    remarkable = (
+        select(etl_anomaly.c.sensor, func.count().label("anomalies"))
+        .where(etl_anomaly.c.feed == contract.feed)
+        .group_by(etl_anomaly.c.sensor)
+        .subquery()
+    )
+    present = select(*keys, name.label("name")).where(*within).distinct().subquery()
+    some = (
+        select(*(present.c[key.name] for key in keys))
+        .join(remarkable, remarkable.c.sensor == present.c.name, isouter=True)
+        .order_by(func.coalesce(remarkable.c.anomalies, 0).desc(), *(present.c[key.name] for key in keys))
+        .limit(sensors)
+        .subquery()
+    )
     same = [table.c[name] == some.c[name] for name in contract.sensor]
     time = table.c[contract.event_time.column]
     query = (

@@ -85,12 +85,16 @@ def messages(values: Iterable[bytes], contract: Contract) -> pd.DataFrame:
 
 def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5) -> Figure:
     """The feed's measures over time, a line per sensor; values that the contract forbids are left out."""
-    time, key = contract.event_time.column, contract.message_key
+    time = contract.event_time.column
+    by = [name for name in contract.sensor if name in frame] or [contract.message_key]
     measures = [column for column in contract.columns if column.type == "double"]
     frame = frame.assign(**{time: _as_times(frame[time], contract)})
-    shown = frame[frame[key].isin(frame[key].value_counts().index[:sensors])].sort_values(time)
-    figure, axes = plt.subplots(1, max(1, len(measures)), layout="constrained", squeeze=False)
-    for axis, measure in zip(axes[0], measures, strict=False):
+    key = " ".join(by)
+    names = frame[by].map(str).agg(" ".join, axis=1) if len(frame) else frame[by[0]]
+    shown = frame.assign(**{key: names})
+    shown = shown[shown[key].isin(shown[key].value_counts().index[:sensors])].sort_values(time)
+    figure, axes = grid(max(1, len(measures)))
+    for axis, measure in zip(axes, measures, strict=False):
         for name, group in shown.groupby(key):
             values = _allowed(pd.to_numeric(group[measure.name], errors="coerce"), measure)
             axis.plot(
@@ -103,9 +107,9 @@ def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5) -> Fi
             )
         axis.set_title(measure.description or measure.name)
     if len(shown):
-        axes[0][-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        axes[min(1, len(axes) - 1)].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     else:
-        say(axes[0][0], "nothing to show")
+        say(axes[0], "nothing to show")
     return finished(figure)
 
 
@@ -223,6 +227,16 @@ def say(axis: Axes, text: str) -> None:
     axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, color="#888888")
     axis.set_xticks([])
     axis.set_yticks([])
+
+
+def grid(panels: int, columns: int = 2) -> tuple[Figure, list[Axes]]:
+    """A figure of several panels, so many side by side."""
+    columns = min(columns, panels)
+    rows = -(-panels // columns)
+    figure, axes = plt.subplots(rows, columns, layout="constrained", squeeze=False, figsize=(10, 0.3 + 2.9 * rows))
+    for spare in axes.flat[panels:]:
+        spare.set_visible(False)
+    return figure, list(axes.flat[:panels])
 
 
 def finished(figure: Figure) -> Figure:
