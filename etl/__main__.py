@@ -31,15 +31,16 @@ from etl.prune import Policy, parse_age
 from etl.prune import prune as prune_files
 from etl.schedule import Schedule, Stop, exit_code, repeat
 from etl.schedule import parse as parse_schedule
+from etl.schema import ensure_feed
 from etl.services.java import find_java
 from etl.services.process import Progress as Tell
 from etl.settings import PROJECT_ROOT, Settings
 from etl.status import history as read_history
 from etl.status import status as read_status
-from etl.tables import ensure_feed_table, migrate
+from etl.tables import migrate
 from etl.undo import feed_of
 from etl.undo import undo as undo_cycle
-from etl.windows import ensure_window_tables
+from etl.views import replace_written_views
 
 SIMULATED_MESSAGES = 10_000
 
@@ -109,8 +110,8 @@ def init() -> None:
     engine = make_engine(settings)
     with transaction(engine) as connection:
         for contract in contracts.values():
-            ensure_feed_table(connection, contract)
-            ensure_window_tables(connection, contract)
+            ensure_feed(connection, contract)
+        replace_written_views(connection, {contract.table for contract in contracts.values()})
     engine.dispose()
     state = "brought up to date" if changed else "are up to date"
     console.print(f"The audit tables {state}; tables of {len(contracts)} feeds are there.")

@@ -27,10 +27,10 @@ from etl.lateness import watermark, with_lateness
 from etl.quality import UNIQUE, VALID, Tally
 from etl.reasons import Reason
 from etl.retry import retrying
+from etl.schema import ensure_feed
 from etl.settings import Settings
-from etl.tables import ARCHIVE, LANDING, ensure_feed_table, etl_file, etl_rejected_row, etl_source, grown
+from etl.tables import ARCHIVE, LANDING, etl_file, etl_rejected_row, etl_source, grown
 from etl.validate import COORDINATES, validate
-from etl.windows import ensure_window_tables
 
 log = structlog.get_logger("load")
 
@@ -75,8 +75,7 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
             )
         with transaction(run.engine) as connection:
             contract = grown(connection, contract)
-            table = ensure_feed_table(connection, contract)
-            ensure_window_tables(connection, contract)
+            table = ensure_feed(connection, contract)
             if contract.landing:
                 landing.settle(settings, contract, connection)
             if not waiting:
@@ -149,8 +148,7 @@ def _load_archive(
     with transaction(run.engine) as connection:
         lock_feed(connection, contract.feed)
         contract = _with_new_columns(connection, contract, run, archive, file)
-        table = ensure_feed_table(connection, contract)
-        ensure_window_tables(connection, contract)
+        table = ensure_feed(connection, contract)
         sources = _Sources(connection, archive)
         _enter(connection, archive, sources, run)
         counts, staged, tally = _insert_rows(connection, run, contract, table, file, sources)

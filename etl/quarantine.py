@@ -18,8 +18,9 @@ from etl.contract import Contract
 from etl.database import lock_feed, make_engine, make_stage, transaction
 from etl.errors import ConfigurationError
 from etl.message import read
+from etl.schema import ensure_feed
 from etl.settings import Settings
-from etl.tables import ensure_feed_table, etl_log, etl_rejected_row, etl_source, grown, require_current
+from etl.tables import etl_log, etl_rejected_row, etl_source, grown, require_current
 from etl.validate import COORDINATES, Validated, validate
 
 QUARANTINED, REPLAYED, DISCARDED = "QUARANTINED", "REPLAYED", "DISCARDED"
@@ -195,7 +196,7 @@ def _load(
         return Replayed(run.cycle_id, Counts(), ())
     checked = _check(contract, rows, changes, run.started)
     places = checked.accepted["source_offset"].to_pylist()
-    table = ensure_feed_table(connection, contract)
+    table = ensure_feed(connection, contract)
     stage = make_stage(connection, table, [*contract.column_names, "source_id", *COORDINATES])
     good = checked.accepted.select(list(contract.column_names))
     for name in ("source_id", *COORDINATES):

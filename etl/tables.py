@@ -35,7 +35,6 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.schema import CreateView, DropView
 from sqlalchemy.types import TypeEngine
 
 from etl import contract as contracts
@@ -308,7 +307,7 @@ def _is_current(connection: Connection, config: Config) -> bool:
 
 
 def ensure_feed_table(connection: Connection, contract: Contract) -> Table:
-    """Create a feed's table and its view for people, or add the columns that the contract has gained.
+    """Create a feed's table, or add the columns that the contract has gained.
 
     :raises PermanentError: the contract would narrow or change a column that holds data; names the column.
     """
@@ -316,7 +315,6 @@ def ensure_feed_table(connection: Connection, contract: Contract) -> Table:
     inspector = inspect(connection)
     if not inspector.has_table(contract.table):
         table.create(connection)
-        _replace_view(connection, table)
         return table
     existing = {column["name"]: column for column in inspector.get_columns(contract.table)}
     for column in table.columns:
@@ -328,8 +326,6 @@ def ensure_feed_table(connection: Connection, contract: Contract) -> Table:
     for index in table.indexes:
         if index.name not in present:
             index.create(connection)
-    if _view_columns(connection, table) != {*(column.name for column in table.columns), *_VIEW_EXTRA}:
-        _replace_view(connection, table)
     return table
 
 
@@ -348,31 +344,3 @@ def _refuse_change(connection: Connection, table: Table, column: Column[Any], ex
             f"Column {column.name!r} of table {table.name!r} is {found}; the contract says {wanted}.",
             remedy="Only new columns are added by themselves. Change the column in the database, or mend the contract.",
         )
-
-
-_VIEW_EXTRA = ("source_name", "cycle_id", "loaded_at")
-
-
-def _view_columns(connection: Connection, table: Table) -> set[str]:
-    inspector = inspect(connection)
-    name = f"v_{table.name}"
-    return {column["name"] for column in inspector.get_columns(name)} if name in inspector.get_view_names() else set()
-
-
-def _replace_view(connection: Connection, table: Table) -> None:
-    """The feed's rows with the names of their source and cycle, for people and dashboards."""
-    name = f"v_{table.name}"
-    rows = (
-        select(
-            *table.columns,
-            etl_source.c.name.label("source_name"),
-            etl_log.c.cycle_id,
-            etl_log.c.end_time.label("loaded_at"),
-        )
-        .join(etl_source, etl_source.c.source_id == table.c.source_id)
-        .join(etl_log, etl_log.c.log_id == table.c.log_id, isouter=True)
-    )
-    view = CreateView(rows, name)
-    if name in inspect(connection).get_view_names():
-        connection.execute(DropView(view.table))
-    connection.execute(view)

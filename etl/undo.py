@@ -15,8 +15,9 @@ from etl.database import lock_feed, make_engine, transaction
 from etl.errors import ConfigurationError
 from etl.locks import feed_lock
 from etl.quarantine import REPLAY_SUFFIX, REPLAYED
+from etl.schema import ensure_feed
 from etl.settings import Settings
-from etl.tables import ARCHIVE, ensure_feed_table, etl_file, etl_log, etl_rejected_row, grown, require_current
+from etl.tables import ARCHIVE, etl_file, etl_log, etl_rejected_row, grown, require_current
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _refuse_pruned(
 def _remove(connection: Connection, contract: Contract, cycle_id: str, loads: Sequence[int]) -> Undone:
     now = datetime.now(UTC)
     contract = grown(connection, contract)
-    table = ensure_feed_table(connection, contract)
+    table = ensure_feed(connection, contract)
     mine = select(table).where(table.c.log_id.in_(loads)).subquery()
     touched = windows.touch(connection, contract, mine)
     rows = connection.execute(delete(table).where(table.c.log_id.in_(loads))).rowcount

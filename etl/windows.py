@@ -37,7 +37,7 @@ from sqlalchemy import (
 
 from etl.database import add_seconds, keep_in_temporary, sample_deviation, window_start
 from etl.model import Contract, Windows
-from etl.tables import column_type
+from etl.tables import column_type, feed_table
 
 _FIGURES = ("count", "min", "max", "avg", "stddev")
 
@@ -59,11 +59,16 @@ def window_tables(contract: Contract) -> Iterator[Table]:
 
 
 def ensure_window_tables(connection: Connection, contract: Contract) -> None:
-    """Create the tables of a feed's windows, where they are not there yet."""
-    inspector = inspect(connection)
-    for table in window_tables(contract):
-        if not inspector.has_table(table.name):
-            table.create(connection)
+    """Create the tables of a feed's windows, where they are not there yet, and fill them from the feed's table."""
+    present = set(inspect(connection).get_table_names())
+    missing = [table for table in window_tables(contract) if table.name not in present]
+    for table in missing:
+        table.create(connection)
+    if missing:
+        readings = feed_table(contract)
+        touched = touch(connection, contract, readings)
+        names = {table.name for table in missing}
+        recompute(connection, contract, readings, [change for change in touched if change.rows.name in names])
 
 
 def touch(connection: Connection, contract: Contract, rows: FromClause) -> list[Touched]:

@@ -117,6 +117,17 @@ class Project:
         producer.close()
         return sent
 
+    def feed(self, name: str) -> Contract:
+        """Another packaged feed; a Kafka one with a topic of its own, which is there."""
+        document = yaml.safe_load((PROJECT_ROOT / "etl" / "feeds" / f"{name}.odcs.yaml").read_text("utf-8"))
+        server = document["servers"][0]
+        if server["type"] == "kafka":
+            topic = f"{self.topic}-{name}"
+            server["customProperties"][0]["value"] = topic
+            with_admin(self.stack.kafka, lambda admin: admin.create_topics({topic: {}}, wait_for_metadata=True))
+        (self.settings.feeds[0] / f"{name}.odcs.yaml").write_text(yaml.safe_dump(document), "utf-8")
+        return load_contract(name, self.settings)
+
     def describe(self) -> Topic:
         return describe(self.settings, self.topic)
 

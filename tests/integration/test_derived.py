@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import shutil
+import statistics
 from dataclasses import replace
 from typing import Any
 
@@ -242,3 +243,28 @@ def test_the_threshold_can_be_given_with_the_load(project: Project) -> None:
     load(project.settings, project.contract, anomaly_threshold=1000)
     assert [kind for _, _, kind, _ in anomalies(project)] == ["stuck", "stuck"]
     assert project.log()[-1]["parameters"] == {"anomaly_threshold": 1000}
+
+
+# --- views -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_latest_reading_and_the_figures_of_each_sensor_can_be_looked_up(project: Project) -> None:
+    load_readings(project, [reading(1, "23:59:00", 10), reading(1, "08:00:00", 20), reading(2, "09:00:00", 5)])
+    load_readings(project, [{**reading(1, "", 33), "timestamp": "2025-06-16 01:00:00"}])
+    assert project.sql("SELECT sensor_id, temperature FROM v_sensor_data_latest ORDER BY 1") == [(1, 33.0), (2, 5.0)]
+    figures = project.sql(
+        "SELECT sensor_id, count, min, max, avg, stddev FROM v_sensor_data_statistics WHERE measure = 'temperature' ORDER BY 1"
+    )
+    assert figures == [
+        (1, 3, 10.0, 33.0, 21.0, pytest.approx(statistics.stdev([10, 20, 33]))),
+        (2, 1, 5.0, 5.0, 5.0, None),
+    ]
+
+
+def test_a_window_that_the_contract_gains_is_filled_from_what_is_loaded(project: Project) -> None:
+    assert project.contract.windows is not None
+    load_readings(project, [reading(1, "09:00:00", 10), reading(1, "09:59:00", 20)])
+    hours = replace(project.contract.windows, sizes=(("1h", 3600),))
+    load_readings(project, [reading(2, "09:00:00")], windows=hours)
+    averages = project.sql("SELECT sensor_id, avg FROM sensor_data_1h WHERE measure = 'temperature' ORDER BY 1")
+    assert averages == [(1, 15.0), (2, 20.0)]

@@ -33,7 +33,8 @@ from etl.errors import (
 from etl.load import load
 from etl.merge import merge
 from etl.produce import produce
-from etl.tables import ensure_feed_table, migrate
+from etl.schema import ensure_feed
+from etl.tables import migrate
 from tests.batches import write_batch
 from tests.stack import Project, with_admin
 from tests.test_files import TEXTS
@@ -418,14 +419,14 @@ def test_a_contract_that_grew_adds_a_nullable_column_to_table_and_view(project: 
 def test_a_contract_that_narrows_a_column_is_refused_by_name(project: Project) -> None:
     engine = make_engine(project.settings)
     with transaction(engine) as connection:
-        ensure_feed_table(connection, project.contract)
+        ensure_feed(connection, project.contract)
     first, *others = project.contract.columns
     narrower = dataclasses.replace(project.contract, columns=(dataclasses.replace(first, bits=16), *others))
     with (
         pytest.raises(PermanentError, match="Column 'sensor_id' of table 'sensor_data' is INTEGER"),
         transaction(engine) as c,
     ):
-        ensure_feed_table(c, narrower)
+        ensure_feed(c, narrower)
     engine.dispose()
 
 
@@ -465,7 +466,7 @@ def test_rows_that_the_database_refuses_are_found_and_their_neighbours_load(proj
     project.send(cold, partition=0)
     engine = create_engine(project.env["ETL_DATABASE_URL"])
     with engine.begin() as connection:
-        ensure_feed_table(connection, project.contract)
+        ensure_feed(connection, project.contract)
         connection.execute(text("ALTER TABLE sensor_data ADD CONSTRAINT warm CHECK (temperature > 0)"))
     engine.dispose()
     cycle(project)
@@ -494,7 +495,7 @@ def test_an_error_of_the_database_is_reported_without_row_data(project: Project)
     archived(project)
     engine = create_engine(project.env["ETL_DATABASE_URL"])
     with engine.begin() as connection:
-        ensure_feed_table(connection, project.contract)
+        ensure_feed(connection, project.contract)
         connection.execute(
             text(
                 "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS "

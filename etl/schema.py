@@ -1,0 +1,21 @@
+"""Everything that a feed has in the database: its table, its windows, its views."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Table, inspect
+
+from etl.model import Contract
+from etl.tables import ensure_feed_table
+from etl.views import ensure_views
+from etl.windows import ensure_window_tables
+
+
+def ensure_feed(connection: Connection, contract: Contract) -> Table:
+    """Create what a feed lacks, and add what its contract has gained; returns its table.
+
+    :raises PermanentError: the contract would narrow or change a column that holds data; names the column.
+    """
+    table = ensure_feed_table(connection, contract)
+    ensure_window_tables(connection, contract)
+    ensure_views(connection, contract, table, inspect(connection))
+    return table
