@@ -11,7 +11,17 @@ from etl import files
 from etl.database import make_engine, transaction
 from etl.errors import ConfigurationError
 from etl.settings import Settings
-from etl.tables import etl_file, etl_log, etl_rejected_row, etl_source, require_current
+from etl.tables import (
+    ARCHIVE,
+    LANDING,
+    etl_anomaly,
+    etl_file,
+    etl_log,
+    etl_quality_score,
+    etl_rejected_row,
+    etl_source,
+    require_current,
+)
 
 Row = Mapping[str, Any]
 
@@ -36,7 +46,9 @@ def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
                 "feed": jobs[0]["feed"],
                 "jobs": jobs,
                 "archives": _archives(connection, loads),
+                "landing_files": _landing_files(connection, loads),
                 "rejected": _reasons(connection, loads),
+                **_derived(connection, loads),
                 "before": _before(connection, jobs[0]),
             }
     finally:
@@ -47,7 +59,14 @@ def in_words(settings: Settings, told: Mapping[str, Any]) -> list[str]:
     """The same as sentences, one per job, then files and the comparison with the cycle before."""
     lines = [f"Cycle {told['cycle_id']} of feed {told['feed']}."]
     lines += [sentence for job in told["jobs"] for sentence in _job_in_words(settings, job)]
-    lines += [_archive_in_words(settings, archive) for archive in told["archives"]]
+    unit = "file" if told["landing_files"] else "partition"
+    lines += [_archive_in_words(settings, archive, unit) for archive in told["archives"]]
+    if names := told["landing_files"]:
+        more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+        lines.append(f"Landing files: {', '.join(names[:10])}{more}.")
+    if told["scores"]:
+        scores = ", ".join(f"{score:.1f}" for score in told["scores"])
+        lines.append(f"Quality: {scores} of 100; {told['anomalies']:,} anomalies.")
     if told["rejected"]:
         lines.append("Rejected: " + ", ".join(f"{rows} {reason}" for reason, rows in told["rejected"].items()) + ".")
     lines.append(_compared(told))
@@ -63,10 +82,22 @@ def _archives(connection: Connection, loads: Sequence[int]) -> list[dict[str, An
     query = (
         select(etl_file, etl_source.c.name.label("source_name"))
         .join(etl_source, etl_source.c.source_id == etl_file.c.source_id)
-        .where(etl_file.c.log_id.in_(loads))
+        .where(etl_file.c.log_id.in_(loads), etl_file.c.kind == ARCHIVE)
         .order_by(etl_file.c.file_id)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _landing_files(connection: Connection, loads: Sequence[int]) -> list[str]:
+    query = select(etl_file.c.file_name).where(etl_file.c.log_id.in_(loads), etl_file.c.kind == LANDING)
+    return list(connection.scalars(query.order_by(etl_file.c.file_id)))
+
+
+def _derived(connection: Connection, loads: Sequence[int]) -> dict[str, Any]:
+    """Scores of the loads, and how many anomalies were recorded."""
+    scores = select(etl_quality_score.c.score).where(etl_quality_score.c.log_id.in_(loads))
+    anomalies = select(func.count()).where(etl_anomaly.c.log_id.in_(loads))
+    return {"scores": list(connection.scalars(scores)), "anomalies": connection.scalar(anomalies) or 0}
 
 
 def _reasons(connection: Connection, loads: Sequence[int]) -> dict[str, int]:
@@ -113,6 +144,11 @@ def _job_in_words(settings: Settings, job: Row) -> list[str]:
         lines.append(f"  It was undone at {job['undone_at']:%Y-%m-%d %H:%M:%S} UTC.")
     if job["error_message"]:
         lines.append(f"  {job['error_type']}: {job['error_message']}")
+    if job["records_late"]:
+        lines.append(f"  Late: {job['records_late']:,} rows.")
+    lines += [
+        f"  {name.replace('_', ' ').capitalize()}: {_told(value)}." for name, value in (job["notes"] or {}).items()
+    ]
     if job["notebook"]:
         # One that was run by hand is not named relative to ETL_HOME.
         executed = job["notebook"].startswith(f"{settings.output.name}/")
@@ -121,9 +157,16 @@ def _job_in_words(settings: Settings, job: Row) -> list[str]:
     return lines
 
 
-def _archive_in_words(settings: Settings, archive: Row) -> str:
+def _told(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} ({inner})" for key, inner in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _archive_in_words(settings: Settings, archive: Row, unit: str) -> str:
+    place = "lines" if unit == "file" else "offsets"
     ranges = ", ".join(
-        f"partition {part} offsets {found['first']} to {found['next'] - 1}"
+        f"{unit} {part} {place} {found['first']} to {found['next'] - 1}"
         for part, found in sorted(archive["offset_ranges"].items())
     )
     content = files.content_of(files.feed_backup(settings, archive["feed"]), archive["file_name"])
