@@ -1,6 +1,6 @@
 """Retention: what is old and no longer needed is first compressed, then deleted.
 
-Touched are only archives that the ledger holds, executed notebooks, decided rows of the quarantine, and logs. Never: what is
+Touched are only archives and landing files that the ledger holds, executed notebooks, decided rows of the quarantine, and logs. Never: what is
 not loaded or was undone, a batch, a plan, a checkpoint, a row that is QUARANTINED. What a lost checkpoint needs stays known,
 because the ledger keeps the offset ranges of every archive.
 
@@ -31,7 +31,7 @@ from etl.files import COMPRESSED_SUFFIX, MANIFEST_SUFFIX, TEMPORARY_PREFIX
 from etl.locks import feed_lock
 from etl.quarantine import DISCARDED, REPLAYED
 from etl.settings import Settings
-from etl.tables import ARCHIVE, etl_file, etl_log, etl_rejected_row, require_current
+from etl.tables import ARCHIVE, LANDING, etl_file, etl_log, etl_rejected_row, require_current
 
 LOG_BYTES = 10 << 20
 """A log larger than this is compressed and begun anew."""
@@ -58,7 +58,7 @@ class Policy:
 class Item:
     """One thing that was pruned, or would be."""
 
-    kind: Literal["archive", "notebooks", "quarantine", "log"]
+    kind: Literal["archive", "landing file", "notebooks", "quarantine", "log"]
     action: Literal["compress", "delete", "keep"]
     feed: str
     """Empty where it belongs to none."""
@@ -166,6 +166,7 @@ def _prune_feed(this: _Pass, connection: Connection, feed: str) -> list[Item]:
     items = [_prune_archive(this, folder, feed, name, entry) for name, entry in _old(this, connection, feed)]
     gone = {item.name for item in items if item.action == "delete"}
     standing = {name for name in files.archives(folder) if name not in gone}
+    items += _prune_landing(this, connection, feed, folder / "landing")
     items += _prune_quarantine(this, connection, feed, standing)
     return items + [_delete_run(this, feed, run) for run in _old_runs(this, connection, feed)]
 
@@ -203,6 +204,41 @@ def _prune_archive(this: _Pass, folder: Path, feed: str, name: str, entry: _Entr
     except IntegrityError as error:
         return Item("archive", "keep", feed, name, 1, size, 0, error.cause)
     return Item("archive", "compress", feed, name, 1, size, freed)
+
+
+def _prune_landing(this: _Pass, connection: Connection, feed: str, folder: Path) -> Iterator[Item]:
+    """Landing files that were moved away after their load: found in the ledger by their content."""
+    if not folder.is_dir():
+        return
+    if not this.dry_run:
+        files.remove_temporaries(folder)
+    entry = etl_file.c
+    query = select(entry.sha256, entry.loaded_at).where(
+        entry.feed == feed, entry.kind == LANDING, entry.undone_at.is_(None)
+    )
+    loaded = {row.sha256: row.loaded_at for row in connection.execute(query)}
+    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+        packed = file.suffix == COMPRESSED_SUFFIX
+        digest = next((found for found in _digests(file, packed=packed) if found in loaded), None)
+        size = file.stat().st_size
+        if digest is None:
+            continue
+        if this.is_old(loaded[digest], this.policy.delete_after):
+            if not this.dry_run:
+                file.unlink()
+            yield Item("landing file", "delete", feed, file.name, 1, size, size)
+        elif this.is_old(loaded[digest], this.policy.compress_after) and not packed:
+            freed = None if this.dry_run else _compress(file, digest)
+            yield Item("landing file", "compress", feed, file.name, 1, size, freed)
+
+
+def _digests(file: Path, *, packed: bool) -> Iterator[str]:
+    """SHA-256 of a file as it came, which may have been compressed then or since."""
+    yield files.sha256(file)
+    if packed:
+        with suppress(IntegrityError):
+            # What is damaged is not what was loaded, and stays.
+            yield files.content_sha256(file)
 
 
 def _compress(file: Path, sha256: str) -> int:

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from etl.contract import Contract, load_contract
 from etl.failpoints import POINTS
 from etl.load import Loaded, load
 from etl.merge import merge
+from etl.prune import Policy, prune
 from etl.quarantine import Selection, find
 from etl.quarantine import replay as replay_rows
 from etl.settings import PROJECT_ROOT
@@ -345,3 +347,22 @@ def test_a_large_file_is_streamed(rooms: Rooms, large: Path) -> None:
     rooms.cycle()
     assert rooms.project.value("SELECT count(*) FROM room_temperatures") == 200_000
     assert rooms.moved() == ["large.csv"]
+
+
+def test_files_that_were_loaded_long_ago_are_compressed_then_deleted_and_unreadable_ones_kept(rooms: Rooms) -> None:
+    rooms.drop("a.csv", *lines(3))
+    rooms.write("b.csv.gz", gzip.compress("\n".join([HEADER, *lines(2, 10)]).encode()))
+    rooms.write("bad.csv", b"nothing")
+    rooms.cycle()
+    feeds = {rooms.contract.feed: rooms.contract}
+    weeks = datetime.now(UTC) + timedelta(days=8)
+    prune(rooms.project.settings, feeds, Policy(), now=weeks)
+    assert rooms.moved() == ["a.csv.gz", "b.csv.gz"]
+    assert gzip.decompress((rooms.backup / "landing" / "a.csv.gz").read_bytes()).decode().startswith(HEADER)
+    months = datetime.now(UTC) + timedelta(days=91)
+    prune(rooms.project.settings, feeds, Policy(), now=months)
+    assert rooms.moved() == []
+    assert rooms.moved("quarantine") == ["bad.csv"]
+    # What was loaded stays known.
+    rooms.drop("again.csv", *lines(3))
+    assert rooms.cycle().counts.read == 0
