@@ -1,8 +1,8 @@
 """Retention: what is old and no longer needed is first compressed, then deleted.
 
-Touched are only archives and landing files that the ledger holds, executed notebooks, decided rows of the quarantine, and logs. Never: what is
-not loaded or was undone, a batch, a plan, a checkpoint, a row that is QUARANTINED. What a lost checkpoint needs stays known,
-because the ledger keeps the offset ranges of every archive.
+Touched are only archives and landing files that the ledger holds, executed notebooks, decided rows of the quarantine, and
+logs. Never: what is not loaded or was undone, a batch, a plan, a checkpoint, a row that is QUARANTINED. What a lost checkpoint
+needs stays known, because the ledger keeps the offset ranges of every archive.
 
 Each step can be killed at any moment: a copy stands whole under its own name before what it replaces goes, an archive's
 manifest goes last, and the next run takes up what is left.
