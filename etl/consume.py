@@ -194,7 +194,7 @@ def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first
     """Wait until the query has ended or the time is over, then stop it.
 
     The batch that is under way when time is over is given up; Spark repeats it next time. Only the first batch of a job is
-    waited for, because a time box that is too short for one batch would never get anywhere.
+    waited for, until Spark has committed it, because a time box that is too short for one batch would never get anywhere.
 
     It asks now and then instead of waiting inside the JVM, where an interrupt would break Py4J's connection.
     """
@@ -202,7 +202,7 @@ def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first
     pause = threading.Event()
     try:
         while query.isActive:
-            first_is_under_way = not writer.written and (first_batch_is_sure or writer.is_writing)
+            first_is_under_way = not writer.has_got_on and (first_batch_is_sure or writer.is_under_way)
             if time.monotonic() >= deadline and not first_is_under_way:
                 break
             pause.wait(0.05)
@@ -228,6 +228,15 @@ class _BatchWriter:
         self.is_writing = False
         self.is_given_up = False
         """The time box is over: an error of the batch under way only says that it was cancelled."""
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.is_writing or bool(self.written)
+
+    @property
+    def has_got_on(self) -> bool:
+        """Whether Spark has committed the job's first batch."""
+        return bool(self.written) and positions.is_committed(self.settings, self.written[0])
 
     @property
     def next_offsets(self) -> dict[int, int]:

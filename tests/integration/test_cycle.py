@@ -106,11 +106,11 @@ def test_status_tells_backlog_services_and_last_cycle(project: Project) -> None:
     assert before["services"]["kafka"]["bootstrap"] == project.stack.kafka
     assert before["services"]["database"]["url"].startswith("postgresql://etl:***@127.0.0.1:")
     feed = before["feeds"]["sensor_readings"]
-    assert feed["backlog"] == {"messages": 3, "batches": 0, "archives": 0}
+    assert feed["backlog"] == {"messages": 3, "files": None, "batches": 0, "archives": 0}
     assert feed["last_cycle"] is None
     project.etl("run")
     after = json.loads(project.etl("status", "--json").stdout)["feeds"]["sensor_readings"]
-    assert after["backlog"] == {"messages": 0, "batches": 0, "archives": 0}
+    assert after["backlog"] == {"messages": 0, "files": None, "batches": 0, "archives": 0}
     assert after["last_cycle"]["status"] == "SUCCESS"
 
 
@@ -127,7 +127,7 @@ def test_doctor_finds_everything_in_order_and_says_what_is_not(project: Project)
         "doctor", "--json", expect=1, ETL_KAFKA_BOOTSTRAP="127.0.0.1:9", ETL_KAFKA_TIMEOUT_SECONDS="2", ETL_TPYO="1"
     )
     broken = {finding["check"]: finding for finding in json.loads(wrong.stdout) if not finding["ok"]}
-    assert set(broken) == {"Kafka", "feed sensor_readings", "settings"}
+    assert set(broken) == {"Kafka", "settings"}
     assert "ETL_TPYO" in broken["settings"]["found"]
 
 
