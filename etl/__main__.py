@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from etl import __version__, quarantine, report, services
-from etl.contract import Contract, load_contract, load_contracts
-from etl.cycle import Cycle, Reporter, divide_parameters, kernel_config, parse_value, run_cycles
+from etl import __version__, report, services
+from etl.cli import feeds as feeds_group
+from etl.cli import quarantine as quarantine_group
+from etl.cli.console import DEFAULT_FEED, AsJson, console, errors_console, pairs, print_json, progress
+from etl.cli.cycles import print_plan, run_on_schedule, run_once
+from etl.contract import load_contract, load_contracts
+from etl.cycle import divide_parameters, kernel_config, parse_value
 from etl.database import database_url, make_engine, shown_url, transaction
 from etl.doctor import examine
-from etl.errors import AlreadyRunning, ConfigurationError, EtlError
+from etl.errors import ConfigurationError, EtlError
 from etl.explain import explain as explain_cycle
 from etl.explain import in_words
 from etl.files import PRIVATE_UMASK
 from etl.locks import feed_lock
 from etl.prune import Policy, parse_age
 from etl.prune import prune as prune_files
-from etl.quarantine import Selection
-from etl.schedule import Schedule, Stop, exit_code, repeat
 from etl.schedule import parse as parse_schedule
 from etl.services.java import find_java
-from etl.services.process import Progress as Tell
 from etl.settings import PROJECT_ROOT, Settings
 from etl.status import history as read_history
 from etl.status import status as read_status
@@ -44,15 +39,7 @@ from etl.undo import feed_of
 from etl.undo import undo as undo_cycle
 from etl.windows import ensure_window_tables
 
-DEFAULT_FEED = "sensor_readings"
 SIMULATED_MESSAGES = 10_000
-
-_WORK = {
-    "produce": "– sending readings",
-    "consume": "– reading with Spark",
-    "merge": "– joining parts",
-    "load": "– validating and loading",
-}
 
 app = typer.Typer(
     help="Notebook-driven micro-batch ETL for IoT readings, with an audit log that proves every row balance.",
@@ -60,11 +47,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-# Where there is no terminal to fit, tables need not be squeezed into 80 columns.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-errors_console = Console(stderr=True, highlight=False)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Feeds = Annotated[list[str] | None, typer.Argument(help=f"Feeds; default: {DEFAULT_FEED}.", show_default=False)]
 
 
@@ -76,15 +58,8 @@ class _Options:
 _options_given = _Options()
 
 
-quarantine_app = typer.Typer(
-    help="Look at rejected rows, load them after something was mended, or discard them.", no_args_is_help=True
-)
-app.add_typer(quarantine_app, name="quarantine")
-
-FeedOption = Annotated[str | None, typer.Option("--feed", help="Only this feed.")]
-ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only this reason (docs/architecture.md).")]
-CycleOption = Annotated[str | None, typer.Option("--cycle", help="Only rows that this cycle rejected.")]
-ColumnOption = Annotated[str | None, typer.Option("--column", help="Only rows with a problem in this column.")]
+app.add_typer(feeds_group.app, name="feeds")
+app.add_typer(quarantine_group.app, name="quarantine")
 
 
 @app.callback()
@@ -98,7 +73,7 @@ def _options(
 def up() -> None:
     """Start the embedded Kafka and PostgreSQL, as far as your own do not replace them."""
     settings = Settings.load()
-    with _progress() as tell:
+    with progress() as tell:
         found = services.up(settings, load_contracts(settings), tell)
     console.print(f"Kafka       {found.kafka.endpoint if found.kafka else settings.kafka() + ' (your own)'}")
     console.print(f"PostgreSQL  {shown_url(Settings.load())}{'' if found.postgres else ' (your own)'}")
@@ -111,7 +86,7 @@ def down(
     ] = False,
 ) -> None:
     """Stop the embedded services. Their data stay, unless you say otherwise."""
-    with _progress() as tell:
+    with progress() as tell:
         stopped = services.down(Settings.load(), tell, delete_data=delete_data)
     console.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
 
@@ -136,7 +111,7 @@ def init() -> None:
 def setup() -> None:
     """Find or install Java and fetch the Java libraries, without starting anything."""
     settings = Settings.load()
-    with _progress() as tell:
+    with progress() as tell:
         services.prepare(settings, tell)
     console.print("Java and its libraries are ready.")
 
@@ -182,7 +157,7 @@ def run(
     embedded = settings.kafka_bootstrap is None
     if messages is None:
         messages = SIMULATED_MESSAGES if embedded else 0
-    parameters = {name: parse_value(value) for name, value in _pairs(parameter).items()} | {"messages": messages}
+    parameters = {name: parse_value(value) for name, value in pairs(parameter).items()} | {"messages": messages}
     if isinstance(replay := parameters.get("replay"), str) and replay:
         # The notebooks run in a folder of their own; a relative path is meant from where the user is.
         parameters["replay"] = str(Path(replay).expanduser().absolute())
@@ -192,7 +167,7 @@ def run(
         parameters["accept_gap"] = getpass.getuser()
     divided = divide_parameters(parameters)
     if dry_run:
-        _print_plan(settings, contracts, divided)
+        print_plan(settings, contracts, divided)
         return
     if not schedule and len(contracts) == 1:
         # Refuse at once, before anything is started; the cycle itself holds the lock later on.
@@ -200,8 +175,8 @@ def run(
             pass
     settings = _ready(settings, with_kafka=any(contract.topic for contract in contracts))
     if schedule:
-        raise typer.Exit(_run_on_schedule(settings, contracts, parameters, schedule, cycles))
-    raise typer.Exit(_run_once(settings, contracts, parameters))
+        raise typer.Exit(run_on_schedule(settings, contracts, parameters, schedule, cycles))
+    raise typer.Exit(run_once(settings, contracts, parameters))
 
 
 @app.command()
@@ -210,7 +185,7 @@ def status(as_json: AsJson = False) -> None:
     settings = Settings.load()
     found = read_status(settings, load_contracts(settings))
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     for table in report.status_tables(found):
         console.print(table)
@@ -228,94 +203,12 @@ def history(
     """Show the audit log, newest first."""
     rows = read_history(Settings.load(), feed=feed, cycle_id=cycle, failed=failed, limit=limit)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     console.print(report.audit_table(rows, cycles=True) if rows else "No job has run yet.")
     for row in rows:
         if row["error_message"]:
             console.print(f"\n{row['cycle_id']} {row['job_name']}: {row['error_message']}", style="red", markup=False)
-
-
-@quarantine_app.command("list")
-def quarantine_list(
-    feed: FeedOption = None,
-    reason: ReasonOption = None,
-    cycle: CycleOption = None,
-    column: ColumnOption = None,
-    status: Annotated[str, typer.Option(help="QUARANTINED, REPLAYED or DISCARDED; empty for all.")] = "QUARANTINED",
-    limit: Annotated[int, typer.Option(min=1, help="How many rows, newest first.")] = 20,
-    as_json: AsJson = False,
-) -> None:
-    """List rejected rows, and how many there are per reason."""
-    settings = Settings.load()
-    selection = Selection(feed=feed, reason=reason, cycle_id=cycle, column=column, status=status or None)
-    rows = quarantine.find(settings, selection, limit=limit)
-    if as_json:
-        _print_json(rows)
-        return
-    if not rows:
-        console.print("No such rows.")
-        return
-    console.print(report.quarantine_summary(quarantine.summary(settings, selection)))
-    console.print()
-    console.print(report.quarantine_table(rows))
-
-
-@quarantine_app.command("show")
-def quarantine_show(rejected_id: int, as_json: AsJson = False) -> None:
-    """Show one rejected row: its text, where it came from, and every rule that it breaks."""
-    rows = quarantine.find(Settings.load(), Selection(ids=(rejected_id,), status=None))
-    if not rows:
-        raise ConfigurationError(
-            f"There is no rejected row {rejected_id}.", remedy="`quarantine list` shows their numbers."
-        )
-    if as_json:
-        _print_json(rows[0])
-    else:
-        console.print(report.rejected_row(rows[0]))
-
-
-@quarantine_app.command("replay")
-def quarantine_replay(
-    ids: Annotated[
-        list[int] | None, typer.Argument(help="Numbers of rows; or use the filters.", show_default=False)
-    ] = None,
-    feed: Annotated[str, typer.Option(help="The feed whose rows are meant.")] = DEFAULT_FEED,
-    reason: ReasonOption = None,
-    cycle: CycleOption = None,
-    column: ColumnOption = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="COLUMN=VALUE in place of the row's own; may be given several times."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be loaded, and load nothing.")] = False,
-) -> None:
-    """Validate rejected rows again, after a contract or a value was mended, and load those that are good now."""
-    settings = Settings.load()
-    selection = Selection(tuple(ids or ()), feed=feed, reason=reason, cycle_id=cycle, column=column)
-    done = quarantine.replay(
-        settings, load_contract(feed, settings), selection, changes=_pairs(changes), dry_run=dry_run
-    )
-    console.print(report.replayed(done, dry_run=dry_run))
-
-
-@quarantine_app.command("discard")
-def quarantine_discard(
-    note: Annotated[str, typer.Option(help="Why these rows are given up.")],
-    ids: Annotated[
-        list[int] | None, typer.Argument(help="Numbers of rows; or use the filters.", show_default=False)
-    ] = None,
-    feed: FeedOption = None,
-    reason: ReasonOption = None,
-    cycle: CycleOption = None,
-    column: ColumnOption = None,
-) -> None:
-    """Give rejected rows up. They stay in the table, with your name and note."""
-    selection = Selection(tuple(ids or ()), feed=feed, reason=reason, cycle_id=cycle, column=column)
-    if selection == Selection():
-        raise ConfigurationError("Which rows?", remedy="Give their numbers, or a filter such as --reason.")
-    done = quarantine.discard(Settings.load(), selection, f"{getpass.getuser()}: {note}" if note.strip() else "")
-    console.print(f"Discarded {done} rows.")
 
 
 @app.command()
@@ -324,7 +217,7 @@ def explain(cycle: str, as_json: AsJson = False) -> None:
     settings = Settings.load()
     told = explain_cycle(settings, cycle)
     if as_json:
-        _print_json(told)
+        print_json(told)
         return
     for line in in_words(settings, told):
         console.print(line, markup=False, soft_wrap=True)
@@ -366,7 +259,7 @@ def prune(
     policy = Policy(parse_age(compress_after), parse_age(delete_after))
     done = prune_files(settings, contracts, policy, logs=services.logs(settings), dry_run=dry_run)
     if as_json:
-        _print_json({"dry_run": dry_run, "items": [vars(item) for item in done.items], "busy": list(done.busy)})
+        print_json({"dry_run": dry_run, "items": [vars(item) for item in done.items], "busy": list(done.busy)})
     else:
         for table in report.pruned(done):
             console.print(table)
@@ -390,7 +283,7 @@ def doctor(as_json: AsJson = False) -> None:
     """Check everything that a cycle needs, and say what to do about what is wrong."""
     findings = examine(Settings.load())
     if as_json:
-        _print_json([vars(finding) for finding in findings])
+        print_json([vars(finding) for finding in findings])
     else:
         console.print(report.findings_table(findings))
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
@@ -428,7 +321,7 @@ def version() -> None:
 
 def _ready(settings: Settings, *, with_kafka: bool = True) -> Settings:
     """Everything that notebooks need: services up, audit tables there, the environment that kernels inherit."""
-    with _progress() as tell:
+    with progress() as tell:
         if settings.kafka_bootstrap and settings.database_url:
             if with_kafka:
                 services.prepare(settings, tell)
@@ -448,136 +341,6 @@ def _migrate(settings: Settings) -> bool:
         return migrate(engine)
     finally:
         engine.dispose()
-
-
-def _run_once(settings: Settings, contracts: list[Contract], parameters: Mapping[str, Any]) -> int:
-    """One cycle of each feed, told in full; returns the exit code."""
-    done = []
-    with _progress() as tell:
-        for cycle in run_cycles(settings, contracts, parameters, _job_teller(tell)):
-            _print_cycle(cycle)
-            done.append(cycle)
-    if len(contracts) > 1:
-        console.print(report.feeds_summary(done, [contract.feed for contract in contracts]))
-    return exit_code(cycle.exit_code for cycle in done)
-
-
-def _run_on_schedule(
-    settings: Settings, contracts: list[Contract], parameters: Mapping[str, Any], schedule: Schedule, cycles: int | None
-) -> int:
-    """Cycles of all feeds whenever they are due, a line each; returns the exit code."""
-    with Stop() as stop, _progress(lines=False) as tell:
-
-        def run_all() -> int:
-            codes = []
-            for cycle in run_cycles(settings, contracts, parameters, _job_teller(tell), lambda: stop.asked):
-                _print_scheduled(cycle)
-                # Somebody else does the feed's work; that is no failure of the schedule.
-                codes.append(0 if isinstance(cycle.error, AlreadyRunning) else cycle.exit_code)
-            return exit_code(codes)
-
-        code = repeat(
-            schedule,
-            run_all,
-            cycles=cycles,
-            stopping=lambda: stop.asked,
-            wait=stop.wait,
-            late=lambda *how: _say(report.misfire(*how)),
-            waiting=lambda due: (tell if console.is_terminal else _say)(f"next cycle at {report.moment(due)}"),
-        )
-    if stop.asked:
-        _say("stopped; what is left is taken by the next start")
-    return code
-
-
-def _job_teller(tell: Tell) -> Reporter:
-    def report_job(feed: str, job: str, what: str) -> None:
-        mark = {"started": _WORK[job], "succeeded": "✓", "failed": "✗"}[what]
-        tell(f"{feed}: {job} {mark}")
-
-    return report_job
-
-
-def _print_cycle(cycle: Cycle) -> None:
-    if cycle.cycle_id:
-        console.print(report.audit_table(cycle.rows, title=f"{cycle.feed} · cycle {cycle.cycle_id}"))
-        console.print(report.balance(cycle.rows), soft_wrap=True)
-    if cycle.error:
-        report.print_error(errors_console, cycle.error)
-
-
-def _print_scheduled(cycle: Cycle) -> None:
-    _say(report.scheduled_line(cycle))
-    if cycle.error and not isinstance(cycle.error, AlreadyRunning):
-        report.print_error(errors_console, cycle.error)
-
-
-def _say(line: str) -> None:
-    """A line with its time, for whoever reads a log."""
-    console.print(f"{report.moment(datetime.now(UTC))} {line}", soft_wrap=True, markup=False)
-
-
-def _print_plan(settings: Settings, contracts: list[Contract], divided: Mapping[str, Mapping[str, Any]]) -> None:
-    """What `run` would do."""
-    found = read_status(settings, {contract.feed: contract for contract in contracts})
-    for table in report.status_tables(found):
-        console.print(table)
-        console.print()
-    for job, parameters in divided.items():
-        shown = ", ".join(f"{name}={value}" for name, value in parameters.items()) or "defaults"
-        console.print(f"{job}: {shown}")
-    console.print("Dry run: nothing was started, produced, read or loaded.")
-
-
-def _pairs(given: list[str] | None) -> dict[str, str]:
-    found = {}
-    for item in given or ():
-        name, equals, value = item.partition("=")
-        if not equals or not name.isidentifier():
-            raise ConfigurationError(f"{item!r} is not understood.", remedy="Give it as NAME=VALUE.")
-        found[name] = value
-    return found
-
-
-@contextmanager
-def _progress(*, lines: bool = True) -> Iterator[Tell]:
-    """Tells what is being done: a live line on a terminal, elsewhere plain `lines` or nothing."""
-    if not console.is_terminal and not lines:
-        yield lambda message: None
-        return
-    if not console.is_terminal:
-        last = ""
-
-        def tell_line(message: str) -> None:
-            nonlocal last
-            step = message.partition(" …")[0]
-            if step != last:
-                typer.echo(step)
-            last = step
-
-        yield tell_line
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as live:
-        task = live.add_task("", total=None)
-
-        def tell_live(message: str) -> None:
-            if message.endswith(("✓", "✗")) and not lines:
-                return
-            if message.endswith(("✓", "✗")):
-                seconds = live.tasks[0].elapsed or 0
-                live.console.print(f"{message} {seconds:5.1f} s", highlight=False)
-            else:
-                live.reset(task, description=message)
-
-        yield tell_live
-
-
-def _print_json(value: object) -> None:
-    def plain(item: object) -> str:
-        return item.isoformat() if isinstance(item, datetime) else str(item)
-
-    typer.echo(json.dumps(value, default=plain, indent=2))
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ because a rule that is silently ignored is worse than none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,21 @@ from pydantic import ValidationError
 
 from etl import custom
 from etl.errors import ContractError
+from etl.gather import as_one, each, together
+from etl.marks import Marks
 from etl.model import RESERVED, Column, ColumnType, Contract, EventTime, Landing
 from etl.settings import Settings
 
-__all__ = ["Column", "Contract", "EventTime", "contract_files", "load_contract", "load_contracts", "read_contract"]
+__all__ = [
+    "Column",
+    "Contract",
+    "EventTime",
+    "contract_files",
+    "load_contract",
+    "load_contracts",
+    "parse_contract",
+    "read_contract",
+]
 
 SUFFIX = ".odcs.yaml"
 _PACKAGED = Path(__file__).parent / "feeds"
@@ -91,13 +103,36 @@ def load_contracts(settings: Settings) -> dict[str, Contract]:
 def read_contract(path: Path) -> Contract:
     """Read one contract file.
 
-    :raises ContractError: naming the file, the place in it and what to do.
+    :raises ContractError: naming the file, the line, the place in it and what to do; with all errors that can be told at once.
     """
     try:
-        document = yaml.safe_load(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path.name} cannot be read: {error}", remedy="Give a readable file in UTF-8.") from None
+    return parse_contract(text, path)
+
+
+def parse_contract(text: str, path: Path) -> Contract:
+    """The contract that a text holds, as if it stood in that file; see `read_contract`."""
+    if not path.name.endswith(SUFFIX):
+        raise ContractError(f"{path.name} is no name of a contract.", remedy=f"Name it like its feed: NAME{SUFFIX}.")
+    try:
+        document, marks = yaml.safe_load(text), Marks(text)
     except yaml.YAMLError as error:
-        raise ContractError(f"{path.name} is not YAML: {error}", remedy="Mend the file.") from None
-    return _Reader(path).contract(document)
+        raise ContractError(f"{path.name} is not YAML: {_in_one_line(error)}", remedy="Mend the file.") from None
+    twice = [
+        ContractError(f"{path.name}: line {line}: {key!r} stands twice in one object", remedy="Remove one.")
+        for line, key in marks.repeated()
+    ]
+    if twice:
+        raise as_one(twice)
+    return _Reader(path, marks).contract(document)
+
+
+def _in_one_line(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem or error.context}"
+    return " ".join(str(error).split())
 
 
 _STANDARD = "See the Open Data Contract Standard v3.1."
@@ -108,28 +143,29 @@ def _place(keys: Iterable[str | int]) -> str:
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
 
 
-def _first_unknown(document: object, known: object, path: tuple[str | int, ...] = ()) -> tuple[str | int, ...] | None:
-    """The path of the first key that stands in the document and not in what was understood of it."""
+def _unknown(document: object, known: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The paths of all keys that stand in the document and not in what was understood of it."""
     if isinstance(document, dict) and isinstance(known, dict):
-        pairs: Iterable[tuple[str | int, object]] = document.items()
-        if missing := [key for key in document if key not in known]:
-            return (*path, missing[0])
+        for key, value in document.items():
+            if key in known:
+                yield from _unknown(value, known[key], (*path, key))
+            else:
+                yield (*path, key)
     elif isinstance(document, list) and isinstance(known, list):
-        pairs = enumerate(document)
-    else:
-        return None
-    found = (_first_unknown(value, known[key], (*path, key)) for key, value in pairs)  # type: ignore[index]
-    return next((place for place in found if place), None)
+        for index, (value, understood) in enumerate(zip(document, known, strict=False)):
+            yield from _unknown(value, understood, (*path, index))
 
 
 class _Reader:
     """Turns one parsed document into a `Contract`; knows the file, so that errors can name it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, marks: Marks) -> None:
         self.path = path
+        self.marks = marks
 
     def fail(self, place: str, problem: str, remedy: str) -> ContractError:
-        return ContractError(f"{self.path.name}: {place}: {problem}", remedy=remedy)
+        line = self.marks.line(place)
+        return ContractError(f"{self.path.name}: line {line}: {place}: {problem}", remedy=remedy)
 
     def contract(self, document: object) -> Contract:
         model = self._standard(document)
@@ -144,34 +180,43 @@ class _Reader:
         given = custom.Properties(
             "customProperties", self._custom("customProperties", model.customProperties, custom.KNOWN), self.fail
         )
-        topic, landing = self._source(model)
-        explode = given.explode()
-        columns = tuple(self._column(i, item) for i, item in enumerate(properties))
-        self._unique(columns)
-        columns = given.with_paths(columns, explode, is_csv=landing is not None)
+        first = together(
+            {
+                "source": lambda: self._source(model),
+                "columns": lambda: self._columns(properties),
+                "table": lambda: self._identifier("schema[0].physicalName", table.physicalName or table.name or ""),
+                "explode": given.explode,
+                "lateness_seconds": given.lateness,
+                "growth": given.growth,
+                "fleet": given.fleet,
+                "freshness_seconds": lambda: self._freshness(model.slaProperties or []),
+                "failure_budget": given.failure_budget,
+            }
+        )
+        topic, landing = first.pop("source")
+        columns = given.with_paths(first.pop("columns"), first["explode"], is_csv=landing is not None)
         primary_key = self._primary_key(properties)
         event_time = given.event_time(columns)
         sensor = given.sensor(columns, primary_key, event_time)
+        second = together(
+            {
+                "windows": lambda: given.windows(columns, sensor),
+                "anomalies": lambda: given.anomalies(columns, sensor),
+            }
+        )
         return Contract(
             feed=feed,
             topic=topic,
-            table=self._identifier("schema[0].physicalName", table.physicalName or table.name or ""),
             columns=columns,
             primary_key=primary_key,
             event_time=event_time,
             landing=landing,
             sensor=sensor,
-            explode=explode,
-            windows=given.windows(columns, sensor),
-            lateness_seconds=given.lateness(),
-            growth=given.growth(),
-            anomalies=given.anomalies(columns, sensor),
-            fleet=given.fleet(),
-            freshness_seconds=self._freshness(model.slaProperties or []),
-            failure_budget=given.failure_budget(),
             description=(model.description.purpose or "").strip() if model.description else "",
             version=model.version or "",
             file=self.path,
+            **first,
+            **second,
         )
 
     def _standard(self, document: object) -> OpenDataContractStandard:
@@ -181,10 +226,11 @@ class _Reader:
         try:
             model = OpenDataContractStandard.model_validate(document)
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            raise self.fail(_place(first["loc"]), first["msg"], _STANDARD) from None
-        if unknown := _first_unknown(document, model.model_dump(by_alias=True, exclude_unset=True)):
-            raise self.fail(_place(unknown), "is not known to the standard", _STANDARD)
+            found = error.errors(include_input=False, include_url=False)
+            raise as_one([self.fail(_place(one["loc"]), one["msg"], _STANDARD) for one in found]) from None
+        unknown = list(_unknown(document, model.model_dump(by_alias=True, exclude_unset=True)))
+        if unknown:
+            raise as_one([self.fail(_place(keys), "is not known to the standard", _STANDARD) for keys in unknown])
         return model
 
     def _identifier(self, place: str, name: str) -> str:
@@ -276,13 +322,15 @@ class _Reader:
             raise self.fail(f"{place}.logicalTypeOptions.pattern", str(error), "Mend the pattern.") from None
         return pattern
 
-    def _unique(self, columns: tuple[Column, ...]) -> None:
+    def _columns(self, properties: list[SchemaProperty]) -> tuple[Column, ...]:
+        columns = tuple(each([partial(self._column, index, item) for index, item in enumerate(properties)]))
         seen: set[str] = set()
         for index, column in enumerate(columns):
             # Two names that differ in case alone are one column for SQL Server and for most people.
             if column.name.lower() in seen:
                 raise self.fail(f"schema[0].properties[{index}].name", f"{column.name!r} stands twice", "Rename one.")
             seen.add(column.name.lower())
+        return columns
 
     def _primary_key(self, properties: list[SchemaProperty]) -> tuple[str, ...]:
         keys = [item for item in properties if item.primaryKey]

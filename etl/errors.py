@@ -22,6 +22,8 @@ EtlError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class EtlError(Exception):
     """An error with its cause and the remedy, both for people.
@@ -48,7 +50,14 @@ class ConfigurationError(EtlError):
 
 
 class ContractError(ConfigurationError):
-    """A feed's contract cannot be used; the cause names file and place."""
+    """A feed's contract cannot be used; the cause names file, line and place.
+
+    `problems` holds every error that was found at once; the cause is that of the first.
+    """
+
+    def __init__(self, cause: str, *, remedy: str = "", problems: Sequence[ContractError] = ()) -> None:
+        super().__init__(cause, remedy=remedy)
+        self.problems: tuple[ContractError, ...] = tuple(problems) or (self,)
 
 
 class ParameterError(ConfigurationError):

@@ -74,7 +74,7 @@ def produce(
     :raises TopicMissing: the topic does not exist.
     :raises ServiceUnavailable: Kafka did not answer in time.
     """
-    began = _start(start, seed, messages)
+    began = _start(contract, start, seed, messages)
     if seed is None and not replay:
         seed = secrets.randbits(31)
     first = None if replay else began.isoformat(sep=" ")
@@ -148,7 +148,7 @@ class _Sample:
             yield chunk
 
 
-def _start(start: str | None, seed: int | None, messages: int) -> datetime:
+def _start(contract: Contract, start: str | None, seed: int | None, messages: int) -> datetime:
     if start:
         try:
             return datetime.fromisoformat(start)
@@ -156,7 +156,7 @@ def _start(start: str | None, seed: int | None, messages: int) -> datetime:
             raise ConfigurationError(f"start is {start!r}.", remedy="Give an ISO time: 2025-06-15 09:12:01.") from None
     if seed is not None:
         return DEFAULT_START
-    return (datetime.now(UTC) - span(messages)).replace(microsecond=0, tzinfo=None)
+    return (datetime.now(UTC) - span(contract, messages)).replace(microsecond=0, tzinfo=None)
 
 
 def _send(settings: Settings, topic: str, chunks: Iterator[list[Message]]) -> tuple[Counts, list[str]]:

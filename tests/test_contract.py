@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -115,12 +116,76 @@ def test_a_wrong_contract_names_file_place_and_remedy(
     with pytest.raises(ContractError) as raised:
         read_contract(write_changed(tmp_path / "mine", change))
     assert said in str(raised.value)
-    assert raised.value.cause.startswith("sensor_readings.odcs.yaml: ")
+    assert re.match(r"sensor_readings\.odcs\.yaml: line \d+: ", raised.value.cause)
     assert raised.value.remedy
 
 
 def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:
     file = tmp_path / "broken.odcs.yaml"
     file.write_text("a: [1,")
-    with pytest.raises(ContractError, match=r"broken\.odcs\.yaml is not YAML"):
+    with pytest.raises(ContractError, match=r"broken\.odcs\.yaml is not YAML: line 1: "):
         read_contract(file)
+
+
+def changed_text(folder: Path, *changes: tuple[str, str]) -> tuple[Path, list[str]]:
+    """The default feed's contract with pieces of its text replaced, and its lines."""
+    text = (FEEDS / "sensor_readings.odcs.yaml").read_text("utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    file = folder / "sensor_readings.odcs.yaml"
+    file.write_text(text, "utf-8")
+    return file, text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "on_line"),
+    [
+        ("logicalType: number", "logicalType: money", "logicalType: money"),
+        ("name: humidity", "name: raw", "- name: raw"),
+        ("required: true", "requird: true", "requird: true"),
+        ("lateness", "latenes", "customProperties:"),
+        ("value: 10m", "value: soon", "property: lateness"),
+        ("formats: [iso8601]", "formats: [ISO]", "formats: [ISO]"),
+        ("sensors: 100", "sensors: none", "sensors: none"),
+    ],
+)
+def test_an_error_names_the_line(tmp_path: Path, old: str, new: str, on_line: str) -> None:
+    file, lines = changed_text(tmp_path, (old, new))
+    with pytest.raises(ContractError) as raised:
+        read_contract(file)
+    found = re.search(r": line (\d+): ", raised.value.cause)
+    assert found
+    named = lines[int(found[1]) - 1]
+    assert on_line in named, raised.value.cause
+
+
+def test_several_errors_are_told_at_once(tmp_path: Path) -> None:
+    changes = [
+        ("logicalType: number", "logicalType: money"),
+        ("name: humidity", "name: raw"),
+        ("value: 10m", "value: 1"),
+    ]
+    with pytest.raises(ContractError) as raised:
+        read_contract(changed_text(tmp_path, *changes)[0])
+    causes = [problem.cause for problem in raised.value.problems]
+    assert len(causes) == 3
+    assert "logicalType: 'money'" in causes[0]
+    assert "'raw' cannot name a column" in causes[1]
+    assert "lateness: 1 is no duration" in causes[2]
+    assert "shows 2 more" in raised.value.remedy
+
+
+def test_a_key_that_stands_twice_is_refused_though_yaml_would_take_the_last(tmp_path: Path) -> None:
+    file, lines = changed_text(tmp_path, ("minimum: 0\n", "minimum: 0\n          minimum: 5\n"))
+    with pytest.raises(ContractError, match="'minimum' stands twice") as raised:
+        read_contract(file)
+    assert f"line {lines.index('          minimum: 5') + 1}:" in raised.value.cause
+
+
+def test_a_file_that_is_no_utf8_or_is_not_there_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "broken.odcs.yaml"
+    file.write_bytes(b"\xff")
+    for path in (file, tmp_path / "missing.odcs.yaml"):
+        with pytest.raises(ContractError, match=rf"{path.name} cannot be read"):
+            read_contract(path)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 
@@ -52,11 +51,6 @@ def test_days_are_warmer_than_nights(contract: Contract) -> None:
 def test_the_share_of_changed_messages_is_the_one_asked_for(contract: Contract) -> None:
     clean, spoiled = made(contract, 10_000, bad_share=0), made(contract, 10_000, bad_share=0.05)
     assert sum(a != b for a, b in zip(clean, spoiled, strict=True)) == pytest.approx(500, abs=5)
-
-
-def test_a_feed_without_simulator_is_told_so(contract: Contract) -> None:
-    with pytest.raises(ConfigurationError, match="has no simulator"):
-        made(dataclasses.replace(contract, feed="mine"), 1)
 
 
 def test_a_share_that_is_none_is_refused(contract: Contract) -> None:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from etl.contract import load_contract
 from etl.settings import Settings
-from etl.simulate import DEFAULT_START, INTERVAL_SECONDS, SENSORS, simulate
+from etl.simulate import DEFAULT_START, simulate
+from etl.simulators.sensor_readings import INTERVAL_SECONDS, SENSORS
 
 NOISE = 0.3
 """Standard deviation of the simulated temperature around its daily curve, in °C."""

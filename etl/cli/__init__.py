@@ -1,0 +1,1 @@
+"""The groups of sub-commands of `python -m etl`, and what all commands share."""

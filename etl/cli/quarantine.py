@@ -1,0 +1,106 @@
+"""`python -m etl quarantine`: look at rejected rows, replay them, or give them up."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from etl import quarantine, report
+from etl.cli.console import DEFAULT_FEED, AsJson, console, pairs, print_json
+from etl.contract import load_contract
+from etl.errors import ConfigurationError
+from etl.quarantine import Selection
+from etl.settings import Settings
+
+app = typer.Typer(
+    help="Look at rejected rows, load them after something was mended, or discard them.", no_args_is_help=True
+)
+
+FeedOption = Annotated[str | None, typer.Option("--feed", help="Only this feed.")]
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only this reason (docs/architecture.md).")]
+CycleOption = Annotated[str | None, typer.Option("--cycle", help="Only rows that this cycle rejected.")]
+ColumnOption = Annotated[str | None, typer.Option("--column", help="Only rows with a problem in this column.")]
+
+
+@app.command("list")
+def quarantine_list(
+    feed: FeedOption = None,
+    reason: ReasonOption = None,
+    cycle: CycleOption = None,
+    column: ColumnOption = None,
+    status: Annotated[str, typer.Option(help="QUARANTINED, REPLAYED or DISCARDED; empty for all.")] = "QUARANTINED",
+    limit: Annotated[int, typer.Option(min=1, help="How many rows, newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List rejected rows, and how many there are per reason."""
+    settings = Settings.load()
+    selection = Selection(feed=feed, reason=reason, cycle_id=cycle, column=column, status=status or None)
+    rows = quarantine.find(settings, selection, limit=limit)
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        console.print("No such rows.")
+        return
+    console.print(report.quarantine_summary(quarantine.summary(settings, selection)))
+    console.print()
+    console.print(report.quarantine_table(rows))
+
+
+@app.command("show")
+def quarantine_show(rejected_id: int, as_json: AsJson = False) -> None:
+    """Show one rejected row: its text, where it came from, and every rule that it breaks."""
+    rows = quarantine.find(Settings.load(), Selection(ids=(rejected_id,), status=None))
+    if not rows:
+        raise ConfigurationError(
+            f"There is no rejected row {rejected_id}.", remedy="`quarantine list` shows their numbers."
+        )
+    if as_json:
+        print_json(rows[0])
+    else:
+        console.print(report.rejected_row(rows[0]))
+
+
+@app.command("replay")
+def quarantine_replay(
+    ids: Annotated[
+        list[int] | None, typer.Argument(help="Numbers of rows; or use the filters.", show_default=False)
+    ] = None,
+    feed: Annotated[str, typer.Option(help="The feed whose rows are meant.")] = DEFAULT_FEED,
+    reason: ReasonOption = None,
+    cycle: CycleOption = None,
+    column: ColumnOption = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="COLUMN=VALUE in place of the row's own; may be given several times."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be loaded, and load nothing.")] = False,
+) -> None:
+    """Validate rejected rows again, after a contract or a value was mended, and load those that are good now."""
+    settings = Settings.load()
+    selection = Selection(tuple(ids or ()), feed=feed, reason=reason, cycle_id=cycle, column=column)
+    done = quarantine.replay(
+        settings, load_contract(feed, settings), selection, changes=pairs(changes), dry_run=dry_run
+    )
+    console.print(report.replayed(done, dry_run=dry_run))
+
+
+@app.command("discard")
+def quarantine_discard(
+    note: Annotated[str, typer.Option(help="Why these rows are given up.")],
+    ids: Annotated[
+        list[int] | None, typer.Argument(help="Numbers of rows; or use the filters.", show_default=False)
+    ] = None,
+    feed: FeedOption = None,
+    reason: ReasonOption = None,
+    cycle: CycleOption = None,
+    column: ColumnOption = None,
+) -> None:
+    """Give rejected rows up. They stay in the table, with your name and note."""
+    selection = Selection(tuple(ids or ()), feed=feed, reason=reason, cycle_id=cycle, column=column)
+    if selection == Selection():
+        raise ConfigurationError("Which rows?", remedy="Give their numbers, or a filter such as --reason.")
+    done = quarantine.discard(Settings.load(), selection, f"{getpass.getuser()}: {note}" if note.strip() else "")
+    console.print(f"Discarded {done} rows.")

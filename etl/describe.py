@@ -1,0 +1,188 @@
+"""A contract in words: for `feeds show`, and for docs/feeds.md, which is made by this."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from etl.model import ITEMS, Column, Contract
+from etl.simulate import DEFAULT_START, csv_header, simulate
+
+_TYPES = {"text": "string", "double": "number"}
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+GROWTH = {
+    "evolve": "are taken up as new nullable columns",
+    "freeze": "are left out, and reported in the log",
+    "discard": "set the row aside in the quarantine, with the reason unknown_key",
+}
+
+_INTRODUCTION = """\
+# Feeds
+
+One section per packaged feed, made from its contract by `python -m etl feeds docs > docs/feeds.md`; do not edit it by hand.
+How to write a contract stands in [contracts](contracts.md). Sample messages are simulated ones.
+"""
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the largest unit that fits: 600 → 10m."""
+    unit, size = next(((unit, size) for unit, size in _UNITS if seconds % size == 0), ("s", 1))
+    return f"{seconds / size:g}{unit}"
+
+
+def source_path(column: Column) -> str:
+    """Where a column's value stands in a message, as `rename` writes it."""
+    return ".".join(column.source).replace(f".{ITEMS}", ITEMS)
+
+
+def rules(column: Column, contract: Contract) -> list[str]:
+    """The rules that a column's values must meet, in words."""
+    found = ["required"] if column.required else []
+    if column.name in contract.primary_key:
+        found.append("key")
+    if column.type == "integer":
+        found.append(f"{column.bits} bits")
+    if column.minimum is not None and column.maximum is not None:
+        found.append(f"{column.minimum:g} to {column.maximum:g}")
+    else:
+        found += [f"at least {column.minimum:g}"] if column.minimum is not None else []
+        found += [f"at most {column.maximum:g}"] if column.maximum is not None else []
+    found += [f"{column.min_length} or more characters"] if column.min_length else []
+    found += [f"at most {column.max_length} characters"] if column.max_length else []
+    return found + ([f"matches {column.pattern}"] if column.pattern else [])
+
+
+def sample(contract: Contract) -> list[str]:
+    """A message as the simulator makes it; of a CSV feed, the header and a line.
+
+    :raises ConfigurationError: the contract asks for values that cannot be made up.
+    """
+    encoding = contract.landing.encoding if contract.landing else "utf-8"
+    chunk = next(simulate(contract, 2, seed=1, start=DEFAULT_START, bad_share=0))
+    header = [csv_header(contract)] if contract.landing and contract.landing.header else []
+    return [line.decode(encoding) for line in [*header, chunk[-1].value or b""]]
+
+
+def described(contract: Contract) -> dict[str, Any]:
+    """What a contract says, as plain values for JSON."""
+    landing, windows = contract.landing, contract.windows
+    return {
+        "feed": contract.feed,
+        "version": contract.version,
+        "description": contract.description,
+        "source": {"landing": vars(landing)} if landing else {"topic": contract.topic},
+        "table": contract.table,
+        "columns": [
+            {
+                "name": column.name,
+                "source": source_path(column),
+                "type": _TYPES.get(column.type, column.type),
+                "unit": column.unit or None,
+                "rules": rules(column, contract),
+                "description": column.description,
+            }
+            for column in contract.columns
+        ],
+        "primary_key": list(contract.primary_key),
+        "sensor": list(contract.sensor),
+        "event_time": {
+            "column": contract.event_time.column,
+            "formats": list(contract.event_time.formats),
+            "timezone": contract.event_time.timezone,
+            "earliest": contract.event_time.earliest.isoformat(),
+            "ahead_seconds": contract.event_time.ahead_seconds,
+        },
+        "explode": [".".join(level) for level in contract.explode],
+        "windows": {
+            "sizes": [s for s, _ in windows.sizes],
+            "key": list(windows.key),
+            "measures": list(windows.measures),
+        }
+        if windows
+        else None,
+        "lateness_seconds": contract.lateness_seconds,
+        "unknown_keys": contract.growth,
+        "anomalies": list(contract.anomalies.measures) if contract.anomalies else None,
+        "fleet": vars(contract.fleet) if contract.fleet else None,
+        "latency_seconds": contract.freshness_seconds,
+        "failure_budget": contract.failure_budget,
+    }
+
+
+def facts(contract: Contract) -> list[tuple[str, str]]:
+    """What a contract says beside its columns, as pairs of a word and a sentence."""
+    time, windows = contract.event_time, contract.windows
+    found = [
+        ("from", _origin(contract)),
+        ("into", f"table {contract.table}"),
+        ("key", f"{' and '.join(contract.primary_key)}; the first row wins" if contract.primary_key else "none"),
+        ("sensor", " and ".join(contract.sensor)),
+        ("event time", f"{time.column}, written as {', '.join(time.formats)}; without an offset it is {time.timezone}"),
+    ]
+    if contract.explode:
+        found.append(("readings", f"elements of {'[].'.join('.'.join(level) for level in contract.explode)}"))
+    if windows:
+        sizes = ", ".join(f"{contract.table}_{size}" for size, _ in windows.sizes)
+        found.append(("windows", f"{sizes}: {', '.join(windows.measures)} per {' and '.join(windows.key)}"))
+    found.append(("late", f"more than {duration(contract.lateness_seconds)} behind the newest reading loaded before"))
+    found.append(("unknown keys", GROWTH[contract.growth]))
+    if contract.anomalies:
+        found.append(("anomalies", f"looked for in {', '.join(contract.anomalies.measures)}"))
+    if contract.fleet:
+        every = duration(contract.fleet.interval_seconds)
+        found.append(("fleet", f"{contract.fleet.sensors} sensors, each every {every}"))
+    if contract.freshness_seconds:
+        found.append(("latency", f"the newest reading is at most {duration(contract.freshness_seconds)} old"))
+    if contract.failure_budget < 1:
+        found.append(("failure budget", f"a load fails if more than {contract.failure_budget:.1%} of its rows are bad"))
+    return found
+
+
+def _origin(contract: Contract) -> str:
+    landing = contract.landing
+    if landing is None:
+        return f"Kafka topic {contract.topic}, JSON"
+    dialect = f"{landing.encoding}, fields between {_mark(landing.delimiter)}, quotes {_mark(landing.quote)}"
+    return f"CSV files in {landing.path}/ ({dialect}{'' if landing.header else ', no header'})"
+
+
+def _mark(mark: str) -> str:
+    return "tab" if mark == "\t" else mark
+
+
+def page(contracts: Iterable[Contract]) -> str:
+    """The contents of docs/feeds.md."""
+    return "\n".join([_INTRODUCTION, *(_section(contract) for contract in contracts)])
+
+
+def _section(contract: Contract) -> str:
+    columns = [
+        "| column | from | type | unit | rules | meaning |",
+        "|---|---|---|---|---|---|",
+        *(_row(column, contract) for column in contract.columns),
+    ]
+    said = [f"- **{word}**: {_plain(sentence)}" for word, sentence in facts(contract)]
+    shown = ["```", *map(_indented, sample(contract)), "```"]
+    parts = [f"## {contract.feed}", contract.description, "\n".join(columns), "\n".join(said), "\n".join(shown)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(column: Column, contract: Contract) -> str:
+    path = source_path(column)
+    source = "" if path == column.name else f"`{path}`"
+    cells = [f"`{column.name}`", source, _TYPES.get(column.type, column.type), column.unit]
+    cells += [_plain(", ".join(rules(column, contract))), _plain(column.description)]
+    return f"| {' | '.join(cells)} |"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown leaves alone, in a table too."""
+    return text.replace("|", r"\|").replace("_", r"\_")
+
+
+def _indented(line: str) -> str:
+    """JSON over several lines, where it is nested."""
+    if not line.startswith("{") or "[" not in line:
+        return line
+    return json.dumps(json.loads(line), indent=2, ensure_ascii=False)

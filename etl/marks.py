@@ -1,0 +1,66 @@
+"""Where in a YAML file something stands, so that an error can name the line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import yaml
+
+_KEY = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+
+
+class Marks:
+    """The lines of a YAML document, by paths as people write them: `schema[0].properties[2].name`."""
+
+    def __init__(self, text: str) -> None:
+        """:raises yaml.YAMLError: the text is no YAML."""
+        self._root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+
+    def line(self, place: str) -> int:
+        """The line of a place, counted from 1; of what is missing, the line of what should hold it.
+
+        A custom property may stand in the path by its name: `customProperties.windows.sizes`.
+        """
+        node, found = self._root, 1
+        for number, name in _KEY.findall(place):
+            step = _child(node, name or int(number))
+            if step is None:
+                break
+            found, node = step
+        return found
+
+    def repeated(self) -> Iterator[tuple[int, str]]:
+        """Line and name of every key that stands twice in one object; YAML itself would silently take the last."""
+        yield from _repeated(self._root)
+
+
+def _child(node: yaml.Node | None, key: str | int) -> tuple[int, yaml.Node] | None:
+    """The line on which a child begins, and the child."""
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            if name.value == str(key):
+                return name.start_mark.line + 1, value
+    elif isinstance(node, yaml.SequenceNode) and isinstance(key, int):
+        if key < len(node.value):
+            return node.value[key].start_mark.line + 1, node.value[key]
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            name, value = _child(item, "property"), _child(item, "value")
+            if name and value and name[1].value == key:
+                return name[0], value[1]
+    return None
+
+
+def _repeated(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for name, value in node.value:
+            if isinstance(name, yaml.ScalarNode):
+                if name.value in seen:
+                    yield name.start_mark.line + 1, name.value
+                seen.add(name.value)
+            yield from _repeated(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _repeated(item)
