@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from etl import custom
 from etl.__main__ import app
-from etl.contract import contract_files, read_contract
+from etl.contract import contract_files, load_contract, read_contract
 from etl.errors import ConfigurationError
 from etl.settings import PROJECT_ROOT, Settings
 
@@ -140,3 +142,40 @@ def test_the_page_of_feeds_is_made_from_the_contracts() -> None:
     assert (PROJECT_ROOT / "docs" / "feeds.md").read_text("utf-8") == feeds("docs").stdout, (
         "make it anew: python -m etl feeds docs > docs/feeds.md"
     )
+
+
+def test_every_custom_property_and_its_keys_are_documented() -> None:
+    text = (PROJECT_ROOT / "docs" / "contracts.md").read_text("utf-8")
+    source = (PROJECT_ROOT / "etl" / "custom.py").read_text("utf-8")
+    keys = {
+        name
+        for known in re.findall(r"_object\(\s*\"\w+\", \{([^}]*)\}", source)
+        for name in re.findall(r'"(\w+)"', known)
+    }
+    names = {
+        *custom.KNOWN,
+        *keys,
+        *custom._ANOMALY_NUMBERS,
+        *custom._ANOMALY_TIMES,
+        "topic",
+        "csv",
+        "stableSeconds",
+        "unit",
+    }
+    assert len(names) > 30
+    assert [name for name in sorted(names) if f"`{name}`" not in text] == []
+
+
+def test_the_example_of_a_new_feed_works_as_documented(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (PROJECT_ROOT / "docs" / "contracts.md").read_text("utf-8")
+    example = "\n".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL))
+    sample = re.search(r"echo '(.+)' > (\S+)", example)
+    assert sample is not None
+    (folder / sample[2]).write_text(sample[1] + "\n")
+    (folder / "contracts").mkdir()
+    monkeypatch.setenv("ETL_FEEDS", str(folder / "contracts"))
+    commands = re.findall(r"-m etl feeds (.+)", example)
+    assert [command.split()[0] for command in commands] == ["new", "check", "show"]
+    for command in commands:
+        feeds(*command.split())
+    assert load_contract("meters", Settings.load()).primary_key == ("meter_id", "measured_at")
