@@ -7,33 +7,31 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from etl import __version__, report, services
-from etl.cli import feeds, quarantine
+from etl.cli import feeds as feeds_group
+from etl.cli import quarantine as quarantine_group
 from etl.cli.console import DEFAULT_FEED, AsJson, console, errors_console, pairs, print_json, progress
-from etl.contract import Contract, load_contract, load_contracts
-from etl.cycle import Cycle, Reporter, divide_parameters, kernel_config, parse_value, run_cycles
+from etl.cli.cycles import print_plan, run_on_schedule, run_once
+from etl.contract import load_contract, load_contracts
+from etl.cycle import divide_parameters, kernel_config, parse_value
 from etl.database import database_url, make_engine, shown_url, transaction
 from etl.doctor import examine
-from etl.errors import AlreadyRunning, ConfigurationError, EtlError
+from etl.errors import ConfigurationError, EtlError
 from etl.explain import explain as explain_cycle
 from etl.explain import in_words
 from etl.files import PRIVATE_UMASK
 from etl.locks import feed_lock
 from etl.prune import Policy, parse_age
 from etl.prune import prune as prune_files
-from etl.schedule import Schedule, Stop, exit_code, repeat
 from etl.schedule import parse as parse_schedule
 from etl.schema import ensure_feed
 from etl.services.java import find_java
-from etl.services.process import Progress as Tell
 from etl.settings import PROJECT_ROOT, Settings
 from etl.status import history as read_history
 from etl.status import status as read_status
@@ -43,13 +41,6 @@ from etl.undo import undo as undo_cycle
 from etl.views import replace_written_views
 
 SIMULATED_MESSAGES = 10_000
-
-_WORK = {
-    "produce": "– sending readings",
-    "consume": "– reading with Spark",
-    "merge": "– joining parts",
-    "load": "– validating and loading",
-}
 
 app = typer.Typer(
     help="Notebook-driven micro-batch ETL for IoT readings, with an audit log that proves every row balance.",
@@ -68,8 +59,8 @@ class _Options:
 _options_given = _Options()
 
 
-app.add_typer(feeds.app, name="feeds")
-app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(feeds_group.app, name="feeds")
+app.add_typer(quarantine_group.app, name="quarantine")
 
 
 @app.callback()
@@ -177,7 +168,7 @@ def run(
         parameters["accept_gap"] = getpass.getuser()
     divided = divide_parameters(parameters)
     if dry_run:
-        _print_plan(settings, contracts, divided)
+        print_plan(settings, contracts, divided)
         return
     if not schedule and len(contracts) == 1:
         # Refuse at once, before anything is started; the cycle itself holds the lock later on.
@@ -185,8 +176,8 @@ def run(
             pass
     settings = _ready(settings, with_kafka=any(contract.topic for contract in contracts))
     if schedule:
-        raise typer.Exit(_run_on_schedule(settings, contracts, parameters, schedule, cycles))
-    raise typer.Exit(_run_once(settings, contracts, parameters))
+        raise typer.Exit(run_on_schedule(settings, contracts, parameters, schedule, cycles))
+    raise typer.Exit(run_once(settings, contracts, parameters))
 
 
 @app.command()
@@ -351,85 +342,6 @@ def _migrate(settings: Settings) -> bool:
         return migrate(engine)
     finally:
         engine.dispose()
-
-
-def _run_once(settings: Settings, contracts: list[Contract], parameters: Mapping[str, Any]) -> int:
-    """One cycle of each feed, told in full; returns the exit code."""
-    done = []
-    with progress() as tell:
-        for cycle in run_cycles(settings, contracts, parameters, _job_teller(tell)):
-            _print_cycle(cycle)
-            done.append(cycle)
-    if len(contracts) > 1:
-        console.print(report.feeds_summary(done, [contract.feed for contract in contracts]))
-    return exit_code(cycle.exit_code for cycle in done)
-
-
-def _run_on_schedule(
-    settings: Settings, contracts: list[Contract], parameters: Mapping[str, Any], schedule: Schedule, cycles: int | None
-) -> int:
-    """Cycles of all feeds whenever they are due, a line each; returns the exit code."""
-    with Stop() as stop, progress(lines=False) as tell:
-
-        def run_all() -> int:
-            codes = []
-            for cycle in run_cycles(settings, contracts, parameters, _job_teller(tell), lambda: stop.asked):
-                _print_scheduled(cycle)
-                # Somebody else does the feed's work; that is no failure of the schedule.
-                codes.append(0 if isinstance(cycle.error, AlreadyRunning) else cycle.exit_code)
-            return exit_code(codes)
-
-        code = repeat(
-            schedule,
-            run_all,
-            cycles=cycles,
-            stopping=lambda: stop.asked,
-            wait=stop.wait,
-            late=lambda *how: _say(report.misfire(*how)),
-            waiting=lambda due: (tell if console.is_terminal else _say)(f"next cycle at {report.moment(due)}"),
-        )
-    if stop.asked:
-        _say("stopped; what is left is taken by the next start")
-    return code
-
-
-def _job_teller(tell: Tell) -> Reporter:
-    def report_job(feed: str, job: str, what: str) -> None:
-        mark = {"started": _WORK[job], "succeeded": "✓", "failed": "✗"}[what]
-        tell(f"{feed}: {job} {mark}")
-
-    return report_job
-
-
-def _print_cycle(cycle: Cycle) -> None:
-    if cycle.cycle_id:
-        console.print(report.audit_table(cycle.rows, title=f"{cycle.feed} · cycle {cycle.cycle_id}"))
-        console.print(report.balance(cycle.rows), soft_wrap=True)
-    if cycle.error:
-        report.print_error(errors_console, cycle.error)
-
-
-def _print_scheduled(cycle: Cycle) -> None:
-    _say(report.scheduled_line(cycle))
-    if cycle.error and not isinstance(cycle.error, AlreadyRunning):
-        report.print_error(errors_console, cycle.error)
-
-
-def _say(line: str) -> None:
-    """A line with its time, for whoever reads a log."""
-    console.print(f"{report.moment(datetime.now(UTC))} {line}", soft_wrap=True, markup=False)
-
-
-def _print_plan(settings: Settings, contracts: list[Contract], divided: Mapping[str, Mapping[str, Any]]) -> None:
-    """What `run` would do."""
-    found = read_status(settings, {contract.feed: contract for contract in contracts})
-    for table in report.status_tables(found):
-        console.print(table)
-        console.print()
-    for job, parameters in divided.items():
-        shown = ", ".join(f"{name}={value}" for name, value in parameters.items()) or "defaults"
-        console.print(f"{job}: {shown}")
-    console.print("Dry run: nothing was started, produced, read or loaded.")
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from etl.model import ITEMS, Column, Contract
+from etl.model import ITEMS, AnomalyRules, Column, Contract
 from etl.simulate import DEFAULT_START, csv_header, simulate
 
 _TYPES = {"text": "string", "double": "number"}
@@ -20,8 +20,8 @@ GROWTH = {
 _INTRODUCTION = """\
 # Feeds
 
-One section per packaged feed, made from its contract by `python -m etl feeds docs > docs/feeds.md`; do not edit it. How to
-write a contract stands in [contracts](contracts.md). Sample messages are simulated ones.
+One section per packaged feed, made from its contract by `python -m etl feeds docs > docs/feeds.md`; do not edit it by hand.
+How to write a contract stands in [contracts](contracts.md). Sample messages are simulated ones.
 """
 
 
@@ -103,7 +103,7 @@ def described(contract: Contract) -> dict[str, Any]:
         else None,
         "lateness_seconds": contract.lateness_seconds,
         "unknown_keys": contract.growth,
-        "anomalies": list(contract.anomalies.measures) if contract.anomalies else None,
+        "anomalies": vars(contract.anomalies) if contract.anomalies else None,
         "fleet": vars(contract.fleet) if contract.fleet else None,
         "latency_seconds": contract.freshness_seconds,
         "failure_budget": contract.failure_budget,
@@ -128,7 +128,7 @@ def facts(contract: Contract) -> list[tuple[str, str]]:
     found.append(("late", f"more than {duration(contract.lateness_seconds)} behind the newest reading loaded before"))
     found.append(("unknown keys", GROWTH[contract.growth]))
     if contract.anomalies:
-        found.append(("anomalies", f"looked for in {', '.join(contract.anomalies.measures)}"))
+        found.append(("anomalies", _anomalies(contract.anomalies)))
     if contract.fleet:
         every = duration(contract.fleet.interval_seconds)
         found.append(("fleet", f"{contract.fleet.sensors} sensors, each every {every}"))
@@ -137,6 +137,13 @@ def facts(contract: Contract) -> list[tuple[str, str]]:
     if contract.failure_budget < 1:
         found.append(("failure budget", f"a load fails if more than {contract.failure_budget:.1%} of its rows are bad"))
     return found
+
+
+def _anomalies(rules: AnomalyRules) -> str:
+    said = f"outliers in {', '.join(rules.measures)} beyond a robust z-score of {rules.threshold:g}"
+    if rules.stuck_seconds:
+        said += f"; stuck after {duration(rules.stuck_seconds)} of equal values"
+    return said + (f"; a gap after {duration(rules.gap_seconds)}" if rules.gap_seconds else "")
 
 
 def _origin(contract: Contract) -> str:

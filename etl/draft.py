@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import yaml
 
 from etl.guess import Guess, guess_key, guess_sensor, guess_time, guess_type
 from etl.model import ITEMS, RESERVED, column_name
@@ -70,7 +71,7 @@ def _columns(rows: Sequence[dict[Path, Any]], paths: Sequence[Path]) -> list[_Fo
         name = column_name(_snake(path[-1] if path[-1] != ITEMS else path[-2]), taken)
         values = [row.get(path) for row in rows]
         given = [value for value in values if value is not None and value != ""]
-        found.append(_Found(name, path, values, guess_type(given), required=len(given) == len(rows)))
+        found.append(_Found(name, path, values, guess_type(name, given), required=len(given) == len(rows)))
     return found
 
 
@@ -82,12 +83,15 @@ def _snake(key: str) -> str:
 def _text(value: str) -> str:
     """A text as YAML."""
     is_plain = _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS
-    return value if is_plain else json.dumps(value, ensure_ascii=False)
+    if is_plain:
+        return value
+    quoted: str = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=10_000)
+    return quoted.strip()
 
 
 def _head(feed: str, sample: Sample, *, topic: str, landing: str) -> list[str]:
     return [
-        f"# Drafted from {sample.name} ({len(sample.records):,} records). Look it through: comments say what was guessed.",
+        f"# Drafted from {_text(sample.name)} ({len(sample.records):,} records). Look it through: comments say what was guessed.",
         "apiVersion: v3.1.0",
         "kind: DataContract",
         f"id: {feed.replace('_', '-')}",
@@ -122,7 +126,7 @@ def _local(sample: Sample, landing: str) -> list[str]:
         "    customProperties:",
         "      - property: csv",
         "        value:",
-        f"          delimiter: {json.dumps(sample.delimiter)}",
+        f"          delimiter: {_text(sample.delimiter)}",
         f"          encoding: {sample.encoding}",
         "          header: true",
     ]

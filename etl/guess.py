@@ -24,6 +24,7 @@ _TIME_NAME = re.compile(r"time|date|stamp|(^|_)(ts|at|when|epoch)($|_)")
 _BEST_TIME_NAME = re.compile(r"^(event_?time|timestamp|ts|time|datetime)$|event")
 _SENSOR_NAME = re.compile(r"sensor|device|station|meter|node|machine|room|gateway|probe|(^|_)mac($|_)")
 _ROW_NAME = re.compile(r"^(id|uuid|guid)$|(event|reading|message|record|measurement|row)_?(id|uuid|guid|no|number)$")
+_COUNT_NAME = re.compile(r"(id|no|nr|number|count|offset|seq|sequence|index|version|code|sensor|device)$")
 _FROM, _TO = datetime(2000, 1, 1).timestamp(), datetime(2100, 1, 1).timestamp()
 
 
@@ -46,8 +47,11 @@ class TimeGuess:
     """What remains uncertain about the format."""
 
 
-def guess_type(values: Sequence[Any]) -> Guess:
-    """The type that holds all these values; text of a CSV file counts as what it looks like."""
+def guess_type(name: str, values: Sequence[Any]) -> Guess:
+    """The type that holds all these values; text of a CSV file counts as what it looks like.
+
+    Whole numbers are integers only where the name speaks of a number or a count: 29 may be followed by 29.5.
+    """
     if not values:
         return Guess("string", "guessed: no record of the sample has a value")
     if all(isinstance(value, bool) or value in ("true", "false") for value in values):
@@ -56,7 +60,10 @@ def guess_type(values: Sequence[Any]) -> Guess:
         return Guess("string", "guessed: its values differ in type")
     texts = [str(value) for value in values]
     if all(_INTEGER.fullmatch(text) and abs(int(text)) < 2**63 for text in texts):
-        return Guess("integer")
+        is_count = _COUNT_NAME.search(name)
+        return (
+            Guess("integer") if is_count else Guess("number", "guessed: whole numbers in the sample, a measure by name")
+        )
     if all(_NUMBER.fullmatch(text) for text in texts):
         return Guess("number")
     if all(isinstance(value, str) and _is_iso(value) for value in values):

@@ -123,7 +123,7 @@ def rows_of(sample: Sample) -> Split:
 def _leaves(place: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     """Path and value of everything that is neither object nor array, and can be named in a path."""
     for key, value in place.items():
-        if "." in key or ITEMS in key or not key:
+        if not _can_be_named(key):
             continue
         if isinstance(value, dict):
             yield from _leaves(value, (*path, key))
@@ -131,8 +131,15 @@ def _leaves(place: Any, path: Path) -> Iterator[tuple[Path, Any]]:
             yield (*path, key), value
 
 
+def _can_be_named(key: str) -> bool:
+    """Whether a path can hold this key."""
+    return bool(key) and "." not in key and ITEMS not in key and key.isprintable()
+
+
 def _arrays(place: Any, path: Path) -> Iterator[tuple[Path, list[Any]]]:
     for key, value in place.items():
+        if not _can_be_named(key):
+            continue
         if isinstance(value, dict):
             yield from _arrays(value, (*path, key))
         elif isinstance(value, list):
@@ -153,9 +160,11 @@ def _odd(rows: Sequence[tuple[Any, Any, Path]], taken: Path | None) -> Iterator[
     for _, place, path in rows:
         for found, _ in _arrays(place, path):
             if found != taken:
-                yield f"the array {'.'.join(found).replace(f'.{ITEMS}', ITEMS)}; only one array per level holds readings."
+                # `repr`: a key may hold anything, a line break too.
+                name = repr(".".join(found).replace(f".{ITEMS}", ITEMS))
+                yield f"the array {name}; one array of objects per level can hold readings."
         for key in place:
-            if "." in key or ITEMS in key or not key:
+            if not _can_be_named(key):
                 yield f"the key {key!r}, which no path can name."
 
 

@@ -43,16 +43,14 @@ def simulate(contract: Contract, rows: int, *, seed: int, start: datetime, bad_s
     :param bad_share: from 0 to 1, which part of them is bad: against the contract, late, sent twice, or unlike its sensor.
     :raises ConfigurationError: the contract asks for values that cannot be made up.
     """
-    if not rows:
-        return iter(())
     if not 0 <= bad_share <= 1:
         raise ConfigurationError(f"bad_share is {bad_share}.", remedy="It is a share between 0 and 1.")
-    return _simulator(contract).chunks(rows, seed, start, bad_share)
+    return _simulator(contract).chunks(rows, seed, start, bad_share) if rows else iter(())
 
 
 def span(contract: Contract, rows: int) -> timedelta:
     """How much time `rows` simulated messages cover."""
-    return _simulator(contract).span(rows)
+    return _simulator(contract).span(rows) if rows else timedelta()
 
 
 def csv_header(contract: Contract) -> bytes:

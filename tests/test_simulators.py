@@ -17,7 +17,7 @@ import pytest
 
 from etl.contract import Column, Contract, load_contracts
 from etl.errors import ConfigurationError
-from etl.model import EPOCH_UNITS, ISO8601, ITEMS, Landing
+from etl.model import EPOCH_UNITS, ISO8601, ITEMS, Fleet, Landing
 from etl.settings import Settings
 from etl.simulate import CHUNK, DEFAULT_START, SIMULATORS, Message, csv_header, simulate, span
 from etl.simulators.raw_iot import STUCK_SENSOR
@@ -26,8 +26,10 @@ CONTRACTS = load_contracts(Settings.load(feeds=""))
 Row = dict[str, Any]
 
 
-def made(contract: Contract, rows: int, *, seed: int = 1, bad_share: float = 0.0) -> list[Message]:
-    chunks = simulate(contract, rows, seed=seed, start=DEFAULT_START, bad_share=bad_share)
+def made(
+    contract: Contract, rows: int, *, seed: int = 1, bad_share: float = 0.0, start: datetime = DEFAULT_START
+) -> list[Message]:
+    chunks = simulate(contract, rows, seed=seed, start=start, bad_share=bad_share)
     return [message for chunk in chunks for message in chunk]
 
 
@@ -240,10 +242,11 @@ def test_nested_arrays_and_foreign_csv_dialects_are_made_up_too() -> None:
 
 
 def test_times_are_written_as_the_contract_says_and_stay_apart() -> None:
-    base = replace(CONTRACTS["raw_iot"], feed="mine", fleet=None)
-    for form in ("epoch_milliseconds", "%d/%m/%Y %H:%M", "%Y-%m-%d"):
+    base = replace(CONTRACTS["raw_iot"], feed="mine", fleet=Fleet(10, 2.5))
+    start = DEFAULT_START.replace(hour=7, minute=31, second=47)
+    for form in ("epoch_milliseconds", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%Y-%m-%d"):
         contract = replace(base, event_time=replace(base.event_time, formats=(form,)))
-        require_good(contract, made(contract, 200))
+        require_good(contract, made(contract, 300, start=start))
 
 
 def test_a_pattern_that_cannot_be_met_is_named() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated
@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from etl.errors import ConfigurationError
-from etl.services.process import Progress as Tell
 
 DEFAULT_FEED = "sensor_readings"
+Tell = Callable[[str], None]
+"""Tells the user what is being done."""
 
 # Where there is no terminal to fit, tables need not be squeezed into 80 columns.
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)

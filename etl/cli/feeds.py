@@ -118,6 +118,10 @@ def new(
             handle.write(text)
     except FileExistsError:
         raise ConfigurationError(f"{file} exists.", remedy="Remove or rename it; nothing is overwritten.") from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} cannot be written: {error}", remedy="Write elsewhere: set ETL_FEEDS."
+        ) from None
     console.print(f"Drafted {file}; its comments say what was guessed.", soft_wrap=True)
     if not settings.feeds:
         console.print(f"Set ETL_FEEDS={file.parent} so that it is found.", soft_wrap=True)

@@ -6,8 +6,10 @@ import csv
 import io
 import itertools
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +17,19 @@ from zoneinfo import ZoneInfo
 from etl.contract import Column, Contract
 from etl.errors import ConfigurationError
 from etl.model import EPOCH_UNITS, ISO8601, ITEMS
-from etl.simulators.base import Batch, Message, Simulator, Spoiler, daily_curve, edit, fields, resent, texts, truncated
+from etl.simulators.base import (
+    Batch,
+    Message,
+    Simulator,
+    Spoiler,
+    daily_curve,
+    edit,
+    epoch_seconds,
+    fields,
+    resent,
+    texts,
+    truncated,
+)
 
 _SENSORS, _INTERVAL_SECONDS, _ITEMS = 10, 10.0, 2
 _ALTERNATIVES = re.compile(r"[\w .:/-]+(\|[\w .:/-]+)*")
@@ -37,10 +51,14 @@ def simulator_of(contract: Contract) -> Simulator:
     items = _ITEMS if contract.explode else 1
     # An event of several readings comes from as many sensors.
     senders = max(sensors // items, 1)
-    interval = max(contract.fleet.interval_seconds if contract.fleet else _INTERVAL_SECONDS, _resolution(contract))
+    # Within one step of the clock two readings of a sensor would be the same one.
+    step = _resolution(contract)
+    interval = contract.fleet.interval_seconds if contract.fleet else _INTERVAL_SECONDS
+    interval = math.ceil(interval / step) * step if step else interval
 
     def good(batch: Batch) -> list[Message]:
-        when = batch.when(senders, interval)
+        begin = datetime.fromtimestamp(epoch_seconds(batch.start) // step * step, UTC) if step else batch.start
+        when = replace(batch, start=begin.replace(tzinfo=None)).when(senders, interval)
         chances = iter(batch.numbers.uniform(size=len(batch.index) * items * len(makers)).tolist())
         curves, times = daily_curve(when).tolist(), texts(when)
         return [
@@ -140,11 +158,13 @@ def _written(time: str, contract: Contract) -> Value:
 
 
 def _resolution(contract: Contract) -> float:
-    """Seconds that the contract's way of writing times can tell apart, so that no two readings of a sensor are one."""
+    """Seconds that the contract's way of writing times can tell apart; 0: whatever fraction there is."""
     form = contract.event_time.formats[0]
-    if form == ISO8601 or form in EPOCH_UNITS or re.search(r"%[fScTX]", form):
+    if form == ISO8601 or form in EPOCH_UNITS or "%f" in form:
+        return 0.0
+    if re.search(r"%[ScTX]", form):
         return 1.0
-    return 60.0 if "%M" in form or "%R" in form else 3600.0 if "%H" in form else 86_400.0
+    return 60.0 if re.search(r"%[MR]", form) else 3600.0 if "%H" in form else 86_400.0
 
 
 def _spoilers(contract: Contract, senders: int) -> list[Spoiler]:

@@ -1,0 +1,181 @@
+"""`python -m etl feeds`, as a user calls it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from etl import custom
+from etl.__main__ import app
+from etl.contract import contract_files, load_contract, read_contract
+from etl.errors import ConfigurationError
+from etl.settings import PROJECT_ROOT, Settings
+
+FEEDS = PROJECT_ROOT / "etl" / "feeds"
+PACKAGED = {"device_events", "environment_telemetry", "raw_iot", "room_temperatures", "sensor_readings"}
+SAMPLE = '{"deviceId": "d1", "temperature": 20.5, "time": "2025-06-15T00:00:00Z"}\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's current folder, with a sample."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sample.jsonl").write_text(SAMPLE)
+    return tmp_path
+
+
+def feeds(*arguments: str, expect: int = 0) -> Result:
+    result = CliRunner().invoke(app, ["feeds", *arguments], catch_exceptions=True)
+    if isinstance(result.exception, ConfigurationError):
+        assert result.exception.exit_code == expect, result.exception
+    else:
+        assert result.exit_code == expect, result.output
+    return result
+
+
+def test_all_feeds_are_listed() -> None:
+    listed = json.loads(feeds("list", "--json").stdout)
+    assert {feed["feed"] for feed in listed} == PACKAGED
+    assert "iot_device_events" in feeds().stdout
+    assert feeds().stdout == feeds("list").stdout
+
+
+def test_a_broken_contract_does_not_hide_the_others(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "broken.odcs.yaml").write_text("name: [")
+    monkeypatch.setenv("ETL_FEEDS", str(folder))
+    result = feeds("list", expect=2)
+    assert "sensor_readings" in result.stdout
+    assert "broken.odcs.yaml is not YAML: line 1" in result.stderr
+
+
+@pytest.mark.parametrize("feed", sorted(PACKAGED))
+def test_a_feed_is_shown_with_its_columns_rules_and_a_sample(feed: str) -> None:
+    contract = read_contract(FEEDS / f"{feed}.odcs.yaml")
+    shown = feeds("show", feed).stdout
+    for name in contract.column_names:
+        assert name in shown
+    assert contract.table in shown
+    plain = json.loads(feeds("show", feed, "--json").stdout)
+    assert [column["name"] for column in plain["columns"]] == list(contract.column_names)
+    assert plain["primary_key"] == list(contract.primary_key)
+    assert plain["sample"][-1] in shown
+    assert len(plain["sample"]) == (2 if contract.landing else 1)
+
+
+def test_a_feed_that_is_not_there_is_named() -> None:
+    assert "There is no feed 'nope'" in str(feeds("show", "nope", expect=2).exception)
+
+
+def test_a_good_contract_passes_the_check() -> None:
+    assert "is fine: raw_iot → iot_readings" in feeds("check", str(FEEDS / "raw_iot.odcs.yaml")).stdout
+
+
+def test_the_check_names_every_error_with_line_and_remedy(folder: Path) -> None:
+    text = (FEEDS / "raw_iot.odcs.yaml").read_text("utf-8")
+    text = text.replace("logicalType: number", "logicalType: money", 1).replace("value: 10m", "value: soon", 1)
+    file = folder / "raw_iot.odcs.yaml"
+    file.write_text(text)
+    said = feeds("check", str(file), expect=2).stderr
+    lines = text.splitlines()
+    money = next(i for i, line in enumerate(lines, start=1) if "money" in line)
+    lateness = next(i for i, line in enumerate(lines, start=1) if "property: lateness" in line)
+    assert f"line {money}: schema[0].properties[1].logicalType: 'money'" in said
+    assert f"line {lateness}: customProperties.lateness: 'soon'" in said
+    assert said.count("Remedy: ") == 2
+
+
+def test_two_feeds_must_not_fill_one_table(folder: Path) -> None:
+    text = (FEEDS / "raw_iot.odcs.yaml").read_text("utf-8").replace("\nname: raw_iot", "\nname: mine")
+    (folder / "mine.odcs.yaml").write_text(text)
+    assert "iot_readings is that of feed raw_iot" in feeds("check", str(folder / "mine.odcs.yaml"), expect=2).stderr
+
+
+def test_a_drafted_contract_passes_the_check_and_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = feeds("new", "mine", "--from", "sample.jsonl", "--topic", "my-topic").stdout
+    file = folder / "mine.odcs.yaml"
+    assert f"ETL_FEEDS={folder}" in said
+    assert read_contract(file).topic == "my-topic"
+    feeds("check", str(file))
+    monkeypatch.setenv("ETL_FEEDS", str(folder))
+    assert contract_files(Settings.load())["mine"] == file
+    assert "device_id-2" in feeds("show", "mine").stdout
+
+
+def test_a_draft_goes_into_the_first_folder_of_etl_feeds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "contracts").mkdir()
+    monkeypatch.setenv("ETL_FEEDS", str(folder / "contracts"))
+    feeds("new", "mine", "--from", "sample.jsonl")
+    assert read_contract(folder / "contracts" / "mine.odcs.yaml").topic == "mine"
+
+
+def test_nothing_is_overwritten(folder: Path) -> None:
+    (folder / "mine.odcs.yaml").write_text("precious")
+    assert "exists" in str(feeds("new", "mine", "--from", "sample.jsonl", expect=2).exception)
+    assert (folder / "mine.odcs.yaml").read_text() == "precious"
+    assert "already" in str(feeds("new", "raw_iot", "--from", "sample.jsonl", expect=2).exception)
+
+
+def test_a_csv_sample_becomes_a_landing_feed_and_json_does_not(folder: Path) -> None:
+    (folder / "s.csv").write_text("device,time,v\nd1,2025-06-15T00:00:00Z,1.5\n")
+    feeds("new", "mine", "--from", "s.csv")
+    contract = read_contract(folder / "mine.odcs.yaml")
+    assert contract.landing is not None
+    assert contract.landing.path == "landing/mine"
+    assert "no CSV file" in str(feeds("new", "other", "--from", "sample.jsonl", "--landing", "in", expect=2).exception)
+    assert "not both" in str(
+        feeds("new", "other", "--from", "s.csv", "--landing", "in", "--topic", "t", expect=2).exception
+    )
+
+
+@pytest.mark.parametrize("name", ["Mine", "../mine", "a b", ""])
+def test_a_name_that_no_feed_can_have_writes_nothing(folder: Path, name: str) -> None:
+    feeds("new", name, "--from", "sample.jsonl", expect=2)
+    assert [path.name for path in folder.rglob("*.odcs.yaml")] == []
+    assert list(folder.parent.glob("*.odcs.yaml")) == []
+
+
+def test_the_page_of_feeds_is_made_from_the_contracts() -> None:
+    assert (PROJECT_ROOT / "docs" / "feeds.md").read_text("utf-8") == feeds("docs").stdout, (
+        "make it anew: python -m etl feeds docs > docs/feeds.md"
+    )
+
+
+def test_every_custom_property_and_its_keys_are_documented() -> None:
+    text = (PROJECT_ROOT / "docs" / "contracts.md").read_text("utf-8")
+    source = (PROJECT_ROOT / "etl" / "custom.py").read_text("utf-8")
+    keys = {
+        name
+        for known in re.findall(r"_object\(\s*\"\w+\", \{([^}]*)\}", source)
+        for name in re.findall(r'"(\w+)"', known)
+    }
+    names = {
+        *custom.KNOWN,
+        *keys,
+        *custom._ANOMALY_NUMBERS,
+        *custom._ANOMALY_TIMES,
+        "topic",
+        "csv",
+        "stableSeconds",
+        "unit",
+    }
+    assert len(names) > 30
+    assert [name for name in sorted(names) if f"`{name}`" not in text] == []
+
+
+def test_the_example_of_a_new_feed_works_as_documented(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (PROJECT_ROOT / "docs" / "contracts.md").read_text("utf-8")
+    example = "\n".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL))
+    sample = re.search(r"echo '(.+)' > (\S+)", example)
+    assert sample is not None
+    (folder / sample[2]).write_text(sample[1] + "\n")
+    (folder / "contracts").mkdir()
+    monkeypatch.setenv("ETL_FEEDS", str(folder / "contracts"))
+    commands = re.findall(r"-m etl feeds (.+)", example)
+    assert [command.split()[0] for command in commands] == ["new", "check", "show"]
+    for command in commands:
+        feeds(*command.split())
+    assert load_contract("meters", Settings.load()).primary_key == ("meter_id", "measured_at")
