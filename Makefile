@@ -3,6 +3,8 @@
 VENV    := .venv
 BIN     := $(VENV)/bin
 MESSAGES ?= 10000
+# Test files that run side by side, each with a Kafka, a PostgreSQL and a Spark of its own (about 2.5 GB).
+WORKERS ?= 2
 # The first Python on the path that is new enough and can make a virtual environment.
 PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 \
@@ -20,7 +22,7 @@ run: setup ## Set up everything and run one cycle of the default feed with 10,00
 
 test: $(VENV)/.dev ## Set up everything and run all tests (on real Kafka, Spark and PostgreSQL)
 	@$(BIN)/python -m etl setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-unit: $(VENV)/.dev ## Run only the tests that need no services
 	@$(BIN)/python -m pytest -m "not integration"
