@@ -8,19 +8,18 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from etl import files
-from etl.database import make_engine, transaction
 from etl.errors import ConfigurationError
 from etl.settings import Settings
 from etl.tables import (
     ARCHIVE,
     LANDING,
+    connected,
     etl_anomaly,
     etl_file,
     etl_log,
     etl_quality_score,
     etl_rejected_row,
     etl_source,
-    require_current,
 )
 
 Row = Mapping[str, Any]
@@ -31,28 +30,21 @@ def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
 
     :raises ConfigurationError: there is no such cycle.
     """
-    engine = make_engine(settings, application="explain")
-    try:
-        with transaction(engine) as connection:
-            require_current(connection)
-            jobs = _jobs(connection, cycle_id)
-            if not jobs:
-                raise ConfigurationError(
-                    f"There is no cycle {cycle_id!r}.", remedy="`python -m etl history` lists them."
-                )
-            loads = [job["log_id"] for job in jobs if job["job_name"] == "load"]
-            return {
-                "cycle_id": cycle_id,
-                "feed": jobs[0]["feed"],
-                "jobs": jobs,
-                "archives": _archives(connection, loads),
-                "landing_files": _landing_files(connection, loads),
-                "rejected": _reasons(connection, loads),
-                **_derived(connection, loads),
-                "before": _before(connection, jobs[0]),
-            }
-    finally:
-        engine.dispose()
+    with connected(settings, "explain") as connection:
+        jobs = _jobs(connection, cycle_id)
+        if not jobs:
+            raise ConfigurationError(f"There is no cycle {cycle_id!r}.", remedy="`python -m etl history` lists them.")
+        loads = [job["log_id"] for job in jobs if job["job_name"] == "load"]
+        return {
+            "cycle_id": cycle_id,
+            "feed": jobs[0]["feed"],
+            "jobs": jobs,
+            "archives": _archives(connection, loads),
+            "landing_files": _landing_files(connection, loads),
+            "rejected": _reasons(connection, loads),
+            **_derived(connection, loads),
+            "before": _before(connection, jobs[0]),
+        }
 
 
 def in_words(settings: Settings, told: Mapping[str, Any]) -> list[str]:

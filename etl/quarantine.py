@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,12 +14,12 @@ from sqlalchemy import ColumnElement, Connection, String, cast, func, select, up
 from etl import audit, derived
 from etl.audit import Counts, JobRun
 from etl.contract import Contract
-from etl.database import lock_feed, make_engine, make_stage, transaction
+from etl.database import lock_feed, make_stage, transaction
 from etl.errors import ConfigurationError
 from etl.message import read
 from etl.schema import ensure_feed
 from etl.settings import Settings
-from etl.tables import etl_log, etl_rejected_row, etl_source, grown, require_current
+from etl.tables import connected, etl_log, etl_rejected_row, etl_source, grown
 from etl.validate import COORDINATES, Validated, validate
 
 QUARANTINED, REPLAYED, DISCARDED = "QUARANTINED", "REPLAYED", "DISCARDED"
@@ -79,7 +78,7 @@ def find(settings: Settings, selection: Selection, *, limit: int = 50) -> list[d
         .order_by(_row.rejected_id.desc())
         .limit(limit)
     )
-    with _connected(settings) as connection:
+    with connected(settings, "quarantine") as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
@@ -87,7 +86,7 @@ def summary(settings: Settings, selection: Selection) -> list[dict[str, Any]]:
     """How many rows there are per feed, reason and status."""
     names = (_row.feed, _row.reason, _row.status)
     query = select(*names, func.count().label("rows")).where(*selection.conditions()).group_by(*names)
-    with _connected(settings) as connection:
+    with connected(settings, "quarantine") as connection:
         found = connection.execute(query.order_by(func.count().desc())).mappings()
         return [dict(row) for row in found]
 
@@ -96,7 +95,7 @@ def discard(settings: Settings, selection: Selection, note: str) -> int:
     """Give quarantined rows up, with a note that says who and why; returns how many. They stay in the table."""
     if not note.strip():
         raise ConfigurationError("A discarded row needs a note.", remedy='Say why: --note "sensor 7 was broken".')
-    with _connected(settings) as connection:
+    with connected(settings, "quarantine") as connection:
         done = connection.execute(
             update(etl_rejected_row)
             .where(*selection.conditions(), _row.status == QUARANTINED)
@@ -128,7 +127,7 @@ def replay(
             f"Feed {contract.feed} has no column {sorted(unknown)[0]!r}.",
             remedy=f"Columns: {', '.join(contract.column_names)}.",
         )
-    with _connected(settings) as connection:
+    with connected(settings, "quarantine") as connection:
         contract = grown(connection, contract)
         waiting = _select(connection, contract, selection)
     if dry_run or not waiting:
@@ -221,15 +220,3 @@ def _load(
     )
     run.succeed(connection, counts)
     return Replayed(run.cycle_id, counts, _still_bad(rows, checked))
-
-
-@contextmanager
-def _connected(settings: Settings) -> Iterator[Connection]:
-    """One short transaction on an engine of its own."""
-    engine = make_engine(settings, application="quarantine")
-    try:
-        with transaction(engine) as connection:
-            require_current(connection)
-            yield connection
-    finally:
-        engine.dispose()

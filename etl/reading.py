@@ -5,8 +5,6 @@ Bounded whatever the tables hold: figures over long times come from the windows,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,17 +17,17 @@ from sqlalchemy import ColumnElement, Connection, Select, String, Table, and_, c
 from etl.anomalies import find
 from etl.contract import Contract
 from etl.custom import parse_seconds
-from etl.database import copy_csv, make_engine, transaction
+from etl.database import copy_csv
 from etl.errors import ConfigurationError
 from etl.settings import Settings
 from etl.tables import (
+    connected,
     etl_anomaly,
     etl_log,
     etl_quality_score,
     etl_rejected_row,
     feed_table,
     grown,
-    require_current,
 )
 from etl.windows import window_tables
 
@@ -105,7 +103,7 @@ def explore(
     :param threshold: the robust z-score above which a reading is an outlier; 0: the contract's.
     :raises ConfigurationError: a time cannot be understood, or nothing was loaded yet.
     """
-    with _connected(settings) as connection:
+    with connected(settings, "reading") as connection:
         contract = grown(connection, contract)
         newest = _newest(connection, contract)
         begin, end = moment(since, now=newest), moment(until, now=newest)
@@ -141,7 +139,7 @@ def export(settings: Settings, explored: Explored, file: str) -> pd.DataFrame:
     table = feed_table(explored.contract)
     time = table.c[explored.contract.event_time.column]
     columns = [table.c[name] for name in explored.contract.column_names]
-    with _connected(settings) as connection, target.open("wb") as handle:
+    with connected(settings, "reading") as connection, target.open("wb") as handle:
         rows = copy_csv(
             connection, select(*columns).where(time >= explored.since, time <= explored.until).order_by(time), handle
         )
@@ -154,7 +152,7 @@ def health(settings: Settings, *, feed: str = "", since: str = "7d", failures: i
     :raises ConfigurationError: the time cannot be understood.
     """
     begin = moment(since, now=datetime.now(UTC))
-    with _connected(settings) as connection:
+    with connected(settings, "reading") as connection:
         mine = [etl_log.c.start_time >= begin, *([etl_log.c.feed == feed] if feed else [])]
         jobs = _frame(connection, select(etl_log).where(*mine).order_by(etl_log.c.start_time))
         scores = (
@@ -317,14 +315,3 @@ def _judged(contract: Contract, readings: pd.DataFrame, threshold: float) -> pd.
 def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
     result = connection.execute(query)
     return pd.DataFrame(result.all(), columns=list(result.keys()))
-
-
-@contextmanager
-def _connected(settings: Settings) -> Iterator[Connection]:
-    engine = make_engine(settings, application="reading")
-    try:
-        with transaction(engine) as connection:
-            require_current(connection)
-            yield connection
-    finally:
-        engine.dispose()

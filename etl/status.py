@@ -13,7 +13,7 @@ from etl.database import make_engine, shown_url, transaction
 from etl.errors import EtlError
 from etl.load import waiting_archives
 from etl.settings import Settings
-from etl.tables import etl_log, require_current
+from etl.tables import connected, etl_log, require_current
 
 
 def status(settings: Settings, contracts: Mapping[str, Contract]) -> dict[str, Any]:
@@ -50,13 +50,8 @@ def history(
         query = query.where(etl_log.c.cycle_id == cycle_id)
     if failed:
         query = query.where(etl_log.c.status == "FAILED")
-    engine = make_engine(settings)
-    try:
-        with transaction(engine) as connection:
-            require_current(connection)
-            return [dict(row) for row in connection.execute(query).mappings()]
-    finally:
-        engine.dispose()
+    with connected(settings, "history") as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _kafka(settings: Settings) -> dict[str, Any]:

@@ -6,6 +6,8 @@ nullable columns only.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -39,9 +41,9 @@ from sqlalchemy.types import TypeEngine
 
 from etl import contract as contracts
 from etl.contract import Contract
-from etl.database import lock_feed, transaction
+from etl.database import lock_feed, make_engine, transaction
 from etl.errors import ConfigurationError, PermanentError
-from etl.settings import PROJECT_ROOT
+from etl.settings import PROJECT_ROOT, Settings
 
 metadata = MetaData()
 _UTC = DateTime(timezone=True)
@@ -293,6 +295,22 @@ def require_current(connection: Connection) -> None:
         raise ConfigurationError(
             "The audit tables of the database are missing or of another version.", remedy="Run `python -m etl init`."
         )
+
+
+@contextmanager
+def connected(settings: Settings, application: str) -> Iterator[Connection]:
+    """One short transaction on an engine of its own, for whoever looks something up or decides on rows.
+
+    :param application: what the server's list of sessions shows.
+    :raises ConfigurationError: the audit tables are missing, older or newer.
+    """
+    engine = make_engine(settings, application=application)
+    try:
+        with transaction(engine) as connection:
+            require_current(connection)
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def _alembic() -> Config:

@@ -17,7 +17,7 @@ from etl.locks import feed_lock
 from etl.quarantine import REPLAY_SUFFIX, REPLAYED
 from etl.schema import ensure_feed
 from etl.settings import Settings
-from etl.tables import ARCHIVE, etl_file, etl_log, etl_rejected_row, grown, require_current
+from etl.tables import ARCHIVE, connected, etl_file, etl_log, etl_rejected_row, grown, require_current
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,8 @@ def feed_of(settings: Settings, cycle_id: str) -> str:
 
     :raises ConfigurationError: there is no such cycle.
     """
-    engine = make_engine(settings, application="undo")
-    try:
-        with transaction(engine) as connection:
-            require_current(connection)
-            found = connection.scalar(select(etl_log.c.feed).where(etl_log.c.cycle_id == cycle_id).limit(1))
-    finally:
-        engine.dispose()
+    with connected(settings, "undo") as connection:
+        found = connection.scalar(select(etl_log.c.feed).where(etl_log.c.cycle_id == cycle_id).limit(1))
     if found is None:
         raise ConfigurationError(f"There is no cycle {cycle_id!r}.", remedy="`python -m etl history` lists them.")
     return str(found)
