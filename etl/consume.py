@@ -98,13 +98,11 @@ def consume(
 
 
 def _from_folder(settings: Settings, contract: Contract, run: JobRun, parameters: Mapping[str, Any]) -> Consumed:
-    with transaction(run.engine) as connection:
-        known = landing.known_files(settings, contract, connection)
     taken = landing.take(
         settings,
         contract,
         run.cycle_id,
-        known,
+        landing.Known(settings, contract, run.engine),
         seconds=parameters["time_box_seconds"],
         watch_on=parameters["until"] == "time_box",
         pause_seconds=parameters["batch_seconds"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, FromClause, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Table, delete, func, insert, select, update
 
 from etl import quality, windows
 from etl.judging import judge
@@ -32,13 +32,22 @@ def brought(connection: Connection, contract: Contract, table: Table, log_id: in
     return Brought(int(rows), int(late), newest)
 
 
-def derive(connection: Connection, contract: Contract, table: Table, log_id: int, staged: FromClause) -> None:
+def derive(
+    connection: Connection,
+    contract: Contract,
+    table: Table,
+    log_id: int,
+    staged: FromClause,
+    mine: ColumnElement[bool],
+) -> None:
     """Bring windows up to date after rows came in, and judge them.
 
     :param staged: the rows that were to be inserted, the duplicates among them.
+    :param mine: which rows of the load in the table are these; no join with them is needed then, of which the planner
+        knows nothing yet.
     """
     windows.recompute(connection, contract, table, windows.touch(connection, contract, staged))
-    judge(connection, contract, table, log_id, staged)
+    judge(connection, contract, table, log_id, mine)
 
 
 def describe_load(

@@ -15,11 +15,9 @@ import pyarrow as pa
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    FromClause,
     Table,
     and_,
     case,
-    exists,
     false,
     func,
     insert,
@@ -40,26 +38,20 @@ _ARROW = {"integer": pa.int64(), "double": pa.float64(), "text": pa.string(), "b
 _UTC = pa.timestamp("us", "UTC")
 
 
-def judge(connection: Connection, contract: Contract, table: Table, log_id: int, staged: FromClause) -> int:
-    """Record the anomalies among the staged rows that this load has inserted; returns how many there are."""
+def judge(connection: Connection, contract: Contract, table: Table, log_id: int, mine: ColumnElement[bool]) -> int:
+    """Record the anomalies among some rows that a load has inserted; returns how many there are.
+
+    :param mine: which of its rows: those of one archive, so that each is judged once.
+    """
     rules = contract.anomalies
     if rules is None:
         return 0
-    new = _new(contract, table, log_id, staged)
+    time = table.c[contract.event_time.column]
+    new = and_(table.c.log_id == log_id, table.c.lateness_seconds.is_(None), time.is_not(None), mine)
     found = 0
     for begin, end in _slices(connection, contract, table, new):
-        time = table.c[contract.event_time.column]
         found += _judge_slice(connection, contract, table, log_id, rules, and_(new, time >= begin, time <= end))
     return found
-
-
-def _new(contract: Contract, table: Table, log_id: int, staged: FromClause) -> ColumnElement[bool]:
-    """Which rows of the table are the load's own, of this archive, and not late."""
-    same = [table.c[name] == staged.c[name] for name in _COORDINATES]
-    if "source_id" in staged.c:
-        same.append(table.c.source_id == staged.c.source_id)
-    time = table.c[contract.event_time.column]
-    return and_(table.c.log_id == log_id, table.c.lateness_seconds.is_(None), time.is_not(None), exists().where(*same))
 
 
 def _slices(

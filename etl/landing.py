@@ -20,12 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 from watchfiles import watch
 
 from etl import failpoints, files
 from etl.contract import Contract
 from etl.csvfiles import write_parts
+from etl.database import transaction
 from etl.errors import ConfigurationError, UnreadableFile
 from etl.files import Batch, LandingFile, OffsetRange, Part, Source
 from etl.model import Landing
@@ -78,7 +79,7 @@ def take(
     settings: Settings,
     contract: Contract,
     cycle_id: str,
-    known: set[str],
+    known: Known,
     *,
     seconds: float,
     watch_on: bool,
@@ -86,7 +87,7 @@ def take(
 ) -> Taken:
     """Make batches of the files that are there and stable.
 
-    :param known: SHA-256 of the files that were taken before; those of this call are added.
+    :param known: the files that were taken before; those of this call are added.
     :param seconds: longest time to look for more.
     :param watch_on: go on until the time is over; else end when what is there is taken.
     :param pause_seconds: longest time between two looks while it watches.
@@ -105,13 +106,13 @@ def take(
 
 def settle(settings: Settings, contract: Contract, connection: Connection) -> list[str]:
     """Move files whose content is loaded to `backup/<feed>/landing/`; returns their names."""
-    sizes = set(connection.scalars(select(etl_file.c.bytes).where(*_loaded(contract))))
+    loaded = and_(etl_file.c.feed == contract.feed, etl_file.c.undone_at.is_(None))
     moved = []
     for path in waiting(settings, contract):
-        if path.stat().st_size not in sizes:
+        if _is_being_written(path):
             continue
         digest = files.sha256(path)
-        if connection.scalar(select(etl_file.c.file_id).where(*_loaded(contract), etl_file.c.sha256 == digest)):
+        if _entry(connection, loaded, digest) is not None:
             _move(path, files.feed_backup(settings, contract.feed) / "landing", digest)
             moved.append(path.name)
             failpoints.reached("landing.settling")
@@ -129,20 +130,38 @@ def _visible(folder: Path) -> Iterator[Path]:
         yield from (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
-def _loaded(contract: Contract) -> tuple[ColumnElement[bool], ...]:
-    return etl_file.c.feed == contract.feed, etl_file.c.kind == LANDING, etl_file.c.undone_at.is_(None)
+class Known:
+    """Which files were taken, by their SHA-256: on their way in a batch or an archive, or in the ledger.
+
+    The ledger is asked file by file, along its index, so that this costs the same however many it holds.
+    """
+
+    def __init__(self, settings: Settings, contract: Contract, engine: Engine) -> None:
+        self._feed = contract.feed
+        self._engine = engine
+        archived = select(etl_file.c.file_name).where(etl_file.c.feed == contract.feed, etl_file.c.kind != LANDING)
+        with transaction(engine) as connection:
+            loaded = set(connection.scalars(archived))
+        backup = files.feed_backup(settings, contract.feed)
+        on_their_way = [files.read_archive(backup, name).files for name in files.archives(backup) if name not in loaded]
+        on_their_way += [batch.files for batch in files.batches(files.feed_output(settings, contract.feed))]
+        self._on_their_way = {file.sha256 for found in on_their_way for file in found}
+
+    def __contains__(self, digest: str) -> bool:
+        if digest in self._on_their_way:
+            return True
+        with transaction(self._engine) as connection:
+            return _entry(connection, etl_file.c.feed == self._feed, digest) is not None
+
+    def add(self, digest: str) -> None:
+        self._on_their_way.add(digest)
 
 
-def known_files(settings: Settings, contract: Contract, connection: Connection) -> set[str]:
-    """SHA-256 of every file that was taken: in the ledger, or on its way in a batch or an archive."""
-    ledger = select(etl_file.c.sha256).where(etl_file.c.feed == contract.feed, etl_file.c.kind == LANDING)
-    known = set(connection.scalars(ledger))
-    archived = select(etl_file.c.file_name).where(etl_file.c.feed == contract.feed, etl_file.c.kind != LANDING)
-    loaded = set(connection.scalars(archived))
-    backup = files.feed_backup(settings, contract.feed)
-    on_their_way = [files.read_archive(backup, name).files for name in files.archives(backup) if name not in loaded]
-    on_their_way += [batch.files for batch in files.batches(files.feed_output(settings, contract.feed))]
-    return known | {file.sha256 for found in on_their_way for file in found}
+def _entry(connection: Connection, mine: ColumnElement[bool], digest: str) -> int | None:
+    """The ledger's entry of a landing file with this content."""
+    return connection.scalar(
+        select(etl_file.c.file_id).where(etl_file.c.sha256 == digest, etl_file.c.kind == LANDING, mine).limit(1)
+    )
 
 
 def _moments(folder: Path, deadline: float, pause_seconds: float) -> Iterator[None]:
@@ -159,7 +178,7 @@ def _moments(folder: Path, deadline: float, pause_seconds: float) -> Iterator[No
 
 
 def _take_stable(
-    settings: Settings, contract: Contract, cycle_id: str, taken: Taken, known: set[str], deadline: float
+    settings: Settings, contract: Contract, cycle_id: str, taken: Taken, known: Known, deadline: float
 ) -> None:
     found = [path for path in waiting(settings, contract) if path.name not in taken.same]
     if not found:
@@ -207,7 +226,7 @@ def _is_being_written(path: Path) -> bool:
 
 
 def _take_batch(
-    settings: Settings, contract: Contract, cycle_id: str, paths: list[Path], taken: Taken, known: set[str]
+    settings: Settings, contract: Contract, cycle_id: str, paths: list[Path], taken: Taken, known: Known
 ) -> list[Path]:
     """Make one batch of the first files; returns those that are left."""
     output = files.feed_output(settings, contract.feed)

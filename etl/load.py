@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import structlog
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, false, func, insert, or_, select
 
 from etl import audit, derived, failpoints, files, growth, landing, quality
 from etl.audit import Counts, JobRun
@@ -163,7 +163,7 @@ def _load_archive(
         counts = replace(counts, late=found.late - before.late)
         total = before + counts
         _require_in_table(connection, run, table, total, found)
-        derived.derive(connection, contract, table, run.log_id, staged)
+        derived.derive(connection, contract, table, run.log_id, staged, sources.are_of(table))
         derived.describe_load(connection, contract, table, run.log_id, tally, found, counts.late)
         if last:
             run.succeed(connection, total)
@@ -217,6 +217,26 @@ class _Sources:
             for file in archive.files
         ]
         self.headers = {number: file.header for number, file in enumerate(archive.files)}
+        self._offsets = archive.offsets
+
+    def are_of(self, table: Table) -> ColumnElement[bool]:
+        """Which rows of a feed's table came from this archive."""
+        if self.files:
+            return table.c.source_id.in_(self.files)
+        return and_(
+            table.c.source_id == self.archive,
+            or_(
+                *(
+                    and_(
+                        table.c.source_partition == int(partition),
+                        table.c.source_offset >= offsets.first,
+                        table.c.source_offset < offsets.next,
+                    )
+                    for partition, offsets in self._offsets.items()
+                ),
+                false(),
+            ),
+        )
 
     def constants(self) -> dict[str, int]:
         """What holds for every row."""

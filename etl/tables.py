@@ -114,6 +114,7 @@ etl_file = Table(
     Column("kind", String(16), nullable=False, server_default="archive", comment="archive or landing"),
     UniqueConstraint("source_id", "sha256", name="uq_etl_file"),
     Index("ix_etl_file_feed", "feed", "file_name"),
+    Index("ix_etl_file_sha256", "sha256"),
     comment="The ledger: every archive and landing file that was loaded, exactly once",
 )
 

@@ -84,6 +84,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_etl_anomaly_log_id", "etl_anomaly", ["log_id"])
     op.create_index("ix_etl_anomaly_feed_time", "etl_anomaly", ["feed", "event_time"])
+    op.create_index("ix_etl_file_sha256", "etl_file", ["sha256"])
     op.create_table_comment(
         "etl_file",
         "The ledger: every archive and landing file that was loaded, exactly once",
