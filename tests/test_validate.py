@@ -216,3 +216,63 @@ def test_no_row_is_lost_or_doubled(contract: Contract) -> None:
     result = check(contract, *rows)
     places = result.accepted["source_offset"].to_pylist() + result.rejected["source_offset"].to_pylist()
     assert sorted(places) == list(range(len(rows)))
+
+
+# --- other formats of time, and keys that the contract does not name --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("formats", "text", "expected"),
+    [
+        (("epoch_seconds",), "1.5945120943859746E9", datetime(2020, 7, 12, 0, 1, 34, 385975, tzinfo=UTC)),
+        (("epoch_seconds",), "1594512094", datetime(2020, 7, 12, 0, 1, 34, tzinfo=UTC)),
+        (("epoch_milliseconds",), "1594512094385", datetime(2020, 7, 12, 0, 1, 34, 385000, tzinfo=UTC)),
+        (("epoch_seconds",), "1594512094385", Reason.TIME_OUT_OF_RANGE),
+        (("epoch_seconds",), "9" * 30, Reason.TIME_OUT_OF_RANGE),
+        (("epoch_seconds",), "2020-07-12T00:01:34Z", Reason.BAD_TIME),
+        (("epoch_seconds", "iso8601"), "2020-07-12T00:01:34Z", datetime(2020, 7, 12, 0, 1, 34, tzinfo=UTC)),
+        (("%d-%m-%Y %H:%M",), "08-12-2018 09:30", datetime(2018, 12, 8, 9, 30, tzinfo=UTC)),
+        (("%d-%m-%Y %H:%M",), "30-02-2018 09:30", Reason.BAD_TIME),
+        (("%d-%m-%Y %H:%M",), "08-12-2018 09:30:15", Reason.BAD_TIME),
+        (("%d-%m-%Y %H:%M", "%d/%m/%Y"), "08/12/2018", datetime(2018, 12, 8, tzinfo=UTC)),
+    ],
+)
+def test_times_are_read_in_the_formats_of_the_contract(
+    contract: Contract, formats: tuple[str, ...], text: str, expected: datetime | Reason
+) -> None:
+    contract = dataclasses.replace(contract, event_time=EventTime("timestamp", formats=formats))
+    result = check(contract, {**GOOD, "timestamp": text})
+    found = result.accepted["timestamp"].to_pylist() or [Reason(reason) for reason in reasons(result)]
+    assert found == [expected]
+
+
+def test_a_local_time_in_a_format_of_its_own_may_not_exist(contract: Contract) -> None:
+    berlin = EventTime("timestamp", timezone="Europe/Berlin", formats=("%d.%m.%Y %H:%M",))
+    result = check(
+        dataclasses.replace(contract, event_time=berlin),
+        {**GOOD, "timestamp": "29.03.2020 02:30"},
+        {**GOOD, "timestamp": "29.03.2020 03:30"},
+    )
+    assert reasons(result) == ["bad_time"]
+    assert result.accepted["timestamp"].to_pylist() == [datetime(2020, 3, 29, 1, 30, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize(("growth", "rejected"), [("freeze", []), ("discard", ["unknown_key"])])
+def test_a_key_that_the_contract_does_not_name_is_counted_or_set_aside(
+    contract: Contract, growth: Any, rejected: list[str]
+) -> None:
+    raw = json.dumps({**GOOD, "firmware": "7"})
+    result = check(dataclasses.replace(contract, growth=growth), GOOD, {**GOOD, "raw": raw})
+    assert result.unknown == {"firmware": 1}
+    assert reasons(result) == rejected
+
+
+def test_failures_and_present_values_are_counted_by_column(contract: Contract) -> None:
+    result = check(contract, GOOD, {**GOOD, "temperature": None}, {**GOOD, "temperature": "99", "humidity": "x"})
+    assert result.failures == {
+        ("temperature", Reason.MISSING): 1,
+        ("temperature", Reason.OUT_OF_RANGE): 1,
+        ("humidity", Reason.WRONG_TYPE): 1,
+    }
+    assert result.present["temperature"] == 2
+    assert result.rejected_rows == (1, 2)
