@@ -38,7 +38,6 @@ from etl.status import status as read_status
 from etl.tables import migrate
 from etl.undo import feed_of
 from etl.undo import undo as undo_cycle
-from etl.views import replace_written_views
 
 SIMULATED_MESSAGES = 10_000
 
@@ -102,7 +101,6 @@ def init() -> None:
     with transaction(engine) as connection:
         for contract in contracts.values():
             ensure_feed(connection, contract)
-        replace_written_views(connection, {contract.table for contract in contracts.values()})
     engine.dispose()
     state = "brought up to date" if changed else "are up to date"
     console.print(f"The audit tables {state}; tables of {len(contracts)} feeds are there.")

@@ -2,7 +2,8 @@
 
 Built from the contract: `v_<table>` (readings with source, cycle and load time), `v_<table>_latest` (the newest reading of
 each sensor), `v_<table>_statistics` (figures per sensor and measure over all time). Written by hand, where a packaged feed has
-more to show: the files of sql/views/, one folder per database product.
+more to show: the files of sql/views/, one folder per database product. A view that is there is left as it is; a migration that
+changes one drops it.
 """
 
 from __future__ import annotations
@@ -36,13 +37,6 @@ def ensure_views(connection: Connection, contract: Contract, table: Table, inspe
         connection.execute(view)
     for file in view_files(connection.dialect.name):
         if file.stem not in present and needs(file) == contract.table:
-            connection.execute(text(file.read_text("utf-8")))
-
-
-def replace_written_views(connection: Connection, tables: set[str]) -> None:
-    """Create the views of sql/views/ anew whose tables are there."""
-    for file in view_files(connection.dialect.name):
-        if needs(file) in tables:
             connection.execute(text(file.read_text("utf-8")))
 
 

@@ -64,8 +64,8 @@ def ensure_window_tables(connection: Connection, contract: Contract) -> None:
     missing = [table for table in window_tables(contract) if table.name not in present]
     for table in missing:
         table.create(connection)
-    if missing:
-        readings = feed_table(contract)
+    readings = feed_table(contract)
+    if missing and connection.execute(select(literal(1)).select_from(readings).limit(1)).first():
         touched = touch(connection, contract, readings)
         names = {table.name for table in missing}
         recompute(connection, contract, readings, [change for change in touched if change.rows.name in names])
