@@ -239,8 +239,10 @@ def _take_batch(
         path = left.pop(0)
         digest = files.sha256(path)
         if digest in known:
-            taken.same[path.name] = digest
-            log.info("taken before", file=path.name)
+            # A file of this very job waits in the folder until its load has committed.
+            if digest not in {file.sha256 for batch in taken.batches for file in batch.files}:
+                taken.same[path.name] = digest
+                log.info("taken before", file=path.name)
             continue
         try:
             whole.append(write_parts(contract, path, digest, temporary, number=len(whole)))

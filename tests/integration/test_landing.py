@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from etl.consume import consume
+from etl.consume import Consumed, consume
 from etl.contract import Contract, load_contract
 from etl.failpoints import POINTS
 from etl.load import Loaded, load
@@ -126,12 +126,10 @@ def test_a_file_that_still_grows_is_left_alone(rooms: Rooms) -> None:
 
 
 def test_a_time_box_takes_what_comes_while_it_lasts(rooms: Rooms) -> None:
-    taken: list[int] = []
+    taken: list[Consumed] = []
     job = threading.Thread(
         target=lambda: taken.append(
-            consume(
-                rooms.project.settings, rooms.contract, until="time_box", time_box_seconds=6, batch_seconds=1
-            ).counts.read
+            consume(rooms.project.settings, rooms.contract, until="time_box", time_box_seconds=6, batch_seconds=1)
         )
     )
     job.start()
@@ -139,7 +137,8 @@ def test_a_time_box_takes_what_comes_while_it_lasts(rooms: Rooms) -> None:
     hidden.write_text("\n".join([HEADER, *lines(4)]))
     hidden.rename(rooms.folder / "a.csv")
     job.join()
-    assert taken == [4]
+    assert taken[0].counts.read == 4
+    assert taken[0].notes == {"files": ["a.csv"]}
 
 
 READABLE = [
