@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,39 +15,38 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+_starting = threading.Lock()
+
+
 def spark_session(settings: Settings) -> SparkSession:
-    """The process's Spark session, made at the first call and kept for the next job.
+    """The process's Spark session, made at the first call and kept for the next job. Threads may ask for it side by side.
 
     :raises SetupError: Spark's JVM does not start.
     """
+    from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkException
+    from pyspark.java_gateway import launch_gateway
     from pyspark.sql import SparkSession
 
-    builder = SparkSession.builder.appName("notebook-etl").master(settings.spark_master)
-    for name, value in _spark_configuration(settings).items():
-        builder = builder.config(name, value)
-    try:
-        with _stderr_to(settings.services / "spark.log"):
-            return builder.getOrCreate()
-    except PySparkException as error:
-        raise SetupError(
-            f"Spark did not start: {str(error).strip().splitlines()[0]}",
-            remedy="It needs Java 17 or 21; `python -m etl doctor` shows which one is found. Spark's log: .services/spark.log",
-        ) from error
-
-
-@contextmanager
-def _stderr_to(log_file: Path) -> Iterator[None]:
-    """Let a child process that is started now write its warnings to a file instead of into the notebook."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with log_file.open("ab") as handle:
-        os.dup2(handle.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+    with _starting:
+        try:
+            if SparkContext._active_spark_context is None:
+                configuration = SparkConf().setAppName("notebook-etl").setMaster(settings.spark_master)
+                configuration.setAll(list(_spark_configuration(settings).items()))
+                # What the JVM says before its log is set up belongs there too, not into the notebook.
+                with (settings.services / "spark.log").open("ab") as log_file:
+                    output = {"stdout": log_file, "stderr": log_file}
+                    SparkContext(
+                        conf=configuration,
+                        gateway=SparkContext._gateway or launch_gateway(configuration, output),  # type: ignore[no-untyped-call]
+                    )
+            return SparkSession.builder.getOrCreate()
+        except PySparkException as error:
+            raise SetupError(
+                f"Spark did not start: {str(error).strip().splitlines()[0]}",
+                remedy="It needs Java 17 or 21; `python -m etl doctor` shows which one is found."
+                " Spark's log: .services/spark.log",
+            ) from error
 
 
 def _spark_configuration(settings: Settings) -> dict[str, str]:

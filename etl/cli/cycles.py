@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 from etl import report
 from etl.cli.console import Tell, console, errors_console, progress
 from etl.contract import Contract
-from etl.cycle import Cycle, Reporter, run_cycles
+from etl.cycle import Cycle, Reporter, run_cycles, warm_kernel
 from etl.errors import AlreadyRunning
 from etl.schedule import Schedule, Stop, exit_code, repeat
 from etl.settings import Settings
 from etl.status import status as read_status
+from etl.warm import WarmKernel
 
 _WORK = {
     "produce": "– sending readings",
@@ -23,11 +25,13 @@ _WORK = {
 }
 
 
-def run_once(settings: Settings, contracts: list[Contract], parameters: Mapping[str, Any]) -> int:
+def run_once(
+    settings: Settings, contracts: list[Contract], parameters: Mapping[str, Any], *, fresh_kernels: bool = False
+) -> int:
     """One cycle of each feed, told in full; returns the exit code."""
     done = []
-    with progress() as tell:
-        for cycle in run_cycles(settings, contracts, parameters, _job_teller(tell)):
+    with progress() as tell, _kernel(settings, contracts, fresh=fresh_kernels) as kernel:
+        for cycle in run_cycles(settings, contracts, parameters, _job_teller(tell), kernel=kernel):
             _print_cycle(cycle)
             done.append(cycle)
     if len(contracts) > 1:
@@ -36,14 +40,24 @@ def run_once(settings: Settings, contracts: list[Contract], parameters: Mapping[
 
 
 def run_on_schedule(
-    settings: Settings, contracts: list[Contract], parameters: Mapping[str, Any], schedule: Schedule, cycles: int | None
+    settings: Settings,
+    contracts: list[Contract],
+    parameters: Mapping[str, Any],
+    schedule: Schedule,
+    cycles: int | None,
+    *,
+    fresh_kernels: bool = False,
 ) -> int:
     """Cycles of all feeds whenever they are due, a line each; returns the exit code."""
-    with Stop() as stop, progress(lines=False) as tell:
+    with (
+        Stop() as stop,
+        progress(lines=False) as tell,
+        _kernel(settings, contracts, fresh=fresh_kernels) as kernel,
+    ):
 
         def run_all() -> int:
             codes = []
-            for cycle in run_cycles(settings, contracts, parameters, _job_teller(tell), lambda: stop.asked):
+            for cycle in run_cycles(settings, contracts, parameters, _job_teller(tell), lambda: stop.asked, kernel):
                 _print_scheduled(cycle)
                 # Somebody else does the feed's work; that is no failure of the schedule.
                 codes.append(0 if isinstance(cycle.error, AlreadyRunning) else cycle.exit_code)
@@ -61,6 +75,12 @@ def run_on_schedule(
     if stop.asked:
         _say("stopped; what is left is taken by the next start")
     return code
+
+
+def _kernel(
+    settings: Settings, contracts: list[Contract], *, fresh: bool
+) -> contextlib.AbstractContextManager[WarmKernel | None]:
+    return contextlib.nullcontext() if fresh else warm_kernel(settings, contracts)
 
 
 def _job_teller(tell: Tell) -> Reporter:
