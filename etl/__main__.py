@@ -108,10 +108,11 @@ def init() -> None:
 
 @app.command()
 def setup() -> None:
-    """Find or install Java and fetch the Java libraries, without starting anything."""
+    """Find or install Java, fetch the Java libraries, and prepare quick starts of Spark, without starting anything."""
     settings = Settings.load()
     with progress() as tell:
         services.prepare(settings, tell)
+        services.quicken(settings, tell)
     console.print("Java and its libraries are ready.")
 
 

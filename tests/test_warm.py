@@ -29,11 +29,12 @@ def kept() -> Iterator[WarmKernel]:
 
 def run(folder: Path, kernel: WarmKernel | None, *cells: str, **parameters: Any) -> Any:
     """Run a notebook of these cells; returns the executed copy."""
-    first, *others = [nbformat.v4.new_code_cell(cell) for cell in (PARAMETERS, *cells)]
+    new: Any = nbformat.v4
+    first, *others = [new.new_code_cell(cell) for cell in (PARAMETERS, *cells)]
     first.metadata["tags"] = ["parameters"]
-    notebook = nbformat.v4.new_notebook(cells=[first, *others])
+    notebook = new.new_notebook(cells=[first, *others])
     notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python"}
-    nbformat.write(notebook, folder / "own.ipynb")
+    (folder / "own.ipynb").write_text(new.writes(notebook), "utf-8")
     return papermill.execute_notebook(
         folder / "own.ipynb",
         folder / "executed.ipynb",
