@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -37,6 +37,8 @@ class WarmKernel:
 
     def __init__(self, *, cycles: int | None = None, memory_bytes: int | None = None, begin: str = "") -> None:
         """:param begin: code that a fresh kernel runs before its first notebook."""
+        self.tell: Callable[[str], None] = lambda why: None
+        """Is told why a kernel was given up though nothing had failed."""
         self._cycles = cycles
         self._memory_bytes = memory_bytes
         self._begin = begin
@@ -74,9 +76,15 @@ class WarmKernel:
             return
         self.cycles_done += 1
         self._companions = self._processes()
-        old = self._cycles is not None and self.cycles_done >= self._cycles
-        if old or (self._memory_bytes is not None and self.usage().memory > self._memory_bytes):
-            self.close()
+        memory = self.usage().memory
+        if self._cycles is not None and self.cycles_done >= self._cycles:
+            self._give_up(f"{self.cycles_done:,} cycles")
+        elif self._memory_bytes is not None and memory > self._memory_bytes:
+            self._give_up(f"{memory >> 20:,} MB of memory")
+
+    def _give_up(self, why: str) -> None:
+        self.close()
+        self.tell(f"the next cycle gets a fresh kernel, after {why}")
 
     def usage(self) -> Usage:
         """What the kernel and Spark's JVM hold now; zeros where no kernel is kept."""
@@ -92,10 +100,15 @@ class WarmKernel:
             raise
 
     def close(self) -> None:
-        """End the kernel: asked to, and killed where it does not within seconds. Spark's JVM ends with it."""
+        """End the kernel: asked to, and killed where it does not within seconds, or at an interrupt. Spark's JVM ends with it."""
         client, self._client = self._client, None
         self._companions, self.cycles_done = [], 0
-        if client is not None and client.km is not None:
+        if client is None or client.km is None:
+            return
+        try:
+            client._cleanup_kernel()
+        except KeyboardInterrupt:
+            client.shutdown_kernel = "immediate"
             client._cleanup_kernel()
 
     def _processes(self) -> list[psutil.Process]:

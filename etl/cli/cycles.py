@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from etl.schedule import Schedule, Stop, exit_code, repeat
 from etl.settings import Settings
 from etl.status import status as read_status
 from etl.warm import WarmKernel
+from etl.watch import watching
 
 _WORK = {
     "produce": "– sending readings",
@@ -49,19 +51,34 @@ def run_on_schedule(
     fresh_kernels: bool = False,
 ) -> int:
     """Cycles of all feeds whenever they are due, a line each; returns the exit code."""
+    feeds = tuple(contract.feed for contract in contracts)
     with (
         Stop() as stop,
         progress(lines=False) as tell,
         _kernel(settings, contracts, fresh=fresh_kernels) as kernel,
+        watching(settings, schedule.text, feeds, kernel) as watch,
     ):
+        if kernel:
+            kernel.tell = _say
 
         def run_all() -> int:
-            codes = []
+            watch.waits_until(None)
+            codes, began = [], time.monotonic()
             for cycle in run_cycles(settings, contracts, parameters, _job_teller(tell), lambda: stop.asked, kernel):
-                _print_scheduled(cycle)
+                seconds, began = time.monotonic() - began, time.monotonic()
                 # Somebody else does the feed's work; that is no failure of the schedule.
                 codes.append(0 if isinstance(cycle.error, AlreadyRunning) else cycle.exit_code)
+                watch.cycle_ended(seconds, failed=codes[-1] != 0)
+                _print_scheduled(cycle, report.effort(watch.standing))
             return exit_code(codes)
+
+        def wait_until(due: datetime) -> None:
+            watch.waits_until(due)
+            next_one = f"next cycle at {report.moment(due)}"
+            if console.is_terminal:
+                tell(f"{next_one} · {report.so_far(watch.standing)}")
+            else:
+                _say(next_one)
 
         code = repeat(
             schedule,
@@ -70,7 +87,7 @@ def run_on_schedule(
             stopping=lambda: stop.asked,
             wait=stop.wait,
             late=lambda *how: _say(report.misfire(*how)),
-            waiting=lambda due: (tell if console.is_terminal else _say)(f"next cycle at {report.moment(due)}"),
+            waiting=wait_until,
         )
     if stop.asked:
         _say("stopped; what is left is taken by the next start")
@@ -99,8 +116,8 @@ def _print_cycle(cycle: Cycle) -> None:
         report.print_error(errors_console, cycle.error)
 
 
-def _print_scheduled(cycle: Cycle) -> None:
-    _say(report.scheduled_line(cycle))
+def _print_scheduled(cycle: Cycle, effort: str) -> None:
+    _say(f"{report.scheduled_line(cycle)} ({effort})" if cycle.cycle_id else report.scheduled_line(cycle))
     if cycle.error and not isinstance(cycle.error, AlreadyRunning):
         report.print_error(errors_console, cycle.error)
 

@@ -53,7 +53,7 @@ def _stream(spark: SparkSession, settings: Settings, folder: Path) -> None:
     )
     messages.write.parquet((folder / "in").as_uri())
 
-    def write(rows: DataFrame, _: int) -> None:
+    def write(rows: DataFrame, _batch: int) -> None:
         counted = rows.observe(observed := Observation(), F.count("*").alias("rows"))
         counted.write.csv((folder / "out").as_uri(), header=True, escape='"', emptyValue='""', nullValue="")
         _ = observed.get
