@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from etl.services import archive, jars
-from etl.services.java import find_java
+from etl.services.java import Java, find_java
 from etl.settings import PROJECT_ROOT, Settings
 from etl.spark import class_archive
 
@@ -75,11 +75,13 @@ def test_one_that_is_damaged_is_no_error(own: Settings) -> None:
     assert counts_seven(own)
 
 
-def test_one_that_cannot_be_made_is_no_error_and_not_tried_again(own: Settings) -> None:
-    (own.jars_folder / "spark").rename(own.jars_folder / "away")
-    (own.jars_folder / "spark").mkdir()
-    for jar in jars.class_path(own, "spark"):
-        jar.write_bytes(b"no library")
-    assert told(own) == ["preparing Spark for quick starts (once)"]
+def test_one_that_cannot_be_made_is_no_error_and_not_tried_again(own: Settings, tmp_path: Path) -> None:
+    launcher = tmp_path / "java" / "bin" / "java"
+    launcher.parent.mkdir(parents=True)
+    launcher.write_text("#!/bin/sh\nexit 1\n")
+    launcher.chmod(0o755)
+    said: list[str] = []
+    for _ in range(2):
+        archive.ensure(own, Java(launcher, 17), said.append)
+    assert said == ["preparing Spark for quick starts (once)"]
     assert not class_archive(own).exists()
-    assert told(own) == []
