@@ -14,7 +14,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyspark
 from filelock import FileLock, Timeout
 
 from etl.services.jars import class_path
@@ -69,6 +68,8 @@ def _make(settings: Settings, java: Java, file: Path) -> None:
 
 def _key(settings: Settings, java: Java) -> str:
     """All that an archive depends on, as one hash."""
+    import pyspark
+
     jars = [*sorted((Path(pyspark.__file__).parent / "jars").glob("*.jar")), *class_path(settings, "spark"), java.path]
     stands = [(str(jar), (found := jar.stat()).st_size, found.st_mtime_ns) for jar in jars]
     return hashlib.sha256(json.dumps([stands, java.major, pyspark.__version__]).encode()).hexdigest()
