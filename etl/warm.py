@@ -75,7 +75,8 @@ class WarmKernel:
         if self._client is None:
             return
         self.cycles_done += 1
-        self._companions = self._processes()
+        # Spark's start script leaves a child that has ended and that nobody waits for.
+        self._companions = list(filter(_is_alive, self._processes()))
         memory = self.usage().memory
         if self._cycles is not None and self.cycles_done >= self._cycles:
             self._give_up(f"{self.cycles_done:,} cycles")

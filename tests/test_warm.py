@@ -107,8 +107,10 @@ def test_a_kernel_or_companion_that_has_died_is_replaced_before_the_next_noteboo
     child = "import subprocess, builtins\nbuiltins.kept = subprocess.Popen(['sleep', '1000'])\nprint(builtins.kept.pid)"
     with WarmKernel() as kernel:
         sleeper = psutil.Process(int(said(run(tmp_path, kernel, child))))
+        run(tmp_path, kernel, "import subprocess\nsubprocess.Popen(['true'])")
         before = said(run(tmp_path, kernel, PID))
         kernel.end_cycle()
+        assert said(run(tmp_path, kernel, PID)) == before, "a child that had ended before is not missed"
         sleeper.kill()
         after = said(run(tmp_path, kernel, PID))
         assert after != before

@@ -32,7 +32,10 @@ def running(project: Project, job: str) -> bool:
 
 
 def kernels(pid: int) -> list[psutil.Process]:
-    return [child for child in psutil.Process(pid).children(recursive=True) if "ipykernel" in " ".join(child.cmdline())]
+    """Kernels that live; of a process that has ended, nothing can be told."""
+    children = psutil.Process(pid).children(recursive=True)
+    living = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in living if "ipykernel" in " ".join(child.cmdline())]
 
 
 @pytest.mark.timeout(600)
