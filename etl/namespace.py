@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 import threading
 from pathlib import Path
-
-from etl.errors import EtlError
 
 _started_in = Path.cwd()
 _started_with = dict(os.environ)
@@ -16,6 +15,8 @@ _started_with = dict(os.environ)
 
 def begin(*, with_spark: bool) -> None:
     """Begin what takes long, in the background: the first notebook needs pandas and plots, the second one Spark."""
+    # Py4J reports calls that a kernel's end has cut off, to a stream that is closed by then.
+    logging.raiseExceptions = False
     if with_spark:
         threading.Thread(target=_start_spark, name="spark-start", daemon=True).start()
 
@@ -26,7 +27,7 @@ def _start_spark() -> None:
 
     try:
         spark_session(Settings.load())
-    except (EtlError, OSError, RuntimeError):
+    except Exception:  # noqa: BLE001
         return  # The job that needs Spark tries anew, and says what is wrong.
 
 
