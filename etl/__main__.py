@@ -30,7 +30,7 @@ from etl.locks import feed_lock
 from etl.prune import Policy, parse_age
 from etl.prune import prune as prune_files
 from etl.schedule import parse as parse_schedule
-from etl.schema import ensure_feed
+from etl.schema import ensure_feeds
 from etl.services.java import find_java
 from etl.settings import PROJECT_ROOT, Settings
 from etl.status import history as read_history
@@ -99,8 +99,7 @@ def init() -> None:
     changed = _migrate(settings)
     engine = make_engine(settings)
     with transaction(engine) as connection:
-        for contract in contracts.values():
-            ensure_feed(connection, contract)
+        ensure_feeds(connection, contracts.values())
     engine.dispose()
     state = "brought up to date" if changed else "are up to date"
     console.print(f"The audit tables {state}; tables of {len(contracts)} feeds are there.")
