@@ -19,6 +19,7 @@ from filelock import FileLock
 from etl.errors import ConfigurationError, IntegrityError
 from etl.services.process import Progress, Service
 from etl.services.superset import assets, environment, inside, keys, server
+from etl.services.superset.check import require_sound
 from etl.services.superset.databases import Connections, Memory, ensure
 from etl.services.superset.server import log_file, running
 from etl.settings import PROJECT_ROOT, Settings
@@ -66,6 +67,7 @@ def up(
     :raises IntegrityError: Superset left something out.
     """
     bundle = assets.read(folder)
+    require_sound(bundle)
     wanted = bundle.uuids()
     with _exclusively(settings):
         changed = []
