@@ -35,7 +35,8 @@ INSERT INTO etl_log (
 )
 OVERRIDING SYSTEM VALUE
 SELECT
-    log_id, to_char(start_time, 'YYYYMMDD"T"HH24MI') || '-' || number, feed, (ARRAY['produce', 'consume', 'merge', 'load'])[step + 1],
+    log_id, to_char(start_time, 'YYYYMMDD"T"HH24MI') || '-' || number, feed,
+    (ARRAY['produce', 'consume', 'merge', 'load'])[step + 1],
     CASE WHEN failed THEN 'FAILED' ELSE 'SUCCESS' END, start_time, start_time + interval '3 seconds', start_time,
     1 + 3 * random(), 1000, CASE WHEN step = 3 THEN 970 ELSE 1000 END, CASE WHEN step = 3 THEN 20 ELSE 0 END,
     CASE WHEN step = 3 THEN 10 ELSE 0 END, CASE WHEN step = 3 THEN 5 ELSE 0 END,
@@ -46,10 +47,13 @@ CREATE TEMPORARY TABLE loads AS SELECT * FROM jobs WHERE step = 3 AND NOT failed
 INSERT INTO etl_feed SELECT feed, table_name, 'source', 100, 10, 600, 'about ' || feed FROM feeds;
 INSERT INTO etl_source (feed, name, identity, first_seen) SELECT feed, 'topic', feed, now() FROM feeds ORDER BY number;
 INSERT INTO etl_file (feed, file_name, sha256, source_id, bytes, rows, offset_ranges, archived_at, loaded_at, log_id)
-SELECT feed, log_id || '.csv', md5(log_id::text) || md5(feed), number + 1, 1, 1000, '{{}}', start_time, start_time, log_id FROM loads;
+SELECT feed, log_id || '.csv', md5(log_id::text) || md5(feed), number + 1, 1, 1000, '{{}}', start_time, start_time, log_id
+FROM loads;
 INSERT INTO etl_quality_score
 SELECT log_id, feed, 90 + 10 * random(), 95, 98, 99, 100, 60, 100, 97, 1000, 980, 30, 600 FROM loads ORDER BY log_id;
-INSERT INTO etl_rejected_row (log_id, feed, source_id, source_partition, source_offset, source_item, raw, raw_rebuilt, reason, problems)
+INSERT INTO etl_rejected_row (
+    log_id, feed, source_id, source_partition, source_offset, source_item, raw, raw_rebuilt, reason, problems
+)
 SELECT log_id, feed, number + 1, 0, log_id * 2 + i, 0, '{{"sensor_id": 7, "temperature": 20.1}}', false,
     (ARRAY['missing', 'out_of_range', 'wrong_type', 'bad_time'])[1 + (log_id + i) % 4],
     '[{{"column": "temperature", "rule": "out_of_range", "value": "140"}}]'
@@ -61,7 +65,9 @@ FROM loads ORDER BY log_id;
 """
 # A reading of each of 100 sensors every ten seconds; the last one is of now. Readings came with the cycle of their time.
 _READINGS = """
-INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_id, source_partition, source_offset, source_item, log_id)
+INSERT INTO sensor_data (
+    sensor_id, temperature, humidity, timestamp, source_id, source_partition, source_offset, source_item, log_id
+)
 SELECT
     1 + n % 100, 20 + 5 * sin(n / 1e5) + random(), 50 + 10 * random(), moment, 1, 0, n, 0,
     (({ticks} - 1 - floor(extract(epoch FROM date_trunc('minute', now()) - moment) / 300)::bigint) * 5) * 4 + 4
@@ -112,7 +118,8 @@ def fill(
         tell(f"windows of {table}")
         for measure in measures:
             for size, length in (("5m", "5 minutes"), ("1d", "1 day")):
-                _run(connection, _WINDOWS.format(**locals()))
+                names = {"table": table, "keys": keys, "time": time, "measure": measure, "size": size}
+                _run(connection, _WINDOWS.format(**names, length=length))
     connection.commit()
     tell("statistics")
     with connection.execution_options(isolation_level="AUTOCOMMIT") as own:

@@ -1,5 +1,7 @@
-"""`python -m tests.superset.screenshots FOLDER` makes the pictures of the dashboards: some rounds of cycles of all feeds in a home of
-their own, one of them failed, then Chromium as a viewer. About half an hour, most of it cycles; `--rounds N` for fewer.
+"""`python -m tests.superset.screenshots FOLDER` makes the pictures of the dashboards.
+
+Some rounds of cycles of all feeds in a home of their own, one of them failed, then Chromium as a viewer. About half an hour, most
+of it cycles; `--rounds N` for fewer.
 """
 
 from __future__ import annotations
