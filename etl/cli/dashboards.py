@@ -30,7 +30,8 @@ def dashboards(
     if force and export:
         raise ConfigurationError("--force and --export exclude each other.", remedy="Export first, then import.")
     settings = Settings.load()
-    with progress() as tell:
+    # With --json, only JSON goes to stdout.
+    with progress(lines=not as_json) as tell:
         server = services.up_postgres(settings, tell)
         settings = Settings.load()
         if export:
