@@ -64,11 +64,14 @@ def _set_users(users: dict[str, dict[str, str]]) -> None:
     from superset import db, security_manager
 
     for name, user in users.items():
+        role = security_manager.find_role(user["role"])
+        if role is None:
+            raise RuntimeError(f"There is no role {user['role']}.")
         found = security_manager.find_user(username=name)
         if found:
+            found.roles = list({*found.roles, role})
             security_manager.reset_password(found.id, user["password"])
             continue
-        role = security_manager.find_role(user["role"])
         address = f"{name}@localhost"
         if not security_manager.add_user(name, name.capitalize(), "ETL", address, role, user["password"]):
             raise RuntimeError(f"User {name} could not be created.")

@@ -22,7 +22,8 @@ def _connections() -> dict[str, Any]:
 def _password_of(url: Any) -> str | None:
     """The password of the data's read-only role, and of no other connection."""
     data = _connections()["data"]
-    asked = url.set(password=None).render_as_string(hide_password=False)
+    # Not `set`: it takes None for "as it is".
+    asked = url._replace(password=None).render_as_string(hide_password=False)
     return data["password"] if asked == data["url"] else None
 
 

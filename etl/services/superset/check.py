@@ -1,4 +1,4 @@
-"""Whether the assets fit together. Superset itself leaves a chart or a filter out without a word when a reference leads nowhere."""
+"""Whether the assets fit together. Superset leaves a chart or a filter out without a word when a reference leads nowhere."""
 
 from __future__ import annotations
 

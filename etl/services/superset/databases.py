@@ -61,7 +61,8 @@ def ensure(settings: Settings, folder: Path, server: Service) -> Connections:
     data = _own_data(settings) or _embedded_data(folder, url)
     return Connections(
         metadata=_rendered(metadata),
-        data_url=_rendered(data.set(password=None)),
+        # Not `set`: it takes None for "as it is".
+        data_url=_rendered(data._replace(password=None)),
         data_password=data.password,
     )
 
