@@ -17,13 +17,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import yaml
-from tests.superset.browser import Dashboard, browsing, find_chromium, sign_in
 
 from etl import services
 from etl.contract import load_contracts
 from etl.services.superset import assets, keys
 from etl.settings import PROJECT_ROOT, Settings
 from etl.simulate import span
+from tests.superset.browser import Dashboard, browsing, find_chromium, sign_in
 
 ROUNDS = 10
 FAILED = "room_temperatures"
