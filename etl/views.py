@@ -30,6 +30,7 @@ from sqlalchemy import (
     inspect,
     literal_column,
     select,
+    text,
     union_all,
 )
 from sqlalchemy.schema import CreateView, DropView
@@ -59,7 +60,7 @@ def ensure_views(connection: Connection, contract: Contract, table: Table, inspe
     there = {*metadata.tables, contract.table}
     for file in view_files(connection.dialect.name):
         if file.stem not in present and needs(file) <= there:
-            connection.exec_driver_sql(file.read_text("utf-8"))
+            connection.execute(text(file.read_text("utf-8")))
 
 
 def ensure_common_views(connection: Connection, contracts: Iterable[Contract]) -> None:

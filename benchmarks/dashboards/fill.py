@@ -129,4 +129,4 @@ def fill(
 def _run(connection: Connection, statements: str) -> None:
     for statement in statements.split(";\n"):
         if statement.strip():
-            connection.exec_driver_sql(statement)
+            connection.exec_driver_sql(statement.replace("%", "%%"))
