@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from etl.audit import NOTEBOOKS
+from etl.reasons import Reason
 from etl.services.superset import assets
 from etl.services.superset.check import require_sound
 from etl.settings import PROJECT_ROOT
@@ -176,3 +178,11 @@ def test_views_for_sql_server_use_only_what_every_version_since_2016_has() -> No
 def test_the_documentation_tells_of_every_chart() -> None:
     document = (PROJECT_ROOT / "docs" / "dashboards.md").read_text("utf-8")
     assert [doc["slice_name"] for doc in CHARTS.values() if f"| {doc['slice_name']} |" not in document] == []
+
+
+def test_filters_offer_every_reason_job_and_status() -> None:
+    (file,) = (file for file in view_files("postgresql") if file.stem == "v_etl_choices")
+    offered = set(re.findall(r"'([^']+)'", file.read_text("utf-8")))
+    steps = {f"{number} {name}" for number, name in (notebook.split("_") for notebook in NOTEBOOKS.values())}
+    statuses = {"SUCCESS", "FAILED", "RUNNING", "QUARANTINED", "REPLAYED", "DISCARDED", "ERROR", "STANDBY"}
+    assert offered == steps | statuses | {reason.value for reason in Reason}

@@ -119,7 +119,9 @@ class Dashboard:
         self.page.mouse.move(0, 0)
         # Charts that have just come into the window are still growing into their place.
         self.page.wait_for_timeout(_ANIMATION_MS)
-        bottom = max((box["y"] + box["height"] for box in map(Locator.bounding_box, self.holders().all()) if box), default=height)
+        bottom = max(
+            (box["y"] + box["height"] for box in map(Locator.bounding_box, self.holders().all()) if box), default=height
+        )
         self.page.screenshot(path=file, clip={"x": 0, "y": 0, "width": size["width"], "height": bottom + 20})
 
     def choose(self, position: int = 0) -> str:
