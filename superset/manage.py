@@ -80,19 +80,27 @@ def _set_users(users: dict[str, dict[str, str]]) -> None:
 
 def _import(files: dict[str, str], errors: list[str]) -> bool:
     """All or nothing; what is wrong is added to `errors`."""
-    from superset.commands.exceptions import CommandException, CommandInvalidError
+    from superset.commands.exceptions import CommandException
     from superset.commands.importers.v1.assets import ImportAssetsCommand
 
     try:
         ImportAssetsCommand(files).run()
-    except CommandInvalidError as error:
-        errors.extend(f"{file}: {json.dumps(told, default=str)}" for file, told in error.normalized_messages().items())
-        return False
     except CommandException as error:
-        cause = error.__cause__ or error
-        errors.append(f"{type(cause).__name__}: {cause}")
+        errors.extend(_told(error))
         return False
     return True
+
+
+def _told(error: BaseException) -> list[str]:
+    """What is wrong, by file where Superset says so; it wraps that into an error that says less."""
+    from superset.commands.exceptions import CommandInvalidError
+
+    while not isinstance(error, CommandInvalidError) and error.__cause__ is not None:
+        error = error.__cause__
+    if not isinstance(error, CommandInvalidError):
+        return [f"{type(error).__name__}: {error}"]
+    messages = error.normalized_messages()
+    return [f"{file}: {json.dumps(told, default=str)}" for file, told in messages.items()] or [str(error)]
 
 
 def _remove(obsolete: dict[str, list[str]]) -> None:

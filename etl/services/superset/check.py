@@ -75,5 +75,12 @@ def _of_filter(found: dict[str, Any], datasets: dict[str, Document]) -> Iterator
         dataset = datasets.get(str(target.get("datasetUuid")))
         if dataset is None:
             yield f"filter {name}: datasetUuid {target.get('datasetUuid')!r} is in no file of datasets/."
-        elif column not in {entry["column_name"] for entry in dataset.get("columns") or []}:
+        elif column not in _columns(dataset):
             yield f"filter {name}: {dataset['table_name']} has no column {column!r}."
+
+
+def _columns(dataset: Document) -> set[str]:
+    """Names of a dataset's columns. Whether they are well-formed is for Superset to say."""
+    entries = dataset.get("columns")
+    named = entries if isinstance(entries, list) else []
+    return {str(entry.get("column_name")) for entry in named if isinstance(entry, dict)}

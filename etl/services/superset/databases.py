@@ -111,6 +111,8 @@ def _grants(url: URL) -> list[sql.Composed]:
             "GRANT USAGE ON SCHEMA public TO {reader}",
             "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}",
             "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT ON TABLES TO {reader}",
+            # Large objects need no right on any table, and a chart's expression can call functions.
+            "REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC",
             "ALTER ROLE {reader} SET default_transaction_read_only = on",
         )
     ]
