@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import structlog
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, false, func, insert, or_, select
@@ -31,6 +30,9 @@ from etl.schema import ensure_feed
 from etl.settings import Settings
 from etl.tables import ARCHIVE, LANDING, etl_file, etl_rejected_row, etl_source, grown
 from etl.validate import COORDINATES, validate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = structlog.get_logger("load")
 
@@ -382,6 +384,8 @@ def _require_in_table(connection: Connection, run: JobRun, table: Table, total: 
 
 
 def _reasons(connection: Connection, run: JobRun) -> pd.Series:
+    import pandas as pd
+
     rows = connection.execute(
         select(etl_rejected_row.c.reason, func.count().label("rows"))
         .where(etl_rejected_row.c.log_id == run.log_id)
@@ -393,6 +397,8 @@ def _reasons(connection: Connection, run: JobRun) -> pd.Series:
 
 def _sample(connection: Connection, run: JobRun, contract: Contract, table: Table) -> pd.DataFrame:
     """What a few sensors sent: enough for a plot, whatever the number of rows."""
+    import pandas as pd
+
     mine = table.c.log_id == run.log_id
     key = table.c[contract.message_key]
     sensors = select(key).where(mine).group_by(key).order_by(key).limit(5).subquery()

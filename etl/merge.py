@@ -13,10 +13,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import structlog
 
@@ -26,6 +25,9 @@ from etl.contract import Contract
 from etl.errors import BalanceError, IntegrityError
 from etl.files import Archive, Batch, OffsetRange, Source
 from etl.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = structlog.get_logger("merge")
 
@@ -248,6 +250,8 @@ def _copy_body(path: Path, expected: str, sink: _Sink) -> None:
 
 
 def _concat(parts: Iterable[tuple[Path, str]], sink: _Sink) -> None:
+    import pandas as pd
+
     for path, expected in parts:
         _require_hash(path, files.sha256(path), expected)
     frame = pd.concat([read_frame(path) for path, _ in parts], ignore_index=True)
@@ -288,4 +292,6 @@ def _schema(file: Path) -> pa.Schema:
 
 
 def _text(_: Any) -> pd.ArrowDtype:
+    import pandas as pd
+
     return pd.ArrowDtype(pa.string())

@@ -12,15 +12,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.message import Reading, as_text, is_storable, read
 from etl.model import EPOCH_UNITS, ISO8601, Column, Contract
 from etl.reasons import ORDER, Reason
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _VALUE_SHOWN = 200
 _UTC = pa.timestamp("us", "UTC")
@@ -318,6 +321,8 @@ def times(text: pa.ChunkedArray, contract: Contract) -> pa.ChunkedArray:
 
 def _parse_times(text: pa.ChunkedArray, name: str, timezone: str) -> pa.ChunkedArray:
     """The times of those texts that are written in one format; NULL for the others."""
+    import pandas as pd
+
     if name in EPOCH_UNITS:
         return _epochs(text, EPOCH_UNITS[name])
     if name == ISO8601:
@@ -338,6 +343,8 @@ def _epochs(text: pa.ChunkedArray, unit_seconds: float) -> pa.ChunkedArray:
 
 
 def _iso_times(text: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
+    import pandas as pd
+
     if timezone == "UTC" and not pc.any(pc.match_substring_regex(text, _WITH_OFFSET)).as_py():
         try:
             return text.cast(pa.timestamp("us")).cast(_UTC)
@@ -352,6 +359,8 @@ def _iso_times(text: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
 
 
 def _series(text: pa.ChunkedArray) -> pd.Series:
+    import pandas as pd
+
     return pd.Series(text.to_pylist(), dtype="object")
 
 

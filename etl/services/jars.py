@@ -18,10 +18,9 @@ import tempfile
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
-
-import pyspark
 
 from etl.errors import SetupError
 from etl.services.java import Java, find_java
@@ -134,7 +133,7 @@ def _ivy(settings: Settings, java: Java, dependencies: str, work: Path, pattern:
         f"<dependencies>{dependencies}</dependencies></ivy-module>",
         "utf-8",
     )
-    ivy = next((Path(pyspark.__file__).parent / "jars").glob("ivy-*.jar"))
+    ivy = next(_pyspark_jars().glob("ivy-*.jar"))
     own_settings = ["-settings", str(settings.ivy_settings)] if settings.ivy_settings else []
     command = [str(java.path), "-jar", str(ivy), *own_settings, "-ivy", str(module), "-cache", str(work / "cache")]
     try:
@@ -180,9 +179,17 @@ def _sha256(file: Path) -> str | None:
         return None
 
 
+def _pyspark_jars() -> Path:
+    """Where PySpark keeps its libraries; it is not imported for that, which would take half a second."""
+    spec = find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise SetupError("The package pyspark is missing.", remedy="Run `make setup`.")
+    return Path(spec.origin).parent / "jars"
+
+
 def _shipped_with_spark() -> set[str]:
     """Modules that PySpark brings itself; a second copy on its class path could only do harm."""
-    return {file.stem.rpartition("-")[0] for file in (Path(pyspark.__file__).parent / "jars").glob("*.jar")}
+    return {file.stem.rpartition("-")[0] for file in _pyspark_jars().glob("*.jar")}
 
 
 def make_lock(settings: Settings) -> None:

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from filelock import FileLock
@@ -57,16 +57,18 @@ def ensure(settings: Settings, progress: Progress) -> Path:
     # Several homes may share one environment.
     with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=900):
         if not is_current(settings):
+            require_space(settings)
             _install(folder, find_python(), progress)
     return venv_python(folder)
 
 
-def find_python() -> str:
+def find_python(candidates: Iterable[str] | None = None) -> str:
     """The Python to make the environment with: ours where it fits, else another one on the path.
 
+    :param candidates: programs to look at, instead of these.
     :raises SetupError: there is none.
     """
-    for candidate in _candidates():
+    for candidate in _candidates() if candidates is None else candidates:
         if _version(candidate) in SUPPORTED:
             return candidate
     raise SetupError(
@@ -74,6 +76,20 @@ def find_python() -> str:
         "and no other was found on the path.",
         remedy=_REMEDY,
     )
+
+
+def require_space(settings: Settings) -> None:
+    """Look whether the disk has room for the environment.
+
+    :raises SetupError: it has not.
+    """
+    folder = venv_folder(settings)
+    existing = next(path for path in folder.parents if path.exists())
+    free = shutil.disk_usage(existing).free / 2**30
+    if free < FREE_GIB:
+        raise SetupError(
+            f"{free:.1f} GiB free at {existing}; Superset takes 0.8 GiB.", remedy=f"Make room: {FREE_GIB:.0f} GiB."
+        )
 
 
 def requirements_hash() -> str:
@@ -102,11 +118,6 @@ def _wanted_stamp() -> dict[str, str]:
 
 def _install(folder: Path, python: str, progress: Progress) -> None:
     """Make it anew: what an older lock file installed must not stay. The stamp comes last."""
-    free = shutil.disk_usage(folder.parent).free / 2**30
-    if free < FREE_GIB:
-        raise SetupError(
-            f"{free:.1f} GiB free at {folder.parent}; Superset takes 0.8 GiB.", remedy=f"Make room: {FREE_GIB:.0f} GiB."
-        )
     progress("installing Superset (once, one to two minutes, 800 MB)")
     if folder.exists():
         shutil.rmtree(folder)
