@@ -26,7 +26,7 @@ dashboards: setup ## Set up Superset with the dashboards, on 127.0.0.1; prints t
 dashboards-export: setup ## Write what was edited in Superset back to superset/assets/
 	@$(BIN)/python -m etl dashboards --export
 
-dashboards-screenshots: $(VENV)/.dev ## Make the pictures of docs/dashboards.md, from cycles of their own (half an hour)
+dashboards-screenshots: $(VENV)/.dev ## Make the pictures of docs/dashboards.md, from cycles of their own
 	@$(BIN)/python -m etl setup
 	@$(BIN)/python -m tests.superset.screenshots docs/images
 
