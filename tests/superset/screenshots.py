@@ -1,7 +1,7 @@
 """`python -m tests.superset.screenshots FOLDER` makes the pictures of the dashboards.
 
-Some rounds of cycles of all feeds in a home of their own, one of them failed, then Chromium as a viewer. A quarter of an hour, most
-of it cycles; `--rounds N` for fewer.
+Some rounds of cycles of all feeds in a home of their own, one of them failed, then Chromium as a viewer. A quarter of an hour, most of
+it cycles; `--rounds N` for fewer.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ class Rounds:
         return folder
 
 
-def etl(env: dict[str, str], *arguments: str) -> None:
-    """The command line in a process of its own; how it ends is seen on the dashboards."""
-    sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {' '.join(arguments)}\n")
-    subprocess.run(
-        [sys.executable, "-m", "etl", *arguments], env=env, cwd=PROJECT_ROOT, check=False, stdout=subprocess.DEVNULL
-    )
+def python(env: dict[str, str], module: str, *arguments: str) -> None:
+    """A module in a process of its own; how its jobs end is seen on the dashboards."""
+    sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {module} {' '.join(arguments)}
+")
+    command = [sys.executable, "-m", module, *arguments]
+    subprocess.run(command, env=env, cwd=PROJECT_ROOT, check=False, stdout=subprocess.DEVNULL)
 
 
 def shoot(settings: Settings, folder: Path, widths: Sequence[int]) -> list[str]:
