@@ -1,7 +1,7 @@
 """`python -m tests.superset.screenshots FOLDER` makes the pictures of the dashboards.
 
-Some rounds of cycles of all feeds in a home of their own, one of them failed, then Chromium as a viewer. A quarter of an hour, most of
-it cycles; `--rounds N` for fewer.
+Some rounds of cycles of all feeds in a home of their own, one of them failed, then Chromium as a viewer. A quarter of an hour,
+most of it cycles; `--rounds N` for fewer.
 """
 
 from __future__ import annotations
@@ -72,8 +72,7 @@ class Rounds:
 
 def python(env: dict[str, str], module: str, *arguments: str) -> None:
     """A module in a process of its own; how its jobs end is seen on the dashboards."""
-    sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {module} {' '.join(arguments)}
-")
+    sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {module} {' '.join(arguments)}\n")
     command = [sys.executable, "-m", module, *arguments]
     subprocess.run(command, env=env, cwd=PROJECT_ROOT, check=False, stdout=subprocess.DEVNULL)
 
