@@ -12,20 +12,35 @@ PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do 
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-unit check format lab up down lock clean
+.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset check format lab up down lock clean
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-22s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup ## Set up everything and run one cycle of the default feed with 10,000 simulated readings
 	@$(BIN)/python -m etl run --messages $(MESSAGES)
 
-test: $(VENV)/.dev ## Set up everything and run all tests (on real Kafka, Spark and PostgreSQL)
+dashboards: setup ## Set up Superset with the dashboards, on 127.0.0.1; prints the address and how to sign in
+	@$(BIN)/python -m etl dashboards
+
+dashboards-export: setup ## Write what was edited in Superset back to superset/assets/
+	@$(BIN)/python -m etl dashboards --export
+
+dashboards-screenshots: $(VENV)/.dev ## Make the pictures of docs/dashboards.md, from cycles of their own
 	@$(BIN)/python -m etl setup
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m tests.superset.screenshots docs/images
+
+test: $(VENV)/.dev ## Set up everything and run all tests (on real Kafka, Spark, PostgreSQL and Superset)
+	@$(BIN)/python -m etl setup
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not superset"
+	@$(BIN)/python -m pytest -m superset
 
 test-unit: $(VENV)/.dev ## Run only the tests that need no services
-	@$(BIN)/python -m pytest -m "not integration"
+	@$(BIN)/python -m pytest -m "not integration and not superset"
+
+test-superset: $(VENV)/.dev ## Run only the tests of the dashboards, in a real Superset and Chromium
+	@$(BIN)/python -m etl setup
+	@$(BIN)/python -m pytest -m superset
 
 check: $(VENV)/.dev ## Format, lint, types, layers, dependencies
 	@$(BIN)/ruff format --check .
@@ -60,6 +75,8 @@ lock: ## Pin all dependencies anew (needs uv on the path)
 	@grep -vxFf requirements.txt requirements-dev.txt > requirements-dev.tmp || true
 	@(echo "# What contributors need on top of it (made by \`make lock\`)."; echo "-r requirements.txt"; \
 		cat requirements-dev.tmp) > requirements-dev.txt && rm requirements-dev.tmp
+	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		--no-emit-find-links superset/requirements.in -o superset/requirements.txt
 	@(echo "# What users run, the whole closure pinned for Python 3.11 to 3.13 (made from pyproject.toml by \`make lock\`)."; \
 		cat requirements.txt) > requirements.tmp && mv requirements.tmp requirements.txt
 

@@ -18,9 +18,12 @@ from etl.cli import feeds as feeds_group
 from etl.cli import quarantine as quarantine_group
 from etl.cli.console import DEFAULT_FEED, AsJson, console, errors_console, pairs, print_json, progress
 from etl.cli.cycles import print_plan, run_on_schedule, run_once
+from etl.cli.dashboards import dashboards as dashboards_command
+from etl.cli.dashboards import superset_status
+from etl.cli.tables import init_tables
 from etl.contract import load_contract, load_contracts
 from etl.cycle import divide_parameters, kernel_config, parse_value
-from etl.database import database_url, make_engine, shown_url, transaction
+from etl.database import database_url, shown_url
 from etl.doctor import examine
 from etl.errors import ConfigurationError, EtlError
 from etl.explain import explain as explain_cycle
@@ -30,12 +33,10 @@ from etl.locks import feed_lock
 from etl.prune import Policy, parse_age
 from etl.prune import prune as prune_files
 from etl.schedule import parse as parse_schedule
-from etl.schema import ensure_feed
 from etl.services.java import find_java
 from etl.settings import PROJECT_ROOT, Settings
 from etl.status import history as read_history
 from etl.status import status as read_status
-from etl.tables import migrate
 from etl.undo import feed_of
 from etl.undo import undo as undo_cycle
 
@@ -60,6 +61,7 @@ _options_given = _Options()
 
 app.add_typer(feeds_group.app, name="feeds")
 app.add_typer(quarantine_group.app, name="quarantine")
+app.command("dashboards")(dashboards_command)
 
 
 @app.callback()
@@ -96,12 +98,7 @@ def init() -> None:
     """Create or update the audit tables and the tables of all feeds."""
     settings = Settings.load()
     contracts = load_contracts(settings)
-    changed = _migrate(settings)
-    engine = make_engine(settings)
-    with transaction(engine) as connection:
-        for contract in contracts.values():
-            ensure_feed(connection, contract)
-    engine.dispose()
+    changed = init_tables(settings, contracts)
     state = "brought up to date" if changed else "are up to date"
     console.print(f"The audit tables {state}; tables of {len(contracts)} feeds are there.")
 
@@ -189,6 +186,7 @@ def status(as_json: AsJson = False) -> None:
     """Show services, each feed's backlog and its last cycle."""
     settings = Settings.load()
     found = read_status(settings, load_contracts(settings))
+    found["services"]["superset"] = superset_status(settings)
     if as_json:
         print_json(found)
         return
@@ -336,16 +334,8 @@ def _ready(settings: Settings, *, with_kafka: bool = True) -> Settings:
         if with_kafka:
             os.environ["JAVA_HOME"] = str(find_java(settings, tell).home)
     settings = Settings.load()
-    _migrate(settings)
+    init_tables(settings, {})
     return settings
-
-
-def _migrate(settings: Settings) -> bool:
-    engine = make_engine(settings, application="init")
-    try:
-        return migrate(engine)
-    finally:
-        engine.dispose()
 
 
 def main() -> None:

@@ -16,14 +16,16 @@ from etl.contract import contract_files, read_contract
 from etl.database import database_url, make_engine, transaction
 from etl.errors import ConfigurationError, EtlError, SetupError, TopicMissing
 from etl.files import PRIVATE_UMASK
-from etl.services import jars
+from etl.services import jars, superset
 from etl.services.java import find_java
 from etl.services.process import free_ports
+from etl.services.superset import environment
+from etl.services.superset.server import answers
 from etl.settings import Settings
 from etl.tables import require_current
 
 _FREE_GIB = 2.0
-_OTHER_VARIABLES = {"ETL_TEST_SQLSERVER_URL", "ETL_FAILPOINT"}
+_OTHER_VARIABLES = {"ETL_TEST_SQLSERVER_URL", "ETL_TEST_SUPERSET_VENV", "ETL_TEST_ARTIFACTS", "ETL_FAILPOINT"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("Kafka", _kafka),
         ("database", _database),
         ("audit tables", _tables),
+        ("dashboards", _superset),
     ]
     findings = [_run(name, check, settings) for name, check in checks]
     kafka_answers = any(finding.ok for finding in findings if finding.check == "Kafka")
@@ -182,6 +185,24 @@ def _tables(settings: Settings) -> str:
     finally:
         engine.dispose()
     return "up to date"
+
+
+def _superset(settings: Settings) -> str:
+    """What `make dashboards` would find. No cycle needs it, so what is missing is told and no fault."""
+    if found := superset.running(settings):
+        return (
+            f"Superset runs at {found.endpoint}"
+            if answers(found)
+            else f"Superset does not answer; its log: {found.log}"
+        )
+    if environment.is_current(settings):
+        return "Superset is installed and does not run; `make dashboards` starts it"
+    try:
+        python = environment.find_python()
+        environment.require_space(settings)
+    except SetupError as error:
+        return f"Superset cannot be installed: {error.cause} {error.remedy}"
+    return f"Superset is not installed; `make dashboards` does so with {python}"
 
 
 def _contracts(settings: Settings, *, kafka_answers: bool) -> Iterator[Finding]:

@@ -145,7 +145,9 @@ def status_tables(found: Mapping[str, Any]) -> list[Table]:
         services.add_column(name, overflow="fold")
     for name, service in found["services"].items():
         up = service["reachable"]
-        state = Text("up" if up else "down", style="green" if up else "bold red")
+        # Nobody needs Superset for a cycle: that it does not run is no fault.
+        down = Text("off", style="dim") if service.get("optional") else Text("down", style="bold red")
+        state = Text("up", style="green") if up else down
         kind = "embedded" if service["embedded"] else "your own"
         address = service.get("bootstrap") or service.get("url") or ""
         services.add_row(f"{name} ({kind})", state, address if up else service.get("error", address))

@@ -61,6 +61,12 @@ class Settings(BaseSettings):
         None, description="Ivy settings file, for machines that reach Maven repositories through a mirror"
     )
     install_java: bool = Field(True, description="whether the set-up may install Java 17 with apt when there is none")
+    superset_database_url: SecretStr | None = Field(
+        None, description="URL of your own database for the dashboards, with a role that may only read"
+    )
+    superset_venv: Path | None = Field(
+        None, description="folder of Superset's virtual environment (default: ETL_HOME/.services/superset/venv)"
+    )
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:
@@ -88,7 +94,7 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
-    @field_validator("database_url", "kafka_bootstrap", mode="before")
+    @field_validator("database_url", "kafka_bootstrap", "superset_database_url", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -148,10 +154,9 @@ class Settings(BaseSettings):
     def _secrets(self) -> list[str]:
         found = {self.kafka_sasl_password.get_secret_value()} if self.kafka_sasl_password else set()
         url = self.database_url.get_secret_value() if self.database_url else self._endpoints.get("database_url", "")
-        # Not `urlsplit`: a password with a slash or a bracket would not be found by it.
-        if "@" in url and ":" in (login := url.partition("://")[2].rpartition("@")[0]):
-            found.add(login.partition(":")[2])
-        found |= set(re.findall(r"[?&](?:password|pwd|sslpassword)=([^&]*)", url, re.IGNORECASE))
+        found |= _passwords_of(url)
+        if self.superset_database_url:
+            found |= _passwords_of(self.superset_database_url.get_secret_value())
         # As it was given, decoded, and as others write it: percent-encoded in a URL, escaped in Kafka's JAAS line.
         plain = {unquote(secret) for secret in found} | found
         written = {quote(secret, safe="") for secret in plain} | {
@@ -186,3 +191,12 @@ class Settings(BaseSettings):
             "No database: ETL_DATABASE_URL is not set and the embedded PostgreSQL is not running.",
             remedy="Start it with `python -m etl up`, or set ETL_DATABASE_URL to your own.",
         )
+
+
+def _passwords_of(url: str) -> set[str]:
+    """Passwords as they stand in a URL."""
+    found = set(re.findall(r"[?&](?:password|pwd|sslpassword)=([^&]*)", url, re.IGNORECASE))
+    # Not `urlsplit`: a password with a slash or a bracket would not be found by it.
+    if "@" in url and ":" in (login := url.partition("://")[2].rpartition("@")[0]):
+        found.add(login.partition(":")[2])
+    return found

@@ -48,6 +48,12 @@ if TYPE_CHECKING:
 metadata = MetaData()
 _UTC = DateTime(timezone=True)
 
+
+def _only(condition: str) -> dict[str, Any]:
+    """An index of the few rows for which this holds."""
+    return {"postgresql_where": text(condition), "mssql_where": text(condition)}
+
+
 etl_log = Table(
     "etl_log",
     metadata,
@@ -80,6 +86,9 @@ etl_log = Table(
     Index("ix_etl_log_start_time", "start_time"),
     Index("ix_etl_log_cycle_id", "cycle_id"),
     Index("ix_etl_log_feed_status", "feed", "status"),
+    Index("ix_etl_log_feed", "feed", "log_id"),
+    Index("ix_etl_log_feed_job", "feed", "job_name", "log_id"),
+    Index("ix_etl_log_failed", "start_time", **_only("status = 'FAILED'")),
     comment="One row per job of a cycle",
 )
 
@@ -115,6 +124,7 @@ etl_file = Table(
     UniqueConstraint("source_id", "sha256", name="uq_etl_file"),
     Index("ix_etl_file_feed", "feed", "file_name"),
     Index("ix_etl_file_sha256", "sha256"),
+    Index("ix_etl_file_undone", "feed", **_only("undone_at IS NOT NULL")),
     comment="The ledger: every archive and landing file that was loaded, exactly once",
 )
 
@@ -170,6 +180,9 @@ etl_quality_score = Table(
     Column("sensors_seen", Integer),
     Column("readings_expected", BigInteger),
     Column("readings_seen", BigInteger),
+    Column("lateness_mean_seconds", Double, comment="of the late rows among those that were loaded"),
+    Column("lateness_max_seconds", Double),
+    Index("ix_etl_quality_score_feed", "feed", "log_id"),
     comment="One score per load, with its components",
 )
 
@@ -189,6 +202,7 @@ etl_anomaly = Table(
     Column("kind", String(16), nullable=False, comment="outlier, stuck or gap"),
     Index("ix_etl_anomaly_log_id", "log_id"),
     Index("ix_etl_anomaly_feed_time", "feed", "event_time"),
+    Index("ix_etl_anomaly_time", "event_time"),
     comment="Readings that do not fit what their sensor sent before",
 )
 

@@ -15,9 +15,12 @@ __all__ = ["project", "stack"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the real services, or starts some, is an integration test."""
+    """Whatever uses the real services, or starts some, is an integration test; those of Superset are a step of their own."""
     for item in items:
-        if "stack" in getattr(item, "fixturenames", ()) or "integration" in item.path.parts:
+        folders = item.path.relative_to(Path(__file__).parent).parts
+        if "superset" in folders:
+            item.add_marker(pytest.mark.superset)
+        elif "stack" in getattr(item, "fixturenames", ()) or "integration" in folders:
             item.add_marker(pytest.mark.integration)
 
 

@@ -1,4 +1,4 @@
-"""Real Kafka and real PostgreSQL for a machine that has none, and the Java they and Spark need.
+"""Real Kafka and real PostgreSQL for a machine that has none, the Java they and Spark need, and Superset.
 
 Only the command line and the tests start services; jobs find them through `Settings`.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from etl.contract import Contract
-from etl.services import archive, jars, kafka, postgres
+from etl.services import archive, jars, kafka, postgres, superset
 from etl.services.java import find_java
 from etl.services.process import Progress, Service, write_private
 from etl.settings import Settings
@@ -58,6 +58,16 @@ def up(settings: Settings, contracts: dict[str, Contract], progress: Progress, *
     return Up(kafka=broker, postgres=server)
 
 
+def up_postgres(settings: Settings, progress: Progress) -> Service:
+    """Start the embedded PostgreSQL alone. Superset keeps its metadata in it, wherever the data are."""
+    settings.services.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _exclusively(settings):
+        server = postgres.start(settings, progress)
+        broker = None if settings.kafka_bootstrap else kafka.running(settings)
+        _write_endpoints(settings, broker, None if settings.database_url else server)
+    return server
+
+
 def down(settings: Settings, progress: Progress, *, delete_data: bool = False) -> list[str]:
     """Stop the embedded services by their process ids; returns the names of those that ran.
 
@@ -65,14 +75,17 @@ def down(settings: Settings, progress: Progress, *, delete_data: bool = False) -
     """
     if not settings.services.is_dir():
         return []
+    # Superset before the database that it uses, and outside of the lock: installing it may take minutes.
+    stopped = ["superset"] if superset.stop(settings, progress) else []
     with _exclusively(settings):
-        stopped = [
+        stopped += [
             name for name, stop in (("kafka", kafka.stop), ("postgres", postgres.stop)) if stop(settings, progress)
         ]
         settings.endpoints_file.unlink(missing_ok=True)
         if delete_data:
             kafka.delete_data(settings)
             postgres.delete_data(settings)
+            superset.delete_data(settings)
     return stopped
 
 
@@ -83,7 +96,7 @@ def running(settings: Settings) -> Up:
 
 def logs(settings: Settings) -> list[Path]:
     """Log files that grow; whatever writes one appends to it."""
-    return [settings.services / "spark.log", kafka.log_file(settings), postgres.log_file(settings)]
+    return [settings.services / "spark.log", *(part.log_file(settings) for part in (kafka, postgres, superset))]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -74,6 +74,27 @@ def terminate(service: Service, *, seconds: float = STOP_SECONDS) -> None:
     except psutil.TimeoutExpired:
         process.kill()
         process.wait(seconds)
+
+
+def end_group(file: Path, *, seconds: float = STOP_SECONDS) -> None:
+    """End what is left of the group of a service that was written down, after its first process has gone."""
+    try:
+        service = Service(**json.loads(file.read_text("utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return
+    # The group's number is not given away while it has members, so these are the service's own.
+    left = [] if os.name == "nt" or service.process() else list(_members(service))
+    for member in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(left, seconds)
+
+
+def _members(service: Service) -> Iterator[psutil.Process]:
+    for member in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getpgid(member.pid) == service.pid and member.create_time() >= service.created - 1.0:
+                yield member
 
 
 def write_private(file: Path, text: str) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-import psutil
 import pytest
 from psycopg import sql
 
@@ -20,37 +17,11 @@ from etl.services import kafka
 from etl.settings import Settings
 from tests.sasl import sasl_broker
 from tests.stack import Project
+from tests.watching import watching_processes
 
 NEEDLE = "c4n4ry"
 """Stands in both passwords; their other characters are those that URLs, JSON, JAAS and shells treat in ways of their own."""
 CANARY = NEEDLE + '/p@ss:w%rd"\\ü$'
-
-
-@dataclass
-class _Seen:
-    """What was seen of other processes: their command lines."""
-
-    command_lines: set[bytes]
-
-
-@contextlib.contextmanager
-def watching_processes() -> Iterator[_Seen]:
-    """Reads the command line of every process, again and again."""
-    seen, stop = _Seen(set()), threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(0.05):
-            for process in psutil.pids():
-                with contextlib.suppress(OSError):
-                    seen.command_lines.add(Path(f"/proc/{process}/cmdline").read_bytes())
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        stop.set()
-        thread.join()
 
 
 @pytest.fixture

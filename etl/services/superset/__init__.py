@@ -1,0 +1,218 @@
+"""Apache Superset over the audit log and the readings: installed, set up, filled with the dashboards of superset/assets, served.
+
+Everything is done only where it is not done yet, so that the same call again changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from etl.errors import ConfigurationError, IntegrityError
+from etl.services.process import Progress, Service
+from etl.services.superset import assets, environment, inside, keys, server
+from etl.services.superset.check import require_sound
+from etl.services.superset.databases import Connections, Memory, ensure
+from etl.services.superset.server import log_file, running
+from etl.settings import PROJECT_ROOT, Settings
+
+__all__ = ["Ready", "delete_data", "export", "log_file", "running", "stop", "up"]
+
+ROLES = PROJECT_ROOT / "superset" / "roles.json"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A Superset that answers."""
+
+    service: Service
+    counts: dict[str, int]
+    """How many datasets, charts and dashboards the files have; Superset holds them all."""
+    dashboards: dict[str, str]
+    """Address by title."""
+    changed: tuple[str, ...]
+    """What had to be done: "installed", "prepared", "users", "imported", "connected", "started"."""
+    sign_in_file: Path
+    """The users and their passwords."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all steps need."""
+
+    settings: Settings
+    folder: Path
+    python: Path
+    connections: Connections
+    memory: Memory
+    progress: Progress
+
+
+def up(
+    settings: Settings, database: Service, progress: Progress, *, force: bool = False, folder: Path = assets.FOLDER
+) -> Ready:
+    """Superset with the dashboards of a folder, on 127.0.0.1. Done already, it takes a second.
+
+    :param database: the embedded PostgreSQL; it holds Superset's own metadata, wherever the data are.
+    :param force: import the assets although nothing changed: they replace what was edited in the browser.
+    :raises ConfigurationError: an asset is faulty; nothing of it was imported.
+    :raises IntegrityError: Superset left something out.
+    """
+    bundle = assets.read(folder)
+    require_sound(bundle)
+    wanted = bundle.uuids()
+    with _exclusively(settings):
+        changed = []
+        if not environment.is_current(settings):
+            server.stop(settings, progress)
+            changed.append("installed")
+        work = _begin(settings, database, progress)
+        changed += _bring_up_to_date(work, bundle, force=force)
+        before = running(settings)
+        service = server.start(settings, work.python, progress)
+        if service != before:
+            changed.append("started")
+    return Ready(
+        service=service,
+        counts={kind: len(wanted[kind]) for kind in ("dashboards", "charts", "datasets")},
+        dashboards=_addresses(bundle, service),
+        changed=tuple(changed),
+        sign_in_file=keys.sign_in_file(work.folder),
+    )
+
+
+def export(settings: Settings, database: Service, progress: Progress, *, folder: Path = assets.FOLDER) -> list[str]:
+    """Write what Superset holds back to the files of a folder; returns the paths that changed.
+
+    :raises ConfigurationError: there is nothing to export yet.
+    """
+    with _exclusively(settings):
+        if not environment.is_current(settings):
+            raise ConfigurationError("Superset is not set up yet.", remedy="Run `make dashboards` first.")
+        work = _begin(settings, database, progress)
+        if "assets" not in work.memory.read():
+            raise ConfigurationError("Superset holds no dashboards yet.", remedy="Run `make dashboards` first.")
+        progress("exporting dashboards")
+        result = inside.run(settings, work.python, {"export": True})
+        bundle = assets.normalised(result.files, assets.read(folder))
+        changed = assets.write(folder, bundle)
+        # What was exported is what is there: no import is needed.
+        work.memory.write(assets=bundle.sha256, imported=bundle.uuids())
+    return changed
+
+
+def stop(settings: Settings, progress: Progress) -> bool:
+    """Stop the server; False when none ran."""
+    if not server.folder(settings).is_dir():
+        return False
+    with _exclusively(settings):
+        stopped = server.stop(settings, progress)
+        _connections_file(settings).unlink(missing_ok=True)
+    return stopped
+
+
+def delete_data(settings: Settings) -> None:
+    """Remove all but the virtual environment: secrets, connections, log. The metadata go with the embedded PostgreSQL."""
+    folder = server.folder(settings)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_dir() and path != environment.venv_folder(settings):
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
+
+
+def _begin(settings: Settings, database: Service, progress: Progress) -> _Work:
+    folder = server.folder(settings)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    python = environment.ensure(settings, progress)
+    keys.secret(folder / "secret_key")
+    connections = ensure(settings, folder, database)
+    connections.write(_connections_file(settings))
+    return _Work(settings, folder, python, connections, Memory(connections), progress)
+
+
+def _connections_file(settings: Settings) -> Path:
+    return server.folder(settings) / "connections.json"
+
+
+@contextmanager
+def _exclusively(settings: Settings) -> Iterator[None]:
+    server.folder(settings).mkdir(mode=0o700, parents=True, exist_ok=True)
+    with FileLock(settings.services / "superset.lock", timeout=900):
+        yield
+
+
+def _bring_up_to_date(work: _Work, bundle: assets.Bundle, *, force: bool) -> list[str]:
+    """Do what is not done yet, in one go, and write down that it is done."""
+    memory = work.memory.read()
+    job: dict[str, Any] = {}
+    changed = []
+    version = _version()
+    if memory.get("version") != version:
+        server.stop(work.settings, work.progress)
+        job["prepare"] = json.loads(ROLES.read_text("utf-8"))
+        changed.append("prepared")
+    passwords, new = keys.passwords(work.folder)
+    if new or "users" not in memory:
+        job["users"] = {n: {"role": role, "password": passwords[n]} for n, role in keys.USERS.items()}
+        changed.append("users")
+    if force or memory.get("assets") != bundle.sha256:
+        job["import"] = assets.with_target(bundle, work.connections.data_url)
+        job["obsolete"] = _obsolete(memory.get("imported", {}), bundle.uuids())
+        changed.append("imported")
+    elif memory.get("target") != work.connections.data_url:
+        changed.append("connected")
+    if not changed:
+        return []
+    job["connect"] = {"uuid": bundle.uuids()["databases"][0], "url": work.connections.data_url}
+    work.progress("setting up Superset" if "prepare" in job else "importing dashboards")
+    result = inside.run(work.settings, work.python, job)
+    if "prepare" in job:
+        work.memory.write(version=version)
+    if "users" in job:
+        work.memory.write(users=sorted(keys.USERS))
+    _require_all(bundle, result)
+    work.memory.write(assets=bundle.sha256, imported=bundle.uuids(), target=work.connections.data_url)
+    return changed
+
+
+def _version() -> str:
+    """Of what `prepare` does: Superset itself, and the roles."""
+    return hashlib.sha256(environment.requirements_hash().encode() + ROLES.read_bytes()).hexdigest()
+
+
+def _obsolete(imported: dict[str, list[str]], wanted: dict[str, list[str]]) -> dict[str, list[str]]:
+    """What came from the files and is in them no more. What people made in the browser is theirs."""
+    return {kind: sorted(set(uuids) - set(wanted[kind])) for kind, uuids in imported.items()}
+
+
+def _require_all(bundle: assets.Bundle, result: inside.Result) -> None:
+    """Superset must hold every asset of the files: it drops some faulty ones without a word."""
+    if result.errors:
+        raise ConfigurationError(
+            "Superset refuses the dashboards:\n" + "\n".join(result.errors[:10]),
+            remedy="Mend the files in superset/assets; nothing of them was imported.",
+        )
+    paths = bundle.paths()
+    lost = [paths[uuid] for kind, uuids in bundle.uuids().items() for uuid in set(uuids) - set(result.present[kind])]
+    if lost:
+        raise IntegrityError(
+            f"Superset left out {len(lost)} of {len(paths)} assets: {', '.join(sorted(lost)[:10])}.",
+            remedy="Compare the files with those that were taken.",
+        )
+
+
+def _addresses(bundle: assets.Bundle, service: Service) -> dict[str, str]:
+    found = bundle.documents("dashboards").values()
+    return {
+        doc["dashboard_title"]: f"{service.endpoint}/superset/dashboard/{doc.get('slug') or doc['uuid']}/"
+        for doc in found
+    }

@@ -1,0 +1,216 @@
+"""Superset's databases: its metadata, in the embedded PostgreSQL, and the data, as a role that only reads.
+
+The metadata database also remembers what was done to it (`Memory`), so that this is lost together with it and never before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from etl.errors import ConfigurationError, ServiceUnavailable
+from etl.services.process import Service, write_private
+from etl.services.superset.keys import secret
+from etl.settings import Settings
+
+METADATA = "superset"
+"""Name of the metadata database, and of the role that owns it."""
+READER = "etl_reader"
+_CONNECT_SECONDS = 10
+_OWN_REMEDY = (
+    "Give Superset a role that may only read (docs/security.md has the SQL): "
+    "ETL_SUPERSET_DATABASE_URL=postgresql://etl_reader:password@host:5432/database."
+)
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Where Superset finds its metadata and the data."""
+
+    metadata: str = field(repr=False)
+    """With its password."""
+    data_url: str
+    """Without a password, as it stands in the metadata."""
+    data_password: str | None = field(repr=False)
+
+    def write(self, file: Path) -> None:
+        """Write them down for `superset_config.py`, readable for the owner only."""
+        told = {"metadata": self.metadata, "data": {"url": self.data_url, "password": self.data_password}}
+        text = json.dumps(told)
+        if not file.exists() or file.read_text("utf-8") != text:
+            write_private(file, text)
+
+
+def ensure(settings: Settings, folder: Path, server: Service) -> Connections:
+    """Create what is missing of databases and roles; changes nothing that is there.
+
+    :raises ConfigurationError: the data are in the user's own database, and no role to read them is given, or one that may write.
+    """
+    url = make_url(server.endpoint)
+    _ensure_metadata(folder, url)
+    metadata = url.set(username=METADATA, password=secret(folder / "metadata.password"), database=METADATA)
+    data = _own_data(settings) or _embedded_data(folder, url)
+    return Connections(
+        metadata=_rendered(metadata),
+        # Not `set`: it takes None for "as it is".
+        data_url=_rendered(data._replace(password=None)),
+        data_password=data.password,
+    )
+
+
+def _rendered(url: URL) -> str:
+    return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+
+
+@contextlib.contextmanager
+def _connect(url: URL, **parts: Any) -> Iterator[psycopg.Connection[Any]]:
+    plain = url.set(drivername="postgresql", **parts).render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True, connect_timeout=_CONNECT_SECONDS) as connection:
+        yield connection
+
+
+# --- the embedded server ---------------------------------------------------------------------------------------------
+
+
+def _ensure_metadata(folder: Path, url: URL) -> None:
+    _ensure_role(url, METADATA, secret(folder / "metadata.password"))
+    with _connect(url, database="postgres") as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (METADATA,)).fetchone():
+            name = sql.Identifier(METADATA)
+            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name))
+            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+
+
+def _embedded_data(folder: Path, url: URL) -> URL:
+    password = secret(folder / "reader.password")
+    _ensure_role(url, READER, password)
+    with _connect(url) as connection:
+        for statement in _grants(url):
+            connection.execute(statement)
+    return url.set(username=READER, password=password)
+
+
+def _grants(url: URL) -> list[sql.Composed]:
+    """The rights of the reader in docs/security.md; granting again what is granted changes nothing."""
+    names = {"database": url.database or "", "owner": url.username or "", "reader": READER}
+    known = {name: sql.Identifier(value) for name, value in names.items()}
+    return [
+        sql.SQL(statement).format(**known)
+        for statement in (
+            "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
+            "GRANT CONNECT ON DATABASE {database} TO {reader}",
+            "GRANT USAGE ON SCHEMA public TO {reader}",
+            "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}",
+            "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT ON TABLES TO {reader}",
+            # Large objects need no right on any table, and a chart's expression can call functions.
+            "REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC",
+            "ALTER ROLE {reader} SET default_transaction_read_only = on",
+        )
+    ]
+
+
+def _ensure_role(url: URL, name: str, password: str) -> None:
+    """A role that can sign in with this password; set anew where it was lost on either side."""
+    with _connect(url, database="postgres") as connection:
+        there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
+        if there and _can_sign_in(url, name, password):
+            return
+        # Encrypted here, so that the password itself can stand in no log of the server.
+        encrypted = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+        verb = sql.SQL("ALTER ROLE" if there else "CREATE ROLE")
+        connection.execute(
+            sql.SQL("{} {} LOGIN PASSWORD {}").format(verb, sql.Identifier(name), sql.Literal(encrypted))
+        )
+
+
+def _can_sign_in(url: URL, name: str, password: str) -> bool:
+    try:
+        with _connect(url, username=name, password=password, database="postgres"):
+            return True
+    except psycopg.OperationalError:
+        return False
+
+
+# --- the user's own server -------------------------------------------------------------------------------------------
+
+
+def _own_data(settings: Settings) -> URL | None:
+    """The database of the user's own, as the role that was given for Superset; None where the data are embedded."""
+    if not settings.superset_database_url:
+        if settings.database_url:
+            raise ConfigurationError(
+                "ETL_DATABASE_URL is your own database, and Superset does not get the loader's rights.",
+                remedy=_OWN_REMEDY,
+            )
+        return None
+    url = _parsed(settings.superset_database_url.get_secret_value())
+    password = url.password or url.query.get("password")
+    url = url.set(password=password if isinstance(password, str) else None).difference_update_query(["password"])
+    _require_reader(url)
+    return url
+
+
+def _parsed(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = None  # the text itself is not shown: it may hold a password
+    if url is None or url.get_backend_name() not in ("postgresql", "postgres") or not url.host or not url.database:
+        raise ConfigurationError("ETL_SUPERSET_DATABASE_URL is not a PostgreSQL URL.", remedy=_OWN_REMEDY)
+    return url
+
+
+def _require_reader(url: URL) -> None:
+    where = f"{url.host}:{url.port or 5432}/{url.database}"
+    try:
+        with _connect(url) as connection:
+            row = connection.execute(
+                "SELECT has_table_privilege('etl_log', 'SELECT'), has_table_privilege('etl_log', 'INSERT, UPDATE, DELETE')"
+            ).fetchone()
+    except psycopg.OperationalError as error:
+        raise ServiceUnavailable(
+            f"The database {where} does not let user {url.username!r} in: {str(error).splitlines()[-1]}",
+            remedy="Look at ETL_SUPERSET_DATABASE_URL.",
+        ) from None
+    except psycopg.errors.UndefinedTable:
+        raise ConfigurationError(
+            f"User {url.username!r} finds no table etl_log in {where}.", remedy="Run `python -m etl init` first."
+        ) from None
+    may_read, may_write = row or (False, False)
+    if not may_read:
+        raise ConfigurationError(f"User {url.username!r} may not read etl_log in {where}.", remedy=_OWN_REMEDY)
+    if may_write:
+        raise ConfigurationError(f"User {url.username!r} may write to etl_log in {where}.", remedy=_OWN_REMEDY)
+
+
+# --- what was done ---------------------------------------------------------------------------------------------------
+
+
+class Memory:
+    """What was done to the metadata database: a few values, each by its name, that go when it goes."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._url = make_url(connections.metadata)
+
+    def read(self) -> dict[str, Any]:
+        with _connect(self._url) as connection:
+            connection.execute("CREATE SCHEMA IF NOT EXISTS notebook_etl")
+            connection.execute("CREATE TABLE IF NOT EXISTS notebook_etl.memory (name text PRIMARY KEY, value jsonb)")
+            return dict(connection.execute("SELECT name, value FROM notebook_etl.memory").fetchall())
+
+    def write(self, **values: Any) -> None:
+        with _connect(self._url) as connection, connection.transaction():
+            for name, value in values.items():
+                connection.execute(
+                    "INSERT INTO notebook_etl.memory VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    (name, json.dumps(value)),
+                )

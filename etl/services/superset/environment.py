@@ -1,0 +1,136 @@
+"""Superset's own virtual environment: it pins SQLAlchemy < 2 and pandas < 2.2 and cannot share ours."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from filelock import FileLock
+
+from etl.errors import SetupError
+from etl.services.process import Progress
+from etl.settings import PROJECT_ROOT, Settings
+
+SUPPORTED = ((3, 11), (3, 12))
+"""The lock file is made for these; Superset 6.1 itself does not run on 3.13."""
+REQUIREMENTS = PROJECT_ROOT / "superset" / "requirements.txt"
+FREE_GIB = 2.0
+_STAMP = "installed.json"
+_PROBE = "import sys, venv, ensurepip; print(sys.version_info[0], sys.version_info[1])"
+_REMEDY = (
+    "Install one beside yours (Debian, Ubuntu: `apt-get install python3 python3-venv`; or uv, pyenv, conda), "
+    "so that `python3.11` or `python3.12` is on the path; then run `make dashboards` again."
+)
+
+
+def venv_folder(settings: Settings) -> Path:
+    return (settings.superset_venv or settings.services / "superset" / "venv").expanduser().absolute()
+
+
+def venv_python(folder: Path) -> Path:
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def is_current(settings: Settings) -> bool:
+    """Whether the environment holds exactly what the lock file says."""
+    folder = venv_folder(settings)
+    try:
+        stamp = json.loads((folder / _STAMP).read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    return bool(stamp == _wanted_stamp()) and venv_python(folder).exists()
+
+
+def ensure(settings: Settings, progress: Progress) -> Path:
+    """The Python of an environment that is current; installs it (800 MB, a minute) where it is not.
+
+    :raises SetupError: no Python that Superset runs on was found, or the packages could not be installed.
+    """
+    folder = venv_folder(settings)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Several homes may share one environment.
+    with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=900):
+        if not is_current(settings):
+            require_space(settings)
+            _install(folder, find_python(), progress)
+    return venv_python(folder)
+
+
+def find_python(candidates: Iterable[str] | None = None) -> str:
+    """The Python to make the environment with: ours where it fits, else another one on the path.
+
+    :param candidates: programs to look at, instead of these.
+    :raises SetupError: there is none.
+    """
+    for candidate in _candidates() if candidates is None else candidates:
+        if _version(candidate) in SUPPORTED:
+            return candidate
+    raise SetupError(
+        f"Superset 6.1 needs Python 3.11 or 3.12; this is {sys.version_info[0]}.{sys.version_info[1]}, "
+        "and no other was found on the path.",
+        remedy=_REMEDY,
+    )
+
+
+def require_space(settings: Settings) -> None:
+    """Look whether the disk has room for the environment.
+
+    :raises SetupError: it has not.
+    """
+    folder = venv_folder(settings)
+    existing = next(path for path in folder.parents if path.exists())
+    free = shutil.disk_usage(existing).free / 2**30
+    if free < FREE_GIB:
+        raise SetupError(
+            f"{free:.1f} GiB free at {existing}; Superset takes 0.8 GiB.", remedy=f"Make room: {FREE_GIB:.0f} GiB."
+        )
+
+
+def requirements_hash() -> str:
+    return hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+
+
+def _candidates() -> Iterator[str]:
+    yield sys.executable
+    for name in ("python3.12", "python3.11", "python3", "python"):
+        if found := shutil.which(name):
+            yield found
+
+
+def _version(python: str) -> tuple[int, ...]:
+    """A Python's version; nothing where it cannot run or make environments."""
+    try:
+        run = subprocess.run([python, "-c", _PROBE], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return tuple(int(part) for part in run.stdout.split()) if run.returncode == 0 else ()
+
+
+def _wanted_stamp() -> dict[str, str]:
+    return {"requirements_sha256": requirements_hash()}
+
+
+def _install(folder: Path, python: str, progress: Progress) -> None:
+    """Make it anew: what an older lock file installed must not stay. The stamp comes last."""
+    progress("installing Superset (once, one to two minutes, 800 MB)")
+    if folder.exists():
+        shutil.rmtree(folder)
+    _run([python, "-m", "venv", str(folder)])
+    pip = [str(venv_python(folder)), "-m", "pip", "--disable-pip-version-check", "--quiet", "--no-input"]
+    _run([*pip, "install", "--requirement", str(REQUIREMENTS)])
+    (folder / _STAMP).write_text(json.dumps(_wanted_stamp()), "utf-8")
+
+
+def _run(command: list[str]) -> None:
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        raise SetupError(
+            f"Superset could not be installed:\n{(run.stdout + run.stderr).strip()[-800:]}",
+            remedy="Look at the network and the package index that pip uses; then run `make dashboards` again.",
+        )

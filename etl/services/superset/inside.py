@@ -1,0 +1,49 @@
+"""Runs `superset/manage.py` with Superset's own Python: what changes its metadata has to be done from inside."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from etl.errors import SetupError
+from etl.services.superset import server
+from etl.settings import PROJECT_ROOT, Settings
+
+SCRIPT = PROJECT_ROOT / "superset" / "manage.py"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a job found and gave."""
+
+    present: dict[str, list[str]]
+    """The uuids that Superset holds, by kind: databases, datasets, charts, dashboards."""
+    errors: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def run(settings: Settings, python: Path, job: Mapping[str, Any]) -> Result:
+    """Do a job; its keys are explained in `superset/manage.py`.
+
+    :raises SetupError: Superset broke while doing it; what it printed is in the named log.
+    """
+    log = server.folder(settings) / "manage.log"
+    with log.open("w", encoding="utf-8") as output:
+        done = subprocess.run(
+            [python, SCRIPT],
+            input=json.dumps(job),
+            stdout=subprocess.PIPE,
+            stderr=output,
+            text=True,
+            cwd=server.folder(settings),
+            env=server.environment(settings),
+            check=False,
+        )
+    if done.returncode != 0:
+        last = log.read_text("utf-8", "replace").strip().splitlines()[-1:]
+        raise SetupError(f"Superset could not be set up: {''.join(last)}", remedy=f"What it printed: {log}")
+    return Result(**json.loads(done.stdout))

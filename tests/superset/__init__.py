@@ -1,0 +1,1 @@
+"""The dashboards in a real Superset, over real data."""

@@ -1,0 +1,137 @@
+"""Chromium on a dashboard: signs in, waits until every chart is drawn, and finds errors and empty charts."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WIDTHS = (1280, 1920)
+_HOLDER = '[data-test="dashboard-component-chart-holder"]'
+_BUSY = '.loading, [data-test="loading-indicator"]'
+_DRAWN_SECONDS = 90.0
+_POLL_SECONDS = 0.25
+_CALM_POLLS = 3
+_ANIMATION_MS = 1500.0
+
+
+def find_chromium() -> str | None:
+    """The system's Chromium or Chrome."""
+    return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+@contextmanager
+def browsing(executable: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def sign_in(browser: Browser, url: str, username: str, password: str, *, width: int) -> BrowserContext:
+    """A window of this width in which a user has signed in; pages that ask other hosts for something find nobody."""
+    context = browser.new_context(viewport={"width": width, "height": 1200}, timezone_id="UTC", locale="en-GB")
+    context.route(lambda asked: not asked.startswith((url, "data:", "blob:")), lambda route: route.abort())
+    page = context.new_page()
+    page.goto(f"{url}/login/")
+    page.fill("#username", username)
+    page.fill("#password", password)
+    page.click('[data-test="login-button"]')
+    page.wait_for_url(lambda where: "/login" not in where)
+    page.close()
+    return context
+
+
+class Dashboard:
+    """A dashboard's page."""
+
+    def __init__(self, context: BrowserContext, url: str, charts: int) -> None:
+        self.page: Page = context.new_page()
+        self.charts = charts
+        self.failed: list[str] = []
+        """Requests to Superset that were answered with an error."""
+        self.asked_elsewhere: list[str] = []
+        self._base = url.partition("/superset/")[0]
+        self.page.on("response", self._note)
+        self.page.on("request", lambda asked: self._note_host(asked.url))
+        self.page.goto(url)
+
+    def _note(self, response: Response) -> None:
+        if response.status >= 400 and response.url.startswith(self._base):
+            self.failed.append(f"{response.status} {response.request.method} {response.url}")
+
+    def _note_host(self, url: str) -> None:
+        if not url.startswith((self._base, "data:", "blob:")):
+            self.asked_elsewhere.append(url)
+
+    def holders(self) -> Locator:
+        return self.page.locator(_HOLDER)
+
+    def wait_until_drawn(self) -> None:
+        """Return when every chart has been drawn and nothing is busy, several looks running."""
+        deadline = time.monotonic() + _DRAWN_SECONDS
+        calm = 0
+        while calm < _CALM_POLLS:
+            calm = calm + 1 if self._is_drawn() else 0
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{self._drawn()} of {self.charts} charts were drawn in {_DRAWN_SECONDS:.0f} s.")
+            # Charts below the window are drawn when they come into it.
+            self._scroll_through(calm)
+            self.page.wait_for_timeout(1000 * _POLL_SECONDS)
+
+    def _scroll_through(self, calm: int) -> None:
+        if calm == 0 and self.holders().count():
+            for holder in self.holders().all():
+                holder.scroll_into_view_if_needed()
+
+    def _drawn(self) -> int:
+        return self.page.locator(f'{_HOLDER}:has([data-test="slice-container"])').count()
+
+    def _is_drawn(self) -> bool:
+        return self.holders().count() == self.charts == self._drawn() and self.page.locator(_BUSY).count() == 0
+
+    def errors(self) -> list[str]:
+        return self._titles(".ant-alert-error")
+
+    def empty(self) -> list[str]:
+        return self._titles(".ant-empty")
+
+    def _titles(self, selector: str) -> list[str]:
+        found = self.page.locator(f"{_HOLDER}:has({selector})").all()
+        return [(holder.inner_text().strip() or "?").splitlines()[0] for holder in found]
+
+    def screenshot(self, file: Path) -> None:
+        """The whole dashboard, however long, from its top to its last chart."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        height = self.page.evaluate("document.documentElement.scrollHeight")
+        size = self.page.viewport_size or {"width": 1280, "height": 1200}
+        self.page.set_viewport_size({"width": size["width"], "height": min(int(height) + 40, 8000)})
+        self.wait_until_drawn()
+        self.page.evaluate("window.scrollTo(0, 0)")
+        self.page.mouse.move(0, 0)
+        # Charts that have just come into the window are still growing into their place.
+        self.page.wait_for_timeout(_ANIMATION_MS)
+        bottom = max(
+            (box["y"] + box["height"] for box in map(Locator.bounding_box, self.holders().all()) if box), default=height
+        )
+        self.page.screenshot(path=file, clip={"x": 0, "y": 0, "width": size["width"], "height": bottom + 20})
+
+    def choose(self, position: int = 0) -> str:
+        """Choose the first value of a filter of values, apply it, and return the value."""
+        select = self.page.locator('[data-test="filter-bar"] .ant-select').nth(position)
+        select.click()
+        option = self.page.locator(".ant-select-item-option:visible").first
+        option.wait_for()
+        value = option.inner_text().strip()
+        option.click()
+        self.page.keyboard.press("Escape")
+        self.page.locator('[data-test="filter-bar__apply-button"]').click()
+        return value

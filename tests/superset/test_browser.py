@@ -1,0 +1,103 @@
+"""The dashboards as people see them, in the system's Chromium."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Request
+
+from etl.services.superset import assets
+from tests.superset.browser import NAMES, WIDTHS, Dashboard, browsing, find_chromium, sign_in
+from tests.superset.conftest import Site
+
+DASHBOARDS = assets.read(assets.FOLDER).documents("dashboards")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    executable = find_chromium()
+    if executable is None:
+        pytest.skip(f"NO DASHBOARD IS LOOKED AT: no browser was found ({', '.join(NAMES)}).")
+    with browsing(executable) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    given = os.environ.get("ETL_TEST_ARTIFACTS")
+    return Path(given) if given else tmp_path_factory.mktemp("screenshots")
+
+
+def charts_of(dashboard: dict[str, Any]) -> int:
+    return sum(isinstance(item, dict) and item["type"] == "CHART" for item in dashboard["position"].values())
+
+
+def filters_of(dashboard: dict[str, Any]) -> list[str]:
+    found = dashboard["metadata"].get("native_filter_configuration") or []
+    return [entry["name"] for entry in found if entry["filterType"] == "filter_select"]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("path", sorted(DASHBOARDS))
+def test_a_dashboard_shows_every_chart_without_an_error(
+    site: Site, browser: Browser, artifacts: Path, path: str, width: int
+) -> None:
+    document = DASHBOARDS[path]
+    url = site.service.endpoint
+    context = sign_in(browser, url, "viewer", site.passwords["viewer"], width=width)
+    try:
+        page = Dashboard(context, f"{url}/superset/dashboard/{document['slug']}/", charts_of(document))
+        page.wait_until_drawn()
+        page.screenshot(artifacts / f"{Path(path).stem}-{width}.png")
+        assert page.errors() == []
+        assert page.empty() == []
+        assert page.failed == []
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("path", sorted(path for path, document in DASHBOARDS.items() if filters_of(document)))
+def test_a_filter_reaches_the_charts(site: Site, browser: Browser, artifacts: Path, path: str) -> None:
+    document = DASHBOARDS[path]
+    url = site.service.endpoint
+    context = sign_in(browser, url, "viewer", site.passwords["viewer"], width=WIDTHS[-1])
+    try:
+        page = Dashboard(context, f"{url}/superset/dashboard/{document['slug']}/", charts_of(document))
+        page.wait_until_drawn()
+        asked: list[Request] = []
+        page.page.on("request", lambda request: asked.append(request) if "/chart/data" in request.url else None)
+        value = page.choose()
+        page.wait_until_drawn()
+        page.screenshot(artifacts / f"{Path(path).stem}-filtered.png")
+        assert page.errors() == []
+        assert [request for request in asked if f'"{value}"' in (request.post_data or "")], value
+    finally:
+        context.close()
+
+
+def test_a_viewer_is_not_offered_to_edit_and_an_admin_is(site: Site, browser: Browser) -> None:
+    document = next(iter(DASHBOARDS.values()))
+    url = site.service.endpoint
+    offered = {}
+    for username in ("viewer", "admin"):
+        context = sign_in(browser, url, username, site.passwords[username], width=WIDTHS[0])
+        page = Dashboard(context, f"{url}/superset/dashboard/{document['slug']}/", charts_of(document))
+        page.wait_until_drawn()
+        offered[username] = page.page.locator('[data-test="edit-dashboard-button"]').count()
+        context.close()
+    assert offered == {"viewer": 0, "admin": 1}
+
+
+def test_after_signing_in_the_list_names_every_dashboard(site: Site, browser: Browser, artifacts: Path) -> None:
+    url = site.service.endpoint
+    context = sign_in(browser, url, "viewer", site.passwords["viewer"], width=WIDTHS[0])
+    page = context.new_page()
+    page.goto(f"{url}/dashboard/list/")
+    for document in DASHBOARDS.values():
+        page.get_by_role("link", name=document["dashboard_title"]).first.wait_for()
+    page.screenshot(path=artifacts / "list.png")
+    context.close()

@@ -1,0 +1,59 @@
+"""Which Python Superset's environment is made with, and whether what is installed is what the lock file says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from etl.errors import SetupError
+from etl.services.superset import environment
+from etl.settings import Settings
+
+
+def program(folder: Path, name: str, text: str) -> str:
+    file = folder / name
+    file.write_text(f"#!/bin/sh\n{text}\n", "utf-8")
+    file.chmod(0o755)
+    return str(file)
+
+
+def test_the_first_python_that_superset_runs_on_is_taken(tmp_path: Path) -> None:
+    newer = program(tmp_path, "newer", "echo 3 13")
+    broken = program(tmp_path, "broken", "exit 1")
+    fitting = program(tmp_path, "fitting", "echo 3 12")
+    assert environment.find_python([str(tmp_path / "missing"), newer, broken, fitting]) == fitting
+
+
+def test_where_there_is_none_the_error_says_what_to_install(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"needs Python 3\.11 or 3\.12") as refused:
+        environment.find_python([program(tmp_path, "newer", "echo 3 13")])
+    assert "apt-get install" in refused.value.remedy
+
+
+@pytest.mark.skipif(sys.version_info[:2] not in environment.SUPPORTED, reason="this Python is too new for Superset")
+def test_the_python_that_runs_is_preferred() -> None:
+    assert environment.find_python() == sys.executable
+
+
+def test_an_environment_counts_only_with_the_hash_of_the_lock_file(settings: Settings) -> None:
+    folder = environment.venv_folder(settings)
+    assert not environment.is_current(settings)
+    environment.venv_python(folder).parent.mkdir(parents=True)
+    environment.venv_python(folder).touch()
+    stamp = folder / "installed.json"
+    stamp.write_text(json.dumps({"requirements_sha256": environment.requirements_hash()}), "utf-8")
+    assert environment.is_current(settings)
+    stamp.write_text(json.dumps({"requirements_sha256": "another"}), "utf-8")
+    assert not environment.is_current(settings)
+    stamp.write_text("{", "utf-8")
+    assert not environment.is_current(settings)
+
+
+def test_every_package_is_pinned() -> None:
+    lines = [line.partition(";")[0].strip() for line in environment.REQUIREMENTS.read_text("utf-8").splitlines()]
+    packages = [line for line in lines if line and not line.startswith("#")]
+    assert len(packages) > 100
+    assert [line for line in packages if "==" not in line] == []

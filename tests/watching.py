@@ -1,0 +1,38 @@
+"""Looks at other processes' command lines while something runs, for what must not stand in them."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+
+@dataclass
+class Seen:
+    """What was seen of other processes: their command lines."""
+
+    command_lines: set[bytes]
+
+
+@contextlib.contextmanager
+def watching_processes() -> Iterator[Seen]:
+    """Reads the command line of every process, again and again."""
+    seen, stop = Seen(set()), threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.05):
+            for process in psutil.pids():
+                with contextlib.suppress(OSError):
+                    seen.command_lines.add(Path(f"/proc/{process}/cmdline").read_bytes())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()
