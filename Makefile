@@ -12,10 +12,10 @@ PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do 
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dashboards dashboards-export test test-unit test-superset check format lab up down lock clean
+.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset check format lab up down lock clean
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-22s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup ## Set up everything and run one cycle of the default feed with 10,000 simulated readings
 	@$(BIN)/python -m etl run --messages $(MESSAGES)
@@ -25,6 +25,10 @@ dashboards: setup ## Set up Superset with the dashboards, on 127.0.0.1; prints t
 
 dashboards-export: setup ## Write what was edited in Superset back to superset/assets/
 	@$(BIN)/python -m etl dashboards --export
+
+dashboards-screenshots: $(VENV)/.dev ## Make the pictures of docs/dashboards.md, from cycles of their own
+	@$(BIN)/python -m etl setup
+	@$(BIN)/python -m tests.superset.screenshots docs/images
 
 test: $(VENV)/.dev ## Set up everything and run all tests (on real Kafka, Spark, PostgreSQL and Superset)
 	@$(BIN)/python -m etl setup

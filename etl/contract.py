@@ -42,7 +42,8 @@ __all__ = [
 ]
 
 SUFFIX = ".odcs.yaml"
-_PACKAGED = Path(__file__).parent / "feeds"
+PACKAGED = Path(__file__).parent / "feeds"
+"""The folder of the contracts that come with the project."""
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
@@ -65,7 +66,7 @@ _INTEGER_BITS = {"i16": 16, "i32": 32, "i64": 64}
 
 def contract_folders(settings: Settings) -> tuple[Path, ...]:
     """Where contracts are looked for; a user's folder comes first, so that it may replace a packaged feed."""
-    return (*settings.feeds, _PACKAGED)
+    return (*settings.feeds, PACKAGED)
 
 
 def contract_files(settings: Settings) -> dict[str, Path]:

@@ -235,6 +235,13 @@ class add_seconds(FunctionElement[datetime]):
     type = DateTime(timezone=True)
 
 
+class seconds_since(FunctionElement[float]):
+    """How long ago a time is, in seconds."""
+
+    inherit_cache = True
+    type = Double()
+
+
 class sample_deviation(FunctionElement[float]):
     """The standard deviation of a sample; NULL for a single value."""
 
@@ -252,6 +259,16 @@ def _window_start(element: window_start, compiler: SQLCompiler, **kw: Any) -> st
 def _add_seconds(element: add_seconds, compiler: SQLCompiler, **kw: Any) -> str:
     time, seconds = (compiler.process(part, **kw) for part in element.clauses)
     return f"({time} + make_interval(secs => {seconds}))"
+
+
+@compiles(seconds_since, "postgresql")
+def _seconds_since(element: seconds_since, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST(extract(epoch FROM now() - {compiler.process(element.clauses, **kw)}) AS double precision)"
+
+
+@compiles(seconds_since, "mssql")
+def _seconds_since_tsql(element: seconds_since, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"DATEDIFF_BIG(millisecond, {compiler.process(element.clauses, **kw)}, SYSDATETIMEOFFSET()) / CAST(1000 AS float)"
 
 
 @compiles(sample_deviation, "postgresql")

@@ -22,14 +22,18 @@ class Brought:
     late: int
     newest: datetime | None
     """The newest event time."""
+    lateness_mean_seconds: float | None
+    """Of the late rows."""
+    lateness_max_seconds: float | None
 
 
 def brought(connection: Connection, contract: Contract, table: Table, log_id: int) -> Brought:
     """Count what the table holds of a load."""
     time = table.c[contract.event_time.column]
-    figures = select(func.count(), func.count(table.c.lateness_seconds), func.max(time))
-    rows, late, newest = connection.execute(figures.where(table.c.log_id == log_id)).one()
-    return Brought(int(rows), int(late), newest)
+    behind = table.c.lateness_seconds
+    figures = select(func.count(), func.count(behind), func.max(time), func.avg(behind), func.max(behind))
+    rows, late, *others = connection.execute(figures.where(table.c.log_id == log_id)).one()
+    return Brought(int(rows), int(late), *others)
 
 
 def derive(
@@ -59,7 +63,12 @@ def describe_load(
     """
     tally.add(ON_TIME, tally.checked[quality.UNIQUE] - tally.failed[quality.UNIQUE], late)
     age = (datetime.now(UTC) - found.newest).total_seconds() if found.newest else None
-    quality.record(connection, contract, table, log_id, tally, age)
+    times = {
+        "age_seconds": age,
+        "lateness_mean_seconds": found.lateness_mean_seconds,
+        "lateness_max_seconds": found.lateness_max_seconds,
+    }
+    quality.record(connection, contract, table, log_id, tally, times)
     reach(connection, log_id, found)
     _describe_feed(connection, contract)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,9 +77,17 @@ class Fleet:
 
 
 def record(
-    connection: Connection, contract: Contract, table: Table, log_id: int, tally: Tally, age_seconds: float | None
+    connection: Connection,
+    contract: Contract,
+    table: Table,
+    log_id: int,
+    tally: Tally,
+    times: Mapping[str, float | None],
 ) -> None:
-    """Add an archive's tally to that of its load, and score the load anew; in the load's transaction."""
+    """Add an archive's tally to that of its load, and score the load anew; in the load's transaction.
+
+    :param times: what is recorded beside the score: how old the newest reading is, how late the late ones are.
+    """
     summed = _with_earlier(connection, log_id, tally)
     connection.execute(delete(etl_quality).where(etl_quality.c.log_id == log_id))
     rows = [
@@ -102,7 +110,7 @@ def record(
         insert(etl_quality_score).values(
             log_id=log_id,
             feed=contract.feed,
-            age_seconds=age_seconds,
+            **times,
             **score(summed, fleet),
             **(vars(fleet) if fleet else {}),
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, Table, inspect
 
 from etl.model import Contract
 from etl.tables import ensure_feed_table
-from etl.views import ensure_views
+from etl.views import ensure_common_views, ensure_views
 from etl.windows import ensure_window_tables
 
 
@@ -19,3 +21,14 @@ def ensure_feed(connection: Connection, contract: Contract) -> Table:
     ensure_window_tables(connection, contract)
     ensure_views(connection, contract, table, inspect(connection))
     return table
+
+
+def ensure_feeds(connection: Connection, contracts: Iterable[Contract]) -> None:
+    """Create what these feeds lack, and the views in which they stand together.
+
+    :raises PermanentError: see `ensure_feed`.
+    """
+    feeds = list(contracts)
+    for contract in feeds:
+        ensure_feed(connection, contract)
+    ensure_common_views(connection, feeds)

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -45,8 +42,17 @@ from etl.database import lock_feed, make_engine, transaction
 from etl.errors import ConfigurationError, PermanentError
 from etl.settings import PROJECT_ROOT, Settings
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 metadata = MetaData()
 _UTC = DateTime(timezone=True)
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """An index of the few rows for which this holds."""
+    return {"postgresql_where": text(condition), "mssql_where": text(condition)}
+
 
 etl_log = Table(
     "etl_log",
@@ -80,6 +86,9 @@ etl_log = Table(
     Index("ix_etl_log_start_time", "start_time"),
     Index("ix_etl_log_cycle_id", "cycle_id"),
     Index("ix_etl_log_feed_status", "feed", "status"),
+    Index("ix_etl_log_feed", "feed", "log_id"),
+    Index("ix_etl_log_feed_job", "feed", "job_name", "log_id"),
+    Index("ix_etl_log_failed", "start_time", **_only("status = 'FAILED'")),
     comment="One row per job of a cycle",
 )
 
@@ -115,6 +124,7 @@ etl_file = Table(
     UniqueConstraint("source_id", "sha256", name="uq_etl_file"),
     Index("ix_etl_file_feed", "feed", "file_name"),
     Index("ix_etl_file_sha256", "sha256"),
+    Index("ix_etl_file_undone", "feed", **_only("undone_at IS NOT NULL")),
     comment="The ledger: every archive and landing file that was loaded, exactly once",
 )
 
@@ -170,6 +180,9 @@ etl_quality_score = Table(
     Column("sensors_seen", Integer),
     Column("readings_expected", BigInteger),
     Column("readings_seen", BigInteger),
+    Column("lateness_mean_seconds", Double, comment="of the late rows among those that were loaded"),
+    Column("lateness_max_seconds", Double),
+    Index("ix_etl_quality_score_feed", "feed", "log_id"),
     comment="One score per load, with its components",
 )
 
@@ -189,6 +202,7 @@ etl_anomaly = Table(
     Column("kind", String(16), nullable=False, comment="outlier, stuck or gap"),
     Index("ix_etl_anomaly_log_id", "log_id"),
     Index("ix_etl_anomaly_feed_time", "feed", "event_time"),
+    Index("ix_etl_anomaly_time", "event_time"),
     comment="Readings that do not fit what their sensor sent before",
 )
 
@@ -277,11 +291,13 @@ def column_type(column: contracts.Column) -> TypeEngine[Any]:
 
 def migrate(engine: Engine) -> bool:
     """Bring the audit tables to the newest version; True when something was changed. Safe to call at any time."""
-    config = _alembic()
+    from alembic import command
+
     with transaction(engine) as connection:
-        if _is_current(connection, config):
+        if _is_current(connection):
             return False
         lock_feed(connection, "migrations")
+        config = _alembic()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         return True
@@ -292,7 +308,7 @@ def require_current(connection: Connection) -> None:
 
     :raises ConfigurationError: they are missing, older or newer.
     """
-    if not _is_current(connection, _alembic()):
+    if not _is_current(connection):
         raise ConfigurationError(
             "The audit tables of the database are missing or of another version.", remedy="Run `python -m etl init`."
         )
@@ -315,14 +331,25 @@ def connected(settings: Settings, application: str) -> Iterator[Connection]:
 
 
 def _alembic() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(PROJECT_ROOT / "sql" / "migrations"))
     return config
 
 
-def _is_current(connection: Connection, config: Config) -> bool:
-    heads = set(ScriptDirectory.from_config(config).get_heads())
-    return set(MigrationContext.configure(connection).get_current_heads()) == heads
+@cache
+def _heads() -> frozenset[str]:
+    """The version of this code. Read once: a process that lives long stays what it was when it began."""
+    from alembic.script import ScriptDirectory
+
+    return frozenset(ScriptDirectory.from_config(_alembic()).get_heads())
+
+
+def _is_current(connection: Connection) -> bool:
+    from alembic.runtime.migration import MigrationContext
+
+    return set(MigrationContext.configure(connection).get_current_heads()) == _heads()
 
 
 def ensure_feed_table(connection: Connection, contract: Contract) -> Table:

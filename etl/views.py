@@ -1,27 +1,49 @@
 """Views of a feed, for people and dashboards.
 
 Built from the contract: `v_<table>` (readings with source, cycle and load time), `v_<table>_latest` (the newest reading of
-each sensor), `v_<table>_statistics` (figures per sensor and measure over all time). Written by hand, where a packaged feed has
-more to show: the files of sql/views/, one folder per database product. A view that is there is left as it is; a migration that
-changes one drops it.
+each sensor), `v_<table>_statistics` (figures per sensor and measure over all time). Of all feeds together, for dashboards:
+`v_etl_windows` and `v_etl_latest`. Written by hand, about the audit tables and where a packaged feed has more to show: the
+files of sql/views/, one folder per database product. A view that is there is left as it is; a migration that changes one
+drops it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Inspector, Select, Table, and_, case, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Double,
+    Inspector,
+    Select,
+    String,
+    Table,
+    and_,
+    case,
+    cast,
+    func,
+    inspect,
+    literal_column,
+    select,
+    text,
+    union_all,
+)
 from sqlalchemy.schema import CreateView, DropView
 
+from etl.database import seconds_since
 from etl.model import Contract
 from etl.settings import PROJECT_ROOT
-from etl.tables import etl_log, etl_source
+from etl.tables import etl_log, etl_source, feed_table, metadata
 from etl.windows import window_tables
 
-_NEEDS = re.compile(r"-- needs: (\w+)\n")
+_NEEDS = re.compile(r"-- needs: ([\w ]+)\n")
+_SENSOR_LENGTH = 200
+"""As `etl_anomaly.sensor` has it."""
 
 
 def ensure_views(connection: Connection, contract: Contract, table: Table, inspector: Inspector) -> None:
@@ -35,9 +57,30 @@ def ensure_views(connection: Connection, contract: Contract, table: Table, inspe
         if name in present:
             connection.execute(DropView(view.table))
         connection.execute(view)
+    there = {*metadata.tables, contract.table}
     for file in view_files(connection.dialect.name):
-        if file.stem not in present and needs(file) == contract.table:
+        if file.stem not in present and needs(file) <= there:
             connection.execute(text(file.read_text("utf-8")))
+
+
+def ensure_common_views(connection: Connection, contracts: Iterable[Contract]) -> None:
+    """Create `v_etl_windows` and `v_etl_latest` anew: all these feeds, whose tables must be there, as if they were one."""
+    feeds = list(contracts)
+    windows = [_windows(contract) for contract in feeds if contract.windows]
+    latest = [query for contract in feeds for query in _latest_values(contract)]
+    present = set(inspect(connection).get_view_names())
+    for name, queries in (("v_etl_windows", windows), ("v_etl_latest", latest)):
+        if queries:
+            _replace(connection, name, union_all(*queries), present)
+
+
+def _replace(connection: Connection, name: str, query: CompoundSelect[Any], present: set[str]) -> None:
+    """Columns and their types are always the same; so PostgreSQL keeps the rights to the view."""
+    replaces = connection.dialect.name == "postgresql"
+    view = CreateView(query, name, or_replace=replaces)
+    if name in present and not replaces:
+        connection.execute(DropView(view.table))
+    connection.execute(view)
 
 
 def view_files(product: str) -> list[Path]:
@@ -45,10 +88,10 @@ def view_files(product: str) -> list[Path]:
     return sorted((PROJECT_ROOT / "sql" / "views" / product).glob("*.sql"))
 
 
-def needs(file: Path) -> str:
-    """The table that a view is about, from the file's first line."""
+def needs(file: Path) -> set[str]:
+    """The tables that a view is about, from the file's first line."""
     found = _NEEDS.match(file.read_text("utf-8"))
-    return found[1] if found else ""
+    return set(found[1].split()) if found else set()
 
 
 def _of_contract(contract: Contract, table: Table) -> Iterator[tuple[str, Select[Any]]]:
@@ -119,3 +162,49 @@ def _statistics(contract: Contract) -> Select[Any]:
         .select_from(table.join(mean, same))
         .group_by(*by, mean.c.avg)
     )
+
+
+def _windows(contract: Contract) -> Select[Any]:
+    """The smallest windows of a feed."""
+    window = next(window_tables(contract)).c
+    return select(
+        _text(contract.feed, 64).label("feed"),
+        _sensor(window[name] for name in (contract.windows.key if contract.windows else ())).label("sensor"),
+        window.measure,
+        window.window_start,
+        window.count.label("readings"),
+        # Means of windows must be weighted: sum(total) / sum(readings).
+        (window.avg * window.count).label("total"),
+        window["min"].label("lowest"),
+        window["max"].label("highest"),
+        window.stddev.label("deviation"),
+    )
+
+
+def _latest_values(contract: Contract) -> Iterator[Select[Any]]:
+    """The newest value of each sensor, a query per measure."""
+    newest = _latest(contract, feed_table(contract)).subquery("newest").c
+    time = newest[contract.event_time.column]
+    for measure in contract.windows.measures if contract.windows else ():
+        yield select(
+            _text(contract.feed, 64).label("feed"),
+            _sensor(newest[name] for name in contract.sensor).label("sensor"),
+            _text(measure, 64).label("measure"),
+            cast(newest[measure], Double).label("value"),
+            time.label("event_time"),
+            seconds_since(time).label("age_seconds"),
+        ).where(newest[measure].is_not(None))
+
+
+def _sensor(keys: Iterable[ColumnElement[Any]]) -> ColumnElement[str]:
+    """What names a sensor, in one text, as in `etl_anomaly`."""
+    first, *others = (cast(key, String(_SENSOR_LENGTH)) for key in keys)
+    whole: ColumnElement[str] = first
+    for key in others:
+        whole = whole + literal_column("'/'") + key
+    return cast(whole, String(_SENSOR_LENGTH))
+
+
+def _text(value: str, length: int) -> ColumnElement[str]:
+    """A feed's or a column's own name; contracts allow letters, digits and _ in it."""
+    return cast(literal_column(f"'{value}'"), String(length))

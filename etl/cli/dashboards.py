@@ -8,10 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from etl import services
-from etl.cli.console import AsJson, console, print_json, progress
+from etl.cli.console import AsJson, Tell, console, errors_console, print_json, progress
 from etl.cli.tables import init_tables
-from etl.contract import load_contracts
+from etl.contract import Contract, load_contracts
+from etl.demo import bring
+from etl.demo import lacking as find_lacking
 from etl.errors import ConfigurationError
+from etl.report import print_error
 from etl.services import superset
 from etl.services.superset.server import answers
 from etl.settings import Settings
@@ -24,6 +27,13 @@ def dashboards(
     export: Annotated[
         bool, typer.Option("--export", help="Write what was edited in the browser back to superset/assets/.")
     ] = False,
+    demo: Annotated[
+        bool,
+        typer.Option(
+            help="First run a cycle of simulated readings for packaged feeds that have never run, so that no chart is"
+            " empty; never on services of your own, nor beside real readings."
+        ),
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Set up Superset, import the dashboards, and serve them on 127.0.0.1; does only what is not done yet."""
@@ -38,12 +48,29 @@ def dashboards(
             _print_export(superset.export(settings, server, tell), as_json=as_json)
             return
         tell("bringing tables up to date")
-        init_tables(settings, load_contracts(settings))
+        contracts = load_contracts(settings)
+        init_tables(settings, contracts)
+        if demo:
+            _bring_demo(settings, contracts, tell)
         ready = superset.up(settings, server, tell, force=force)
     if as_json:
         print_json(_as_json(ready))
     else:
         _print(ready)
+
+
+def _bring_demo(settings: Settings, contracts: dict[str, Contract], tell: Tell) -> None:
+    """Simulated readings for what the charts are about; a feed whose cycle fails is told, and its charts stay empty."""
+    lacking = find_lacking(settings, contracts)
+    if not lacking:
+        return
+    tell(
+        f"never run yet: {', '.join(contract.feed for contract in lacking)}; simulated readings are loaded (--no-demo: none)"
+    )
+    services.up(settings, contracts, tell, with_kafka=any(contract.topic for contract in lacking))
+    for cycle in bring(Settings.load(), lacking, lambda feed, job, what: tell(f"{feed}: {job} {what}")):
+        if cycle.error:
+            print_error(errors_console, cycle.error)
 
 
 def superset_status(settings: Settings) -> dict[str, Any]:

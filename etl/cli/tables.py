@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from etl.contract import Contract
 from etl.database import make_engine, transaction
-from etl.schema import ensure_feed
+from etl.schema import ensure_feeds
 from etl.settings import Settings
 from etl.tables import migrate
 
@@ -17,8 +17,7 @@ def init_tables(settings: Settings, contracts: Mapping[str, Contract]) -> bool:
     try:
         changed = migrate(engine)
         with transaction(engine) as connection:
-            for contract in contracts.values():
-                ensure_feed(connection, contract)
+            ensure_feeds(connection, contracts.values())
     finally:
         engine.dispose()
     return changed

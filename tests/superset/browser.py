@@ -17,6 +17,7 @@ _BUSY = '.loading, [data-test="loading-indicator"]'
 _DRAWN_SECONDS = 90.0
 _POLL_SECONDS = 0.25
 _CALM_POLLS = 3
+_ANIMATION_MS = 1500.0
 
 
 def find_chromium() -> str | None:
@@ -108,13 +109,20 @@ class Dashboard:
         return [(holder.inner_text().strip() or "?").splitlines()[0] for holder in found]
 
     def screenshot(self, file: Path) -> None:
-        """The whole dashboard, however long."""
+        """The whole dashboard, however long, from its top to its last chart."""
         file.parent.mkdir(parents=True, exist_ok=True)
         height = self.page.evaluate("document.documentElement.scrollHeight")
         size = self.page.viewport_size or {"width": 1280, "height": 1200}
         self.page.set_viewport_size({"width": size["width"], "height": min(int(height) + 40, 8000)})
         self.wait_until_drawn()
-        self.page.screenshot(path=file, full_page=True)
+        self.page.evaluate("window.scrollTo(0, 0)")
+        self.page.mouse.move(0, 0)
+        # Charts that have just come into the window are still growing into their place.
+        self.page.wait_for_timeout(_ANIMATION_MS)
+        bottom = max(
+            (box["y"] + box["height"] for box in map(Locator.bounding_box, self.holders().all()) if box), default=height
+        )
+        self.page.screenshot(path=file, clip={"x": 0, "y": 0, "width": size["width"], "height": bottom + 20})
 
     def choose(self, position: int = 0) -> str:
         """Choose the first value of a filter of values, apply it, and return the value."""

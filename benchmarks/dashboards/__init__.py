@@ -1,0 +1,1 @@
+"""How long the dashboards' queries take over a long log and many readings."""

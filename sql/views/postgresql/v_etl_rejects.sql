@@ -1,0 +1,19 @@
+-- needs: etl_log etl_rejected_row etl_source
+-- Where a row came from and what is wrong with it, but neither its text nor a value: dashboards have more readers than that.
+CREATE OR REPLACE VIEW v_etl_rejects AS
+SELECT
+    rejected.rejected_id,
+    log.start_time,
+    log.cycle_id,
+    rejected.feed,
+    rejected.reason,
+    rejected.problems -> 0 ->> 'column' AS column_name,
+    rejected.status AS quarantine_status,
+    source.name AS source_name,
+    rejected.source_partition,
+    rejected.source_offset,
+    rejected.source_item,
+    rejected.decided_at
+FROM etl_rejected_row AS rejected
+JOIN etl_log AS log ON log.log_id = rejected.log_id
+JOIN etl_source AS source ON source.source_id = rejected.source_id;

@@ -1,0 +1,10 @@
+-- needs: iot_device_events
+CREATE OR REPLACE VIEW v_iot_device_states AS
+SELECT
+    CAST('device_events' AS varchar(64)) AS feed,
+    device_id AS sensor,
+    customer_id,
+    status AS device_status,
+    temperature,
+    event_time
+FROM iot_device_events;

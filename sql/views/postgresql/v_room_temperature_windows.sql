@@ -1,0 +1,14 @@
+-- needs: room_temperatures
+CREATE OR REPLACE VIEW v_room_temperature_windows AS
+SELECT
+    CAST('room_temperatures' AS varchar(64)) AS feed,
+    room || '/' || place AS sensor,
+    room,
+    place,
+    window_start,
+    count AS readings,
+    avg * count AS total,
+    min AS lowest,
+    max AS highest
+FROM room_temperatures_5m
+WHERE measure = 'temp';

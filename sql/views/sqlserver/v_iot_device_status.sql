@@ -1,0 +1,10 @@
+-- needs: iot_device_events
+CREATE VIEW v_iot_device_status AS
+SELECT
+    device_id,
+    status,
+    COUNT(*) AS readings,
+    1.0 * COUNT(*) / SUM(COUNT(*)) OVER (PARTITION BY device_id) AS share,
+    MAX(event_time) AS last_seen
+FROM iot_device_events
+GROUP BY device_id, status;

@@ -1,0 +1,188 @@
+"""The dashboards as code: whatever a chart, a filter or a palette names must be there. Needs no Superset."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from etl.audit import NOTEBOOKS
+from etl.reasons import Reason
+from etl.services.superset import assets
+from etl.services.superset.check import require_sound
+from etl.settings import PROJECT_ROOT
+from etl.views import needs, view_files
+
+BUNDLE = assets.read(assets.FOLDER)
+CHARTS = BUNDLE.documents("charts")
+DASHBOARDS = BUNDLE.documents("dashboards")
+DATASETS = {doc["uuid"]: doc for doc in BUNDLE.documents("datasets").values()}
+GREEN, RED, BLUE = "#009E73", "#D55E00", "#0072B2"
+GENERATED = {"v_etl_windows", "v_etl_latest"}
+
+
+def columns(dataset: dict[str, Any]) -> set[str]:
+    return {column["column_name"] for column in dataset["columns"]}
+
+
+def metrics(dataset: dict[str, Any]) -> set[str]:
+    return {metric["metric_name"] for metric in dataset["metrics"]}
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def asked_columns(params: dict[str, Any]) -> Iterator[str]:
+    for name in ("x_axis", "groupby", "groupby_b", "all_columns"):
+        yield from listed(params.get(name))
+    yield from (json.loads(entry)[0] for entry in params.get("order_by_cols", []))
+    for name in ("adhoc_filters", "adhoc_filters_b"):
+        yield from (found["subject"] for found in params.get(name, []))
+
+
+def asked_metrics(params: dict[str, Any]) -> Iterator[str]:
+    for name in ("metric", "metrics", "metrics_b", "timeseries_limit_metric", "series_limit_metric"):
+        yield from listed(params.get(name))
+
+
+def placed(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        item["meta"] for item in dashboard["position"].values() if isinstance(item, dict) and item["type"] == "CHART"
+    ]
+
+
+def test_the_references_between_the_files_lead_somewhere() -> None:
+    require_sound(BUNDLE)
+
+
+def test_the_files_have_the_form_of_an_export() -> None:
+    again = assets.normalised(BUNDLE.files, BUNDLE)
+    assert {path for path in BUNDLE.files if again.files[path] != BUNDLE.files[path]} == set()
+
+
+@pytest.mark.parametrize("path", sorted(CHARTS))
+def test_a_chart_asks_for_what_its_dataset_has(path: str) -> None:
+    chart = CHARTS[path]
+    dataset, params = DATASETS[chart["dataset_uuid"]], chart["params"]
+    assert params["viz_type"] == chart["viz_type"]
+    assert chart["description"]
+    assert set(asked_columns(params)) <= columns(dataset)
+    assert set(asked_metrics(params)) <= metrics(dataset)
+    assert {c["column"] for c in params.get("conditional_formatting", [])} <= columns(dataset) | metrics(dataset)
+    assert set(params.get("column_config", {})) <= columns(dataset) | metrics(dataset)
+
+
+@pytest.mark.parametrize("path", sorted(CHARTS))
+def test_a_chart_follows_the_time_range_where_its_rows_have_a_time(path: str) -> None:
+    chart = CHARTS[path]
+    time = DATASETS[chart["dataset_uuid"]]["main_dttm_col"]
+    ranges = [f["subject"] for f in chart["params"]["adhoc_filters"] if f["operator"] == "TEMPORAL_RANGE"]
+    assert ranges == ([time] if time else [])
+
+
+def test_metrics_name_columns_of_their_dataset() -> None:
+    for dataset in DATASETS.values():
+        for metric in dataset["metrics"]:
+            names = set(re.findall(r"\b[a-z]\w+\b", metric["expression"]))
+            assert names <= columns(dataset), (dataset["table_name"], metric["metric_name"])
+
+
+def test_each_dataset_is_a_view_that_somebody_makes() -> None:
+    written = {file.stem for file in view_files("postgresql")}
+    assert {dataset["table_name"] for dataset in DATASETS.values()} <= written | GENERATED
+    assert {dataset["schema"] for dataset in DATASETS.values()} == {"public"}
+
+
+def test_there_are_three_dashboards_with_filters_refresh_and_cross_filters() -> None:
+    assert {doc["dashboard_title"] for doc in DASHBOARDS.values()} == {"ETL health", "Data quality", "Readings"}
+    for dashboard in DASHBOARDS.values():
+        metadata = dashboard["metadata"]
+        assert metadata["refresh_frequency"] == 30
+        assert metadata["cross_filters_enabled"] is True
+        kinds = [found["filterType"] for found in metadata["native_filter_configuration"]]
+        assert kinds[0] == "filter_time"
+        assert {t["column"]["name"] for f in metadata["native_filter_configuration"][1:] for t in f["targets"]} >= {
+            "feed"
+        }
+
+
+def test_a_filter_of_values_reaches_a_chart() -> None:
+    of_chart = {doc["uuid"]: DATASETS[doc["dataset_uuid"]] for doc in CHARTS.values()}
+    for dashboard in DASHBOARDS.values():
+        reached = [columns(of_chart[meta["uuid"]]) for meta in placed(dashboard)]
+        for found in dashboard["metadata"]["native_filter_configuration"][1:]:
+            assert any(found["targets"][0]["column"]["name"] in names for names in reached), found["name"]
+
+
+def test_time_ranges_hide_nothing_of_today() -> None:
+    """`Last day` ends with yesterday, and `Last 24 hours` is an error of Superset."""
+    for dashboard in DASHBOARDS.values():
+        mask = dashboard["metadata"]["native_filter_configuration"][0]["defaultDataMask"]
+        assert mask["extraFormData"]["time_range"] == mask["filterState"]["value"]
+        assert mask["filterState"]["value"].endswith(" : now")
+
+
+def test_rows_fill_the_width_and_charts_stand_once() -> None:
+    for dashboard in DASHBOARDS.values():
+        position = dashboard["position"]
+        for item in position.values():
+            if isinstance(item, dict) and item["type"] == "ROW":
+                assert sum(position[child]["meta"]["width"] for child in item["children"]) == 12
+        titles = {doc["uuid"]: doc["slice_name"] for doc in CHARTS.values()}
+        assert all(meta["sliceName"] == titles[meta["uuid"]] for meta in placed(dashboard))
+    everywhere = [meta["uuid"] for dashboard in DASHBOARDS.values() for meta in placed(dashboard)]
+    assert sorted(everywhere) == sorted(doc["uuid"] for doc in CHARTS.values())
+
+
+def test_colours_mean_the_same_everywhere() -> None:
+    palettes = [dashboard["metadata"]["label_colors"] for dashboard in DASHBOARDS.values()]
+    assert all(palette == palettes[0] for palette in palettes)
+    meant = {"SUCCESS": GREEN, "Processed": GREEN, "FAILED": RED, "ERROR": RED, "Rejected": RED, "RUNNING": BLUE}
+    assert {label: palettes[0][label] for label in meant} == meant
+    assert {doc["params"].get("color_scheme", "etl") for doc in CHARTS.values()} == {"etl"}
+
+
+def test_no_secret_and_no_machine_stands_in_the_files() -> None:
+    for path, text in BUNDLE.files.items():
+        assert not re.search(r"://[^/\s:@]+:[^@\s]+@|password|secret|/home/|/work/|/tmp/", text, re.IGNORECASE), path
+
+
+# --- views -----------------------------------------------------------------------------------------------------------
+
+
+def test_both_products_have_the_same_views() -> None:
+    postgresql, sqlserver = ({file.name: file for file in view_files(name)} for name in ("postgresql", "sqlserver"))
+    assert postgresql.keys() == sqlserver.keys()
+    assert all(needs(file) == needs(sqlserver[name]) != set() for name, file in postgresql.items())
+
+
+@pytest.mark.parametrize("product", ["postgresql", "sqlserver"])
+def test_a_view_is_named_like_its_file(product: str) -> None:
+    for file in view_files(product):
+        text = file.read_text("utf-8")
+        created = re.search(r"^CREATE (?:OR REPLACE )?VIEW (\w+) AS$", text, re.MULTILINE)
+        assert created is not None
+        assert created[1] == file.stem
+
+
+def test_views_for_sql_server_use_only_what_every_version_since_2016_has() -> None:
+    newer = r"OR REPLACE|CREATE OR ALTER|DATE_BUCKET|GREATEST|LEAST|LATERAL|LIMIT|::|\|\||now\(\)|FILTER|extract\("
+    for file in view_files("sqlserver"):
+        assert not re.search(newer, re.sub(r"--.*", "", file.read_text("utf-8")), re.IGNORECASE), file.name
+
+
+def test_the_documentation_tells_of_every_chart() -> None:
+    document = (PROJECT_ROOT / "docs" / "dashboards.md").read_text("utf-8")
+    assert [doc["slice_name"] for doc in CHARTS.values() if f"| {doc['slice_name']} |" not in document] == []
+
+
+def test_filters_offer_every_reason_job_and_status() -> None:
+    (file,) = (file for file in view_files("postgresql") if file.stem == "v_etl_choices")
+    offered = set(re.findall(r"'([^']+)'", re.sub(r"--.*", "", file.read_text("utf-8"))))
+    steps = {f"{number} {name}" for number, name in (notebook.split("_") for notebook in NOTEBOOKS.values())}
+    statuses = {"SUCCESS", "FAILED", "RUNNING", "QUARANTINED", "REPLAYED", "DISCARDED", "ERROR", "STANDBY"}
+    assert offered == steps | statuses | {reason.value for reason in Reason}
