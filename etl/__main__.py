@@ -105,10 +105,11 @@ def init() -> None:
 
 @app.command()
 def setup() -> None:
-    """Find or install Java and fetch the Java libraries, without starting anything."""
+    """Find or install Java, fetch the Java libraries, and prepare quick starts of Spark, without starting anything."""
     settings = Settings.load()
     with progress() as tell:
         services.prepare(settings, tell)
+        services.quicken(settings, tell)
     console.print("Java and its libraries are ready.")
 
 
@@ -142,6 +143,9 @@ def run(
     cycles: Annotated[
         int | None, typer.Option(min=1, help="End after so many; with --every.", show_default=False)
     ] = None,
+    fresh_kernels: Annotated[
+        bool, typer.Option("--fresh-kernels", help="Give each notebook a kernel of its own; slower, fully isolated.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what a cycle would do, and do nothing.")] = False,
 ) -> None:
     """Run a cycle of each feed: produce, consume, merge, load. Starts the embedded services if they are needed."""
@@ -171,8 +175,10 @@ def run(
             pass
     settings = _ready(settings, with_kafka=any(contract.topic for contract in contracts))
     if schedule:
-        raise typer.Exit(run_on_schedule(settings, contracts, parameters, schedule, cycles))
-    raise typer.Exit(run_once(settings, contracts, parameters))
+        raise typer.Exit(
+            run_on_schedule(settings, contracts, parameters, schedule, cycles, fresh_kernels=fresh_kernels)
+        )
+    raise typer.Exit(run_once(settings, contracts, parameters, fresh_kernels=fresh_kernels))
 
 
 @app.command()

@@ -22,6 +22,7 @@ from etl.errors import ConfigurationError, EtlError, Interrupted, JobFailed, Par
 from etl.locks import JOB_WAIT_SECONDS, feed_lock
 from etl.settings import PROJECT_ROOT, Settings
 from etl.tables import etl_log
+from etl.warm import ENGINE, WarmKernel
 
 if TYPE_CHECKING:
     from papermill.exceptions import PapermillExecutionError
@@ -59,6 +60,7 @@ def run_cycles(
     parameters: Mapping[str, Any],
     report: Reporter = lambda feed, job, what: None,
     stopping: Callable[[], bool] = lambda: False,
+    kernel: WarmKernel | None = None,
 ) -> Iterator[Cycle]:
     """Run a cycle of each feed, one after the other; the failure of one does not stop the others.
 
@@ -68,7 +70,7 @@ def run_cycles(
         if stopping():
             return
         try:
-            cycle = run_cycle(settings, contract, parameters, report, stopping)
+            cycle = run_cycle(settings, contract, parameters, report, stopping, kernel)
         except EtlError as error:
             cycle = Cycle(contract.feed, "", (), error)
         except (OSError, RuntimeError) as error:
@@ -86,6 +88,7 @@ def run_cycle(
     parameters: Mapping[str, Any],
     report: Reporter = lambda feed, job, what: None,
     stopping: Callable[[], bool] = lambda: False,
+    kernel: WarmKernel | None = None,
 ) -> Cycle:
     """Run produce, consume, merge and load once; the first failure ends the cycle.
 
@@ -93,6 +96,7 @@ def run_cycle(
 
     :param parameters: for the notebooks; each goes to every notebook that has it.
     :param stopping: is asked before each job; once it says so, the remaining ones are left to the next cycle.
+    :param kernel: runs all notebooks, as long as none fails; None gives each a kernel of its own.
     :raises ParameterError: a parameter is unknown or has another type, or a notebook has no cell `parameters`. Nothing ran.
     :raises AlreadyRunning: another cycle of this feed runs. Nothing ran.
     """
@@ -109,8 +113,10 @@ def run_cycle(
         while left and not error and not stopping():
             job = left.pop(0)
             report(contract.feed, job, "started")
-            error = _try_job(settings, job, {**shares[job], "feed": contract.feed, "cycle_id": cycle_id})
+            error = _try_job(settings, job, {**shares[job], "feed": contract.feed, "cycle_id": cycle_id}, kernel)
             report(contract.feed, job, "failed" if error else "succeeded")
+        if kernel:
+            kernel.end_cycle()
         try:
             _close_dead(settings, contract)
             rows = cycle_rows(settings, cycle_id)
@@ -121,12 +127,12 @@ def run_cycle(
         return Cycle(contract.feed, cycle_id, rows, error, () if error else tuple(left))
 
 
-def _try_job(settings: Settings, job: str, parameters: dict[str, Any]) -> EtlError | None:
+def _try_job(settings: Settings, job: str, parameters: dict[str, Any], kernel: WarmKernel | None) -> EtlError | None:
     notebook = f"{NOTEBOOKS[job]}.ipynb"
     executed = settings.runs / parameters["cycle_id"] / notebook
     try:
         with storage.explaining(settings):
-            _execute(settings, NOTEBOOK_FOLDER / notebook, executed, parameters)
+            _execute(settings, NOTEBOOK_FOLDER / notebook, executed, parameters, kernel)
     except EtlError as error:
         return error
     return None
@@ -202,8 +208,10 @@ def _fits(value: Any, kind: str) -> bool:
     return type(value).__name__ == kind
 
 
-def _execute(settings: Settings, notebook: Path, executed: Path, parameters: dict[str, Any]) -> None:
-    """Run one notebook in a kernel of its own.
+def _execute(
+    settings: Settings, notebook: Path, executed: Path, parameters: dict[str, Any], kernel: WarmKernel | None
+) -> None:
+    """Run one notebook.
 
     :raises JobFailed: with the job's own cause and remedy, and the path of the executed copy.
     """
@@ -219,12 +227,14 @@ def _execute(settings: Settings, notebook: Path, executed: Path, parameters: dic
             notebook,
             executed,
             parameters,
+            engine_name=ENGINE if kernel else None,
             kernel_name="python3",
             progress_bar=False,
             cwd=NOTEBOOK_FOLDER,
             config=_own_sockets(kernel_config()),
             # The kernel logs an error whenever it is asked to end; the job's own errors come as exceptions.
             extra_arguments=["--log-level=CRITICAL"],
+            **({"warm_kernel": kernel} if kernel else {}),
         )
     except PapermillExecutionError as error:
         raise _job_failed(settings, error, shown) from error
@@ -252,6 +262,16 @@ def _job_failed(settings: Settings, error: PapermillExecutionError, notebook: st
     if isinstance(kind, type) and issubclass(kind, EtlError):
         failed.exit_code = kind.exit_code
     return failed
+
+
+def warm_kernel(settings: Settings, contracts: Iterable[Contract]) -> WarmKernel:
+    """A kernel for cycles of these feeds, which begins to start Spark at once if one of them needs it."""
+    with_spark = any(contract.topic for contract in contracts)
+    return WarmKernel(
+        cycles=settings.kernel_cycles,
+        memory_bytes=settings.kernel_memory_mb << 20,
+        begin=f"import etl.namespace as _etl_namespace; _etl_namespace.begin(with_spark={with_spark})",
+    )
 
 
 def kernel_config() -> Config:

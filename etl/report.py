@@ -16,6 +16,8 @@ from etl.errors import AlreadyRunning, EtlError, JobFailed
 from etl.prune import Item as PrunedItem
 from etl.prune import Pruned
 from etl.quarantine import Replayed
+from etl.warm import Usage
+from etl.watch import Standing
 
 _BAD_SHOWN = 20
 _FIELD_SHOWN = 24
@@ -101,6 +103,21 @@ def scheduled_line(cycle: Cycle) -> str:
     return f"{who}: {balance(cycle.rows).removeprefix('Balance: ')}"
 
 
+def effort(standing: Standing) -> str:
+    """What the last cycle took, and what the schedule holds after it."""
+    held = f"{standing.last_seconds or 0:.1f} s; {standing.own.memory >> 20:,} MB"
+    if standing.kernel.memory:
+        held += f" + kernel {standing.kernel.memory >> 20:,} MB, {standing.kernel.handles:,} files"
+    return held
+
+
+def so_far(standing: Standing) -> str:
+    """The cycles of a schedule in a few words."""
+    failed = f", {standing.failed:,} failed" if standing.failed else ""
+    last = f" · the last one {effort(standing)}" if standing.cycles else ""
+    return f"{standing.cycles:,} done{failed}{last}"
+
+
 def misfire(due: datetime, late: timedelta, joined: int) -> str:
     """One line on a cycle that begins after its time."""
     others = f"; {joined} due times became this one cycle" if joined > 1 else ""
@@ -148,7 +165,23 @@ def status_tables(found: Mapping[str, Any]) -> list[Table]:
         ]
         state = last.get("status", "–")
         feeds.add_row(name, *numbers, last.get("cycle_id", "–"), Text(state, style=_STYLES.get(state, "")))
-    return [services, feeds]
+    return [services, feeds, *([_schedules(found["schedules"])] if found["schedules"] else [])]
+
+
+def _schedules(found: Iterable[Mapping[str, Any]]) -> Table:
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for name in ("schedule", "feeds", "process"):
+        table.add_column(name, overflow="fold")
+    for name in ("cycles", "failed", "MB", "files", "threads"):
+        table.add_column(name, justify="right")
+    table.add_column("next cycle", overflow="fold")
+    for standing in found:
+        held = Usage(**standing["own"]) + Usage(**standing["kernel"])
+        numbers = (standing["cycles"], standing["failed"], held.memory >> 20, held.handles, held.threads)
+        due = moment(datetime.fromisoformat(standing["next_due"])) if standing["next_due"] else "running"
+        shown = (standing["every"], ", ".join(standing["feeds"]), str(standing["pid"]))
+        table.add_row(*shown, *(f"{number:,}" for number in numbers), due)
+    return table
 
 
 def quarantine_summary(rows: Iterable[Mapping[str, Any]]) -> Table:

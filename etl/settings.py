@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     )
     spark_master: str = Field("local[*]", description="Spark master URL")
     spark_driver_memory: str = Field("1g", description="heap of Spark's JVM")
+    kernel_cycles: int = Field(500, ge=1, description="cycles after which scheduled notebooks get a fresh kernel")
+    kernel_memory_mb: int = Field(
+        4096, ge=1, description="memory of kernel and Spark together above which the next cycle gets a fresh kernel"
+    )
     feeds: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description="more folders with feed contracts, separated like PATH"
     )

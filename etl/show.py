@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -16,14 +17,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from etl.audit import Counts
-from etl.consume import Consumed
 from etl.contract import Column, Contract
 from etl.files import Archive
-from etl.load import Loaded
 from etl.merge import Merged, read_frame
 from etl.message import encode_raw, read
 from etl.settings import Settings
 from etl.validate import times
+
+if TYPE_CHECKING:  # a notebook loads the job that it runs, not the others
+    from etl.consume import Consumed
+    from etl.load import Loaded
 
 # The same meaning has the same colour everywhere, in plots as in dashboards; told apart by colour-blind people too
 # (Okabe and Ito, https://jfly.uni-koeln.de/color/).

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,42 +17,53 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def spark_session(settings: Settings) -> SparkSession:
-    """The process's Spark session, made at the first call and kept for the next job.
+_starting = threading.Lock()
+_FEW_CORES = 2
+"""On so few, threads of a garbage collector only take time from Spark's own, and memory."""
+
+
+def class_archive(settings: Settings) -> Path:
+    """Where `etl.services.archive` keeps the classes of Spark's JVM, ready to use: one file per installed PySpark."""
+    import pyspark
+
+    installed = hashlib.sha256(pyspark.__file__.encode()).hexdigest()[:8]
+    return settings.jars_folder / f"spark-{installed}.jsa"
+
+
+def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession:
+    """The process's Spark session, made at the first call and kept for the next job. Threads may ask for it side by side.
+
+    :param java_options: more options for its JVM.
 
     :raises SetupError: Spark's JVM does not start.
     """
+    from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkException
+    from pyspark.java_gateway import launch_gateway
     from pyspark.sql import SparkSession
 
-    builder = SparkSession.builder.appName("notebook-etl").master(settings.spark_master)
-    for name, value in _spark_configuration(settings).items():
-        builder = builder.config(name, value)
-    try:
-        with _stderr_to(settings.services / "spark.log"):
-            return builder.getOrCreate()
-    except PySparkException as error:
-        raise SetupError(
-            f"Spark did not start: {str(error).strip().splitlines()[0]}",
-            remedy="It needs Java 17 or 21; `python -m etl doctor` shows which one is found. Spark's log: .services/spark.log",
-        ) from error
+    with _starting:
+        try:
+            if SparkContext._active_spark_context is None:
+                configuration = SparkConf().setAppName("notebook-etl").setMaster(settings.spark_master)
+                configuration.setAll(list(_spark_configuration(settings, java_options).items()))
+                # What the JVM says before its log is set up belongs there too, not into the notebook.
+                with (settings.services / "spark.log").open("ab") as log_file:
+                    output = {"stdout": log_file, "stderr": log_file}
+                    SparkContext(
+                        conf=configuration,
+                        gateway=SparkContext._gateway or launch_gateway(configuration, output),  # type: ignore[no-untyped-call]
+                    )
+            return SparkSession.builder.getOrCreate()
+        except PySparkException as error:
+            raise SetupError(
+                f"Spark did not start: {str(error).strip().splitlines()[0]}",
+                remedy="It needs Java 17 or 21; `python -m etl doctor` shows which one is found."
+                " Spark's log: .services/spark.log",
+            ) from error
 
 
-@contextmanager
-def _stderr_to(log_file: Path) -> Iterator[None]:
-    """Let a child process that is started now write its warnings to a file instead of into the notebook."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with log_file.open("ab") as handle:
-        os.dup2(handle.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def _spark_configuration(settings: Settings) -> dict[str, str]:
+def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str]:
     jars = ":".join(str(jar) for jar in sorted((settings.jars_folder / "spark").glob("*.jar")))
     if not jars:
         raise SetupError("Spark's Kafka connector is missing.", remedy="Fetch it with `python -m etl up`.")
@@ -63,7 +73,13 @@ def _spark_configuration(settings: Settings) -> dict[str, str]:
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_log_configuration(settings).as_uri()}",
+        "spark.driver.extraJavaOptions": " ".join(
+            [
+                f"-Dlog4j2.configurationFile={_log_configuration(settings).as_uri()}",
+                *_java_options(settings),
+                java_options,
+            ]
+        ),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         # Options that Spark must never print; the second half is its own default.
@@ -78,6 +94,17 @@ def _spark_configuration(settings: Settings) -> dict[str, str]:
         "spark.sql.streaming.numRecentProgressUpdates": "10",
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
     }
+
+
+def _java_options(settings: Settings) -> list[str]:
+    """Options by the machine's size, and the class archive where there is one."""
+    options = []
+    if (os.cpu_count() or 1) <= _FEW_CORES:
+        options.append("-XX:+UseSerialGC")
+    if (archive := class_archive(settings)).is_file():
+        # An archive that does not fit is left alone, without a word.
+        options += [f"-XX:SharedArchiveFile={archive}", "-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr"]
+    return options
 
 
 def _log_configuration(settings: Settings) -> Path:

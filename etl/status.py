@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select
@@ -14,10 +15,11 @@ from etl.errors import EtlError
 from etl.load import waiting_archives
 from etl.settings import Settings
 from etl.tables import connected, etl_log, require_current
+from etl.watch import schedules
 
 
 def status(settings: Settings, contracts: Mapping[str, Contract]) -> dict[str, Any]:
-    """Services, and per feed its backlog and last cycle, ready for JSON. What cannot be known is None, with the error."""
+    """Services, schedules, and per feed its backlog and last cycle. What cannot be known is None, with the error."""
     kafka = _kafka(settings)
     with _Database(settings) as database:
         feeds = {
@@ -33,6 +35,7 @@ def status(settings: Settings, contracts: Mapping[str, Contract]) -> dict[str, A
             "home": str(settings.home),
             "services": {"kafka": kafka, "database": database.described},
             "feeds": feeds,
+            "schedules": [asdict(standing) for standing in schedules(settings)],
         }
 
 

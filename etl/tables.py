@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -44,6 +41,9 @@ from etl.contract import Contract
 from etl.database import lock_feed, make_engine, transaction
 from etl.errors import ConfigurationError, PermanentError
 from etl.settings import PROJECT_ROOT, Settings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 metadata = MetaData()
 _UTC = DateTime(timezone=True)
@@ -291,11 +291,13 @@ def column_type(column: contracts.Column) -> TypeEngine[Any]:
 
 def migrate(engine: Engine) -> bool:
     """Bring the audit tables to the newest version; True when something was changed. Safe to call at any time."""
-    config = _alembic()
+    from alembic import command
+
     with transaction(engine) as connection:
-        if _is_current(connection, config):
+        if _is_current(connection):
             return False
         lock_feed(connection, "migrations")
+        config = _alembic()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         return True
@@ -306,7 +308,7 @@ def require_current(connection: Connection) -> None:
 
     :raises ConfigurationError: they are missing, older or newer.
     """
-    if not _is_current(connection, _alembic()):
+    if not _is_current(connection):
         raise ConfigurationError(
             "The audit tables of the database are missing or of another version.", remedy="Run `python -m etl init`."
         )
@@ -329,14 +331,25 @@ def connected(settings: Settings, application: str) -> Iterator[Connection]:
 
 
 def _alembic() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(PROJECT_ROOT / "sql" / "migrations"))
     return config
 
 
-def _is_current(connection: Connection, config: Config) -> bool:
-    heads = set(ScriptDirectory.from_config(config).get_heads())
-    return set(MigrationContext.configure(connection).get_current_heads()) == heads
+@cache
+def _heads() -> frozenset[str]:
+    """The version of this code. Read once: a process that lives long stays what it was when it began."""
+    from alembic.script import ScriptDirectory
+
+    return frozenset(ScriptDirectory.from_config(_alembic()).get_heads())
+
+
+def _is_current(connection: Connection) -> bool:
+    from alembic.runtime.migration import MigrationContext
+
+    return set(MigrationContext.configure(connection).get_current_heads()) == _heads()
 
 
 def ensure_feed_table(connection: Connection, contract: Contract) -> Table:

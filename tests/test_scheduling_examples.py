@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import ast
 import configparser
+import contextlib
 import re
+import runpy
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
+from typing import Any
 
+import papermill
 import pytest
 
 from etl.audit import NOTEBOOKS
+from etl.cycle import notebook_parameters
 from etl.schedule import parse
 from etl.settings import PROJECT_ROOT
 
@@ -80,3 +86,58 @@ def require_command(command: str) -> None:
     assert checked.returncode == 0, checked.stderr
     shown = re.sub(r"\x1b\[[0-9;]*m", "", checked.stdout)
     assert all(option in shown for option in re.findall(r"--[\w-]+", found[1]))
+
+
+class Task:
+    """What stands in for an operator of Airflow, which cannot be installed beside the project: keeps its arguments and order."""
+
+    def __init__(self, **arguments: Any) -> None:
+        self.arguments = arguments
+        self.before: Task | None = None
+
+    def __rshift__(self, other: Task) -> Task:
+        other.before = self
+        return other
+
+
+class Dag(contextlib.nullcontext["Dag"]):
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(self)
+        self.arguments = arguments
+
+
+@pytest.fixture
+def dag(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The DAG's file, executed."""
+    made: dict[str, dict[str, Any]] = {
+        "airflow": {"DAG": Dag},
+        "airflow.decorators": {"task": lambda function: lambda *given: Task(function=function, given=given)},
+        "airflow.providers.papermill.operators.papermill": {"PapermillOperator": Task},
+    }
+    for name, members in made.items():
+        module = types.ModuleType(name)
+        vars(module).update(members)
+        monkeypatch.setitem(sys.modules, name, module)
+    return runpy.run_path(str(EXAMPLES / "airflow_dag.py"))
+
+
+def test_the_dag_runs_one_cycle_at_a_time_and_its_notebooks_in_order(dag: dict[str, Any], tmp_path: Path) -> None:
+    assert dag["dag"].arguments["max_active_runs"] == 1
+    parse(dag["dag"].arguments["schedule"])
+    tasks: list[Task] = []
+    found: Task | None = dag["previous"]
+    while found is not None:
+        tasks.insert(0, found)
+        found = found.before
+    folder, *notebooks = tasks
+    assert folder.arguments["function"].__name__ == "make_folder"
+    assert [task.arguments["task_id"] for task in notebooks] == ["2_consume", "3_merge", "4_load"]
+    for task in notebooks:
+        given = task.arguments
+        source = PROJECT_ROOT / "notebooks" / Path(given["input_nb"]).name
+        assert set(given["parameters"]) <= set(notebook_parameters(source))
+        prepared = papermill.execute_notebook(
+            source, tmp_path / source.name, given["parameters"], prepare_only=True, kernel_name="python3"
+        )
+        assert prepared.metadata.papermill.parameters == given["parameters"]
+        assert f"/output/runs/{given['parameters']['cycle_id']}/{source.name}" in given["output_nb"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -32,7 +33,10 @@ def running(project: Project, job: str) -> bool:
 
 
 def kernels(pid: int) -> list[psutil.Process]:
-    return [child for child in psutil.Process(pid).children(recursive=True) if "ipykernel" in " ".join(child.cmdline())]
+    """Kernels that live; of a process that has ended, nothing can be told."""
+    children = psutil.Process(pid).children(recursive=True)
+    living = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in living if "ipykernel" in " ".join(child.cmdline())]
 
 
 @pytest.mark.timeout(600)
@@ -127,3 +131,28 @@ def test_wrong_use_is_told_before_anything_runs(project: Project) -> None:
     assert "--every 'soon' is neither an interval nor a cron expression" in wrong.stderr
     assert "--cycles is given without --every" in project.etl("run", "--cycles", "2", expect=2).stderr
     assert project.log() == []
+
+
+@pytest.mark.parametrize("example", ["crontab", "etl.service", "etl-schedule.service"])
+def test_the_commands_of_the_examples_can_be_tried(project: Project, example: str) -> None:
+    text = (PROJECT_ROOT / "docs" / "examples" / example).read_text("utf-8")
+    (arguments,) = re.findall(r"python -m etl (run .+?)(?: >>.*)?$", text, re.MULTILINE)
+    tried = project.etl(*arguments.split(), "--dry-run")
+    assert "Dry run: nothing was started" in tried.stdout
+    assert project.log() == []
+
+
+def test_status_shows_a_schedule_while_it_runs(project: Project) -> None:
+    run = project.popen("run", "--every", "1d", "--messages", "0")
+    wait_for(lambda: json.loads(project.etl("status", "--json").stdout)["schedules"][:1])
+    wait_for(lambda: json.loads(project.etl("status", "--json").stdout)["schedules"][0]["next_due"])
+    (standing,) = json.loads(project.etl("status", "--json").stdout)["schedules"]
+    assert (standing["pid"], standing["every"], standing["feeds"]) == (run.pid, "1d", ["sensor_readings"])
+    assert (standing["cycles"], standing["failed"], standing["kernel_cycles"]) == (1, 0, 1)
+    assert standing["kernel"]["memory"] > standing["own"]["memory"] > 0
+    assert re.search(rf"^1d +sensor_readings +{run.pid} +1 +0 ", project.etl("status").stdout, re.MULTILINE)
+    run.send_signal(signal.SIGTERM)
+    output, _ = run.communicate(timeout=60)
+    assert run.returncode == 0, output
+    assert "stopped" in output
+    assert json.loads(project.etl("status", "--json").stdout)["schedules"] == []

@@ -1,0 +1,31 @@
+"""A short soak: the long one is `python -m benchmarks.soak`."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from benchmarks.soak import count, growth, soak
+from tests.stack import Project
+
+CYCLES = 10
+
+
+@pytest.mark.timeout(900)
+def test_scheduled_cycles_with_a_producer_alongside_are_exact_and_hold_on_to_nothing(project: Project) -> None:
+    seen = soak(project.settings, project.contract, project.env, cycles=CYCLES, rate=500)
+    assert seen.exit_code == 0, seen.output
+    counted = count(project.settings, project.contract)
+    assert counted["not_successful"] == 0
+    project.require_exact(seen.sent)
+    assert len(seen.samples) == CYCLES
+    # All cycles but the last, which has its own `run`, were those of one kernel and one JVM.
+    assert project.value("SELECT count(DISTINCT pid) FROM etl_log") == 2
+    assert len(re.findall(r" \(\d+\.\d s; [\d,]+ MB \+ kernel [\d,]+ MB, \d+ files\)", seen.output)) == CYCLES
+    found = growth(seen.samples)
+    # Times and memory of so few cycles, on a machine that warms up, say nothing; what is counted does.
+    assert found["parent.handles"] <= 1.05
+    assert found["kernel.handles"] <= 1.05
+    assert found["kernel.threads"] <= 1.1
+    assert found["jvm.handles"] <= 1.1

@@ -1,0 +1,87 @@
+"""Spark's class archive: made when it is due, and never in the way."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from etl.services import archive, jars
+from etl.services.java import Java, find_java
+from etl.settings import PROJECT_ROOT, Settings
+from etl.spark import class_archive
+
+SPARK = """
+from etl.settings import Settings
+from etl.spark import spark_session
+print(spark_session(Settings.load()).range(7).count())
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Settings:
+    """Settings with libraries of their own, as links to those that were fetched."""
+    fetched = PROJECT_ROOT / ".services" / "jars" / "spark"
+    (tmp_path / "jars" / "spark").mkdir(parents=True)
+    for jar in fetched.glob("*.jar"):
+        (tmp_path / "jars" / "spark" / jar.name).symlink_to(jar)
+    return Settings.load(home=tmp_path, jars=tmp_path / "jars")
+
+
+def told(settings: Settings) -> list[str]:
+    said: list[str] = []
+    archive.ensure(settings, find_java(settings, said.append), said.append)
+    return said
+
+
+def counts_seven(settings: Settings, **env: str) -> bool:
+    """Whether Spark starts and works in a process of its own."""
+    environment = {
+        "ETL_HOME": str(settings.home),
+        "ETL_JARS": str(settings.jars_folder),
+        "PATH": "/usr/bin:/bin",
+        **env,
+    }
+    run = subprocess.run([sys.executable, "-c", SPARK], env=environment, capture_output=True, text=True, check=False)
+    return run.stdout.strip() == "7" and run.returncode == 0
+
+
+@pytest.mark.integration
+def test_it_is_made_once_used_and_made_anew_when_a_library_has_changed(own: Settings) -> None:
+    jars.ensure(Settings.load(), find_java(own, lambda _: None), lambda _: None)
+    assert told(own) == ["preparing Spark for quick starts (once)"]
+    file = class_archive(own)
+    assert file.stat().st_size > 10 << 20
+    assert told(own) == []
+    # Read by Java after its command line; %p is the process, for Spark's launcher is a Java too.
+    assert counts_seven(own, _JAVA_OPTIONS=f"-Xlog:class+load:file={own.home}/classes.%p")
+    lines = "".join(file.read_text("utf-8") for file in own.home.glob("classes.*")).splitlines()
+    spark = [line for line in lines if " org.apache.spark.sql." in line]
+    assert sum("shared objects file (top)" in line for line in spark) > len(spark) / 2 > 0
+    jar = next((own.jars_folder / "spark").glob("kafka-clients-*.jar"))
+    original = jar.resolve()
+    jar.unlink()
+    jar.write_bytes(original.read_bytes())
+    # Until it is made anew, the old one does not fit, and is no error.
+    assert counts_seven(own)
+    assert told(own) == ["preparing Spark for quick starts (once)"]
+
+
+@pytest.mark.integration
+def test_one_that_is_damaged_is_no_error(own: Settings) -> None:
+    class_archive(own).write_bytes(b"no archive" * 1000)
+    assert counts_seven(own)
+
+
+def test_one_that_cannot_be_made_is_no_error_and_not_tried_again(own: Settings, tmp_path: Path) -> None:
+    launcher = tmp_path / "java" / "bin" / "java"
+    launcher.parent.mkdir(parents=True)
+    launcher.write_text("#!/bin/sh\nexit 1\n")
+    launcher.chmod(0o755)
+    said: list[str] = []
+    for _ in range(2):
+        archive.ensure(own, Java(launcher, 17), said.append)
+    assert said == ["preparing Spark for quick starts (once)"]
+    assert not class_archive(own).exists()

@@ -1,0 +1,168 @@
+"""Notebooks in a kernel that is kept: what stays, what does not, and when it is given up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import psutil
+import pytest
+from papermill.exceptions import PapermillExecutionError
+
+from etl.cycle import _own_sockets, kernel_config
+from etl.errors import PermanentError
+from etl.warm import ENGINE, Usage, WarmKernel
+
+PARAMETERS = "number: int = 1"
+
+
+@pytest.fixture(scope="module")
+def kept() -> Iterator[WarmKernel]:
+    with WarmKernel() as kernel:
+        yield kernel
+
+
+def run(folder: Path, kernel: WarmKernel | None, *cells: str, **parameters: Any) -> Any:
+    """Run a notebook of these cells; returns the executed copy."""
+    new: Any = nbformat.v4
+    first, *others = [new.new_code_cell(cell) for cell in (PARAMETERS, *cells)]
+    first.metadata["tags"] = ["parameters"]
+    notebook = new.new_notebook(cells=[first, *others])
+    notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python"}
+    (folder / "own.ipynb").write_text(new.writes(notebook), "utf-8")
+    return papermill.execute_notebook(
+        folder / "own.ipynb",
+        folder / "executed.ipynb",
+        parameters,
+        engine_name=ENGINE if kernel else None,
+        progress_bar=False,
+        cwd=folder,
+        config=_own_sockets(kernel_config()),
+        extra_arguments=["--log-level=CRITICAL"],
+        **({"warm_kernel": kernel} if kernel else {}),
+    )
+
+
+def said(notebook: Any) -> str:
+    """What the last cell printed."""
+    return str(notebook.cells[-1]["outputs"][0]["text"]).strip()
+
+
+PID = "import os; print(os.getpid())"
+
+
+def test_papermill_finds_the_engine_by_its_entry_point() -> None:
+    (found,) = entry_points(group="papermill.engine", name=ENGINE)
+    assert found.value == "etl.engine:WarmEngine"
+
+
+def test_the_next_notebook_has_the_same_kernel_and_an_empty_name_space(tmp_path: Path, kept: WarmKernel) -> None:
+    first = run(tmp_path, kept, "import colorsys\nleft = number\n_private = 1", PID, number=7)
+    second = run(
+        tmp_path,
+        kept,
+        "names = sorted({'left', '_private', 'colorsys', 'os'} & set(globals()))",
+        "print(names, number)",
+    )
+    assert said(second) == "[] 1"
+    third = run(tmp_path, kept, "import sys", "print('colorsys' in sys.modules)")
+    assert said(third) == "True"
+    assert said(first) == said(run(tmp_path, kept, PID))
+
+
+def test_what_a_notebook_does_to_its_process_is_undone(tmp_path: Path, kept: WarmKernel) -> None:
+    run(tmp_path, kept, "import os\nos.environ['LEFT'] = 'x'\ndel os.environ['PATH']\nos.chdir('/')")
+    notebook = run(tmp_path, kept, "import os\nprint(os.getcwd() != '/', os.environ.get('LEFT'), 'PATH' in os.environ)")
+    assert said(notebook) == "True None True"
+    run(tmp_path, kept, "import matplotlib.pyplot as plt\nplt.figure()\nplt.plot([1])")
+    assert said(run(tmp_path, kept, "import matplotlib.pyplot as plt\nprint(plt.get_fignums())")) == "[]"
+
+
+def test_the_executed_notebook_is_that_of_a_fresh_kernel(tmp_path: Path, kept: WarmKernel) -> None:
+    cells = ("number * 2", "print('x')\n_", "import sys; print('to stderr', file=sys.stderr)")
+    plain = [run(tmp_path, kernel, *cells, number=3) for kernel in (None, kept, kept)]
+    for notebook in plain:
+        notebook.metadata.papermill = {k: notebook.metadata.papermill[k] for k in ("parameters", "exception")}
+        for cell in notebook.cells:
+            cell.pop("id", None)
+            cell.metadata = {"tags": cell.metadata["tags"], "exception": cell.metadata["papermill"]["exception"]}
+    assert plain[0] == plain[1] == plain[2]
+
+
+def test_after_a_failure_the_kernel_is_a_fresh_one(tmp_path: Path) -> None:
+    with WarmKernel() as kernel:
+        before = said(run(tmp_path, kernel, PID))
+        with pytest.raises(PapermillExecutionError, match="no luck"):
+            run(tmp_path, kernel, "raise ValueError('no luck')")
+        assert not psutil.pid_exists(int(before))
+        assert said(run(tmp_path, kernel, PID)) != before
+
+
+def test_a_kernel_or_companion_that_has_died_is_replaced_before_the_next_notebook(tmp_path: Path) -> None:
+    child = "import subprocess, builtins\nbuiltins.kept = subprocess.Popen(['sleep', '1000'])\nprint(builtins.kept.pid)"
+    with WarmKernel() as kernel:
+        sleeper = psutil.Process(int(said(run(tmp_path, kernel, child))))
+        run(tmp_path, kernel, "import subprocess\nsubprocess.Popen(['true'])")
+        before = said(run(tmp_path, kernel, PID))
+        kernel.end_cycle()
+        assert said(run(tmp_path, kernel, PID)) == before, "a child that had ended before is not missed"
+        sleeper.kill()
+        after = said(run(tmp_path, kernel, PID))
+        assert after != before
+        psutil.Process(int(after)).kill()
+        assert said(run(tmp_path, kernel, PID)) != after
+
+
+def test_after_so_many_cycles_the_kernel_is_a_fresh_one(tmp_path: Path) -> None:
+    with WarmKernel(cycles=2) as kernel:
+        pids = []
+        for _ in range(3):
+            pids.append(said(run(tmp_path, kernel, PID)))
+            kernel.end_cycle()
+    assert pids[0] == pids[1] != pids[2]
+
+
+def test_above_its_memory_the_kernel_is_given_up_when_the_cycle_has_ended(tmp_path: Path) -> None:
+    with WarmKernel(memory_bytes=1) as kernel:
+        first = said(run(tmp_path, kernel, PID))
+        assert first == said(run(tmp_path, kernel, PID))
+        used = kernel.usage()
+        assert used.memory > 1 << 20
+        assert used.threads >= 1
+        kernel.end_cycle()
+        assert kernel.usage() == Usage()
+        assert said(run(tmp_path, kernel, PID)) != first
+
+
+def test_nothing_of_a_kernel_is_left(tmp_path: Path) -> None:
+    run(tmp_path, None, PID)
+    before = psutil.Process().num_fds()
+    for _ in range(2):
+        with WarmKernel() as kernel:
+            pid = int(said(run(tmp_path, kernel, PID)))
+            connection = Path(kernel._client.km.connection_file)
+            assert list(connection.parent.glob(f"{connection.stem}*"))
+        assert not psutil.pid_exists(pid)
+        assert list(connection.parent.glob(f"{connection.stem}*")) == []
+    assert psutil.Process().num_fds() <= before
+
+
+def test_a_kernel_whose_beginning_fails_is_not_kept(tmp_path: Path) -> None:
+    with WarmKernel(begin="1 / 0") as kernel:
+        with pytest.raises(PermanentError, match="could not be made ready"):
+            run(tmp_path, kernel, PID)
+        assert kernel.manager is None
+
+
+def test_the_engine_alone_has_a_kernel_of_its_own(tmp_path: Path) -> None:
+    run(tmp_path, None, PID)
+    notebook = papermill.execute_notebook(
+        tmp_path / "own.ipynb", tmp_path / "executed.ipynb", {}, engine_name=ENGINE, progress_bar=False
+    )
+    assert int(said(notebook)) != os.getpid()
+    assert not psutil.pid_exists(int(said(notebook)))
