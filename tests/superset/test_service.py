@@ -129,7 +129,7 @@ def test_faulty_files_are_an_error_that_names_each_and_nothing_is_imported(site:
     faults: dict[str, dict[str, Any]] = {
         "dashboards": {"dashboard_title": ["no", "text"]},
         "charts": {"viz_type": None},
-        "datasets": {"columns": "none"},
+        "datasets": {"table_name": None},
     }
     files = {kind: sorted((copied / kind).rglob("*.yaml")) for kind in faults}
     # One is sound but changed: it must not be imported either.
