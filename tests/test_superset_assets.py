@@ -133,6 +133,7 @@ def _as_exported_dashboard(document: dict[str, Any]) -> None:
     metadata["shared_label_colors"] = ["a"]
     for found in metadata.get("native_filter_configuration") or []:
         found["chartsInScope"], found["tabsInScope"] = [101], []
+        found["scope"]["excluded"] = [number + 100 for number in found["scope"]["excluded"]]
 
 
 def test_an_export_of_another_machine_gives_the_same_files() -> None:
