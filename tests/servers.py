@@ -26,8 +26,8 @@ TEMPLATE = "migrated"
 class DatabaseServer(Protocol):
     """Where tests have their databases."""
 
-    def create(self, database: str) -> None:
-        """Make a database with the audit tables."""
+    def create(self, database: str, *, empty: bool = False) -> None:
+        """Make a database, with the audit tables or without."""
         ...
 
     def drop(self, database: str) -> None: ...
@@ -51,9 +51,9 @@ class PostgreSQLServer:
     def url(self, database: str) -> str:
         return self._url.rpartition("/")[0] + "/" + database
 
-    def create(self, database: str) -> None:
+    def create(self, database: str, *, empty: bool = False) -> None:
         with self.connect(autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {database} TEMPLATE {TEMPLATE}".encode())
+            connection.execute(f"CREATE DATABASE {database} TEMPLATE {'template0' if empty else TEMPLATE}".encode())
 
     def drop(self, database: str) -> None:
         with self.connect(autocommit=True) as connection:
@@ -74,13 +74,14 @@ class SQLServerServer:
     def url(self, database: str) -> str:
         return self._url.set(database=database).render_as_string(hide_password=False)
 
-    def create(self, database: str) -> None:
+    def create(self, database: str, *, empty: bool = False) -> None:
         self._administer(f"CREATE DATABASE {database}")
         # What only resembles SQL Server may not know it, and then needs it not.
         with contextlib.suppress(EtlError):
             self._administer(f"ALTER DATABASE {database} SET READ_COMMITTED_SNAPSHOT ON")
-        with self._engine(database) as engine:
-            migrate(engine)
+        if not empty:
+            with self._engine(database) as engine:
+                migrate(engine)
 
     def drop(self, database: str) -> None:
         with contextlib.suppress(EtlError):
