@@ -13,6 +13,8 @@ from psycopg.types.json import Jsonb
 from etl.services.superset import assets
 from tests.stack import Project
 
+pytestmark = pytest.mark.postgresql
+
 
 def now() -> datetime:
     return datetime.now(UTC)
