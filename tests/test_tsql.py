@@ -25,6 +25,7 @@ from etl.database import DOUBLE, MOMENT, Refused, add_seconds, make_stage, text_
 from etl.database.sqlserver import BEGIN, TAKE_LOCK, SQLServer, offline_dialect
 from etl.database.sqlserver_checks import ABOUT, RIGHTS, findings
 from etl.database.sqlserver_limits import PARAMETERS
+from etl.database.sqlserver_stage import BatchStage
 from etl.ddl import script
 from etl.heartbeat import beat
 from etl.load import Loaded, load
@@ -238,6 +239,18 @@ def test_values_come_back_as_they_were(bulk_copy: bool, engine: TSQLEngine) -> N
     assert [tuple(row) for row in found] == list(zip(*values.values(), strict=True))
     connection.execute(insert(table).values(t=moment.astimezone(), i=3))
     assert connection.scalar(select(table.c.i).where(table.c.t == moment, table.c.i == 3)) == 3
+
+
+@pytest.mark.parametrize(("endless", "told"), [(0, 0), (None, 9000)])
+def test_texts_of_any_length_are_bound_as_the_driver_wants(engine: TSQLEngine, endless: int | None, told: int) -> None:
+    connection = TSQLConnection(engine)
+    table = Table("long", MetaData(), Column("a", Integer), Column("b", text_of(None)), UniqueConstraint("a"))
+    stage = BatchStage(connection, table, ["a", "b"], fast=True, endless=endless)  # type: ignore[arg-type]
+    stage.copy(pa.table({"a": [1, 2], "b": ["x", "y" * 9000]}))
+    stage.copy(pa.table({"a": [3, 4], "b": ["€", None]}))
+    assert engine.sizes == [[(-5, 0, 0), (-5, 0, 0), (-9, told, 0)], [(-5, 0, 0), (-5, 0, 0), (-9, 3, 0)]]
+    assert engine.fast == [False, True]
+    assert connection.sql("SELECT length(b) FROM temporary_stage_long ORDER BY a") == [(1,), (9000,), (1,), (None,)]
 
 
 @hypothesis_settings(max_examples=60, deadline=None)

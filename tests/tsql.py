@@ -43,7 +43,8 @@ class TSQLEngine:
         self.database.execute("CREATE SCHEMA dbo")
         self.statements: list[str] = []
         self.sizes: list[list[tuple[int, int, int]]] = []
-        """Types and lengths with which rows were bound in bulk."""
+        """Types and lengths with which rows were bound in bulk, and whether as arrays."""
+        self.fast: list[bool] = []
         self.tables: dict[str, Table] = {}
         self.views: dict[str, list[str]] = {}
 
@@ -222,6 +223,7 @@ class _Cursor:
         self.owner.engine.sizes.append(sizes)
 
     def executemany(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
+        self.owner.engine.fast.append(self.fast_executemany)
         if not self.owner.statements or self.owner.statements[-1] != statement:
             self.owner.statements.append(statement)
         self.owner.database.executemany(to_duckdb(statement), rows)

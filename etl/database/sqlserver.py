@@ -20,6 +20,7 @@ from etl.database.sqlserver_limits import broken_limits
 from etl.errors import EtlError, PermanentError
 
 _ROWS_AT_ONCE = 20_000
+_MSSQL_PYTHON = "mssqlpython"
 # https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql
 _LOCK_REFUSED, _NO_RESULT = -1, -999
 # What is noted of a connection.
@@ -124,7 +125,8 @@ class SQLServer(Product):
 
         told = connection.connection.record_info or {}
         if not told.get(_BULK_COPY):
-            return BatchStage(connection, table, columns, fast=bool(told.get(_FAST)))
+            endless = None if connection.dialect.driver == _MSSQL_PYTHON else 0
+            return BatchStage(connection, table, columns, fast=bool(told.get(_FAST)), endless=endless)
         stage = BulkCopyStage(connection, table, columns, fast=True)
         told.setdefault(_STAGES, []).append(stage)
         return stage

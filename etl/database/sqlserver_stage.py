@@ -45,14 +45,19 @@ class BatchStage(Stage):
     """A temporary table of the session.
 
     :param fast: whether the driver can take a batch as arrays of parameters; FreeTDS crashes on them.
+    :param endless: how a text is bound that is longer than nvarchar(n) can be: pyodbc wants its length to be 0, mssql-python
+        (None) to be what it is.
     """
 
-    def __init__(self, connection: Connection, table: Table, columns: list[str], *, fast: bool) -> None:
+    def __init__(
+        self, connection: Connection, table: Table, columns: list[str], *, fast: bool, endless: int | None = 0
+    ) -> None:
         self.connection = connection
         self.table = table
         self.columns = columns
         self.rows = 0
         self.fast = fast
+        self.endless = endless
         self.stage = stage_of(table, columns)
         self.create()
 
@@ -75,12 +80,14 @@ class BatchStage(Stage):
     def send(self, rows: pa.Table) -> None:
         """Put one batch of numbered rows into the stage."""
         statement = str(insert(self.stage).compile(dialect=self.connection.dialect))
-        sizes = [_size(column) for column in rows.columns]
+        sizes = [_size(column, self.endless) for column in rows.columns]
         columns = [values_of(column) for column in rows.columns]
         cursor: Any = self.connection.connection.cursor()
         try:
             # A text of unknown length is sent piece by piece, which arrays of parameters cannot.
-            cursor.fast_executemany = self.fast and all(size != (_TEXT, 0, 0) for size in sizes)
+            cursor.fast_executemany = self.fast and all(
+                0 < size <= LONGEST_NVARCHAR for kind, size, _ in sizes if kind == _TEXT
+            )
             cursor.setinputsizes(sizes)
             cursor.executemany(statement, list(zip(*columns, strict=True)))
         finally:
@@ -177,7 +184,7 @@ def _roomy(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     return mssql.NVARCHAR(double if double and double <= LONGEST_NVARCHAR else None, collation=EXACT)
 
 
-def _size(column: pa.ChunkedArray) -> tuple[int, int, int]:
+def _size(column: pa.ChunkedArray, endless: int | None) -> tuple[int, int, int]:
     """How a column is bound: SQL type, length, digits. A text gets the length of the longest in the batch."""
     kind = column.type
     if pa.types.is_integer(kind):
@@ -189,7 +196,7 @@ def _size(column: pa.ChunkedArray) -> tuple[int, int, int]:
     if pa.types.is_timestamp(kind):
         return _TEXT, _MOMENT_LENGTH, 0
     longest = _longest(column)
-    return _TEXT, longest if longest <= LONGEST_NVARCHAR else 0, 0
+    return _TEXT, longest if longest <= LONGEST_NVARCHAR or endless is None else endless, 0
 
 
 def _longest(texts: pa.ChunkedArray) -> int:
