@@ -18,8 +18,6 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Engine
-from tests.superset.client import Client
-from tests.superset.queries import body
 
 from benchmarks.dashboards.fill import LOG_ROWS, READINGS, fill
 from etl import services
@@ -29,6 +27,8 @@ from etl.database import make_engine
 from etl.services import superset
 from etl.services.superset import assets, keys
 from etl.settings import PROJECT_ROOT, Settings
+from tests.superset.client import Client
+from tests.superset.queries import body
 
 TARGET_MS = 200.0
 RUNS = 7

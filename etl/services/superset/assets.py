@@ -27,6 +27,9 @@ _VOLATILE_PARAMS = ("datasource", "slice_id", "dashboards", "dashboardId", "url_
 _VOLATILE_FILTER = ("chartsInScope", "tabsInScope")
 _VOLATILE_METADATA = ("global_chart_configuration", "shared_label_colors", "map_label_colors", "color_scheme_domain")
 
+# The parser written in C, where PyYAML has it: ten times as fast.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 Document = dict[str, Any]
 
 
@@ -245,7 +248,7 @@ def _sorted(value: Any) -> Any:
 
 def _parsed(path: str, text: str) -> Document:
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, _Loader)  # noqa: S506 - a safe one
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
