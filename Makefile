@@ -12,7 +12,7 @@ PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do 
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset check format lab up down lock clean
+.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset check format lab up down lock ddl clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-22s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,10 @@ lock: ## Pin all dependencies anew (needs uv on the path)
 		--no-emit-find-links superset/requirements.in -o superset/requirements.txt
 	@(echo "# What users run, the whole closure pinned for Python 3.11 to 3.13 (made from pyproject.toml by \`make lock\`)."; \
 		cat requirements.txt) > requirements.tmp && mv requirements.tmp requirements.txt
+
+ddl: $(VENV)/.dev ## Write sql/ddl anew: what `init` makes, as scripts for a database administrator
+	@$(BIN)/python -m etl init --sql postgresql > sql/ddl/postgresql.sql
+	@$(BIN)/python -m etl init --sql sqlserver > sql/ddl/sqlserver.sql
 
 clean: down ## Remove the virtual environment, the embedded services and their data
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m etl down --delete-data; fi

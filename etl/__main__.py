@@ -23,7 +23,8 @@ from etl.cli.dashboards import superset_status
 from etl.cli.tables import init_tables
 from etl.contract import load_contract, load_contracts
 from etl.cycle import divide_parameters, kernel_config, parse_value
-from etl.database import database_url, shown_url
+from etl.database import client_url, database_title, product_named, shown_url
+from etl.ddl import script
 from etl.doctor import examine
 from etl.errors import ConfigurationError, EtlError
 from etl.explain import explain as explain_cycle
@@ -78,7 +79,8 @@ def up() -> None:
     with progress() as tell:
         found = services.up(settings, load_contracts(settings), tell)
     console.print(f"Kafka       {found.kafka.endpoint if found.kafka else settings.kafka() + ' (your own)'}")
-    console.print(f"PostgreSQL  {shown_url(Settings.load())}{'' if found.postgres else ' (your own)'}")
+    settings = Settings.load()
+    console.print(f"{database_title(settings):<12}{shown_url(settings)}{'' if found.postgres else ' (your own)'}")
 
 
 @app.command()
@@ -94,10 +96,18 @@ def down(
 
 
 @app.command()
-def init() -> None:
+def init(
+    sql: Annotated[
+        str,
+        typer.Option(metavar="PRODUCT", help="Only print the SQL, for postgresql or sqlserver; connects to nothing."),
+    ] = "",
+) -> None:
     """Create or update the audit tables and the tables of all feeds."""
     settings = Settings.load()
     contracts = load_contracts(settings)
+    if sql:
+        typer.echo(script(product_named(sql), contracts.values()), nl=False)
+        return
     changed = init_tables(settings, contracts)
     state = "brought up to date" if changed else "are up to date"
     console.print(f"The audit tables {state}; tables of {len(contracts)} feeds are there.")
@@ -275,10 +285,8 @@ def prune(
 def env() -> None:
     """Print shell commands that let other clients connect: eval "$(python -m etl env)"."""
     settings = Settings.load()
-    # The plain scheme, which psql and others understand as well.
-    url = database_url(settings).set(drivername="postgresql").render_as_string(hide_password=False)
     typer.echo(f"export ETL_KAFKA_BOOTSTRAP={shlex.quote(settings.kafka())}")
-    typer.echo(f"export ETL_DATABASE_URL={shlex.quote(url)}")
+    typer.echo(f"export ETL_DATABASE_URL={shlex.quote(client_url(settings))}")
 
 
 @app.command()

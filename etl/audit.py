@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, Row, and_, exists, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, and_, case, exists, insert, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
 from etl import __version__, failpoints, files, spool, storage
@@ -194,7 +194,7 @@ def _explaining(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise explain(error, engine.url) from error
+        raise explain(error, engine) from error
 
 
 def _succeed(run: JobRun) -> None:
@@ -311,7 +311,7 @@ def _hand_made_cycle(connection: Connection, feed: str) -> str:
         and_(loaded.c.cycle_id == etl_log.c.cycle_id, loaded.c.job_name == "load", loaded.c.status == "SUCCESS")
     )
     newest = connection.execute(
-        select(etl_log.c.cycle_id, finished.label("finished"))
+        select(etl_log.c.cycle_id, case((finished, 1), else_=0).label("finished"))
         .where(etl_log.c.feed == feed, etl_log.c.cycle_id.endswith(HAND_SUFFIX))
         .order_by(etl_log.c.log_id.desc())
         .limit(1)

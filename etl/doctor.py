@@ -13,7 +13,7 @@ from pathlib import Path
 
 from etl import broker, landing
 from etl.contract import contract_files, read_contract
-from etl.database import database_url, make_engine, transaction
+from etl.database import make_engine, place_of, product_of, transaction
 from etl.errors import ConfigurationError, EtlError, SetupError, TopicMissing
 from etl.files import PRIVATE_UMASK
 from etl.services import jars, superset
@@ -168,13 +168,16 @@ def _kafka(settings: Settings) -> str:
 
 def _database(settings: Settings) -> str:
     engine = make_engine(settings, application="doctor")
+    product = product_of(engine.dialect)
     try:
         with transaction(engine) as connection:
             version = ".".join(str(part) for part in connection.dialect.server_version_info or ())
+            lacking = product.findings(connection)
     finally:
         engine.dispose()
-    url = database_url(settings)
-    return f"{url.get_backend_name()} {version} at {url.host}:{url.port or 5432}/{url.database} answers"
+    if lacking:
+        raise SetupError(" ".join(found for found, _ in lacking), remedy=" ".join(remedy for _, remedy in lacking))
+    return f"{product.title} {version} at {place_of(engine)} answers"
 
 
 def _tables(settings: Settings) -> str:

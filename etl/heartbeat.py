@@ -41,14 +41,19 @@ def heartbeat(settings: Settings, log_id: int) -> Iterator[None]:
         engine.dispose()
 
 
+def beat(engine: Engine, log_id: int) -> None:
+    """One sign of life, of a job that is still running."""
+    with transaction(engine) as connection:
+        mine = (etl_log.c.log_id == log_id, etl_log.c.status == "RUNNING")
+        connection.execute(update(etl_log).where(*mine).values(heartbeat_at=datetime.now(UTC)))
+
+
 def _beat(engine: Engine, log_id: int, ended: threading.Event) -> None:
     autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
     missing = False
     while not ended.wait(HEARTBEAT_SECONDS):
         try:
-            with transaction(autocommit) as connection:
-                mine = (etl_log.c.log_id == log_id, etl_log.c.status == "RUNNING")
-                connection.execute(update(etl_log).where(*mine).values(heartbeat_at=datetime.now(UTC)))
+            beat(autocommit, log_id)
             missing = False
         except EtlError as error:
             # The job's own statements meet the same trouble and report it; a missed beat alone harms nothing.

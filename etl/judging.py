@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from etl.anomalies import context_readings, find
-from etl.database import add_seconds, keep_in_temporary, read_table, window_start
+from etl.database import add_seconds, for_each, keep_in_temporary, read_table, window_start
 from etl.model import AnomalyRules, Contract
 from etl.tables import etl_anomaly
 
@@ -141,7 +141,7 @@ def _readings(contract: Contract, table: Table, rules: AnomalyRules, sensors: Ta
         .lateral("before")
     )
     context = select(*(before.c[name] for name in names), false().label("is_new")).select_from(
-        sensors.join(before, true())
+        for_each(sensors, before)
     )
     everything = union_all(recent, context).subquery()
     shown = [*contract.sensor, contract.event_time.column, *rules.measures, "is_new"]

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, false, fu
 from etl import audit, derived, failpoints, files, growth, landing, quality
 from etl.audit import Counts, JobRun
 from etl.contract import Contract
-from etl.database import Refused, Stage, lock_feed, make_stage, transaction
+from etl.database import Refused, Stage, in_text, lock_feed, make_stage, transaction
 from etl.derived import Brought
 from etl.errors import BalanceError, FailureBudgetExceeded, IntegrityError
 from etl.files import Archive, Source
@@ -230,9 +230,9 @@ class _Sources:
             or_(
                 *(
                     and_(
-                        table.c.source_partition == int(partition),
-                        table.c.source_offset >= offsets.first,
-                        table.c.source_offset < offsets.next,
+                        table.c.source_partition == in_text(int(partition)),
+                        table.c.source_offset >= in_text(offsets.first),
+                        table.c.source_offset < in_text(offsets.next),
                     )
                     for partition, offsets in self._offsets.items()
                 ),

@@ -25,7 +25,7 @@ from sqlalchemy import Connection, and_, delete, func, select
 
 from etl import failpoints, files
 from etl.contract import Contract
-from etl.database import lock_feed, make_engine, transaction
+from etl.database import in_batches, lock_feed, make_engine, transaction
 from etl.errors import AlreadyRunning, ConfigurationError, EtlError, IntegrityError
 from etl.files import COMPRESSED_SUFFIX, MANIFEST_SUFFIX, TEMPORARY_PREFIX
 from etl.locks import feed_lock
@@ -304,15 +304,14 @@ def _prune_quarantine(this: _Pass, connection: Connection, feed: str, standing: 
         row.decided_at <= this.now - this.policy.delete_after,
     )
     loads = set(connection.scalars(select(row.log_id).where(decided).distinct()))
-    for log_id, name in connection.execute(
-        select(etl_file.c.log_id, etl_file.c.file_name).where(etl_file.c.feed == feed, etl_file.c.log_id.in_(loads))
-    ):
-        if name in standing:
-            loads.discard(log_id)
-    old = and_(decided, row.log_id.in_(loads))
-    rows = connection.scalar(select(func.count()).select_from(etl_rejected_row).where(old)) or 0
-    if not this.dry_run:
-        connection.execute(delete(etl_rejected_row).where(old))
+    entries = select(etl_file.c.log_id, etl_file.c.file_name).where(etl_file.c.feed == feed)
+    loads -= {log_id for log_id, name in connection.execute(entries) if name in standing}
+    rows = 0
+    for some in in_batches(sorted(loads)):
+        old = and_(decided, row.log_id.in_(some))
+        rows += connection.scalar(select(func.count()).select_from(etl_rejected_row).where(old)) or 0
+        if not this.dry_run:
+            connection.execute(delete(etl_rejected_row).where(old))
     return [Item("quarantine", "delete", feed, "rows replayed or discarded", rows, 0, 0)] if rows else []
 
 
@@ -332,7 +331,9 @@ def _unknown_runs(this: _Pass, connection: Connection) -> list[Path]:
         return []
     age = max(this.policy.delete_after, _UNKNOWN_CYCLE_AGE)
     old = [folder for folder in _runs(this.settings) if this.is_old(_last_change(folder), age)]
-    known = set(connection.scalars(select(etl_log.c.cycle_id).where(etl_log.c.cycle_id.in_([f.name for f in old]))))
+    known: set[str] = set()
+    for some in in_batches(folder.name for folder in old):
+        known |= set(connection.scalars(select(etl_log.c.cycle_id).where(etl_log.c.cycle_id.in_(some))))
     return [folder for folder in old if folder.name not in known]
 
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Connection, String, cast, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, cast, func, select, true, update
 
 from etl import audit, derived
 from etl.audit import Counts, JobRun
 from etl.contract import Contract
-from etl.database import lock_feed, make_stage, transaction
+from etl.database import in_batches, lock_feed, make_stage, text_of, transaction
 from etl.errors import ConfigurationError
 from etl.message import read
 from etl.schema import ensure_feed
@@ -51,7 +51,9 @@ class Selection:
         if self.cycle_id:
             found.append(_row.log_id.in_(select(etl_log.c.log_id).where(etl_log.c.cycle_id == self.cycle_id)))
         if self.column:
-            found.append(cast(_row.problems, String).contains(f'"column": {json.dumps(self.column)},', autoescape=True))
+            found.append(
+                cast(_row.problems, text_of(None)).contains(f'"column": {json.dumps(self.column)},', autoescape=True)
+            )
         return found
 
 
@@ -137,7 +139,8 @@ def replay(
     with audit.job(settings, contract, "load", cycle_id, parameters) as run, transaction(run.engine) as connection:
         lock_feed(connection, contract.feed)
         # Selected again under the lock: somebody may have decided on a row meanwhile.
-        waiting = _select(connection, contract, Selection(ids=tuple(parameters["replay"])))
+        chosen = set(parameters["replay"])
+        waiting = [row for row in _select(connection, contract, selection) if row["rejected_id"] in chosen]
         return _load(connection, run, contract, waiting, changes)
 
 
@@ -207,11 +210,9 @@ def _load(
     refused_rows = {place.row for place in refused}
     done = [rows[place]["rejected_id"] for i, place in enumerate(places) if i not in refused_rows]
     note = f"replayed with {json.dumps(dict(changes))}"[:400] if changes else None
-    connection.execute(
-        update(etl_rejected_row)
-        .where(_row.rejected_id.in_(done))
-        .values(status=REPLAYED, replayed_by=run.log_id, decided_at=datetime.now(UTC), note=note)
-    )
+    decided = {"status": REPLAYED, "replayed_by": run.log_id, "decided_at": datetime.now(UTC), "note": note}
+    for some in in_batches(done):
+        connection.execute(update(etl_rejected_row).where(_row.rejected_id.in_(some)).values(**decided))
     counts = Counts(
         read=len(rows),
         processed=loaded,

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Connection, Select, String, Table, and_, cast, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, cast, func, select
 
 from etl.anomalies import find
 from etl.contract import Contract
 from etl.custom import parse_seconds
-from etl.database import copy_csv
+from etl.database import copy_csv, text_of
 from etl.errors import ConfigurationError
 from etl.settings import Settings
 from etl.tables import (
@@ -225,9 +226,8 @@ def _readings(
 ) -> pd.DataFrame:
     """The newest readings of a few sensors, in the order of sensor and time: first those with most recorded anomalies."""
     keys = [table.c[name] for name in contract.sensor]
-    name: ColumnElement[str] = literal("")
-    for number, key in enumerate(keys):
-        name = name + (literal("/") if number else literal("")) + cast(key, String)
+    parts: list[ColumnElement[str]] = [cast(key, text_of(None)) for key in keys]
+    name = reduce(lambda before, part: before + "/" + part, parts)
     remarkable = (
         select(etl_anomaly.c.sensor, func.count().label("anomalies"))
         .where(etl_anomaly.c.feed == contract.feed)

@@ -6,7 +6,7 @@ nullable columns only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -18,17 +18,13 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
-    DateTime,
-    Double,
     Engine,
     Identity,
     Index,
     Integer,
     MetaData,
     SmallInteger,
-    String,
     Table,
-    Text,
     UniqueConstraint,
     inspect,
     select,
@@ -38,15 +34,16 @@ from sqlalchemy.types import TypeEngine
 
 from etl import contract as contracts
 from etl.contract import Contract
-from etl.database import lock_feed, make_engine, transaction
-from etl.errors import ConfigurationError, PermanentError
+from etl.database import DOUBLE, MOMENT, Product, lock_feed, make_engine, text_of, transaction, type_name
+from etl.errors import ConfigurationError, ContractError, PermanentError
 from etl.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-metadata = MetaData()
-_UTC = DateTime(timezone=True)
+# As PostgreSQL names them by itself; SQL Server would make up a name of random digits.
+NAMES = {"pk": "%(table_name)s_pkey"}
+metadata = MetaData(naming_convention=NAMES)
 
 
 def _only(condition: str) -> dict[str, Any]:
@@ -58,30 +55,30 @@ etl_log = Table(
     "etl_log",
     metadata,
     Column("log_id", BigInteger, Identity(), primary_key=True),
-    Column("cycle_id", String(64), nullable=False),
-    Column("feed", String(64), nullable=False),
-    Column("job_name", String(16), nullable=False, comment="produce, consume, merge or load"),
-    Column("status", String(16), nullable=False, comment="RUNNING, SUCCESS or FAILED"),
-    Column("start_time", _UTC, nullable=False),
-    Column("end_time", _UTC),
-    Column("duration_seconds", Double),
+    Column("cycle_id", text_of(64), nullable=False),
+    Column("feed", text_of(64), nullable=False),
+    Column("job_name", text_of(16), nullable=False, comment="produce, consume, merge or load"),
+    Column("status", text_of(16), nullable=False, comment="RUNNING, SUCCESS or FAILED"),
+    Column("start_time", MOMENT, nullable=False),
+    Column("end_time", MOMENT),
+    Column("duration_seconds", DOUBLE),
     Column("records_read", BigInteger, nullable=False, server_default=text("0")),
     Column("records_processed", BigInteger, nullable=False, server_default=text("0")),
     Column("records_rejected", BigInteger, nullable=False, server_default=text("0")),
     Column("records_duplicate", BigInteger, nullable=False, server_default=text("0")),
     Column("records_late", BigInteger, nullable=False, server_default=text("0")),
-    Column("error_type", String(128)),
-    Column("error_message", String(2000), comment="no row data and no secret"),
-    Column("notebook", String(400), comment="the executed notebook, relative to ETL_HOME"),
-    Column("notebook_sha256", String(64), comment="of the notebook as committed, before it ran"),
+    Column("error_type", text_of(128)),
+    Column("error_message", text_of(2000), comment="no row data and no secret"),
+    Column("notebook", text_of(400), comment="the executed notebook, relative to ETL_HOME"),
+    Column("notebook_sha256", text_of(64), comment="of the notebook as committed, before it ran"),
     Column("parameters", JSON),
-    Column("host", String(255)),
+    Column("host", text_of(255)),
     Column("pid", Integer),
-    Column("heartbeat_at", _UTC),
-    Column("code_version", String(64)),
-    Column("undone_at", _UTC, comment="when what it loaded was removed"),
+    Column("heartbeat_at", MOMENT),
+    Column("code_version", text_of(64)),
+    Column("undone_at", MOMENT, comment="when what it loaded was removed"),
     Column("notes", JSON, comment="what a reader should know beyond the numbers"),
-    Column("last_event_time", _UTC, comment="of the readings that a load brought"),
+    Column("last_event_time", MOMENT, comment="of the readings that a load brought"),
     Index("ix_etl_log_watermark", "feed", "last_event_time"),
     Index("ix_etl_log_start_time", "start_time"),
     Index("ix_etl_log_cycle_id", "cycle_id"),
@@ -96,10 +93,10 @@ etl_source = Table(
     "etl_source",
     metadata,
     Column("source_id", Integer, Identity(), primary_key=True),
-    Column("feed", String(64), nullable=False),
-    Column("name", String(400), nullable=False, comment="topic or file name"),
-    Column("identity", String(128), nullable=False, comment="topic id or SHA-256 of the file"),
-    Column("first_seen", _UTC, nullable=False),
+    Column("feed", text_of(64), nullable=False),
+    Column("name", text_of(400), nullable=False, comment="topic or file name"),
+    Column("identity", text_of(128), nullable=False, comment="topic id or SHA-256 of the file"),
+    Column("first_seen", MOMENT, nullable=False),
     Column("header", JSON, comment="of a CSV file: the names of its columns"),
     UniqueConstraint("feed", "name", "identity", name="uq_etl_source"),
     comment="Where rows came from, once, instead of long texts in every row",
@@ -109,18 +106,18 @@ etl_file = Table(
     "etl_file",
     metadata,
     Column("file_id", BigInteger, Identity(), primary_key=True),
-    Column("feed", String(64), nullable=False),
-    Column("file_name", String(400), nullable=False),
-    Column("sha256", String(64), nullable=False),
+    Column("feed", text_of(64), nullable=False),
+    Column("file_name", text_of(400), nullable=False),
+    Column("sha256", text_of(64), nullable=False),
     Column("source_id", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("offset_ranges", JSON, nullable=False, comment="per partition: first, next, rows"),
-    Column("archived_at", _UTC, nullable=False),
-    Column("loaded_at", _UTC, nullable=False),
+    Column("archived_at", MOMENT, nullable=False),
+    Column("loaded_at", MOMENT, nullable=False),
     Column("log_id", BigInteger, nullable=False),
-    Column("undone_at", _UTC, comment="when what it loaded was removed"),
-    Column("kind", String(16), nullable=False, server_default="archive", comment="archive or landing"),
+    Column("undone_at", MOMENT, comment="when what it loaded was removed"),
+    Column("kind", text_of(16), nullable=False, server_default="archive", comment="archive or landing"),
     UniqueConstraint("source_id", "sha256", name="uq_etl_file"),
     Index("ix_etl_file_feed", "feed", "file_name"),
     Index("ix_etl_file_sha256", "sha256"),
@@ -131,25 +128,25 @@ etl_file = Table(
 etl_feed = Table(
     "etl_feed",
     metadata,
-    Column("feed", String(64), primary_key=True),
-    Column("table_name", String(64), nullable=False),
-    Column("source", String(400), nullable=False, comment="topic or landing folder"),
+    Column("feed", text_of(64), primary_key=True),
+    Column("table_name", text_of(64), nullable=False),
+    Column("source", text_of(400), nullable=False, comment="topic or landing folder"),
     Column("sensors", Integer, comment="how many ought to report"),
-    Column("interval_seconds", Double, comment="and how often"),
-    Column("freshness_seconds", Double, comment="how old the newest reading may be"),
-    Column("description", String(400)),
+    Column("interval_seconds", DOUBLE, comment="and how often"),
+    Column("freshness_seconds", DOUBLE, comment="how old the newest reading may be"),
+    Column("description", text_of(400)),
     comment="What the contracts promise, for dashboards",
 )
 
 etl_column = Table(
     "etl_column",
     metadata,
-    Column("feed", String(64), primary_key=True),
-    Column("column_name", String(64), primary_key=True),
-    Column("type", String(16), nullable=False),
+    Column("feed", text_of(64), primary_key=True),
+    Column("column_name", text_of(64), primary_key=True),
+    Column("type", text_of(16), nullable=False),
     Column("path", JSON, nullable=False, comment="where its values stand in a message or file"),
     Column("log_id", BigInteger, nullable=False, comment="the load that took it up"),
-    Column("added_at", _UTC, nullable=False),
+    Column("added_at", MOMENT, nullable=False),
     comment="Columns that a feed gained beyond its contract",
 )
 
@@ -157,9 +154,9 @@ etl_quality = Table(
     "etl_quality",
     metadata,
     Column("log_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("rule", String(128), primary_key=True),
-    Column("feed", String(64), nullable=False),
-    Column("dimension", String(16), nullable=False),
+    Column("rule", text_of(128), primary_key=True),
+    Column("feed", text_of(64), nullable=False),
+    Column("dimension", text_of(16), nullable=False),
     Column("checked", BigInteger, nullable=False),
     Column("failed", BigInteger, nullable=False),
     comment="Per load and rule, how many values were checked and how many failed",
@@ -169,19 +166,19 @@ etl_quality_score = Table(
     "etl_quality_score",
     metadata,
     Column("log_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("feed", String(64), nullable=False),
-    Column("score", Double, nullable=False, comment="0 to 100; docs/quality.md"),
-    Column("completeness", Double, nullable=False),
-    Column("validity", Double, nullable=False),
-    Column("uniqueness", Double, nullable=False),
-    Column("timeliness", Double, nullable=False),
-    Column("age_seconds", Double, comment="of the newest reading, when it was loaded"),
+    Column("feed", text_of(64), nullable=False),
+    Column("score", DOUBLE, nullable=False, comment="0 to 100; docs/quality.md"),
+    Column("completeness", DOUBLE, nullable=False),
+    Column("validity", DOUBLE, nullable=False),
+    Column("uniqueness", DOUBLE, nullable=False),
+    Column("timeliness", DOUBLE, nullable=False),
+    Column("age_seconds", DOUBLE, comment="of the newest reading, when it was loaded"),
     Column("sensors_expected", Integer),
     Column("sensors_seen", Integer),
     Column("readings_expected", BigInteger),
     Column("readings_seen", BigInteger),
-    Column("lateness_mean_seconds", Double, comment="of the late rows among those that were loaded"),
-    Column("lateness_max_seconds", Double),
+    Column("lateness_mean_seconds", DOUBLE, comment="of the late rows among those that were loaded"),
+    Column("lateness_max_seconds", DOUBLE),
     Index("ix_etl_quality_score_feed", "feed", "log_id"),
     comment="One score per load, with its components",
 )
@@ -191,15 +188,15 @@ etl_anomaly = Table(
     metadata,
     Column("anomaly_id", BigInteger, Identity(), primary_key=True),
     Column("log_id", BigInteger, nullable=False),
-    Column("feed", String(64), nullable=False),
-    Column("sensor", String(200), nullable=False),
-    Column("measure", String(64), nullable=False),
-    Column("event_time", _UTC, nullable=False),
-    Column("value", Double),
-    Column("expected_low", Double),
-    Column("expected_high", Double),
-    Column("score", Double, nullable=False),
-    Column("kind", String(16), nullable=False, comment="outlier, stuck or gap"),
+    Column("feed", text_of(64), nullable=False),
+    Column("sensor", text_of(200), nullable=False),
+    Column("measure", text_of(64), nullable=False),
+    Column("event_time", MOMENT, nullable=False),
+    Column("value", DOUBLE),
+    Column("expected_low", DOUBLE),
+    Column("expected_high", DOUBLE),
+    Column("score", DOUBLE, nullable=False),
+    Column("kind", text_of(16), nullable=False, comment="outlier, stuck or gap"),
     Index("ix_etl_anomaly_log_id", "log_id"),
     Index("ix_etl_anomaly_feed_time", "feed", "event_time"),
     Index("ix_etl_anomaly_time", "event_time"),
@@ -214,26 +211,31 @@ etl_rejected_row = Table(
     metadata,
     Column("rejected_id", BigInteger, Identity(), primary_key=True),
     Column("log_id", BigInteger, nullable=False),
-    Column("feed", String(64), nullable=False),
+    Column("feed", text_of(64), nullable=False),
     Column("source_id", Integer, nullable=False),
     Column("source_partition", Integer, nullable=False),
     Column("source_offset", BigInteger, nullable=False),
     Column("source_item", Integer, nullable=False),
-    Column("raw", Text, nullable=False, comment=r"the message; \x… are its bytes where it is no text, \null a null"),
+    Column(
+        "raw",
+        text_of(None),
+        nullable=False,
+        comment=r"the message; \x… are its bytes where it is no text, \null a null",
+    ),
     Column("raw_rebuilt", Boolean, nullable=False, comment="made from the columns, not the message itself"),
-    Column("reason", String(32), nullable=False),
+    Column("reason", text_of(32), nullable=False),
     Column("problems", JSON, nullable=False, comment="every column, value and rule that failed"),
-    Column("status", String(16), nullable=False, server_default="QUARANTINED"),
+    Column("status", text_of(16), nullable=False, server_default="QUARANTINED"),
     Column("replayed_by", BigInteger, comment="the log_id of the replay that loaded it"),
-    Column("decided_at", _UTC),
-    Column("note", String(400), comment="who discarded or changed it, and why"),
+    Column("decided_at", MOMENT),
+    Column("note", text_of(400), comment="who discarded or changed it, and why"),
     UniqueConstraint("source_id", "source_partition", "source_offset", "source_item", name="uq_etl_rejected_row"),
     Index("ix_etl_rejected_row_log_id", "log_id"),
     Index("ix_etl_rejected_row_feed_status", "feed", "status", "reason"),
     comment="Quarantine: every rejected row with its text and why",
 )
 
-_TYPES: dict[str, TypeEngine[Any]] = {"double": Double(), "boolean": Boolean(), "timestamp": _UTC}
+_TYPES: dict[str, TypeEngine[Any]] = {"double": DOUBLE, "boolean": Boolean(), "timestamp": MOMENT}
 _INTEGERS: dict[int, TypeEngine[Any]] = {16: SmallInteger(), 32: Integer(), 64: BigInteger()}
 
 
@@ -244,18 +246,25 @@ def feed_table(contract: Contract) -> Table:
     by_sensor = (*contract.sensor, contract.event_time.column)
     return Table(
         contract.table,
-        MetaData(),
+        MetaData(naming_convention=NAMES),
         *(Column(column.name, column_type(column), nullable=not column.required) for column in contract.columns),
         Column("source_id", Integer, nullable=False),
         Column("source_partition", Integer, nullable=False),
         Column("source_offset", BigInteger, nullable=False),
         Column("source_item", Integer, nullable=False),
         Column("log_id", BigInteger, nullable=False),
-        Column("lateness_seconds", Double, comment="by how much it lay behind the feed's watermark"),
+        Column("lateness_seconds", DOUBLE, comment="by how much it lay behind the feed's watermark"),
         UniqueConstraint(*key, name=f"uq_{contract.table}"),
         *([] if key[: len(by_sensor)] == by_sensor else [Index(f"ix_{contract.table}_sensor", *by_sensor)]),
         # Rows arrive in the order of both, so a BRIN index is a few pages where a B-tree would cost most of the load.
-        Index(f"ix_{contract.table}_log_id", "log_id", postgresql_using="brin", postgresql_with=_BRIN),
+        # SQL Server keeps the rows themselves in that order.
+        Index(
+            f"ix_{contract.table}_log_id",
+            "log_id",
+            postgresql_using="brin",
+            postgresql_with=_BRIN,
+            mssql_clustered=True,
+        ),
         Index(f"ix_{contract.table}_time", contract.event_time.column, postgresql_using="brin", postgresql_with=_BRIN),
         comment=contract.description or None,
     )
@@ -283,7 +292,7 @@ _BRIN = {"autosummarize": "on"}
 def column_type(column: contracts.Column) -> TypeEngine[Any]:
     """The type of a contract's column in the database."""
     if column.type == "text":
-        return String(column.max_length) if column.max_length else Text()
+        return text_of(column.max_length)
     if column.type == "integer":
         return _INTEGERS[column.bits]
     return _TYPES[column.type]
@@ -330,6 +339,12 @@ def connected(settings: Settings, application: str) -> Iterator[Connection]:
         engine.dispose()
 
 
+def newest_migration() -> str:
+    """The revision that a database has when it is up to date."""
+    (head,) = _heads()
+    return head
+
+
 def _alembic() -> Config:
     from alembic.config import Config
 
@@ -350,6 +365,20 @@ def _is_current(connection: Connection) -> bool:
     from alembic.runtime.migration import MigrationContext
 
     return set(MigrationContext.configure(connection).get_current_heads()) == _heads()
+
+
+def require_fits(product: Product, contract: Contract, tables: Iterable[Table]) -> None:
+    """Refuse a contract whose tables a database product cannot hold.
+
+    :raises ContractError: naming the contract, the product and its limits.
+    """
+    broken = [f"table {table.name}: {limit}" for table in tables for limit in product.broken_limits(table)]
+    if broken:
+        raise ContractError(
+            f"{contract.file.name or contract.feed}: {product.title} cannot hold {broken[0]}",
+            remedy="Give the texts of keys a (smaller) maxLength, or use fewer columns.",
+            problems=[ContractError(f"{contract.file.name or contract.feed}: {limit}") for limit in broken],
+        )
 
 
 def ensure_feed_table(connection: Connection, contract: Contract) -> Table:
@@ -384,7 +413,7 @@ def _add_column(connection: Connection, table: Table, column: Column[Any]) -> No
 
 
 def _refuse_change(connection: Connection, table: Table, column: Column[Any], existing: TypeEngine[Any]) -> None:
-    wanted, found = (kind.compile(connection.dialect) for kind in (column.type, existing))
+    wanted, found = (type_name(kind, connection.dialect) for kind in (column.type, existing))
     if wanted != found:
         raise PermanentError(
             f"Column {column.name!r} of table {table.name!r} is {found}; the contract says {wanted}.",

@@ -18,10 +18,8 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
-    Double,
     Inspector,
     Select,
-    String,
     Table,
     and_,
     case,
@@ -35,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateView, DropView
 
-from etl.database import seconds_since
+from etl.database import DOUBLE, product_of, seconds_since, text_of
 from etl.model import Contract
 from etl.settings import PROJECT_ROOT
 from etl.tables import etl_log, etl_source, feed_table, metadata
@@ -49,7 +47,7 @@ _SENSOR_LENGTH = 200
 def ensure_views(connection: Connection, contract: Contract, table: Table, inspector: Inspector) -> None:
     """Create a feed's views, and those again whose columns are no longer the right ones."""
     present = set(inspector.get_view_names())
-    for name, query in _of_contract(contract, table):
+    for name, query in views_of(contract, table):
         columns = {column.name for column in query.selected_columns}
         if name in present and {column["name"] for column in inspector.get_columns(name)} == columns:
             continue
@@ -58,25 +56,31 @@ def ensure_views(connection: Connection, contract: Contract, table: Table, inspe
             connection.execute(DropView(view.table))
         connection.execute(view)
     there = {*metadata.tables, contract.table}
-    for file in view_files(connection.dialect.name):
+    for file in view_files(product_of(connection.dialect).name):
         if file.stem not in present and needs(file) <= there:
             connection.execute(text(file.read_text("utf-8")))
 
 
 def ensure_common_views(connection: Connection, contracts: Iterable[Contract]) -> None:
     """Create `v_etl_windows` and `v_etl_latest` anew: all these feeds, whose tables must be there, as if they were one."""
+    present = set(inspect(connection).get_view_names())
+    for name, query in common_views(contracts):
+        _replace(connection, name, query, present)
+
+
+def common_views(contracts: Iterable[Contract]) -> Iterator[tuple[str, CompoundSelect[Any]]]:
+    """Names and queries of the views of all feeds together."""
     feeds = list(contracts)
     windows = [_windows(contract) for contract in feeds if contract.windows]
     latest = [query for contract in feeds for query in _latest_values(contract)]
-    present = set(inspect(connection).get_view_names())
     for name, queries in (("v_etl_windows", windows), ("v_etl_latest", latest)):
         if queries:
-            _replace(connection, name, union_all(*queries), present)
+            yield name, union_all(*queries)
 
 
 def _replace(connection: Connection, name: str, query: CompoundSelect[Any], present: set[str]) -> None:
-    """Columns and their types are always the same; so PostgreSQL keeps the rights to the view."""
-    replaces = connection.dialect.name == "postgresql"
+    """Columns and their types are always the same; so where a view is replaced rather than dropped it keeps its rights."""
+    replaces = product_of(connection.dialect).replaces_views
     view = CreateView(query, name, or_replace=replaces)
     if name in present and not replaces:
         connection.execute(DropView(view.table))
@@ -84,7 +88,7 @@ def _replace(connection: Connection, name: str, query: CompoundSelect[Any], pres
 
 
 def view_files(product: str) -> list[Path]:
-    """The views that are written by hand; a file is named like its view."""
+    """The views that are written by hand for a database product (`Product.name`); a file is named like its view."""
     return sorted((PROJECT_ROOT / "sql" / "views" / product).glob("*.sql"))
 
 
@@ -94,7 +98,8 @@ def needs(file: Path) -> set[str]:
     return set(found[1].split()) if found else set()
 
 
-def _of_contract(contract: Contract, table: Table) -> Iterator[tuple[str, Select[Any]]]:
+def views_of(contract: Contract, table: Table) -> Iterator[tuple[str, Select[Any]]]:
+    """Names and queries of the views that are built from a contract."""
     yield f"v_{table.name}", _readings(table)
     yield f"v_{table.name}_latest", _latest(contract, table)
     if contract.windows:
@@ -190,7 +195,7 @@ def _latest_values(contract: Contract) -> Iterator[Select[Any]]:
             _text(contract.feed, 64).label("feed"),
             _sensor(newest[name] for name in contract.sensor).label("sensor"),
             _text(measure, 64).label("measure"),
-            cast(newest[measure], Double).label("value"),
+            cast(newest[measure], DOUBLE).label("value"),
             time.label("event_time"),
             seconds_since(time).label("age_seconds"),
         ).where(newest[measure].is_not(None))
@@ -198,13 +203,13 @@ def _latest_values(contract: Contract) -> Iterator[Select[Any]]:
 
 def _sensor(keys: Iterable[ColumnElement[Any]]) -> ColumnElement[str]:
     """What names a sensor, in one text, as in `etl_anomaly`."""
-    first, *others = (cast(key, String(_SENSOR_LENGTH)) for key in keys)
+    first, *others = (cast(key, text_of(_SENSOR_LENGTH)) for key in keys)
     whole: ColumnElement[str] = first
     for key in others:
         whole = whole + literal_column("'/'") + key
-    return cast(whole, String(_SENSOR_LENGTH))
+    return cast(whole, text_of(_SENSOR_LENGTH))
 
 
 def _text(value: str, length: int) -> ColumnElement[str]:
     """A feed's or a column's own name; contracts allow letters, digits and _ in it."""
-    return cast(literal_column(f"'{value}'"), String(length))
+    return cast(literal_column(f"'{value}'"), text_of(length))

@@ -15,32 +15,46 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    DateTime,
     Double,
     FromClause,
     Index,
     MetaData,
     Select,
-    String,
     Table,
     and_,
+    cast,
+    column,
     delete,
     exists,
     func,
     insert,
     inspect,
-    literal,
     literal_column,
     select,
-    true,
-    union_all,
+    values,
 )
+from sqlalchemy.types import TypeEngine
 
-from etl.database import add_seconds, keep_in_temporary, sample_deviation, window_start
+from etl.database import (
+    DOUBLE,
+    MOMENT,
+    add_seconds,
+    for_each,
+    keep_in_temporary,
+    sample_deviation,
+    text_of,
+    window_start,
+)
 from etl.model import Contract, Windows
-from etl.tables import column_type, feed_table
+from etl.tables import NAMES, column_type, feed_table
 
-_FIGURES = ("count", "min", "max", "avg", "stddev")
+_FIGURES: dict[str, TypeEngine[Any]] = {
+    "count": BigInteger(),
+    "min": DOUBLE,
+    "max": DOUBLE,
+    "avg": DOUBLE,
+    "stddev": DOUBLE,
+}
 
 
 @dataclass(frozen=True)
@@ -65,7 +79,7 @@ def ensure_window_tables(connection: Connection, contract: Contract) -> None:
     for table in missing:
         table.create(connection)
     readings = feed_table(contract)
-    if missing and connection.execute(select(literal(1)).select_from(readings).limit(1)).first():
+    if missing and connection.execute(select(literal_column("1")).select_from(readings).limit(1)).first():
         touched = touch(connection, contract, readings)
         names = {table.name for table in missing}
         recompute(connection, contract, readings, [change for change in touched if change.rows.name in names])
@@ -95,7 +109,8 @@ def recompute(connection: Connection, contract: Contract, table: Table, touched:
     windows = contract.windows
     for change in touched if windows else ():
         assert windows is not None
-        same = [change.rows.c[name] == change.windows.c[name] for name in (*windows.key, "window_start")]
+        anew = change.windows.alias("touched")
+        same = [change.rows.c[name] == anew.c[name] for name in (*windows.key, "window_start")]
         connection.execute(delete(change.rows).where(exists().where(*same)))
         names = [*windows.key, "measure", "window_start", *_FIGURES]
         connection.execute(insert(change.rows).from_select(names, _statistics(contract, windows, table, change)))
@@ -103,7 +118,7 @@ def recompute(connection: Connection, contract: Contract, table: Table, touched:
 
 def _statistics(contract: Contract, windows: Windows, table: Table, change: Touched) -> Select[Any]:
     """Statistics of the touched windows, a row per measure that has a value in them."""
-    time, touched = table.c[contract.event_time.column], change.windows
+    time, touched = table.c[contract.event_time.column], change.windows.alias("touched")
     lies_in = and_(
         *(table.c[key] == touched.c[key] for key in windows.key),
         time >= touched.c.window_start,
@@ -114,22 +129,28 @@ def _statistics(contract: Contract, windows: Windows, table: Table, change: Touc
     # Window by window along the index on sensor and time: of rows that were inserted a moment ago in this very transaction
     # the planner knows nothing yet, and would now and then join millions with millions.
     inside = select(*figures).where(lies_in).correlate(touched).lateral("inside")
-    wide = select(*keys, *inside.c).select_from(touched.join(inside, true())).cte("wide")
-    long = [
-        select(
-            *(wide.c[key] for key in windows.key),
-            literal(name).label("measure"),
-            wide.c.window_start,
-            *(wide.c[f"{figure}_{number}"] for figure in _FIGURES),
-        ).where(wide.c[f"count_{number}"] > 0)
-        for number, name in enumerate(windows.measures)
-    ]
-    return select(union_all(*long).subquery())
+    long = (
+        values(column("measure", text_of(64)), *(column(name, kind) for name, kind in _FIGURES.items()), name="long")
+        .data(
+            [
+                (literal_column(f"'{name}'"), *(inside.c[f"{figure}_{number}"] for figure in _FIGURES))
+                for number, name in enumerate(windows.measures)
+            ]
+        )
+        .lateral()
+    )
+    return (
+        select(*keys[:-1], long.c.measure, keys[-1], *(long.c[figure] for figure in _FIGURES))
+        .select_from(for_each(for_each(touched, inside), long))
+        .where(long.c.count > 0)
+    )
 
 
 def _figures(value: ColumnElement[Any], number: int) -> list[ColumnElement[Any]]:
     counted: ColumnElement[Any] = func.count(value)
-    computed = (counted, func.min(value), func.max(value), func.avg(value), sample_deviation(value))
+    # The average of whole numbers would be cut to a whole number on SQL Server.
+    real = value if isinstance(value.type, Double) else cast(value, DOUBLE)
+    computed = (counted, func.min(value), func.max(value), func.avg(real), sample_deviation(real))
     return [figure.label(f"{name}_{number}") for name, figure in zip(_FIGURES, computed, strict=True)]
 
 
@@ -137,15 +158,15 @@ def _table(contract: Contract, windows: Windows, name: str) -> Table:
     keys = [Column(key, column_type(contract.column(key)), primary_key=True) for key in windows.key]
     return Table(
         f"{contract.table}_{name}",
-        MetaData(),
+        MetaData(naming_convention=NAMES),
         *keys,
-        Column("measure", String(64), primary_key=True),
-        Column("window_start", DateTime(timezone=True), primary_key=True, comment="UTC; windows are aligned to 1970"),
+        Column("measure", text_of(64), primary_key=True),
+        Column("window_start", MOMENT, primary_key=True, comment="UTC; windows are aligned to 1970"),
         Column("count", BigInteger, nullable=False),
-        Column("min", Double, nullable=False),
-        Column("max", Double, nullable=False),
-        Column("avg", Double, nullable=False),
-        Column("stddev", Double, comment="of the sample; NULL for a single value"),
+        Column("min", DOUBLE, nullable=False),
+        Column("max", DOUBLE, nullable=False),
+        Column("avg", DOUBLE, nullable=False),
+        Column("stddev", DOUBLE, comment="of the sample; NULL for a single value"),
         Index(f"ix_{contract.table}_{name}_start", "window_start"),
         comment=f"Statistics of {contract.table} per {name} window",
     )

@@ -9,14 +9,15 @@ import pyarrow as pa
 
 from etl import files
 from etl.contract import Contract
-from tests.stack import Project
+from etl.settings import Settings
 
 Values = Mapping[str, str | None]
 
 
 def write_batch(
-    project: Project,
+    settings: Settings,
     contract: Contract,
+    topic: str,
     topic_id: str,
     readings: Sequence[Values],
     *,
@@ -37,7 +38,7 @@ def write_batch(
         for place, reading in enumerate(readings)
     ]
     schema = pa.schema([(name, pa.string()) for name in contract.file_columns])
-    folder = project.home / "output" / contract.feed / f"batch-{query_id}-{start:06d}"
+    folder = settings.output / contract.feed / f"batch-{query_id}-{start:06d}"
     folder.mkdir(parents=True)
     file = folder / "part-00000.csv"
     file.write_bytes(files.header(contract.file_columns) + files.to_csv(pa.Table.from_pylist(rows, schema=schema)))
@@ -47,7 +48,7 @@ def write_batch(
         cycle_id="recorded",
         query_id=query_id,
         batch_id=start,
-        source=files.Source("kafka", project.topic, topic_id),
+        source=files.Source("kafka", topic, topic_id),
         offsets={"0": files.OffsetRange(start, start + count, count)},
         columns=contract.file_columns,
         messages=count,

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from etl.contract import Contract, load_contract
 from etl.settings import Settings
-from tests.stack import project, stack
+from tests.servers import SQLSERVER_URL, sqlserver_url
+from tests.stack import product, project, stack
 
-__all__ = ["project", "stack"]
+__all__ = ["product", "project", "stack"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What has a database runs on both products, where there is a SQL Server."""
+    if _is_of_both(metafunc.fixturenames, metafunc.definition) and sqlserver_url():
+        metafunc.parametrize("product", ["postgresql", "sqlserver"], indirect=True)
+
+
+def _is_of_both(fixtures: Iterable[str], item: pytest.Item) -> bool:
+    return "product" in fixtures and item.get_closest_marker("postgresql") is None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,6 +34,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.superset)
         elif "stack" in getattr(item, "fixturenames", ()) or "integration" in folders:
             item.add_marker(pytest.mark.integration)
+        if _is_of_both(getattr(item, "fixturenames", ()), item):
+            item.add_marker(pytest.mark.both_products)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it loudly where half of the database tests could not run."""
+    ran = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    half = [report for report in ran if report.when == "call" and "both_products" in report.keywords]
+    if half and not sqlserver_url():
+        terminalreporter.section("SQL Server was not tested", sep="!", red=True, bold=True)
+        terminalreporter.line(
+            f"{len(half)} database tests ran on PostgreSQL alone. With {SQLSERVER_URL} set they run on both:"
+            " docs/sqlserver.md says how to start a server."
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -24,10 +24,9 @@ from etl.contract import Contract, load_contract
 from etl.database import make_engine
 from etl.settings import PROJECT_ROOT, Settings
 from etl.tables import migrate
+from tests.servers import TEMPLATE, DatabaseServer, PostgreSQLServer, SQLServerServer, sqlserver_url
 
 JARS = PROJECT_ROOT / ".services" / "jars"
-TEMPLATE = "migrated"
-"""The database every test's own is copied from."""
 
 
 def quiet(_: str) -> None:
@@ -43,10 +42,14 @@ class Stack:
     database: str
 
     def connect(self, database: str = "etl", **options: Any) -> psycopg.Connection[Any]:
-        return psycopg.connect(self.url(database).replace("+psycopg", ""), **options)
+        return self.postgresql.connect(database, **options)
 
     def url(self, database: str) -> str:
-        return self.database.rpartition("/")[0] + "/" + database
+        return self.postgresql.url(database)
+
+    @property
+    def postgresql(self) -> PostgreSQLServer:
+        return PostgreSQLServer(self.database)
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +84,7 @@ class Project:
     """A home with its own topic and database: what a user has, and how a stranger looks at it from outside."""
 
     stack: Stack
+    server: DatabaseServer
     home: Path
     database: str
     topic: str
@@ -116,8 +120,8 @@ class Project:
         )
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
-        with self.stack.connect(self.database) as connection:
-            return connection.execute(query).fetchall()
+        """Rows of a query in PostgreSQL's dialect; on another server it is translated."""
+        return self.server.sql(self.database, query)
 
     def value(self, query: str) -> Any:
         return self.sql(query)[0][0]
@@ -184,10 +188,16 @@ def with_admin(bootstrap: str, act: Any) -> None:
 
 
 @pytest.fixture
-def project(stack: Stack, tmp_path: Path) -> Iterator[Project]:
+def product(request: pytest.FixtureRequest) -> str:
+    """The database product of a test; both, one after the other, where there is a SQL Server (tests/conftest.py)."""
+    return str(getattr(request, "param", "postgresql"))
+
+
+@pytest.fixture
+def project(stack: Stack, product: str, tmp_path: Path) -> Iterator[Project]:
     name = f"t{secrets.token_hex(4)}"
-    with stack.connect(autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    server: DatabaseServer = SQLServerServer(sqlserver_url()) if product == "sqlserver" else stack.postgresql
+    server.create(name)
     document = yaml.safe_load((PROJECT_ROOT / "etl/feeds/sensor_readings.odcs.yaml").read_text("utf-8"))
     document["servers"][0]["customProperties"][0]["value"] = name
     (tmp_path / "feeds").mkdir()
@@ -198,7 +208,7 @@ def project(stack: Stack, tmp_path: Path) -> Iterator[Project]:
         "ETL_HOME": str(home),
         "ETL_FEEDS": str(tmp_path / "feeds"),
         "ETL_KAFKA_BOOTSTRAP": stack.kafka,
-        "ETL_DATABASE_URL": stack.url(name),
+        "ETL_DATABASE_URL": server.url(name),
         "ETL_JARS": str(JARS),
     }
     settings = Settings.load(
@@ -210,6 +220,7 @@ def project(stack: Stack, tmp_path: Path) -> Iterator[Project]:
     )
     found = Project(
         stack=stack,
+        server=server,
         home=home,
         database=name,
         topic=name,
@@ -219,5 +230,4 @@ def project(stack: Stack, tmp_path: Path) -> Iterator[Project]:
     )
     found.make_topic()
     yield found
-    with stack.connect(autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    server.drop(name)

@@ -9,6 +9,7 @@ import signal
 import time
 from pathlib import Path
 
+from etl.database import shown_url
 from etl.settings import PROJECT_ROOT
 from tests.stack import Project
 
@@ -103,7 +104,7 @@ def test_status_tells_backlog_services_and_last_cycle(project: Project) -> None:
     project.send([b"{}"] * 3)
     before = json.loads(project.etl("status", "--json").stdout)
     assert before["services"]["kafka"]["bootstrap"] == project.stack.kafka
-    assert before["services"]["database"]["url"].startswith("postgresql://etl:***@127.0.0.1:")
+    assert before["services"]["database"]["url"] == shown_url(project.settings)
     feed = before["feeds"]["sensor_readings"]
     assert feed["backlog"] == {"messages": 3, "files": None, "batches": 0, "archives": 0}
     assert feed["last_cycle"] is None
@@ -116,7 +117,7 @@ def test_status_tells_backlog_services_and_last_cycle(project: Project) -> None:
 def test_env_lets_another_client_connect(project: Project, tmp_path: Path) -> None:
     lines = dict(line.removeprefix("export ").split("=", 1) for line in project.etl("env").stdout.splitlines())
     assert lines["ETL_KAFKA_BOOTSTRAP"] == project.stack.kafka
-    assert lines["ETL_DATABASE_URL"] == project.stack.url(project.database).replace("+psycopg", "")
+    assert lines["ETL_DATABASE_URL"] == project.server.url(project.database).replace("+psycopg", "")
 
 
 def test_doctor_finds_everything_in_order_and_says_what_is_not(project: Project) -> None:

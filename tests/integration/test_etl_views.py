@@ -13,16 +13,20 @@ from psycopg.types.json import Jsonb
 from etl.services.superset import assets
 from tests.stack import Project
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+pytestmark = pytest.mark.postgresql
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def ago(**parts: float) -> datetime:
-    return NOW - timedelta(**parts)
+    return now() - timedelta(**parts)
 
 
 def seconds(age: float) -> Any:
-    """The age by now of what was so old when this file was read."""
-    return pytest.approx(age + (datetime.now(UTC) - NOW).total_seconds(), abs=5)
+    """About so old, on a machine that may be slow."""
+    return pytest.approx(age, abs=60)
 
 
 class Log:
@@ -104,7 +108,7 @@ def test_a_cycle_is_its_jobs_together(log: Log) -> None:
         "SELECT cycle_id, status, duration_seconds, records_loaded, age_seconds FROM v_etl_cycles ORDER BY start_time"
     )
     assert [row[:2] for row in shown] == [("good", "SUCCESS"), ("bad", "FAILED"), ("now", "RUNNING")]
-    assert [row[2] for row in shown[:2]] == [210.0, 90.0]
+    assert [row[2] for row in shown[:2]] == [pytest.approx(210, abs=5), pytest.approx(90, abs=5)]
     assert [row[3] for row in shown] == [8, 0, 0]
     assert shown[2][4] == seconds(20)
     assert shown[1][4] == seconds(29 * 60 - 30)
@@ -154,11 +158,11 @@ def test_archives_whose_load_was_undone_wait_again(log: Log) -> None:
         "bytes": 1,
         "rows": 10,
         "offset_ranges": Jsonb({}),
-        "archived_at": NOW,
-        "loaded_at": NOW,
+        "archived_at": now(),
+        "loaded_at": now(),
     }
-    log.insert("etl_file", feed="a", sha256="0" * 64, source_id=1, log_id=load, undone_at=NOW, **file)
-    log.insert("etl_file", feed="a", sha256="1" * 64, source_id=1, log_id=load, undone_at=NOW, kind="landing", **file)
+    log.insert("etl_file", feed="a", sha256="0" * 64, source_id=1, log_id=load, undone_at=now(), **file)
+    log.insert("etl_file", feed="a", sha256="1" * 64, source_id=1, log_id=load, undone_at=now(), kind="landing", **file)
     assert log.see("SELECT waiting_for_load FROM v_etl_backlog") == [(10,)]
 
 
@@ -166,7 +170,7 @@ def test_freshness_compares_the_newest_reading_with_the_service_level(log: Log) 
     for feed, minutes, sla in (("fresh", 5, 600.0), ("stale", 15, 600.0), ("free", 5, None), ("silent", None, 600.0)):
         newest = None if minutes is None else ago(minutes=minutes)
         load = log.job("c", "load", 1, feed=feed, last_event_time=newest)
-        log.job("d", "load", 1, feed=feed, last_event_time=NOW, undone_at=NOW)
+        log.job("d", "load", 1, feed=feed, last_event_time=now(), undone_at=now())
         log.insert(
             "etl_feed", feed=feed, table_name=feed, source="topic", freshness_seconds=sla, sensors=100 if sla else None
         )
@@ -188,7 +192,7 @@ def test_freshness_compares_the_newest_reading_with_the_service_level(log: Log) 
 
 def test_rejected_rows_show_where_and_why_but_no_value(log: Log) -> None:
     load = log.cycle("c1", 60)
-    source = log.insert("etl_source", feed="a", name="topic", identity="id", first_seen=NOW)
+    source = log.insert("etl_source", feed="a", name="topic", identity="id", first_seen=now())
     problems = Jsonb([{"column": "humidity", "rule": "out_of_range", "value": "140.0"}])
     place = {"source_id": source, "source_partition": 2, "source_offset": 7, "source_item": 0}
     row = {"raw": "{secret}", "raw_rebuilt": False, "reason": "out_of_range", "problems": problems}

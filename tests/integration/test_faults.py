@@ -12,10 +12,10 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from etl.bounded import BoundedConnection
 from etl.consume import consume
 from etl.contract import Contract
 from etl.database import make_engine, transaction
+from etl.database.bounded import BoundedConnection
 from etl.errors import ServiceUnavailable
 from etl.heartbeat import heartbeat
 from etl.load import load
@@ -24,6 +24,8 @@ from etl.produce import produce
 from etl.settings import Settings
 from tests.proxy import Proxy, proxy
 from tests.stack import Project
+
+pytestmark = pytest.mark.postgresql
 
 
 @pytest.fixture

@@ -395,7 +395,7 @@ def write_labels(
     start = int(project.value("SELECT count(*) FROM etl_file")) * 1000 if start is None else start
     same = {"temperature": "20.5", "humidity": "40", "timestamp": "2025-06-15 09:12:01"}
     readings = [{"sensor_id": str(start + i + 1), **same, "label": label} for i, label in enumerate(labels)]
-    write_batch(project, contract, topic, readings)
+    write_batch(project.settings, contract, project.topic, topic, readings)
 
 
 def with_label(contract: Contract, **rules: Any) -> Contract:

@@ -38,6 +38,8 @@ from tests.integration.test_derived import require_windows_from_scratch
 from tests.integration.test_kills import start
 from tests.stack import Project
 
+pytestmark = pytest.mark.postgresql
+
 MERGE_POINTS = sorted(point for point in POINTS if point.startswith("merge."))
 Value = tuple[int, str | None, str]
 """Sensor, temperature, time."""
@@ -75,7 +77,7 @@ class Pipeline(RuleBasedStateMachine):
             shutil.rmtree(self.project.home / folder, ignore_errors=True)
         for table in ("sensor_data", "sensor_data_5m", "sensor_data_1d", "etl_rejected_row", "etl_file", "etl_log"):
             if self.project.value(f"SELECT to_regclass('{table}') IS NOT NULL"):
-                self.project.sql(f"DELETE FROM {table} RETURNING 1")
+                self.project.sql(f"DELETE FROM {table}")
 
     @rule(values=READINGS)
     def read(self, values: list[Value]) -> None:
@@ -92,7 +94,15 @@ class Pipeline(RuleBasedStateMachine):
             {"sensor_id": str(sensor), "temperature": temperature, "humidity": "40", "timestamp": moment}
             for sensor, temperature, moment in values
         ]
-        write_batch(self.project, self.project.contract, self.topic, readings, start=self.sent, query_id=self.query)
+        write_batch(
+            self.project.settings,
+            self.project.contract,
+            self.project.topic,
+            self.topic,
+            readings,
+            start=self.sent,
+            query_id=self.query,
+        )
         self.under_way = self.sent
         self.sent += len(values)
         self.last = values

@@ -24,6 +24,8 @@ from etl.settings import Settings
 from etl.tables import migrate
 from tests.stack import JARS, Project, quiet
 
+pytestmark = pytest.mark.postgresql
+
 OUTAGE_SECONDS = float(os.environ.get("ETL_TEST_OUTAGE_SECONDS", "3"))
 
 

@@ -17,6 +17,8 @@ from etl.services import postgres
 from etl.settings import PROJECT_ROOT, Settings
 from tests.stack import JARS, Project, quiet
 
+pytestmark = pytest.mark.postgresql
+
 OPEN_UMASK = 0o022
 TOPS = ("checkpoint", "output", "backup", ".services")
 

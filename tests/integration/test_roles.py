@@ -12,6 +12,8 @@ import pytest
 from etl.settings import PROJECT_ROOT
 from tests.stack import Project
 
+pytestmark = pytest.mark.postgresql
+
 DOCUMENT = (PROJECT_ROOT / "docs" / "security.md").read_text("utf-8")
 ROLES = {"etl_migrator": "change-me-1", "etl_loader": "change-me-2", "etl_reader": "change-me-3"}
 

@@ -19,6 +19,8 @@ from tests.sasl import sasl_broker
 from tests.stack import Project
 from tests.watching import watching_processes
 
+pytestmark = pytest.mark.postgresql
+
 NEEDLE = "c4n4ry"
 """Stands in both passwords; their other characters are those that URLs, JSON, JAAS and shells treat in ways of their own."""
 CANARY = NEEDLE + '/p@ss:w%rd"\\ü$'

@@ -18,6 +18,8 @@ from etl.services.superset.databases import Connections, Memory, ensure
 from etl.settings import Settings
 from tests.stack import Project
 
+pytestmark = pytest.mark.postgresql
+
 PASSWORD = "r3ad/er:p@ss%"
 QUOTED = "r3ad%2Fer%3Ap%40ss%25"
 

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from etl.database import MOMENT, text_of
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -11,5 +13,5 @@ depends_on = None
 
 def upgrade() -> None:
     op.alter_column("etl_rejected_row", "replayed_by", comment="the log_id of the replay that loaded it")
-    op.add_column("etl_rejected_row", sa.Column("decided_at", sa.DateTime(timezone=True)))
-    op.add_column("etl_rejected_row", sa.Column("note", sa.String(400), comment="who discarded or changed it, and why"))
+    op.add_column("etl_rejected_row", sa.Column("decided_at", MOMENT))
+    op.add_column("etl_rejected_row", sa.Column("note", text_of(400), comment="who discarded or changed it, and why"))

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from etl.database import MOMENT
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -11,6 +13,4 @@ depends_on = None
 
 def upgrade() -> None:
     for table in ("etl_file", "etl_log"):
-        op.add_column(
-            table, sa.Column("undone_at", sa.DateTime(timezone=True), comment="when what it loaded was removed")
-        )
+        op.add_column(table, sa.Column("undone_at", MOMENT, comment="when what it loaded was removed"))

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from etl.database import DOUBLE
+
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -14,7 +16,7 @@ def upgrade() -> None:
         ("lateness_mean_seconds", "of the late rows among those that were loaded"),
         ("lateness_max_seconds", None),
     ):
-        op.add_column("etl_quality_score", sa.Column(name, sa.Double, comment=comment))
+        op.add_column("etl_quality_score", sa.Column(name, DOUBLE, comment=comment))
     op.create_index("ix_etl_quality_score_feed", "etl_quality_score", ["feed", "log_id"])
     op.create_index("ix_etl_log_feed", "etl_log", ["feed", "log_id"])
     op.create_index("ix_etl_log_feed_job", "etl_log", ["feed", "job_name", "log_id"])

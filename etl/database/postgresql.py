@@ -1,0 +1,213 @@
+"""PostgreSQL: sessions, errors, locks, temporary tables and results in bulk, by psycopg."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import Any, BinaryIO
+
+import psycopg
+import pyarrow as pa
+from pyarrow import csv
+from sqlalchemy import (
+    URL,
+    Connection,
+    CreateTableAs,
+    Dialect,
+    Engine,
+    Select,
+    Table,
+    create_engine,
+    event,
+    func,
+    select,
+)
+from sqlalchemy import text as sql_text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import DropTable
+from sqlalchemy.types import TypeEngine
+
+from etl.database.bounded import BoundedConnection
+from etl.database.postgresql_stage import CopyStage, driver_of
+from etl.database.product import Limits, Product, Stage
+from etl.errors import ConfigurationError, EtlError, PermanentError, ServiceUnavailable
+
+# SQLSTATE classes: https://www.postgresql.org/docs/18/errcodes-appendix.html
+_WRONG_LOGIN = ("28", "3D")
+_FORBIDDEN = "42501"
+_TRANSIENT = ("08", "40", "53", "57")
+_IN_VAIN = {
+    "55P03": (
+        "another session holds a lock that was waited for in vain",
+        "Look for an open transaction on the same table (pg_stat_activity, pg_blocking_pids); then run again.",
+    ),
+    "57014": (
+        "a statement took too long",
+        "Look at what the server is busy with (pg_stat_activity), or raise ETL_STATEMENT_TIMEOUT_SECONDS; then run again.",
+    ),
+    "25P03": ("the session was idle for too long", "Raise ETL_STATEMENT_TIMEOUT_SECONDS; then run again."),
+}
+# A connection that fails has no SQLSTATE in libpq, only the server's text. One that is not understood counts as transient.
+_REFUSED_LOGIN = re.compile(r"FATAL:.*(authentication failed|does not exist|no pg_hba\.conf entry)")
+
+
+class PostgreSQL(Product):
+    """PostgreSQL by psycopg."""
+
+    name = "postgresql"
+    title = "PostgreSQL"
+    port = 5432
+    example = "postgresql://user:password@host:5432/database"
+    schemes = ("postgresql", "postgres", "postgresql+psycopg")
+    replaces_views = True
+    batch_end = ";"
+
+    def complete(self, url: URL) -> URL:
+        if not url.host or not url.database:
+            raise ConfigurationError(
+                "ETL_DATABASE_URL lacks the host or the database.",
+                remedy=f"Use the form {self.example} (special characters percent-encoded).",
+            )
+        return url.set(drivername="postgresql+psycopg")
+
+    def client_url(self, url: URL) -> URL:
+        """The plain scheme, which psql and others understand as well."""
+        return url.set(drivername="postgresql")
+
+    def make_engine(self, url: URL, limits: Limits) -> Engine:
+        engine = create_engine(
+            url,
+            pool_size=3,
+            # A connection that lay idle while Spark was reading may be dead by now.
+            pool_pre_ping=True,
+            connect_args={
+                "connect_timeout": limits.connect_seconds,
+                "application_name": limits.application,
+                "options": _session_options(limits),
+                # A server that vanished without a word is noticed within this time, not after the system's two hours.
+                "tcp_user_timeout": 30_000,
+                "keepalives_idle": 20,
+            },
+            # What is bound to a statement may be row data, and tracebacks stand in notebooks and on terminals.
+            hide_parameters=True,
+        )
+
+        @event.listens_for(engine, "do_connect")
+        def connect(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> BoundedConnection:
+            connection = BoundedConnection.connect(*arguments, **options)
+            # A little longer than the server's own limit: one that lives says itself that it gave up, and why.
+            connection.patience_seconds = limits.statement_seconds * 1.1 + 1.0
+            return connection
+
+        return engine
+
+    def offline(self) -> Dialect:
+        return postgresql.dialect()  # type: ignore[no-untyped-call]
+
+    def explain(self, error: BaseException, url: URL) -> EtlError:
+        origin = error.orig if isinstance(error, DBAPIError) else error
+        state = getattr(origin, "sqlstate", None) or ""
+        where = f"{url.host}:{url.port or self.port}/{url.database}"
+        text_of_error = str(origin).strip()
+        if state.startswith(_WRONG_LOGIN) or (not state and _REFUSED_LOGIN.search(text_of_error)):
+            return ConfigurationError(
+                f"The database {where} refuses user {url.username!r}: {text_of_error.rpartition('FATAL:')[2].strip()}.",
+                remedy="Check user, password and database name in ETL_DATABASE_URL.",
+            )
+        # A quoted value in the first line may be data, so the line is cut before it.
+        said = (text_of_error.splitlines() or ["no message"])[0].partition(': "')[0]
+        if state in _IN_VAIN:
+            what, remedy = _IN_VAIN[state]
+            return ServiceUnavailable(f"The database {where}: {what} ({said}).", remedy=remedy)
+        if isinstance(origin, psycopg.OperationalError) and (not state or state.startswith(_TRANSIENT)):
+            return ServiceUnavailable(
+                f"The database {where} does not answer: {said}.",
+                remedy="Check ETL_DATABASE_URL and that the server is up (`python -m etl doctor`; embedded: `python -m etl up`).",
+            )
+        remedy = ""
+        if state == _FORBIDDEN:
+            remedy = (
+                f"User {url.username!r} lacks the right. Tables are made by `python -m etl init`, run as a role that may"
+                " create them; docs/security.md has the rights of each role."
+            )
+        return PermanentError(
+            f"The database {where} refused a statement: {said} (SQLSTATE {state or 'unknown'}).", remedy=remedy
+        )
+
+    def try_lock(self, connection: Connection, resource: str) -> bool:
+        return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(zlib.crc32(resource.encode())))))
+
+    def keep(self, connection: Connection, name: str, query: Select[Any]) -> Table:
+        """With statistics: without them the planner takes a new table for a large one."""
+        create = CreateTableAs(query, name, temporary=True)
+        connection.execute(DropTable(create.table, if_exists=True))
+        connection.execute(create)
+        connection.execute(sql_text(f"ANALYZE {connection.dialect.identifier_preparer.format_table(create.table)}"))
+        return create.table
+
+    def read(self, connection: Connection, query: Select[Any], schema: pa.Schema) -> pa.Table:
+        """By COPY, many times faster than row by row."""
+        statement = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        sink = pa.BufferOutputStream()
+        with (
+            driver_of(connection).cursor() as cursor,
+            cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT csv)".encode()) as copy,
+        ):
+            for block in copy:
+                sink.write(block)
+        if not sink.tell():
+            return schema.empty_table()
+        return csv.read_csv(
+            pa.BufferReader(sink.getvalue()),
+            csv.ReadOptions(column_names=schema.names),
+            csv.ParseOptions(newlines_in_values=True),
+            csv.ConvertOptions(
+                column_types={field.name: field.type for field in schema},
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                null_values=[""],
+                true_values=["t"],
+                false_values=["f"],
+            ),
+        )
+
+    def write_csv(self, connection: Connection, query: Select[Any], sink: BinaryIO) -> int:
+        """As a stream."""
+        statement = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        with driver_of(connection).cursor() as cursor:
+            with cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT csv, HEADER)".encode()) as copy:
+                for block in copy:
+                    sink.write(block)
+            return int(cursor.rowcount)
+
+    def make_stage(self, connection: Connection, table: Table, columns: list[str]) -> Stage:
+        return CopyStage(connection, table, columns)
+
+    def type_name(self, kind: TypeEngine[Any], dialect: Dialect) -> str:
+        return kind.compile(dialect)
+
+    def broken_limits(self, table: Table) -> list[str]:
+        return []
+
+    def findings(self, connection: Connection) -> list[tuple[str, str]]:
+        return []
+
+
+def _session_options(limits: Limits) -> str:
+    """What the server itself ends: long statements, long waits for locks, and sessions whose client has gone silent.
+
+    A session that lives on without its client would hold the feed's lock. While it waits for COPY data PostgreSQL heeds no
+    timeout; then keepalives find out.
+    """
+    milliseconds = f"{limits.statement_seconds * 1000:.0f}"
+    options = {
+        "timezone": "UTC",
+        "statement_timeout": milliseconds,
+        "lock_timeout": f"{limits.lock_seconds * 1000:.0f}",
+        "idle_in_transaction_session_timeout": milliseconds,
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
+    }
+    return " ".join(f"-c {name}={value}" for name, value in options.items())

@@ -1,0 +1,107 @@
+"""PostgreSQL's way of many rows into a table: COPY into a temporary table, then INSERT … ON CONFLICT DO NOTHING."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg import Connection as PsycopgConnection
+from psycopg import sql
+from pyarrow import csv
+from sqlalchemy import Column as SqlColumn
+from sqlalchemy import Connection, MetaData, String, Table, text
+
+from etl.database.product import RowsRefused, Stage
+from etl.errors import ConfigurationError
+
+COPY_BLOCK_BYTES = 256 << 10
+_ROW = "stage_row"
+
+
+class CopyStage(Stage):
+    """A temporary table, dropped at the end of the transaction."""
+
+    def __init__(self, connection: Connection, table: Table, columns: list[str]) -> None:
+        self.connection = connection
+        self.table = table
+        self.columns = columns
+        self.name = f"stage_{table.name}"
+        self.rows = 0
+        self._create()
+
+    def _create(self) -> None:
+        definitions = [
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(self._type(name))) for name in self.columns
+        ]
+        # Rows are numbered as they come: the first row with a key wins, and a refused one can be named.
+        statement = sql.SQL("CREATE TEMPORARY TABLE {} ({} bigint, {}) ON COMMIT DROP").format(
+            sql.Identifier(self.name), sql.Identifier(_ROW), sql.SQL(", ").join(definitions)
+        )
+        self.connection.execute(text("SET LOCAL synchronize_seqscans = off"))
+        self._driver().execute(statement)
+
+    @property
+    def rows_table(self) -> Table:
+        return Table(self.name, MetaData(), *(SqlColumn(name, self.table.c[name].type) for name in self.columns))
+
+    def copy(self, rows: pa.Table) -> None:
+        numbers = pa.array(range(self.rows, self.rows + rows.num_rows), pa.int64())
+        sink = pa.BufferOutputStream()
+        csv.write_csv(rows.add_column(0, _ROW, numbers), sink, csv.WriteOptions(include_header=False))
+        buffer = memoryview(sink.getvalue())
+        statement = sql.SQL("COPY {} ({}, {}) FROM STDIN (FORMAT csv)").format(
+            sql.Identifier(self.name), sql.Identifier(_ROW), self._names()
+        )
+        with self._driver().cursor() as cursor, cursor.copy(statement) as copy:
+            for start in range(0, len(buffer), COPY_BLOCK_BYTES):
+                copy.write(buffer[start : start + COPY_BLOCK_BYTES])
+        self.rows += rows.num_rows
+
+    def read(self, row: int) -> dict[str, Any]:
+        statement = sql.SQL("SELECT {} FROM {} WHERE {} = %s").format(
+            self._names(), sql.Identifier(self.name), sql.Identifier(_ROW)
+        )
+        found = self._driver().execute(statement, (row,)).fetchone()
+        return dict(zip(self.columns, found or (), strict=True))
+
+    def insert_some(self, constants: dict[str, Any], first: int, end: int) -> int:
+        try:
+            with self._driver().transaction(), self._driver().cursor() as cursor:
+                cursor.execute(self._insertion(constants, first, end))
+                return int(cursor.rowcount)
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            raise RowsRefused(error.sqlstate or "") from None
+
+    def _insertion(self, constants: dict[str, Any], first: int, end: int) -> sql.Composed:
+        everything = first == 0 and end == self.rows
+        some = sql.SQL(" WHERE {0} >= {1} AND {0} < {2}").format(
+            sql.Identifier(_ROW), sql.Literal(first), sql.Literal(end)
+        )
+        return sql.SQL("INSERT INTO {} ({}, {}) SELECT {}, {} FROM {}{} ON CONFLICT DO NOTHING").format(
+            sql.Identifier(self.table.name),
+            self._names(),
+            sql.SQL(", ").join(map(sql.Identifier, constants)),
+            self._names(),
+            sql.SQL(", ").join(map(sql.Literal, constants.values())),
+            sql.Identifier(self.name),
+            sql.SQL("") if everything else some,
+        )
+
+    def _type(self, column: str) -> str:
+        kind = self.table.c[column].type
+        return "text" if isinstance(kind, String) else kind.compile(self.connection.dialect)
+
+    def _names(self) -> sql.Composed:
+        return sql.SQL(", ").join(map(sql.Identifier, self.columns))
+
+    def _driver(self) -> PsycopgConnection[Any]:
+        return driver_of(self.connection)
+
+
+def driver_of(connection: Connection) -> PsycopgConnection[Any]:
+    """The psycopg connection under SQLAlchemy's."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, PsycopgConnection):
+        raise ConfigurationError(f"Not a psycopg connection: {type(driver).__name__}.")
+    return driver

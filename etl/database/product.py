@@ -1,0 +1,177 @@
+"""What a database product must be able to do for us. Everything that differs between products stands behind this."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, BinaryIO, ClassVar
+
+import pyarrow as pa
+from sqlalchemy import URL, Connection, Dialect, Engine, Select, Table
+from sqlalchemy.types import TypeEngine
+
+from etl.errors import EtlError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a connection waits, and what the server's list of sessions shows."""
+
+    application: str
+    connect_seconds: int
+    statement_seconds: float
+    """For a statement, and for a server that says nothing."""
+
+    @property
+    def lock_seconds(self) -> float:
+        """For a lock that another session holds."""
+        return min(self.statement_seconds / 2, 60.0)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A row that the database itself refuses: its number in the stage, and the SQLSTATE."""
+
+    row: int
+    state: str
+
+
+class RowsRefused(Exception):
+    """The database refuses at least one of some rows; the transaction goes on without any of them."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(state)
+        self.state = state
+
+
+class Stage(ABC):
+    """Rows on their way into a table: copied in bulk, then inserted where the table does not have them yet.
+
+    The stage holds text as text and everything else as the table does, but none of the table's constraints, so that only
+    the insert can be refused. It is gone when the transaction has ended.
+    """
+
+    columns: list[str]
+    rows: int
+    """How many were copied so far."""
+
+    @property
+    @abstractmethod
+    def rows_table(self) -> Table:
+        """The staged rows, for queries."""
+
+    @abstractmethod
+    def copy(self, rows: pa.Table) -> None:
+        """Append typed rows; the columns are those of the stage, in its order."""
+
+    @abstractmethod
+    def read(self, row: int) -> dict[str, Any]:
+        """One staged row."""
+
+    @abstractmethod
+    def insert_some(self, constants: dict[str, Any], first: int, end: int) -> int:
+        """Insert what is new of the rows from `first` up to, not including, `end`; all of them or none.
+
+        :raises RowsRefused: the database refuses one of them.
+        """
+
+    def insert_new(self, constants: dict[str, Any]) -> tuple[int, list[Refused]]:
+        """Insert the staged rows whose key the table does not hold; of rows with the same key, the first.
+
+        Where the database refuses rows (a check of its own, a shorter column), these are found by halving and left out.
+
+        :param constants: columns that have one value for all rows.
+        :returns: how many rows were inserted, and which were refused.
+        """
+        return self._insert(constants, 0, self.rows)
+
+    def _insert(self, constants: dict[str, Any], first: int, end: int) -> tuple[int, list[Refused]]:
+        if first >= end:
+            return 0, []
+        try:
+            return self.insert_some(constants, first, end), []
+        except RowsRefused as error:
+            if end - first == 1:
+                return 0, [Refused(first, error.state)]
+        middle = (first + end) // 2
+        left, right = self._insert(constants, first, middle), self._insert(constants, middle, end)
+        return left[0] + right[0], left[1] + right[1]
+
+
+class Product(ABC):
+    """A database product."""
+
+    name: ClassVar[str]
+    """Of the folders with its SQL under sql/."""
+    title: ClassVar[str]
+    """For people."""
+    port: ClassVar[int]
+    example: ClassVar[str]
+    """The form of its URL."""
+    schemes: ClassVar[tuple[str, ...]]
+    """What may stand before `://`."""
+    replaces_views: ClassVar[bool]
+    """Whether CREATE OR REPLACE VIEW is to be had."""
+    batch_end: ClassVar[str]
+    """What ends a statement in a script."""
+
+    @abstractmethod
+    def complete(self, url: URL) -> URL:
+        """A URL with the driver that we use.
+
+        :raises ConfigurationError: something is missing in it.
+        """
+
+    @abstractmethod
+    def client_url(self, url: URL) -> URL:
+        """The URL as other clients understand it."""
+
+    @abstractmethod
+    def make_engine(self, url: URL, limits: Limits) -> Engine:
+        """An engine whose connections give up in bounded time. Nothing is connected yet.
+
+        :raises ConfigurationError: this machine lacks a driver; says which, and how to install it.
+        """
+
+    @abstractmethod
+    def offline(self) -> Dialect:
+        """The dialect, for SQL that is written down rather than run."""
+
+    @abstractmethod
+    def explain(self, error: BaseException, url: URL) -> EtlError:
+        """The driver's error as one of ours. Keeps its code and first line; never its detail, which may hold row data."""
+
+    @abstractmethod
+    def try_lock(self, connection: Connection, resource: str) -> bool:
+        """Take a lock, held until the transaction ends; False where another session has it."""
+
+    @abstractmethod
+    def keep(self, connection: Connection, name: str, query: Select[Any]) -> Table:
+        """The result of a query as a temporary table of this connection; it takes the place of its namesake."""
+
+    @abstractmethod
+    def read(self, connection: Connection, query: Select[Any], schema: pa.Schema) -> pa.Table:
+        """The result of a query as an Arrow table."""
+
+    @abstractmethod
+    def write_csv(self, connection: Connection, query: Select[Any], sink: BinaryIO) -> int:
+        """Write the result of a query as CSV with a header; returns its rows."""
+
+    @abstractmethod
+    def make_stage(self, connection: Connection, table: Table, columns: list[str]) -> Stage:
+        """A temporary table with some columns of a table."""
+
+    def end(self, connection: Connection) -> None:  # noqa: B027 - most have nothing to do
+        """The transaction has ended: let go of what it used beside its connection."""
+
+    @abstractmethod
+    def type_name(self, kind: TypeEngine[Any], dialect: Dialect) -> str:
+        """A column's type as text; equal for a type that was declared and the one that was read back from the database."""
+
+    @abstractmethod
+    def broken_limits(self, table: Table) -> list[str]:
+        """Which limits of the product a table would break, each as a sentence."""
+
+    @abstractmethod
+    def findings(self, connection: Connection) -> list[tuple[str, str]]:
+        """What a machine or database lacks although it answers: what was found, and the remedy."""

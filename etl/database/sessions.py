@@ -1,0 +1,184 @@
+"""The database of the settings: its URL, engines, transactions, the feed's lock. The same for every product."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+from sqlalchemy import URL, Connection, Dialect, Engine, Select, Table, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.types import TypeEngine
+
+from etl.database.postgresql import PostgreSQL
+from etl.database.product import Limits, Product, Stage
+from etl.database.sqlserver import SQLServer
+from etl.errors import AlreadyRunning, ConfigurationError, EtlError
+from etl.settings import Settings
+
+PRODUCTS: tuple[Product, ...] = (PostgreSQL(), SQLServer())
+_BY_DIALECT = {"postgresql": PRODUCTS[0], "mssql": PRODUCTS[1]}
+_SECRET = ("password", "passfile", "sslpassword", "pwd", "accesstoken")
+_URL_REMEDY = (
+    f"Use the form {' or '.join(product.example for product in PRODUCTS)} (special characters percent-encoded)."
+)
+
+
+def product_of(dialect: Dialect) -> Product:
+    """The product that a dialect speaks to."""
+    return _BY_DIALECT[dialect.name]
+
+
+def product_named(name: str) -> Product:
+    """A product by its name.
+
+    :raises ConfigurationError: there is none of this name.
+    """
+    found = next((product for product in PRODUCTS if product.name == name), None)
+    if found is None:
+        known = ", ".join(product.name for product in PRODUCTS)
+        raise ConfigurationError(f"{name!r} is no database product that is known.", remedy=f"Known: {known}.")
+    return found
+
+
+def database_url(settings: Settings) -> URL:
+    """The URL to connect to, with the driver that we use.
+
+    :raises ConfigurationError: it is no URL, or names a database that is not supported.
+    """
+    try:
+        url = make_url(settings.database().get_secret_value())
+    except (ArgumentError, ValueError):
+        # The text itself is not shown: it may hold a password.
+        raise ConfigurationError("ETL_DATABASE_URL is not a database URL.", remedy=_URL_REMEDY) from None
+    return _product(url).complete(url)
+
+
+def _product(url: URL) -> Product:
+    found = next((product for product in PRODUCTS if url.drivername in product.schemes), None)
+    if found is None:
+        raise ConfigurationError(f"ETL_DATABASE_URL: {url.drivername!r} is not supported.", remedy=_URL_REMEDY)
+    return found
+
+
+def shown_url(settings: Settings) -> str:
+    """The URL without any password, for people: also not one that is given as an option of the query."""
+    url = database_url(settings)
+    secret = [name for name in url.query if name.lower() in _SECRET]
+    return url.difference_update_query(secret).set(drivername=url.get_backend_name()).render_as_string()
+
+
+def database_title(settings: Settings) -> str:
+    """The product's name, for people."""
+    return _product(database_url(settings)).title
+
+
+def place_of(engine: Engine) -> str:
+    """Host, port and database, for people."""
+    url = engine.url
+    return f"{url.host}:{url.port or product_of(engine.dialect).port}/{url.database}"
+
+
+def client_url(settings: Settings) -> str:
+    """The URL as other clients understand it, with its password."""
+    url = database_url(settings)
+    return _product(url).client_url(url).render_as_string(hide_password=False)
+
+
+def make_engine(settings: Settings, *, application: str = "etl", statement_seconds: float | None = None) -> Engine:
+    """An engine whose connections give up in bounded time and speak UTC. Nothing is connected yet.
+
+    :param statement_seconds: how long a statement may take; `settings.statement_timeout_seconds` where it is None.
+    :raises ConfigurationError: this machine lacks a driver; says which, and how to install it.
+    """
+    url = database_url(settings)
+    limits = Limits(
+        f"notebook-{application}",
+        settings.database_timeout_seconds,
+        statement_seconds or settings.statement_timeout_seconds,
+    )
+    return _product(url).make_engine(url, limits)
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction: committed at the end, rolled back on any error; the database's errors become ours."""
+    raw_error = engine.dialect.loaded_dbapi.Error
+    try:
+        with engine.connect() as connection:
+            begun = connection.begin()
+            try:
+                yield connection
+                begun.commit()
+            except BaseException as error:
+                _roll_back(connection, error, raw_error)
+                raise
+            finally:
+                product_of(engine.dialect).end(connection)
+    except (DBAPIError, raw_error) as error:
+        raise explain(error, engine) from error
+
+
+def _roll_back(connection: Connection, error: BaseException, raw_error: type[Exception]) -> None:
+    """Roll back after an error, which is the one to report: also where the connection or its transaction is gone already.
+
+    SQLAlchemy does not hear of what broke in a call made past it, in bulk; its pool must forget such a connection.
+    """
+    if connection.invalidated or connection.closed:
+        return
+    driver: Any = connection.connection.driver_connection
+    if isinstance(error, raw_error) and connection.dialect.is_disconnect(error, driver, None):  # type: ignore[arg-type]
+        connection.invalidate()
+        return
+    try:
+        connection.rollback()
+    except (DBAPIError, raw_error):
+        connection.invalidate()
+
+
+def explain(error: BaseException, engine: Engine) -> EtlError:
+    """The database's error as one of ours. Keeps its code and first line; never its detail, which may hold row data."""
+    return product_of(engine.dialect).explain(error, engine.url)
+
+
+def lock_feed(connection: Connection, feed: str) -> None:
+    """Hold the feed's lock in the database until the transaction ends.
+
+    It guards against a loader on another machine, which the lock file cannot see.
+
+    :raises AlreadyRunning: another session holds it.
+    """
+    if not product_of(connection.dialect).try_lock(connection, f"etl:{feed}"):
+        raise AlreadyRunning(
+            f"Another loader is loading feed {feed} into this database.",
+            remedy="Wait until it has ended. One that lost its connection lets go within ETL_STATEMENT_TIMEOUT_SECONDS.",
+        )
+
+
+def keep_in_temporary(connection: Connection, name: str, query: Select[Any]) -> Table:
+    """The result of a query as a temporary table of this connection, with statistics; it takes the place of its namesake."""
+    return product_of(connection.dialect).keep(connection, name, query)
+
+
+def read_table(connection: Connection, query: Select[Any], schema: pa.Schema) -> pa.Table:
+    """The result of a query as an Arrow table, as fast as the driver can.
+
+    :param schema: names and types of the columns, in the query's order.
+    """
+    return product_of(connection.dialect).read(connection, query, schema)
+
+
+def copy_csv(connection: Connection, query: Select[Any], sink: BinaryIO) -> int:
+    """Write the result of a query as CSV with a header, as a stream; returns its rows."""
+    return product_of(connection.dialect).write_csv(connection, query, sink)
+
+
+def make_stage(connection: Connection, table: Table, columns: list[str]) -> Stage:
+    """A temporary table with some columns of a table, gone when the transaction ends."""
+    return product_of(connection.dialect).make_stage(connection, table, columns)
+
+
+def type_name(kind: TypeEngine[Any], dialect: Dialect) -> str:
+    """A column's type as text; equal for a type that was declared and the one that was read back from the database."""
+    return product_of(dialect).type_name(kind, dialect)

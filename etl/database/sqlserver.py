@@ -1,0 +1,203 @@
+"""SQL Server and Azure SQL, from 2016 on: sessions, locks, temporary tables and results in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+from sqlalchemy import URL, Connection, Dialect, Engine, MetaData, Select, Table, create_engine, event
+from sqlalchemy import Column as SqlColumn
+from sqlalchemy.dialects.mssql import pyodbc as mssql_pyodbc
+from sqlalchemy.engine import Row
+from sqlalchemy.schema import DropTable
+from sqlalchemy.types import TypeEngine
+
+from etl.database import sqlserver_checks, sqlserver_driver, sqlserver_errors
+from etl.database.product import Limits, Product, Stage
+from etl.database.sqlserver_limits import broken_limits
+from etl.errors import EtlError, PermanentError
+
+_ROWS_AT_ONCE = 20_000
+_MSSQL_PYTHON = "mssqlpython"
+# https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql
+_LOCK_REFUSED, _NO_RESULT = -1, -999
+# What is noted of a connection.
+_FAST, _BULK_COPY, _STAGES = "etl_fast_executemany", "etl_bulk_copy", "etl_stages"
+
+
+class SQLServer(Product):
+    """SQL Server by pyodbc or mssql-python."""
+
+    name = "sqlserver"
+    title = "SQL Server"
+    port = 1433
+    example = "mssql+pyodbc://user:password@host:1433/database"
+    schemes = ("mssql", sqlserver_driver.PYODBC, sqlserver_driver.MSSQL_PYTHON)
+    replaces_views = False
+    batch_end = "\nGO"
+
+    def complete(self, url: URL) -> URL:
+        return sqlserver_driver.complete(url)
+
+    def client_url(self, url: URL) -> URL:
+        return url
+
+    def make_engine(self, url: URL, limits: Limits) -> Engine:
+        module = sqlserver_driver.client(url)
+        driver = None
+        if url.drivername == sqlserver_driver.PYODBC:
+            driver = sqlserver_driver.odbc_driver(url, module.drivers())
+            # Connections come from us; SQLAlchemy only wants to know that there is a driver.
+            url = url.update_query_dict({"driver": driver})
+        engine = create_engine(url, pool_size=3, pool_pre_ping=True, hide_parameters=True)
+        fast = driver is None or not sqlserver_driver.is_freetds(driver)
+
+        @event.listens_for(engine, "do_connect")
+        def connect(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+            record.info[_FAST] = fast
+            record.info[_BULK_COPY] = driver is None and sqlserver_driver.wants_bulk_copy(url)
+            return sqlserver_driver.connect(url, driver, limits)
+
+        @event.listens_for(engine, "connect")
+        def prepare(connection: Any, record: Any) -> None:
+            cursor = connection.cursor()
+            # A statement that fails is undone alone, as `Stage` counts on; a trigger could not leave it otherwise.
+            cursor.execute(f"SET XACT_ABORT OFF; SET LOCK_TIMEOUT {limits.lock_seconds * 1000:.0f};")
+            cursor.close()
+            connection.commit()
+
+        @event.listens_for(engine, "handle_error")
+        def close_after_timeout(context: Any) -> None:
+            # The server may go on with the statement and keep its locks; it ends them with the connection.
+            if sqlserver_errors.read_error(context.original_exception).state.startswith("HYT"):
+                context.is_disconnect = True
+
+        return engine
+
+    def offline(self) -> Dialect:
+        return offline_dialect()
+
+    def explain(self, error: BaseException, url: URL) -> EtlError:
+        return sqlserver_errors.explain(error, url)
+
+    def try_lock(self, connection: Connection, resource: str) -> bool:
+        # ODBC begins a transaction with the first statement that reads a table; without one the lock has no owner.
+        connection.exec_driver_sql(BEGIN).close()
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(TAKE_LOCK, (resource,))
+            while cursor.description is None and cursor.nextset():
+                pass
+            found = cursor.fetchone()
+            result = int(found[0]) if found else _NO_RESULT
+            if result < _LOCK_REFUSED:
+                raise PermanentError(f"sp_getapplock gave no lock and no reason (result {result}).")
+            return result != _LOCK_REFUSED
+        finally:
+            cursor.close()
+
+    def keep(self, connection: Connection, name: str, query: Select[Any]) -> Table:
+        """Made by a plain batch: a temporary table that a statement with parameters makes is gone when that has ended."""
+        kept = Table(f"#{name}", MetaData(), *(SqlColumn(found.name, found.type) for found in query.selected_columns))
+        connection.execute(DropTable(kept, if_exists=True))
+        connection.exec_driver_sql(keeping(query, kept, connection.dialect))
+        return kept
+
+    def read(self, connection: Connection, query: Select[Any], schema: pa.Schema) -> pa.Table:
+        parts = [_as_arrow(rows, schema) for rows in _partitions(connection, query)]
+        return pa.concat_tables(parts) if parts else schema.empty_table()
+
+    def write_csv(self, connection: Connection, query: Select[Any], sink: BinaryIO) -> int:
+        names = [column.name for column in query.selected_columns]
+        sink.write((",".join(map(_field, names)) + "\n").encode())
+        written = 0
+        for rows in _partitions(connection, query):
+            sink.write("".join(",".join(map(_field, row)) + "\n" for row in rows).encode())
+            written += len(rows)
+        return written
+
+    def make_stage(self, connection: Connection, table: Table, columns: list[str]) -> Stage:
+        # Imported late: who has PostgreSQL need not wait for it.
+        from etl.database.sqlserver_bulk import BulkCopyStage
+        from etl.database.sqlserver_stage import BatchStage
+
+        told = connection.connection.record_info or {}
+        if not told.get(_BULK_COPY):
+            endless = None if connection.dialect.driver == _MSSQL_PYTHON else 0
+            return BatchStage(connection, table, columns, fast=bool(told.get(_FAST)), endless=endless)
+        stage = BulkCopyStage(connection, table, columns, fast=True)
+        told.setdefault(_STAGES, []).append(stage)
+        return stage
+
+    def end(self, connection: Connection) -> None:
+        told = {} if connection.invalidated or connection.closed else connection.connection.record_info or {}
+        for stage in told.pop(_STAGES, ()):
+            stage.close()
+
+    def type_name(self, kind: TypeEngine[Any], dialect: Dialect) -> str:
+        """Without collation and precision of time, which reading back does not tell."""
+        name = kind.compile(dialect).partition(" COLLATE ")[0]
+        return "DATETIMEOFFSET" if name.startswith("DATETIMEOFFSET") else name
+
+    def broken_limits(self, table: Table) -> list[str]:
+        return broken_limits(table)
+
+    def findings(self, connection: Connection) -> list[tuple[str, str]]:
+        return sqlserver_checks.findings(connection)
+
+
+BEGIN = "SELECT TOP (1) 1 FROM sys.objects"
+TAKE_LOCK = (
+    "DECLARE @result int;\n"
+    "EXEC @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 0;\n"
+    "SELECT @result;"
+)
+
+
+def offline_dialect() -> Dialect:
+    """The dialect as it is when connected to a server of 2016 or later."""
+    dialect = mssql_pyodbc.MSDialect_pyodbc(paramstyle="qmark", deprecate_large_types=True)  # type: ignore[no-untyped-call]
+    dialect.server_version_info = (sqlserver_checks.OLDEST_VERSION,)  # type: ignore[assignment]
+    dialect.default_schema_name = "dbo"
+    dialect._supports_offset_fetch = True
+    dialect._supports_nvarchar_max = True
+    return dialect
+
+
+def keeping(query: Select[Any], kept: Table, dialect: Dialect) -> str:
+    """The statement that makes a temporary table from a query."""
+    inner = query.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+    return f"SELECT *\nINTO {dialect.identifier_preparer.format_table(kept)}\nFROM (\n{inner}\n) AS found"
+
+
+def _partitions(connection: Connection, query: Select[Any]) -> Iterator[list[Row[Any]]]:
+    for rows in connection.execute(query).partitions(_ROWS_AT_ONCE):
+        yield list(rows)
+
+
+def _as_arrow(rows: list[Row[Any]], schema: pa.Schema) -> pa.Table:
+    columns = zip(*rows, strict=True)
+    arrays = []
+    for values, field in zip(columns, schema, strict=True):
+        # CASE … THEN 1 ELSE 0 is a number here.
+        plain = (
+            [None if value is None else bool(value) for value in values] if pa.types.is_boolean(field.type) else values
+        )
+        arrays.append(pa.array(plain, field.type))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _field(value: Any) -> str:
+    """A value in a CSV file: NULL is nothing, the empty text a pair of quotes."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    text = str(value)
+    if isinstance(value, str) and (not text or any(mark in text for mark in ',"\r\n')):
+        return '"' + text.replace('"', '""') + '"'
+    return text

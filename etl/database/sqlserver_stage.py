@@ -1,0 +1,214 @@
+"""SQL Server's way of many rows into a table: batches into a temporary table, then one INSERT of what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Insert,
+    MetaData,
+    String,
+    Table,
+    exists,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+)
+from sqlalchemy import Column as SqlColumn
+from sqlalchemy.dialects import mssql
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateTable, DropTable
+from sqlalchemy.types import JSON, TypeEngine
+
+from etl.database.product import RowsRefused, Stage
+from etl.database.sqlserver_errors import DUPLICATE, read_error
+from etl.database.types import EXACT, LONGEST_NVARCHAR
+from etl.errors import ServiceUnavailable
+
+ROWS_PER_BATCH = 10_000
+BATCH_BYTES = 8 << 20
+"""What a driver may set aside for the parameters of one batch: rows times the width of all columns."""
+_ROW = "stage_row"
+# ODBC's numbers of SQL types, the same for pyodbc and mssql-python.
+_BIGINT, _DOUBLE, _BIT, _TEXT = -5, 8, -7, -9
+_MOMENT_LENGTH = 32
+
+
+class BatchStage(Stage):
+    """A temporary table of the session.
+
+    :param fast: whether the driver can take a batch as arrays of parameters; FreeTDS crashes on them.
+    :param endless: how a text is bound that is longer than nvarchar(n) can be: pyodbc wants its length to be 0, mssql-python
+        (None) to be what it is.
+    """
+
+    def __init__(
+        self, connection: Connection, table: Table, columns: list[str], *, fast: bool, endless: int | None = 0
+    ) -> None:
+        self.connection = connection
+        self.table = table
+        self.columns = columns
+        self.rows = 0
+        self.fast = fast
+        self.endless = endless
+        self.stage = stage_of(table, columns)
+        self.create()
+
+    def create(self) -> None:
+        """Make the stage."""
+        # A pooled connection may still have that of an earlier load.
+        self.connection.execute(DropTable(self.stage, if_exists=True))
+        self.connection.execute(CreateTable(self.stage))
+
+    @property
+    def rows_table(self) -> Table:
+        return Table(self.stage.name, MetaData(), *(SqlColumn(name, self.table.c[name].type) for name in self.columns))
+
+    def copy(self, rows: pa.Table) -> None:
+        numbers = pa.array(range(self.rows, self.rows + rows.num_rows), pa.int64())
+        for part in batches(rows.add_column(0, _ROW, numbers)):
+            self.send(part)
+        self.rows += rows.num_rows
+
+    def send(self, rows: pa.Table) -> None:
+        """Put one batch of numbered rows into the stage."""
+        statement = str(insert(self.stage).compile(dialect=self.connection.dialect))
+        sizes = [_size(column, self.endless) for column in rows.columns]
+        columns = [values_of(column) for column in rows.columns]
+        cursor: Any = self.connection.connection.cursor()
+        try:
+            # A text of unknown length is sent piece by piece, which arrays of parameters cannot.
+            cursor.fast_executemany = self.fast and all(
+                0 < size <= LONGEST_NVARCHAR for kind, size, _ in sizes if kind == _TEXT
+            )
+            cursor.setinputsizes(sizes)
+            cursor.executemany(statement, list(zip(*columns, strict=True)))
+        finally:
+            cursor.close()
+
+    def insert_some(self, constants: dict[str, Any], first: int, end: int) -> int:
+        span = None if first == 0 and end == self.rows else (first, end)
+        try:
+            return int(
+                self.connection.execute(insertion(self.table, self.stage, self.columns, constants, span)).rowcount
+            )
+        except DBAPIError as error:
+            found = read_error(error)
+            if found.number in DUPLICATE:
+                raise ServiceUnavailable(
+                    f"Somebody else inserted rows with the same keys into {self.table.name} meanwhile.",
+                    remedy="Run again: then they count as duplicates.",
+                ) from error
+            if not found.refuses_row or not self._goes_on():
+                raise
+            raise RowsRefused(found.state) from None
+
+    def _goes_on(self) -> bool:
+        """Whether the transaction lives on after an error; most end only their statement, some everything."""
+        return bool(self.connection.exec_driver_sql("SELECT @@TRANCOUNT").scalar())
+
+    def read(self, row: int) -> dict[str, Any]:
+        columns = [SqlColumn(name, self.table.c[name].type) for name in self.columns]
+        typed = Table(self.stage.name, MetaData(), SqlColumn(_ROW, BigInteger), *columns)
+        query = select(*(typed.c[name] for name in self.columns)).where(typed.c[_ROW] == row)
+        return dict(self.connection.execute(query).mappings().one())
+
+
+def stage_of(table: Table, columns: list[str]) -> Table:
+    """The temporary table for some columns of a table: its types, twice the room for text, none of its constraints."""
+    return Table(
+        f"#stage_{table.name}",
+        MetaData(),
+        # Rows are numbered as they come: the first row with a key wins, and a refused one can be named.
+        SqlColumn(_ROW, BigInteger, primary_key=True, autoincrement=False),
+        *(SqlColumn(name, _roomy(table.c[name].type), nullable=True) for name in columns),
+    )
+
+
+def insertion(
+    table: Table, stage: Table, names: list[str], constants: dict[str, Any], span: tuple[int, int] | None
+) -> Insert:
+    """Insert staged rows whose key the table does not hold; of rows with the same key, the first.
+
+    Right only under the feed's lock: between looking and inserting nobody else may insert.
+
+    :param names: the staged columns.
+    :param span: only rows from the first number up to, not including, the second.
+    """
+    key = unique_key(table)
+    rows = stage.alias("stage")
+    # A column with one value for all rows tells none apart.
+    apart = [rows.c[name] for name in key if name not in constants]
+    place = func.row_number().over(partition_by=apart, order_by=rows.c[_ROW]).label("place")
+    numbered = select(*(rows.c[name] for name in names), place)
+    if span:
+        numbered = numbered.where(rows.c[_ROW] >= span[0], rows.c[_ROW] < span[1])
+    staged = numbered.subquery("staged")
+    values = {name: literal(value, table.c[name].type).label(name) for name, value in constants.items()}
+    same = [table.c[name] == (values[name].element if name in values else staged.c[name]) for name in key]
+    new = select(*(staged.c[name] for name in names), *values.values()).where(
+        staged.c.place == literal_column("1"),
+        ~exists(select(literal_column("1")).select_from(table).where(*same)),
+    )
+    return insert(table).from_select([*names, *values], new)
+
+
+def unique_key(table: Table) -> list[str]:
+    """The columns by which a table knows its rows apart: of its unique constraint, else of its primary key."""
+    unique = [found for found in table.constraints if type(found).__name__ == "UniqueConstraint"]
+    return [column.name for column in (unique[0].columns if unique else table.primary_key.columns)]  # type: ignore[attr-defined]
+
+
+def batches(rows: pa.Table) -> Iterator[pa.Table]:
+    """Rows in batches for which a driver sets aside a bounded amount of memory."""
+    width = sum(2 * _longest(column) + 2 if pa.types.is_string(column.type) else 80 for column in rows.columns)
+    length = max(1, min(ROWS_PER_BATCH, BATCH_BYTES // width))
+    for start in range(0, rows.num_rows, length):
+        yield rows.slice(start, length)
+
+
+def _roomy(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """A type that takes every value: the table's own, not the stage's, is to refuse one."""
+    if isinstance(kind, JSON):
+        return mssql.NVARCHAR(None, collation=EXACT)
+    if not isinstance(kind, String):
+        return kind
+    double = 2 * kind.length if kind.length else None
+    return mssql.NVARCHAR(double if double and double <= LONGEST_NVARCHAR else None, collation=EXACT)
+
+
+def _size(column: pa.ChunkedArray, endless: int | None) -> tuple[int, int, int]:
+    """How a column is bound: SQL type, length, digits. A text gets the length of the longest in the batch."""
+    kind = column.type
+    if pa.types.is_integer(kind):
+        return _BIGINT, 0, 0
+    if pa.types.is_floating(kind) or pa.types.is_null(kind):
+        return _DOUBLE, 0, 0
+    if pa.types.is_boolean(kind):
+        return _BIT, 0, 0
+    if pa.types.is_timestamp(kind):
+        return _TEXT, _MOMENT_LENGTH, 0
+    longest = _longest(column)
+    return _TEXT, longest if longest <= LONGEST_NVARCHAR or endless is None else endless, 0
+
+
+def _longest(texts: pa.ChunkedArray) -> int:
+    """An upper bound of their UTF-16 code units: no character takes more of them than bytes of UTF-8."""
+    return max(1, pc.max(pc.binary_length(texts)).as_py() or 0)
+
+
+def values_of(column: pa.ChunkedArray) -> list[Any]:
+    """A column's values as drivers take them."""
+    if pa.types.is_timestamp(column.type):
+        # Text, because pyodbc drops the offset of an aware datetime; UTC, and always with six decimals.
+        utc = pc.strftime(column.cast(pa.timestamp("us", "UTC")), "%Y-%m-%dT%H:%M:%S")
+        return [None if text is None else f"{text}+00:00" for text in utc.to_pylist()]
+    found: list[Any] = column.to_pylist()
+    return found

@@ -1,0 +1,771 @@
+SELECT alembic_version.version_num
+FROM alembic_version
+GO
+
+SELECT etl_log.log_id, etl_log.cycle_id
+FROM etl_log
+WHERE etl_log.feed = ? AND etl_log.job_name = ? AND etl_log.status = ? AND etl_log.host = ? AND etl_log.pid = ? AND
+    etl_log.start_time = CAST(? AS DATETIMEOFFSET(6))
+GO
+
+SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
+    etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
+    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
+    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+FROM etl_log
+WHERE etl_log.feed = ? AND etl_log.status = ? AND (etl_log.host = ? OR etl_log.heartbeat_at < CAST(? AS
+            DATETIMEOFFSET(6)))
+GO
+
+SELECT TOP 1 etl_log.cycle_id, CASE WHEN (EXISTS (SELECT *
+        FROM etl_log AS loaded
+        WHERE loaded.cycle_id = etl_log.cycle_id AND loaded.job_name = ? AND loaded.status = ?)) THEN ? ELSE ? END AS
+    finished
+FROM etl_log
+WHERE etl_log.feed = ? AND (etl_log.cycle_id LIKE '%' + ?) ORDER BY etl_log.log_id DESC
+GO
+
+INSERT INTO etl_log (cycle_id, feed, job_name, status, start_time, notebook, notebook_sha256, parameters, host, pid,
+        heartbeat_at, code_version) OUTPUT inserted.log_id VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?,
+        ?, CAST(? AS DATETIMEOFFSET(6)), ?)
+GO
+
+UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_seconds=?, records_read=?,
+    records_processed=?, records_rejected=?, records_duplicate=?, records_late=?, heartbeat_at=CAST(? AS
+        DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
+GO
+
+SELECT etl_file.file_name
+FROM etl_file
+WHERE etl_file.feed = ? AND etl_file.undone_at IS NULL AND etl_file.kind = ?
+GO
+
+SELECT etl_file.log_id
+FROM etl_file
+JOIN etl_source ON etl_source.source_id = etl_file.source_id
+WHERE etl_source.feed = ? AND etl_source.[identity] = ? AND etl_file.sha256 = ? AND etl_file.undone_at IS NULL
+GO
+
+SELECT TOP (1) 1 FROM sys.objects
+GO
+
+DECLARE @result int;
+EXEC @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 0;
+SELECT @result;
+GO
+
+SELECT etl_column.feed, etl_column.column_name, etl_column.type, etl_column.path, etl_column.log_id, etl_column.added_at
+FROM etl_column
+WHERE etl_column.feed = ? ORDER BY etl_column.added_at, etl_column.column_name
+GO
+
+CREATE TABLE sensor_data (
+    sensor_id INTEGER NOT NULL,
+    temperature FLOAT(53) NOT NULL,
+    humidity FLOAT(53) NOT NULL,
+    timestamp DATETIMEOFFSET(6) NOT NULL,
+    source_id INTEGER NOT NULL,
+    source_partition INTEGER NOT NULL,
+    source_offset BIGINT NOT NULL,
+    source_item INTEGER NOT NULL,
+    log_id BIGINT NOT NULL,
+    lateness_seconds FLOAT(53) NULL,
+    CONSTRAINT uq_sensor_data UNIQUE (sensor_id, timestamp)
+)
+GO
+
+CREATE CLUSTERED INDEX ix_sensor_data_log_id ON sensor_data (log_id)
+GO
+
+CREATE INDEX ix_sensor_data_time ON sensor_data (timestamp)
+GO
+
+CREATE TABLE sensor_data_5m (
+    sensor_id INTEGER NOT NULL,
+    measure NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    window_start DATETIMEOFFSET(6) NOT NULL,
+    count BIGINT NOT NULL,
+    min FLOAT(53) NOT NULL,
+    max FLOAT(53) NOT NULL,
+    avg FLOAT(53) NOT NULL,
+    stddev FLOAT(53) NULL,
+    CONSTRAINT sensor_data_5m_pkey PRIMARY KEY (sensor_id, measure, window_start)
+)
+GO
+
+CREATE INDEX ix_sensor_data_5m_start ON sensor_data_5m (window_start)
+GO
+
+CREATE TABLE sensor_data_1d (
+    sensor_id INTEGER NOT NULL,
+    measure NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    window_start DATETIMEOFFSET(6) NOT NULL,
+    count BIGINT NOT NULL,
+    min FLOAT(53) NOT NULL,
+    max FLOAT(53) NOT NULL,
+    avg FLOAT(53) NOT NULL,
+    stddev FLOAT(53) NULL,
+    CONSTRAINT sensor_data_1d_pkey PRIMARY KEY (sensor_id, measure, window_start)
+)
+GO
+
+CREATE INDEX ix_sensor_data_1d_start ON sensor_data_1d (window_start)
+GO
+
+SELECT TOP 1 1
+FROM sensor_data
+GO
+
+CREATE VIEW v_sensor_data AS SELECT sensor_data.sensor_id, sensor_data.temperature, sensor_data.humidity,
+    sensor_data.timestamp, sensor_data.source_id, sensor_data.source_partition, sensor_data.source_offset,
+    sensor_data.source_item, sensor_data.log_id, sensor_data.lateness_seconds, etl_source.name AS source_name,
+    etl_log.cycle_id, etl_log.end_time AS loaded_at
+FROM sensor_data
+JOIN etl_source ON etl_source.source_id = sensor_data.source_id
+LEFT OUTER JOIN etl_log ON etl_log.log_id = sensor_data.log_id
+GO
+
+CREATE VIEW v_sensor_data_latest AS SELECT ranked.sensor_id, ranked.temperature, ranked.humidity, ranked.timestamp,
+    ranked.source_id, ranked.source_partition, ranked.source_offset, ranked.source_item, ranked.log_id,
+    ranked.lateness_seconds
+FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
+        humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id, sensor_data.source_partition
+        AS source_partition, sensor_data.source_offset AS source_offset, sensor_data.source_item AS source_item,
+        sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
+            sensor_data.sensor_id ORDER BY sensor_data.source_id DESC, sensor_data.source_partition DESC,
+            sensor_data.source_offset DESC, sensor_data.source_item DESC) AS number
+    FROM sensor_data
+    JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_1
+            FROM sensor_data AS other
+            WHERE other.sensor_id = sensors.sensor_id) AS newest
+        FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
+            FROM sensor_data_1d) AS sensors) AS moments ON sensor_data.sensor_id = moments.sensor_id AND
+        sensor_data.timestamp = moments.newest) AS ranked
+WHERE ranked.number = 1
+GO
+
+CREATE VIEW v_sensor_data_statistics AS SELECT sensor_data_1d.sensor_id, sensor_data_1d.measure,
+    sum(sensor_data_1d.count) AS count, min(sensor_data_1d.min) AS min, max(sensor_data_1d.max) AS max, mean.avg, CASE
+    WHEN (sum(sensor_data_1d.count) > 1) THEN sqrt(sum((sensor_data_1d.count - 1) * coalesce(sensor_data_1d.stddev, 0.0)
+            * coalesce(sensor_data_1d.stddev, 0.0) + sensor_data_1d.count * (sensor_data_1d.avg - mean.avg) *
+            (sensor_data_1d.avg - mean.avg)) / ((sum(sensor_data_1d.count) - 1) + 0.0)) END AS stddev
+FROM sensor_data_1d
+JOIN (SELECT sensor_data_1d.sensor_id AS sensor_id, sensor_data_1d.measure AS measure, sum(sensor_data_1d.avg *
+            sensor_data_1d.count) / (sum(sensor_data_1d.count) + 0.0) AS avg
+    FROM sensor_data_1d
+    GROUP BY sensor_data_1d.sensor_id, sensor_data_1d.measure) AS mean ON sensor_data_1d.sensor_id = mean.sensor_id AND
+    sensor_data_1d.measure = mean.measure
+GROUP BY sensor_data_1d.sensor_id, sensor_data_1d.measure, mean.avg
+GO
+
+-- needs: etl_log etl_anomaly
+CREATE VIEW v_etl_anomalies AS
+SELECT
+anomaly.anomaly_id,
+anomaly.feed,
+anomaly.sensor,
+anomaly.measure,
+anomaly.event_time,
+anomaly.kind,
+anomaly.value,
+anomaly.expected_low,
+anomaly.expected_high,
+anomaly.score,
+job.cycle_id
+FROM etl_anomaly AS anomaly
+JOIN etl_log AS job ON job.log_id = anomaly.log_id;
+GO
+
+-- needs: etl_log etl_file
+-- What waits between the jobs, as far as the database knows: each merge takes all that was consumed, each load all archives.
+CREATE VIEW v_etl_backlog AS
+SELECT
+feeds.feed,
+newest.cycle_id,
+newest.status,
+newest.start_time,
+newest.age_seconds,
+loaded.end_time AS last_load,
+CAST(
+    (
+        SELECT COALESCE(SUM(job.records_processed), 0)
+        FROM etl_log AS job
+        WHERE
+        job.feed = feeds.feed AND job.job_name = 'consume' AND job.status <> 'RUNNING'
+        AND job.log_id > COALESCE(merged.log_id, 0)
+    ) AS bigint
+) AS waiting_for_merge,
+CAST(
+    (
+        SELECT COALESCE(SUM(job.records_processed), 0)
+        FROM etl_log AS job
+        WHERE
+        job.feed = feeds.feed AND job.job_name = 'merge' AND job.status = 'SUCCESS'
+        AND job.log_id > COALESCE(loaded.log_id, 0)
+    ) + (
+        SELECT COALESCE(SUM(undone.[rows]), 0)
+        FROM etl_file AS undone
+        WHERE undone.feed = feeds.feed AND undone.kind = 'archive' AND undone.undone_at IS NOT NULL
+    ) AS bigint
+) AS waiting_for_load,
+(SELECT COUNT(*) FROM etl_log AS job WHERE job.feed = feeds.feed AND job.status = 'RUNNING') AS running_jobs
+FROM (SELECT DISTINCT feed FROM etl_log) AS feeds
+CROSS APPLY (
+    SELECT TOP (1)
+    latest.cycle_id,
+    latest.start_time,
+    DATEDIFF_BIG(millisecond, COALESCE(latest.end_time, latest.heartbeat_at, latest.start_time), SYSDATETIMEOFFSET()) /
+        1000.0
+    AS age_seconds,
+-- As v_etl_cycles has it.
+    (
+        SELECT
+        CASE
+        WHEN SUM(CASE WHEN job.status = 'FAILED' THEN 1 ELSE 0 END) > 0 THEN 'FAILED'
+        WHEN SUM(CASE WHEN job.status = 'RUNNING' THEN 1 ELSE 0 END) > 0 THEN 'RUNNING'
+        ELSE 'SUCCESS'
+        END
+        FROM etl_log AS job
+        WHERE job.cycle_id = latest.cycle_id AND job.feed = latest.feed
+    ) AS status
+    FROM etl_log AS latest
+    WHERE latest.feed = feeds.feed
+    ORDER BY latest.log_id DESC
+) AS newest
+OUTER APPLY (
+    SELECT TOP (1) job.log_id
+    FROM etl_log AS job
+    WHERE job.feed = feeds.feed AND job.job_name = 'merge' AND job.status = 'SUCCESS'
+    ORDER BY job.log_id DESC
+) AS merged
+OUTER APPLY (
+    SELECT TOP (1) job.log_id, job.end_time
+    FROM etl_log AS job
+    WHERE job.feed = feeds.feed AND job.job_name = 'load' AND job.status = 'SUCCESS'
+    ORDER BY job.log_id DESC
+) AS loaded;
+GO
+
+-- needs: etl_log
+-- What the dashboards' filters offer where the names are known beforehand, so that none has to be looked for in millions of
+-- rows. Each column is a list of its own, repeated as often as needed; what stands beside it means nothing.
+CREATE VIEW v_etl_choices AS
+SELECT step, status, quarantine_status, device_status, reason
+FROM (
+    VALUES
+    ('1 produce', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'tombstone'),
+    ('2 consume', 'FAILED', 'REPLAYED', 'ERROR', 'not_utf8'),
+    ('3 merge', 'RUNNING', 'DISCARDED', 'STANDBY', 'empty'),
+    ('4 load', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'not_json'),
+    ('1 produce', 'FAILED', 'REPLAYED', 'ERROR', 'not_object'),
+    ('2 consume', 'RUNNING', 'DISCARDED', 'STANDBY', 'no_items'),
+    ('3 merge', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'not_csv'),
+    ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'duplicate_key'),
+    ('1 produce', 'RUNNING', 'DISCARDED', 'STANDBY', 'invalid_text'),
+    ('2 consume', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'unknown_key'),
+    ('3 merge', 'FAILED', 'REPLAYED', 'ERROR', 'missing'),
+    ('4 load', 'RUNNING', 'DISCARDED', 'STANDBY', 'wrong_type'),
+    ('1 produce', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'not_finite'),
+    ('2 consume', 'FAILED', 'REPLAYED', 'ERROR', 'out_of_range'),
+    ('3 merge', 'RUNNING', 'DISCARDED', 'STANDBY', 'too_short'),
+    ('4 load', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'too_long'),
+    ('1 produce', 'FAILED', 'REPLAYED', 'ERROR', 'pattern'),
+    ('2 consume', 'RUNNING', 'DISCARDED', 'STANDBY', 'bad_time'),
+    ('3 merge', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'time_out_of_range'),
+    ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'database_refused')
+) AS choices (step, status, quarantine_status, device_status, reason);
+GO
+
+-- needs: etl_log
+-- A cycle is looked up from its first job, so that a filter on start_time is one on the index of etl_log.
+CREATE VIEW v_etl_cycles AS
+SELECT
+head.cycle_id,
+head.feed,
+whole.status,
+head.start_time,
+whole.end_time,
+whole.duration_seconds,
+DATEDIFF_BIG(millisecond, whole.last_sign, SYSDATETIMEOFFSET()) / 1000.0 AS age_seconds,
+whole.records_loaded,
+whole.records_rejected,
+whole.records_duplicate
+FROM etl_log AS head
+CROSS APPLY (
+    SELECT
+    CASE
+    WHEN SUM(CASE WHEN job.status = 'FAILED' THEN 1 ELSE 0 END) > 0 THEN 'FAILED'
+    WHEN SUM(CASE WHEN job.status = 'RUNNING' THEN 1 ELSE 0 END) > 0 THEN 'RUNNING'
+    ELSE 'SUCCESS'
+    END AS status,
+    MAX(job.end_time) AS end_time,
+    MAX(COALESCE(job.end_time, job.heartbeat_at, job.start_time)) AS last_sign,
+    DATEDIFF_BIG(millisecond, MIN(job.start_time), MAX(COALESCE(job.end_time, SYSDATETIMEOFFSET()))) / 1000.0
+    AS duration_seconds,
+    SUM(CASE WHEN job.job_name = 'load' THEN job.records_processed ELSE 0 END) AS records_loaded,
+    SUM(CASE WHEN job.job_name = 'load' THEN job.records_rejected ELSE 0 END) AS records_rejected,
+    SUM(CASE WHEN job.job_name = 'load' THEN job.records_duplicate ELSE 0 END) AS records_duplicate
+    FROM etl_log AS job
+    WHERE job.cycle_id = head.cycle_id AND job.feed = head.feed
+) AS whole
+WHERE NOT EXISTS (
+    SELECT 1
+    FROM etl_log AS earlier
+    WHERE earlier.cycle_id = head.cycle_id AND earlier.feed = head.feed AND earlier.log_id < head.log_id
+);
+GO
+
+-- needs: etl_log
+-- One row says so where nothing has ever failed: better than an empty table, which may mean anything.
+CREATE VIEW v_etl_failures AS
+SELECT
+log_id,
+cycle_id,
+feed,
+CASE job_name WHEN 'produce' THEN '1 ' WHEN 'consume' THEN '2 ' WHEN 'merge' THEN '3 ' WHEN 'load' THEN '4 ' ELSE '' END
++ job_name AS step,
+status,
+start_time,
+COALESCE(error_type, 'unknown') AS error_type,
+COALESCE(error_message, 'No message was left.') AS error_message,
+COALESCE(notebook, 'run by hand') AS notebook
+FROM etl_log
+WHERE status = 'FAILED'
+UNION ALL
+SELECT
+log_id,
+cycle_id,
+feed,
+CASE job_name WHEN 'produce' THEN '1 ' WHEN 'consume' THEN '2 ' WHEN 'merge' THEN '3 ' WHEN 'load' THEN '4 ' ELSE '' END
++ job_name AS step,
+status,
+start_time,
+'none' AS error_type,
+'No job has failed so far. This is the newest one.' AS error_message,
+COALESCE(notebook, 'run by hand') AS notebook
+FROM etl_log
+WHERE
+log_id = (SELECT MAX(log_id) FROM etl_log)
+AND NOT EXISTS (SELECT 1 FROM etl_log AS failed WHERE failed.status = 'FAILED');
+GO
+
+-- needs: etl_log etl_feed etl_quality_score
+CREATE VIEW v_etl_freshness AS
+SELECT
+promised.feed,
+promised.source,
+newest.last_event_time,
+DATEDIFF_BIG(millisecond, newest.last_event_time, SYSDATETIMEOFFSET()) / 1000.0 AS age_seconds,
+promised.freshness_seconds AS sla_seconds,
+CASE
+WHEN newest.last_event_time IS NULL THEN 'NO READINGS'
+WHEN promised.freshness_seconds IS NULL THEN 'NO SLA'
+WHEN DATEDIFF_BIG(millisecond, newest.last_event_time, SYSDATETIMEOFFSET()) / 1000.0 <= promised.freshness_seconds
+THEN 'FRESH'
+ELSE 'STALE'
+END AS freshness,
+promised.sensors AS sensors_expected,
+fleet.sensors_seen,
+CASE WHEN promised.sensors > fleet.sensors_seen THEN promised.sensors - fleet.sensors_seen ELSE 0 END AS
+    sensors_missing,
+promised.description
+FROM etl_feed AS promised
+OUTER APPLY (
+    SELECT MAX(job.last_event_time) AS last_event_time
+    FROM etl_log AS job
+    WHERE job.feed = promised.feed AND job.undone_at IS NULL AND job.last_event_time IS NOT NULL
+) AS newest
+OUTER APPLY (
+    SELECT TOP (1) score.sensors_seen
+    FROM etl_quality_score AS score
+    WHERE score.feed = promised.feed
+    ORDER BY score.log_id DESC
+) AS fleet;
+GO
+
+-- needs: etl_log
+CREATE VIEW v_etl_jobs AS
+SELECT
+log_id,
+cycle_id,
+feed,
+CASE job_name WHEN 'produce' THEN '1 ' WHEN 'consume' THEN '2 ' WHEN 'merge' THEN '3 ' WHEN 'load' THEN '4 ' ELSE '' END
++ job_name AS step,
+status,
+start_time,
+end_time,
+CASE status WHEN 'RUNNING' THEN DATEDIFF_BIG(millisecond, start_time, SYSDATETIMEOFFSET()) / 1000.0 ELSE
+    duration_seconds END
+AS duration_seconds,
+CASE status WHEN 'SUCCESS' THEN 1.0 WHEN 'FAILED' THEN 0.0 END AS success,
+records_read,
+records_processed,
+records_rejected,
+records_duplicate,
+records_late,
+CASE status WHEN 'SUCCESS' THEN records_read - records_processed - records_rejected - records_duplicate ELSE 0 END
+AS unaccounted,
+error_type,
+error_message,
+notebook,
+code_version
+FROM etl_log;
+GO
+
+-- needs: etl_log etl_quality_score
+CREATE VIEW v_etl_quality AS
+SELECT
+score.log_id,
+job.cycle_id,
+score.feed,
+job.start_time,
+score.score,
+score.completeness,
+score.validity,
+score.uniqueness,
+score.timeliness,
+job.records_read,
+job.records_rejected,
+job.records_duplicate,
+job.records_late,
+-- Zero where nothing was late: the chart's line then lies on the axis.
+COALESCE(score.lateness_mean_seconds, 0) AS lateness_mean_seconds,
+COALESCE(score.lateness_max_seconds, 0) AS lateness_max_seconds,
+score.age_seconds,
+score.sensors_expected,
+score.sensors_seen,
+score.readings_expected,
+score.readings_seen
+FROM etl_quality_score AS score
+JOIN etl_log AS job ON job.log_id = score.log_id;
+GO
+
+-- needs: etl_log etl_rejected_row etl_source
+-- Where a row came from and what is wrong with it, but neither its text nor a value: dashboards have more readers than that.
+CREATE VIEW v_etl_rejects AS
+SELECT
+rejected.rejected_id,
+job.start_time,
+job.cycle_id,
+rejected.feed,
+rejected.reason,
+JSON_VALUE(rejected.problems, '$[0].column') AS column_name,
+rejected.status AS quarantine_status,
+origin.name AS source_name,
+rejected.source_partition,
+rejected.source_offset,
+rejected.source_item,
+rejected.decided_at
+FROM etl_rejected_row AS rejected
+JOIN etl_log AS job ON job.log_id = rejected.log_id
+JOIN etl_source AS origin ON origin.source_id = rejected.source_id;
+GO
+
+SELECT etl_source.source_id
+FROM etl_source
+WHERE etl_source.feed = ? AND etl_source.name = ? AND etl_source.[identity] = ?
+GO
+
+INSERT INTO etl_source (feed, name, [identity], first_seen) OUTPUT inserted.source_id VALUES (?, ?, ?, CAST(? AS
+            DATETIMEOFFSET(6)))
+GO
+
+DELETE FROM etl_file WHERE etl_file.source_id = ? AND etl_file.sha256 = ? AND etl_file.undone_at IS NOT NULL
+GO
+
+INSERT INTO etl_file (feed, file_name, sha256, source_id, bytes, rows, offset_ranges, archived_at, loaded_at, log_id,
+        kind) OUTPUT inserted.file_id VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), CAST(? AS
+            DATETIMEOFFSET(6)), ?, ?)
+GO
+
+DROP TABLE IF EXISTS [#stage_sensor_data]
+GO
+
+CREATE TABLE [#stage_sensor_data] (
+    stage_row BIGINT NOT NULL,
+    sensor_id INTEGER NULL,
+    temperature FLOAT(53) NULL,
+    humidity FLOAT(53) NULL,
+    timestamp DATETIMEOFFSET(6) NULL,
+    source_partition INTEGER NULL,
+    source_offset BIGINT NULL,
+    source_item INTEGER NULL,
+    lateness_seconds FLOAT(53) NULL,
+    PRIMARY KEY (stage_row)
+)
+GO
+
+DROP TABLE IF EXISTS [#stage_etl_rejected_row]
+GO
+
+CREATE TABLE [#stage_etl_rejected_row] (
+    stage_row BIGINT NOT NULL,
+    source_partition INTEGER NULL,
+    source_offset BIGINT NULL,
+    source_item INTEGER NULL,
+    raw NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    raw_rebuilt BIT NULL,
+    reason NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NULL,
+    problems NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
+    PRIMARY KEY (stage_row)
+)
+GO
+
+SELECT max(etl_log.last_event_time) AS max_1
+FROM etl_log
+WHERE etl_log.feed = ? AND etl_log.undone_at IS NULL
+GO
+
+INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, timestamp, source_partition,
+        source_offset, source_item, lateness_seconds) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?)
+GO
+
+INSERT INTO [#stage_etl_rejected_row] (stage_row, source_partition, source_offset, source_item, raw, raw_rebuilt,
+        reason, problems) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+GO
+
+INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_partition, source_offset, source_item,
+        lateness_seconds, source_id, log_id) SELECT staged.sensor_id, staged.temperature, staged.humidity,
+    staged.timestamp, staged.source_partition, staged.source_offset, staged.source_item, staged.lateness_seconds, ? AS
+    source_id, ? AS log_id
+FROM (SELECT stage.sensor_id AS sensor_id, stage.temperature AS temperature, stage.humidity AS humidity, stage.timestamp
+        AS timestamp, stage.source_partition AS source_partition, stage.source_offset AS source_offset,
+        stage.source_item AS source_item, stage.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
+            stage.sensor_id, stage.timestamp ORDER BY stage.stage_row) AS place
+    FROM [#stage_sensor_data] AS stage) AS staged
+WHERE staged.place = 1 AND NOT (EXISTS (SELECT 1
+        FROM sensor_data
+        WHERE sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp))
+GO
+
+INSERT INTO etl_rejected_row (source_partition, source_offset, source_item, raw, raw_rebuilt, reason, problems,
+        source_id, log_id, feed) SELECT staged.source_partition, staged.source_offset, staged.source_item, staged.raw,
+    staged.raw_rebuilt, staged.reason, staged.problems, ? AS source_id, ? AS log_id, ? AS feed
+FROM (SELECT stage.source_partition AS source_partition, stage.source_offset AS source_offset, stage.source_item AS
+        source_item, stage.raw AS raw, stage.raw_rebuilt AS raw_rebuilt, stage.reason AS reason, stage.problems AS
+        problems, row_number() OVER (PARTITION BY stage.source_partition, stage.source_offset, stage.source_item ORDER
+            BY stage.stage_row) AS place
+    FROM [#stage_etl_rejected_row] AS stage) AS staged
+WHERE staged.place = 1 AND NOT (EXISTS (SELECT 1
+        FROM etl_rejected_row
+        WHERE etl_rejected_row.source_id = ? AND etl_rejected_row.source_partition = staged.source_partition AND
+            etl_rejected_row.source_offset = staged.source_offset AND etl_rejected_row.source_item =
+            staged.source_item))
+GO
+
+SELECT count(*) AS count_1, count(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
+    avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds) AS max_2
+FROM sensor_data
+WHERE sensor_data.log_id = ?
+GO
+
+SELECT count(*) AS count_1
+FROM etl_rejected_row
+WHERE etl_rejected_row.log_id = ?
+GO
+
+DROP TABLE IF EXISTS [#touched_sensor_data_5m]
+GO
+
+SELECT *
+INTO [#touched_sensor_data_5m]
+FROM (
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS window_end
+    FROM (SELECT DISTINCT [#stage_sensor_data].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
+                            '1970-01-01', [#stage_sensor_data].timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND,
+                    -DATEPART(NANOSECOND, [#stage_sensor_data].timestamp), [#stage_sensor_data].timestamp)) AS
+            window_start
+        FROM [#stage_sensor_data]
+        WHERE [#stage_sensor_data].sensor_id IS NOT NULL AND [#stage_sensor_data].timestamp IS NOT NULL) AS anon_1
+) AS found
+GO
+
+DROP TABLE IF EXISTS [#touched_sensor_data_1d]
+GO
+
+SELECT *
+INTO [#touched_sensor_data_1d]
+FROM (
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS window_end
+    FROM (SELECT DISTINCT [#stage_sensor_data].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
+                            '1970-01-01', [#stage_sensor_data].timestamp) % 86400 + 86400) % 86400), DATEADD(NANOSECOND,
+                    -DATEPART(NANOSECOND, [#stage_sensor_data].timestamp), [#stage_sensor_data].timestamp)) AS
+            window_start
+        FROM [#stage_sensor_data]
+        WHERE [#stage_sensor_data].sensor_id IS NOT NULL AND [#stage_sensor_data].timestamp IS NOT NULL) AS anon_1
+) AS found
+GO
+
+DELETE FROM sensor_data_5m WHERE EXISTS (SELECT *
+    FROM [#touched_sensor_data_5m] AS touched
+    WHERE sensor_data_5m.sensor_id = touched.sensor_id AND sensor_data_5m.window_start = touched.window_start)
+GO
+
+INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT touched.sensor_id,
+    long.measure, touched.window_start, long.count, long.min, long.max, long.avg, long.stddev
+FROM [#touched_sensor_data_5m] AS touched
+CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
+        max(sensor_data.temperature) AS max_0, avg(sensor_data.temperature) AS avg_0, STDEV(sensor_data.temperature) AS
+        stddev_0, count(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1, max(sensor_data.humidity)
+        AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
+    FROM sensor_data
+    WHERE sensor_data.sensor_id = touched.sensor_id AND sensor_data.timestamp >= touched.window_start AND
+        sensor_data.timestamp < touched.window_end) AS inside
+CROSS APPLY (VALUES ('temperature', inside.count_0, inside.min_0, inside.max_0, inside.avg_0, inside.stddev_0),
+        ('humidity', inside.count_1, inside.min_1, inside.max_1, inside.avg_1, inside.stddev_1)) AS long (measure,
+        count, min, max, avg, stddev)
+WHERE long.count > ?
+GO
+
+DELETE FROM sensor_data_1d WHERE EXISTS (SELECT *
+    FROM [#touched_sensor_data_1d] AS touched
+    WHERE sensor_data_1d.sensor_id = touched.sensor_id AND sensor_data_1d.window_start = touched.window_start)
+GO
+
+INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT touched.sensor_id,
+    long.measure, touched.window_start, long.count, long.min, long.max, long.avg, long.stddev
+FROM [#touched_sensor_data_1d] AS touched
+CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
+        max(sensor_data.temperature) AS max_0, avg(sensor_data.temperature) AS avg_0, STDEV(sensor_data.temperature) AS
+        stddev_0, count(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1, max(sensor_data.humidity)
+        AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
+    FROM sensor_data
+    WHERE sensor_data.sensor_id = touched.sensor_id AND sensor_data.timestamp >= touched.window_start AND
+        sensor_data.timestamp < touched.window_end) AS inside
+CROSS APPLY (VALUES ('temperature', inside.count_0, inside.min_0, inside.max_0, inside.avg_0, inside.stddev_0),
+        ('humidity', inside.count_1, inside.min_1, inside.max_1, inside.avg_1, inside.stddev_1)) AS long (measure,
+        count, min, max, avg, stddev)
+WHERE long.count > ?
+GO
+
+SELECT count(*) AS count_1, min(sensor_data.timestamp) AS min_1, max(sensor_data.timestamp) AS max_1
+FROM sensor_data
+WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL AND sensor_data.timestamp IS NOT NULL AND
+    sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND sensor_data.source_offset >= 0 AND
+    sensor_data.source_offset < 4
+GO
+
+DROP TABLE IF EXISTS [#judged_sensor_data]
+GO
+
+SELECT *
+INTO [#judged_sensor_data]
+FROM (
+    SELECT anon_1.sensor_id, CASE WHEN (DATEADD(SECOND, -3600, anon_1.first) < DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
+                            '1970-01-01', anon_1.first) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
+                        anon_1.first), anon_1.first))) THEN DATEADD(SECOND, -3600, anon_1.first) ELSE DATEADD(SECOND,
+            -((DATEDIFF_BIG(SECOND, '1970-01-01', anon_1.first) % 300 + 300) % 300), DATEADD(NANOSECOND,
+                -DATEPART(NANOSECOND, anon_1.first), anon_1.first)) END AS start, anon_1.last
+    FROM (SELECT sensor_data.sensor_id AS sensor_id, min(sensor_data.timestamp) AS first, max(sensor_data.timestamp) AS
+            last
+        FROM sensor_data
+        WHERE sensor_data.log_id = 2 AND sensor_data.lateness_seconds IS NULL AND sensor_data.timestamp IS NOT NULL AND
+            sensor_data.source_id = 1 AND sensor_data.source_partition = 0 AND sensor_data.source_offset >= 0 AND
+            sensor_data.source_offset < 4 AND sensor_data.timestamp >= CAST('2025-06-15T09:00:00.000000+00:00' AS
+                DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST('2025-06-15T09:00:00.000000+00:00' AS
+                DATETIMEOFFSET(6))
+        GROUP BY sensor_data.sensor_id) AS anon_1
+) AS found
+GO
+
+SELECT anon_1.sensor_id, anon_1.timestamp, anon_1.temperature, anon_1.humidity, anon_1.is_new
+FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS timestamp, sensor_data.temperature AS
+        temperature, sensor_data.humidity AS humidity, sensor_data.source_id AS source_id, sensor_data.source_partition
+        AS source_partition, sensor_data.source_offset AS source_offset, sensor_data.source_item AS source_item, CASE
+        WHEN (sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL AND sensor_data.timestamp IS NOT NULL AND
+            sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND sensor_data.source_offset >= 0 AND
+            sensor_data.source_offset < 4 AND sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND
+            sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))) THEN 1 ELSE 0 END AS is_new
+    FROM [#judged_sensor_data]
+    JOIN sensor_data ON sensor_data.sensor_id = [#judged_sensor_data].sensor_id
+    WHERE sensor_data.timestamp >= [#judged_sensor_data].start AND sensor_data.timestamp <= [#judged_sensor_data].last
+        UNION ALL SELECT before.sensor_id AS sensor_id, before.timestamp AS timestamp, before.temperature AS
+        temperature, before.humidity AS humidity, before.source_id AS source_id, before.source_partition AS
+        source_partition, before.source_offset AS source_offset, before.source_item AS source_item, 0 AS is_new
+    FROM [#judged_sensor_data]
+    CROSS APPLY (SELECT TOP 120 sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS timestamp,
+            sensor_data.temperature AS temperature, sensor_data.humidity AS humidity, sensor_data.source_id AS
+            source_id, sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
+            sensor_data.source_item AS source_item
+        FROM sensor_data
+        WHERE sensor_data.sensor_id = [#judged_sensor_data].sensor_id AND sensor_data.timestamp <
+            [#judged_sensor_data].start ORDER BY sensor_data.timestamp DESC, sensor_data.source_id DESC,
+            sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS before)
+    AS anon_1 ORDER BY anon_1.sensor_id, anon_1.timestamp, anon_1.source_id, anon_1.source_partition,
+    anon_1.source_offset, anon_1.source_item
+GO
+
+SELECT etl_quality.log_id, etl_quality.[rule], etl_quality.feed, etl_quality.dimension, etl_quality.checked,
+    etl_quality.failed
+FROM etl_quality
+WHERE etl_quality.log_id = ?
+GO
+
+DELETE FROM etl_quality WHERE etl_quality.log_id = ?
+GO
+
+INSERT INTO etl_quality (log_id, [rule], feed, dimension, checked, failed) VALUES (?, ?, ?, ?, ?, ?)
+GO
+
+SELECT min(sensor_data.timestamp) AS min_1, max(sensor_data.timestamp) AS max_1
+FROM sensor_data
+WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL
+GO
+
+SELECT count(*) AS count_1
+FROM (SELECT DISTINCT sensor_data.sensor_id AS sensor_id
+    FROM sensor_data
+    WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL) AS anon_1
+GO
+
+SELECT count(*) AS count_1
+FROM (SELECT DISTINCT sensor_data.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
+                        sensor_data.timestamp) % 10 + 10) % 10), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
+                    sensor_data.timestamp), sensor_data.timestamp)) AS anon_2
+    FROM sensor_data
+    WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL) AS anon_1
+GO
+
+DELETE FROM etl_quality_score WHERE etl_quality_score.log_id = ?
+GO
+
+INSERT INTO etl_quality_score (log_id, feed, score, completeness, validity, uniqueness, timeliness, age_seconds,
+        sensors_expected, sensors_seen, readings_expected, readings_seen, lateness_mean_seconds, lateness_max_seconds)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+GO
+
+UPDATE etl_log SET last_event_time=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
+GO
+
+UPDATE etl_feed SET table_name=?, source=?, sensors=?, interval_seconds=?, freshness_seconds=?, description=? WHERE
+    etl_feed.feed = ?
+GO
+
+INSERT INTO etl_feed (feed, table_name, source, sensors, interval_seconds, freshness_seconds, description) VALUES (?, ?,
+        ?, ?, ?, ?, ?)
+GO
+
+SELECT etl_rejected_row.reason, count(*) AS rows
+FROM etl_rejected_row
+WHERE etl_rejected_row.log_id = ?
+GROUP BY etl_rejected_row.reason ORDER BY count(*) DESC, etl_rejected_row.reason
+GO
+
+SELECT TOP 2000 sensor_data.sensor_id, sensor_data.temperature, sensor_data.humidity, sensor_data.timestamp
+FROM sensor_data
+WHERE sensor_data.log_id = ? AND sensor_data.sensor_id IN (SELECT anon_1.sensor_id
+    FROM (SELECT TOP 5 sensor_data.sensor_id AS sensor_id
+        FROM sensor_data
+        WHERE sensor_data.log_id = ?
+        GROUP BY sensor_data.sensor_id ORDER BY sensor_data.sensor_id) AS anon_1) ORDER BY sensor_data.timestamp DESC
+GO
+
+SELECT etl_quality_score.log_id, etl_quality_score.feed, etl_quality_score.score, etl_quality_score.completeness,
+    etl_quality_score.validity, etl_quality_score.uniqueness, etl_quality_score.timeliness,
+    etl_quality_score.age_seconds, etl_quality_score.sensors_expected, etl_quality_score.sensors_seen,
+    etl_quality_score.readings_expected, etl_quality_score.readings_seen, etl_quality_score.lateness_mean_seconds,
+    etl_quality_score.lateness_max_seconds
+FROM etl_quality_score
+WHERE etl_quality_score.log_id = ?
+GO

@@ -1,0 +1,163 @@
+SELECT alembic_version.version_num
+FROM alembic_version
+GO
+
+SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
+    etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
+    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
+    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+FROM etl_log
+WHERE etl_log.cycle_id = ? ORDER BY etl_log.log_id
+GO
+
+SELECT etl_file.file_id, etl_file.feed, etl_file.file_name, etl_file.sha256, etl_file.source_id, etl_file.bytes,
+    etl_file.rows, etl_file.offset_ranges, etl_file.archived_at, etl_file.loaded_at, etl_file.log_id,
+    etl_file.undone_at, etl_file.kind, etl_source.name AS source_name
+FROM etl_file
+JOIN etl_source ON etl_source.source_id = etl_file.source_id
+WHERE etl_file.log_id IN (?, ?) AND etl_file.kind = ? ORDER BY etl_file.file_id
+GO
+
+SELECT etl_file.file_name
+FROM etl_file
+WHERE etl_file.log_id IN (?, ?) AND etl_file.kind = ? ORDER BY etl_file.file_id
+GO
+
+SELECT etl_rejected_row.reason, count(*) AS rows
+FROM etl_rejected_row
+WHERE etl_rejected_row.log_id IN (?, ?)
+GROUP BY etl_rejected_row.reason ORDER BY rows DESC
+GO
+
+SELECT etl_quality_score.score
+FROM etl_quality_score
+WHERE etl_quality_score.log_id IN (?, ?)
+GO
+
+SELECT count(*) AS count_1
+FROM etl_anomaly
+WHERE etl_anomaly.log_id IN (?, ?)
+GO
+
+SELECT TOP 1 etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
+    etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
+    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
+    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+FROM etl_log
+WHERE etl_log.feed = ? AND etl_log.job_name = ? AND etl_log.status = ? AND etl_log.records_read > ? AND etl_log.log_id <
+    ? ORDER BY etl_log.log_id DESC
+GO
+
+SELECT TOP 20 etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
+    etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
+    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
+    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+FROM etl_log
+WHERE etl_log.feed = ? AND etl_log.status = ? ORDER BY etl_log.log_id DESC
+GO
+
+SELECT etl_file.file_name
+FROM etl_file
+WHERE etl_file.feed = ? AND etl_file.undone_at IS NULL AND etl_file.kind = ?
+GO
+
+SELECT TOP 1 etl_log.cycle_id
+FROM etl_log
+WHERE etl_log.feed = ? ORDER BY etl_log.log_id DESC
+GO
+
+SELECT etl_column.feed, etl_column.column_name, etl_column.type, etl_column.path, etl_column.log_id, etl_column.added_at
+FROM etl_column
+WHERE etl_column.feed = ? ORDER BY etl_column.added_at, etl_column.column_name
+GO
+
+SELECT max(etl_log.last_event_time) AS max_1
+FROM etl_log
+WHERE etl_log.feed = ? AND etl_log.undone_at IS NULL
+GO
+
+SELECT TOP 20000 sensor_data.sensor_id, sensor_data.temperature, sensor_data.humidity, sensor_data.timestamp
+FROM sensor_data
+JOIN (SELECT TOP 5 anon_2.sensor_id AS sensor_id
+    FROM (SELECT DISTINCT sensor_data.sensor_id AS sensor_id, CAST(sensor_data.sensor_id AS NVARCHAR(max)) COLLATE
+            Latin1_General_100_BIN2 AS name
+        FROM sensor_data
+        WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS
+                DATETIMEOFFSET(6))) AS anon_2
+    LEFT OUTER JOIN (SELECT etl_anomaly.sensor AS sensor, count(*) AS anomalies
+        FROM etl_anomaly
+        WHERE etl_anomaly.feed = ?
+        GROUP BY etl_anomaly.sensor) AS anon_3 ON anon_3.sensor = anon_2.name ORDER BY coalesce(anon_3.anomalies, ?)
+        DESC, anon_2.sensor_id) AS anon_1 ON sensor_data.sensor_id = anon_1.sensor_id
+WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))
+    ORDER BY sensor_data.timestamp DESC
+GO
+
+SELECT count(*) AS readings, (SELECT count(*) AS count_1
+    FROM (SELECT DISTINCT sensor_data.sensor_id AS sensor_id
+        FROM sensor_data
+        WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS
+                DATETIMEOFFSET(6))) AS anon_1) AS sensors, min(sensor_data.timestamp) AS first,
+    max(sensor_data.timestamp) AS last, count(sensor_data.lateness_seconds) AS late, (SELECT count(*) AS count_2
+    FROM etl_anomaly
+    WHERE etl_anomaly.feed = ? AND etl_anomaly.event_time >= CAST(? AS DATETIMEOFFSET(6)) AND etl_anomaly.event_time <=
+        CAST(? AS DATETIMEOFFSET(6))) AS [anomalies recorded]
+FROM sensor_data
+WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))
+GO
+
+SELECT sensor_data_5m.window_start, sensor_data_5m.measure, min(sensor_data_5m.min) AS low, sum(sensor_data_5m.avg *
+        sensor_data_5m.count) / (sum(sensor_data_5m.count) + 0.0) AS average, max(sensor_data_5m.max) AS high,
+    sum(sensor_data_5m.count) AS readings
+FROM sensor_data_5m
+WHERE sensor_data_5m.window_start >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data_5m.window_start <= CAST(? AS
+        DATETIMEOFFSET(6))
+GROUP BY sensor_data_5m.window_start, sensor_data_5m.measure ORDER BY sensor_data_5m.window_start
+GO
+
+SELECT sensor_data_5m.window_start, sensor_data_5m.avg, sensor_data_5m.count
+FROM sensor_data_5m
+WHERE sensor_data_5m.measure = ? AND sensor_data_5m.window_start >= CAST(? AS DATETIMEOFFSET(6)) AND
+    sensor_data_5m.window_start <= CAST(? AS DATETIMEOFFSET(6))
+GO
+
+SELECT sensor_data.sensor_id, sensor_data.temperature, sensor_data.humidity, sensor_data.timestamp
+FROM sensor_data
+WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))
+    ORDER BY sensor_data.timestamp
+GO
+
+SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
+    etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
+    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
+    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+FROM etl_log
+WHERE etl_log.start_time >= CAST(? AS DATETIMEOFFSET(6)) ORDER BY etl_log.start_time
+GO
+
+SELECT etl_quality_score.log_id, etl_quality_score.feed, etl_quality_score.score, etl_quality_score.completeness,
+    etl_quality_score.validity, etl_quality_score.uniqueness, etl_quality_score.timeliness,
+    etl_quality_score.age_seconds, etl_quality_score.sensors_expected, etl_quality_score.sensors_seen,
+    etl_quality_score.readings_expected, etl_quality_score.readings_seen, etl_quality_score.lateness_mean_seconds,
+    etl_quality_score.lateness_max_seconds, etl_log.end_time, etl_log.cycle_id
+FROM etl_quality_score
+JOIN etl_log ON etl_log.log_id = etl_quality_score.log_id
+WHERE etl_log.start_time >= CAST(? AS DATETIMEOFFSET(6)) ORDER BY etl_log.end_time
+GO
+
+SELECT etl_rejected_row.feed, etl_rejected_row.reason, etl_rejected_row.status, count(*) AS rows
+FROM etl_rejected_row
+JOIN etl_log ON etl_log.log_id = etl_rejected_row.log_id
+WHERE etl_log.start_time >= CAST(? AS DATETIMEOFFSET(6))
+GROUP BY etl_rejected_row.feed, etl_rejected_row.reason, etl_rejected_row.status ORDER BY count(*) DESC
+GO
+
+SELECT TOP 10 etl_log.start_time, etl_log.feed, etl_log.job_name, etl_log.error_type, etl_log.error_message,
+    etl_log.notebook
+FROM etl_log
+WHERE etl_log.start_time >= CAST(? AS DATETIMEOFFSET(6)) AND etl_log.status = ? ORDER BY etl_log.log_id DESC
+GO

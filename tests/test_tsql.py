@@ -1,0 +1,445 @@
+"""SQL Server's statements: T-SQL as golden files, and carried out by DuckDB, which says whether they mean the right thing."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import statistics
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from sqlalchemy import Column, Integer, MetaData, Table, UniqueConstraint, insert, literal, literal_column, select
+
+from etl import explain, prune, reading, spool, status
+from etl import quarantine as quarantine_
+from etl.contract import Contract, load_contract, load_contracts
+from etl.database import DOUBLE, MOMENT, Refused, add_seconds, make_stage, text_of, transaction, window_start
+from etl.database.sqlserver import BEGIN, TAKE_LOCK, SQLServer, offline_dialect
+from etl.database.sqlserver_checks import ABOUT, RIGHTS, findings
+from etl.database.sqlserver_limits import PARAMETERS
+from etl.database.sqlserver_stage import BatchStage
+from etl.ddl import script
+from etl.heartbeat import beat
+from etl.load import Loaded, load
+from etl.merge import merge
+from etl.prune import Policy
+from etl.quarantine import Selection
+from etl.settings import PROJECT_ROOT, Settings
+from etl.undo import undo
+from etl.views import ensure_common_views
+from tests.batches import write_batch
+from tests.golden import FOLDER, require_golden
+from tests.tsql import TSQLConnection, TSQLEngine, parse
+from tests.windows import READINGS, SIZES, expected_windows, rounded
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> TSQLEngine:
+    """A database as `init` leaves it, by the script for administrators."""
+    found = TSQLEngine()
+    monkeypatch.setattr(SQLServer, "make_engine", lambda *_: found)
+    connection = TSQLConnection(found)
+    for statement in script(SQLServer(), []).split("\nGO\n"):
+        if statement.strip().startswith(("CREATE TABLE", "INSERT")):
+            connection.carry_out(statement, [])
+    return found
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Settings:
+    return Settings.load(home=tmp_path, database_url="mssql+pyodbc://etl:secret@nowhere/etl")
+
+
+class Feed:
+    """A feed on the database that understands T-SQL."""
+
+    def __init__(self, engine: TSQLEngine, settings: Settings, contract: Contract) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.contract = contract
+
+    def load(self, readings: list[dict[str, str | None]]) -> Loaded:
+        write_batch(self.settings, self.contract, "sensor-data", secrets.token_hex(8), readings)
+        merge(self.settings, self.contract)
+        return load(self.settings, self.contract)
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        return TSQLConnection(self.engine).sql(query)
+
+    def value(self, query: str) -> Any:
+        return self.sql(query)[0][0]
+
+    def require_windows(self) -> None:
+        """Each window is what Python makes of the readings in it."""
+        readings = self.sql(READINGS)
+        for size, seconds in SIZES.items():
+            assert rounded(self.sql(f"SELECT * FROM sensor_data_{size}")) == expected_windows(readings, seconds)
+
+
+@pytest.fixture
+def feed(engine: TSQLEngine, home: Settings, contract: Contract) -> Feed:
+    return Feed(engine, home, contract)
+
+
+def sensed(sensor: int, time: str, temperature: float | str = 20.0, humidity: float = 40.0) -> dict[str, str | None]:
+    return {
+        "sensor_id": str(sensor),
+        "temperature": str(temperature),
+        "humidity": str(humidity),
+        "timestamp": f"2025-06-15 {time}",
+    }
+
+
+# --- what the statements mean ----------------------------------------------------------------------------------------
+
+
+def test_of_rows_with_the_same_key_the_first_is_loaded_and_the_others_are_counted(feed: Feed) -> None:
+    loaded = feed.load([sensed(1, "09:00:00", 21.0), sensed(1, "09:00:00", 22.0), sensed(2, "09:00:00", 23.0)])
+    assert (loaded.counts.processed, loaded.counts.duplicate) == (2, 1)
+    again = feed.load([sensed(1, "09:00:00", 24.0), sensed(1, "09:00:01", 25.0), sensed(1, "bad")])
+    assert (again.counts.processed, again.counts.duplicate, again.counts.rejected) == (1, 1, 1)
+    assert feed.sql("SELECT sensor_id, temperature FROM sensor_data ORDER BY 1, 2") == [(1, 21.0), (1, 25.0), (2, 23.0)]
+    assert feed.sql("SELECT DISTINCT status FROM etl_log") == [("SUCCESS",)]
+
+
+def test_late_rows_and_an_undo_correct_their_windows(feed: Feed) -> None:
+    feed.load([sensed(sensor, f"09:{minute:02}:30.123456", 20 + minute) for sensor in (1, 2) for minute in range(20)])
+    feed.require_windows()
+    late = feed.load([sensed(1, "08:00:00", 1.0), sensed(1, "09:03:00", 2.0), sensed(1, "23:59:59.999999", 3.0)])
+    assert late.counts.late == 2
+    feed.require_windows()
+    undone = undo(feed.settings, feed.contract, late.cycle_id)
+    assert (undone.rows, undone.rejected, len(undone.archives)) == (3, 0, 1)
+    feed.require_windows()
+    assert load(feed.settings, feed.contract).counts.processed == 3
+    feed.require_windows()
+
+
+def test_a_load_leaves_log_ledger_quality_and_anomalies(feed: Feed) -> None:
+    start = datetime(2025, 6, 15, 9, tzinfo=UTC)
+    times = [(start + timedelta(seconds=10 * place)).strftime("%H:%M:%S") for place in range(200)]
+    noise = [0.1 * ((7 * place) % 11) for place in range(200)]
+    noise[150] = 25.0
+    loaded = feed.load([sensed(1, time, 20 + n) for time, n in zip(times, noise, strict=True)])
+    assert loaded.counts.processed == 200
+    assert feed.sql("SELECT kind, value FROM etl_anomaly WHERE measure = 'temperature'") == [("outlier", 45.0)]
+    assert feed.value("SELECT count(*) FROM etl_file") == 1
+    log = feed.sql("SELECT status, records_read, last_event_time FROM etl_log WHERE job_name = 'load'")
+    assert log == [("SUCCESS", 200, start + timedelta(seconds=1990))]
+    assert feed.sql("SELECT sensors_expected, sensors_seen, readings_seen FROM etl_quality_score") == [(100, 1, 200)]
+
+
+def test_views_show_the_newest_reading_and_pooled_statistics(feed: Feed) -> None:
+    feed.load([sensed(1, "09:00:00", 10.0), sensed(1, "23:59:00", 12.0), sensed(2, "09:00:00", 5.0)])
+    feed.load([{**sensed(1, ""), "timestamp": "2025-06-16 09:00:00", "temperature": "17.0"}])
+    newest = "SELECT sensor_id, temperature FROM v_sensor_data_latest ORDER BY 1"
+    assert feed.sql(newest) == [(1, 17.0), (2, 5.0)]
+    figures = "SELECT count, min, max, avg, stddev FROM v_sensor_data_statistics WHERE measure = 'temperature' AND sensor_id = 1"
+    (found,) = feed.sql(figures)
+    assert found[:4] == (3, 10.0, 17.0, 13.0)
+    assert found[4] == pytest.approx(statistics.stdev([10.0, 12.0, 17.0]))
+    assert feed.value("SELECT count(*) FROM v_sensor_data WHERE source_name = 'sensor-data'") == 4
+
+
+def test_the_dashboards_views_tell_what_happened(feed: Feed) -> None:
+    loaded = feed.load([sensed(1, "09:00:00", 20.0), sensed(1, "09:00:00"), sensed(2, "09:00:00", 999.0)])
+    feed.load([sensed(1, "08:00:00", 10.0)])
+    with transaction(feed.engine) as connection:  # type: ignore[arg-type]
+        ensure_common_views(connection, [feed.contract])
+    for (view,) in feed.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal"):
+        feed.sql(f"SELECT * FROM {view}")
+    cycle = f"cycle_id = '{loaded.cycle_id}'"
+    counts = "records_loaded, records_rejected, records_duplicate"
+    assert feed.sql(f"SELECT status, {counts} FROM v_etl_cycles WHERE {cycle}") == [("SUCCESS", 1, 1, 1)]
+    assert feed.sql("SELECT waiting_for_merge, waiting_for_load, running_jobs FROM v_etl_backlog") == [(0, 0, 0)]
+    assert feed.sql("SELECT step, unaccounted FROM v_etl_jobs ORDER BY log_id") == 2 * [("3 merge", 0), ("4 load", 0)]
+    assert feed.sql("SELECT reason, column_name FROM v_etl_rejects") == [("out_of_range", "temperature")]
+    assert feed.sql("SELECT lateness_max_seconds > 0 FROM v_etl_quality ORDER BY log_id") == [(False,), (True,)]
+    assert feed.value("SELECT error_type FROM v_etl_failures") == "none"
+    (fresh,) = feed.sql("SELECT last_event_time, sensors_expected, freshness FROM v_etl_freshness")
+    assert fresh == (datetime(2025, 6, 15, 9, tzinfo=UTC), 100, "STALE")
+    assert feed.sql("SELECT sensor, measure, value FROM v_etl_latest ORDER BY measure") == [
+        ("1", "humidity", 40.0),
+        ("1", "temperature", 20.0),
+    ]
+    totals = "SELECT sum(total) / sum(readings) FROM v_etl_windows WHERE measure = 'temperature'"
+    assert feed.value(totals) == 15.0
+
+
+def test_a_replay_loads_what_was_rejected_and_can_be_undone(feed: Feed) -> None:
+    feed.load([sensed(1, "09:00:00"), sensed(1, "09:00:10", 999.0), sensed(1, "09:00:20", "warm")])
+    done = quarantine_.replay(
+        feed.settings, feed.contract, Selection(reason="out_of_range"), changes={"temperature": "30"}
+    )
+    assert (done.counts.processed, done.still_bad) == (1, ())
+    assert feed.sql("SELECT reason, status FROM etl_rejected_row ORDER BY 1") == [
+        ("out_of_range", "REPLAYED"),
+        ("wrong_type", "QUARANTINED"),
+    ]
+    feed.require_windows()
+    assert done.cycle_id is not None
+    assert undo(feed.settings, feed.contract, done.cycle_id).rejected == 1
+    assert feed.value("SELECT count(*) FROM etl_rejected_row WHERE status = 'QUARANTINED'") == 2
+    feed.require_windows()
+
+
+def test_whole_numbers_have_an_average_with_a_fraction(feed: Feed) -> None:
+    columns = tuple(
+        replace(column, type="integer") if column.name == "humidity" else column for column in feed.contract.columns
+    )
+    feed.contract = replace(feed.contract, columns=columns)
+    feed.load([{**sensed(1, "09:00:00"), "humidity": "40"}, {**sensed(1, "09:00:01"), "humidity": "41"}])
+    assert feed.value("SELECT avg FROM sensor_data_5m WHERE measure = 'humidity'") == 40.5
+    feed.require_windows()
+
+
+def test_rows_that_the_database_refuses_are_found_by_halving(engine: TSQLEngine) -> None:
+    connection = TSQLConnection(engine)
+    table = Table(
+        "strict", MetaData(), Column("a", Integer), Column("b", text_of(5), nullable=False), UniqueConstraint("a")
+    )
+    table.create(connection)  # type: ignore[arg-type]
+    stage = make_stage(connection, table, ["a", "b"])  # type: ignore[arg-type]
+    rows = pa.table(
+        {"a": pa.array(range(100)), "b": [None if place in (3, 64) else f"t{place}" for place in range(100)]}
+    )
+    stage.copy(rows.slice(0, 50))
+    stage.copy(rows.slice(50))
+    assert stage.insert_new({}) == (98, [Refused(3, "23000"), Refused(64, "23000")])
+    assert stage.read(64) == {"a": 64, "b": None}
+
+
+@pytest.mark.parametrize("bulk_copy", [False, True], ids=["batches", "bulk copy"])
+def test_values_come_back_as_they_were(bulk_copy: bool, engine: TSQLEngine) -> None:
+    connection = TSQLConnection(engine)
+    connection.connection.record_info["etl_bulk_copy"] = bulk_copy
+    columns: list[Column[Any]] = [
+        Column("t", MOMENT),
+        Column("d", DOUBLE),
+        Column("s", text_of(None)),
+        Column("i", Integer),
+    ]
+    table = Table("v", MetaData(), *columns, UniqueConstraint("i"))
+    table.create(connection)  # type: ignore[arg-type]
+    moment = datetime(2025, 6, 15, 23, 59, 59, 999_999, tzinfo=UTC)
+    values = {"t": [moment, None], "d": [0.1 + 0.2, None], "s": ["a,\"'\n\u20ac😀 ", None], "i": [1, 2]}
+    stage = make_stage(connection, table, list(values))  # type: ignore[arg-type]
+    stage.copy(pa.table({**values, "t": pa.array(values["t"], pa.timestamp("us", "UTC"))}))
+    stage.insert_new({})
+    assert ("##" in engine.statements[-1]) == bulk_copy
+    found = connection.execute(select(table).order_by(table.c.i)).all()
+    assert [tuple(row) for row in found] == list(zip(*values.values(), strict=True))
+    connection.execute(insert(table).values(t=moment.astimezone(), i=3))
+    assert connection.scalar(select(table.c.i).where(table.c.t == moment, table.c.i == 3)) == 3
+
+
+@pytest.mark.parametrize(("endless", "told"), [(0, 0), (None, 9000)])
+def test_texts_of_any_length_are_bound_as_the_driver_wants(engine: TSQLEngine, endless: int | None, told: int) -> None:
+    connection = TSQLConnection(engine)
+    table = Table("long", MetaData(), Column("a", Integer), Column("b", text_of(None)), UniqueConstraint("a"))
+    stage = BatchStage(connection, table, ["a", "b"], fast=True, endless=endless)  # type: ignore[arg-type]
+    stage.copy(pa.table({"a": [1, 2], "b": ["x", "y" * 9000]}))
+    stage.copy(pa.table({"a": [3, 4], "b": ["€", None]}))
+    assert engine.sizes == [[(-5, 0, 0), (-5, 0, 0), (-9, told, 0)], [(-5, 0, 0), (-5, 0, 0), (-9, 3, 0)]]
+    assert engine.fast == [False, True]
+    assert connection.sql("SELECT length(b) FROM temporary_stage_long ORDER BY a") == [(1,), (9000,), (1,), (None,)]
+
+
+@hypothesis_settings(max_examples=60, deadline=None)
+@given(
+    st.datetimes(datetime(1950, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),
+    st.sampled_from([1, 10, 60, 300, 420, 3600, 86_400, 604_800, 0.5, 3600.5]),
+)
+def test_a_window_begins_at_a_multiple_of_its_length_since_1970(moment: datetime, seconds: float) -> None:
+    start = _asked(window_start(literal(moment, MOMENT), literal_column(f"{seconds:g}")))
+    elapsed = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    length = round(seconds * 1e6)
+    assert (start - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) == elapsed // length * length
+
+
+@hypothesis_settings(max_examples=30, deadline=None)
+@given(
+    st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
+    st.sampled_from([1, -3600, 86_400, 0.25, -1800.5, 604_800]),
+)
+def test_seconds_are_added(moment: datetime, seconds: float) -> None:
+    assert _asked(add_seconds(literal(moment, MOMENT), literal_column(f"{seconds:g}"))) == moment + timedelta(
+        seconds=seconds
+    )
+
+
+def _asked(expression: Any) -> datetime:
+    found: datetime = TSQLConnection(_CALCULATOR).scalar(select(expression))
+    return found
+
+
+_CALCULATOR = TSQLEngine()
+
+
+# --- how they read ---------------------------------------------------------------------------------------------------
+
+
+def _as_script(statements: list[str]) -> str:
+    return "".join(f"{statement}\nGO\n\n" for statement in statements).rstrip("\n") + "\n"
+
+
+def _golden(feed: Feed, name: str) -> None:
+    require_golden(f"sqlserver/{name}.sql", _as_script(feed.engine.recorded()))
+    feed.engine.forget()
+
+
+def test_the_whole_set_of_statements_is_as_committed(feed: Feed) -> None:
+    """Job by job and command by command; a statement stands where it came first."""
+    loaded = feed.load([sensed(1, "09:00:00"), sensed(1, "09:00:00"), sensed(2, "bad"), sensed(1, "09:00:20", 999.0)])
+    _golden(feed, "first_load")
+    feed.load([sensed(1, "08:00:00"), sensed(1, "09:10:00")])
+    _golden(feed, "load")
+    beat(feed.engine, 1)  # type: ignore[arg-type]
+    spool.keep(feed.settings, _kept(loaded))
+    spool.flush(feed.settings, feed.engine)  # type: ignore[arg-type]
+    _golden(feed, "audit")
+    explain.explain(feed.settings, loaded.cycle_id)
+    status.history(feed.settings, feed="sensor_readings", failed=True)
+    status.status(feed.settings, {"sensor_readings": feed.contract})
+    explored = reading.explore(feed.settings, feed.contract)
+    reading.export(feed.settings, explored, "readings.csv")
+    reading.health(feed.settings)
+    _golden(feed, "reading")
+    quarantine_.find(feed.settings, Selection(column="temperature"))
+    quarantine_.summary(feed.settings, Selection(cycle_id=loaded.cycle_id))
+    quarantine_.replay(feed.settings, feed.contract, Selection(), changes={"temperature": "30"})
+    quarantine_.discard(feed.settings, Selection(reason="bad_time"), "broken")
+    _golden(feed, "quarantine")
+    prune.prune(feed.settings, {"sensor_readings": feed.contract}, Policy(timedelta(0), timedelta(0)), dry_run=True)
+    _golden(feed, "prune")
+    newest = feed.value(
+        "SELECT cycle_id FROM etl_log WHERE records_read = 2 AND job_name = 'load' ORDER BY log_id DESC"
+    )
+    undo(feed.settings, feed.contract, newest)
+    _golden(feed, "undo")
+
+
+def _kept(loaded: Loaded) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    ended = {"status": "FAILED", "end_time": now, "heartbeat_at": now, "duration_seconds": 1.0, "error_type": "Away"}
+    begun = {"cycle_id": loaded.cycle_id, "feed": "sensor_readings", "job_name": "load", "start_time": now}
+    return {**begun, **ended, "error_message": "away", "host": "here", "pid": 1}
+
+
+def test_the_sessions_own_statements_are_as_committed() -> None:
+    require_golden("sqlserver/session.sql", _as_script([BEGIN, TAKE_LOCK, ABOUT, RIGHTS]))
+
+
+class Answers:
+    """A connection that knows two answers."""
+
+    def __init__(self, about: tuple[Any, ...], granted: int | None) -> None:
+        self.about = about
+        self.granted = granted
+
+    def exec_driver_sql(self, statement: str) -> Any:
+        if statement == ABOUT:
+            return _Rows([self.about])
+        names = re.findall(r"\('(\w+)', '(\w+)'\)", statement)
+        return _Rows([(*name, 1 if name != ("etl_log", "UPDATE") else self.granted) for name in names])
+
+
+class _Rows(list[Any]):
+    def one(self) -> Any:
+        (found,) = self
+        return found
+
+
+@pytest.mark.parametrize(
+    ("about", "granted", "told"),
+    [
+        (("16.0.4135.4", 3, 160, True, 0), 1, []),
+        (("12.0.2000.8", 5, 160, True, 0), 1, []),
+        (("12.0.6433.1", 3, 120, True, 0), 1, ["SQL Server 12.0.6433.1 is too old", "compatibility level 120"]),
+        (("16.0.4135.4", 3, 160, False, 0), 1, ["READ_COMMITTED_SNAPSHOT is off"]),
+        (("16.0.4135.4", 3, 160, True, 0), 0, ["lacks the right to UPDATE on etl_log"]),
+        (("16.0.4135.4", 3, 160, True, 0), None, ["audit tables are not there"]),
+        (("16.0.4135.4", 3, 160, True, 1), None, []),
+    ],
+)
+def test_the_doctor_says_what_a_database_lacks(about: tuple[Any, ...], granted: int | None, told: list[str]) -> None:
+    found = findings(Answers(about, granted))  # type: ignore[arg-type]
+    assert len(found) == len(told)
+    for (what, remedy), expected in zip(found, told, strict=True):
+        assert expected in what
+        assert remedy
+
+
+@pytest.mark.parametrize("name", ["postgresql", "sqlserver"])
+def test_the_scripts_for_administrators_are_those_of_today(name: str, settings: Settings) -> None:
+    from etl.database import product_named
+
+    committed = (PROJECT_ROOT / "sql" / "ddl" / f"{name}.sql").read_text("utf-8")
+    assert script(product_named(name), load_contracts(settings).values()) == committed, "make them anew: make ddl"
+
+
+def _files() -> Iterator[Path]:
+    yield from sorted((FOLDER / "sqlserver").glob("*.sql"))
+    yield from sorted((PROJECT_ROOT / "sql" / "views" / "sqlserver").glob("*.sql"))
+    yield PROJECT_ROOT / "sql" / "ddl" / "sqlserver.sql"
+
+
+@pytest.mark.parametrize("file", list(_files()), ids=lambda file: file.name)
+def test_every_statement_is_t_sql(file: Path) -> None:
+    for batch in file.read_text("utf-8").split("\nGO\n"):
+        if batch.strip():
+            assert parse(batch), batch
+
+
+@pytest.mark.parametrize("file", list(_files()), ids=lambda file: file.name)
+def test_nothing_is_used_that_sql_server_2016_lacks(file: Path) -> None:
+    text = file.read_text("utf-8").upper()
+    for word in (
+        "DATE_BUCKET",
+        "DATETRUNC",
+        "GENERATE_SERIES",
+        "STRING_AGG",
+        "GREATEST(",
+        "LEAST(",
+        "TRIM(",
+        "MERGE INTO",
+        "OR ALTER",
+    ):
+        assert word not in text, word
+
+
+@pytest.mark.parametrize("file", list(_files()), ids=lambda file: file.name)
+def test_no_statement_binds_more_than_sql_server_takes(file: Path) -> None:
+    for batch in file.read_text("utf-8").split("\nGO\n"):
+        assert batch.count("?") < PARAMETERS
+
+
+def test_each_view_is_there_for_both_products() -> None:
+    views = PROJECT_ROOT / "sql" / "views"
+    names = [{file.name for file in (views / product).glob("*.sql")} for product in ("postgresql", "sqlserver")]
+    assert names[0] == names[1]
+
+
+@pytest.mark.parametrize("name", ["device_events", "raw_iot", "room_temperatures", "environment_telemetry"])
+def test_the_tables_and_views_of_every_packaged_feed_can_be_made(
+    name: str, engine: TSQLEngine, settings: Settings
+) -> None:
+    from etl.schema import ensure_feed
+
+    connection = TSQLConnection(engine)
+    contract = load_contract(name, settings)
+    ensure_feed(connection, contract)  # type: ignore[arg-type]
+    made = set(engine.views) | {view for (view,) in connection.sql("SELECT view_name FROM duckdb_views()")}
+    assert {f"v_{contract.table}", f"v_{contract.table}_latest"} <= made
+    before = len(engine.statements)
+    ensure_feed(connection, contract)  # type: ignore[arg-type]
+    assert len(engine.statements) == before, engine.statements[before:]
+    assert offline_dialect().name == "mssql"
