@@ -39,6 +39,7 @@ def browsing(executable: str) -> Iterator[Browser]:
 def sign_in(browser: Browser, url: str, username: str, password: str, *, width: int) -> BrowserContext:
     """A window of this width in which a user has signed in; pages that ask other hosts for something find nobody."""
     context = browser.new_context(viewport={"width": width, "height": 1200}, timezone_id="UTC", locale="en-GB")
+    context.set_default_timeout(1000 * _DRAWN_SECONDS)
     context.route(lambda asked: not asked.startswith((url, "data:", "blob:")), lambda route: route.abort())
     page = context.new_page()
     page.goto(f"{url}/login/")

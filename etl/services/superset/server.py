@@ -16,6 +16,7 @@ import psutil
 from etl.errors import ServiceUnavailable
 from etl.services import process
 from etl.services.process import Progress, Service
+from etl.services.superset.environment import requirements_hash
 from etl.settings import PROJECT_ROOT, Settings
 
 CONFIG = PROJECT_ROOT / "superset" / "superset_config.py"
@@ -143,8 +144,8 @@ def _same(settings: Settings, fingerprint: str) -> bool:
 
 
 def _fingerprint(settings: Settings) -> str:
-    """Of all that the server reads once, when it starts. Keyed, because a password is among it."""
+    """Of all that the server reads once, when it starts, whatever shell starts it. Keyed, because a password is among it."""
     metadata = json.loads((folder(settings) / "connections.json").read_text("utf-8"))["metadata"]
     key = (folder(settings) / "secret_key").read_bytes()
-    told = hashlib.sha256(CONFIG.read_bytes()).hexdigest() + metadata + json.dumps(environment(settings))
+    told = hashlib.sha256(CONFIG.read_bytes()).hexdigest() + requirements_hash() + metadata
     return hmac.new(key, told.encode(), hashlib.sha256).hexdigest()
