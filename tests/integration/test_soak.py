@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from benchmarks.soak import count, growth, soak
+from benchmarks.soak import count, soak
 from tests.stack import Project
 
 CYCLES = 10
@@ -23,9 +23,11 @@ def test_scheduled_cycles_with_a_producer_alongside_are_exact_and_hold_on_to_not
     # All cycles but the last, which has its own `run`, were those of one kernel and one JVM.
     assert project.value("SELECT count(DISTINCT pid) FROM etl_log") == 2
     assert len(re.findall(r" \(\d+\.\d s; [\d,]+ MB \+ kernel [\d,]+ MB, \d+ files\)", seen.output)) == CYCLES
-    found = growth(seen.samples)
-    # Times and memory of so few cycles, on a machine that warms up, say nothing; what is counted does.
-    assert found["parent.handles"] <= 1.05
-    assert found["kernel.handles"] <= 1.05
-    assert found["kernel.threads"] <= 1.1
-    assert found["jvm.handles"] <= 1.1
+    # Times and memory of so few cycles, on a machine that warms up, say nothing; what is counted does. A query's last
+    # connection and thread go with the JVM's next collection, within a minute; all else at once.
+    first, last = seen.samples[2], seen.samples[-1]
+    between = last["cycle"] - first["cycle"]
+    assert last["parent"]["handles"] <= first["parent"]["handles"] + 1
+    assert last["parent"]["threads"] <= first["parent"]["threads"]
+    assert last["kernel"]["handles"] <= first["kernel"]["handles"] + 3 * between
+    assert last["kernel"]["threads"] <= first["kernel"]["threads"] + 2 * between
