@@ -126,3 +126,6 @@ def _run_cycles(site: Site) -> None:
     strict.mkdir()
     (strict / f"{feed}.odcs.yaml").write_text(yaml.safe_dump(document), "utf-8")
     site.etl("run", feed, "--messages", "200", "-p", "bad_share=0.5", expect=1, ETL_FEEDS=str(strict))
+    with site.connect() as connection:
+        failed = connection.execute("SELECT error_type FROM etl_log WHERE status = 'FAILED'").fetchall()
+    assert failed == [("FailureBudgetExceeded",)]

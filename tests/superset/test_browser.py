@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,37 @@ def test_a_filter_reaches_the_charts(site: Site, browser: Browser, artifacts: Pa
         assert [request for request in asked if f'"{value}"' in (request.post_data or "")], value
     finally:
         context.close()
+
+
+def test_a_failed_cycle_appears_with_its_cause_without_loading_the_page_again(site: Site, browser: Browser) -> None:
+    document = next(found for found in DASHBOARDS.values() if found["slug"] == "etl-health")
+    url = site.service.endpoint
+    context = sign_in(browser, url, "viewer", site.passwords["viewer"], width=WIDTHS[-1])
+    try:
+        page = Dashboard(context, f"{url}/superset/dashboard/{document['slug']}/", charts_of(document))
+        page.wait_until_drawn()
+        assert page.page.get_by_text("failureBudget").count(), "the cycle that failed for good"
+        with failed_job(site, "Sensor room is on fire"):
+            page.page.get_by_text("Sensor room is on fire").first.wait_for()
+    finally:
+        context.close()
+
+
+@contextmanager
+def failed_job(site: Site, cause: str) -> Iterator[None]:
+    """Another failed job, of now: a copy of the one that failed."""
+    change = {"log_id": 10**9, "cycle_id": "20990101T000000Z-new", "error_message": cause}
+    query = """
+        INSERT INTO etl_log
+        SELECT (jsonb_populate_record(job, %s::jsonb || jsonb_build_object('start_time', now(), 'end_time', now()))).*
+        FROM etl_log AS job WHERE status = 'FAILED' LIMIT 1
+    """
+    with site.connect() as connection:
+        connection.execute(query, (json.dumps(change),))
+        try:
+            yield
+        finally:
+            connection.execute("DELETE FROM etl_log WHERE log_id = %s", (change["log_id"],))
 
 
 def test_a_viewer_is_not_offered_to_edit_and_an_admin_is(site: Site, browser: Browser) -> None:
