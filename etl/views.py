@@ -62,10 +62,24 @@ def ensure_views(connection: Connection, contract: Contract, table: Table, inspe
 
 
 def ensure_common_views(connection: Connection, contracts: Iterable[Contract]) -> None:
-    """Create `v_etl_windows` and `v_etl_latest` anew: all these feeds, whose tables must be there, as if they were one."""
-    present = set(inspect(connection).get_view_names())
+    """Create `v_etl_windows` and `v_etl_latest`: all these feeds, whose tables must be there, as if they were one.
+
+    They are made anew where they show other feeds or measures; only who may create views need be let do that.
+    """
+    inspector = inspect(connection)
+    present = set(inspector.get_view_names())
     for name, query in common_views(contracts):
-        _replace(connection, name, query, present)
+        if name not in present or _shown(inspector.get_view_definition(name)) != _shown(_text_of(connection, query)):
+            _replace(connection, name, query, present)
+
+
+def _shown(definition: str) -> set[str]:
+    """The texts in a view's query, which are the names of its feeds and measures."""
+    return set(re.findall(r"'(\w+)'", definition))
+
+
+def _text_of(connection: Connection, query: CompoundSelect[Any]) -> str:
+    return str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
 
 
 def common_views(contracts: Iterable[Contract]) -> Iterator[tuple[str, CompoundSelect[Any]]]:

@@ -57,7 +57,7 @@ def alone(project: Project, tmp_path: Path) -> Iterator[tuple[Project, Server]]:
         engine.dispose()
         there = replace(project.stack, database=url)
         env = {**project.env, "ETL_DATABASE_URL": url}
-        found = replace(project, stack=there, database="etl", settings=settings, env=env)
+        found = replace(project, stack=there, server=there.postgresql, database="etl", settings=settings, env=env)
         produce(settings, found.contract, messages=500, bad_share=0.1, seed=1)
         consume(settings, found.contract)
         merge(settings, found.contract)

@@ -124,7 +124,7 @@ def test_the_loader_names_what_only_the_migrator_may_change(roles: Roles) -> Non
     project = roles.project
     project.etl("init", ETL_DATABASE_URL=roles.url("etl_migrator"))
     with psycopg.connect(roles.url("etl_migrator"), autocommit=True) as connection:
-        connection.execute("DROP VIEW v_sensor_data, v_sensor_data_latest")
+        connection.execute("DROP VIEW v_sensor_data, v_sensor_data_latest, v_etl_latest")
         connection.execute("ALTER TABLE sensor_data DROP COLUMN humidity")
     refused = project.etl("run", "--messages", "10", expect=1, ETL_DATABASE_URL=roles.url("etl_loader"))
     assert "User 'etl_loader' lacks the right" in refused.stderr
