@@ -1,4 +1,4 @@
-"""Something to look at: a cycle of simulated readings for each packaged feed that has never had one, for the dashboards' charts.
+"""Something to look at: a cycle of simulated readings for each packaged feed that charts are about and that never had one.
 
 Only where everything is simulated anyway: on the embedded services, as long as no reading came from anywhere else.
 """
