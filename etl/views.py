@@ -40,6 +40,8 @@ from etl.tables import etl_log, etl_source, feed_table, metadata
 from etl.windows import window_tables
 
 _NEEDS = re.compile(r"-- needs: ([\w ]+)\n")
+_TEXT = re.compile(r"'(\w+)'")
+_NAME = re.compile(r"\b[a-z_]\w*\b")
 _SENSOR_LENGTH = 200
 """As `etl_anomaly.sensor` has it."""
 
@@ -69,17 +71,19 @@ def ensure_common_views(connection: Connection, contracts: Iterable[Contract]) -
     inspector = inspect(connection)
     present = set(inspector.get_view_names())
     for name, query in common_views(contracts):
-        if name not in present or _shown(inspector.get_view_definition(name)) != _shown(_text_of(connection, query)):
+        wanted = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+        if name not in present or not _shows(inspector.get_view_definition(name), wanted):
             _replace(connection, name, query, present)
 
 
-def _shown(definition: str) -> set[str]:
-    """The texts in a view's query, which are the names of its feeds and measures."""
-    return set(re.findall(r"'(\w+)'", definition))
+def _shows(definition: str, wanted: str) -> bool:
+    """Whether a view, in the words in which its database keeps it, shows what a query does.
 
-
-def _text_of(connection: Connection, query: CompoundSelect[Any]) -> str:
-    return str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+    Its texts are the names of feeds and measures; of tables and columns it must name all that the query names.
+    Keywords, which databases write in their own way, are in capitals in the query.
+    """
+    same_texts = set(_TEXT.findall(definition)) == set(_TEXT.findall(wanted))
+    return same_texts and set(_NAME.findall(wanted)) <= set(_NAME.findall(definition))
 
 
 def common_views(contracts: Iterable[Contract]) -> Iterator[tuple[str, CompoundSelect[Any]]]:

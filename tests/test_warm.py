@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -54,6 +55,16 @@ def said(notebook: Any) -> str:
 
 
 PID = "import os; print(os.getpid())"
+
+
+def kill(process: psutil.Process) -> None:
+    """Kill a process and wait until it has ended, which a signal does not do at once."""
+    ended = os.pidfd_open(process.pid)
+    try:
+        process.kill()
+        select.select([ended], [], [])
+    finally:
+        os.close(ended)
 
 
 def test_papermill_finds_the_engine_by_its_entry_point() -> None:
@@ -111,10 +122,10 @@ def test_a_kernel_or_companion_that_has_died_is_replaced_before_the_next_noteboo
         before = said(run(tmp_path, kernel, PID))
         kernel.end_cycle()
         assert said(run(tmp_path, kernel, PID)) == before, "a child that had ended before is not missed"
-        sleeper.kill()
+        kill(sleeper)
         after = said(run(tmp_path, kernel, PID))
         assert after != before
-        psutil.Process(int(after)).kill()
+        kill(psutil.Process(int(after)))
         assert said(run(tmp_path, kernel, PID)) != after
 
 

@@ -111,7 +111,7 @@ def _add_seconds_of_sql_server(element: add_seconds, compiler: SQLCompiler, **kw
 
 @compiles(seconds_since, "postgresql")
 def _seconds_since(element: seconds_since, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"CAST(extract(epoch FROM now() - {compiler.process(element.clauses, **kw)}) AS double precision)"
+    return f"CAST(EXTRACT(epoch FROM now() - {compiler.process(element.clauses, **kw)}) AS double precision)"
 
 
 @compiles(seconds_since, "mssql")

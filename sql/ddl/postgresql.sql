@@ -832,7 +832,7 @@ FROM sensor_data_5m;
 
 CREATE VIEW v_etl_latest AS SELECT CAST('device_events' AS VARCHAR(64)) AS feed, CAST(CAST(newest.device_id AS
             VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('temperature' AS VARCHAR(64)) AS measure,
-    CAST(newest.temperature AS DOUBLE PRECISION) AS value, newest.event_time AS event_time, CAST(extract(epoch FROM
+    CAST(newest.temperature AS DOUBLE PRECISION) AS value, newest.event_time AS event_time, CAST(EXTRACT(epoch FROM
             now() - newest.event_time) AS double precision) AS age_seconds
 FROM (SELECT ranked.event_id AS event_id, ranked.event_offset AS event_offset, ranked.event_publisher AS
         event_publisher, ranked.customer_id AS customer_id, ranked.device_id AS device_id, ranked.temperature AS
@@ -860,7 +860,7 @@ FROM (SELECT ranked.event_id AS event_id, ranked.event_offset AS event_offset, r
     WHERE ranked.number = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
     CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('co' AS VARCHAR(64)) AS measure,
-    CAST(newest.co AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(extract(epoch FROM now() - newest.ts) AS
+    CAST(newest.co AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(EXTRACT(epoch FROM now() - newest.ts) AS
         double precision) AS age_seconds
 FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.humidity AS humidity, ranked.light AS
         light, ranked.lpg AS lpg, ranked.motion AS motion, ranked.smoke AS smoke, ranked.temp AS temp, ranked.source_id
@@ -886,7 +886,7 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
     WHERE ranked.number = 1) AS newest
 WHERE newest.co IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
     CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('humidity' AS VARCHAR(64)) AS measure,
-    CAST(newest.humidity AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(extract(epoch FROM now() -
+    CAST(newest.humidity AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(EXTRACT(epoch FROM now() -
             newest.ts) AS double precision) AS age_seconds
 FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.humidity AS humidity, ranked.light AS
         light, ranked.lpg AS lpg, ranked.motion AS motion, ranked.smoke AS smoke, ranked.temp AS temp, ranked.source_id
@@ -912,7 +912,7 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
     WHERE ranked.number = 1) AS newest
 WHERE newest.humidity IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
     CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('lpg' AS VARCHAR(64)) AS measure,
-    CAST(newest.lpg AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(extract(epoch FROM now() - newest.ts)
+    CAST(newest.lpg AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(EXTRACT(epoch FROM now() - newest.ts)
         AS double precision) AS age_seconds
 FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.humidity AS humidity, ranked.light AS
         light, ranked.lpg AS lpg, ranked.motion AS motion, ranked.smoke AS smoke, ranked.temp AS temp, ranked.source_id
@@ -938,7 +938,7 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
     WHERE ranked.number = 1) AS newest
 WHERE newest.lpg IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
     CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('smoke' AS VARCHAR(64)) AS measure,
-    CAST(newest.smoke AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(extract(epoch FROM now() - newest.ts)
+    CAST(newest.smoke AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(EXTRACT(epoch FROM now() - newest.ts)
         AS double precision) AS age_seconds
 FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.humidity AS humidity, ranked.light AS
         light, ranked.lpg AS lpg, ranked.motion AS motion, ranked.smoke AS smoke, ranked.temp AS temp, ranked.source_id
@@ -964,7 +964,7 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
     WHERE ranked.number = 1) AS newest
 WHERE newest.smoke IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
     CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('temp' AS VARCHAR(64)) AS measure,
-    CAST(newest.temp AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(extract(epoch FROM now() - newest.ts)
+    CAST(newest.temp AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(EXTRACT(epoch FROM now() - newest.ts)
         AS double precision) AS age_seconds
 FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.humidity AS humidity, ranked.light AS
         light, ranked.lpg AS lpg, ranked.motion AS motion, ranked.smoke AS smoke, ranked.temp AS temp, ranked.source_id
@@ -990,7 +990,7 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
     WHERE ranked.number = 1) AS newest
 WHERE newest.temp IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS VARCHAR(64)) AS feed, CAST(CAST(newest.sensor_id AS
             VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('temperature' AS VARCHAR(64)) AS measure,
-    CAST(newest.temperature AS DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(extract(epoch FROM now()
+    CAST(newest.temperature AS DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(EXTRACT(epoch FROM now()
             - newest.timestamp) AS double precision) AS age_seconds
 FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, ranked.humidity AS humidity,
         ranked.energy AS energy, ranked.timestamp AS timestamp, ranked.source_id AS source_id, ranked.source_partition
@@ -1013,7 +1013,7 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
     WHERE ranked.number = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS VARCHAR(64)) AS feed, CAST(CAST(newest.sensor_id
             AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('humidity' AS VARCHAR(64)) AS measure,
-    CAST(newest.humidity AS DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(extract(epoch FROM now() -
+    CAST(newest.humidity AS DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(EXTRACT(epoch FROM now() -
             newest.timestamp) AS double precision) AS age_seconds
 FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, ranked.humidity AS humidity,
         ranked.energy AS energy, ranked.timestamp AS timestamp, ranked.source_id AS source_id, ranked.source_partition
@@ -1036,7 +1036,7 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
     WHERE ranked.number = 1) AS newest
 WHERE newest.humidity IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS VARCHAR(64)) AS feed, CAST(CAST(newest.sensor_id AS
             VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('energy' AS VARCHAR(64)) AS measure, CAST(newest.energy AS
-        DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(extract(epoch FROM now() - newest.timestamp) AS
+        DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(EXTRACT(epoch FROM now() - newest.timestamp) AS
         double precision) AS age_seconds
 FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, ranked.humidity AS humidity,
         ranked.energy AS energy, ranked.timestamp AS timestamp, ranked.source_id AS source_id, ranked.source_partition
@@ -1060,7 +1060,7 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
 WHERE newest.energy IS NOT NULL UNION ALL SELECT CAST('room_temperatures' AS VARCHAR(64)) AS feed, CAST(CAST(newest.room
             AS VARCHAR(200)) || '/' || CAST(newest.place AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('temp' AS
         VARCHAR(64)) AS measure, CAST(newest.temp AS DOUBLE PRECISION) AS value, newest.noted_date AS event_time,
-    CAST(extract(epoch FROM now() - newest.noted_date) AS double precision) AS age_seconds
+    CAST(EXTRACT(epoch FROM now() - newest.noted_date) AS double precision) AS age_seconds
 FROM (SELECT ranked.id AS id, ranked.room AS room, ranked.noted_date AS noted_date, ranked.temp AS temp, ranked.place AS
         place, ranked.source_id AS source_id, ranked.source_partition AS source_partition, ranked.source_offset AS
         source_offset, ranked.source_item AS source_item, ranked.log_id AS log_id, ranked.lateness_seconds AS
@@ -1083,7 +1083,7 @@ FROM (SELECT ranked.id AS id, ranked.room AS room, ranked.noted_date AS noted_da
     WHERE ranked.number = 1) AS newest
 WHERE newest.temp IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS VARCHAR(64)) AS feed,
     CAST(CAST(newest.sensor_id AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('temperature' AS VARCHAR(64)) AS
-    measure, CAST(newest.temperature AS DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(extract(epoch
+    measure, CAST(newest.temperature AS DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(EXTRACT(epoch
             FROM now() - newest.timestamp) AS double precision) AS age_seconds
 FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, ranked.humidity AS humidity,
         ranked.timestamp AS timestamp, ranked.source_id AS source_id, ranked.source_partition AS source_partition,
@@ -1106,7 +1106,7 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
     WHERE ranked.number = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS VARCHAR(64)) AS feed,
     CAST(CAST(newest.sensor_id AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('humidity' AS VARCHAR(64)) AS measure,
-    CAST(newest.humidity AS DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(extract(epoch FROM now() -
+    CAST(newest.humidity AS DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(EXTRACT(epoch FROM now() -
             newest.timestamp) AS double precision) AS age_seconds
 FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, ranked.humidity AS humidity,
         ranked.timestamp AS timestamp, ranked.source_id AS source_id, ranked.source_partition AS source_partition,

@@ -9,7 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
+from sqlalchemy import event
 
+from etl.database import make_engine, transaction
+from etl.schema import ensure_feeds
 from etl.services.superset import assets
 from tests.stack import Project
 
@@ -232,6 +235,26 @@ def test_all_feeds_stand_together_in_windows_and_latest_values(project: Project)
     ]
     places = "SELECT room, place, readings, total FROM v_room_temperature_windows ORDER BY place"
     assert project.sql(places) == [("Lab", "In", 2, 50.0), ("Lab", "Out", 1, 5.0)]
+
+
+def test_the_views_of_all_feeds_are_made_anew_only_when_they_show_other_feeds(project: Project) -> None:
+    feeds = [project.contract, project.feed("environment_telemetry")]
+    made: list[str] = []
+    engine = make_engine(project.settings)
+    event.listen(engine, "before_cursor_execute", lambda *call: made.append(call[2]))
+    shows_both = "SELECT count(*) FROM pg_views WHERE viewname = 'v_etl_windows' AND definition LIKE '%telemetry%'"
+
+    def ensure(number: int) -> int:
+        made.clear()
+        with transaction(engine) as connection:
+            ensure_feeds(connection, feeds[:number])
+        return sum("VIEW v_etl_windows" in statement or "VIEW v_etl_latest" in statement for statement in made)
+
+    try:
+        assert [ensure(number) for number in (1, 1, 2, 2, 1)] == [2, 0, 2, 0, 2]
+        assert project.value(shows_both) == 0
+    finally:
+        engine.dispose()
 
 
 def test_late_rows_are_told_with_how_late_they_were(project: Project) -> None:
