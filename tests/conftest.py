@@ -50,6 +50,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
+def pytest_configure() -> None:
+    """Every JVM that a test starts lives for seconds: compiling its code as well as can be takes longer than it saves."""
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     # ETL_TEST_* say how much a test run does, and are no settings.

@@ -20,8 +20,12 @@ from kafka.admin import KafkaAdminClient
 
 from etl import services
 from etl.broker import Topic, describe
+from etl.consume import consume
 from etl.contract import Contract, load_contract
 from etl.database import make_engine
+from etl.load import load
+from etl.merge import merge
+from etl.produce import produce
 from etl.settings import PROJECT_ROOT, Settings
 from etl.tables import migrate
 from tests.servers import TEMPLATE, DatabaseServer, PostgreSQLServer, SQLServerServer, sqlserver_url
@@ -106,6 +110,13 @@ class Project:
         if expect is not None:
             assert run.returncode == expect, run.stdout + run.stderr
         return run
+
+    def cycle(self, messages: int = 0, contract: Contract | None = None, **parameters: Any) -> None:
+        """Run the four jobs here, one after the other, as the notebooks call them: with one Spark for all tests."""
+        contract = contract or self.contract
+        produce(self.settings, contract, messages=messages, **parameters)
+        for job in (consume, merge, load):
+            job(self.settings, contract)
 
     def popen(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the command line as the leader of a process group."""

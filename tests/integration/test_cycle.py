@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from etl.database import shown_url
+from etl.locks import feed_lock
 from etl.settings import PROJECT_ROOT
 from tests.stack import Project
 
@@ -42,7 +43,7 @@ def test_a_cycle_balances_and_the_next_one_finds_nothing_new(project: Project) -
 
 
 def test_the_cycle_survives_sigkill_during_consume(project: Project) -> None:
-    project.etl("run", "--messages", "500")
+    project.cycle(500)
     run = project.popen("run", "--messages", "20000")
     wait_for(
         lambda: project.value("SELECT count(*) FROM etl_log WHERE job_name = 'consume' AND status = 'RUNNING'") == 1
@@ -58,22 +59,19 @@ def test_the_cycle_survives_sigkill_during_consume(project: Project) -> None:
 
 
 def test_a_lost_checkpoint_loses_and_doubles_nothing(project: Project) -> None:
-    project.etl("run", "--messages", "1000")
+    project.cycle(1_000)
     shutil.rmtree(project.home / "checkpoint")
-    project.etl("run", "--messages", "300")
+    project.cycle(300)
     assert project.log()[-3]["records_read"] == 300
     project.require_exact(1_300)
 
 
 def test_a_second_cycle_of_a_feed_is_refused_at_once(project: Project) -> None:
-    first = project.popen("run", "--messages", "1000")
-    wait_for((project.home / ".services/locks/sensor_readings.cycle.json").exists)
-    second = project.etl("run", expect=1)
-    assert first.poll() is None, "it waited until the first had ended"
-    assert f"process {first.pid} on" in second.stderr
+    with feed_lock(project.settings, "sensor_readings", "cycle", what="somebody's cycle"):
+        second = project.etl("run", expect=1)
+    assert f"somebody's cycle (process {os.getpid()} on" in second.stderr
     assert "Traceback" not in second.stderr
-    assert first.wait() == 0
-    project.require_exact(1_000)
+    assert project.log() == []
 
 
 def test_an_unreachable_kafka_fails_the_job_with_a_remedy(project: Project) -> None:
@@ -94,10 +92,12 @@ def test_a_dry_run_does_nothing(project: Project) -> None:
 
 
 def test_a_relative_path_is_meant_from_where_the_user_is(project: Project, tmp_path: Path) -> None:
-    file = tmp_path / "readings.jsonl"
-    file.write_text(3 * '{"sensor_id": 1, "temperature": 20.5, "humidity": 40, "timestamp": "2026-01-01T00:00:00Z"}\n')
-    project.etl("run", "-p", f"replay={os.path.relpath(file, PROJECT_ROOT)}")
-    assert [row["records_read"] for row in project.log()] == [3, 3, 3, 3]
+    file = tmp_path / "readings.csv"
+    file.write_text(
+        "id,room_id/id,noted_date,temp,out/in\n1,Lab,20-06-2026 10:01,20,In\n2,Lab,20-06-2026 10:02,30,In\n"
+    )
+    project.etl("run", "room_temperatures", "-p", f"replay={os.path.relpath(file, PROJECT_ROOT)}")
+    assert [row["records_read"] for row in project.log()][1:] == [2, 2, 2]
 
 
 def test_status_tells_backlog_services_and_last_cycle(project: Project) -> None:
@@ -108,7 +108,7 @@ def test_status_tells_backlog_services_and_last_cycle(project: Project) -> None:
     feed = before["feeds"]["sensor_readings"]
     assert feed["backlog"] == {"messages": 3, "files": None, "batches": 0, "archives": 0}
     assert feed["last_cycle"] is None
-    project.etl("run")
+    project.cycle()
     after = json.loads(project.etl("status", "--json").stdout)["feeds"]["sensor_readings"]
     assert after["backlog"] == {"messages": 0, "files": None, "batches": 0, "archives": 0}
     assert after["last_cycle"]["status"] == "SUCCESS"

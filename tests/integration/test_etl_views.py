@@ -209,14 +209,14 @@ def test_rejected_rows_show_where_and_why_but_no_value(log: Log) -> None:
 
 
 def test_all_feeds_stand_together_in_windows_and_latest_values(project: Project) -> None:
-    project.etl("run", "--messages", "200", "-p", "bad_share=0")
+    project.cycle(200, bad_share=0)
     landing = project.home / "landing" / "room_temperatures"
     landing.mkdir(parents=True)
     (landing / "a.csv").write_text(
         "id,room_id/id,noted_date,temp,out/in\n1,Lab,20-06-2026 10:01,20,In\n2,Lab,20-06-2026 10:02,30,In\n"
         "3,Lab,20-06-2026 10:03,5,Out\n"
     )
-    project.etl("run", "room_temperatures", "-p", "messages=0")
+    project.cycle(contract=project.feed("room_temperatures"))
     project.etl("init")
     rooms = (
         "SELECT sensor, measure, readings, total, lowest, highest FROM v_etl_windows WHERE feed = 'room_temperatures'"
@@ -258,9 +258,9 @@ def test_the_views_of_all_feeds_are_made_anew_only_when_they_show_other_feeds(pr
 
 
 def test_late_rows_are_told_with_how_late_they_were(project: Project) -> None:
-    project.etl("run", "--messages", "100", "-p", "bad_share=0")
+    project.cycle(100, bad_share=0)
     project.send([b'{"sensor_id": 1, "temperature": 20.0, "humidity": 50.0, "timestamp": "2026-01-01T00:00:00"}'])
-    project.etl("run", "--messages", "0")
+    project.cycle()
     shown = project.sql(
         "SELECT records_late, lateness_mean_seconds, lateness_max_seconds FROM v_etl_quality ORDER BY log_id"
     )

@@ -124,10 +124,11 @@ def test_the_loader_names_what_only_the_migrator_may_change(roles: Roles) -> Non
     project = roles.project
     project.etl("init", ETL_DATABASE_URL=roles.url("etl_migrator"))
     with psycopg.connect(roles.url("etl_migrator"), autocommit=True) as connection:
-        connection.execute("DROP VIEW v_sensor_data, v_sensor_data_latest, v_etl_latest")
-        connection.execute("ALTER TABLE sensor_data DROP COLUMN humidity")
-    refused = project.etl("run", "--messages", "10", expect=1, ETL_DATABASE_URL=roles.url("etl_loader"))
+        connection.execute("DROP VIEW v_room_temperatures, v_room_temperatures_latest, v_etl_latest")
+        connection.execute("ALTER TABLE room_temperatures DROP COLUMN temp")
+    run = ("run", "room_temperatures", "--messages", "10")
+    refused = project.etl(*run, expect=1, ETL_DATABASE_URL=roles.url("etl_loader"))
     assert "User 'etl_loader' lacks the right" in refused.stderr
     project.etl("init", ETL_DATABASE_URL=roles.url("etl_migrator"))
-    project.etl("run", "--messages", "0", ETL_DATABASE_URL=roles.url("etl_loader"))
-    assert roles.count("etl_reader", "v_sensor_data") > 0
+    project.etl(*run, ETL_DATABASE_URL=roles.url("etl_loader"))
+    assert roles.count("etl_reader", "v_room_temperatures") > 0

@@ -1,0 +1,192 @@
+"""Contests: the same job done by several programs, in random order, on fresh tables and folders, results compared first.
+
+Every contender is a program of its own that prints its figures as JSON in its last line. A figure counts only where rows
+and checksum are those that were expected.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import psutil
+
+_SAMPLE_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run of a contender took, and what it left."""
+
+    seconds: float
+    rows: int
+    checksum: str = ""
+    peak_bytes: int = 0
+    """Highest resident memory of the program and its children together; what they share counts for each."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A program that does the contest's job."""
+
+    name: str
+    run: Callable[[], Outcome]
+    """Prepares what it needs afresh, runs, looks at what came out; only the run itself is timed."""
+    note: str = ""
+    """What it leaves out, or how it was set."""
+    is_ours: bool = False
+    expected_rows: int | None = None
+    """Where it is not expected to have the same rows as the others, by its nature."""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One job, who does it, and what must come out."""
+
+    name: str
+    title: str
+    question: str
+    contenders: Sequence[Contender]
+    rows: int
+    checksum: str = ""
+
+
+def hold(contest: Contest, rounds: int, tell: Callable[[str], None], seed: int = 1) -> dict[str, Any]:
+    """Run every contender `rounds` times and once more before, which does not count; returns figures for JSON."""
+    order = random.Random(seed)
+    outcomes: dict[str, list[Outcome]] = {contender.name: [] for contender in contest.contenders}
+    failures: dict[str, str] = {}
+    for number in range(rounds + 1):
+        left = [contender for contender in contest.contenders if contender.name not in failures]
+        order.shuffle(left)
+        for contender in left:
+            try:
+                outcome = contender.run()
+                _require_same(contest, contender, outcome)
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                failures[contender.name] = str(error)[-2000:]
+                tell(f"{contest.name} {contender.name}: {failures[contender.name]}")
+                continue
+            tell(f"{contest.name} round {number}: {contender.name} {outcome.seconds:.2f} s")
+            if number:
+                outcomes[contender.name].append(outcome)
+    return {
+        "title": contest.title,
+        "question": contest.question,
+        "rows": contest.rows,
+        "rounds": rounds,
+        "contenders": [_figures(contender, outcomes, failures) for contender in contest.contenders],
+    }
+
+
+def _require_same(contest: Contest, contender: Contender, outcome: Outcome) -> None:
+    rows = contest.rows if contender.expected_rows is None else contender.expected_rows
+    if outcome.rows != rows:
+        raise RuntimeError(f"{outcome.rows} rows came out, {rows} were expected.")
+    if outcome.checksum and contest.checksum and outcome.checksum != contest.checksum:
+        raise RuntimeError(f"The rows have the checksum {outcome.checksum}, expected was {contest.checksum}.")
+
+
+def _figures(
+    contender: Contender, outcomes: Mapping[str, list[Outcome]], failures: Mapping[str, str]
+) -> dict[str, Any]:
+    runs = outcomes[contender.name]
+    found: dict[str, Any] = {"name": contender.name, "is_ours": contender.is_ours, "note": contender.note}
+    if contender.name in failures or not runs:
+        return {**found, "failed": failures.get(contender.name, "It did not run.")}
+    seconds = [outcome.seconds for outcome in runs]
+    middle = median(seconds)
+    return {
+        **found,
+        "seconds": {"min": min(seconds), "median": middle, "max": max(seconds)},
+        "rows_per_second": runs[0].rows / middle,
+        "peak_bytes": median(outcome.peak_bytes for outcome in runs),
+        "details": dict(runs[-1].details),
+    }
+
+
+def run_program(
+    command: Sequence[str], env: Mapping[str, str], *, cwd: str | None = None, timeout: float = 1800
+) -> Outcome:
+    """Run a program; its last line of output may be JSON with `seconds`, `rows`, `checksum` and more.
+
+    Without `seconds` the whole process is what is timed.
+
+    :raises RuntimeError: it failed; with the end of what it said.
+    """
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        command, env=dict(env), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    with Peak(process.pid) as peak:
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    wall = time.perf_counter() - began
+    if process.returncode:
+        raise RuntimeError(f"{command[1:4]} ended with {process.returncode}: {output[-1500:]}")
+    told = _last_line(output)
+    return Outcome(
+        seconds=told.pop("seconds", wall),
+        rows=told.pop("rows", 0),
+        checksum=told.pop("checksum", ""),
+        peak_bytes=told.pop("peak_bytes", peak.bytes),
+        details={**told, "wall_seconds": wall},
+    )
+
+
+def _last_line(output: str) -> dict[str, Any]:
+    lines = output.strip().splitlines()
+    try:
+        found = json.loads(lines[-1])
+    except (ValueError, IndexError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+class Peak:
+    """Watches what a process and its children hold together, from a thread."""
+
+    def __init__(self, pid: int) -> None:
+        self.bytes = 0
+        self._pid = pid
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="peak", daemon=True)
+
+    def __enter__(self) -> Peak:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_SAMPLE_SECONDS):
+            self.bytes = max(self.bytes, resident(self._pid))
+
+
+def resident(pid: int) -> int:
+    """Resident memory of a process and its children in bytes; 0 once it has ended."""
+    try:
+        whole = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    total = 0
+    for process in whole:
+        try:
+            total += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total
