@@ -46,7 +46,7 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
     )
     first, last = F.get("parsed", F.lit(0)), F.get("parsed", F.lit(1))
     found = _Found()
-    found.look_at(root, text, first)
+    found.look_at(root, text, first, keys=F.col("keys"))
     sound = (
         F.col("value").isNotNull()
         & F.is_valid_utf8(text)
@@ -55,7 +55,9 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
         & (last[mark] == mark)
         & ~_any(found.repeated)
     )
-    split = messages.withColumn("parsed", parsed).withColumn(UNPARSABLE, ~F.coalesce(sound, F.lit(False)))
+    # Columns, for Spark would parse the message once for every mention of an expression.
+    split = messages.withColumns({"parsed": parsed, "keys": F.json_object_keys(text)})
+    split = split.withColumn(UNPARSABLE, ~F.coalesce(sound, F.lit(False)))
     # An escaped surrogate may be half of a pair; Spark would turn a lone one into a question mark.
     doubts = [F.col(UNPARSABLE), F.coalesce(text.rlike(_SURROGATE), F.lit(False)), _any(found.unknown)]
     if contract.explode:
@@ -93,14 +95,20 @@ class _Found:
     absent: list[SparkColumn] = field(default_factory=list)
     """Whether an element of an array is not there, or is no object."""
 
-    def look_at(self, node: Node, text: SparkColumn, parsed: SparkColumn) -> None:
-        """Take the columns of an object, and of the objects in it."""
+    def look_at(self, node: Node, text: SparkColumn, parsed: SparkColumn, *, keys: SparkColumn | None = None) -> None:
+        """Take the columns of an object, and of the objects in it.
+
+        :param keys: of the object, where they are known already.
+        """
         from pyspark.sql import functions as F
 
-        keys = F.json_object_keys(text)
-        self.repeated.append(F.coalesce(F.size(keys) != F.size(F.array_distinct(keys)), F.lit(False)))
+        keys = F.json_object_keys(text) if keys is None else keys
         known = F.array(*(F.lit(key) for key in node.keys))
-        self.unknown.append(F.coalesce(F.size(F.array_except(keys, known)) > 0, F.lit(False)))
+        # Most messages have just the contract's keys in its order, which is the cheapest to find out.
+        unlike = keys != known
+        repeats = F.size(keys) != F.size(F.array_distinct(keys))
+        self.repeated.append(F.coalesce(unlike & repeats, F.lit(False)))
+        self.unknown.append(F.coalesce(unlike & (F.size(F.array_except(keys, known)) > 0), F.lit(False)))
         self.values |= {column: parsed[key] for key, column in node.leaves}
         for key, inner in node.objects.items():
             self.look_at(inner, parsed[key], F.from_json(parsed[key], f"struct<{_fields(inner)}>"))
