@@ -95,6 +95,16 @@ class Site:
         return psycopg.connect(told["url"].replace("+psycopg2", ""), password=told["password"], autocommit=True)
 
 
+def venv_settings(product: str = "postgresql") -> Settings:
+    """Settings with the environment of the tests, which is current for a product; skips where it cannot be made."""
+    settings = Settings.load(jars=JARS, superset_venv=VENV)
+    try:
+        environment.ensure(settings, product, quiet)
+    except SetupError as error:
+        pytest.skip(f"NO DASHBOARD IS TESTED: {error}")
+    return settings
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("superset") / "home"
@@ -102,10 +112,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     outside = {name: value for name, value in os.environ.items() if not name.startswith("ETL_")}
     env = {"ETL_HOME": str(home), "ETL_JARS": str(JARS), "ETL_SUPERSET_VENV": str(VENV)}
     found = Site(home, {**outside, **env})
-    try:
-        environment.ensure(found.settings, quiet)
-    except SetupError as error:
-        pytest.skip(f"NO DASHBOARD IS TESTED: {error}")
+    venv_settings()
     try:
         _run_cycles(found)
         found.etl("dashboards")
