@@ -333,8 +333,8 @@ def _translated(statement: exp.Expr) -> str:
             kind.replace(exp.DataType.build("TEXT", dialect="duckdb"))
         elif kind.this == exp.DataType.Type.BIT:
             kind.replace(exp.DataType.build("BOOLEAN", dialect="duckdb"))
-    for text in list(statement.find_all(exp.National)):
-        text.replace(exp.Literal.string(text.name))
+    for national in list(statement.find_all(exp.National)):
+        national.replace(exp.Literal.string(national.name))
     for sum_ in list(statement.find_all(exp.DateAdd)):
         # A number is a count of days there.
         if sum_.this.is_int:

@@ -119,7 +119,9 @@ def test_every_chart_and_filter_is_asked_in_the_words_of_the_product(answered: A
     assert len(sent) > len(assets.read(assets.FOLDER).documents("charts"))
     for title, statements in sent.items():
         for statement in statements:
-            (parsed,) = parse(statement) if product.name == "sqlserver" else sqlglot.parse(statement, "postgres")
+            (parsed,) = (
+                parse(statement) if product.name == "sqlserver" else [sqlglot.parse_one(statement, dialect="postgres")]
+            )
             tables = {table.sql() for table in parsed.find_all(sqlglot.exp.Table) if table.db}
             assert len(tables) == 1, title
             assert tables.pop().startswith(f"{product.schema}.v_"), title

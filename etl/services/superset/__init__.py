@@ -136,7 +136,7 @@ def _begin(settings: Settings, database: Service, progress: Progress) -> _Work:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys.secret(folder / "secret_key")
     # First: what is wrong with it is told before 800 MB are installed.
-    connections = ensure(settings, folder, database)
+    connections = ensure(settings, folder, database, progress)
     python = environment.ensure(settings, connections.product.name, progress)
     connections.write(_connections_file(settings))
     return _Work(settings, folder, python, connections, Memory(connections), progress)

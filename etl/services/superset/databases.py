@@ -17,7 +17,7 @@ from psycopg import sql
 from sqlalchemy import URL, make_url
 
 from etl.database import Product
-from etl.services.process import Service, write_private
+from etl.services.process import Progress, Service, write_private
 from etl.services.superset import own
 from etl.services.superset.keys import secret
 from etl.services.superset.own import READER
@@ -48,7 +48,7 @@ class Connections:
             write_private(file, text)
 
 
-def ensure(settings: Settings, folder: Path, server: Service) -> Connections:
+def ensure(settings: Settings, folder: Path, server: Service, tell: Progress) -> Connections:
     """Create what is missing of databases and roles; changes nothing that is there.
 
     :raises ConfigurationError: the data are in the user's own database, and no user to read them is given or may be made, or
@@ -57,7 +57,7 @@ def ensure(settings: Settings, folder: Path, server: Service) -> Connections:
     url = make_url(server.endpoint)
     _ensure_metadata(folder, url)
     metadata = url.set(username=METADATA, password=secret(folder / "metadata.password"), database=METADATA)
-    data = own.reader(settings, folder) or _embedded_data(folder, url)
+    data = own.reader(settings, folder, tell) or _embedded_data(folder, url)
     product = own.product_of_data(settings)
     # Not `set`: it takes None for "as it is".
     data_url = product.dashboard_url(data)._replace(password=None)

@@ -19,6 +19,7 @@ from etl.database import (
     transaction,
 )
 from etl.errors import ConfigurationError, EtlError
+from etl.services.process import Progress
 from etl.services.superset.keys import secret
 from etl.settings import Settings
 
@@ -42,7 +43,7 @@ def product_of_data(settings: Settings) -> Product:
     return product_of_url(database_url(settings)) if settings.database_url else product_named(_EMBEDDED)
 
 
-def reader(settings: Settings, folder: Path) -> URL | None:
+def reader(settings: Settings, folder: Path, tell: Progress) -> URL | None:
     """The database as a user who may only read, with the password; None where the data are in the embedded server.
 
     Where none is given, and the loader may make users in its product, one is made; its password is kept in `folder`.
@@ -54,7 +55,7 @@ def reader(settings: Settings, folder: Path) -> URL | None:
             url = _password_apart(read_url(settings.superset_database_url.get_secret_value()))
             _require_reader(settings, url)
         return url
-    return _made(settings, folder) if settings.database_url else None
+    return _made(settings, folder, tell) if settings.database_url else None
 
 
 def look(settings: Settings) -> str:
@@ -63,7 +64,7 @@ def look(settings: Settings) -> str:
     :raises EtlError: as `reader` does, and where the driver for Superset is missing.
     """
     if settings.superset_database_url:
-        url = reader(settings, settings.services)
+        url = reader(settings, settings.services, lambda _: None)
         assert url is not None
     elif settings.database_url:
         url = database_url(settings)
@@ -78,7 +79,7 @@ def look(settings: Settings) -> str:
     )
 
 
-def _made(settings: Settings, folder: Path) -> URL:
+def _made(settings: Settings, folder: Path, tell: Progress) -> URL:
     loader = database_url(settings)
     product = product_of_url(loader)
     file = folder / _PASSWORD_FILE
@@ -98,6 +99,7 @@ def _made(settings: Settings, folder: Path) -> URL:
             f"{_LOADERS_SETTING} is your own database, and Superset does not get the loader's rights.",
             remedy=_remedy(product),
         )
+    tell(f"made user {READER} in {product.title}, who may only read; the password is in {file}")
     url = product.as_user(loader, READER, secret(file))
     _require_reader(settings, url)
     return url
