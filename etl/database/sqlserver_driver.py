@@ -119,11 +119,11 @@ def dashboard_url(url: URL) -> URL:
 
     :raises ConfigurationError: unixODBC or a driver is missing; says what to install.
     """
-    wheel_may_serve = url.drivername == MSSQL_PYTHON
+    # Whoever loads with mssql-python has Microsoft's driver, and expects it to check the certificate; FreeTDS would not.
+    wheel = wheel_driver() if url.drivername == MSSQL_PYTHON else None
     url = url.set(drivername=PYODBC)
     installed = client(url).drivers()
-    wheel = wheel_driver() if wheel_may_serve and not set(DRIVERS) & set(installed) else None
-    driver = wheel or odbc_driver(url, installed)
+    driver = wheel if wheel and not {*DRIVERS} - {FREETDS} & {*installed} else odbc_driver(url, installed)
     options = {name: str(value) for name, value in url.query.items() if name.lower() not in _OURS}
     if is_freetds(driver):
         if _is_braced(url.password or "") and "}" in (url.password or ""):

@@ -2,8 +2,8 @@
 
 The job: `datasets` as the assets have them, by uuid; `questions`, each a dataset's uuid and queries as the pages send them;
 `types`, names of columns' types; `connect`, whether to try the connection. The answer: `sent`, for each question the statements
-that reach the driver, made by Superset's own engine spec for the dialect; `types`, what Superset takes each for; `connected`, how
-a connection turned out, and the time limit of its statements.
+that reach the driver, made by Superset's own engine spec for the dialect; `types`, what Superset takes each for; `read`, what it
+makes of values as ODBC gives them; `connected`, how a connection turned out, and the time limit of its statements.
 
 The settings are those of superset_config.py, but for the metadata, which are an SQLite that is thrown away. Where the driver is
 missing a stand-in tells the dialect what SQLAlchemy wants to know of it.
@@ -15,13 +15,18 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import sys
 import tempfile
+from datetime import datetime
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+_DATETIMEOFFSET = -155
+"""ODBC's SQL_SS_TIMESTAMPOFFSET."""
 SETTINGS = Path(__file__).parents[2] / "superset" / "superset_config.py"
 
 
@@ -90,6 +95,25 @@ def _sent(table: Any, queries: list[dict[str, Any]]) -> list[str]:
     return ["\n".join(part.format() for part in SQLScript(text, engine).statements) for text in texts]
 
 
+def _read(database: Any) -> dict[str, Any]:
+    """What becomes of a datetimeoffset as ODBC hands it over (SQL_SS_TIMESTAMPOFFSET_STRUCT), of a decimal and of NULL."""
+    from sqlalchemy.dialects.mssql.pyodbc import dialect
+    from superset.utils import json as superset_json
+    from superset.utils.core import extract_dataframe_dtypes
+
+    converters: dict[int, Any] = {}
+    dialect().on_connect()(SimpleNamespace(add_output_converter=converters.__setitem__))
+    moment = converters[_DATETIMEOFFSET](struct.pack("<6hI2h", 2026, 1, 1, 9, 5, 0, 123_456_000, 0, 0))
+    kinds = {"moment": datetime, "number": Decimal}
+    frame = database.load_into_dataframe(
+        [(name, kind, None, None, None, None, True) for name, kind in kinds.items()],
+        [(moment, Decimal("1.50")), (None, None)],
+    )
+    rows = frame.to_dict(orient="records")
+    told = json.loads(superset_json.dumps(rows, default=superset_json.json_int_dttm_ser, ignore_nan=True))
+    return {"rows": told, "types": [kind.name for kind in extract_dataframe_dtypes(frame)]}
+
+
 def _types(database: Any, names: list[str]) -> dict[str, str | None]:
     specs = {name: database.db_engine_spec.get_column_spec(name) for name in names}
     return {name: spec and spec.generic_type.name for name, spec in specs.items()}
@@ -125,6 +149,7 @@ def _run(job: dict[str, Any]) -> dict[str, Any]:
         return {
             "sent": [_sent(tables[dataset], queries) for dataset, queries in job["questions"]],
             "types": _types(database, job["types"]),
+            "read": _read(database),
             "connected": _connected(database) if job["connect"] else None,
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def _superset() -> None:
 
 @pytest.fixture(scope="module", params=PRODUCTS, ids=[product.name for product in PRODUCTS])
 def answered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The product, and by title what Superset sends for each chart and filter; and how it understands types."""
+    """The product, by title what Superset sends for each chart and filter, and its whole answer."""
     product: Product = request.param
     bundle = assets.for_product(assets.read(assets.FOLDER), product)
     datasets = {doc["uuid"]: doc for doc in bundle.documents("datasets").values()}
@@ -91,7 +92,7 @@ def answered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     url = dashboard_url(URLS[product.name], product)
     home = tmp_path_factory.mktemp(product.name)
     answer = ask(home, product, url, datasets=datasets, questions=list(questions.values()), types=list(TYPES))
-    return product, dict(zip(questions, answer["sent"], strict=True)), answer["types"]
+    return product, dict(zip(questions, answer["sent"], strict=True)), answer
 
 
 def _questions(bundle: assets.Bundle, datasets: dict[str, Any]) -> Any:
@@ -137,7 +138,14 @@ def test_what_is_sent_to_sql_server_is_what_was_committed(answered: Any) -> None
 
 
 def test_the_types_of_columns_are_understood(answered: Any) -> None:
-    assert answered[2] == TYPES
+    assert answered[2]["types"] == TYPES
+
+
+def test_a_time_with_an_offset_becomes_a_moment_and_a_decimal_a_number(answered: Any) -> None:
+    moment = datetime(2026, 1, 1, 9, 5, 0, 123_456, tzinfo=UTC).timestamp() * 1000
+    read = answered[2]["read"]
+    assert read["types"] == ["TEMPORAL", "NUMERIC"]
+    assert read["rows"] == [{"moment": pytest.approx(moment), "number": 1.5}, {"moment": None, "number": None}]
 
 
 def _drivers() -> dict[str, str]:

@@ -13,7 +13,6 @@ from etl.database import (
     database_url,
     make_engine,
     product_named,
-    product_of,
     product_of_url,
     read_url,
     transaction,
@@ -37,9 +36,8 @@ def product_of_data(settings: Settings) -> Product:
 
     :raises ConfigurationError: a setting is no URL of a database that is supported.
     """
-    if settings.superset_database_url:
-        with _said_of(_SETTING):
-            return product_of_url(read_url(settings.superset_database_url.get_secret_value()))
+    if given := _given(settings):
+        return product_of_url(given)
     return product_of_url(database_url(settings)) if settings.database_url else product_named(_EMBEDDED)
 
 
@@ -50,33 +48,35 @@ def reader(settings: Settings, folder: Path, tell: Progress) -> URL | None:
 
     :raises ConfigurationError: none is given and none may be made, or the one that was given may write.
     """
-    if settings.superset_database_url:
+    if given := _given(settings):
         with _said_of(_SETTING):
-            url = _password_apart(read_url(settings.superset_database_url.get_secret_value()))
-            _require_reader(settings, url)
-        return url
+            _require_reader(settings, given)
+        return given
     return _made(settings, folder, tell) if settings.database_url else None
 
 
 def look(settings: Settings) -> str:
-    """What `reader` would find, in a sentence; changes nothing. Nothing is told of an embedded server.
+    """Whom Superset would read a database of the user's own as, in a sentence; nothing is changed. Empty where it is embedded.
 
-    :raises EtlError: as `reader` does, and where the driver for Superset is missing.
+    :raises EtlError: it could not: the user who was given may not read or may write, or a driver is missing.
     """
-    if settings.superset_database_url:
-        url = reader(settings, settings.services, lambda _: None)
-        assert url is not None
-    elif settings.database_url:
-        url = database_url(settings)
-    else:
+    if given := _given(settings):
+        with _said_of(_SETTING):
+            _require_reader(settings, given)
+        return f"it reads {product_of_url(given).title} as {given.username or 'the login of this process'}"
+    if not settings.database_url:
         return ""
+    url = database_url(settings)
     product = product_of_url(url)
     product.dashboard_url(url)
-    if settings.superset_database_url:
-        return f"it reads {product.title} as {url.username or 'the login of this process'}"
-    return (
-        f"it needs a user of {product.title} who may only read: {_SETTING}, or one that is made where that is allowed"
-    )
+    return f"it reads {product.title} as a user who may only read: {_SETTING}, or one made where the loader may make it"
+
+
+def _given(settings: Settings) -> URL | None:
+    if not settings.superset_database_url:
+        return None
+    with _said_of(_SETTING):
+        return _password_apart(read_url(settings.superset_database_url.get_secret_value()))
 
 
 def _made(settings: Settings, folder: Path, tell: Progress) -> URL:
@@ -113,8 +113,10 @@ def _remedy(product: Product) -> str:
 
 
 def _require_reader(settings: Settings, url: URL) -> None:
+    """A user who may read and not write, with drivers for us and for Superset."""
+    product = product_of_url(url)
+    product.dashboard_url(url)
     engine = make_engine(settings, application="superset", statement_seconds=_STATEMENT_SECONDS, url=url)
-    product = product_of(engine.dialect)
     try:
         with transaction(engine) as connection:
             rights = product.rights_on(connection, _TABLE)
