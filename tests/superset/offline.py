@@ -124,7 +124,13 @@ def _connected(database: Any) -> dict[str, Any]:
     from sqlalchemy.engine import Engine
 
     limits: list[Any] = []
-    event.listen(Engine, "connect", lambda connection, _: limits.append(getattr(connection, "timeout", None)))
+
+    @event.listens_for(Engine, "connect")
+    def look(connection: Any, _: Any) -> None:
+        # The metadata's connections have none.
+        if hasattr(connection, "timeout"):
+            limits.append(connection.timeout)
+
     try:
         with database.get_raw_connection():
             error = None
