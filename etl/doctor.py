@@ -205,7 +205,7 @@ def _superset(settings: Settings) -> str:
         else:
             python = environment.find_python()
             environment.require_space(settings)
-            told = f"Superset, or its database driver, is not installed; `make dashboards` does so with {python}"
+            told = f"Superset is not installed, or not wholly; `make dashboards` does so with {python}"
     except EtlError as error:
         return f"`make dashboards` would fail: {error.cause} {error.remedy}"
     return f"{told}; {read}" if read else told

@@ -213,6 +213,13 @@ def test_what_is_no_database_of_ours_is_refused_with_the_setting_and_without_sho
         assert not re.search(r"\bETL_DATABASE_URL\b", str(refused.value))
 
 
+def test_the_doctor_is_told_who_would_read(tmp_path: Path) -> None:
+    driver()
+    assert own.look(Settings.load(home=tmp_path)) == "", "the embedded server"
+    told = own.look(Settings.load(home=tmp_path, database_url="mssql+pyodbc://u:s3cret@h/d"))
+    assert told.startswith("it reads SQL Server as a user who may only read: ETL_SUPERSET_DATABASE_URL")
+
+
 def test_the_product_is_that_of_the_data(tmp_path: Path) -> None:
     sqlserver, postgresql = "mssql+pyodbc://u:p@h/d", "postgresql://u:p@h/d"
     assert own.product_of_data(Settings.load(home=tmp_path)).name == "postgresql", "the embedded server"
