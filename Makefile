@@ -77,6 +77,9 @@ lock: ## Pin all dependencies anew (needs uv on the path)
 		cat requirements-dev.tmp) > requirements-dev.txt && rm requirements-dev.tmp
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links superset/requirements.in -o superset/requirements.txt
+	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		--no-emit-find-links -c superset/requirements.txt superset/requirements-sqlserver.in \
+		-o superset/requirements-sqlserver.txt
 	@(echo "# What users run, the whole closure pinned for Python 3.11 to 3.13 (made from pyproject.toml by \`make lock\`)."; \
 		cat requirements.txt) > requirements.tmp && mv requirements.tmp requirements.txt
 

@@ -19,7 +19,7 @@ from etl.files import PRIVATE_UMASK
 from etl.services import jars, superset
 from etl.services.java import find_java
 from etl.services.process import free_ports
-from etl.services.superset import environment
+from etl.services.superset import environment, own
 from etl.services.superset.server import answers
 from etl.settings import Settings
 from etl.tables import require_current
@@ -198,14 +198,17 @@ def _superset(settings: Settings) -> str:
             if answers(found)
             else f"Superset does not answer; its log: {found.log}"
         )
-    if environment.is_current(settings):
-        return "Superset is installed and does not run; `make dashboards` starts it"
     try:
-        python = environment.find_python()
-        environment.require_space(settings)
-    except SetupError as error:
-        return f"Superset cannot be installed: {error.cause} {error.remedy}"
-    return f"Superset is not installed; `make dashboards` does so with {python}"
+        read = own.look(settings)
+        if environment.is_current(settings, own.product_of_data(settings).name):
+            told = "Superset is installed and does not run; `make dashboards` starts it"
+        else:
+            python = environment.find_python()
+            environment.require_space(settings)
+            told = f"Superset is not installed, or not wholly; `make dashboards` does so with {python}"
+    except EtlError as error:
+        return f"`make dashboards` would fail: {error.cause} {error.remedy}"
+    return f"{told}; {read}" if read else told
 
 
 def _contracts(settings: Settings, *, kafka_answers: bool) -> Iterator[Finding]:

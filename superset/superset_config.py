@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from sqlalchemy import event
+from sqlalchemy.engine import Engine, make_url
+
 # Superset reads this file at the end of its own defaults, so they are there.
 from superset.config import THEME_DEFAULT as _THEME
 
@@ -27,8 +30,7 @@ def _password_of(url: Any) -> str | None:
     """The password of the data's read-only role, and of no other connection."""
     data = _connections()["data"]
     # Not `set`: it takes None for "as it is".
-    asked = url._replace(password=None).render_as_string(hide_password=False)
-    return data["password"] if asked == data["url"] else None
+    return data["password"] if url._replace(password=None) == make_url(data["url"]) else None
 
 
 def _derived(purpose: str) -> str:
@@ -46,6 +48,15 @@ SQLALCHEMY_DATABASE_URI = _connections()["metadata"]
 SQLALCHEMY_ENGINE_OPTIONS = {"pool_pre_ping": True, "pool_size": 4, "max_overflow": 4}
 # Passwords stand in no asset and not in the metadata.
 SQLALCHEMY_CUSTOM_PASSWORD_STORE = _password_of
+_STATEMENT_SECONDS = 60
+
+
+@event.listens_for(Engine, "connect")
+def _limit_statements(connection: Any, _: Any) -> None:
+    """ODBC takes the limit as an attribute of a connection, and in no other way; psycopg2 has it among its options."""
+    if hasattr(connection, "timeout"):
+        connection.timeout = _STATEMENT_SECONDS
+
 
 # --- who may come in -------------------------------------------------------------------------------------------------
 

@@ -19,11 +19,13 @@ __all__ = ["product", "project", "stack"]
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What has a database runs on both products, where there is a SQL Server."""
     if _is_of_both(metafunc.fixturenames, metafunc.definition) and sqlserver_url():
-        metafunc.parametrize("product", ["postgresql", "sqlserver"], indirect=True)
+        # A Superset is one for the whole run; other databases are of one test each.
+        name, scope = ("site", "session") if "site" in metafunc.fixturenames else ("product", None)
+        metafunc.parametrize(name, ["postgresql", "sqlserver"], indirect=True, scope=scope)  # type: ignore[arg-type]
 
 
 def _is_of_both(fixtures: Iterable[str], item: pytest.Item) -> bool:
-    return "product" in fixtures and item.get_closest_marker("postgresql") is None
+    return bool({"product", "site"} & set(fixtures)) and item.get_closest_marker("postgresql") is None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

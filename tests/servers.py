@@ -88,6 +88,11 @@ class SQLServerServer:
             self._administer(f"ALTER DATABASE {database} SET SINGLE_USER WITH ROLLBACK IMMEDIATE")
         self._administer(f"DROP DATABASE {database}")
 
+    def drop_login(self, name: str) -> None:
+        """Drop a login that a test made in the server; there may be none."""
+        with contextlib.suppress(EtlError):
+            self._administer(f"DROP LOGIN {name}")
+
     def sql(self, database: str, query: str) -> list[tuple[Any, ...]]:
         (tsql,) = sqlglot.transpile(query, read="postgres", write="tsql")
         with self._engine(database) as engine, transaction(engine) as connection:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from etl.database import product_named
 from etl.errors import ConfigurationError
 from etl.services.superset import assets
 from etl.services.superset.check import require_sound
@@ -138,6 +139,24 @@ def _as_exported_dashboard(document: dict[str, Any]) -> None:
 
 def test_an_export_of_another_machine_gives_the_same_files() -> None:
     assert assets.normalised(as_exported(), BUNDLE) == BUNDLE
+
+
+def test_the_files_are_those_for_postgresql() -> None:
+    assert assets.for_product(BUNDLE, product_named("postgresql")) == BUNDLE
+
+
+def test_for_another_product_only_schema_and_connection_differ_and_an_export_of_it_gives_the_files() -> None:
+    sqlserver = product_named("sqlserver")
+    there = assets.for_product(BUNDLE, sqlserver)
+    changed = {path for path in BUNDLE.files if there.files[path] != BUNDLE.files[path]}
+    assert changed == {*BUNDLE.documents("databases"), *BUNDLE.documents("datasets")}
+    for path, dataset in there.documents("datasets").items():
+        assert dataset == yaml.safe_load(BUNDLE.files[path]) | {"schema": "dbo"}
+    (database,) = there.documents("databases").values()
+    assert database["extra"]["engine_params"] == {"connect_args": {"timeout": 10}}
+    assert database["extra"]["allows_virtual_table_explore"] is True
+    assert assets.normalised(there.files, BUNDLE, sqlserver.schema) == BUNDLE
+    assert there.sha256 != BUNDLE.sha256, "so it is imported anew where the product changes"
 
 
 def test_new_charts_get_the_name_of_their_title_and_what_is_gone_is_removed(tmp_path: Path) -> None:

@@ -40,20 +40,43 @@ def test_the_python_that_runs_is_preferred() -> None:
 
 def test_an_environment_counts_only_with_the_hash_of_the_lock_file(settings: Settings) -> None:
     folder = environment.venv_folder(settings)
-    assert not environment.is_current(settings)
+    assert not environment.is_current(settings, "postgresql")
     environment.venv_python(folder).parent.mkdir(parents=True)
     environment.venv_python(folder).touch()
     stamp = folder / "installed.json"
     stamp.write_text(json.dumps({"requirements_sha256": environment.requirements_hash()}), "utf-8")
-    assert environment.is_current(settings)
+    assert environment.is_current(settings, "postgresql")
     stamp.write_text(json.dumps({"requirements_sha256": "another"}), "utf-8")
-    assert not environment.is_current(settings)
+    assert not environment.is_current(settings, "postgresql")
     stamp.write_text("{", "utf-8")
-    assert not environment.is_current(settings)
+    assert not environment.is_current(settings, "postgresql")
 
 
-def test_every_package_is_pinned() -> None:
-    lines = [line.partition(";")[0].strip() for line in environment.REQUIREMENTS.read_text("utf-8").splitlines()]
-    packages = [line for line in lines if line and not line.startswith("#")]
-    assert len(packages) > 100
-    assert [line for line in packages if "==" not in line] == []
+def test_only_sql_server_asks_for_its_driver_and_what_is_there_disturbs_nobody(settings: Settings) -> None:
+    folder = environment.venv_folder(settings)
+    environment.venv_python(folder).parent.mkdir(parents=True)
+    environment.venv_python(folder).touch()
+    stamp = {"requirements_sha256": environment.requirements_hash()}
+    (folder / "installed.json").write_text(json.dumps(stamp), "utf-8")
+    assert environment.is_current(settings, "postgresql")
+    assert not environment.is_current(settings, "sqlserver")
+    driver = environment.REQUIREMENTS.with_name("requirements-sqlserver.txt")
+    stamp["requirements-sqlserver_sha256"] = environment.requirements_hash(driver)
+    (folder / "installed.json").write_text(json.dumps(stamp), "utf-8")
+    assert environment.is_current(settings, "postgresql")
+    assert environment.is_current(settings, "sqlserver")
+    (folder / "installed.json").write_text(json.dumps(stamp | {"requirements_sha256": "another"}), "utf-8")
+    assert not environment.is_current(settings, "sqlserver")
+
+
+def test_every_package_is_pinned_and_the_driver_is_an_extra() -> None:
+    def packages(file: Path) -> list[str]:
+        lines = [line.partition(";")[0].strip() for line in file.read_text("utf-8").splitlines()]
+        return [line for line in lines if line and not line.startswith("#")]
+
+    base = packages(environment.REQUIREMENTS)
+    extra = packages(environment.REQUIREMENTS.with_name("requirements-sqlserver.txt"))
+    assert len(base) > 100
+    assert [line for line in base + extra if "==" not in line] == []
+    assert [line.partition("==")[0] for line in extra] == ["pyodbc"]
+    assert not any("odbc" in line for line in base)

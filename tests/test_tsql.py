@@ -32,6 +32,7 @@ from etl.load import Loaded, load
 from etl.merge import merge
 from etl.prune import Policy
 from etl.quarantine import Selection
+from etl.schema import ensure_feed
 from etl.settings import PROJECT_ROOT, Settings
 from etl.undo import undo
 from etl.views import ensure_common_views
@@ -172,6 +173,33 @@ def test_the_dashboards_views_tell_what_happened(feed: Feed) -> None:
     ]
     totals = "SELECT sum(total) / sum(readings) FROM v_etl_windows WHERE measure = 'temperature'"
     assert feed.value(totals) == 15.0
+
+
+def test_what_superset_sends_is_carried_out_and_means_the_right_thing(feed: Feed) -> None:
+    """The statements of every chart and filter, as tests/superset/test_offline.py gets them from Superset."""
+    contracts = load_contracts(feed.settings).values()
+    connection = TSQLConnection(feed.engine)
+    for contract in contracts:
+        ensure_feed(connection, contract)  # type: ignore[arg-type]
+    ensure_common_views(connection, contracts)  # type: ignore[arg-type]
+    readings = [("09:59:59", 1.0), ("10:00:00", 2.0), ("10:04:59", 4.0), ("10:05:00", 8.0)]
+    feed.load(
+        [{**sensed(1, time, value), "timestamp": f"2026-01-01 {time}"} for time, value in readings]
+        + [{**sensed(2, ""), "timestamp": "2026-01-02 00:00:00"}]
+    )
+    asked = (FOLDER / "sqlserver" / "dashboards.sql").read_text("utf-8").split("\nGO\n")
+    answers = {text.partition("\n")[0]: connection.carry_out(text, []) for text in asked}
+    assert len(answers) > 30
+    names, rows = answers["-- charts/readings_by_sensor.yaml"]
+    moments = [datetime(2026, 1, 1, 9, 55), datetime(2026, 1, 1, 10), datetime(2026, 1, 1, 10, 5)]
+    assert names == ["window_start", "sensor", "Mean"]
+    assert sorted(rows) == [(moments[0], "1", 1.0), (moments[1], "1", 3.0), (moments[2], "1", 8.0)]
+    _, rows = answers["-- charts/readings_by_hour.yaml"]
+    assert sorted(rows) == [
+        (datetime(2026, 1, 1, 9), "sensor_readings", 2),
+        (datetime(2026, 1, 1, 10), "sensor_readings", 6),
+    ]
+    assert answers["-- dashboards/readings.yaml: Sensor"] == (["sensor"], [("1",), ("2",)])
 
 
 def test_a_replay_loads_what_was_rejected_and_can_be_undone(feed: Feed) -> None:
@@ -432,8 +460,6 @@ def test_each_view_is_there_for_both_products() -> None:
 def test_the_tables_and_views_of_every_packaged_feed_can_be_made(
     name: str, engine: TSQLEngine, settings: Settings
 ) -> None:
-    from etl.schema import ensure_feed
-
     connection = TSQLConnection(engine)
     contract = load_contract(name, settings)
     ensure_feed(connection, contract)  # type: ignore[arg-type]

@@ -333,6 +333,13 @@ def _translated(statement: exp.Expr) -> str:
             kind.replace(exp.DataType.build("TEXT", dialect="duckdb"))
         elif kind.this == exp.DataType.Type.BIT:
             kind.replace(exp.DataType.build("BOOLEAN", dialect="duckdb"))
+    for national in list(statement.find_all(exp.National)):
+        national.replace(exp.Literal.string(national.name))
+    for sum_ in list(statement.find_all(exp.DateAdd)):
+        # A number is a count of days there.
+        if sum_.this.is_int:
+            days = sqlglot.parse_one(f"TIMESTAMP '1900-01-01' + INTERVAL {sum_.this.name} DAY", dialect="duckdb")
+            sum_.set("this", exp.paren(days))
     while collated := statement.find(exp.Collate):
         collated.replace(collated.this.copy())
     for division in list(statement.find_all(exp.Div)):

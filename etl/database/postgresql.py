@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import psycopg
 import pyarrow as pa
@@ -30,7 +30,7 @@ from sqlalchemy.types import TypeEngine
 
 from etl.database.bounded import BoundedConnection
 from etl.database.postgresql_stage import CopyStage, driver_of
-from etl.database.product import Limits, Product, Stage
+from etl.database.product import Limits, Product, Rights, Stage
 from etl.errors import ConfigurationError, EtlError, PermanentError, ServiceUnavailable
 
 # SQLSTATE classes: https://www.postgresql.org/docs/18/errcodes-appendix.html
@@ -62,6 +62,16 @@ class PostgreSQL(Product):
     schemes = ("postgresql", "postgres", "postgresql+psycopg")
     replaces_views = True
     batch_end = ";"
+    schema = "public"
+    reader_sql = (
+        "CREATE ROLE etl_reader LOGIN PASSWORD '…'; GRANT USAGE ON SCHEMA public TO etl_reader;"
+        " GRANT SELECT ON ALL TABLES IN SCHEMA public TO etl_reader;"
+    )
+    dashboard_arguments: ClassVar[dict[str, Any]] = {
+        "application_name": "notebook-superset",
+        "connect_timeout": 10,
+        "options": "-c timezone=UTC -c default_transaction_read_only=on -c statement_timeout=60000",
+    }
 
     def complete(self, url: URL) -> URL:
         if not url.host or not url.database:
@@ -74,6 +84,12 @@ class PostgreSQL(Product):
     def client_url(self, url: URL) -> URL:
         """The plain scheme, which psql and others understand as well."""
         return url.set(drivername="postgresql")
+
+    def dashboard_url(self, url: URL) -> URL:
+        return url.set(drivername="postgresql+psycopg2")
+
+    def as_user(self, url: URL, name: str, password: str) -> URL:
+        return url.set(username=name, password=password)
 
     def make_engine(self, url: URL, limits: Limits) -> Engine:
         engine = create_engine(
@@ -189,6 +205,13 @@ class PostgreSQL(Product):
 
     def broken_limits(self, table: Table) -> list[str]:
         return []
+
+    def rights_on(self, connection: Connection, table: str) -> Rights | None:
+        found = func.to_regclass(table)
+        read = func.has_table_privilege(found, "SELECT")
+        write = func.has_table_privilege(found, "INSERT, UPDATE, DELETE, TRUNCATE")
+        may_read, may_write = connection.execute(select(read, write)).one()
+        return None if may_read is None else Rights(read=may_read, write=may_write)
 
     def findings(self, connection: Connection) -> list[tuple[str, str]]:
         return []

@@ -36,6 +36,14 @@ class Refused:
     state: str
 
 
+@dataclass(frozen=True)
+class Rights:
+    """What a user may do with a table."""
+
+    read: bool
+    write: bool
+
+
 class RowsRefused(Exception):
     """The database refuses at least one of some rows; the transaction goes on without any of them."""
 
@@ -114,6 +122,12 @@ class Product(ABC):
     """Whether CREATE OR REPLACE VIEW is to be had."""
     batch_end: ClassVar[str]
     """What ends a statement in a script."""
+    schema: ClassVar[str]
+    """Where our tables and views are."""
+    reader_sql: ClassVar[str]
+    """How an administrator makes a user `etl_reader` that may only read, in short; docs/security.md has it in full."""
+    dashboard_arguments: ClassVar[dict[str, Any]]
+    """What Superset gives its driver on connecting, beside the URL."""
 
     @abstractmethod
     def complete(self, url: URL) -> URL:
@@ -125,6 +139,17 @@ class Product(ABC):
     @abstractmethod
     def client_url(self, url: URL) -> URL:
         """The URL as other clients understand it."""
+
+    @abstractmethod
+    def dashboard_url(self, url: URL) -> URL:
+        """The URL as Superset connects to it: with SQLAlchemy 1.4, and drivers of its own environment.
+
+        :raises ConfigurationError: this machine lacks a driver; says which, and how to install it.
+        """
+
+    @abstractmethod
+    def as_user(self, url: URL, name: str, password: str) -> URL:
+        """The same database as another user, who signs in with a password."""
 
     @abstractmethod
     def make_engine(self, url: URL, limits: Limits) -> Engine:
@@ -171,6 +196,17 @@ class Product(ABC):
     @abstractmethod
     def broken_limits(self, table: Table) -> list[str]:
         """Which limits of the product a table would break, each as a sentence."""
+
+    @abstractmethod
+    def rights_on(self, connection: Connection, table: str) -> Rights | None:
+        """What the connection's user may do with a table of ours; None where it finds none of this name."""
+
+    def make_reader(self, connection: Connection, name: str, password: str) -> bool:
+        """Make a user that may only read our tables and views.
+
+        False, and nothing is changed, where this connection's user may not do so, or where there is one of this name.
+        """
+        return False
 
     @abstractmethod
     def findings(self, connection: Connection) -> list[tuple[str, str]]:

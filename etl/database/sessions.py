@@ -47,15 +47,27 @@ def database_url(settings: Settings) -> URL:
 
     :raises ConfigurationError: it is no URL, or names a database that is not supported.
     """
+    return read_url(settings.database().get_secret_value())
+
+
+def read_url(text: str) -> URL:
+    """A URL from a setting, with the driver that we use.
+
+    :raises ConfigurationError: it is no URL, or names a database that is not supported; says ETL_DATABASE_URL.
+    """
     try:
-        url = make_url(settings.database().get_secret_value())
+        url = make_url(text)
     except (ArgumentError, ValueError):
         # The text itself is not shown: it may hold a password.
         raise ConfigurationError("ETL_DATABASE_URL is not a database URL.", remedy=_URL_REMEDY) from None
-    return _product(url).complete(url)
+    return product_of_url(url).complete(url)
 
 
-def _product(url: URL) -> Product:
+def product_of_url(url: URL) -> Product:
+    """The product that a URL leads to.
+
+    :raises ConfigurationError: it is not supported.
+    """
     found = next((product for product in PRODUCTS if url.drivername in product.schemes), None)
     if found is None:
         raise ConfigurationError(f"ETL_DATABASE_URL: {url.drivername!r} is not supported.", remedy=_URL_REMEDY)
@@ -71,7 +83,7 @@ def shown_url(settings: Settings) -> str:
 
 def database_title(settings: Settings) -> str:
     """The product's name, for people."""
-    return _product(database_url(settings)).title
+    return product_of_url(database_url(settings)).title
 
 
 def place_of(engine: Engine) -> str:
@@ -83,22 +95,25 @@ def place_of(engine: Engine) -> str:
 def client_url(settings: Settings) -> str:
     """The URL as other clients understand it, with its password."""
     url = database_url(settings)
-    return _product(url).client_url(url).render_as_string(hide_password=False)
+    return product_of_url(url).client_url(url).render_as_string(hide_password=False)
 
 
-def make_engine(settings: Settings, *, application: str = "etl", statement_seconds: float | None = None) -> Engine:
+def make_engine(
+    settings: Settings, *, application: str = "etl", statement_seconds: float | None = None, url: URL | None = None
+) -> Engine:
     """An engine whose connections give up in bounded time and speak UTC. Nothing is connected yet.
 
     :param statement_seconds: how long a statement may take; `settings.statement_timeout_seconds` where it is None.
+    :param url: instead of that of the settings; as `read_url` gives it.
     :raises ConfigurationError: this machine lacks a driver; says which, and how to install it.
     """
-    url = database_url(settings)
+    url = url or database_url(settings)
     limits = Limits(
         f"notebook-{application}",
         settings.database_timeout_seconds,
         statement_seconds or settings.statement_timeout_seconds,
     )
-    return _product(url).make_engine(url, limits)
+    return product_of_url(url).make_engine(url, limits)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import pyarrow as pa
 from sqlalchemy import URL, Connection, Dialect, Engine, MetaData, Select, Table, create_engine, event
@@ -14,8 +14,8 @@ from sqlalchemy.engine import Row
 from sqlalchemy.schema import DropTable
 from sqlalchemy.types import TypeEngine
 
-from etl.database import sqlserver_checks, sqlserver_driver, sqlserver_errors
-from etl.database.product import Limits, Product, Stage
+from etl.database import sqlserver_checks, sqlserver_driver, sqlserver_errors, sqlserver_reader
+from etl.database.product import Limits, Product, Rights, Stage
 from etl.database.sqlserver_limits import broken_limits
 from etl.errors import EtlError, PermanentError
 
@@ -37,12 +37,22 @@ class SQLServer(Product):
     schemes = ("mssql", sqlserver_driver.PYODBC, sqlserver_driver.MSSQL_PYTHON)
     replaces_views = False
     batch_end = "\nGO"
+    schema = sqlserver_reader.SCHEMA
+    reader_sql = sqlserver_reader.READER_SQL
+    # A statement's time limit is no argument of pyodbc's; superset_config.py sets it.
+    dashboard_arguments: ClassVar[dict[str, Any]] = {"timeout": 10}
 
     def complete(self, url: URL) -> URL:
         return sqlserver_driver.complete(url)
 
     def client_url(self, url: URL) -> URL:
         return url
+
+    def dashboard_url(self, url: URL) -> URL:
+        return sqlserver_driver.dashboard_url(url)
+
+    def as_user(self, url: URL, name: str, password: str) -> URL:
+        return sqlserver_driver.without_authentication(url).set(username=name, password=password)
 
     def make_engine(self, url: URL, limits: Limits) -> Engine:
         module = sqlserver_driver.client(url)
@@ -143,6 +153,12 @@ class SQLServer(Product):
 
     def broken_limits(self, table: Table) -> list[str]:
         return broken_limits(table)
+
+    def rights_on(self, connection: Connection, table: str) -> Rights | None:
+        return sqlserver_reader.rights_on(connection, table)
+
+    def make_reader(self, connection: Connection, name: str, password: str) -> bool:
+        return sqlserver_reader.make(connection, name, password)
 
     def findings(self, connection: Connection) -> list[tuple[str, str]]:
         return sqlserver_checks.findings(connection)

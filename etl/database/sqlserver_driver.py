@@ -9,6 +9,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,6 +31,9 @@ _CONNECTION_TIMEOUT = 113
 _PATIENCE_SECONDS = 15
 _BULK_COPY = "bulkcopy"
 _OURS = ("driver", "dsn", "odbc_connect", _BULK_COPY)
+_AUTHENTICATION = ("authentication", "trusted_connection")
+# Folders of the wheel that mssql-python gets its driver from.
+_FAMILIES = {"debian": "debian_ubuntu", "rhel": "rhel"}
 
 _UNIXODBC = {
     "debian": "apt-get install unixodbc",
@@ -110,6 +114,52 @@ def odbc_driver(url: URL, installed: Sequence[str]) -> str:
     return named
 
 
+def dashboard_url(url: URL) -> URL:
+    """The URL for pyodbc in SQLAlchemy 1.4, which knows no mssql-python.
+
+    :raises ConfigurationError: unixODBC or a driver is missing; says what to install.
+    """
+    # Whoever loads with mssql-python has Microsoft's driver, and expects it to check the certificate; FreeTDS would not.
+    wheel = wheel_driver() if url.drivername == MSSQL_PYTHON else None
+    url = url.set(drivername=PYODBC)
+    installed = client(url).drivers()
+    driver = wheel if wheel and not {*DRIVERS} - {FREETDS} & {*installed} else odbc_driver(url, installed)
+    options = {name: str(value) for name, value in url.query.items() if name.lower() not in _OURS}
+    if is_freetds(driver):
+        if _is_braced(url.password or "") and "}" in (url.password or ""):
+            raise ConfigurationError(
+                "FreeTDS cannot be given a password with both a } and a ;, nor one with a } that begins with {.",
+                remedy="Change it, or install Microsoft's driver (docs/sqlserver.md).",
+            )
+        options = _options_for_freetds(options)
+        if "\\" not in (url.host or ""):
+            options["port"] = str(url.port or 1433)
+    if not url.username:
+        # Only in this spelling does it keep SQLAlchemy 1.4 from asking for a Windows login.
+        options = {name.lower() if name.lower() == "authentication" else name: v for name, v in options.items()}
+    return url.set(query={**options, "APP": "notebook-superset", "driver": driver})
+
+
+def _is_braced(value: str) -> bool:
+    """Whether SQLAlchemy 1.4 puts a value into braces; it doubles a } in it, which FreeTDS does not undo."""
+    return ";" in value or value.startswith("{")
+
+
+def without_authentication(url: URL) -> URL:
+    """A URL without the options that say how to sign in otherwise than with a password."""
+    return url.difference_update_query([name for name in url.query if name.lower() in _AUTHENTICATION])
+
+
+def wheel_driver() -> str | None:
+    """The path of the ODBC driver that mssql-python brought along; None where it brought none that unixODBC can load."""
+    found = find_spec("mssql_python_odbc")
+    family = _FAMILIES.get(_system())
+    if found is None or found.origin is None or family is None:
+        return None
+    drivers = sorted(Path(found.origin).parent.glob(f"libs/linux/{family}/{platform.machine()}/lib/libmsodbcsql*"))
+    return str(drivers[-1]) if drivers else None
+
+
 def wants_bulk_copy(url: URL) -> bool:
     """Whether the URL says BulkCopy=yes."""
     return any(name.lower() == _BULK_COPY and str(value).lower() == "yes" for name, value in url.query.items())
@@ -136,24 +186,22 @@ def connection_string(url: URL, driver: str | None, limits: Limits) -> str:
     elif "authentication" not in given:
         keys |= {"Trusted_Connection": "yes"}
     if driver and is_freetds(driver):
-        keys |= _freetds(options)
         keys |= {"Port": str(url.port or 1433), "Server": url.host or ""} if "\\" not in (url.host or "") else {}
-        options = {
-            name: value for name, value in options.items() if name.lower() not in ("encrypt", "trustservercertificate")
-        }
+        options = _options_for_freetds(options)
     if driver:
         keys["APP"] = limits.application
     quoted = _braced_for_freetds if driver and is_freetds(driver) else _braced
     return "".join(f"{name}={quoted(value)};" for name, value in (keys | options).items())
 
 
-def _freetds(options: Mapping[str, str]) -> dict[str, str]:
+def _options_for_freetds(options: Mapping[str, str]) -> dict[str, str]:
     """FreeTDS has a word of its own for encryption, and speaks an old protocol unless told."""
+    others = {n: value for n, value in options.items() if n.lower() not in ("encrypt", "trustservercertificate")}
     wanted = next((value for name, value in options.items() if name.lower() == "encrypt"), None)
     found = {"TDS_Version": "7.4"}
     if wanted is not None:
         found["Encryption"] = "off" if wanted.lower() in ("no", "false", "optional") else "require"
-    return found
+    return found | others
 
 
 def _braced(value: str) -> str:

@@ -1,12 +1,17 @@
-"""One Superset for the whole run, over a PostgreSQL with rows of real cycles, one of them failed."""
+"""One Superset for the whole run, over a database with rows of real cycles, one of them failed.
+
+The database is the embedded PostgreSQL; where there is a SQL Server (tests/conftest.py), everything is done over that as well.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,11 +21,14 @@ import pytest
 import yaml
 
 from etl import services
+from etl.database import make_engine, transaction
 from etl.errors import SetupError
 from etl.services import superset
 from etl.services.process import Service
 from etl.services.superset import environment, keys
+from etl.services.superset.own import READER
 from etl.settings import PROJECT_ROOT, Settings
+from tests.servers import SQLServerServer, sqlserver_url
 from tests.stack import JARS, quiet
 from tests.superset.client import Client
 
@@ -38,7 +46,17 @@ class Site:
 
     @property
     def settings(self) -> Settings:
-        return Settings.load(home=self.home, jars=JARS, superset_venv=VENV)
+        url = self.env.get("ETL_DATABASE_URL")
+        return Settings.load(home=self.home, jars=JARS, superset_venv=VENV, database_url=url)
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        """The rows of a query of the data, as their owner."""
+        engine = make_engine(self.settings)
+        try:
+            with transaction(engine) as connection:
+                return [tuple(row) for row in connection.exec_driver_sql(query)]
+        finally:
+            engine.dispose()
 
     @property
     def service(self) -> Service:
@@ -85,7 +103,7 @@ class Site:
         return client
 
     def connect(self, role: str | None = None) -> psycopg.Connection[Any]:
-        """The data, as their owner or as Superset's role."""
+        """The data in PostgreSQL, as their owner or as Superset's role."""
         url = self.settings.database().get_secret_value().replace("+psycopg", "")
         connection = psycopg.connect(url, autocommit=True)
         if role is None:
@@ -95,17 +113,42 @@ class Site:
         return psycopg.connect(told["url"].replace("+psycopg2", ""), password=told["password"], autocommit=True)
 
 
+def venv_settings(product: str = "postgresql") -> Settings:
+    """Settings with the environment of the tests, which is current for a product; skips where it cannot be made."""
+    settings = Settings.load(jars=JARS, superset_venv=VENV)
+    try:
+        environment.ensure(settings, product, quiet)
+    except SetupError as error:
+        pytest.skip(f"NO DASHBOARD IS TESTED: {error}")
+    return settings
+
+
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    product = str(getattr(request, "param", "postgresql"))
+    venv_settings(product)
     home = tmp_path_factory.mktemp("superset") / "home"
     home.mkdir()
     outside = {name: value for name, value in os.environ.items() if not name.startswith("ETL_")}
     env = {"ETL_HOME": str(home), "ETL_JARS": str(JARS), "ETL_SUPERSET_VENV": str(VENV)}
-    found = Site(home, {**outside, **env})
+    where: AbstractContextManager[dict[str, str]] = _of_sqlserver() if product == "sqlserver" else nullcontext({})
+    with where as more:
+        yield from _filled(Site(home, {**outside, **env, **more}))
+
+
+@contextmanager
+def _of_sqlserver() -> Iterator[dict[str, str]]:
+    """A database of this run. The user who reads it is made by `dashboards`, as the tests' login may do that."""
+    server, name = SQLServerServer(sqlserver_url()), f"superset_{secrets.token_hex(4)}"
+    server.create(name, empty=True)
     try:
-        environment.ensure(found.settings, quiet)
-    except SetupError as error:
-        pytest.skip(f"NO DASHBOARD IS TESTED: {error}")
+        yield {"ETL_DATABASE_URL": server.url(name)}
+    finally:
+        server.drop(name)
+        server.drop_login(READER)
+
+
+def _filled(found: Site) -> Iterator[Site]:
     try:
         _run_cycles(found)
         found.etl("dashboards")
@@ -126,6 +169,4 @@ def _run_cycles(site: Site) -> None:
     strict.mkdir()
     (strict / f"{feed}.odcs.yaml").write_text(yaml.safe_dump(document), "utf-8")
     site.etl("run", feed, "--messages", "200", "-p", "bad_share=0.5", expect=1, ETL_FEEDS=str(strict))
-    with site.connect() as connection:
-        failed = connection.execute("SELECT error_type FROM etl_log WHERE status = 'FAILED'").fetchall()
-    assert failed == [("FailureBudgetExceeded",)]
+    assert site.sql("SELECT error_type FROM etl_log WHERE status = 'FAILED'") == [("FailureBudgetExceeded",)]

@@ -34,6 +34,33 @@ def body(dataset_id: int, params: Params) -> dict[str, Any]:
     }
 
 
+def paged(params: Params) -> list[dict[str, Any]]:
+    """The queries of a chart with the order, series and pages that the pages add; of a table with pages the second one too."""
+    found = [_shared(params) | _order(params, query) | query for query in _queries(params)]
+    if params.get("server_pagination"):
+        page = int(params["server_page_length"])
+        (query,) = found
+        count = {"is_rowcount": True, "row_limit": 0, "row_offset": 0, "orderby": []}
+        return [query | {"row_limit": page}, query | {"row_limit": page, "row_offset": page}, query | count]
+    return found
+
+
+def choices(column: str) -> list[dict[str, Any]]:
+    """The query of a filter that offers the values of a column."""
+    return [{"columns": [column], "metrics": [], "orderby": [[column, True]], "filters": [], "row_limit": 1000}]
+
+
+def _order(params: Params, query: dict[str, Any]) -> dict[str, Any]:
+    if not query["metrics"]:
+        return {}
+    by = params.get("timeseries_limit_metric") or query["metrics"][0]
+    order: dict[str, Any] = {"orderby": [[by, not params.get("order_desc", True)]]}
+    if params.get("series_limit"):
+        order |= {"series_columns": _listed(params.get("groupby")), "series_limit": params["series_limit"]}
+        order |= {"series_limit_metric": params.get("series_limit_metric")}
+    return order
+
+
 def _queries(params: Params) -> list[dict[str, Any]]:
     kind = params["viz_type"]
     if kind == "mixed_timeseries":

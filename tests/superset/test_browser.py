@@ -81,6 +81,7 @@ def test_a_filter_reaches_the_charts(site: Site, browser: Browser, artifacts: Pa
         context.close()
 
 
+@pytest.mark.postgresql
 def test_a_failed_cycle_appears_with_its_cause_without_loading_the_page_again(site: Site, browser: Browser) -> None:
     document = next(found for found in DASHBOARDS.values() if found["slug"] == "etl-health")
     url = site.service.endpoint

@@ -63,6 +63,7 @@ def test_a_viewer_looks_and_filters_and_does_not_write(site: Site) -> None:
     assert admin.request("PUT", f"/api/v1/chart/{chart}", same).status == 200, "an admin may"
 
 
+@pytest.mark.postgresql
 def test_the_role_of_the_data_reads_and_does_not_write(site: Site) -> None:
     writing = (
         "INSERT INTO sensor_data SELECT * FROM sensor_data LIMIT 1",
@@ -94,6 +95,7 @@ def test_the_role_of_the_data_reads_and_does_not_write(site: Site) -> None:
             owner.execute("DROP TABLE made_later")
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize(
     "expression",
     [

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from etl.errors import ConfigurationError, IntegrityError
 from etl.services.process import Progress, Service
-from etl.services.superset import assets, environment, inside, keys, server
+from etl.services.superset import assets, environment, inside, keys, own, server
 from etl.services.superset.check import require_sound
 from etl.services.superset.databases import Connections, Memory, ensure
 from etl.services.superset.server import log_file, running
@@ -66,12 +66,13 @@ def up(
     :raises ConfigurationError: an asset is faulty; nothing of it was imported.
     :raises IntegrityError: Superset left something out.
     """
-    bundle = assets.read(folder)
+    product = own.product_of_data(settings)
+    bundle = assets.for_product(assets.read(folder), product)
     require_sound(bundle)
     wanted = bundle.uuids()
     with _exclusively(settings):
         changed = []
-        if not environment.is_current(settings):
+        if not environment.is_current(settings, product.name):
             server.stop(settings, progress)
             changed.append("installed")
         work = _begin(settings, database, progress)
@@ -95,17 +96,18 @@ def export(settings: Settings, database: Service, progress: Progress, *, folder:
     :raises ConfigurationError: there is nothing to export yet.
     """
     with _exclusively(settings):
-        if not environment.is_current(settings):
+        if not environment.is_current(settings, own.product_of_data(settings).name):
             raise ConfigurationError("Superset is not set up yet.", remedy="Run `make dashboards` first.")
         work = _begin(settings, database, progress)
         if "assets" not in work.memory.read():
             raise ConfigurationError("Superset holds no dashboards yet.", remedy="Run `make dashboards` first.")
         progress("exporting dashboards")
         result = inside.run(settings, work.python, {"export": True})
-        bundle = assets.normalised(result.files, assets.read(folder))
+        product = work.connections.product
+        bundle = assets.normalised(result.files, assets.read(folder), product.schema)
         changed = assets.write(folder, bundle)
         # What was exported is what is there: no import is needed.
-        work.memory.write(assets=bundle.sha256, imported=bundle.uuids())
+        work.memory.write(assets=assets.for_product(bundle, product).sha256, imported=bundle.uuids())
     return changed
 
 
@@ -132,9 +134,10 @@ def delete_data(settings: Settings) -> None:
 def _begin(settings: Settings, database: Service, progress: Progress) -> _Work:
     folder = server.folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    python = environment.ensure(settings, progress)
     keys.secret(folder / "secret_key")
-    connections = ensure(settings, folder, database)
+    # First: what is wrong with it is told before 800 MB are installed.
+    connections = ensure(settings, folder, database, progress)
+    python = environment.ensure(settings, connections.product.name, progress)
     connections.write(_connections_file(settings))
     return _Work(settings, folder, python, connections, Memory(connections), progress)
 
@@ -155,10 +158,11 @@ def _bring_up_to_date(work: _Work, bundle: assets.Bundle, *, force: bool) -> lis
     memory = work.memory.read()
     job: dict[str, Any] = {}
     changed = []
-    version = _version()
+    roles = _roles(work.connections.product.schema)
+    version = _version(roles)
     if memory.get("version") != version:
         server.stop(work.settings, work.progress)
-        job["prepare"] = json.loads(ROLES.read_text("utf-8"))
+        job["prepare"] = json.loads(roles)
         changed.append("prepared")
     passwords, new = keys.passwords(work.folder)
     if new or "users" not in memory:
@@ -184,9 +188,14 @@ def _bring_up_to_date(work: _Work, bundle: assets.Bundle, *, force: bool) -> lis
     return changed
 
 
-def _version() -> str:
+def _roles(schema: str) -> str:
+    """The roles, as JSON; what they may see lies in a schema of the data."""
+    return ROLES.read_text("utf-8").replace(f"[etl].[{assets.SCHEMA}]", f"[etl].[{schema}]")
+
+
+def _version(roles: str) -> str:
     """Of what `prepare` does: Superset itself, and the roles."""
-    return hashlib.sha256(environment.requirements_hash().encode() + ROLES.read_bytes()).hexdigest()
+    return hashlib.sha256(environment.requirements_hash().encode() + roles.encode()).hexdigest()
 
 
 def _obsolete(imported: dict[str, list[str]], wanted: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -16,10 +16,13 @@ from typing import Any
 
 import yaml
 
+from etl.database import Product
 from etl.errors import ConfigurationError
 from etl.settings import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "superset" / "assets"
+SCHEMA = "public"
+"""Of the datasets in the files; an import puts the product's own in its place, and an export puts it back."""
 KINDS = ("databases", "datasets", "charts", "dashboards")
 _METADATA = "metadata.yaml"
 # What the pages write into a chart and compute anew: numbers of this machine, and what was on the screen when it was saved.
@@ -79,6 +82,23 @@ def write(folder: Path, bundle: Bundle) -> list[str]:
     return sorted([*changed, *(before.keys() - bundle.files.keys())])
 
 
+def for_product(bundle: Bundle, product: Product) -> Bundle:
+    """The files for a database product: with its schema, and what its driver gets on connecting. The SQL is the same for all."""
+    files = dict(bundle.files)
+    for path, document in bundle.documents("databases").items():
+        parameters = {"connect_args": dict(product.dashboard_arguments)}
+        _put(files, path, document, {"extra": (document.get("extra") or {}) | {"engine_params": parameters}})
+    for path, document in bundle.documents("datasets").items():
+        if document.get("schema") == SCHEMA:
+            _put(files, path, document, {"schema": product.schema})
+    return Bundle(files)
+
+
+def _put(files: dict[str, str], path: str, document: Document, changes: Document) -> None:
+    if document | changes != document:
+        files[path] = dump(document | changes)
+
+
 def with_target(bundle: Bundle, url: str) -> dict[str, str]:
     """The files as Superset is to import them: with the address of the real database, which has no password."""
     files = dict(bundle.files)
@@ -87,8 +107,11 @@ def with_target(bundle: Bundle, url: str) -> dict[str, str]:
     return files
 
 
-def normalised(exported: Mapping[str, str], current: Bundle) -> Bundle:
-    """An export in the form of the files. What belongs to databases that the files do not know is left out."""
+def normalised(exported: Mapping[str, str], current: Bundle, schema: str = SCHEMA) -> Bundle:
+    """An export in the form of the files. What belongs to databases that the files do not know is left out.
+
+    :param schema: the product's, which `for_product` put into the datasets.
+    """
     new = Bundle({path: text for path, text in exported.items() if path.startswith(KINDS)})
     known = {str(doc["uuid"]): doc for kind in KINDS for doc in current.documents(kind).values()}
     databases = {str(doc["uuid"]) for doc in current.documents("databases").values()}
@@ -105,6 +128,8 @@ def normalised(exported: Mapping[str, str], current: Bundle) -> Bundle:
         for _, document in sorted(new.documents(kind).items(), key=lambda item: str(item[1]["uuid"])):
             if mine[kind](document):
                 before = known.get(str(document["uuid"]), {})
+                if kind == "datasets" and document.get("schema") == schema:
+                    document["schema"] = SCHEMA
                 files[paths.of(kind, document)] = dump(_CLEAN[kind](document, before))
     return Bundle(files)
 
@@ -142,7 +167,9 @@ class _Paths:
 
 
 def _clean_database(document: Document, before: Document) -> Document:
-    return document | {"sqlalchemy_uri": before["sqlalchemy_uri"]}
+    # How this machine connects is no part of the dashboards.
+    extra = (document.get("extra") or {}) | {"engine_params": (before.get("extra") or {}).get("engine_params")}
+    return document | {"sqlalchemy_uri": before["sqlalchemy_uri"], "extra": extra}
 
 
 def _clean_dataset(document: Document, _: Document) -> Document:

@@ -1,4 +1,4 @@
-"""Superset's databases: its metadata, in the embedded PostgreSQL, and the data, as a role that only reads.
+"""Superset's databases: its metadata, in the embedded PostgreSQL, and the data, there or elsewhere, as a role that only reads.
 
 The metadata database also remembers what was done to it (`Memory`), so that this is lost together with it and never before.
 """
@@ -15,21 +15,17 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
-from etl.errors import ConfigurationError, ServiceUnavailable
-from etl.services.process import Service, write_private
+from etl.database import Product
+from etl.services.process import Progress, Service, write_private
+from etl.services.superset import own
 from etl.services.superset.keys import secret
+from etl.services.superset.own import READER
 from etl.settings import Settings
 
 METADATA = "superset"
 """Name of the metadata database, and of the role that owns it."""
-READER = "etl_reader"
 _CONNECT_SECONDS = 10
-_OWN_REMEDY = (
-    "Give Superset a role that may only read (docs/security.md has the SQL): "
-    "ETL_SUPERSET_DATABASE_URL=postgresql://etl_reader:password@host:5432/database."
-)
 
 
 @dataclass(frozen=True)
@@ -41,6 +37,8 @@ class Connections:
     data_url: str
     """Without a password, as it stands in the metadata."""
     data_password: str | None = field(repr=False)
+    product: Product
+    """Which holds the data."""
 
     def write(self, file: Path) -> None:
         """Write them down for `superset_config.py`, readable for the owner only."""
@@ -50,25 +48,25 @@ class Connections:
             write_private(file, text)
 
 
-def ensure(settings: Settings, folder: Path, server: Service) -> Connections:
+def ensure(settings: Settings, folder: Path, server: Service, tell: Progress) -> Connections:
     """Create what is missing of databases and roles; changes nothing that is there.
 
-    :raises ConfigurationError: the data are in the user's own database, and no role to read them is given, or one that may write.
+    :raises ConfigurationError: the data are in the user's own database, and no user to read them is given or may be made, or
+        one that may write; or a driver is missing.
     """
     url = make_url(server.endpoint)
     _ensure_metadata(folder, url)
     metadata = url.set(username=METADATA, password=secret(folder / "metadata.password"), database=METADATA)
-    data = _own_data(settings) or _embedded_data(folder, url)
+    data = own.reader(settings, folder, tell) or _embedded_data(folder, url)
+    product = own.product_of_data(settings)
+    # Not `set`: it takes None for "as it is".
+    data_url = product.dashboard_url(data)._replace(password=None)
     return Connections(
-        metadata=_rendered(metadata),
-        # Not `set`: it takes None for "as it is".
-        data_url=_rendered(data._replace(password=None)),
+        metadata=metadata.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False),
+        data_url=data_url.render_as_string(hide_password=False),
         data_password=data.password,
+        product=product,
     )
-
-
-def _rendered(url: URL) -> str:
-    return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 
 
 @contextlib.contextmanager
@@ -147,58 +145,6 @@ def _can_sign_in(url: URL, name: str, password: str) -> bool:
             return True
     except psycopg.OperationalError:
         return False
-
-
-# --- the user's own server -------------------------------------------------------------------------------------------
-
-
-def _own_data(settings: Settings) -> URL | None:
-    """The database of the user's own, as the role that was given for Superset; None where the data are embedded."""
-    if not settings.superset_database_url:
-        if settings.database_url:
-            raise ConfigurationError(
-                "ETL_DATABASE_URL is your own database, and Superset does not get the loader's rights.",
-                remedy=_OWN_REMEDY,
-            )
-        return None
-    url = _parsed(settings.superset_database_url.get_secret_value())
-    password = url.password or url.query.get("password")
-    url = url.set(password=password if isinstance(password, str) else None).difference_update_query(["password"])
-    _require_reader(url)
-    return url
-
-
-def _parsed(text: str) -> URL:
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        url = None  # the text itself is not shown: it may hold a password
-    if url is None or url.get_backend_name() not in ("postgresql", "postgres") or not url.host or not url.database:
-        raise ConfigurationError("ETL_SUPERSET_DATABASE_URL is not a PostgreSQL URL.", remedy=_OWN_REMEDY)
-    return url
-
-
-def _require_reader(url: URL) -> None:
-    where = f"{url.host}:{url.port or 5432}/{url.database}"
-    try:
-        with _connect(url) as connection:
-            row = connection.execute(
-                "SELECT has_table_privilege('etl_log', 'SELECT'), has_table_privilege('etl_log', 'INSERT, UPDATE, DELETE')"
-            ).fetchone()
-    except psycopg.OperationalError as error:
-        raise ServiceUnavailable(
-            f"The database {where} does not let user {url.username!r} in: {str(error).splitlines()[-1]}",
-            remedy="Look at ETL_SUPERSET_DATABASE_URL.",
-        ) from None
-    except psycopg.errors.UndefinedTable:
-        raise ConfigurationError(
-            f"User {url.username!r} finds no table etl_log in {where}.", remedy="Run `python -m etl init` first."
-        ) from None
-    may_read, may_write = row or (False, False)
-    if not may_read:
-        raise ConfigurationError(f"User {url.username!r} may not read etl_log in {where}.", remedy=_OWN_REMEDY)
-    if may_write:
-        raise ConfigurationError(f"User {url.username!r} may write to etl_log in {where}.", remedy=_OWN_REMEDY)
 
 
 # --- what was done ---------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from etl.settings import PROJECT_ROOT, Settings
 SUPPORTED = ((3, 11), (3, 12))
 """The lock file is made for these; Superset 6.1 itself does not run on 3.13."""
 REQUIREMENTS = PROJECT_ROOT / "superset" / "requirements.txt"
+"""Beside it, `requirements-<product>.txt`: the driver for a database product (`Product.name`) that needs one more."""
 FREE_GIB = 2.0
 _STAMP = "installed.json"
 _PROBE = "import sys, venv, ensurepip; print(sys.version_info[0], sys.version_info[1])"
@@ -37,18 +38,13 @@ def venv_python(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def is_current(settings: Settings) -> bool:
-    """Whether the environment holds exactly what the lock file says."""
-    folder = venv_folder(settings)
-    try:
-        stamp = json.loads((folder / _STAMP).read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
-        return False
-    return bool(stamp == _wanted_stamp()) and venv_python(folder).exists()
+def is_current(settings: Settings, product: str) -> bool:
+    """Whether the environment holds exactly what the lock file says, and the driver for a product."""
+    return _lacking(venv_folder(settings), product) == []
 
 
-def ensure(settings: Settings, progress: Progress) -> Path:
-    """The Python of an environment that is current; installs it (800 MB, a minute) where it is not.
+def ensure(settings: Settings, product: str, progress: Progress) -> Path:
+    """The Python of an environment that is current; installs it (800 MB, a minute), or only the driver, where it is not.
 
     :raises SetupError: no Python that Superset runs on was found, or the packages could not be installed.
     """
@@ -56,9 +52,12 @@ def ensure(settings: Settings, progress: Progress) -> Path:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Several homes may share one environment.
     with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=900):
-        if not is_current(settings):
+        lacking = _lacking(folder, product)
+        if REQUIREMENTS in lacking:
             require_space(settings)
-            _install(folder, find_python(), progress)
+            _make(folder, find_python(), progress)
+        for file in lacking:
+            _install(folder, file, progress)
     return venv_python(folder)
 
 
@@ -92,8 +91,8 @@ def require_space(settings: Settings) -> None:
         )
 
 
-def requirements_hash() -> str:
-    return hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+def requirements_hash(file: Path = REQUIREMENTS) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _candidates() -> Iterator[str]:
@@ -112,19 +111,47 @@ def _version(python: str) -> tuple[int, ...]:
     return tuple(int(part) for part in run.stdout.split()) if run.returncode == 0 else ()
 
 
-def _wanted_stamp() -> dict[str, str]:
-    return {"requirements_sha256": requirements_hash()}
+def _lacking(folder: Path, product: str) -> list[Path]:
+    """The lock files that are not installed. What is there for another product disturbs nobody: homes may share it."""
+    wanted = [REQUIREMENTS, *_of_product(product)]
+    stamp = _stamp(folder)
+    lacking = [file for file in wanted if stamp.get(_key(file)) != requirements_hash(file)]
+    return wanted if REQUIREMENTS in lacking or not venv_python(folder).exists() else lacking
 
 
-def _install(folder: Path, python: str, progress: Progress) -> None:
-    """Make it anew: what an older lock file installed must not stay. The stamp comes last."""
+def _of_product(product: str) -> list[Path]:
+    file = REQUIREMENTS.with_name(f"{REQUIREMENTS.stem}-{product}.txt")
+    return [file] if file.exists() else []
+
+
+def _key(file: Path) -> str:
+    return f"{file.stem}_sha256"
+
+
+def _stamp(folder: Path) -> dict[str, str]:
+    """The hash of each lock file that was installed."""
+    try:
+        found = json.loads((folder / _STAMP).read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _make(folder: Path, python: str, progress: Progress) -> None:
+    """Make it anew: what an older lock file installed must not stay."""
     progress("installing Superset (once, one to two minutes, 800 MB)")
     if folder.exists():
         shutil.rmtree(folder)
     _run([python, "-m", "venv", str(folder)])
+
+
+def _install(folder: Path, file: Path, progress: Progress) -> None:
+    """Install a lock file. The stamp comes last."""
+    if file != REQUIREMENTS:
+        progress("installing the database driver for Superset")
     pip = [str(venv_python(folder)), "-m", "pip", "--disable-pip-version-check", "--quiet", "--no-input"]
-    _run([*pip, "install", "--requirement", str(REQUIREMENTS)])
-    (folder / _STAMP).write_text(json.dumps(_wanted_stamp()), "utf-8")
+    _run([*pip, "install", "--requirement", str(file)])
+    (folder / _STAMP).write_text(json.dumps(_stamp(folder) | {_key(file): requirements_hash(file)}), "utf-8")
 
 
 def _run(command: list[str]) -> None:

@@ -15,7 +15,8 @@ USERS = {"admin": "Admin", "viewer": "ETL viewer"}
 def secret(file: Path) -> str:
     """The secret of a file; makes one where there is none."""
     if not file.exists():
-        write_private(file, secrets.token_urlsafe(32))
+        # The end holds characters of each kind: a database's rules for passwords may ask for that.
+        write_private(file, f"{secrets.token_urlsafe(32)}-1aA")
     return file.read_text("utf-8")
 
 

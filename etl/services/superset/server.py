@@ -24,7 +24,11 @@ _PORT = 8088
 _START_SECONDS = 90.0
 _TRIES = 3
 # What programs need to run at all. Ours are left out: the loader's password is none of Superset's business.
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
+_PASSED_ON = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "SSL_CERT_FILE"),
+    # Where ODBC's drivers and a Kerberos login are found.
+    *("ODBCSYSINI", "ODBCINSTINI", "KRB5_CONFIG", "KRB5CCNAME"),
+)
 
 
 def folder(settings: Settings) -> Path:
