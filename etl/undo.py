@@ -118,13 +118,16 @@ def _refuse_pruned(
     """Refuse to remove rows that nothing could load again."""
     folder = files.feed_backup(settings, contract.feed)
     standing = set(files.archives(folder))
-    archives = select(etl_file.c.file_name).where(etl_file.c.log_id.in_(loads), etl_file.c.kind == ARCHIVE)
-    for name in connection.scalars(archives):
+    entry = etl_file.c
+    archives = select(entry.file_name, entry.moved_to).where(entry.log_id.in_(loads), entry.kind == ARCHIVE)
+    for name, moved_to in connection.execute(archives):
         if not files.content_of(folder, name).exists() or name not in standing:
             raise ConfigurationError(
                 f"Archive {name} of cycle {cycle_id} is no longer in backup/{contract.feed}/, so that its rows"
                 " could not be loaded again.",
-                remedy="Restore the archive and its manifest from a copy first; `prune` deletes what is old and loaded.",
+                remedy=f"Copy it and its manifest back first, from {moved_to}."
+                if moved_to
+                else "Restore the archive and its manifest from a copy first; `prune` deletes what is old and loaded.",
             )
     if not cycle_id.endswith(REPLAY_SUFFIX):
         return

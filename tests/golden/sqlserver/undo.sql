@@ -36,7 +36,7 @@ JOIN etl_rejected_row ON etl_rejected_row.replayed_by = etl_log.log_id
 WHERE etl_rejected_row.log_id IN (?) AND etl_rejected_row.status = ?
 GO
 
-SELECT etl_file.file_name
+SELECT etl_file.file_name, etl_file.moved_to
 FROM etl_file
 WHERE etl_file.log_id IN (?) AND etl_file.kind = ?
 GO
