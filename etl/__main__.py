@@ -33,6 +33,7 @@ from etl.files import PRIVATE_UMASK
 from etl.locks import feed_lock
 from etl.prune import Policy, parse_age
 from etl.prune import prune as prune_files
+from etl.remote import Remote
 from etl.schedule import parse as parse_schedule
 from etl.services.java import find_java
 from etl.settings import PROJECT_ROOT, Settings
@@ -263,16 +264,24 @@ def prune(
     delete_after: Annotated[
         str, typer.Option(help="Delete loaded archives, executed notebooks and decided rejects of this age.")
     ] = "90d",
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="Move archives and landing files there (s3://, file://, …) instead of deleting them."
+        ),
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be done, and do nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compress, then delete, what is old and loaded. What is not loaded is never touched."""
+    """Compress, then delete or move, what is old and loaded. What is not loaded is never touched."""
     settings = Settings.load()
     contracts = {feed: load_contract(feed, settings) for feed in feeds} if feeds else load_contracts(settings)
     policy = Policy(parse_age(compress_after), parse_age(delete_after))
-    done = prune_files(settings, contracts, policy, logs=services.logs(settings), dry_run=dry_run)
+    remote = Remote(to) if to else None
+    done = prune_files(settings, contracts, policy, logs=services.logs(settings), dry_run=dry_run, remote=remote)
     if as_json:
-        print_json({"dry_run": dry_run, "items": [vars(item) for item in done.items], "busy": list(done.busy)})
+        items = [vars(item) for item in done.items]
+        print_json({"dry_run": dry_run, "to": remote and remote.shown, "items": items, "busy": list(done.busy)})
     else:
         for table in report.pruned(done):
             console.print(table)

@@ -13,7 +13,7 @@ import secrets
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, Row, and_, case, exists, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, and_, case, exists, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from etl import __version__, failpoints, files, spool, storage
@@ -29,7 +29,7 @@ from etl.contract import Contract
 from etl.database import explain, make_engine, transaction
 from etl.errors import BalanceError, EtlError, ParameterError, ServiceUnavailable
 from etl.heartbeat import heartbeat
-from etl.locks import JOB_WAIT_SECONDS, feed_lock
+from etl.locks import JOB_WAIT_SECONDS, alive, feed_lock, is_alive
 from etl.retry import retrying
 from etl.settings import PROJECT_ROOT, Settings
 from etl.tables import etl_log, require_current
@@ -146,27 +146,37 @@ def new_cycle_id(*, by_hand: bool = False) -> str:
 
 @contextmanager
 def job(
-    settings: Settings, contract: Contract, name: str, cycle_id: str, parameters: Mapping[str, Any]
+    settings: Settings,
+    contract: Contract,
+    name: str,
+    cycle_id: str,
+    parameters: Mapping[str, Any],
+    *,
+    alone: bool = True,
 ) -> Iterator[JobRun]:
-    """Do a job under the feed's lock and with its audit row.
+    """Do a job with its audit row, and under the feed's lock unless it takes turns with others by itself.
 
     At the end the row is SUCCESS with `run.counts`, unless the job has closed it itself. On any error it is FAILED and
     the error goes on.
 
     :param cycle_id: empty for a job that is run by hand: it joins the newest unfinished cycle that was begun by hand.
+    :param alone: whether it is the feed's only job on this machine while it lasts.
     :raises AlreadyRunning: another job of this feed runs.
     :raises ConfigurationError: the audit tables are missing.
     :raises ParameterError: the cycle's name can name no file.
     """
     _require_name(cycle_id)
     engine = make_engine(settings, application=name)
+    feed = contract.feed
+    lock = feed_lock(settings, feed, "job", what=f"job {name}", wait_seconds=JOB_WAIT_SECONDS)
     try:
         with (
             files.private(),
             storage.explaining(settings),
-            feed_lock(settings, contract.feed, "job", what=f"job {name}", wait_seconds=JOB_WAIT_SECONDS),
+            lock if alone else nullcontext(),
+            alive(settings, feed, os.getpid(), started := datetime.now(UTC)),
         ):
-            run = _open(engine, settings, contract, name, cycle_id, parameters)
+            run = _open(engine, settings, contract, name, cycle_id, parameters, started)
             try:
                 with storage.explaining(settings), _explaining(engine), heartbeat(settings, run.log_id):
                     yield run
@@ -229,22 +239,18 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {first[:300]}"
 
 
-def close_dead(connection: Connection, feed: str) -> int:
-    """Close RUNNING rows whose process is gone; returns how many. Call it under the feed's lock only.
+def close_dead(connection: Connection, settings: Settings, feed: str) -> int:
+    """Close RUNNING rows whose process is gone; returns how many.
 
-    Under the lock no other job of this feed runs on this machine, so its RUNNING rows are dead. A row of another machine is
-    believed while its heart beats.
+    A job of this machine holds a lock for as long as it lives. A row of another machine is believed while its heart beats.
     """
     now = datetime.now(UTC)
-    mine = etl_log.c.host == socket.gethostname()
-    silent = etl_log.c.heartbeat_at < now - _OTHER_HOST_IS_DEAD_AFTER
-    dead = connection.execute(
-        select(etl_log).where(etl_log.c.feed == feed, etl_log.c.status == "RUNNING", or_(mine, silent))
-    ).all()
+    running = select(etl_log).where(etl_log.c.feed == feed, etl_log.c.status == "RUNNING")
+    dead = [row for row in connection.execute(running) if _is_dead(settings, row, now)]
     for row in dead:
         connection.execute(
             update(etl_log)
-            .where(etl_log.c.log_id == row.log_id)
+            .where(etl_log.c.log_id == row.log_id, etl_log.c.status == "RUNNING")
             .values(
                 status="FAILED",
                 end_time=now,
@@ -258,10 +264,21 @@ def close_dead(connection: Connection, feed: str) -> int:
     return len(dead)
 
 
+def _is_dead(settings: Settings, row: Row[Any], now: datetime) -> bool:
+    if row.host == socket.gethostname():
+        return not is_alive(settings, row.feed, row.pid, row.start_time)
+    return bool(row.heartbeat_at < now - _OTHER_HOST_IS_DEAD_AFTER)
+
+
 def _open(
-    engine: Engine, settings: Settings, contract: Contract, name: str, cycle_id: str, parameters: Mapping[str, Any]
+    engine: Engine,
+    settings: Settings,
+    contract: Contract,
+    name: str,
+    cycle_id: str,
+    parameters: Mapping[str, Any],
+    started: datetime,
 ) -> JobRun:
-    started = datetime.now(UTC)
     row = {
         "feed": contract.feed,
         "job_name": name,
@@ -289,7 +306,7 @@ def _insert(engine: Engine, settings: Settings, row: Mapping[str, Any], cycle_id
         if mine := _own_row(connection, row):
             log.warning("the audit row had been written, its answer was lost", log_id=mine.log_id)
             return JobRun(engine, mine.log_id, mine.cycle_id, row["job_name"], row["start_time"])
-        close_dead(connection, row["feed"])
+        close_dead(connection, settings, row["feed"])
         cycle_id = cycle_id or _hand_made_cycle(connection, row["feed"])
         executed, source = _notebook(settings, cycle_id, row["job_name"])
         found = hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else None

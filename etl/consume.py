@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
 
-from etl import audit, broker, failpoints, files, landing, positions, spark_errors
+from etl import audit, broker, cluster, failpoints, files, landing, positions, spark_errors
 from etl.audit import Counts, JobRun
 from etl.broker import Topic
 from etl.contract import Contract
@@ -29,7 +29,7 @@ from etl.splitting import UNPARSABLE, split_messages
 from etl.tables import grown
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.streaming.query import StreamingQuery
 
 log = structlog.get_logger("consume")
@@ -73,6 +73,7 @@ def consume(
         `etl_log.parameters`. Empty: such a gap is an error.
     :raises TopicMissing: the topic does not exist.
     :raises RetentionGap: Kafka deleted messages that were not read.
+    :raises StorageError: a Spark cluster's machines do not share `output/`.
     :raises BalanceError: what stands in the files is not what Spark says it wrote.
     """
     if until not in ("caught_up", "time_box"):
@@ -164,6 +165,7 @@ def _read(
 ) -> None:
     """Run the streaming query until it has caught up or the time box is over."""
     spark = spark_session(settings)
+    _require_shared(settings, contract, spark)
     # -2 is Kafka's "earliest". Spark looks at this only where it has no checkpoint.
     starting = {str(part): following.get(part, -2) for part in topic.end}
     stream = (
@@ -185,7 +187,17 @@ def _read(
     )
     query = query_writer.trigger(**trigger).start()
     writer.query_id = str(query.id)
-    _await(query, writer, parameters["time_box_seconds"], first_batch_is_sure=catch_up)
+    try:
+        _await(query, writer, parameters["time_box_seconds"], first_batch_is_sure=catch_up)
+    except BalanceError:
+        # A machine may have lost the folder since, or an executor on another one have come.
+        _require_shared(settings, contract, spark, anew=True)
+        raise
+
+
+def _require_shared(settings: Settings, contract: Contract, spark: SparkSession, *, anew: bool = False) -> None:
+    if cluster.is_cluster(settings):
+        cluster.require_shared(settings, spark, files.feed_output(settings, contract.feed), anew=anew)
 
 
 def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first_batch_is_sure: bool) -> None:

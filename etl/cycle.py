@@ -308,6 +308,6 @@ def _close_dead(settings: Settings, contract: Contract) -> None:
             feed_lock(settings, contract.feed, "job", what="the cycle's end", wait_seconds=JOB_WAIT_SECONDS),
             transaction(engine) as connection,
         ):
-            audit.close_dead(connection, contract.feed)
+            audit.close_dead(connection, settings, contract.feed)
     finally:
         engine.dispose()

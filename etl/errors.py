@@ -15,7 +15,7 @@ EtlError
     ├── UnreadableFile      a landing file as a whole cannot be read
     ├── TopicMissing        the topic does not exist, and nothing creates it by accident
     ├── RetentionGap        Kafka deleted messages before they were read
-    ├── StorageError        a disk is full, broken or closed to us; names the folder
+    ├── StorageError        a disk is full, broken, closed to us, or not shared as it must be; names the folder
     ├── SetupError          something the machine needs is missing (Java, a jar, a free port)
     └── JobFailed           a notebook of a cycle failed; carries the job's own cause
 """
@@ -111,7 +111,7 @@ class RetentionGap(PermanentError):
 
 
 class StorageError(PermanentError):
-    """A disk is full, read-only, broken, or closed to the user who runs the job."""
+    """A disk is full, read-only, broken, closed to the user who runs the job, or not shared as it must be."""
 
 
 class SetupError(PermanentError):

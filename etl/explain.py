@@ -41,6 +41,7 @@ def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
             "jobs": jobs,
             "archives": _archives(connection, loads),
             "landing_files": _landing_files(connection, loads),
+            "landing_moved_to": _landing_moved_to(connection, loads),
             "rejected": _reasons(connection, loads),
             **_derived(connection, loads),
             "before": _before(connection, jobs[0]),
@@ -56,6 +57,8 @@ def in_words(settings: Settings, told: Mapping[str, Any]) -> list[str]:
     if names := told["landing_files"]:
         more = f" and {len(names) - 10} more" if len(names) > 10 else ""
         lines.append(f"Landing files: {', '.join(names[:10])}{more}.")
+        if moved := told["landing_moved_to"]:
+            lines.append(f"  Moved to: {', '.join(moved[:10])}{more}.")
     if told["scores"]:
         scores = ", ".join(f"{score:.1f}" for score in told["scores"])
         lines.append(f"Quality: {scores} of 100; {told['anomalies']:,} anomalies.")
@@ -83,6 +86,11 @@ def _archives(connection: Connection, loads: Sequence[int]) -> list[dict[str, An
 def _landing_files(connection: Connection, loads: Sequence[int]) -> list[str]:
     query = select(etl_file.c.file_name).where(etl_file.c.log_id.in_(loads), etl_file.c.kind == LANDING)
     return list(connection.scalars(query.order_by(etl_file.c.file_id)))
+
+
+def _landing_moved_to(connection: Connection, loads: Sequence[int]) -> list[str]:
+    mine = (etl_file.c.log_id.in_(loads), etl_file.c.kind == LANDING, etl_file.c.moved_to.is_not(None))
+    return list(connection.scalars(select(etl_file.c.moved_to).where(*mine).order_by(etl_file.c.file_id)))
 
 
 def _derived(connection: Connection, loads: Sequence[int]) -> dict[str, Any]:
@@ -164,6 +172,11 @@ def _archive_in_words(settings: Settings, archive: Row, unit: str) -> str:
     content = files.content_of(files.feed_backup(settings, archive["feed"]), archive["file_name"])
     path = content.relative_to(settings.home).as_posix()
     kept = "; manifest beside it" if content.exists() else " (no longer there)"
+    if archive["moved_to"] and not content.exists():
+        path, kept = (
+            archive["moved_to"],
+            f"; moved there at {archive['moved_at']:%Y-%m-%d %H:%M:%S} UTC, manifest beside it",
+        )
     return f"Archive: {path}, {archive['rows']:,} rows of {archive['source_name']}: {ranges}{kept}."
 
 

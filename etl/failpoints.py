@@ -29,6 +29,8 @@ POINTS = frozenset(
         "recover.closing_dead",
         "prune.compressing",
         "prune.compressed",
+        "prune.copying",
+        "prune.moved",
         "prune.deleting",
     }
 )

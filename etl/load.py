@@ -18,17 +18,19 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, false, fu
 from etl import audit, derived, failpoints, files, growth, landing, quality
 from etl.audit import Counts, JobRun
 from etl.contract import Contract
-from etl.database import Refused, Stage, in_text, lock_feed, make_stage, transaction
+from etl.database import Refused, Stage, in_text, make_stage, transaction, try_lock_feed
 from etl.derived import Brought
-from etl.errors import BalanceError, FailureBudgetExceeded, IntegrityError
+from etl.errors import AlreadyRunning, BalanceError, FailureBudgetExceeded, IntegrityError
 from etl.files import Archive, Source
 from etl.lateness import watermark, with_lateness
+from etl.locks import JOB_WAIT_SECONDS, feed_lock
 from etl.quality import UNIQUE, VALID, Tally
 from etl.reasons import Reason
 from etl.retry import retrying
 from etl.schema import ensure_feed
 from etl.settings import Settings
-from etl.tables import ARCHIVE, LANDING, etl_file, etl_rejected_row, etl_source, grown
+from etl.tables import ARCHIVE, LANDING, etl_file, etl_rejected_row, etl_source, feed_table, grown
+from etl.turns import Queue
 from etl.validate import COORDINATES, validate
 
 if TYPE_CHECKING:
@@ -53,127 +55,88 @@ class Loaded:
 
 
 def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_threshold: float = 0.0) -> Loaded:
-    """Load every archive that the ledger does not hold, oldest first.
+    """Load every archive that the ledger does not hold when the job begins, oldest first, taking turns with other loaders.
 
     One transaction takes an archive: its place in the ledger, its rows, the rejected ones, and this job's audit row. So an
-    archive is loaded as a whole or not at all, and never twice.
+    archive is loaded as a whole or not at all, and never twice. What another loader has taken meanwhile is not of this job.
 
     :param anomaly_threshold: the robust z-score above which a reading is an outlier; 0: the contract's.
     :raises IntegrityError: an archive is not what its manifest says.
     :raises BalanceError: rows read are not rows loaded + rejected + duplicate, or the table holds another number.
+    :raises AlreadyRunning: others hold the feed's turn, and load nothing for `settings.statement_timeout_seconds`.
     """
     if anomaly_threshold and contract.anomalies:
         contract = replace(contract, anomalies=replace(contract.anomalies, threshold=anomaly_threshold))
-    with audit.job(settings, contract, "load", cycle_id, {"anomaly_threshold": anomaly_threshold}) as run:
+    parameters = {"anomaly_threshold": anomaly_threshold}
+    with audit.job(settings, contract, "load", cycle_id, parameters, alone=False) as run:
         folder = files.feed_backup(settings, contract.feed)
-        waiting = _waiting(run, contract, folder)
-        total = Counts()
-        for number, archive in enumerate(waiting, start=1):
-            last = number == len(waiting)
-            total = retrying(
-                settings,
-                f"loading {archive.file_name}",
-                partial(_load_once, run, contract, folder, archive, total, last=last),
-            )
         with transaction(run.engine) as connection:
-            contract = grown(connection, contract)
-            table = ensure_feed(connection, contract)
-            if contract.landing:
-                landing.settle(settings, contract, connection)
-            if not waiting:
-                run.succeed(connection, total)
-            return Loaded(
-                run.cycle_id,
-                total,
-                tuple(waiting),
-                _reasons(connection, run),
-                _sample(connection, run, contract, table),
-                quality.scored(connection, run.log_id),
-            )
+            queue = Queue(connection, contract, folder, run.log_id)
+        done: list[Archive] = []
+        while queue.names:
+            turn = partial(_take_turn, settings, run, contract, folder, queue, run.counts)
+            if archive := retrying(settings, f"loading {queue.names[0]}", turn):
+                done.append(archive)
+                queue.leave(archive)
+        if contract.landing:
+            _settle(settings, run, contract)
+        with transaction(run.engine) as connection:
+            audit.close_dead(connection, settings, contract.feed)
+            return _finish(connection, run, contract, done)
 
 
-def waiting_archives(connection: Connection, contract: Contract, folder: Path) -> list[str]:
-    """File names of archives that the ledger does not hold, oldest first."""
-    held = select(etl_file.c.file_name).where(etl_file.c.feed == contract.feed, etl_file.c.undone_at.is_(None))
-    loaded = set(connection.scalars(held.where(etl_file.c.kind == ARCHIVE)))
-    return [name for name in files.archives(folder) if name not in loaded]
-
-
-def _waiting(run: JobRun, contract: Contract, folder: Path) -> list[Archive]:
-    with transaction(run.engine) as connection:
-        archives = [files.read_archive(folder, name) for name in waiting_archives(connection, contract, folder)]
-        known = {archive.file_name for archive in archives if _entry(connection, archive) is not None}
-    fresh: dict[tuple[str, str], Archive] = {}
-    for archive in archives:
-        # The same content of the same source is the same archive, whatever its name.
-        key = (archive.source.identity, archive.sha256)
-        if archive.file_name in known or key in fresh:
-            log.info("the same archive under another name", archive=archive.file_name)
-        else:
-            fresh[key] = archive
-    return list(fresh.values())
-
-
-def _entry(connection: Connection, archive: Archive) -> int | None:
-    """The `log_id` with which the ledger holds an archive; None where it does not, or not any more."""
-    return connection.scalar(
-        select(etl_file.c.log_id)
-        .join(etl_source, etl_source.c.source_id == etl_file.c.source_id)
-        .where(
-            etl_source.c.feed == archive.feed,
-            etl_source.c.identity == archive.source.identity,
-            etl_file.c.sha256 == archive.sha256,
-            etl_file.c.undone_at.is_(None),
-        )
+def _finish(connection: Connection, run: JobRun, contract: Contract, done: list[Archive]) -> Loaded:
+    """Close the audit row, if the last archive has not done that, and tell what was loaded."""
+    contract = grown(connection, contract)
+    # Whoever has the turn makes the tables.
+    table = ensure_feed(connection, contract) if try_lock_feed(connection, contract.feed) else feed_table(contract)
+    counts = run.counts
+    if not run.closed:
+        run.succeed(connection, counts)
+    return Loaded(
+        run.cycle_id,
+        counts,
+        tuple(done),
+        _reasons(connection, run),
+        _sample(connection, run, contract, table if done else None),
+        quality.scored(connection, run.log_id),
     )
 
 
-def _load_once(
-    run: JobRun, contract: Contract, folder: Path, archive: Archive, before: Counts, *, last: bool
-) -> Counts:
-    """Load an archive, unless an attempt before this one did, of whose COMMIT the answer was lost: the ledger knows."""
+def _settle(settings: Settings, run: JobRun, contract: Contract) -> None:
+    """Move landing files that are loaded; what another job hinders is moved by the next load."""
+    try:
+        with (
+            feed_lock(settings, contract.feed, "job", what="job load", wait_seconds=JOB_WAIT_SECONDS),
+            transaction(run.engine) as connection,
+        ):
+            landing.settle(settings, contract, connection)
+    except AlreadyRunning as error:
+        log.warning("landing files that are loaded stay for now", cause=error.cause)
+
+
+def _take_turn(
+    settings: Settings, run: JobRun, contract: Contract, folder: Path, queue: Queue, before: Counts
+) -> Archive | None:
+    """Load the oldest archive of the queue that nobody has loaded; None where others have loaded all of them.
+
+    An attempt before this one may have loaded it, of whose COMMIT the answer was lost: the ledger knows.
+    """
+    run.counts, run.closed = before, False
     with transaction(run.engine) as connection:
-        if _entry(connection, archive) == run.log_id:
+        archive = queue.take(connection, settings.statement_timeout_seconds)
+        if archive is None:
+            return None
+        last = queue.names == [archive.file_name]
+        if queue.is_loaded(connection, archive):
             log.warning("the commit had succeeded, its answer was lost", archive=archive.file_name)
             run.counts = run.recorded(connection)
             run.closed = last
-            return run.counts
-    return _load_archive(run, contract, folder, archive, before, last=last)
-
-
-def _load_archive(
-    run: JobRun, contract: Contract, folder: Path, archive: Archive, before: Counts, *, last: bool
-) -> Counts:
-    """Load one archive in one transaction; returns the job's counts with it."""
-    file = files.content_of(folder, archive.file_name)
-    _require_unchanged(file, archive)
-    with transaction(run.engine) as connection:
-        lock_feed(connection, contract.feed)
-        contract = _with_new_columns(connection, contract, run, archive, file)
-        table = ensure_feed(connection, contract)
-        sources = _Sources(connection, archive)
-        _enter(connection, archive, sources, run)
-        counts, staged, tally = _insert_rows(connection, run, contract, table, file, sources)
-        if counts.read != archive.rows:
-            raise BalanceError(
-                f"{archive.file_name}: the manifest says {archive.rows} rows, {counts.read} were read.",
-                remedy="Nothing was committed. Restore the archive from its batches or from a copy.",
-            )
-        counts.require_balance(archive.file_name)
-        _require_budget(contract, archive, counts)
-        found = derived.brought(connection, contract, table, run.log_id)
-        counts = replace(counts, late=found.late - before.late)
-        total = before + counts
-        _require_in_table(connection, run, table, total, found)
-        derived.derive(connection, contract, table, run.log_id, staged, sources.are_of(table))
-        derived.describe_load(connection, contract, table, run.log_id, tally, found, counts.late)
-        if last:
-            run.succeed(connection, total)
-        else:
-            run.record(connection, total)
-        failpoints.reached("load.before_commit")
+            return archive
+        counts = _load_archive(connection, run, contract, folder, archive, before, last=last)
     failpoints.reached("load.committed")
-    run.counts = total
+    run.counts = before + counts
+    run.closed = last
     log.info(
         "loaded",
         archive=archive.file_name,
@@ -182,7 +145,46 @@ def _load_archive(
         duplicates=counts.duplicate,
         late=counts.late,
     )
-    return total
+    return archive
+
+
+def _load_archive(
+    connection: Connection,
+    run: JobRun,
+    contract: Contract,
+    folder: Path,
+    archive: Archive,
+    before: Counts,
+    *,
+    last: bool,
+) -> Counts:
+    """Load one archive, all but the COMMIT; returns its own counts."""
+    file = files.content_of(folder, archive.file_name)
+    _require_unchanged(file, archive)
+    contract = _with_new_columns(connection, contract, run, archive, file)
+    table = ensure_feed(connection, contract)
+    sources = _Sources(connection, archive)
+    _enter(connection, archive, sources, run)
+    counts, staged, tally = _insert_rows(connection, run, contract, table, file, sources)
+    if counts.read != archive.rows:
+        raise BalanceError(
+            f"{archive.file_name}: the manifest says {archive.rows} rows, {counts.read} were read.",
+            remedy="Nothing was committed. Restore the archive from its batches or from a copy.",
+        )
+    counts.require_balance(archive.file_name)
+    _require_budget(contract, archive, counts)
+    found = derived.brought(connection, contract, table, run.log_id)
+    counts = replace(counts, late=found.late - before.late)
+    total = before + counts
+    _require_in_table(connection, run, table, total, found)
+    derived.derive(connection, contract, table, run.log_id, staged, sources.are_of(table))
+    derived.describe_load(connection, contract, table, run.log_id, tally, found, counts.late)
+    if last:
+        run.succeed(connection, total)
+    else:
+        run.record(connection, total)
+    failpoints.reached("load.before_commit")
+    return counts
 
 
 def _with_new_columns(
@@ -395,10 +397,12 @@ def _reasons(connection: Connection, run: JobRun) -> pd.Series:
     return pd.Series({row.reason: row.rows for row in rows}, name="rejected rows", dtype="int64")
 
 
-def _sample(connection: Connection, run: JobRun, contract: Contract, table: Table) -> pd.DataFrame:
+def _sample(connection: Connection, run: JobRun, contract: Contract, table: Table | None) -> pd.DataFrame:
     """What a few sensors sent: enough for a plot, whatever the number of rows."""
     import pandas as pd
 
+    if table is None:
+        return pd.DataFrame(columns=list(contract.column_names))
     mine = table.c.log_id == run.log_id
     key = table.c[contract.message_key]
     # Two queries: of rows that came a moment ago the planner knows nothing yet, and would join each with each.

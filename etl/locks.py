@@ -1,8 +1,11 @@
-"""One worker per feed: lock files that the operating system releases when their holder dies.
+"""Who works on a feed: lock files that the operating system releases when their holder dies.
 
 Two locks per feed. The *cycle* lock is held by the cycle runner from its first job to its last; a second cycle refuses at
-once. The *job* lock is held by the process that works on the feed's files and rows; it waits a little, because the kernel
-of a cycle that was killed lives on for a second.
+once. The *job* lock is held by the process that works on the feed's files; it waits a little, because the kernel of a cycle
+that was killed lives on for a second. Loaders do not hold it: they take turns by a lock in the database, also with those of
+other machines.
+
+And one lock per job that runs, by which others on this machine tell that its process lives.
 """
 
 from __future__ import annotations
@@ -59,6 +62,38 @@ def feed_lock(
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def alive(settings: Settings, feed: str, pid: int, started: datetime) -> Iterator[None]:
+    """Show that a job lives: the one of this feed that this process began at this moment."""
+    settings.locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = _life(settings, feed, pid, started)
+    with FileLock(file):
+        try:
+            yield
+        finally:
+            # While it is held: nobody else can have made one of this name.
+            file.unlink(missing_ok=True)
+
+
+def is_alive(settings: Settings, feed: str, pid: int, started: datetime) -> bool:
+    """Whether a job of this machine lives, of which `etl_log` knows feed, process and start."""
+    file = _life(settings, feed, pid, started)
+    if not file.exists():
+        return False
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    file.unlink(missing_ok=True)
+    lock.release()
+    return False
+
+
+def _life(settings: Settings, feed: str, pid: int, started: datetime) -> Path:
+    return settings.locks / f"{feed}.{pid}.{started.astimezone(UTC):%Y%m%dT%H%M%S%f}.lock"
 
 
 def _who(holder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Retention: what is old and no longer needed is first compressed, then deleted.
+"""Retention: what is old and no longer needed is first compressed, then deleted, or moved to a URL.
 
 Touched are only archives and landing files that the ledger holds, executed notebooks, decided rows of the quarantine, and
 logs. Never: what is not loaded or was undone, a batch, a plan, a checkpoint, a row that is QUARANTINED. What a lost checkpoint
@@ -16,20 +16,23 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection, and_, delete, func, select
+from sqlalchemy import Connection, Engine, and_, delete, func, select
 
 from etl import failpoints, files
 from etl.contract import Contract
 from etl.database import in_batches, lock_feed, make_engine, transaction
-from etl.errors import AlreadyRunning, ConfigurationError, EtlError, IntegrityError
+from etl.errors import AlreadyRunning, ConfigurationError, EtlError, IntegrityError, ServiceUnavailable
 from etl.files import COMPRESSED_SUFFIX, MANIFEST_SUFFIX, TEMPORARY_PREFIX
 from etl.locks import feed_lock
+from etl.moving import copy_old, digests
 from etl.quarantine import DISCARDED, REPLAYED
+from etl.remote import Remote
 from etl.settings import Settings
 from etl.tables import ARCHIVE, LANDING, etl_file, etl_log, etl_rejected_row, require_current
 
@@ -59,7 +62,7 @@ class Item:
     """One thing that was pruned, or would be."""
 
     kind: Literal["archive", "landing file", "notebooks", "quarantine", "log"]
-    action: Literal["compress", "delete", "keep"]
+    action: Literal["compress", "delete", "move", "keep"]
     feed: str
     """Empty where it belongs to none."""
     name: str
@@ -80,7 +83,7 @@ class Pruned:
     dry_run: bool
     items: tuple[Item, ...]
     busy: tuple[EtlError, ...]
-    """Feeds that were left out, because something else worked on them."""
+    """Feeds that were left out, because something else worked on them, and what could not be copied."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,22 @@ class _Pass:
     policy: Policy
     now: datetime
     dry_run: bool
+    remote: Remote | None = None
+    copied: dict[str, str] = field(default_factory=dict)
+    """See `copy_old`."""
 
     def is_old(self, since: datetime, age: timedelta | None) -> bool:
         return age is not None and self.now - since >= age
+
+    def why_kept(self, file: Path) -> str:
+        """Why a file must stay although it is old; empty where it may go."""
+        if self.remote is None or self.dry_run or not file.exists():
+            return ""
+        return self.copied.get(str(file), "it has no copy yet")
+
+    @property
+    def last_action(self) -> Literal["delete", "move"]:
+        return "move" if self.remote else "delete"
 
 
 def parse_age(text: str) -> timedelta | None:
@@ -123,21 +139,28 @@ def prune(
     logs: Iterable[Path] = (),
     dry_run: bool = False,
     now: datetime | None = None,
+    remote: Remote | None = None,
 ) -> Pruned:
     """Compress and delete what is older than the policy says, feed by feed under its locks.
 
-    A feed on which something else works is left out, and named in `busy`.
+    A feed on which something else works is left out, and named in `busy`; so is a remote that does not take what it should.
 
     :param logs: log files that grow; what writes them must append.
     :param now: the time to count ages from.
+    :param remote: where archives and landing files are copied to before they are deleted here.
     """
-    this = _Pass(settings, policy, now or datetime.now(UTC), dry_run)
+    this = _Pass(settings, policy, now or datetime.now(UTC), dry_run, remote)
     items: list[Item] = []
     busy: list[EtlError] = []
     engine = make_engine(settings, application="prune")
     try:
         with files.private():
             for feed in sorted(contracts):
+                try:
+                    _copy(this, engine, feed)
+                except ServiceUnavailable as error:
+                    # What has no copy stays; the rest is pruned all the same.
+                    busy.append(error)
                 try:
                     with ExitStack() as held:
                         if not dry_run:
@@ -159,12 +182,22 @@ def prune(
     return Pruned(dry_run, tuple(items), tuple(busy))
 
 
+def _copy(this: _Pass, engine: Engine, feed: str) -> None:
+    """Copy what is to be moved; no lock is held meanwhile, so that cycles go on."""
+    if this.remote is None or this.dry_run:
+        return
+    with transaction(engine) as connection:
+        require_current(connection)
+    is_old = partial(this.is_old, age=this.policy.delete_after)
+    this.copied.update(copy_old(this.settings, engine, feed, this.remote, is_old))
+
+
 def _prune_feed(this: _Pass, connection: Connection, feed: str) -> list[Item]:
     folder = files.feed_backup(this.settings, feed)
     if not this.dry_run:
         files.remove_temporaries(folder)
     items = [_prune_archive(this, folder, feed, name, entry) for name, entry in _old(this, connection, feed)]
-    gone = {item.name for item in items if item.action == "delete"}
+    gone = {item.name for item in items if item.action == this.last_action}
     standing = {name for name in files.archives(folder) if name not in gone}
     items += _prune_landing(this, connection, feed, folder / "landing")
     items += _prune_quarantine(this, connection, feed, standing)
@@ -199,6 +232,8 @@ def _prune_archive(this: _Pass, folder: Path, feed: str, name: str, entry: _Entr
         if files.read_archive(folder, name).sha256 != entry.sha256:
             return Item("archive", "keep", feed, name, 1, size, 0, "its manifest is not the one that was loaded")
         if this.is_old(entry.loaded_at, this.policy.delete_after):
+            if why := this.why_kept(files.content_of(folder, name)):
+                return Item("archive", "keep", feed, name, 1, size, 0, why)
             return _delete_archive(this, folder, feed, name)
         freed = None if this.dry_run else _compress(folder / name, entry.sha256)
     except IntegrityError as error:
@@ -218,27 +253,20 @@ def _prune_landing(this: _Pass, connection: Connection, feed: str, folder: Path)
     )
     loaded = {row.sha256: row.loaded_at for row in connection.execute(query)}
     for file in sorted(path for path in folder.iterdir() if path.is_file()):
-        packed = file.suffix == COMPRESSED_SUFFIX
-        digest = next((found for found in _digests(file, packed=packed) if found in loaded), None)
+        digest = next((found for found in digests(file) if found in loaded), None)
         size = file.stat().st_size
         if digest is None:
             continue
         if this.is_old(loaded[digest], this.policy.delete_after):
+            if why := this.why_kept(file):
+                yield Item("landing file", "keep", feed, file.name, 1, size, 0, why)
+                continue
             if not this.dry_run:
                 file.unlink()
-            yield Item("landing file", "delete", feed, file.name, 1, size, size)
-        elif this.is_old(loaded[digest], this.policy.compress_after) and not packed:
+            yield Item("landing file", this.last_action, feed, file.name, 1, size, size)
+        elif this.is_old(loaded[digest], this.policy.compress_after) and file.suffix != COMPRESSED_SUFFIX:
             freed = None if this.dry_run else _compress(file, digest)
             yield Item("landing file", "compress", feed, file.name, 1, size, freed)
-
-
-def _digests(file: Path, *, packed: bool) -> Iterator[str]:
-    """SHA-256 of a file as it came, which may have been compressed then or since."""
-    yield files.sha256(file)
-    if packed:
-        with suppress(IntegrityError):
-            # What is damaged is not what was loaded, and stays.
-            yield files.content_sha256(file)
 
 
 def _compress(file: Path, sha256: str) -> int:
@@ -282,7 +310,7 @@ def _delete_archive(this: _Pass, folder: Path, feed: str, name: str) -> Item:
         failpoints.reached("prune.deleting")
         (folder / f"{name}{MANIFEST_SUFFIX}").unlink()
         files.sync_folder(folder)
-    return Item("archive", "delete", feed, name, 1, size, size)
+    return Item("archive", this.last_action, feed, name, 1, size, size)
 
 
 def _size(folder: Path, name: str) -> int:

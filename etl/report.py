@@ -21,7 +21,7 @@ from etl.watch import Standing
 
 _BAD_SHOWN = 20
 _FIELD_SHOWN = 24
-_ACTIONS = {"compress": "compressed", "delete": "deleted", "keep": "kept"}
+_ACTIONS = {"compress": "compressed", "delete": "deleted", "move": "moved", "keep": "kept"}
 _STYLES = {"SUCCESS": "green", "FAILED": "bold red", "RUNNING": "cyan"}
 
 

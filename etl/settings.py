@@ -48,6 +48,9 @@ class Settings(BaseSettings):
         10.0, ge=0, description="how long a job tries again when the database or Kafka is away"
     )
     spark_master: str = Field("local[*]", description="Spark master URL")
+    spark_executor_seconds: float = Field(
+        60.0, gt=0, description="how long a Spark cluster may take to give its first executor"
+    )
     spark_driver_memory: str = Field("1g", description="heap of Spark's JVM")
     kernel_cycles: int = Field(500, ge=1, description="cycles after which scheduled notebooks get a fresh kernel")
     kernel_memory_mb: int = Field(

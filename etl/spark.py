@@ -9,7 +9,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from etl import files
+from py4j.protocol import Py4JJavaError
+
+from etl import cluster, files
 from etl.errors import SetupError
 from etl.settings import Settings
 
@@ -36,6 +38,7 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
     :param java_options: more options for its JVM.
 
     :raises SetupError: Spark's JVM does not start.
+    :raises ServiceUnavailable: the master of a cluster does not answer.
     """
     from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkException
@@ -44,7 +47,10 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
 
     with _starting:
         try:
+            if (found := SparkContext._active_spark_context) and found._jsc.sc().isStopped():
+                found.stop()  # Its cluster has given it up.
             if SparkContext._active_spark_context is None:
+                cluster.require_master(settings)
                 configuration = SparkConf().setAppName("notebook-etl").setMaster(settings.spark_master)
                 configuration.setAll(list(_spark_configuration(settings, java_options).items()))
                 # What the JVM says before its log is set up belongs there too, not into the notebook.
@@ -55,7 +61,7 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
                         gateway=SparkContext._gateway or launch_gateway(configuration, output),  # type: ignore[no-untyped-call]
                     )
             return SparkSession.builder.getOrCreate()
-        except PySparkException as error:
+        except (PySparkException, Py4JJavaError) as error:
             raise SetupError(
                 f"Spark did not start: {str(error).strip().splitlines()[0]}",
                 remedy="It needs Java 17 or 21; `python -m etl doctor` shows which one is found."
@@ -64,15 +70,14 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
 
 
 def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str]:
-    jars = ":".join(str(jar) for jar in sorted((settings.jars_folder / "spark").glob("*.jar")))
+    jars = sorted((settings.jars_folder / "spark").glob("*.jar"))
     if not jars:
         raise SetupError("Spark's Kafka connector is missing.", remedy="Fetch it with `python -m etl up`.")
+    alone = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     return {
-        "spark.driver.extraClassPath": jars,
-        "spark.executor.extraClassPath": jars,
+        **(cluster.configuration(jars) if cluster.is_cluster(settings) else alone),
+        "spark.driver.extraClassPath": ":".join(map(str, jars)),
         "spark.driver.memory": settings.spark_driver_memory,
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraJavaOptions": " ".join(
             [
                 f"-Dlog4j2.configurationFile={_log_configuration(settings).as_uri()}",

@@ -22,6 +22,7 @@ _KAFKA_AWAY = re.compile(
     r"(Timeout|Disconnect|Network|BrokerNotAvailable|LeaderNotAvailable|NotLeaderOrFollower|CoordinatorNotAvailable)Exception"
     r"|TimeoutException: Cannot fetch record"
 )
+_CALL = "An error occurred while calling "
 _PATH = re.compile(r"(?:file:)?(/[^\s:()\[\],]+)")
 
 
@@ -62,6 +63,8 @@ def _of_kafka(settings: Settings, told: str) -> EtlError | None:
 
 
 def _unknown(told: str) -> EtlError:
+    # Py4J's own first line only names a call.
+    lines = [line.removeprefix(": ") for line in told.strip().splitlines() if not line.startswith(_CALL)]
     return PermanentError(
-        f"Spark stopped reading: {told.strip().splitlines()[0][:400]}", remedy="Spark's log: .services/spark.log"
+        f"Spark stopped reading: {(lines or [told])[0][:400]}", remedy="Spark's log: .services/spark.log"
     )

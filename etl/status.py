@@ -12,9 +12,9 @@ from etl import broker, files, landing, positions
 from etl.contract import Contract
 from etl.database import make_engine, shown_url, transaction
 from etl.errors import EtlError
-from etl.load import waiting_archives
 from etl.settings import Settings
 from etl.tables import connected, etl_log, require_current
+from etl.turns import waiting_archives
 from etl.watch import schedules
 
 

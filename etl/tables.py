@@ -118,6 +118,8 @@ etl_file = Table(
     Column("log_id", BigInteger, nullable=False),
     Column("undone_at", MOMENT, comment="when what it loaded was removed"),
     Column("kind", text_of(16), nullable=False, server_default="archive", comment="archive or landing"),
+    Column("moved_to", text_of(1000), comment="where `prune --to` has put it, without login"),
+    Column("moved_at", MOMENT),
     UniqueConstraint("source_id", "sha256", name="uq_etl_file"),
     Index("ix_etl_file_feed", "feed", "file_name"),
     Index("ix_etl_file_sha256", "sha256"),

@@ -12,7 +12,7 @@ from etl import derived, files, windows
 from etl.audit import close_dead
 from etl.contract import Contract
 from etl.database import lock_feed, make_engine, transaction
-from etl.errors import ConfigurationError
+from etl.errors import AlreadyRunning, ConfigurationError
 from etl.locks import feed_lock
 from etl.quarantine import REPLAY_SUFFIX, REPLAYED
 from etl.schema import ensure_feed
@@ -52,6 +52,7 @@ def undo(settings: Settings, contract: Contract, cycle_id: str) -> Undone:
 
     :raises ConfigurationError: nothing of the cycle is loaded (any more), rows that it rejected were replayed since, or what
         it loaded is kept nowhere else, because `prune` has deleted its archives or the rows that it replayed.
+    :raises AlreadyRunning: the cycle, or another job of the feed, runs.
     """
     engine = make_engine(settings, application="undo")
     try:
@@ -62,13 +63,20 @@ def undo(settings: Settings, contract: Contract, cycle_id: str) -> Undone:
         ):
             require_current(connection)
             lock_feed(connection, contract.feed)
-            close_dead(connection, contract.feed)
+            close_dead(connection, settings, contract.feed)
+            _refuse_running(connection, cycle_id)
             loads = _loads(connection, contract, cycle_id)
             _refuse_replayed(connection, cycle_id, loads)
             _refuse_pruned(settings, connection, contract, cycle_id, loads)
             return _remove(connection, contract, cycle_id, loads)
     finally:
         engine.dispose()
+
+
+def _refuse_running(connection: Connection, cycle_id: str) -> None:
+    running = select(etl_log.c.log_id).where(etl_log.c.cycle_id == cycle_id, etl_log.c.status == "RUNNING")
+    if connection.scalar(running.limit(1)) is not None:
+        raise AlreadyRunning(f"Cycle {cycle_id} is still running.", remedy="Wait until it has ended.")
 
 
 def _loads(connection: Connection, contract: Contract, cycle_id: str) -> list[int]:
@@ -110,13 +118,16 @@ def _refuse_pruned(
     """Refuse to remove rows that nothing could load again."""
     folder = files.feed_backup(settings, contract.feed)
     standing = set(files.archives(folder))
-    archives = select(etl_file.c.file_name).where(etl_file.c.log_id.in_(loads), etl_file.c.kind == ARCHIVE)
-    for name in connection.scalars(archives):
+    entry = etl_file.c
+    archives = select(entry.file_name, entry.moved_to).where(entry.log_id.in_(loads), entry.kind == ARCHIVE)
+    for name, moved_to in connection.execute(archives):
         if not files.content_of(folder, name).exists() or name not in standing:
             raise ConfigurationError(
                 f"Archive {name} of cycle {cycle_id} is no longer in backup/{contract.feed}/, so that its rows"
                 " could not be loaded again.",
-                remedy="Restore the archive and its manifest from a copy first; `prune` deletes what is old and loaded.",
+                remedy=f"Copy it and its manifest back first, from {moved_to}."
+                if moved_to
+                else "Restore the archive and its manifest from a copy first; `prune` deletes what is old and loaded.",
             )
     if not cycle_id.endswith(REPLAY_SUFFIX):
         return

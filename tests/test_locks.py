@@ -4,11 +4,12 @@ import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import pytest
 
 from etl.errors import AlreadyRunning
-from etl.locks import feed_lock
+from etl.locks import alive, feed_lock, is_alive
 from etl.settings import Settings
 
 HOLD = """
@@ -20,10 +21,21 @@ with feed_lock(Settings.load(), "weather", "cycle", what="cycle 42"):
     sys.stdin.readline()
 """
 
+LIVE = """
+import os, sys
+from datetime import datetime
+from etl.locks import alive
+from etl.settings import Settings
+with alive(Settings.load(), "weather", os.getpid(), datetime.fromisoformat(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+STARTED = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
-def hold(settings: Settings) -> subprocess.Popen[str]:
+
+def hold(settings: Settings, code: str = HOLD) -> subprocess.Popen[str]:
     child = subprocess.Popen(
-        [sys.executable, "-c", HOLD],
+        [sys.executable, "-c", code, STARTED.isoformat()],
         env={**os.environ, "ETL_HOME": str(settings.home)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -61,3 +73,16 @@ def test_whoever_waits_long_enough_gets_the_lock(settings: Settings) -> None:
         with feed_lock(settings, "weather", "cycle", what="mine", wait_seconds=10):
             pass
         child.wait()
+
+
+def test_a_job_lives_as_long_as_its_process_holds_on(settings: Settings) -> None:
+    with hold(settings, LIVE) as child:
+        assert is_alive(settings, "weather", child.pid, STARTED)
+        assert not is_alive(settings, "weather", child.pid, datetime.now(UTC)), "an earlier job with the same number"
+        child.kill()
+        child.wait()
+        assert not is_alive(settings, "weather", child.pid, STARTED)
+    with alive(settings, "weather", os.getpid(), STARTED):
+        assert is_alive(settings, "weather", os.getpid(), STARTED)
+    assert not is_alive(settings, "weather", os.getpid(), STARTED)
+    assert list(settings.locks.iterdir()) == []

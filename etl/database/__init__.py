@@ -32,6 +32,7 @@ from etl.database.sessions import (
     read_url,
     shown_url,
     transaction,
+    try_lock_feed,
     type_name,
 )
 from etl.database.types import DOUBLE, MOMENT, text_of
@@ -67,6 +68,7 @@ __all__ = [
     "shown_url",
     "text_of",
     "transaction",
+    "try_lock_feed",
     "type_name",
     "window_start",
 ]

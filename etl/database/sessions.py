@@ -157,6 +157,11 @@ def explain(error: BaseException, engine: Engine) -> EtlError:
     return product_of(engine.dialect).explain(error, engine.url)
 
 
+def try_lock_feed(connection: Connection, feed: str) -> bool:
+    """Take the feed's lock in the database until the transaction ends; False where another session holds it."""
+    return product_of(connection.dialect).try_lock(connection, f"etl:{feed}")
+
+
 def lock_feed(connection: Connection, feed: str) -> None:
     """Hold the feed's lock in the database until the transaction ends.
 
@@ -164,7 +169,7 @@ def lock_feed(connection: Connection, feed: str) -> None:
 
     :raises AlreadyRunning: another session holds it.
     """
-    if not product_of(connection.dialect).try_lock(connection, f"etl:{feed}"):
+    if not try_lock_feed(connection, feed):
         raise AlreadyRunning(
             f"Another loader is loading feed {feed} into this database.",
             remedy="Wait until it has ended. One that lost its connection lets go within ETL_STATEMENT_TIMEOUT_SECONDS.",

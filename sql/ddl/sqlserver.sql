@@ -100,6 +100,8 @@ CREATE TABLE etl_file (
     log_id BIGINT NOT NULL,
     undone_at DATETIMEOFFSET(6) NULL,
     kind NVARCHAR(16) COLLATE Latin1_General_100_BIN2 NOT NULL DEFAULT 'archive',
+    moved_to NVARCHAR(1000) COLLATE Latin1_General_100_BIN2 NULL,
+    moved_at DATETIMEOFFSET(6) NULL,
     CONSTRAINT etl_file_pkey PRIMARY KEY (file_id),
     CONSTRAINT uq_etl_file UNIQUE (source_id, sha256)
 )
@@ -127,6 +129,10 @@ execute sp_addextendedproperty 'MS_Description', N'when what it loaded was remov
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'archive or landing', 'schema', dbo, 'table', etl_file, 'column', kind
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'where `prune --to` has put it, without login', 'schema', dbo,
+    'table', etl_file, 'column', moved_to
 GO
 
 CREATE TABLE etl_log (
@@ -353,7 +359,7 @@ CREATE TABLE alembic_version (
 )
 GO
 
-INSERT INTO alembic_version (version_num) VALUES ('0005')
+INSERT INTO alembic_version (version_num) VALUES ('0006')
 GO
 
 CREATE TABLE iot_device_events (

@@ -14,8 +14,7 @@ SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log
     etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
     etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
 FROM etl_log
-WHERE etl_log.feed = ? AND etl_log.status = ? AND (etl_log.host = ? OR etl_log.heartbeat_at < CAST(? AS
-            DATETIMEOFFSET(6)))
+WHERE etl_log.feed = ? AND etl_log.status = ?
 GO
 
 SELECT TOP 1 etl_log.cycle_id, CASE WHEN (EXISTS (SELECT *
@@ -41,18 +40,18 @@ FROM etl_file
 WHERE etl_file.feed = ? AND etl_file.undone_at IS NULL AND etl_file.kind = ?
 GO
 
-SELECT etl_file.log_id
-FROM etl_file
-JOIN etl_source ON etl_source.source_id = etl_file.source_id
-WHERE etl_source.feed = ? AND etl_source.[identity] = ? AND etl_file.sha256 = ? AND etl_file.undone_at IS NULL
-GO
-
 SELECT TOP (1) 1 FROM sys.objects
 GO
 
 DECLARE @result int;
 EXEC @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 0;
 SELECT @result;
+GO
+
+SELECT etl_file.log_id, etl_file.file_name
+FROM etl_file
+JOIN etl_source ON etl_source.source_id = etl_file.source_id
+WHERE etl_source.feed = ? AND etl_source.[identity] = ? AND etl_file.sha256 = ? AND etl_file.undone_at IS NULL
 GO
 
 SELECT etl_column.feed, etl_column.column_name, etl_column.type, etl_column.path, etl_column.log_id, etl_column.added_at

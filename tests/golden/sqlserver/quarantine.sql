@@ -50,8 +50,7 @@ SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log
     etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
     etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
 FROM etl_log
-WHERE etl_log.feed = ? AND etl_log.status = ? AND (etl_log.host = ? OR etl_log.heartbeat_at < CAST(? AS
-            DATETIMEOFFSET(6)))
+WHERE etl_log.feed = ? AND etl_log.status = ?
 GO
 
 INSERT INTO etl_log (cycle_id, feed, job_name, status, start_time, notebook, notebook_sha256, parameters, host, pid,

@@ -13,7 +13,7 @@ GO
 
 SELECT etl_file.file_id, etl_file.feed, etl_file.file_name, etl_file.sha256, etl_file.source_id, etl_file.bytes,
     etl_file.rows, etl_file.offset_ranges, etl_file.archived_at, etl_file.loaded_at, etl_file.log_id,
-    etl_file.undone_at, etl_file.kind, etl_source.name AS source_name
+    etl_file.undone_at, etl_file.kind, etl_file.moved_to, etl_file.moved_at, etl_source.name AS source_name
 FROM etl_file
 JOIN etl_source ON etl_source.source_id = etl_file.source_id
 WHERE etl_file.log_id IN (?, ?) AND etl_file.kind = ? ORDER BY etl_file.file_id
@@ -22,6 +22,11 @@ GO
 SELECT etl_file.file_name
 FROM etl_file
 WHERE etl_file.log_id IN (?, ?) AND etl_file.kind = ? ORDER BY etl_file.file_id
+GO
+
+SELECT etl_file.moved_to
+FROM etl_file
+WHERE etl_file.log_id IN (?, ?) AND etl_file.kind = ? AND etl_file.moved_to IS NOT NULL ORDER BY etl_file.file_id
 GO
 
 SELECT etl_rejected_row.reason, count(*) AS rows

@@ -16,8 +16,12 @@ SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log
     etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
     etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
 FROM etl_log
-WHERE etl_log.feed = ? AND etl_log.status = ? AND (etl_log.host = ? OR etl_log.heartbeat_at < CAST(? AS
-            DATETIMEOFFSET(6)))
+WHERE etl_log.feed = ? AND etl_log.status = ?
+GO
+
+SELECT TOP 1 etl_log.log_id
+FROM etl_log
+WHERE etl_log.cycle_id = ? AND etl_log.status = ?
 GO
 
 SELECT etl_log.log_id
@@ -32,7 +36,7 @@ JOIN etl_rejected_row ON etl_rejected_row.replayed_by = etl_log.log_id
 WHERE etl_rejected_row.log_id IN (?) AND etl_rejected_row.status = ?
 GO
 
-SELECT etl_file.file_name
+SELECT etl_file.file_name, etl_file.moved_to
 FROM etl_file
 WHERE etl_file.log_id IN (?) AND etl_file.kind = ?
 GO
