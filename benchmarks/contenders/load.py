@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 
 URL = os.environ["DATABASE_URL"]
 COLUMNS = ["sensor_id", "temperature", "humidity", "timestamp"]
@@ -28,7 +29,7 @@ def arrow(file):
 def copy(file, table):
     import psycopg2
 
-    with psycopg2.connect(URL) as connection, connection.cursor() as cursor, open(file, "rb") as source:
+    with psycopg2.connect(URL) as connection, connection.cursor() as cursor, Path(file).open("rb") as source:
         cursor.copy_expert(f"COPY {table} FROM STDIN (FORMAT csv)", source, 1 << 18)
         return cursor.rowcount
 
