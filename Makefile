@@ -12,7 +12,7 @@ PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do 
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset check format lab up down lock ddl clean
+.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset bench bench-full check format lab up down lock ddl clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-22s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,8 +80,18 @@ lock: ## Pin all dependencies anew (needs uv on the path)
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links -c superset/requirements.txt superset/requirements-sqlserver.in \
 		-o superset/requirements-sqlserver.txt
+	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		--no-emit-find-links benchmarks/requirements.in -o benchmarks/requirements.txt
 	@(echo "# What users run, the whole closure pinned for Python 3.11 to 3.13 (made from pyproject.toml by \`make lock\`)."; \
 		cat requirements.txt) > requirements.tmp && mv requirements.tmp requirements.txt
+
+bench: $(VENV)/.dev ## Compare with what people would use instead, quickly; prints the figures
+	@$(BIN)/python -m etl setup
+	@$(BIN)/python -m benchmarks
+
+bench-full: $(VENV)/.dev ## The same with the sizes of docs/benchmarks.md, which it writes anew (an hour and more)
+	@$(BIN)/python -m etl setup
+	@$(BIN)/python -m benchmarks --full
 
 ddl: $(VENV)/.dev ## Write sql/ddl anew: what `init` makes, as scripts for a database administrator
 	@$(BIN)/python -m etl init --sql postgresql > sql/ddl/postgresql.sql

@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
+import yaml
+from kafka.admin import KafkaAdminClient
+
 from etl import services
+from etl.broker import describe
 from etl.contract import Contract, load_contract, load_contracts
 from etl.settings import PROJECT_ROOT, Settings
 
 FEED = "sensor_readings"
+PARTITIONS = 4
+COLUMNS = ("sensor_id", "temperature", "humidity", "timestamp")
+_KEYED = (
+    "CREATE TABLE {} (sensor_id integer NOT NULL, temperature double precision NOT NULL, humidity double precision"
+    ' NOT NULL, "timestamp" timestamptz NOT NULL, UNIQUE (sensor_id, "timestamp"))'
+)
+_SUM = (
+    "SELECT count(*), coalesce(sum(hashtextextended(concat_ws('|', sensor_id, temperature, humidity,"
+    ' extract(epoch FROM "timestamp")), 0)), 0)::text FROM {}'
+)
 
 
 @dataclass(frozen=True)
-class Arena:
-    """Services that are up, with the tables made."""
+class Ground:
+    """A topic, a database and a home that nobody has used before."""
 
     home: Path
+    topic: str
+    database_url: str = field(repr=False)
     settings: Settings
-    env: dict[str, str]
+    env: dict[str, str] = field(repr=False)
     """For processes: nothing of the user's own settings."""
 
     @property
@@ -32,12 +50,80 @@ class Arena:
         return load_contract(FEED, self.settings)
 
     def etl(self, *arguments: str) -> str:
-        """Run a command of ours and return what it printed."""
+        """Run a command of ours and return what it printed.
+
+        :raises RuntimeError: it failed.
+        """
         command = [sys.executable, "-m", "etl", *arguments]
         done = subprocess.run(command, env=self.env, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute(statement)
+
+    def keyed_table(self, name: str = "readings") -> str:
+        """Make a table of the four columns of a reading, unique on sensor and time."""
+        self.execute(_KEYED.format(name))
+        return name
+
+    def sum_of(self, table: str) -> tuple[int, str]:
+        """Rows of a table, and a checksum of their four columns, whatever their order."""
+        with psycopg.connect(self.database_url) as connection:
+            found = connection.execute(_SUM.format(table)).fetchone()
+        assert found is not None
+        return int(found[0]), str(found[1])
+
+    def messages(self) -> int:
+        """How many messages the topic holds."""
+        topic = describe(self.settings, self.topic)
+        return sum(topic.end.values()) - sum(topic.beginning.values())
+
+
+@dataclass(frozen=True)
+class Arena:
+    """Services that are up."""
+
+    home: Path
+    settings: Settings
+
+    @contextmanager
+    def ground(self, *, tables: bool = True) -> Iterator[Ground]:
+        """A new topic, database and home.
+
+        :param tables: make our own tables there.
+        """
+        name = f"bench_{secrets.token_hex(4)}"
+        home = self.home / name
+        (home / "feeds").mkdir(parents=True)
+        document = yaml.safe_load((PROJECT_ROOT / "etl/feeds" / f"{FEED}.odcs.yaml").read_text("utf-8"))
+        document["servers"][0]["customProperties"][0]["value"] = name
+        (home / "feeds" / f"{FEED}.odcs.yaml").write_text(yaml.safe_dump(document), "utf-8")
+        admin = KafkaAdminClient(bootstrap_servers=self.settings.kafka())
+        server = self.settings.database().get_secret_value().replace("+psycopg", "").rpartition("/")[0]
+        values = {
+            "home": home,
+            "feeds": str(home / "feeds"),
+            "kafka_bootstrap": self.settings.kafka(),
+            "database_url": f"{server}/{name}",
+            "jars": self.settings.jars_folder,
+        }
+        env = {key: value for key, value in os.environ.items() if not key.startswith("ETL_")}
+        env |= {f"ETL_{key.upper()}": str(value) for key, value in values.items()}
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+            admin.create_topics({name: {"num_partitions": PARTITIONS, "replication_factor": 1}}, wait_for_metadata=True)
+            found = Ground(home, name, f"{server}/{name}", Settings.load(**values), env)
+            try:
+                if tables:
+                    found.etl("init")
+                yield found
+            finally:
+                admin.delete_topics([name])
+                admin.close()
+                connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @contextmanager
@@ -45,17 +131,12 @@ def arena() -> Iterator[Arena]:
     """Services on free ports, with the data of nobody else."""
     jars = Settings.load().jars_folder
     with tempfile.TemporaryDirectory(prefix="etl-benchmark-") as folder:
-        home = Path(folder)
-        env = {name: value for name, value in os.environ.items() if not name.startswith("ETL_")}
-        env |= {"ETL_HOME": folder, "ETL_JARS": str(jars)}
 
         def settings() -> Settings:
-            return Settings.load(home=home, jars=jars, kafka_bootstrap="", database_url="")
+            return Settings.load(home=Path(folder), jars=jars, kafka_bootstrap="", database_url="")
 
         try:
             services.up(settings(), load_contracts(settings()), lambda _: None)
-            found = Arena(home, settings(), env)
-            found.etl("init")
-            yield found
+            yield Arena(Path(folder), settings())
         finally:
             services.down(settings(), lambda _: None, delete_data=True)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -114,7 +115,7 @@ def _figures(
 
 
 def run_program(
-    command: Sequence[str], env: Mapping[str, str], *, cwd: str | None = None, timeout: float = 1800
+    command: Sequence[str], env: Mapping[str, str], *, cwd: Path | None = None, timeout: float = 1800
 ) -> Outcome:
     """Run a program; its last line of output may be JSON with `seconds`, `rows`, `checksum` and more.
 
@@ -136,7 +137,7 @@ def run_program(
     wall = time.perf_counter() - began
     if process.returncode:
         raise RuntimeError(f"{command[1:4]} ended with {process.returncode}: {output[-1500:]}")
-    told = _last_line(output)
+    told = last_line(output)
     return Outcome(
         seconds=told.pop("seconds", wall),
         rows=told.pop("rows", 0),
@@ -146,7 +147,7 @@ def run_program(
     )
 
 
-def _last_line(output: str) -> dict[str, Any]:
+def last_line(output: str) -> dict[str, Any]:
     lines = output.strip().splitlines()
     try:
         found = json.loads(lines[-1])

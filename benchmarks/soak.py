@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -25,8 +24,8 @@ import psutil
 from kafka import KafkaProducer
 from sqlalchemy import text
 
-from etl import services
-from etl.contract import Contract, load_contract, load_contracts
+from benchmarks.arena import arena
+from etl.contract import Contract
 from etl.database import make_engine, transaction
 from etl.settings import PROJECT_ROOT, Settings
 from etl.simulate import DEFAULT_START, simulate, span
@@ -177,21 +176,9 @@ def main() -> int:
     parser.add_argument("--cycles", type=int, default=200)
     parser.add_argument("--rate", type=int, default=500, help="messages a second")
     given = parser.parse_args()
-    jars = Settings.load().jars_folder
-    with tempfile.TemporaryDirectory() as home:
-        settings = Settings.load(home=Path(home), jars=jars, kafka_bootstrap="", database_url="")
-        env = {name: value for name, value in os.environ.items() if not name.startswith("ETL_")}
-        env |= {"ETL_HOME": home, "ETL_JARS": str(jars)}
-        try:
-            services.up(settings, load_contracts(settings), lambda _: None)
-            settings = Settings.load(home=Path(home), jars=jars, kafka_bootstrap="", database_url="")
-            contract = load_contract("sensor_readings", settings)
-            subprocess.run(
-                [sys.executable, "-m", "etl", "init"], env=env, cwd=PROJECT_ROOT, capture_output=True, check=True
-            )
-            found = report(settings, contract, soak(settings, contract, env, cycles=given.cycles, rate=given.rate))
-        finally:
-            services.down(settings, lambda _: None, delete_data=True)
+    with arena() as services, services.ground() as ground:
+        seen = soak(ground.settings, ground.contract, ground.env, cycles=given.cycles, rate=given.rate)
+        found = report(ground.settings, ground.contract, seen)
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
     return int(not found["exact"] or bool(found["grown"]))
 

@@ -122,7 +122,7 @@ def _send_all(
     if create_topic and broker.create(settings, contract.topic):
         log.info("topic created", topic=contract.topic)
     before = broker.describe(settings, contract.topic).end
-    counts, failures = _send(settings, contract.topic, chunks)
+    counts, failures = send(settings, contract.topic, chunks)
     after = broker.describe(settings, contract.topic).end
     log.info("sent", topic=contract.topic, acknowledged=counts.processed, failed=counts.rejected)
     moved = {partition: end - before.get(partition, 0) for partition, end in after.items()}
@@ -161,8 +161,12 @@ def _start(contract: Contract, start: str | None, seed: int | None, messages: in
     return (datetime.now(UTC) - span(contract, messages)).replace(microsecond=0, tzinfo=None)
 
 
-def _send(settings: Settings, topic: str, chunks: Iterator[list[Message]]) -> tuple[Counts, list[str]]:
-    """Send everything; one chunk is under way while the next is made."""
+def send(settings: Settings, topic: str, chunks: Iterator[list[Message]]) -> tuple[Counts, list[str]]:
+    """Send messages to a topic that is there; one chunk is under way while the next is made.
+
+    :returns: how many were acknowledged and how many failed, and what is known of the first failures.
+    :raises ServiceUnavailable: Kafka did not answer in time.
+    """
     counts, failures, number = Counts(), list[str](), 0
     producer = _producer(settings)
     try:

@@ -1,0 +1,64 @@
+"""What do our settings, checks and manifests cost or save against Spark as its guide shows it?"""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks import data
+from benchmarks.arena import Arena
+from benchmarks.contest import Contender, Contest, Outcome, last_line, run_program
+from benchmarks.environment import CONTENDERS
+
+
+def contest(arena: Arena, python: Path, rows: int) -> Contest:
+    """Messages of four partitions into CSV files, by a Spark that has read as many before."""
+
+    def ours() -> Outcome:
+        with arena.ground() as ground:
+            return run_program([sys.executable, "-m", "benchmarks.ours", "consume", str(rows)], ground.env)
+
+    def default() -> Outcome:
+        with arena.ground(tables=False) as ground:
+            data.fill(ground.settings, ground.contract, rows)
+            jars = ":".join(str(jar) for jar in (arena.settings.jars_folder / "spark").glob("*.jar"))
+            command = [sys.executable, str(CONTENDERS / "consume.py"), arena.settings.kafka(), ground.topic]
+            with subprocess.Popen(
+                [*command, str(ground.home)],
+                env={**ground.env, "SPARK_JARS": jars},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            ) as process:
+                assert process.stdout is not None
+                if process.stdout.readline().strip() != "ready":
+                    raise RuntimeError("Spark did not read the topic.")
+                before = _rows(ground.home / "output")
+                data.fill(ground.settings, ground.contract, rows)
+                output, _ = process.communicate("\n", timeout=600)
+            told = last_line(output)
+            done = Outcome(seconds=told.pop("seconds"), rows=0, details=told)
+            return replace(done, rows=_rows(ground.home / "output") - before)
+
+    return Contest(
+        "consume",
+        "Consume",
+        f"{rows:,} messages of four partitions into CSV files, by a Spark that has read as many before",
+        [
+            Contender("2_consume", ours, "checked, counted, hashed, with manifests, fsync", is_ours=True),
+            Contender("Spark's defaults", default, "file sink, from_json, availableNow; bad messages become NULL"),
+        ],
+        rows,
+    )
+
+
+def _rows(folder: Path) -> int:
+    total = 0
+    for part in folder.glob("part-*.csv"):
+        with part.open(newline="") as lines:
+            total += max(0, sum(1 for _ in csv.reader(lines)) - 1)
+    return total

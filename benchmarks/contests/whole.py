@@ -1,0 +1,106 @@
+"""From a topic into a table: the whole way, by what people would use instead."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks import data
+from benchmarks.arena import FEED, Arena, Ground
+from benchmarks.contest import Contender, Contest, Outcome, run_program
+from benchmarks.environment import CONTENDERS
+from etl.settings import PROJECT_ROOT
+
+TIME_BOX_SECONDS = 120
+"""For which the tutorials' consumer runs, whatever there is to read."""
+
+
+def contest(arena: Arena, python: Path, rows: int, *, with_seeds_way: bool = True) -> Contest:
+    """A day of the sensor fleet, from four partitions into a table that is unique on sensor and time."""
+
+    def warm() -> Outcome:
+        with arena.ground() as ground:
+            done = run_program([sys.executable, "-m", "benchmarks.ours", "warm", str(rows)], ground.env)
+            return replace(done, rows=ground.sum_of("sensor_data")[0] - rows)
+
+    def cold() -> Outcome:
+        with arena.ground() as ground:
+            data.fill(ground.settings, ground.contract, rows)
+            command = [sys.executable, "-m", "etl", "run", FEED, "--messages", "0"]
+            done = run_program(command, ground.env, cwd=PROJECT_ROOT)
+            return looked_at(ground, done, "sensor_data")
+
+    def dlt(mode: str, make: Callable[[Ground], str]) -> Callable[[], Outcome]:
+        def run() -> Outcome:
+            with arena.ground(tables=False) as ground:
+                data.fill(ground.settings, ground.contract, rows)
+                table = make(ground)
+                command = [
+                    str(python),
+                    str(CONTENDERS / "whole_dlt.py"),
+                    mode,
+                    arena.settings.kafka(),
+                    ground.topic,
+                    table,
+                ]
+                env = {**ground.env, "DATABASE_URL": ground.database_url, "RUNTIME__DLTHUB_TELEMETRY": "false"}
+                return looked_at(ground, run_program(command, env, cwd=ground.home), table)
+
+        return run
+
+    def tutorial() -> Outcome:
+        with arena.ground(tables=False) as ground:
+            data.fill(ground.settings, ground.contract, rows)
+            table = ground.keyed_table()
+            jars = ":".join(str(jar) for jar in (arena.settings.jars_folder / "spark").glob("*.jar"))
+            env = {**ground.env, "DATABASE_URL": ground.database_url, "SPARK_JARS": jars}
+            command = [sys.executable, str(CONTENDERS / "seeds_way.py"), str(ground.home), arena.settings.kafka()]
+            return looked_at(ground, run_program([*command, ground.topic, table, str(TIME_BOX_SECONDS)], env), table)
+
+    def looked_at(ground: Ground, done: Outcome, table: str) -> Outcome:
+        found, digest = ground.sum_of(table)
+        return replace(done, rows=found, checksum=digest)
+
+    tutorials = Contender(
+        "fixed time box", tutorial, f"Spark for {TIME_BOX_SECONDS} s, pandas.concat, to_sql; papermill per notebook"
+    )
+    return Contest(
+        "whole",
+        "Kafka to table",
+        f"{rows:,} messages into a table that is unique on sensor and time, from the start of the process (or of the warm"
+        " cycle) to the last row",
+        [
+            Contender("etl, warm", warm, "a cycle of a schedule: validated, quarantined, audited", is_ours=True),
+            Contender("etl, cold", cold, "`python -m etl run`, Spark's start included", is_ours=True),
+            Contender("dlt, dicts", dlt("dicts", Ground.keyed_table), "append"),
+            Contender("dlt, Arrow", dlt("arrow", Ground.keyed_table), "append, CSV by COPY"),
+            Contender("dlt, Arrow upsert", dlt("arrow-upsert", Ground.keyed_table), "merge on the key"),
+            Contender(
+                "dlt, Arrow, Parquet", dlt("arrow-parquet", Ground.keyed_table), "ADBC; fails on the first duplicate"
+            ),
+            *([tutorials] if with_seeds_way else []),
+        ],
+        rows,
+        _checksum(arena, rows),
+    )
+
+
+def _checksum(arena: Arena, rows: int) -> str:
+    """Of the readings, by pandas and COPY: nobody's own way."""
+    import orjson
+    import psycopg
+
+    with arena.ground(tables=False) as ground:
+        table = ground.keyed_table()
+        with (
+            psycopg.connect(ground.database_url) as connection,
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY {table} FROM STDIN") as copy,
+        ):
+            for message in (message for chunk in data.messages(ground.contract, rows) for message in chunk):
+                reading = orjson.loads(message.value or b"")
+                moment = f"{reading['timestamp']}+00"
+                copy.write_row((reading["sensor_id"], reading["temperature"], reading["humidity"], moment))
+        return ground.sum_of(table)[1]

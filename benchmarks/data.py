@@ -1,0 +1,35 @@
+"""The readings that contests are about: the same for everybody, all of them sound, each key once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from etl.contract import Contract
+from etl.produce import send
+from etl.settings import Settings
+from etl.simulate import Message, simulate
+
+START = datetime(2025, 6, 15)
+SEED = 1
+
+
+def messages(contract: Contract, number: int) -> Iterator[list[Message]]:
+    """Messages in chunks; a day of the packaged fleet (100 sensors, every 10 s) has 864,000."""
+    return simulate(contract, number, seed=SEED, start=START, bad_share=0.0)
+
+
+def fill(settings: Settings, contract: Contract, number: int) -> None:
+    """Send them to the contract's topic."""
+    counts, failures = send(settings, contract.topic, messages(contract, number))
+    if counts.processed != number:
+        raise RuntimeError(f"Only {counts.processed} of {number} messages arrived: {failures[:1]}")
+
+
+def write_messages(contract: Contract, number: int, file: Path) -> Path:
+    """A message a line: key, tab, value."""
+    with file.open("wb") as sink:
+        for chunk in messages(contract, number):
+            sink.writelines(b"%s\t%s\n" % (message.key, message.value) for message in chunk)
+    return file

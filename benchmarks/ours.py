@@ -1,0 +1,137 @@
+"""Our own side of the contests, each job as its notebook calls it; prints figures as JSON in the last line.
+
+`python -m benchmarks.ours produce|consume|merge|load|warm NUMBER`, with the settings in the environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+
+from benchmarks import data
+from benchmarks.contest import resident
+from etl import spark
+from etl.consume import consume
+from etl.contract import Contract, load_contract
+from etl.cycle import run_cycle, warm_kernel
+from etl.load import load
+from etl.merge import join_parts
+from etl.produce import send
+from etl.settings import Settings
+from etl.simulate import CHUNK
+
+Figures = dict[str, Any]
+
+
+def produce_ready(settings: Settings, contract: Contract, number: int) -> Figures:
+    """Send messages that are there already, as the other clients do."""
+    ready = [message for chunk in data.messages(contract, number) for message in chunk]
+
+    def chunks() -> Any:
+        for start in range(0, len(ready), CHUNK):
+            yield ready[start : start + CHUNK]
+
+    seconds, (counts, _) = _timed(lambda: send(settings, contract.topic, chunks()))
+    return {"seconds": seconds, "rows": counts.processed}
+
+
+def consume_hot(settings: Settings, contract: Contract, number: int) -> Figures:
+    """Read the topic twice with one Spark; the second time counts. The first one's start is told beside it."""
+    data.fill(settings, contract, number)
+    began = time.perf_counter()
+    spark.spark_session(settings)
+    start = time.perf_counter() - began
+    first, _ = _timed(lambda: consume(settings, contract))
+    data.fill(settings, contract, number)
+    seconds, consumed = _timed(lambda: consume(settings, contract))
+    return {
+        "seconds": seconds,
+        "rows": consumed.counts.processed,
+        "session_seconds": start,
+        "first_seconds": first,
+    }
+
+
+def merge_ready(settings: Settings, contract: Contract, number: int) -> Figures:
+    """Join the part files of a folder, which the environment's home holds."""
+    from etl import files
+
+    parts = sorted((settings.home / "parts").glob("part-*.csv"))
+    hashed = [(part, files.sha256(part)) for part in parts]
+    seconds, (rows, _) = _timed(lambda: join_parts(hashed, settings.home / "joined.csv"))
+    return {"seconds": seconds, "rows": rows}
+
+
+def load_ready(settings: Settings, contract: Contract, number: int) -> Figures:
+    """Load the archives that wait: validation, insert, windows, quality, anomalies, audit."""
+    seconds, loaded = _timed(lambda: load(settings, contract))
+    return {"seconds": seconds, "rows": loaded.counts.processed}
+
+
+def warm_cycle(settings: Settings, contract: Contract, number: int) -> Figures:
+    """Two cycles with one kernel, as a schedule runs them; the second one counts, from its first job to its last row."""
+    with warm_kernel(settings, [contract]) as kernel:
+        cycles = []
+        for round_number in range(2):
+            _send_day(settings, contract, number, round_number)
+            seconds, cycle = _timed(lambda: run_cycle(settings, contract, {"messages": 0}, kernel=kernel))
+            if cycle.error:
+                raise cycle.error
+            cycles.append(seconds)
+        peak = resident(psutil.Process().pid)
+        jobs = {row["job_name"]: row["duration_seconds"] for row in cycle.rows}
+        return {
+            "seconds": cycles[1],
+            "rows": cycle.rows[-1]["records_processed"],
+            "first_seconds": cycles[0],
+            "jobs": jobs,
+            "held_bytes": peak,
+        }
+
+
+def _send_day(settings: Settings, contract: Contract, number: int, day: int) -> None:
+    """Each round has readings of a time of its own, so that none is a duplicate."""
+    from datetime import timedelta
+
+    from etl.simulate import simulate, span
+
+    start = data.START + day * (span(contract, number) + timedelta(days=1))
+    counts, _ = send(
+        settings, contract.topic, simulate(contract, number, seed=data.SEED + day, start=start, bad_share=0.0)
+    )
+    assert counts.processed == number
+
+
+def _timed(act: Callable[[], Any]) -> tuple[float, Any]:
+    began = time.perf_counter()
+    result = act()
+    return time.perf_counter() - began, result
+
+
+JOBS: dict[str, Callable[[Settings, Contract, int], Figures]] = {
+    "produce": produce_ready,
+    "consume": consume_hot,
+    "merge": merge_ready,
+    "load": load_ready,
+    "warm": warm_cycle,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("job", choices=JOBS)
+    parser.add_argument("number", type=int)
+    given = parser.parse_args()
+    settings = Settings.load()
+    figures = JOBS[given.job](settings, load_contract("sensor_readings", settings), given.number)
+    sys.stdout.write(f"\n{json.dumps(figures)}\n")
+
+
+if __name__ == "__main__":
+    main()
