@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, false, func, insert, or_, select
 
 from etl import audit, derived, failpoints, files, growth, landing, quality
+from etl.ahead import one_ahead
 from etl.audit import Counts, JobRun
 from etl.contract import Contract
 from etl.database import Refused, Stage, in_text, make_stage, transaction, try_lock_feed
@@ -314,9 +315,13 @@ def _insert_rows(
     mark = watermark(connection, contract, now=run.started)
     tally, unknown = Tally(), Counter[str]()
     read = accepted = refused = 0
-    for chunk in files.read_chunks(file):
-        checked = validate(chunk, contract, now=run.started, headers=sources.headers)
-        read += chunk.num_rows
+    chunks = (
+        (chunk.num_rows, validate(chunk, contract, now=run.started, headers=sources.headers))
+        for chunk in files.read_chunks(file)
+    )
+    # While the database takes one chunk, the next is read and checked.
+    for rows, checked in one_ahead(chunks):
+        read += rows
         accepted += checked.accepted.num_rows
         refused += checked.rejected.num_rows
         tally.count(contract, checked)
