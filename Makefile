@@ -32,7 +32,7 @@ dashboards-screenshots: $(VENV)/.dev ## Make the pictures of docs/dashboards.md,
 
 test: $(VENV)/.dev ## Set up everything and run all tests (on real Kafka, Spark, PostgreSQL and Superset)
 	@$(BIN)/python -m etl setup
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not superset"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not superset"
 	@$(BIN)/python -m pytest -m superset
 
 test-unit: $(VENV)/.dev ## Run only the tests that need no services

@@ -326,13 +326,15 @@ WHERE etl_rejected_row.log_id = ?
 GROUP BY etl_rejected_row.reason ORDER BY count(*) DESC, etl_rejected_row.reason
 GO
 
+SELECT TOP 5 sensor_data.sensor_id
+FROM sensor_data
+WHERE sensor_data.log_id = ?
+GROUP BY sensor_data.sensor_id ORDER BY sensor_data.sensor_id
+GO
+
 SELECT TOP 2000 sensor_data.sensor_id, sensor_data.temperature, sensor_data.humidity, sensor_data.timestamp
 FROM sensor_data
-WHERE sensor_data.log_id = ? AND sensor_data.sensor_id IN (SELECT anon_1.sensor_id
-    FROM (SELECT TOP 5 sensor_data.sensor_id AS sensor_id
-        FROM sensor_data
-        WHERE sensor_data.log_id = ?
-        GROUP BY sensor_data.sensor_id ORDER BY sensor_data.sensor_id) AS anon_1) ORDER BY sensor_data.timestamp DESC
+WHERE sensor_data.log_id = ? AND sensor_data.sensor_id IN (?) ORDER BY sensor_data.timestamp DESC
 GO
 
 SELECT etl_quality_score.log_id, etl_quality_score.feed, etl_quality_score.score, etl_quality_score.completeness,
