@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import psycopg
 import pyarrow as pa
 from psycopg import Connection as PsycopgConnection
@@ -46,7 +47,7 @@ class CopyStage(Stage):
         return Table(self.name, MetaData(), *(SqlColumn(name, self.table.c[name].type) for name in self.columns))
 
     def copy(self, rows: pa.Table) -> None:
-        numbers = pa.array(range(self.rows, self.rows + rows.num_rows), pa.int64())
+        numbers = pa.array(np.arange(self.rows, self.rows + rows.num_rows, dtype=np.int64))
         sink = pa.BufferOutputStream()
         csv.write_csv(rows.add_column(0, _ROW, numbers), sink, csv.WriteOptions(include_header=False))
         buffer = memoryview(sink.getvalue())
