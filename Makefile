@@ -89,7 +89,7 @@ bench: $(VENV)/.dev ## Compare with what people would use instead, quickly; prin
 	@$(BIN)/python -m etl setup
 	@$(BIN)/python -m benchmarks
 
-bench-full: $(VENV)/.dev ## The same with the sizes of docs/benchmarks.md, which it writes anew (an hour and more)
+bench-full: $(VENV)/.dev ## The same with the sizes of docs/benchmarks.md, which it writes anew (takes long)
 	@$(BIN)/python -m etl setup
 	@$(BIN)/python -m benchmarks --full
 
