@@ -16,6 +16,7 @@ import psycopg
 import yaml
 from kafka.admin import KafkaAdminClient
 
+from benchmarks import data
 from etl import services
 from etl.broker import describe
 from etl.contract import Contract, load_contract, load_contracts
@@ -30,7 +31,7 @@ _KEYED = (
 )
 _SUM = (
     "SELECT count(*), coalesce(sum(hashtextextended(concat_ws('|', sensor_id, temperature, humidity,"
-    ' extract(epoch FROM "timestamp")), 0)), 0)::text FROM {}'
+    ' extract(epoch FROM "timestamp")), 0)), 0)::text FROM {} WHERE "timestamp" >= %s'
 )
 
 
@@ -70,9 +71,9 @@ class Ground:
         return name
 
     def sum_of(self, table: str) -> tuple[int, str]:
-        """Rows of a table, and a checksum of their four columns, whatever their order."""
+        """Rows of a table with the readings that count, and a checksum of their four columns, whatever their order."""
         with psycopg.connect(self.database_url) as connection:
-            found = connection.execute(_SUM.format(table)).fetchone()
+            found = connection.execute(_SUM.format(table), (data.START,)).fetchone()
         assert found is not None
         return int(found[0]), str(found[1])
 
@@ -88,6 +89,11 @@ class Arena:
 
     home: Path
     settings: Settings
+
+    @property
+    def spark_jars(self) -> str:
+        """Class path of Spark's Kafka connector."""
+        return os.pathsep.join(str(jar) for jar in (self.settings.jars_folder / "spark").glob("*.jar"))
 
     @contextmanager
     def ground(self, *, tables: bool = True) -> Iterator[Ground]:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from etl.contract import Contract
 from etl.produce import send
 from etl.settings import Settings
-from etl.simulate import Message, simulate
+from etl.simulate import Message, simulate, span
 
-START = datetime(2025, 6, 15)
+START = datetime(2025, 6, 15, tzinfo=UTC)
+"""Readings from here on count; those before are for warming up."""
 SEED = 1
 
 
-def messages(contract: Contract, number: int) -> Iterator[list[Message]]:
-    """Messages in chunks; a day of the packaged fleet (100 sensors, every 10 s) has 864,000."""
-    return simulate(contract, number, seed=SEED, start=START, bad_share=0.0)
+def messages(contract: Contract, number: int, *, is_warm_up: bool = False) -> Iterator[list[Message]]:
+    """Messages in chunks; a day of the packaged fleet (100 sensors, every 10 s) has 864,000.
+
+    :param is_warm_up: as many others, of a time before them, so that none is a duplicate or late.
+    """
+    start = START.replace(tzinfo=None)
+    if is_warm_up:
+        start -= span(contract, number) + timedelta(days=1)
+    return simulate(contract, number, seed=SEED, start=start, bad_share=0.0)
 
 
-def fill(settings: Settings, contract: Contract, number: int) -> None:
+def fill(settings: Settings, contract: Contract, number: int, *, is_warm_up: bool = False) -> None:
     """Send them to the contract's topic."""
-    counts, failures = send(settings, contract.topic, messages(contract, number))
+    counts, failures = send(settings, contract.topic, messages(contract, number, is_warm_up=is_warm_up))
     if counts.processed != number:
         raise RuntimeError(f"Only {counts.processed} of {number} messages arrived: {failures[:1]}")
 

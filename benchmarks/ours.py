@@ -1,4 +1,4 @@
-"""Our own side of the contests, each job as its notebook calls it; prints figures as JSON in the last line.
+"""Our own side of the contests, what the jobs themselves call; prints figures as JSON in the last line.
 
 `python -m benchmarks.ours produce|consume|merge|load|warm NUMBER`, with the settings in the environment.
 """
@@ -16,7 +16,7 @@ import psutil
 
 from benchmarks import data
 from benchmarks.contest import resident
-from etl import spark
+from etl import files, spark
 from etl.consume import consume
 from etl.contract import Contract, load_contract
 from etl.cycle import run_cycle, warm_kernel
@@ -60,8 +60,6 @@ def consume_hot(settings: Settings, contract: Contract, number: int) -> Figures:
 
 def merge_ready(settings: Settings, contract: Contract, number: int) -> Figures:
     """Join the part files of a folder, which the environment's home holds."""
-    from etl import files
-
     parts = sorted((settings.home / "parts").glob("part-*.csv"))
     hashed = [(part, files.sha256(part)) for part in parts]
     seconds, (rows, _) = _timed(lambda: join_parts(hashed, settings.home / "joined.csv"))
@@ -78,8 +76,8 @@ def warm_cycle(settings: Settings, contract: Contract, number: int) -> Figures:
     """Two cycles with one kernel, as a schedule runs them; the second one counts, from its first job to its last row."""
     with warm_kernel(settings, [contract]) as kernel:
         cycles = []
-        for round_number in range(2):
-            _send_day(settings, contract, number, round_number)
+        for is_warm_up in (True, False):
+            data.fill(settings, contract, number, is_warm_up=is_warm_up)
             seconds, cycle = _timed(lambda: run_cycle(settings, contract, {"messages": 0}, kernel=kernel))
             if cycle.error:
                 raise cycle.error
@@ -93,19 +91,6 @@ def warm_cycle(settings: Settings, contract: Contract, number: int) -> Figures:
             "jobs": jobs,
             "held_bytes": peak,
         }
-
-
-def _send_day(settings: Settings, contract: Contract, number: int, day: int) -> None:
-    """Each round has readings of a time of its own, so that none is a duplicate."""
-    from datetime import timedelta
-
-    from etl.simulate import simulate, span
-
-    start = data.START + day * (span(contract, number) + timedelta(days=1))
-    counts, _ = send(
-        settings, contract.topic, simulate(contract, number, seed=data.SEED + day, start=start, bad_share=0.0)
-    )
-    assert counts.processed == number
 
 
 def _timed(act: Callable[[], Any]) -> tuple[float, Any]:

@@ -9,20 +9,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import structlog
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, false, func, insert, or_, select
+from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from etl import audit, derived, failpoints, files, growth, landing, quality
 from etl.ahead import one_ahead
 from etl.audit import Counts, JobRun
 from etl.contract import Contract
-from etl.database import Refused, Stage, in_text, make_stage, transaction, try_lock_feed
+from etl.database import Refused, Stage, make_stage, transaction, try_lock_feed
 from etl.derived import Brought
 from etl.errors import AlreadyRunning, BalanceError, FailureBudgetExceeded, IntegrityError
-from etl.files import Archive, Source
+from etl.files import Archive
 from etl.lateness import watermark, with_lateness
 from etl.locks import JOB_WAIT_SECONDS, feed_lock
 from etl.quality import UNIQUE, VALID, Tally
@@ -30,7 +30,8 @@ from etl.reasons import Reason
 from etl.retry import retrying
 from etl.schema import ensure_feed
 from etl.settings import Settings
-from etl.tables import ARCHIVE, LANDING, etl_file, etl_rejected_row, etl_source, feed_table, grown
+from etl.sources import Sources
+from etl.tables import ARCHIVE, LANDING, etl_file, etl_rejected_row, feed_table, grown
 from etl.turns import Queue
 from etl.validate import COORDINATES, validate
 
@@ -164,7 +165,7 @@ def _load_archive(
     _require_unchanged(file, archive)
     contract = _with_new_columns(connection, contract, run, archive, file)
     table = ensure_feed(connection, contract)
-    sources = _Sources(connection, archive)
+    sources = Sources(connection, archive)
     _enter(connection, archive, sources, run)
     counts, staged, tally = _insert_rows(connection, run, contract, table, file, sources)
     if counts.read != archive.rows:
@@ -212,59 +213,7 @@ def _require_unchanged(file: Path, archive: Archive) -> None:
         )
 
 
-class _Sources:
-    """Where an archive's rows came from: a topic, or the landing files that `source_partition` numbers."""
-
-    def __init__(self, connection: Connection, archive: Archive) -> None:
-        self.archive = self._source_id(connection, archive.feed, archive.source, None)
-        self.files = [
-            self._source_id(connection, archive.feed, Source("file", file.name, file.sha256), file.header)
-            for file in archive.files
-        ]
-        self.headers = {number: file.header for number, file in enumerate(archive.files)}
-        self._offsets = archive.offsets
-
-    def are_of(self, table: Table) -> ColumnElement[bool]:
-        """Which rows of a feed's table came from this archive."""
-        if self.files:
-            return table.c.source_id.in_(self.files)
-        return and_(
-            table.c.source_id == self.archive,
-            or_(
-                *(
-                    and_(
-                        table.c.source_partition == in_text(int(partition)),
-                        table.c.source_offset >= in_text(offsets.first),
-                        table.c.source_offset < in_text(offsets.next),
-                    )
-                    for partition, offsets in self._offsets.items()
-                ),
-                false(),
-            ),
-        )
-
-    def constants(self) -> dict[str, int]:
-        """What holds for every row."""
-        return {} if self.files else {"source_id": self.archive}
-
-    def of_rows(self, rows: pa.Table) -> pa.Table:
-        """Rows with the columns that do not hold for all."""
-        if not self.files:
-            return rows
-        ids = pa.array(self.files, pa.int32()).take(rows["source_partition"])
-        return rows.append_column("source_id", ids)
-
-    @staticmethod
-    def _source_id(connection: Connection, feed: str, source: Source, header: tuple[str, ...] | None) -> int:
-        values: dict[str, Any] = {"feed": feed, "name": source.name, "identity": source.identity}
-        known = connection.scalar(select(etl_source.c.source_id).filter_by(**values))
-        if known is None:
-            values |= {"first_seen": datetime.now(UTC)} | ({"header": list(header)} if header else {})
-            known = connection.scalar(insert(etl_source).values(**values).returning(etl_source.c.source_id))
-        return int(known or 0)
-
-
-def _enter(connection: Connection, archive: Archive, sources: _Sources, run: JobRun) -> None:
+def _enter(connection: Connection, archive: Archive, sources: Sources, run: JobRun) -> None:
     """Enter an archive and its landing files into the ledger. Source and SHA-256 are unique there, so that a second entry
     fails the transaction.
 
@@ -303,7 +252,7 @@ def _insert_rows(
     contract: Contract,
     table: Table,
     file: Path,
-    sources: _Sources,
+    sources: Sources,
 ) -> tuple[Counts, Table, Tally]:
     """Stage all rows of an archive chunk by chunk, then insert what the tables do not hold yet.
 

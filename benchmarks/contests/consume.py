@@ -24,19 +24,22 @@ def contest(arena: Arena, python: Path, rows: int) -> Contest:
     def default() -> Outcome:
         with arena.ground(tables=False) as ground:
             data.fill(ground.settings, ground.contract, rows)
-            jars = ":".join(str(jar) for jar in (arena.settings.jars_folder / "spark").glob("*.jar"))
             command = [sys.executable, str(CONTENDERS / "consume.py"), arena.settings.kafka(), ground.topic]
-            with subprocess.Popen(
-                [*command, str(ground.home)],
-                env={**ground.env, "SPARK_JARS": jars},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            ) as process:
+            log = ground.home / "spark.log"
+            with (
+                log.open("w") as said,
+                subprocess.Popen(
+                    [*command, str(ground.home)],
+                    env={**ground.env, "SPARK_JARS": arena.spark_jars},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=said,
+                    text=True,
+                ) as process,
+            ):
                 assert process.stdout is not None
                 if process.stdout.readline().strip() != "ready":
-                    raise RuntimeError("Spark did not read the topic.")
+                    raise RuntimeError(f"Spark did not read the topic: {log.read_text()[-1500:]}")
                 before = _rows(ground.home / "output")
                 data.fill(ground.settings, ground.contract, rows)
                 output, _ = process.communicate("\n", timeout=600)

@@ -13,6 +13,7 @@ from benchmarks.arena import FEED, Arena, Ground
 from benchmarks.contest import Contender, Contest, Outcome, run_program
 from benchmarks.environment import CONTENDERS
 from etl.consume import consume
+from etl.load import load
 from etl.merge import merge
 
 
@@ -67,7 +68,7 @@ def _prepare(arena: Arena, kept: Path, rows: int) -> str:
         consume(ground.settings, ground.contract)
         merge(ground.settings, ground.contract)
         shutil.copytree(ground.home / "backup" / FEED, kept / "backup")
-        ground.etl("run", FEED, "--messages", "0")
+        load(ground.settings, ground.contract)
         _write_rows(ground, kept / "rows.csv")
         return ground.sum_of("sensor_data")[1]
 

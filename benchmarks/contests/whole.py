@@ -23,7 +23,7 @@ def contest(arena: Arena, python: Path, rows: int, *, with_seeds_way: bool = Tru
     def warm() -> Outcome:
         with arena.ground() as ground:
             done = run_program([sys.executable, "-m", "benchmarks.ours", "warm", str(rows)], ground.env)
-            return replace(done, rows=ground.sum_of("sensor_data")[0] - rows)
+            return looked_at(ground, done, "sensor_data")
 
     def cold() -> Outcome:
         with arena.ground() as ground:
@@ -54,8 +54,7 @@ def contest(arena: Arena, python: Path, rows: int, *, with_seeds_way: bool = Tru
         with arena.ground(tables=False) as ground:
             data.fill(ground.settings, ground.contract, rows)
             table = ground.keyed_table()
-            jars = ":".join(str(jar) for jar in (arena.settings.jars_folder / "spark").glob("*.jar"))
-            env = {**ground.env, "DATABASE_URL": ground.database_url, "SPARK_JARS": jars}
+            env = {**ground.env, "DATABASE_URL": ground.database_url, "SPARK_JARS": arena.spark_jars}
             command = [sys.executable, str(CONTENDERS / "seeds_way.py"), str(ground.home), arena.settings.kafka()]
             return looked_at(ground, run_program([*command, ground.topic, table, str(TIME_BOX_SECONDS)], env), table)
 

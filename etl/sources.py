@@ -1,0 +1,65 @@
+"""Where an archive's rows came from: a topic, or the landing files that `source_partition` numbers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import ColumnElement, Connection, Table, and_, false, insert, or_, select
+
+from etl.database import in_text
+from etl.files import Archive, Source
+from etl.tables import etl_source
+
+
+class Sources:
+    """The entries of `etl_source` that an archive's rows belong to; those that are missing are made."""
+
+    def __init__(self, connection: Connection, archive: Archive) -> None:
+        self.archive = self._source_id(connection, archive.feed, archive.source, None)
+        self.files = [
+            self._source_id(connection, archive.feed, Source("file", file.name, file.sha256), file.header)
+            for file in archive.files
+        ]
+        self.headers = {number: file.header for number, file in enumerate(archive.files)}
+        self._offsets = archive.offsets
+
+    def are_of(self, table: Table) -> ColumnElement[bool]:
+        """Which rows of a feed's table came from this archive."""
+        if self.files:
+            return table.c.source_id.in_(self.files)
+        return and_(
+            table.c.source_id == self.archive,
+            or_(
+                *(
+                    and_(
+                        table.c.source_partition == in_text(int(partition)),
+                        table.c.source_offset >= in_text(offsets.first),
+                        table.c.source_offset < in_text(offsets.next),
+                    )
+                    for partition, offsets in self._offsets.items()
+                ),
+                false(),
+            ),
+        )
+
+    def constants(self) -> dict[str, int]:
+        """What holds for every row."""
+        return {} if self.files else {"source_id": self.archive}
+
+    def of_rows(self, rows: pa.Table) -> pa.Table:
+        """Rows with the columns that do not hold for all."""
+        if not self.files:
+            return rows
+        ids = pa.array(self.files, pa.int32()).take(rows["source_partition"])
+        return rows.append_column("source_id", ids)
+
+    @staticmethod
+    def _source_id(connection: Connection, feed: str, source: Source, header: tuple[str, ...] | None) -> int:
+        values: dict[str, Any] = {"feed": feed, "name": source.name, "identity": source.identity}
+        known = connection.scalar(select(etl_source.c.source_id).filter_by(**values))
+        if known is None:
+            values |= {"first_seen": datetime.now(UTC)} | ({"header": list(header)} if header else {})
+            known = connection.scalar(insert(etl_source).values(**values).returning(etl_source.c.source_id))
+        return int(known or 0)
