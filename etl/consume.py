@@ -19,6 +19,7 @@ import structlog
 from etl import audit, broker, cluster, failpoints, files, landing, positions, spark_errors
 from etl.audit import Counts, JobRun
 from etl.broker import Topic
+from etl.chunks import read_chunks
 from etl.contract import Contract
 from etl.database import transaction
 from etl.errors import BalanceError, ConfigurationError
@@ -336,7 +337,7 @@ def _take_stock(folder: Path) -> tuple[list[Part], dict[str, OffsetRange], int]:
             continue
         part = path.rename(folder / f"part-{len(parts):05d}.csv")
         rows = 0
-        for chunk in files.read_chunks(part, ("source_partition", "source_offset", "source_item")):
+        for chunk in read_chunks(part, ("source_partition", "source_offset", "source_item")):
             rows += chunk.num_rows
             messages += pc.sum(pc.equal(chunk.column("source_item"), "0")).as_py() or 0
             _add_ranges(found, chunk)

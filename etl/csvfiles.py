@@ -21,6 +21,7 @@ from typing import TextIO
 import pyarrow as pa
 
 from etl import files
+from etl.chunks import to_csv
 from etl.contract import Contract
 from etl.errors import UnreadableFile
 from etl.files import LandingFile, Part
@@ -224,7 +225,7 @@ def _write_part(file: Path, columns: dict[str, str | None], table: pa.Table | No
     with file.open("wb") as handle:
         handle.write(files.header((*columns, *LINEAGE_COLUMNS)))
         if table is not None:
-            handle.write(files.to_csv(table))
+            handle.write(to_csv(table))
     files.sync_file(file)
     return Part(file.name, table.num_rows if table is not None else 0, file.stat().st_size, files.sha256(file))
 

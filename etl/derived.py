@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Connection, FromClause, Table, delete, func, insert, select, update
 
 from etl import quality, windows
-from etl.judging import judge
 from etl.model import Contract
 from etl.quality import ON_TIME, Tally
 from etl.tables import etl_anomaly, etl_feed, etl_log
@@ -50,6 +49,8 @@ def derive(
     :param mine: which rows of the load in the table are these; no join with them is needed then, of which the planner
         knows nothing yet.
     """
+    from etl.judging import judge
+
     windows.recompute(connection, contract, table, windows.touch(connection, contract, staged))
     judge(connection, contract, table, log_id, mine)
 

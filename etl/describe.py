@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from etl.model import ITEMS, AnomalyRules, Column, Contract
-from etl.simulate import DEFAULT_START, csv_header, simulate
 
 _TYPES = {"text": "string", "double": "number"}
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
@@ -58,6 +57,8 @@ def sample(contract: Contract) -> list[str]:
 
     :raises ConfigurationError: the contract asks for values that cannot be made up.
     """
+    from etl.simulate import DEFAULT_START, csv_header, simulate
+
     encoding = contract.landing.encoding if contract.landing else "utf-8"
     chunk = next(simulate(contract, 2, seed=1, start=DEFAULT_START, bad_share=0))
     header = [csv_header(contract)] if contract.landing and contract.landing.header else []

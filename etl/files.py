@@ -30,10 +30,6 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow import csv
-
 from etl.errors import IntegrityError
 from etl.settings import Settings
 
@@ -44,7 +40,6 @@ BATCH_PREFIX = "batch-"
 TEMPORARY_PREFIX = ".tmp-"
 COMPRESSED_SUFFIX = ".gz"
 PRIVATE_UMASK = 0o077
-BLOCK_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -294,54 +289,6 @@ def content_sha256(file: Path) -> str:
 def header(columns: tuple[str, ...]) -> bytes:
     """The first line of every part and archive."""
     return ",".join(columns).encode() + b"\n"
-
-
-def read_chunks(file: Path, columns: tuple[str, ...] | None = None) -> Iterator[pa.RecordBatch]:
-    """A part or archive, compressed or not, as record batches of text columns, in the file's order and in bounded memory.
-
-    NULL and empty text stay apart, and no word (`NA`, `null`) is anything but text.
-
-    :param columns: only these columns; all, where it is None.
-    :raises IntegrityError: a row has too few or too many fields, or the text is not UTF-8.
-    """
-    if file.stat().st_size == 0:
-        raise IntegrityError(f"{file.name} is empty: not even its header is there.", remedy="Restore the file.")
-    with open_content(file) as handle:
-        names = handle.readline().decode("utf-8").rstrip("\r\n").split(",")
-    options = csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()),
-        include_columns=list(columns) if columns else names,
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
-        null_values=[""],
-    )
-    try:
-        # From its name pyarrow knows that a file is compressed, as `open_content` does.
-        with csv.open_csv(
-            file,
-            read_options=csv.ReadOptions(block_size=BLOCK_BYTES),
-            parse_options=csv.ParseOptions(newlines_in_values=True),
-            convert_options=options,
-        ) as reader:
-            yield from reader
-    except pa.ArrowInvalid as error:
-        raise IntegrityError(f"{file.name} cannot be read: {str(error)[:200]}", remedy="Restore the file.") from None
-
-
-def to_csv(chunk: pa.RecordBatch | pa.Table) -> bytes:
-    """Text columns in our CSV dialect, without a header: byte for byte what Spark writes for the same rows."""
-    fields = [_quoted(column) for column in chunk.columns]
-    lines = pc.binary_join_element_wise(*fields, ",", null_handling="emit_null")
-    joined = pa.chunked_array([lines]) if isinstance(lines, pa.Array) else lines
-    return b"".join(f"{line}\n".encode() for part in joined.chunks for line in part.to_pylist())
-
-
-def _quoted(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    text = pc.fill_null(column, "")
-    needs_quotes = pc.or_(pc.match_substring_regex(text, r'[",\r\n]'), pc.equal(text, ""))
-    doubled = pc.binary_join_element_wise('"', pc.replace_substring(text, '"', '""'), '"', "")
-    quoted = pc.if_else(needs_quotes, doubled, text)
-    return pc.if_else(pc.is_null(column), "", quoted)
 
 
 def _read_batch(path: Path) -> Batch:

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from etl import files
+from etl.chunks import read_chunks
 from etl.csvfiles import part_columns
 from etl.files import LandingFile
 from etl.message import Digits, read
@@ -60,7 +60,7 @@ def take_up(connection: Connection, contract: Contract, columns: tuple[Column, .
 
 def _of_messages(file: Path, contract: Contract) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Path and value of every unknown key; a message that has one keeps its own text."""
-    for chunk in files.read_chunks(file, ("raw", "source_item")):
+    for chunk in read_chunks(file, ("raw", "source_item")):
         table = chunk.filter(chunk.column("raw").is_valid())
         for raw, item in zip(table.column("raw").to_pylist(), table.column("source_item").to_pylist(), strict=True):
             for path, value in read(raw, contract, int(item)).unknown.items():
@@ -78,7 +78,7 @@ def _of_files(
         for column, source in part_columns(contract, found.header).items()
         if source and column not in contract.column_names
     }
-    for chunk in files.read_chunks(file):
+    for chunk in read_chunks(file):
         for column, source in names.items():
             if column in chunk.schema.names:
                 yield from (((source,), _Field(v)) for v in chunk.column(column).unique().to_pylist() if v is not None)

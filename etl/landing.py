@@ -25,7 +25,6 @@ from watchfiles import watch
 
 from etl import failpoints, files
 from etl.contract import Contract
-from etl.csvfiles import write_parts
 from etl.database import transaction
 from etl.errors import ConfigurationError, UnreadableFile
 from etl.files import Batch, LandingFile, OffsetRange, Part, Source
@@ -229,6 +228,8 @@ def _take_batch(
     settings: Settings, contract: Contract, cycle_id: str, paths: list[Path], taken: Taken, known: Known
 ) -> list[Path]:
     """Make one batch of the first files; returns those that are left."""
+    from etl.csvfiles import write_parts
+
     output = files.feed_output(settings, contract.feed)
     query_id = secrets.token_hex(8)
     temporary = output / f"{files.TEMPORARY_PREFIX}{query_id}-000000"

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select
 from etl import audit, derived, failpoints, files, growth, landing, quality
 from etl.ahead import one_ahead
 from etl.audit import Counts, JobRun
+from etl.chunks import read_chunks
 from etl.contract import Contract
 from etl.database import Refused, Stage, make_stage, transaction, try_lock_feed
 from etl.derived import Brought
@@ -266,7 +267,7 @@ def _insert_rows(
     read = accepted = refused = 0
     chunks = (
         (chunk.num_rows, validate(chunk, contract, now=run.started, headers=sources.headers))
-        for chunk in files.read_chunks(file)
+        for chunk in read_chunks(file)
     )
     # While the database takes one chunk, the next is read and checked.
     for rows, checked in one_ahead(chunks):

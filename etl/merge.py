@@ -21,6 +21,7 @@ import structlog
 
 from etl import audit, failpoints, files, positions
 from etl.audit import Counts
+from etl.chunks import read_chunks, to_csv
 from etl.contract import Contract
 from etl.errors import BalanceError, IntegrityError
 from etl.files import Archive, Batch, OffsetRange, Source
@@ -256,7 +257,7 @@ def _concat(parts: Iterable[tuple[Path, str]], sink: _Sink) -> None:
         _require_hash(path, files.sha256(path), expected)
     frame = pd.concat([read_frame(path) for path, _ in parts], ignore_index=True)
     sink.write(files.header(tuple(frame.columns)))
-    sink.write(files.to_csv(pa.Table.from_pandas(frame, preserve_index=False)))
+    sink.write(to_csv(pa.Table.from_pandas(frame, preserve_index=False)))
 
 
 def _require_hash(path: Path, found: str, expected: str) -> None:
@@ -273,7 +274,7 @@ def read_frame(file: Path, rows: int | None = None) -> pd.DataFrame:
 
     :param rows: only that many rows, from the top.
     """
-    table = pa.Table.from_batches(list(_first(files.read_chunks(file), rows)), schema=_schema(file))
+    table = pa.Table.from_batches(list(_first(read_chunks(file), rows)), schema=_schema(file))
     frame: pd.DataFrame = table.to_pandas(types_mapper=_text)
     return frame if rows is None else frame.head(rows)
 

@@ -18,7 +18,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, literal_column, select
 
@@ -26,7 +26,9 @@ from etl.database import window_start
 from etl.model import Column, Contract
 from etl.reasons import Reason
 from etl.tables import etl_quality, etl_quality_score
-from etl.validate import Validated
+
+if TYPE_CHECKING:
+    from etl.validate import Validated
 
 WEIGHTS = {"completeness": 0.3, "validity": 0.4, "uniqueness": 0.15, "timeliness": 0.15}
 

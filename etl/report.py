@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -15,9 +15,11 @@ from etl.doctor import Finding
 from etl.errors import AlreadyRunning, EtlError, JobFailed
 from etl.prune import Item as PrunedItem
 from etl.prune import Pruned
-from etl.quarantine import Replayed
 from etl.warm import Usage
 from etl.watch import Standing
+
+if TYPE_CHECKING:
+    from etl.replay import Replayed
 
 _BAD_SHOWN = 20
 _FIELD_SHOWN = 24

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from etl import files
+from etl.chunks import to_csv
 from etl.contract import Contract
 from etl.settings import Settings
 
@@ -41,7 +42,7 @@ def write_batch(
     folder = settings.output / contract.feed / f"batch-{query_id}-{start:06d}"
     folder.mkdir(parents=True)
     file = folder / "part-00000.csv"
-    file.write_bytes(files.header(contract.file_columns) + files.to_csv(pa.Table.from_pylist(rows, schema=schema)))
+    file.write_bytes(files.header(contract.file_columns) + to_csv(pa.Table.from_pylist(rows, schema=schema)))
     count = len(rows)
     batch = files.Batch(
         feed=contract.feed,

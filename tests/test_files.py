@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl import files
+from etl.chunks import read_chunks, to_csv
 from etl.errors import IntegrityError
 
 TEXTS = (
@@ -42,7 +43,7 @@ def text_table(rows: list[tuple[str | None, ...]], columns: tuple[str, ...] = CO
 
 
 def write(file: Path, rows: list[tuple[str | None, ...]], columns: tuple[str, ...] = COLUMNS) -> Path:
-    file.write_bytes(files.header(columns) + files.to_csv(text_table(rows, columns)))
+    file.write_bytes(files.header(columns) + to_csv(text_table(rows, columns)))
     return file
 
 
@@ -51,7 +52,7 @@ def test_text_survives_the_csv_byte_for_byte(
     rows: list[tuple[str | None, ...]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     file = write(tmp_path_factory.mktemp("csv") / "part.csv", rows)
-    found = [row for chunk in files.read_chunks(file) for row in zip(*chunk.to_pydict().values(), strict=True)]
+    found = [row for chunk in read_chunks(file) for row in zip(*chunk.to_pydict().values(), strict=True)]
     assert found == rows
 
 
@@ -59,7 +60,7 @@ def test_a_torn_row_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     file = write(tmp_path / "part.csv", [("1", "2", "3")])
     file.write_bytes(file.read_bytes() + b"4,5\n")
     with pytest.raises(IntegrityError, match=r"part\.csv cannot be read"):
-        list(files.read_chunks(file))
+        list(read_chunks(file))
 
 
 def test_json_is_written_whole_and_leaves_no_temporary_file(tmp_path: Path) -> None:

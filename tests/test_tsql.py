@@ -32,6 +32,7 @@ from etl.load import Loaded, load
 from etl.merge import merge
 from etl.prune import Policy
 from etl.quarantine import Selection
+from etl.replay import replay
 from etl.schema import ensure_feed
 from etl.settings import PROJECT_ROOT, Settings
 from etl.undo import undo
@@ -204,9 +205,7 @@ def test_what_superset_sends_is_carried_out_and_means_the_right_thing(feed: Feed
 
 def test_a_replay_loads_what_was_rejected_and_can_be_undone(feed: Feed) -> None:
     feed.load([sensed(1, "09:00:00"), sensed(1, "09:00:10", 999.0), sensed(1, "09:00:20", "warm")])
-    done = quarantine_.replay(
-        feed.settings, feed.contract, Selection(reason="out_of_range"), changes={"temperature": "30"}
-    )
+    done = replay(feed.settings, feed.contract, Selection(reason="out_of_range"), changes={"temperature": "30"})
     assert (done.counts.processed, done.still_bad) == (1, ())
     assert feed.sql("SELECT reason, status FROM etl_rejected_row ORDER BY 1") == [
         ("out_of_range", "REPLAYED"),
@@ -343,7 +342,7 @@ def test_the_whole_set_of_statements_is_as_committed(feed: Feed) -> None:
     _golden(feed, "reading")
     quarantine_.find(feed.settings, Selection(column="temperature"))
     quarantine_.summary(feed.settings, Selection(cycle_id=loaded.cycle_id))
-    quarantine_.replay(feed.settings, feed.contract, Selection(), changes={"temperature": "30"})
+    replay(feed.settings, feed.contract, Selection(), changes={"temperature": "30"})
     quarantine_.discard(feed.settings, Selection(reason="bad_time"), "broken")
     _golden(feed, "quarantine")
     prune.prune(feed.settings, {"sensor_readings": feed.contract}, Policy(timedelta(0), timedelta(0)), dry_run=True)

@@ -11,8 +11,6 @@ from etl import services
 from etl.cli.console import AsJson, Tell, console, errors_console, print_json, progress
 from etl.cli.tables import init_tables
 from etl.contract import Contract, load_contracts
-from etl.demo import bring
-from etl.demo import lacking as find_lacking
 from etl.errors import ConfigurationError
 from etl.report import print_error
 from etl.services import superset
@@ -61,6 +59,9 @@ def dashboards(
 
 def _bring_demo(settings: Settings, contracts: dict[str, Contract], tell: Tell) -> None:
     """Simulated readings for what the charts are about; a feed whose cycle fails is told, and its charts stay empty."""
+    from etl.demo import bring
+    from etl.demo import lacking as find_lacking
+
     lacking = find_lacking(settings, contracts)
     if not lacking:
         return

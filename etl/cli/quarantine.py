@@ -79,11 +79,11 @@ def quarantine_replay(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be loaded, and load nothing.")] = False,
 ) -> None:
     """Validate rejected rows again, after a contract or a value was mended, and load those that are good now."""
+    from etl.replay import replay
+
     settings = Settings.load()
     selection = Selection(tuple(ids or ()), feed=feed, reason=reason, cycle_id=cycle, column=column)
-    done = quarantine.replay(
-        settings, load_contract(feed, settings), selection, changes=pairs(changes), dry_run=dry_run
-    )
+    done = replay(settings, load_contract(feed, settings), selection, changes=pairs(changes), dry_run=dry_run)
     console.print(report.replayed(done, dry_run=dry_run))
 
 

@@ -12,6 +12,9 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.abc import PQGen
 from psycopg.waiting import Ready
+from sqlalchemy import Connection
+
+from etl.errors import ConfigurationError
 
 Result = TypeVar("Result")
 
@@ -55,3 +58,11 @@ def _bounded(gen: PQGen[Result], seconds: float) -> PQGen[Result]:
     except StopIteration as end:
         result: Result = end.value
         return result
+
+
+def driver_of(connection: Connection) -> psycopg.Connection[Any]:
+    """The psycopg connection under SQLAlchemy's."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise ConfigurationError(f"Not a psycopg connection: {type(driver).__name__}.")
+    return driver

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import Any, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 import psycopg
-import pyarrow as pa
-from pyarrow import csv
 from sqlalchemy import (
     URL,
     Connection,
@@ -28,10 +26,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import DropTable
 from sqlalchemy.types import TypeEngine
 
-from etl.database.bounded import BoundedConnection
-from etl.database.postgresql_stage import CopyStage, driver_of
+from etl.database.bounded import BoundedConnection, driver_of
 from etl.database.product import Limits, Product, Rights, Stage
 from etl.errors import ConfigurationError, EtlError, PermanentError, ServiceUnavailable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # SQLSTATE classes: https://www.postgresql.org/docs/18/errcodes-appendix.html
 _WRONG_LOGIN = ("28", "3D")
@@ -164,6 +164,9 @@ class PostgreSQL(Product):
 
     def read(self, connection: Connection, query: Select[Any], schema: pa.Schema) -> pa.Table:
         """By COPY, many times faster than row by row."""
+        import pyarrow as pa
+        from pyarrow import csv
+
         statement = query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
         sink = pa.BufferOutputStream()
         with (
@@ -198,6 +201,8 @@ class PostgreSQL(Product):
             return int(cursor.rowcount)
 
     def make_stage(self, connection: Connection, table: Table, columns: list[str]) -> Stage:
+        from etl.database.postgresql_stage import CopyStage
+
         return CopyStage(connection, table, columns)
 
     def type_name(self, kind: TypeEngine[Any], dialect: Dialect) -> str:

@@ -13,8 +13,8 @@ from pyarrow import csv
 from sqlalchemy import Column as SqlColumn
 from sqlalchemy import Connection, MetaData, String, Table, text
 
+from etl.database.bounded import driver_of
 from etl.database.product import RowsRefused, Stage
-from etl.errors import ConfigurationError
 
 COPY_BLOCK_BYTES = 256 << 10
 _ROW = "stage_row"
@@ -98,11 +98,3 @@ class CopyStage(Stage):
 
     def _driver(self) -> PsycopgConnection[Any]:
         return driver_of(self.connection)
-
-
-def driver_of(connection: Connection) -> PsycopgConnection[Any]:
-    """The psycopg connection under SQLAlchemy's."""
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, PsycopgConnection):
-        raise ConfigurationError(f"Not a psycopg connection: {type(driver).__name__}.")
-    return driver

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
-import pyarrow as pa
 from sqlalchemy import URL, Connection, Dialect, Engine, Select, Table
 from sqlalchemy.types import TypeEngine
 
 from etl.errors import EtlError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)

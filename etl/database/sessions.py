@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-import pyarrow as pa
 from sqlalchemy import URL, Connection, Dialect, Engine, Select, Table, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.types import TypeEngine
@@ -16,6 +15,9 @@ from etl.database.product import Limits, Product, Stage
 from etl.database.sqlserver import SQLServer
 from etl.errors import AlreadyRunning, ConfigurationError, EtlError
 from etl.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 PRODUCTS: tuple[Product, ...] = (PostgreSQL(), SQLServer())
 _BY_DIALECT = {"postgresql": PRODUCTS[0], "mssql": PRODUCTS[1]}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
-import pyarrow as pa
 from sqlalchemy import URL, Connection, Dialect, Engine, MetaData, Select, Table, create_engine, event
 from sqlalchemy import Column as SqlColumn
 from sqlalchemy.dialects.mssql import pyodbc as mssql_pyodbc
@@ -18,6 +17,9 @@ from etl.database import sqlserver_checks, sqlserver_driver, sqlserver_errors, s
 from etl.database.product import Limits, Product, Rights, Stage
 from etl.database.sqlserver_limits import broken_limits
 from etl.errors import EtlError, PermanentError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _ROWS_AT_ONCE = 20_000
 _MSSQL_PYTHON = "mssqlpython"
@@ -116,6 +118,8 @@ class SQLServer(Product):
         return kept
 
     def read(self, connection: Connection, query: Select[Any], schema: pa.Schema) -> pa.Table:
+        import pyarrow as pa
+
         parts = [_as_arrow(rows, schema) for rows in _partitions(connection, query)]
         return pa.concat_tables(parts) if parts else schema.empty_table()
 
@@ -194,6 +198,8 @@ def _partitions(connection: Connection, query: Select[Any]) -> Iterator[list[Row
 
 
 def _as_arrow(rows: list[Row[Any]], schema: pa.Schema) -> pa.Table:
+    import pyarrow as pa
+
     columns = zip(*rows, strict=True)
     arrays = []
     for values, field in zip(columns, schema, strict=True):

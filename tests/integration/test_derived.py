@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from etl.load import Loaded, load
 from etl.merge import merge
-from etl.quarantine import Selection, replay
+from etl.quarantine import Selection
+from etl.replay import replay
 from etl.undo import undo
 from tests.batches import write_batch
 from tests.stack import Project

@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from etl import consume as consume_module
 from etl import files
+from etl.chunks import read_chunks, to_csv
 from etl.consume import consume
 from etl.contract import Column, Contract
 from etl.database import make_engine, transaction
@@ -364,8 +365,8 @@ def test_texts_reach_the_table_unchanged_through_kafka_spark_and_merge(project: 
     (batch,) = files.batches(project.home / "output" / "sensor_readings")
     for part in batch.parts:
         file = project.home / "output" / "sensor_readings" / batch.name / part.name
-        chunks = list(files.read_chunks(file))
-        ours = files.header(contract.file_columns) + b"".join(files.to_csv(chunk) for chunk in chunks)
+        chunks = list(read_chunks(file))
+        ours = files.header(contract.file_columns) + b"".join(to_csv(chunk) for chunk in chunks)
         assert ours == file.read_bytes()
     merge(project.settings, contract)
     load(project.settings, contract)

@@ -24,7 +24,7 @@ from etl.load import Loaded, load
 from etl.merge import merge
 from etl.prune import Policy, prune
 from etl.quarantine import Selection, find
-from etl.quarantine import replay as replay_rows
+from etl.replay import replay as replay_rows
 from etl.settings import PROJECT_ROOT
 from etl.undo import undo
 from tests.stack import Project

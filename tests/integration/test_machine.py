@@ -31,7 +31,8 @@ from etl import files
 from etl.failpoints import POINTS
 from etl.load import load
 from etl.merge import merge
-from etl.quarantine import Selection, discard, replay
+from etl.quarantine import Selection, discard
+from etl.replay import replay
 from etl.undo import undo
 from tests.batches import write_batch
 from tests.integration.test_derived import require_windows_from_scratch

@@ -20,7 +20,8 @@ from etl.locks import feed_lock
 from etl.merge import merge
 from etl.produce import produce
 from etl.prune import LOG_BYTES, Policy, Pruned, prune
-from etl.quarantine import Selection, discard, replay
+from etl.quarantine import Selection, discard
+from etl.replay import replay
 from etl.undo import undo
 from tests.integration.test_kills import run
 from tests.integration.test_undo import content, cycle

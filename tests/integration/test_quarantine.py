@@ -10,7 +10,8 @@ from etl.consume import consume
 from etl.errors import ConfigurationError
 from etl.load import load
 from etl.merge import merge
-from etl.quarantine import Selection, discard, find, replay, summary
+from etl.quarantine import Selection, discard, find, summary
+from etl.replay import replay
 from tests.stack import Project
 
 HOT = b'{"sensor_id":1,"temperature":%s,"humidity":40,"timestamp":"2025-06-15 09:12:%02d"}'

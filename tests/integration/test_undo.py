@@ -12,7 +12,8 @@ from etl.errors import ConfigurationError
 from etl.load import load
 from etl.merge import merge
 from etl.produce import produce
-from etl.quarantine import Selection, replay
+from etl.quarantine import Selection
+from etl.replay import replay
 from etl.undo import undo
 from tests.stack import Project
 
