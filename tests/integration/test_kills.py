@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,8 +13,9 @@ import pytest
 from etl import failpoints
 from etl.consume import consume
 from etl.produce import produce
-from etl.settings import PROJECT_ROOT
 from etl.simulate import DEFAULT_START, simulate
+from tests.jobs import Job
+from tests.jobs import run as run_jobs
 from tests.stack import Project
 
 MESSAGES = 600
@@ -31,19 +28,12 @@ MERGE = sorted(point for point in failpoints.POINTS if point.startswith("merge."
 LOAD = sorted(point for point in failpoints.POINTS if point.startswith("load."))
 
 
-def start(project: Project, *jobs: str, failpoint: str = "") -> subprocess.Popen[str]:
-    env = {**project.env, "ETL_FAILPOINT": failpoint}
-    command = [sys.executable, "-m", "tests.jobs", *jobs]
-    return subprocess.Popen(
-        command, env=env, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+def start(project: Project, *jobs: str, failpoint: str = "") -> Job:
+    return Job(project.env, *jobs, failpoint=failpoint)
 
 
 def run(project: Project, *jobs: str, failpoint: str = "") -> None:
-    job = start(project, *jobs, failpoint=failpoint)
-    output, _ = job.communicate(timeout=120)
-    expected = -signal.SIGKILL if failpoint else 0
-    assert job.returncode == expected, output
+    run_jobs(project.env, *jobs, failpoint=failpoint)
 
 
 def prepare(project: Project) -> None:
@@ -107,7 +97,6 @@ def test_killed_in_the_middle_of_a_part_file(project: Project) -> None:
     writing = (project.home / "output" / "sensor_readings").glob
     wait_until(lambda: any(path.stat().st_size for path in writing(".tmp-*/_temporary/**/part-*.csv")), job)
     job.kill()
-    job.wait()
     consume(project.settings, project.contract)
     run(project, "merge", "load")
     project.require_exact(60_000)
@@ -125,8 +114,8 @@ def test_killed_batch_and_lost_checkpoint_together(project: Project) -> None:
 
 
 def test_killed_at_random_moments_with_a_producer_alongside(project: Project) -> None:
-    """Twenty kills take eight minutes; a test run makes a few, `ETL_TEST_KILLS=20` all of them."""
-    kills = int(os.environ.get("ETL_TEST_KILLS", "4"))
+    """Twenty kills take six minutes; a test run makes a few, `ETL_TEST_KILLS=20` all of them."""
+    kills = int(os.environ.get("ETL_TEST_KILLS", "3"))
     moments = random.Random(kills)
     stop = threading.Event()
     sent = 0
@@ -143,11 +132,9 @@ def test_killed_at_random_moments_with_a_producer_alongside(project: Project) ->
     try:
         for _ in range(kills):
             job = start(project, *["consume", "merge", "load"] * 3)
-            # From the start of Python to the middle of the second round.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                job.wait(moments.uniform(1, 25))
+            # From its first moment to the middle of the second round.
+            job.wait(moments.uniform(0, 24))
             job.kill()
-            job.communicate()
     finally:
         stop.set()
         sender.join()
@@ -157,12 +144,12 @@ def test_killed_at_random_moments_with_a_producer_alongside(project: Project) ->
 
 def test_a_misspelt_failpoint_is_an_error(project: Project) -> None:
     job = start(project, "merge", failpoint="merge.joined")
-    assert "is no failpoint" in job.communicate()[0]
+    assert "is no failpoint" in job.output()
     assert job.returncode == 1
 
 
-def wait_until(condition: Callable[[], bool], job: subprocess.Popen[str]) -> None:
+def wait_until(condition: Callable[[], bool], job: Job) -> None:
     """Look at what a running job does until it does this; the job ending first is a failure of the test."""
     while not condition():
-        assert job.poll() is None, "the job ended before"
+        assert job.returncode is None, "the job ended before"
         time.sleep(0.001)
