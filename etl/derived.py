@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
 
 from etl import quality, windows
 from etl.model import Contract
@@ -40,18 +40,16 @@ def derive(
     contract: Contract,
     table: Table,
     log_id: int,
-    staged: FromClause,
     mine: ColumnElement[bool],
 ) -> None:
     """Bring windows up to date after rows came in, and judge them.
 
-    :param staged: the rows that were to be inserted, the duplicates among them.
-    :param mine: which rows of the load in the table are these; no join with them is needed then, of which the planner
-        knows nothing yet.
+    :param mine: which rows of the load in the table are these.
     """
     from etl.judging import judge
 
-    windows.recompute(connection, contract, table, windows.touch(connection, contract, staged))
+    new = select(table).where(table.c.log_id == log_id, mine).subquery("new")
+    windows.recompute(connection, contract, table, windows.touch(connection, contract, new))
     judge(connection, contract, table, log_id, mine)
 
 

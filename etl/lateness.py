@@ -18,15 +18,15 @@ from etl.tables import etl_log
 
 def watermark(connection: Connection, contract: Contract, *, now: datetime) -> datetime | None:
     """The feed's watermark; None before its first load."""
-    newest = connection.scalar(
-        select(func.max(etl_log.c.last_event_time)).where(
-            etl_log.c.feed == contract.feed, etl_log.c.undone_at.is_(None)
-        )
-    )
-    if newest is None:
-        return None
-    reached: datetime = min(newest.astimezone(UTC), now)
-    return reached - timedelta(seconds=contract.lateness_seconds)
+    newest = newest_loaded(connection, contract)
+    return None if newest is None else min(newest, now) - timedelta(seconds=contract.lateness_seconds)
+
+
+def newest_loaded(connection: Connection, contract: Contract) -> datetime | None:
+    """The newest event time that was ever loaded, and not undone; None before the feed's first load."""
+    mine = (etl_log.c.feed == contract.feed, etl_log.c.undone_at.is_(None))
+    newest = connection.scalar(select(func.max(etl_log.c.last_event_time)).where(*mine))
+    return None if newest is None else newest.astimezone(UTC)
 
 
 def with_lateness(rows: pa.Table, contract: Contract, mark: datetime | None) -> pa.Table:

@@ -24,7 +24,7 @@ from etl.database import Refused, Stage, make_stage, transaction, try_lock_feed
 from etl.derived import Brought
 from etl.errors import AlreadyRunning, BalanceError, FailureBudgetExceeded, IntegrityError
 from etl.files import Archive
-from etl.lateness import watermark, with_lateness
+from etl.lateness import newest_loaded, watermark, with_lateness
 from etl.locks import JOB_WAIT_SECONDS, feed_lock
 from etl.quality import UNIQUE, VALID, Tally
 from etl.reasons import Reason
@@ -34,7 +34,8 @@ from etl.settings import Settings
 from etl.sources import Sources
 from etl.tables import ARCHIVE, LANDING, etl_file, etl_rejected_row, feed_table, grown
 from etl.turns import Queue
-from etl.validate import COORDINATES, validate
+from etl.unseen import Unseen
+from etl.validate import COORDINATES, Validated, validate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,7 +169,7 @@ def _load_archive(
     table = ensure_feed(connection, contract)
     sources = Sources(connection, archive)
     _enter(connection, archive, sources, run)
-    counts, staged, tally = _insert_rows(connection, run, contract, table, file, sources)
+    counts, tally = _insert_rows(connection, run, contract, table, file, archive, sources)
     if counts.read != archive.rows:
         raise BalanceError(
             f"{archive.file_name}: the manifest says {archive.rows} rows, {counts.read} were read.",
@@ -180,7 +181,7 @@ def _load_archive(
     counts = replace(counts, late=found.late - before.late)
     total = before + counts
     _require_in_table(connection, run, table, total, found)
-    derived.derive(connection, contract, table, run.log_id, staged, sources.are_of(table))
+    derived.derive(connection, contract, table, run.log_id, sources.are_of(table))
     derived.describe_load(connection, contract, table, run.log_id, tally, found, counts.late)
     if last:
         run.succeed(connection, total)
@@ -253,34 +254,39 @@ def _insert_rows(
     contract: Contract,
     table: Table,
     file: Path,
+    archive: Archive,
     sources: Sources,
-) -> tuple[Counts, Table, Tally]:
-    """Stage all rows of an archive chunk by chunk, then insert what the tables do not hold yet.
+) -> tuple[Counts, Tally]:
+    """Copy all rows of an archive chunk by chunk, and insert what the tables do not hold yet.
 
-    Returns the numbers, the staged rows, and how good they are.
+    Returns the numbers, and how good the rows are.
     """
     own = ["source_id"] if sources.files else []
     good = make_stage(connection, table, [*contract.column_names, *COORDINATES, "lateness_seconds", *own])
     bad = make_stage(connection, etl_rejected_row, [*COORDINATES, "raw", "raw_rebuilt", "reason", "problems", *own])
     mark = watermark(connection, contract, now=run.started)
+    unseen = Unseen(contract, newest_loaded(connection, contract), archive.rows)
+    constants = {**sources.constants(), "log_id": run.log_id}
     tally, unknown = Tally(), Counter[str]()
     read = accepted = refused = 0
-    chunks = (
-        (chunk.num_rows, validate(chunk, contract, now=run.started, headers=sources.headers))
-        for chunk in read_chunks(file)
-    )
+
+    def prepared(chunk: pa.RecordBatch) -> tuple[int, Validated, pa.Table, pa.Table]:
+        checked = validate(chunk, contract, now=run.started, headers=sources.headers)
+        return chunk.num_rows, checked, *unseen.split(with_lateness(checked.accepted, contract, mark))
+
     # While the database takes one chunk, the next is read and checked.
-    for rows, checked in one_ahead(chunks):
+    for rows, checked, fresh, others in one_ahead(map(prepared, read_chunks(file))):
         read += rows
         accepted += checked.accepted.num_rows
         refused += checked.rejected.num_rows
         tally.count(contract, checked)
         unknown += checked.unknown
-        good.copy(sources.of_rows(with_lateness(checked.accepted, contract, mark)))
+        good.copy_unseen(sources.of_rows(fresh), constants)
+        if others.num_rows:
+            good.copy(sources.of_rows(others))
         if checked.rejected.num_rows:
             bad.copy(sources.of_rows(checked.rejected))
         failpoints.reached("load.copying")
-    constants = {**sources.constants(), "log_id": run.log_id}
     loaded, unwanted = good.insert_new(constants)
     if unwanted:
         bad.copy(_refused_rows(good, unwanted, contract, own))
@@ -292,7 +298,7 @@ def _insert_rows(
         run.note(connection, {"unknown_keys": dict(unknown.most_common(50))})
     counts = Counts(read, loaded, rejected, (accepted - loaded) + (refused - rejected), 0)
     tally.add(UNIQUE, accepted, accepted - loaded)
-    return counts, good.rows_table, tally
+    return counts, tally
 
 
 def _refused_rows(good: Stage, unwanted: list[Refused], contract: Contract, own: list[str]) -> pa.Table:

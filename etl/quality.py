@@ -185,13 +185,18 @@ def _fleet(connection: Connection, contract: Contract, table: Table, log_id: int
     time = table.c[contract.event_time.column]
     mine = and_(table.c.log_id == log_id, table.c.lateness_seconds.is_(None))
     sensor = [table.c[name] for name in contract.sensor]
-    first, last = connection.execute(select(func.min(time), func.max(time)).where(mine)).one()
+    interval: ColumnElement[Any] = literal_column(f"{contract.fleet.interval_seconds:g}")
+    rows = select(*sensor, time.label("time"), window_start(time, interval).label("slot")).where(mine).subquery()
+    by = [rows.c[name] for name in contract.sensor]
+    span = (func.min(rows.c.time).label("first"), func.max(rows.c.time).label("last"))
+    slots = select(*by, *span).group_by(*by, rows.c.slot).subquery()
+    by = [slots.c[name] for name in contract.sensor]
+    span = (func.min(slots.c.first).label("first"), func.max(slots.c.last).label("last"))
+    sensors = select(func.count().label("readings"), *span).group_by(*by).subquery()
+    figures = (func.count(), func.sum(sensors.c.readings), func.min(sensors.c.first), func.max(sensors.c.last))
+    seen, readings, first, last = connection.execute(select(*figures)).one()
     if first is None:
         return None
-    sensors = connection.scalar(select(func.count()).select_from(select(*sensor).where(mine).distinct().subquery()))
-    interval: ColumnElement[Any] = literal_column(f"{contract.fleet.interval_seconds:g}")
-    slots = select(*sensor, window_start(time, interval)).where(mine).distinct().subquery()
-    readings = connection.scalar(select(func.count()).select_from(slots))
     spans = math.floor(last.timestamp() / contract.fleet.interval_seconds) + 1
     spans -= math.floor(first.timestamp() / contract.fleet.interval_seconds)
-    return Fleet(contract.fleet.sensors, int(sensors or 0), contract.fleet.sensors * spans, int(readings or 0))
+    return Fleet(contract.fleet.sensors, int(seen), contract.fleet.sensors * spans, int(readings or 0))

@@ -138,7 +138,7 @@ def _load(
         good = good.append_column(name, pa.array([rows[place][name] for place in places], pa.int64()))
     stage.copy(good)
     loaded, refused = stage.insert_new({"log_id": run.log_id})
-    derived.derive(connection, contract, table, run.log_id, stage.rows_table, true())
+    derived.derive(connection, contract, table, run.log_id, true())
     derived.reach(connection, run.log_id, derived.brought(connection, contract, table, run.log_id))
     refused_rows = {place.row for place in refused}
     done = [rows[place]["rejected_id"] for i, place in enumerate(places) if i not in refused_rows]

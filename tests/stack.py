@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 import yaml
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
+from pydantic import SecretStr
 
 from etl import services
 from etl.broker import Topic, describe
@@ -110,6 +111,11 @@ class Project:
         if expect is not None:
             assert run.returncode == expect, run.stdout + run.stderr
         return run
+
+    def with_database(self, url: str) -> Project:
+        """The same project, which connects as another user or to another database."""
+        settings = self.settings.model_copy(update={"database_url": SecretStr(url)})
+        return replace(self, settings=settings, env={**self.env, "ETL_DATABASE_URL": url})
 
     def cycle(self, messages: int = 0, contract: Contract | None = None, **parameters: Any) -> None:
         """Run the four jobs here, one after the other, as the notebooks call them: with one Spark for all tests."""

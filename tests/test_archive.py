@@ -49,7 +49,9 @@ def counts_seven(settings: Settings, **env: str) -> bool:
 
 
 @pytest.mark.integration
-def test_it_is_made_once_used_and_made_anew_when_a_library_has_changed(own: Settings) -> None:
+def test_it_is_made_once_used_and_made_anew_when_a_library_has_changed(
+    own: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     jars.ensure(Settings.load(), find_java(own, lambda _: None), lambda _: None)
     assert told(own) == ["preparing Spark for quick starts (once)"]
     file = class_archive(own)
@@ -66,6 +68,7 @@ def test_it_is_made_once_used_and_made_anew_when_a_library_has_changed(own: Sett
     jar.write_bytes(original.read_bytes())
     # Until it is made anew, the old one does not fit, and is no error.
     assert counts_seven(own)
+    monkeypatch.setattr(archive, "_SECONDS", 0.01)  # that it is begun is enough to see
     assert told(own) == ["preparing Spark for quick starts (once)"]
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's way of many rows into a table: COPY into a temporary table, then INSERT … ON CONFLICT DO NOTHING."""
+"""PostgreSQL's way of many rows into a table: COPY, straight into it, or into a temporary one and from there what is new."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pyarrow as pa
 from psycopg import Connection as PsycopgConnection
 from psycopg import sql
 from pyarrow import csv
-from sqlalchemy import Column as SqlColumn
-from sqlalchemy import Connection, MetaData, String, Table, text
+from sqlalchemy import Connection, String, Table, text
 
 from etl.database.bounded import driver_of
 from etl.database.product import RowsRefused, Stage
 
-COPY_BLOCK_BYTES = 256 << 10
+_ROWS_PER_PIECE = 4_000
+"""About 256 KiB."""
 _ROW = "stage_row"
 
 
@@ -29,6 +29,7 @@ class CopyStage(Stage):
         self.columns = columns
         self.name = f"stage_{table.name}"
         self.rows = 0
+        self._is_direct = True
         self._create()
 
     def _create(self) -> None:
@@ -42,22 +43,38 @@ class CopyStage(Stage):
         self.connection.execute(text("SET LOCAL synchronize_seqscans = off"))
         self._driver().execute(statement)
 
-    @property
-    def rows_table(self) -> Table:
-        return Table(self.name, MetaData(), *(SqlColumn(name, self.table.c[name].type) for name in self.columns))
-
     def copy(self, rows: pa.Table) -> None:
         numbers = pa.array(np.arange(self.rows, self.rows + rows.num_rows, dtype=np.int64))
-        sink = pa.BufferOutputStream()
-        csv.write_csv(rows.add_column(0, _ROW, numbers), sink, csv.WriteOptions(include_header=False))
-        buffer = memoryview(sink.getvalue())
-        statement = sql.SQL("COPY {} ({}, {}) FROM STDIN (FORMAT csv)").format(
-            sql.Identifier(self.name), sql.Identifier(_ROW), self._names()
-        )
-        with self._driver().cursor() as cursor, cursor.copy(statement) as copy:
-            for start in range(0, len(buffer), COPY_BLOCK_BYTES):
-                copy.write(buffer[start : start + COPY_BLOCK_BYTES])
+        self._send(rows.add_column(0, _ROW, numbers), self.name)
         self.rows += rows.num_rows
+
+    def copy_unseen(self, rows: pa.Table, constants: dict[str, Any]) -> None:
+        """Straight into the table, all of them or none; once the table has refused some, by way of the stage."""
+        if self._is_direct and self._was_taken(rows, constants):
+            self.inserted += rows.num_rows
+        else:
+            self._is_direct = False
+            self.copy(rows)
+
+    def _was_taken(self, rows: pa.Table, constants: dict[str, Any]) -> bool:
+        for name, value in constants.items():
+            rows = rows.append_column(name, pa.repeat(value, rows.num_rows))
+        try:
+            with self._driver().transaction():
+                self._send(rows, self.table.name)
+        except (psycopg.DataError, psycopg.IntegrityError):
+            return False
+        return True
+
+    def _send(self, rows: pa.Table, table: str) -> None:
+        """COPY, piece by piece: the server works on one while the next is written."""
+        names = sql.SQL(", ").join(map(sql.Identifier, rows.column_names))
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(table), names)
+        with self._driver().cursor() as cursor, cursor.copy(statement) as copy:
+            for piece in rows.to_batches(max_chunksize=_ROWS_PER_PIECE):
+                sink = pa.BufferOutputStream()
+                csv.write_csv(piece, sink, csv.WriteOptions(include_header=False))
+                copy.write(memoryview(sink.getvalue()))
 
     def read(self, row: int) -> dict[str, Any]:
         statement = sql.SQL("SELECT {} FROM {} WHERE {} = %s").format(

@@ -57,22 +57,30 @@ class RowsRefused(Exception):
 class Stage(ABC):
     """Rows on their way into a table: copied in bulk, then inserted where the table does not have them yet.
 
+    The table is not asked for anything but its unique key, which has the last word.
+
     The stage holds text as text and everything else as the table does, but none of the table's constraints, so that only
     the insert can be refused. It is gone when the transaction has ended.
     """
 
     columns: list[str]
     rows: int
-    """How many were copied so far."""
-
-    @property
-    @abstractmethod
-    def rows_table(self) -> Table:
-        """The staged rows, for queries."""
+    """How many are staged."""
+    inserted = 0
+    """How many went straight into the table."""
 
     @abstractmethod
     def copy(self, rows: pa.Table) -> None:
         """Append typed rows; the columns are those of the stage, in its order."""
+
+    def copy_unseen(self, rows: pa.Table, constants: dict[str, Any]) -> None:
+        """Append rows of whose keys the table most likely holds none: they may go straight into the table.
+
+        What comes out is the same as with `copy`.
+
+        :param constants: those that `insert_new` will be given.
+        """
+        self.copy(rows)
 
     @abstractmethod
     def read(self, row: int) -> dict[str, Any]:
@@ -93,7 +101,8 @@ class Stage(ABC):
         :param constants: columns that have one value for all rows.
         :returns: how many rows were inserted, and which were refused.
         """
-        return self._insert(constants, 0, self.rows)
+        inserted, refused = self._insert(constants, 0, self.rows)
+        return self.inserted + inserted, refused
 
     def _insert(self, constants: dict[str, Any], first: int, end: int) -> tuple[int, list[Refused]]:
         if first >= end:

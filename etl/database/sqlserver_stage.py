@@ -67,10 +67,6 @@ class BatchStage(Stage):
         self.connection.execute(DropTable(self.stage, if_exists=True))
         self.connection.execute(CreateTable(self.stage))
 
-    @property
-    def rows_table(self) -> Table:
-        return Table(self.stage.name, MetaData(), *(SqlColumn(name, self.table.c[name].type) for name in self.columns))
-
     def copy(self, rows: pa.Table) -> None:
         numbers = pa.array(range(self.rows, self.rows + rows.num_rows), pa.int64())
         for part in batches(rows.add_column(0, _ROW, numbers)):

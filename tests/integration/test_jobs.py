@@ -132,6 +132,22 @@ def test_a_reading_that_is_sent_twice_is_one_row_and_one_counted_duplicate(proje
     project.require_exact(4)
 
 
+def test_a_key_that_came_into_the_table_otherwise_is_a_duplicate_and_the_rest_is_loaded(project: Project) -> None:
+    """The loader takes these rows for new ones, and the table knows better."""
+    project.send([reading(0)], partition=0)
+    cycle(project)
+    project.sql(
+        "INSERT INTO sensor_data SELECT sensor_id, temperature, humidity, \"timestamp\" + interval '5 seconds',"
+        " source_id, source_partition, source_offset, source_item, 0, NULL FROM sensor_data"
+    )
+    (before,) = project.sql('SELECT sensor_id, "timestamp" FROM sensor_data WHERE log_id = 0')
+    project.send([reading(i) for i in range(1, 10)], partition=0)
+    cycle(project)
+    assert project.value("SELECT max(records_duplicate) FROM etl_log") == 1
+    assert project.value("SELECT count(*) FROM sensor_data") == 10
+    assert project.sql('SELECT sensor_id, "timestamp" FROM sensor_data WHERE log_id = 0') == [before]
+
+
 def test_numbers_may_come_as_text_and_keep_their_value(project: Project) -> None:
     project.send([b'{"sensor_id":"3","temperature":"0.1","humidity":1e1,"timestamp":"2025-06-15 09:12:01"}'])
     cycle(project)

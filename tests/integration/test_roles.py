@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import psycopg
 import pytest
@@ -68,7 +68,7 @@ def roles(project: Project) -> Iterator[Roles]:
 
 def test_each_role_can_do_its_work_and_nothing_else(roles: Roles) -> None:
     project = roles.project
-    loader = replace(project, env={**project.env, "ETL_DATABASE_URL": roles.url("etl_loader")})
+    loader = project.with_database(roles.url("etl_loader"))
     early = loader.etl("init", expect=1)
     assert "User 'etl_loader' lacks the right" in early.stderr
     assert "python -m etl init" in early.stderr
@@ -93,7 +93,7 @@ def test_each_role_can_do_its_work_and_nothing_else(roles: Roles) -> None:
     for cycle in reversed(cycles):
         loader.etl("undo", cycle, "--yes")
     assert roles.count("etl_loader", "sensor_data") == 0
-    loader.etl("run", "--messages", "0")
+    loader.cycle()
     assert (roles.count("etl_reader", "v_sensor_data"), roles.count("etl_reader", "etl_rejected_row")) == (
         loaded,
         rejected,

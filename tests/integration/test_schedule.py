@@ -14,8 +14,12 @@ import pytest
 import yaml
 
 from etl.settings import PROJECT_ROOT
+from etl.watch import schedules
 from tests.integration.test_cycle import wait_for
 from tests.stack import Project
+
+QUICK = {"ETL_KAFKA_TIMEOUT_SECONDS": "3", "ETL_RETRY_SECONDS": "1"}
+"""For a topic that is missing: how long it is waited for."""
 
 
 def add_feed(project: Project, name: str, *, topic: str) -> None:
@@ -92,12 +96,12 @@ def test_ctrl_c_reaches_no_job_and_a_second_one_stops_at_once(project: Project) 
 @pytest.mark.timeout(600)
 def test_one_feeds_failure_stops_neither_the_others_nor_the_schedule(project: Project) -> None:
     add_feed(project, "other", topic=f"{project.topic}-missing")
-    once = project.etl("run", "other", "room_temperatures", "--messages", "3", "-p", "bad_share=0", expect=1)
+    once = project.etl("run", "other", "room_temperatures", "--messages", "3", "-p", "bad_share=0", expect=1, **QUICK)
     assert "Summary" in once.stdout
     assert re.search(rf"^other +\S+ +0 +failed: .*{project.topic}-missing", once.stdout, re.MULTILINE)
     assert re.search(r"^room_temperatures +\S+ +3 +done", once.stdout, re.MULTILINE)
 
-    twice = project.etl("run", "other", "room_temperatures", "--every", "1s", "--cycles", "2", expect=1)
+    twice = project.etl("run", "other", "room_temperatures", "--every", "1s", "--cycles", "2", expect=1, **QUICK)
     assert len(re.findall(r"UTC other \S+: failed", twice.stdout)) == 2
     assert len(re.findall(r"UTC room_temperatures \S+: nothing new was read", twice.stdout)) == 2
 
@@ -142,8 +146,7 @@ def test_the_commands_of_the_examples_can_be_tried(project: Project, example: st
 
 def test_status_shows_a_schedule_while_it_runs(project: Project) -> None:
     run = project.popen("run", "room_temperatures", "--every", "1d", "--messages", "0")
-    wait_for(lambda: json.loads(project.etl("status", "--json").stdout)["schedules"][:1])
-    wait_for(lambda: json.loads(project.etl("status", "--json").stdout)["schedules"][0]["next_due"])
+    wait_for(lambda: [standing for standing in schedules(project.settings) if standing.next_due])
     (standing,) = json.loads(project.etl("status", "--json").stdout)["schedules"]
     assert (standing["pid"], standing["every"], standing["feeds"]) == (run.pid, "1d", ["room_temperatures"])
     assert (standing["cycles"], standing["failed"], standing["kernel_cycles"]) == (1, 0, 1)

@@ -571,12 +571,18 @@ SELECT *
 INTO [#touched_sensor_data_5m]
 FROM (
     SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS window_end
-    FROM (SELECT DISTINCT [#stage_sensor_data].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
-                            '1970-01-01', [#stage_sensor_data].timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND,
-                    -DATEPART(NANOSECOND, [#stage_sensor_data].timestamp), [#stage_sensor_data].timestamp)) AS
-            window_start
-        FROM [#stage_sensor_data]
-        WHERE [#stage_sensor_data].sensor_id IS NOT NULL AND [#stage_sensor_data].timestamp IS NOT NULL) AS anon_1
+    FROM (SELECT DISTINCT new.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
+                            new.timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
+                        new.timestamp), new.timestamp)) AS window_start
+        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
+                humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id,
+                sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
+                sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
+                lateness_seconds
+            FROM sensor_data
+            WHERE sensor_data.log_id = 2 AND sensor_data.source_id = 1 AND sensor_data.source_partition = 0 AND
+                sensor_data.source_offset >= 0 AND sensor_data.source_offset < 4) AS new
+        WHERE new.sensor_id IS NOT NULL AND new.timestamp IS NOT NULL) AS anon_1
 ) AS found
 GO
 
@@ -587,12 +593,18 @@ SELECT *
 INTO [#touched_sensor_data_1d]
 FROM (
     SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS window_end
-    FROM (SELECT DISTINCT [#stage_sensor_data].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
-                            '1970-01-01', [#stage_sensor_data].timestamp) % 86400 + 86400) % 86400), DATEADD(NANOSECOND,
-                    -DATEPART(NANOSECOND, [#stage_sensor_data].timestamp), [#stage_sensor_data].timestamp)) AS
-            window_start
-        FROM [#stage_sensor_data]
-        WHERE [#stage_sensor_data].sensor_id IS NOT NULL AND [#stage_sensor_data].timestamp IS NOT NULL) AS anon_1
+    FROM (SELECT DISTINCT new.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
+                            new.timestamp) % 86400 + 86400) % 86400), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
+                        new.timestamp), new.timestamp)) AS window_start
+        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
+                humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id,
+                sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
+                sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
+                lateness_seconds
+            FROM sensor_data
+            WHERE sensor_data.log_id = 2 AND sensor_data.source_id = 1 AND sensor_data.source_partition = 0 AND
+                sensor_data.source_offset >= 0 AND sensor_data.source_offset < 4) AS new
+        WHERE new.sensor_id IS NOT NULL AND new.timestamp IS NOT NULL) AS anon_1
 ) AS found
 GO
 
@@ -707,23 +719,16 @@ GO
 INSERT INTO etl_quality (log_id, [rule], feed, dimension, checked, failed) VALUES (?, ?, ?, ?, ?, ?)
 GO
 
-SELECT min(sensor_data.timestamp) AS min_1, max(sensor_data.timestamp) AS max_1
-FROM sensor_data
-WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL
-GO
-
-SELECT count(*) AS count_1
-FROM (SELECT DISTINCT sensor_data.sensor_id AS sensor_id
-    FROM sensor_data
-    WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL) AS anon_1
-GO
-
-SELECT count(*) AS count_1
-FROM (SELECT DISTINCT sensor_data.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
-                        sensor_data.timestamp) % 10 + 10) % 10), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
-                    sensor_data.timestamp), sensor_data.timestamp)) AS anon_2
-    FROM sensor_data
-    WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL) AS anon_1
+SELECT count(*) AS count_1, sum(anon_1.readings) AS sum_1, min(anon_1.first) AS min_1, max(anon_1.last) AS max_1
+FROM (SELECT count(*) AS readings, min(anon_2.first) AS first, max(anon_2.last) AS last
+    FROM (SELECT anon_3.sensor_id AS sensor_id, min(anon_3.time) AS first, max(anon_3.time) AS last
+        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS time, DATEADD(SECOND,
+                    -((DATEDIFF_BIG(SECOND, '1970-01-01', sensor_data.timestamp) % 10 + 10) % 10), DATEADD(NANOSECOND,
+                        -DATEPART(NANOSECOND, sensor_data.timestamp), sensor_data.timestamp)) AS slot
+            FROM sensor_data
+            WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL) AS anon_3
+        GROUP BY anon_3.sensor_id, anon_3.slot) AS anon_2
+    GROUP BY anon_2.sensor_id) AS anon_1
 GO
 
 DELETE FROM etl_quality_score WHERE etl_quality_score.log_id = ?

@@ -107,12 +107,17 @@ SELECT *
 INTO [#touched_sensor_data_5m]
 FROM (
     SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS window_end
-    FROM (SELECT DISTINCT [#stage_sensor_data].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
-                            '1970-01-01', [#stage_sensor_data].timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND,
-                    -DATEPART(NANOSECOND, [#stage_sensor_data].timestamp), [#stage_sensor_data].timestamp)) AS
-            window_start
-        FROM [#stage_sensor_data]
-        WHERE [#stage_sensor_data].sensor_id IS NOT NULL AND [#stage_sensor_data].timestamp IS NOT NULL) AS anon_1
+    FROM (SELECT DISTINCT new.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
+                            new.timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
+                        new.timestamp), new.timestamp)) AS window_start
+        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
+                humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id,
+                sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
+                sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
+                lateness_seconds
+            FROM sensor_data
+            WHERE sensor_data.log_id = 6) AS new
+        WHERE new.sensor_id IS NOT NULL AND new.timestamp IS NOT NULL) AS anon_1
 ) AS found
 GO
 
@@ -123,12 +128,17 @@ SELECT *
 INTO [#touched_sensor_data_1d]
 FROM (
     SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS window_end
-    FROM (SELECT DISTINCT [#stage_sensor_data].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
-                            '1970-01-01', [#stage_sensor_data].timestamp) % 86400 + 86400) % 86400), DATEADD(NANOSECOND,
-                    -DATEPART(NANOSECOND, [#stage_sensor_data].timestamp), [#stage_sensor_data].timestamp)) AS
-            window_start
-        FROM [#stage_sensor_data]
-        WHERE [#stage_sensor_data].sensor_id IS NOT NULL AND [#stage_sensor_data].timestamp IS NOT NULL) AS anon_1
+    FROM (SELECT DISTINCT new.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
+                            new.timestamp) % 86400 + 86400) % 86400), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
+                        new.timestamp), new.timestamp)) AS window_start
+        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
+                humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id,
+                sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
+                sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
+                lateness_seconds
+            FROM sensor_data
+            WHERE sensor_data.log_id = 6) AS new
+        WHERE new.sensor_id IS NOT NULL AND new.timestamp IS NOT NULL) AS anon_1
 ) AS found
 GO
 
