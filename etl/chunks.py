@@ -12,7 +12,7 @@ from pyarrow import csv
 from etl.errors import IntegrityError
 from etl.files import open_content
 
-_BLOCK_BYTES = 16 << 20
+_BLOCK_BYTES = 4 << 20
 
 
 def read_chunks(file: Path, columns: tuple[str, ...] | None = None) -> Iterator[pa.RecordBatch]:

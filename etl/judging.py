@@ -15,9 +15,11 @@ import pyarrow as pa
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     Table,
     and_,
     case,
+    cast,
     false,
     func,
     insert,
@@ -28,13 +30,13 @@ from sqlalchemy import (
 )
 
 from etl.anomalies import context_readings, find
-from etl.database import add_seconds, for_each, keep_in_temporary, read_table, window_start
+from etl.database import DOUBLE, add_seconds, for_each, keep_in_temporary, read_table, window_start
 from etl.model import AnomalyRules, Contract
 from etl.tables import etl_anomaly
 
 ROWS_PER_SLICE = 500_000
+_NUMBER = "sensor_number"
 _COORDINATES = ("source_partition", "source_offset", "source_item")
-_ARROW = {"integer": pa.int64(), "double": pa.float64(), "text": pa.string(), "boolean": pa.bool_()}
 _UTC = pa.timestamp("us", "UTC")
 
 
@@ -80,32 +82,35 @@ def _judge_slice(
     sensors = _sensors(connection, contract, table, rules, new)
     schema = pa.schema(
         [
-            *((name, _ARROW[contract.column(name).type]) for name in contract.sensor),
+            (_NUMBER, pa.int64()),
             (time, _UTC),
             *((name, pa.float64()) for name in rules.measures),
             ("is_new", pa.bool_()),
         ]
     )
     readings = read_table(connection, _readings(contract, table, rules, sensors, new), schema)
-    anomalies = find(readings, rules, key=contract.sensor, time=time, measures=rules.measures)
+    anomalies = find(readings, rules, key=(_NUMBER,), time=time, measures=rules.measures)
+    if not anomalies.num_rows:
+        return 0
+    named = {row[0]: "/".join(map(str, row[1:]))[:200] for row in connection.execute(_names(contract, sensors))}
     rows = [
-        {
-            "log_id": log_id,
-            "feed": contract.feed,
-            "sensor": "/".join(str(row.pop(name)) for name in contract.sensor)[:200],
-            **row,
-        }
+        {"log_id": log_id, "feed": contract.feed, "sensor": named[row.pop(_NUMBER)], **row}
         for row in anomalies.to_pylist()
     ]
-    if rows:
-        connection.execute(insert(etl_anomaly), rows)
+    connection.execute(insert(etl_anomaly), rows)
     return len(rows)
+
+
+def _names(contract: Contract, sensors: Table) -> Select[Any]:
+    return select(sensors.c[_NUMBER], *(sensors.c[name] for name in contract.sensor))
 
 
 def _sensors(
     connection: Connection, contract: Contract, table: Table, rules: AnomalyRules, new: ColumnElement[bool]
 ) -> Table:
-    """Per sensor with new readings: from when on its readings are needed (`etl.anomalies.context_start`), and until when."""
+    """Per sensor with new readings: a number for it, from when on its readings are needed (`etl.anomalies.context_start`), and
+    until when.
+    """
     time = table.c[contract.event_time.column]
     keys = [table.c[name] for name in contract.sensor]
     first = (
@@ -116,7 +121,8 @@ def _sensors(
         first.c.first, literal_column(f"{-2 * (rules.stuck_seconds or 0):g}")
     )
     start = case((earlier < block, earlier), else_=block).label("start")
-    query = select(*(first.c[name] for name in contract.sensor), start, first.c.last)
+    names = [first.c[name] for name in contract.sensor]
+    query = select(func.row_number().over(order_by=names).label(_NUMBER), *names, start, first.c.last)
     return keep_in_temporary(connection, f"judged_{contract.table}", query)
 
 
@@ -124,25 +130,28 @@ def _readings(contract: Contract, table: Table, rules: AnomalyRules, sensors: Ta
     """The sensors' readings from their start on, and the ones before it that give the context; in order."""
     time = table.c[contract.event_time.column]
     # The place in the source tells readings of one moment apart, so that their order is always the same.
-    order = (*contract.sensor, contract.event_time.column, "source_id", *_COORDINATES)
-    names = [*contract.sensor, contract.event_time.column, *rules.measures, "source_id", *_COORDINATES]
+    order = (contract.event_time.column, "source_id", *_COORDINATES)
+    names = [contract.event_time.column, *rules.measures, "source_id", *_COORDINATES]
     same = and_(*(table.c[name] == sensors.c[name] for name in contract.sensor))
     recent = (
-        select(*(table.c[name] for name in names), case((new, true()), else_=false()).label("is_new"))
+        select(
+            sensors.c[_NUMBER], *(table.c[name] for name in names), case((new, true()), else_=false()).label("is_new")
+        )
         .select_from(sensors.join(table, same))
         .where(time >= sensors.c.start, time <= sensors.c.last)
     )
     before = (
         select(*(table.c[name] for name in names))
         .where(same, time < sensors.c.start)
-        .order_by(time.desc(), *(table.c[name].desc() for name in order[len(contract.sensor) + 1 :]))
+        .order_by(time.desc(), *(table.c[name].desc() for name in order[1:]))
         .limit(context_readings(rules))
         .correlate(sensors)
         .lateral("before")
     )
-    context = select(*(before.c[name] for name in names), false().label("is_new")).select_from(
+    context = select(sensors.c[_NUMBER], *(before.c[name] for name in names), false().label("is_new")).select_from(
         for_each(sensors, before)
     )
     everything = union_all(recent, context).subquery()
-    shown = [*contract.sensor, contract.event_time.column, *rules.measures, "is_new"]
-    return select(*(everything.c[name] for name in shown)).order_by(*(everything.c[name] for name in order))
+    measures = (cast(everything.c[name], DOUBLE) for name in rules.measures)
+    shown = (everything.c[_NUMBER], everything.c[contract.event_time.column], *measures, everything.c.is_new)
+    return select(*shown).order_by(everything.c[_NUMBER], *(everything.c[name] for name in order))

@@ -90,18 +90,25 @@ def touch(connection: Connection, contract: Contract, rows: FromClause) -> list[
     windows = contract.windows
     if windows is None:
         return []
-    time = rows.c[contract.event_time.column]
-    found = []
-    for name, seconds in windows.sizes:
-        length: ColumnElement[Any] = literal_column(str(seconds))
-        start = window_start(time, length).label("window_start")
-        # A row without its key or time belongs to no window.
-        known = [rows.c[key].is_not(None) for key in (*windows.key, contract.event_time.column)]
-        distinct = select(*(rows.c[key] for key in windows.key), start).where(*known).distinct().subquery()
-        ends = select(distinct, add_seconds(distinct.c.window_start, length).label("window_end"))
-        kept = keep_in_temporary(connection, f"touched_{contract.table}_{name}", ends)
-        found.append(Touched(kept, _table(contract, windows, name)))
-    return found
+    time = contract.event_time.column
+    found: dict[int, Touched] = {}
+    for name, seconds in sorted(windows.sizes, key=lambda size: size[1]):
+        # Windows that smaller ones fill to the end are found by those: there are far fewer of them than of rows.
+        smaller = [found[size].windows for size in found if seconds % size == 0]
+        kept = _keep(connection, contract, name, seconds, *((smaller[-1], "window_start") if smaller else (rows, time)))
+        found[seconds] = Touched(kept, _table(contract, windows, name))
+    return list(found.values())
+
+
+def _keep(connection: Connection, contract: Contract, name: str, seconds: int, rows: FromClause, time: str) -> Table:
+    """The windows of one size in which rows lie that have a key and a time."""
+    key = contract.windows.key if contract.windows else ()
+    length: ColumnElement[Any] = literal_column(str(seconds))
+    start = window_start(rows.c[time], length).label("window_start")
+    known = [rows.c[column].is_not(None) for column in (*key, time)]
+    distinct = select(*(rows.c[column] for column in key), start).where(*known).distinct().subquery()
+    ends = select(distinct, add_seconds(distinct.c.window_start, length).label("window_end"))
+    return keep_in_temporary(connection, f"touched_{contract.table}_{name}", ends)
 
 
 def recompute(connection: Connection, contract: Contract, table: Table, touched: list[Touched]) -> None:

@@ -187,7 +187,10 @@ class Product(ABC):
 
     @abstractmethod
     def read(self, connection: Connection, query: Select[Any], schema: pa.Schema) -> pa.Table:
-        """The result of a query as an Arrow table."""
+        """The result of a query as an Arrow table: whole numbers, doubles, moments and booleans; only doubles may be NULL.
+
+        What is no number among doubles is NULL, too. The result is held in memory, and one of 1 GB is too large for some.
+        """
 
     @abstractmethod
     def write_csv(self, connection: Connection, query: Select[Any], sink: BinaryIO) -> int:

@@ -184,9 +184,11 @@ def keep_in_temporary(connection: Connection, name: str, query: Select[Any]) -> 
 
 
 def read_table(connection: Connection, query: Select[Any], schema: pa.Schema) -> pa.Table:
-    """The result of a query as an Arrow table, as fast as the driver can.
+    """The result of a query as an Arrow table, as fast as the driver can: numbers, moments and booleans, no text.
 
-    :param schema: names and types of the columns, in the query's order.
+    Only doubles may be NULL, and those that are no numbers are. The result must be smaller than 1 GB.
+
+    :param schema: names and types of the columns, in the query's order: int64, double, timestamp or bool.
     """
     return product_of(connection.dialect).read(connection, query, schema)
 

@@ -44,6 +44,7 @@ unix_socket_directories = ''
 timezone = 'UTC'
 log_timezone = 'UTC'
 shared_buffers = '256MB'
+work_mem = '32MB'
 max_wal_size = '4GB'
 checkpoint_timeout = '15min'
 max_connections = 60
