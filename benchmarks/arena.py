@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,7 @@ _KEYED = (
     "CREATE TABLE {} (sensor_id integer NOT NULL, temperature double precision NOT NULL, humidity double precision"
     ' NOT NULL, "timestamp" timestamptz NOT NULL, UNIQUE (sensor_id, "timestamp"))'
 )
+_COUNT = "SELECT count(*) FROM {}"
 _SUM = (
     "SELECT count(*), coalesce(sum(hashtextextended(concat_ws('|', sensor_id, temperature, humidity,"
     ' extract(epoch FROM "timestamp")), 0)), 0)::text FROM {} WHERE "timestamp" >= %s'
@@ -76,6 +77,20 @@ class Ground:
             found = connection.execute(_SUM.format(table), (data.START,)).fetchone()
         assert found is not None
         return int(found[0]), str(found[1])
+
+    @contextmanager
+    def watch(self, table: str, rows: int) -> Iterator[Callable[[], bool]]:
+        """Ask whether a table holds so many rows. They are counted only while it does not grow: to ask costs little."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            before = None
+
+            def is_full() -> bool:
+                nonlocal before
+                size = connection.execute("SELECT pg_relation_size(%s)", (table,)).fetchone()
+                grew, before = size != before, size
+                return not grew and connection.execute(_COUNT.format(table)).fetchone() == (rows,)
+
+            yield is_full
 
     def messages(self) -> int:
         """How many messages the topic holds."""

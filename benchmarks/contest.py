@@ -7,8 +7,12 @@ and checksum are those that were expected.
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +24,7 @@ from typing import Any
 import psutil
 
 _SAMPLE_SECONDS = 0.1
+_LAUNCH = Path(__file__).with_name("launch.py")
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,8 @@ class Outcome:
     rows: int
     checksum: str = ""
     peak_bytes: int = 0
-    """Highest resident memory of the program and its children together; what they share counts for each."""
+    """Highest resident memory of the program and its children together; what they share counts for each. Of a program that
+    ends between two looks, what the system says: that of the largest of these processes."""
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -124,27 +130,69 @@ def run_program(
     :raises RuntimeError: it failed; with the end of what it said.
     """
     began = time.perf_counter()
-    process = subprocess.Popen(
-        command, env=dict(env), cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    with Peak(process.pid) as peak:
-        try:
-            output, _ = process.communicate(timeout=timeout)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
+    code, output, peak = _launched(command, env, cwd, timeout)
     wall = time.perf_counter() - began
-    if process.returncode:
-        raise RuntimeError(f"{command[1:4]} ended with {process.returncode}: {output[-1500:]}")
+    if code:
+        raise RuntimeError(f"{command[1:4]} ended with {code}: {output[-1500:]}")
     told = last_line(output)
     return Outcome(
         seconds=told.pop("seconds", wall),
         rows=told.pop("rows", 0),
         checksum=told.pop("checksum", ""),
-        peak_bytes=told.pop("peak_bytes", peak.bytes),
+        peak_bytes=told.pop("peak_bytes", peak),
         details={**told, "wall_seconds": wall},
     )
+
+
+def _launched(command: Sequence[str], env: Mapping[str, str], cwd: Path | None, timeout: float) -> tuple[int, str, int]:
+    """How a program ended, what it said, and its peak memory in bytes."""
+    told_at, teller = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(_LAUNCH), str(teller), *command],
+        env=dict(env),
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        pass_fds=[teller],
+        start_new_session=True,
+    )
+    os.close(teller)
+    with os.fdopen(told_at) as told, Peak(process.pid, with_itself=False) as peak:
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+        return process.returncode, output, max(peak.bytes, int(told.read() or 0))
+
+
+def run_until(
+    done: Callable[[], bool], command: Sequence[str], env: Mapping[str, str], *, timeout: float = 1800
+) -> Outcome:
+    """Run a program that does not end by itself until `done`, and end it; what is timed is from its start to then.
+
+    :param done: is asked ten times a second.
+    :raises RuntimeError: it ended before, or the time ran out; with the end of what it said.
+    """
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command, env=dict(env), stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
+        )
+        try:
+            with Peak(process.pid) as peak:
+                while not done():
+                    if process.poll() is not None or time.perf_counter() - began > timeout:
+                        said.seek(0)
+                        state = "runs" if process.returncode is None else f"ended with {process.returncode}"
+                        raise RuntimeError(f"{Path(command[0]).name} {state} and is not done: {said.read()[-1500:]}")
+                    time.sleep(_SAMPLE_SECONDS)
+                return Outcome(time.perf_counter() - began, 0, peak_bytes=peak.bytes)
+        finally:
+            process.kill()
+            process.wait()
 
 
 def last_line(output: str) -> dict[str, Any]:
@@ -157,11 +205,15 @@ def last_line(output: str) -> dict[str, Any]:
 
 
 class Peak:
-    """Watches what a process and its children hold together, from a thread."""
+    """Watches what a process and its children hold together, from a thread.
 
-    def __init__(self, pid: int) -> None:
+    :param with_itself: the process counts as well, not its children alone.
+    """
+
+    def __init__(self, pid: int, *, with_itself: bool = True) -> None:
         self.bytes = 0
         self._pid = pid
+        self._with_itself = with_itself
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="peak", daemon=True)
 
@@ -175,13 +227,14 @@ class Peak:
 
     def _watch(self) -> None:
         while not self._ended.wait(_SAMPLE_SECONDS):
-            self.bytes = max(self.bytes, resident(self._pid))
+            self.bytes = max(self.bytes, resident(self._pid, with_itself=self._with_itself))
 
 
-def resident(pid: int) -> int:
+def resident(pid: int, *, with_itself: bool = True) -> int:
     """Resident memory of a process and its children in bytes; 0 once it has ended."""
     try:
-        whole = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        process = psutil.Process(pid)
+        whole = [*([process] if with_itself else []), *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return 0
     total = 0

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks import connect
+
 OURS = ("pyspark", "pandas", "pyarrow", "kafka-python", "psycopg", "sqlalchemy", "papermill")
 THEIRS = ("aiokafka", "confluent-kafka", "dlt", "adbc-driver-postgresql", "polars", "duckdb", "pandas")
 
@@ -33,5 +35,5 @@ def describe(python: Path) -> dict[str, object]:
         "system": platform.system(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in OURS},
-        "contenders": json.loads(theirs),
+        "contenders": {**json.loads(theirs), **connect.versions()},
     }

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import stat
+import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from benchmarks import report
-from benchmarks.contest import Contender, Contest, Outcome, hold, run_program
+from benchmarks import connect, report
+from benchmarks.contest import Contender, Contest, Outcome, hold, run_program, run_until
+from etl.services import jars
+from etl.services.java import Java
 
 
 def quiet(_: str) -> None:
@@ -75,9 +81,71 @@ def test_a_program_tells_its_figures_in_its_last_line_and_its_memory_is_watched(
     assert run_program([sys.executable, "-c", "print('nothing')"], os.environ).seconds < 2.5
 
 
+def test_memory_of_a_program_that_ends_at_once_is_its_own() -> None:
+    ours = bytearray(200 << 20)
+    short = run_program([sys.executable, "-I", "-S", "-c", "bytearray(b'x') * (60 << 20)"], {}).peak_bytes
+    assert 60 << 20 < short < 120 << 20
+    assert 0 < run_program([sys.executable, "-I", "-S", "-c", "pass"], {}).peak_bytes < 50 << 20
+    assert len(ours) == 200 << 20
+
+
 def test_a_program_that_fails_says_why() -> None:
     with pytest.raises(RuntimeError, match="no luck"):
         run_program([sys.executable, "-c", "raise SystemExit('no luck')"], os.environ)
+    with pytest.raises(RuntimeError, match="ended with -9"):
+        run_program([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], os.environ)
+
+
+def test_a_program_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    mark = str(tmp_path)
+    with pytest.raises(subprocess.TimeoutExpired):
+        run_program([sys.executable, "-c", "import time; time.sleep(60)", mark], os.environ, timeout=2)
+    left = [process for process in psutil.process_iter(["cmdline"]) if mark in (process.info["cmdline"] or ())]
+    assert not psutil.wait_procs(left, 5)[1]
+
+
+def test_a_program_that_never_ends_runs_until_it_is_done_and_is_ended(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    code = (
+        f"import os, pathlib, time; held = bytearray(200 << 20); time.sleep(0.5);"
+        f" file = pathlib.Path({str(tmp_path / 'new')!r}); file.write_text(str(os.getpid())); file.rename({str(file)!r});"
+        " time.sleep(60)"
+    )
+    done = run_until(file.exists, [sys.executable, "-c", code], os.environ)
+    assert 0.5 < done.seconds < 60
+    assert done.peak_bytes > 200 << 20
+    assert not psutil.pid_exists(int(file.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("code", "why"), [("raise SystemExit('no luck')", "no luck"), ("import time; time.sleep(60)", "runs")]
+)
+def test_a_program_that_never_gets_done_says_why(code: str, why: str) -> None:
+    with pytest.raises(RuntimeError, match=why):
+        run_until(lambda: False, [sys.executable, "-c", code], os.environ, timeout=1 if why == "runs" else 60)
+
+
+def test_kafka_connect_is_of_the_brokers_version_and_each_library_has_its_hash() -> None:
+    locked = jars.locked(connect.LOCK)
+    assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) and jar.bytes > 0 for jar in locked)
+    revisions = {jar.module: jar.revision for jar in locked}
+    assert revisions.items() >= connect.versions().items()
+    broker = {jar.module: jar.revision for jar in jars.locked() if jar.part == "kafka"}
+    assert revisions["connect-runtime"] == broker["kafka_2.13"]
+    assert not connect.settings().jars_folder.is_relative_to(Path(".services/jars").absolute())
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_the_password_stands_in_private_files_alone(tmp_path: Path, tuned: bool) -> None:
+    names = {"BOOTSTRAP": "127.0.0.1:9", "TOPIC": "t", "TABLE": "readings"}
+    url = "postgresql://me:p%40ss@127.0.0.1:5/base"
+    command = connect.command(Java(Path("java"), 17), tmp_path, url, names, tuned=tuned)
+    assert not [part for part in command if "p@ss" in part or "p%40ss" in part]
+    sink = Path(command[-1]).read_text("utf-8")
+    assert "connection.password=p@ss\n" in sink
+    assert "connection.url=jdbc:postgresql://127.0.0.1:5/base?" in sink
+    assert ("unnest" in sink) is tuned
+    assert all(stat.S_IMODE(Path(file).stat().st_mode) == 0o600 for file in command[-2:])
 
 
 def test_the_page_has_each_result_and_keeps_its_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

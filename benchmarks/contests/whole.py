@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import data
+from benchmarks import connect, data
 from benchmarks.arena import FEED, Arena, Ground
-from benchmarks.contest import Contender, Contest, Outcome, run_program
+from benchmarks.contest import Contender, Contest, Outcome, run_program, run_until
 from benchmarks.environment import CONTENDERS
 from etl.settings import PROJECT_ROOT
 
 TIME_BOX_SECONDS = 120
 """For which the tutorials' consumer runs, whatever there is to read."""
+
+SINK_SECONDS = 600
+"""A sink that has failed does not end; after this time it has."""
 
 
 def contest(arena: Arena, python: Path, rows: int, *, with_seeds_way: bool = True) -> Contest:
@@ -50,6 +53,18 @@ def contest(arena: Arena, python: Path, rows: int, *, with_seeds_way: bool = Tru
 
         return run
 
+    def debezium(*, tuned: bool) -> Outcome:
+        with arena.ground(tables=False) as ground:
+            data.fill(ground.settings, ground.contract, rows)
+            table = ground.keyed_table()
+            if tuned:
+                ground.execute(connect.CAST)
+            names = {"BOOTSTRAP": arena.settings.kafka(), "TOPIC": ground.topic, "TABLE": table}
+            command = connect.command(java, ground.home, ground.database_url, names, tuned=tuned)
+            with ground.watch(table, rows) as is_full:
+                done = run_until(is_full, command, {}, timeout=SINK_SECONDS)
+            return looked_at(ground, done, table)
+
     def tutorial() -> Outcome:
         with arena.ground(tables=False) as ground:
             data.fill(ground.settings, ground.contract, rows)
@@ -62,6 +77,7 @@ def contest(arena: Arena, python: Path, rows: int, *, with_seeds_way: bool = Tru
         found, digest = ground.sum_of(table)
         return replace(done, rows=found, checksum=digest)
 
+    java = connect.ensure()
     tutorials = Contender(
         "fixed time box", tutorial, f"Spark for {TIME_BOX_SECONDS} s, pandas.concat, to_sql; papermill per notebook"
     )
@@ -78,6 +94,14 @@ def contest(arena: Arena, python: Path, rows: int, *, with_seeds_way: bool = Tru
             Contender("dlt, Arrow upsert", dlt("arrow-upsert", Ground.keyed_table), "merge on the key"),
             Contender(
                 "dlt, Arrow, Parquet", dlt("arrow-parquet", Ground.keyed_table), "ADBC; fails on the first duplicate"
+            ),
+            Contender(
+                "Debezium sink", lambda: debezium(tuned=False), "upsert, Kafka Connect standalone; else defaults"
+            ),
+            Contender(
+                "Debezium sink, tuned",
+                lambda: debezium(tuned=True),
+                "upsert by unnest, batches of 2,000, two tasks; plugins not searched for",
             ),
             *([tutorials] if with_seeds_way else []),
         ],

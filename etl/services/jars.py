@@ -2,7 +2,7 @@
 
 `jars.lock.json` names each library with its size and SHA-256. They are fetched with the Ivy that PySpark ships, in
 several processes at once, because one Ivy downloads one file after the other. Spark later gets them as a class path
-and resolves nothing at its start.
+and resolves nothing at its start. Other libraries are had in the same way with a lock file of their own.
 
 `python -m etl.services.jars` makes the lock file anew after a version below was changed.
 """
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -27,8 +28,11 @@ from etl.services.java import Java, find_java
 from etl.services.process import Progress
 from etl.settings import Settings
 
+Coordinates = tuple[str, str, str]
+"""Organisation, module, revision."""
+
 LOCK = Path(__file__).with_name("jars.lock.json")
-ROOTS = {
+ROOTS: dict[str, list[Coordinates]] = {
     "spark": [("org.apache.spark", "spark-sql-kafka-0-10_2.13", "4.0.0")],
     "kafka": [("org.apache.kafka", "kafka_2.13", "4.3.1"), ("org.apache.logging.log4j", "log4j-slf4j2-impl", "2.25.4")],
 }
@@ -38,7 +42,7 @@ _SECONDS = 540
 
 @dataclass(frozen=True)
 class Jar:
-    """One library of the lock file; `part` is the folder (spark or kafka) that it belongs to."""
+    """One library of the lock file; `part` is the folder (spark or kafka, say) that it belongs to."""
 
     part: str
     organisation: str
@@ -52,19 +56,19 @@ class Jar:
         return f"{self.module}-{self.revision}.jar"
 
 
-def class_path(settings: Settings, part: str) -> list[Path]:
+def class_path(settings: Settings, part: str, lock: Path = LOCK) -> list[Path]:
     """The libraries of one part, in the lock file's order; they may not have been fetched yet."""
-    return [settings.jars_folder / part / jar.file_name for jar in locked() if jar.part == part]
+    return [settings.jars_folder / part / jar.file_name for jar in locked(lock) if jar.part == part]
 
 
-def locked() -> list[Jar]:
-    """The content of the lock file."""
-    return [Jar(**entry) for entry in json.loads(LOCK.read_text("utf-8"))]
+def locked(lock: Path = LOCK) -> list[Jar]:
+    """The content of a lock file."""
+    return [Jar(**entry) for entry in json.loads(lock.read_text("utf-8"))]
 
 
-def missing(settings: Settings) -> list[Jar]:
+def missing(settings: Settings, lock: Path = LOCK) -> list[Jar]:
     """Libraries that are not there in their full size."""
-    return [jar for jar in locked() if _size(settings.jars_folder / jar.part / jar.file_name) != jar.bytes]
+    return [jar for jar in locked(lock) if _size(settings.jars_folder / jar.part / jar.file_name) != jar.bytes]
 
 
 def damaged(settings: Settings) -> list[Jar]:
@@ -72,14 +76,14 @@ def damaged(settings: Settings) -> list[Jar]:
     return [jar for jar in locked() if _sha256(settings.jars_folder / jar.part / jar.file_name) != jar.sha256]
 
 
-def ensure(settings: Settings, java: Java, progress: Progress) -> None:
+def ensure(settings: Settings, java: Java, progress: Progress, lock: Path = LOCK) -> None:
     """Fetch what is missing.
 
     A library takes its place only after its SHA-256 was checked, so a download that was cut off is simply fetched again.
 
     :raises SetupError: no repository has it, or what came is not what the lock file says.
     """
-    wanted = missing(settings)
+    wanted = missing(settings, lock)
     if not wanted:
         return
     folder = settings.jars_folder
@@ -117,20 +121,22 @@ def _fetch(settings: Settings, java: Java, jars: list[Jar], work: Path) -> None:
         f' conf="{jar.part}->default" transitive="false"/>'
         for jar in jars
     )
-    _ivy(settings, java, dependencies, work, f"{work}/[conf]/[artifact]-[revision].[ext]")
+    parts = sorted({jar.part for jar in jars})
+    _ivy(settings, java, parts, dependencies, work, f"{work}/[conf]/[artifact]-[revision].[ext]")
 
 
-def _ivy(settings: Settings, java: Java, dependencies: str, work: Path, pattern: str) -> None:
+def _ivy(settings: Settings, java: Java, parts: Iterable[str], dependencies: str, work: Path, pattern: str) -> None:
     """Run Ivy once over some dependencies, with a cache of its own.
 
+    :param parts: Ivy's configurations, which the dependencies name.
     :raises SetupError: with what Ivy says it could not find.
     """
     work.mkdir(parents=True)
     module = work / "ivy.xml"
-    configurations = '<configurations><conf name="spark"/><conf name="kafka"/></configurations>'
+    configurations = "".join(f"<conf name={quoteattr(part)}/>" for part in parts)
     module.write_text(
-        f'<ivy-module version="2.0"><info organisation="local" module="etl"/>{configurations}'
-        f"<dependencies>{dependencies}</dependencies></ivy-module>",
+        '<ivy-module version="2.0"><info organisation="local" module="etl"/>'
+        f"<configurations>{configurations}</configurations><dependencies>{dependencies}</dependencies></ivy-module>",
         "utf-8",
     )
     ivy = next(_pyspark_jars().glob("ivy-*.jar"))
@@ -192,27 +198,28 @@ def _shipped_with_spark() -> set[str]:
     return {file.stem.rpartition("-")[0] for file in _pyspark_jars().glob("*.jar")}
 
 
-def make_lock(settings: Settings) -> None:
-    """Resolve `ROOTS` with all that they depend on, and write the lock file."""
+def make_lock(settings: Settings, lock: Path = LOCK, roots: Mapping[str, Sequence[Coordinates]] = ROOTS) -> None:
+    """Resolve the roots of each part with all that they depend on, and write the lock file."""
     java = find_java(settings, print)
     work = Path(tempfile.mkdtemp())
     entries = []
-    for part, roots in ROOTS.items():
+    for part, wanted in roots.items():
         dependencies = "".join(
-            f'<dependency org="{o}" name="{m}" rev="{r}" conf="{part}->default"/>' for o, m, r in roots
+            f'<dependency org="{o}" name="{m}" rev="{r}" conf="{part}->default"/>' for o, m, r in wanted
         )
         _ivy(
             settings,
             java,
+            [part],
             dependencies,
             work / part,
             f"{work}/{part}/[conf]/[organisation]/[artifact]/[revision].[ext]",
         )
         for file in sorted((work / part / part).glob("*/*/*.jar")):
             organisation, module = file.parts[-3:-1]
-            if part == "kafka" or module not in _shipped_with_spark():
+            if part != "spark" or module not in _shipped_with_spark():
                 entries.append(Jar(part, organisation, module, file.stem, file.stat().st_size, _sha256(file) or ""))
-    LOCK.write_text(json.dumps([entry.__dict__ for entry in entries], indent=1) + "\n", "utf-8")
+    lock.write_text(json.dumps([entry.__dict__ for entry in entries], indent=1) + "\n", "utf-8")
     shutil.rmtree(work)
 
 
