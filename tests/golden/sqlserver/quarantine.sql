@@ -128,17 +128,13 @@ SELECT *
 INTO [#touched_sensor_data_1d]
 FROM (
     SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS window_end
-    FROM (SELECT DISTINCT new.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
-                            new.timestamp) % 86400 + 86400) % 86400), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
-                        new.timestamp), new.timestamp)) AS window_start
-        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
-                humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id,
-                sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
-                sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
-                lateness_seconds
-            FROM sensor_data
-            WHERE sensor_data.log_id = 6) AS new
-        WHERE new.sensor_id IS NOT NULL AND new.timestamp IS NOT NULL) AS anon_1
+    FROM (SELECT DISTINCT [#touched_sensor_data_5m].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
+                            '1970-01-01', [#touched_sensor_data_5m].window_start) % 86400 + 86400) % 86400),
+                DATEADD(NANOSECOND, -DATEPART(NANOSECOND, [#touched_sensor_data_5m].window_start),
+                    [#touched_sensor_data_5m].window_start)) AS window_start
+        FROM [#touched_sensor_data_5m]
+        WHERE [#touched_sensor_data_5m].sensor_id IS NOT NULL AND [#touched_sensor_data_5m].window_start IS NOT NULL) AS
+        anon_1
 ) AS found
 GO
 
@@ -195,11 +191,12 @@ GO
 SELECT *
 INTO [#judged_sensor_data]
 FROM (
-    SELECT anon_1.sensor_id, CASE WHEN (DATEADD(SECOND, -3600, anon_1.first) < DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
-                            '1970-01-01', anon_1.first) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
-                        anon_1.first), anon_1.first))) THEN DATEADD(SECOND, -3600, anon_1.first) ELSE DATEADD(SECOND,
-            -((DATEDIFF_BIG(SECOND, '1970-01-01', anon_1.first) % 300 + 300) % 300), DATEADD(NANOSECOND,
-                -DATEPART(NANOSECOND, anon_1.first), anon_1.first)) END AS start, anon_1.last
+    SELECT row_number() OVER (ORDER BY anon_1.sensor_id) AS sensor_number, anon_1.sensor_id, CASE WHEN (DATEADD(SECOND,
+                -3600, anon_1.first) < DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01', anon_1.first) % 300 + 300)
+                    % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND, anon_1.first), anon_1.first))) THEN
+        DATEADD(SECOND, -3600, anon_1.first) ELSE DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01', anon_1.first) %
+                    300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND, anon_1.first), anon_1.first)) END AS
+        start, anon_1.last
     FROM (SELECT sensor_data.sensor_id AS sensor_id, min(sensor_data.timestamp) AS first, max(sensor_data.timestamp) AS
             last
         FROM sensor_data
@@ -210,29 +207,30 @@ FROM (
 ) AS found
 GO
 
-SELECT anon_1.sensor_id, anon_1.timestamp, anon_1.temperature, anon_1.humidity, anon_1.is_new
-FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS timestamp, sensor_data.temperature AS
-        temperature, sensor_data.humidity AS humidity, sensor_data.source_id AS source_id, sensor_data.source_partition
-        AS source_partition, sensor_data.source_offset AS source_offset, sensor_data.source_item AS source_item, CASE
-        WHEN (sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL AND sensor_data.timestamp IS NOT NULL AND
-            sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS
-                DATETIMEOFFSET(6))) THEN 1 ELSE 0 END AS is_new
+SELECT anon_1.sensor_number, anon_1.timestamp, CAST(anon_1.temperature AS FLOAT(53)) AS temperature,
+    CAST(anon_1.humidity AS FLOAT(53)) AS humidity, anon_1.is_new
+FROM (SELECT [#judged_sensor_data].sensor_number AS sensor_number, sensor_data.timestamp AS timestamp,
+        sensor_data.temperature AS temperature, sensor_data.humidity AS humidity, sensor_data.source_id AS source_id,
+        sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
+        sensor_data.source_item AS source_item, CASE WHEN (sensor_data.log_id = ? AND sensor_data.lateness_seconds IS
+            NULL AND sensor_data.timestamp IS NOT NULL AND sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND
+            sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))) THEN 1 ELSE 0 END AS is_new
     FROM [#judged_sensor_data]
     JOIN sensor_data ON sensor_data.sensor_id = [#judged_sensor_data].sensor_id
     WHERE sensor_data.timestamp >= [#judged_sensor_data].start AND sensor_data.timestamp <= [#judged_sensor_data].last
-        UNION ALL SELECT before.sensor_id AS sensor_id, before.timestamp AS timestamp, before.temperature AS
-        temperature, before.humidity AS humidity, before.source_id AS source_id, before.source_partition AS
-        source_partition, before.source_offset AS source_offset, before.source_item AS source_item, 0 AS is_new
+        UNION ALL SELECT [#judged_sensor_data].sensor_number AS sensor_number, before.timestamp AS timestamp,
+        before.temperature AS temperature, before.humidity AS humidity, before.source_id AS source_id,
+        before.source_partition AS source_partition, before.source_offset AS source_offset, before.source_item AS
+        source_item, 0 AS is_new
     FROM [#judged_sensor_data]
-    CROSS APPLY (SELECT TOP 120 sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS timestamp,
-            sensor_data.temperature AS temperature, sensor_data.humidity AS humidity, sensor_data.source_id AS
-            source_id, sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
-            sensor_data.source_item AS source_item
+    CROSS APPLY (SELECT TOP 120 sensor_data.timestamp AS timestamp, sensor_data.temperature AS temperature,
+            sensor_data.humidity AS humidity, sensor_data.source_id AS source_id, sensor_data.source_partition AS
+            source_partition, sensor_data.source_offset AS source_offset, sensor_data.source_item AS source_item
         FROM sensor_data
         WHERE sensor_data.sensor_id = [#judged_sensor_data].sensor_id AND sensor_data.timestamp <
             [#judged_sensor_data].start ORDER BY sensor_data.timestamp DESC, sensor_data.source_id DESC,
             sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS before)
-    AS anon_1 ORDER BY anon_1.sensor_id, anon_1.timestamp, anon_1.source_id, anon_1.source_partition,
+    AS anon_1 ORDER BY anon_1.sensor_number, anon_1.timestamp, anon_1.source_id, anon_1.source_partition,
     anon_1.source_offset, anon_1.source_item
 GO
 

@@ -84,17 +84,13 @@ SELECT *
 INTO [#touched_sensor_data_1d]
 FROM (
     SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS window_end
-    FROM (SELECT DISTINCT anon_2.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
-                            anon_2.timestamp) % 86400 + 86400) % 86400), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
-                        anon_2.timestamp), anon_2.timestamp)) AS window_start
-        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
-                humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id,
-                sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
-                sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
-                lateness_seconds
-            FROM sensor_data
-            WHERE sensor_data.log_id IN (6)) AS anon_2
-        WHERE anon_2.sensor_id IS NOT NULL AND anon_2.timestamp IS NOT NULL) AS anon_1
+    FROM (SELECT DISTINCT [#touched_sensor_data_5m].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
+                            '1970-01-01', [#touched_sensor_data_5m].window_start) % 86400 + 86400) % 86400),
+                DATEADD(NANOSECOND, -DATEPART(NANOSECOND, [#touched_sensor_data_5m].window_start),
+                    [#touched_sensor_data_5m].window_start)) AS window_start
+        FROM [#touched_sensor_data_5m]
+        WHERE [#touched_sensor_data_5m].sensor_id IS NOT NULL AND [#touched_sensor_data_5m].window_start IS NOT NULL) AS
+        anon_1
 ) AS found
 GO
 
