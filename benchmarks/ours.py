@@ -1,6 +1,6 @@
 """Our own side of the contests, what the jobs themselves call; prints figures as JSON in the last line.
 
-`python -m benchmarks.ours produce|consume|merge|load|warm NUMBER`, with the settings in the environment.
+`python -m benchmarks.ours produce|consume|merge|load|load-only|warm NUMBER`, with the settings in the environment.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -72,6 +73,11 @@ def load_ready(settings: Settings, contract: Contract, number: int) -> Figures:
     return {"seconds": seconds, "rows": loaded.counts.processed}
 
 
+def load_only(settings: Settings, contract: Contract, number: int) -> Figures:
+    """The same without what a contract may ask for beyond the rows: windows, anomalies, the fleet's completeness."""
+    return load_ready(settings, replace(contract, windows=None, anomalies=None, fleet=None), number)
+
+
 def warm_cycle(settings: Settings, contract: Contract, number: int) -> Figures:
     """Two cycles with one kernel, as a schedule runs them; the second one counts, from its first job to its last row."""
     with warm_kernel(settings, [contract]) as kernel:
@@ -104,6 +110,7 @@ JOBS: dict[str, Callable[[Settings, Contract, int], Figures]] = {
     "consume": consume_hot,
     "merge": merge_ready,
     "load": load_ready,
+    "load-only": load_only,
     "warm": warm_cycle,
 }
 
