@@ -85,11 +85,11 @@ lock: ## Pin all dependencies anew (needs uv on the path)
 	@(echo "# What users run, the whole closure pinned for Python 3.11 to 3.13 (made from pyproject.toml by \`make lock\`)."; \
 		cat requirements.txt) > requirements.tmp && mv requirements.tmp requirements.txt
 
-bench: $(VENV)/.dev ## Compare with what people would use instead, quickly; prints the figures
+bench: $(VENV)/.dev ## Compare with what people would use instead, and measure growth, latency and many cycles, quickly
 	@$(BIN)/python -m etl setup
 	@$(BIN)/python -m benchmarks
 
-bench-full: $(VENV)/.dev ## The same with the sizes of docs/benchmarks.md, which it writes anew (takes long)
+bench-full: $(VENV)/.dev ## The same with the sizes of docs/benchmarks.md, which it writes anew (takes hours)
 	@$(BIN)/python -m etl setup
 	@$(BIN)/python -m benchmarks --full
 

@@ -1,25 +1,27 @@
-"""Benchmarks against what people would use instead, on services of their own; figures as JSON, report as Markdown.
+"""Benchmarks against what people would use instead, and of our own jobs by rows, rate and cycles; on services of their own.
 
-`python -m benchmarks [--full] [CONTEST …]`: short, each contest takes a minute or two; full, with the figures' real sizes
-and more rounds, an hour. `python -m benchmarks --report` only writes the report anew.
+`python -m benchmarks [--full] [NAME …]`: short, each one takes a minute or two; full, with the figures' real sizes and more
+rounds, hours. Figures come as JSON, the report as Markdown. `python -m benchmarks --report` only writes the report anew.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from benchmarks import environment, machine, report
+from benchmarks import environment, growth, latency, machine, report, soak
 from benchmarks.arena import Arena, arena
 from benchmarks.contest import Contest, hold
 from benchmarks.contests import consume, load, merge, overhead, produce, whole
+from benchmarks.figures import FAILURES, Found, Keep, dumps
 from etl.settings import PROJECT_ROOT
 
 RESULTS = PROJECT_ROOT / "benchmarks" / "results"
+SHORT_RESULTS = PROJECT_ROOT / ".services" / "benchmarks" / "results"
 Make = Callable[[Arena, Path], Contest]
 DAY = 864_000
 """What a fleet of 100 sensors sends in a day, every 10 seconds."""
@@ -42,43 +44,97 @@ FULL: dict[str, Make] = {
 }
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How much is to be measured."""
+
+    full: bool
+    rounds: int | None
+
+    @property
+    def results(self) -> Path:
+        return RESULTS if self.full else SHORT_RESULTS
+
+
+def _growth(arena: Arena, keep: Keep, extent: Extent) -> Found:
+    sizes = growth.FULL if extent.full else growth.SHORT
+    return growth.measure(arena, keep, tell, replace(sizes, rounds=extent.rounds or sizes.rounds))
+
+
+def _latency(arena: Arena, keep: Keep, extent: Extent) -> Found:
+    rates, seconds = ((100, 1_000, 10_000), 60) if extent.full else ((100, 1_000), 20)
+    return latency.measure(arena, keep, tell, rates=rates, seconds=seconds)
+
+
+def _soak(arena: Arena, keep: Keep, extent: Extent) -> Found:
+    return soak.measure(arena, keep, tell, cycles=200 if extent.full else 20)
+
+
+MEASURES: dict[str, Callable[[Arena, Keep, Extent], Found]] = {"growth": _growth, "latency": _latency, "soak": _soak}
+"""What has no contenders: our own jobs."""
+NAMES = (*FULL, *MEASURES)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("contests", nargs="*", metavar="CONTEST", help=f"of {', '.join(FULL)}; all of them by default")
-    parser.add_argument("--full", action="store_true", help="real sizes, five rounds")
-    parser.add_argument("--rounds", type=int, help="rounds that count (2, or 5 with --full)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all of them by default")
+    parser.add_argument("--full", action="store_true", help="real sizes, five rounds (growth: three)")
+    parser.add_argument("--rounds", type=int, help="rounds that count (2, or 5 with --full; growth: 1, or 3)")
     parser.add_argument(
         "--report", action="store_true", help="only write docs/benchmarks.md from the results that are there"
     )
     given = parser.parse_args()
-    if unknown := sorted(set(given.contests) - set(FULL)):
-        parser.error(f"no contest {unknown[0]!r}; there are {', '.join(FULL)}")
+    if unknown := sorted(set(given.names) - set(NAMES)):
+        parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
+    # As an interrupt does: services and their data do not outlive us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    extent = Extent(given.full, given.rounds)
     failed = False
     if not given.report:
-        folder = RESULTS if given.full else PROJECT_ROOT / ".services" / "benchmarks" / "results"
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in given.contests or FULL:
-            make = (FULL if given.full else SHORT)[name]
-            found = _hold(make, given.rounds or (5 if given.full else 2))
-            (folder / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-            tell(report.as_text(found))
-            failed = failed or any("failed" in one for one in found["contenders"] if one["is_ours"])
+        extent.results.mkdir(parents=True, exist_ok=True)
+        sound = [_run(name, extent) for name in given.names or NAMES]
+        failed = not all(sound)
         if not given.full:
-            tell(f"Figures of a short run, for a look: {folder}. `--full` makes those of docs/benchmarks.md.")
+            tell(f"Figures of a short run, for a look: {extent.results}. `--full` makes those of docs/benchmarks.md.")
     if given.full or given.report:
         report.write(RESULTS)
     return int(failed)
 
 
-def _hold(make: Make, rounds: int) -> dict[str, Any]:
+def _run(name: str, extent: Extent) -> bool:
+    """Measure one thing, and keep what is found; returns whether all of ours went well."""
+    try:
+        found = _measured(name, extent) if name in MEASURES else _held(name, extent)
+    except FAILURES as error:
+        # The others are not to suffer.
+        tell(f"{name} did not finish: {error}")
+        return False
+    tell(report.as_text(name, found))
+    return not found.get("failed") and not any("failed" in one for one in found.get("contenders", ()) if one["is_ours"])
+
+
+def _measured(name: str, extent: Extent) -> Found:
+    frame = {"machine": machine.describe(), "load_before": machine.load()}
+    with arena() as found:
+        return MEASURES[name](found, lambda figures: _keep(name, extent, {**figures, **frame}), extent)
+
+
+def _held(name: str, extent: Extent) -> Found:
     python = environment.ensure(tell)
     before = machine.load()
-    with arena() as found:
-        contest = make(found, python)
+    with arena() as services:
+        contest = (FULL if extent.full else SHORT)[name](services, python)
         tell(f"{contest.title}: {contest.question}")
-        return {**hold(contest, rounds, tell), "machine": machine.describe(python), "load_before": before}
+        found = hold(contest, extent.rounds or (5 if extent.full else 2), tell)
+    found |= {"machine": machine.describe(python), "load_before": before}
+    _keep(name, extent, found)
+    return found
+
+
+def _keep(name: str, extent: Extent, found: Found) -> None:
+    (extent.results / f"{name}.json").write_text(dumps(found) + "\n", "utf-8")
 
 
 def tell(line: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from etl import broker
 from etl.contract import Contract
 from etl.produce import send
 from etl.settings import Settings
@@ -14,6 +16,8 @@ from etl.simulate import Message, simulate, span
 START = datetime(2025, 6, 15, tzinfo=UTC)
 """Readings from here on count; those before are for warming up."""
 SEED = 1
+WARM_UP_MESSAGES = 100_000
+"""After so many, Spark's code is compiled for the most part."""
 
 
 def messages(contract: Contract, number: int, *, is_warm_up: bool = False) -> Iterator[list[Message]]:
@@ -32,6 +36,18 @@ def fill(settings: Settings, contract: Contract, number: int, *, is_warm_up: boo
     counts, failures = send(settings, contract.topic, messages(contract, number, is_warm_up=is_warm_up))
     if counts.processed != number:
         raise RuntimeError(f"Only {counts.processed} of {number} messages arrived: {failures[:1]}")
+
+
+def warm_up(contract: Contract) -> Contract:
+    """A feed like this one, with a topic that is read only to warm Spark up."""
+    return replace(contract, feed="warm_up", topic="benchmark-warm-up")
+
+
+def fill_warm_up(settings: Settings, contract: Contract) -> None:
+    """Make its topic, once for all who read it."""
+    other = warm_up(contract)
+    if broker.create(settings, other.topic):
+        send(settings, other.topic, messages(contract, WARM_UP_MESSAGES))
 
 
 def write_messages(contract: Contract, number: int, file: Path) -> Path:

@@ -1,4 +1,4 @@
-"""A short soak: the long one is `python -m benchmarks.soak`."""
+"""A short soak: the long one is `python -m benchmarks --full soak`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from benchmarks.soak import count, soak
+from benchmarks.alongside import account
+from benchmarks.soak import soak
 from tests.stack import Project
 
 CYCLES = 10
@@ -16,8 +17,7 @@ CYCLES = 10
 def test_scheduled_cycles_with_a_producer_alongside_are_exact_and_hold_on_to_nothing(project: Project) -> None:
     seen = soak(project.settings, project.contract, project.env, cycles=CYCLES, rate=500)
     assert seen.exit_code == 0, seen.output
-    counted = count(project.settings, project.contract)
-    assert counted["not_successful"] == 0
+    assert account(project.settings, project.contract).is_exact(seen.sent)
     project.require_exact(seen.sent)
     assert len(seen.samples) in (CYCLES - 1, CYCLES), "the process may end before its last cycle is looked at"
     # All cycles but the last, which has its own `run`, were those of one kernel and one JVM.

@@ -1,0 +1,68 @@
+"""What all measurements share: how figures are kept, and which failures cost one figure only."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
+from typing import Any
+
+import psycopg
+from kafka.errors import KafkaError
+from sqlalchemy.exc import SQLAlchemyError
+
+from etl.errors import EtlError
+
+Found = dict[str, Any]
+"""A measurement's figures, ready for JSON."""
+Keep = Callable[[Found], None]
+"""Writes down what is there so far."""
+Tell = Callable[[str], None]
+
+FAILURES = (
+    RuntimeError,
+    OSError,
+    subprocess.SubprocessError,
+    EtlError,
+    KafkaError,
+    psycopg.Error,
+    SQLAlchemyError,
+)
+"""What a program, a service or the disk may do to one piece, and what no other piece need suffer for."""
+
+
+@contextmanager
+def attempt(what: str, failed: list[dict[str, str]], tell: Tell) -> Iterator[None]:
+    """Do one piece; where it fails, note what and why (its last line), and go on."""
+    try:
+        yield
+    except FAILURES as error:
+        tell(f"{what} did not finish: {error}")
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        failed.append({"what": what, "why": lines[-1][:300]})
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Least, median and most."""
+    return {"min": min(values), "median": median(values), "max": max(values)}
+
+
+def require(what: str, found: int, expected: int) -> None:
+    """Refuse figures whose rows are not those that were expected.
+
+    :raises RuntimeError: naming both numbers.
+    """
+    if found != expected:
+        raise RuntimeError(f"{what}: {found:,} were found, {expected:,} expected.")
+
+
+def dumps(found: Found) -> str:
+    """JSON for a repository: indented, but a list of numbers in one line."""
+    return re.sub(r"\[\n[\s\d.,eE+-]+\]", _in_one_line, json.dumps(found, indent=1))
+
+
+def _in_one_line(numbers: re.Match[str]) -> str:
+    return f"[{', '.join(number.strip() for number in numbers[0][1:-1].split(','))}]"

@@ -1,0 +1,79 @@
+"""Latency: percentiles by rate, for each way to read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from benchmarks.figures import Found
+from benchmarks.pages.table import failures, plain, table
+
+PICTURE = "seconds from Kafka into the table"
+_COLORS = {"caught_up": ("#1f77b4", "#9cc7e6"), "time_box": ("#2a7f3f", "#a3d3ae")}
+
+
+def as_text(found: Found) -> str:
+    """For the terminal."""
+    lines = [f"{found['title']}: {found['question']}"]
+    for point in found["points"]:
+        latency, cycle = point["latency"], point["cycle_seconds"]
+        lines.append(
+            f"  {point['mode']:9} {point['rate']:>6,}/s  p50 {latency['p50']:5.2f} s  p99 {latency['p99']:5.2f} s"
+            f"  max {latency['max']:5.2f} s  {point['rows']:,} rows, cycles of {cycle.get('median', 0):.2f} s"
+        )
+    return "\n".join([*lines, *(f"  {line}" for line in failures(found))])
+
+
+def intro(found: Found) -> str:
+    command = f"`python -m etl run sensor_readings --every {found['every']}`"
+    return (
+        f"How long does a message take from Kafka into the table, with {command} and a producer alongside? Of all messages sent"
+        f" within {found['measured_seconds']} seconds, after two cycles"
+    )
+
+
+def body(found: Found) -> list[str]:
+    """A row for each rate and way to read."""
+    rows = [_row(point) for point in found["points"]]
+    box = " ".join(f"`-p {name}={value}`" for name, value in found["modes"]["time_box"].items())
+    return [
+        *table(("messages/s", "until", "rows", "p50", "p99", "max", "a cycle takes, median (max)"), rows),
+        "",
+        "Seconds from Kafka's timestamp of the message, when the producer was given it, to the end of its load in `etl_log`,"
+        f" which is written in the load's last statement before its COMMIT. `time_box` is {box}. Every message that was sent was"
+        " in the table in the end, once.",
+        *(line for failure in failures(found) for line in ("", failure)),
+    ]
+
+
+def _row(point: dict[str, Any]) -> tuple[str, ...]:
+    latency, cycle = point["latency"], point["cycle_seconds"]
+    lasts = f"{cycle['median']:.2f} s ({cycle['max']:.2f})" if cycle["cycles"] else "–"
+    times = (f"{latency[name]:.2f} s" for name in ("p50", "p99", "max"))
+    return (f"{point['rate']:,}", f"`{point['mode']}`", f"{point['rows']:,}", *times, lasts)
+
+
+def draw(found: Found) -> Figure:
+    """For each rate and way to read, a bar up to p99 with one up to p50 in front of it."""
+    points = sorted(found["points"], key=lambda point: (point["rate"], point["mode"]))
+    figure = Figure(figsize=(8, 0.45 * len(points) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    names = [f"{point['rate']:,}/s, {point['mode']}" for point in points][::-1]
+    for percentile, shade, size in (("p99", 1, 0.8), ("p50", 0, 0.45)):
+        values = [point["latency"][percentile] for point in points][::-1]
+        colors = [_COLORS[point["mode"]][shade] for point in points][::-1]
+        bars = axes.barh(names, values, height=size, color=colors)
+        inside = percentile == "p50"
+        axes.bar_label(
+            bars,
+            [f"{percentile} {value:.1f} s" for value in values],
+            label_type="center" if inside else "edge",
+            color="white" if inside else "black",
+            padding=0 if inside else 4,
+            fontsize=8,
+        )
+    axes.set_xlabel("seconds from Kafka into the table")
+    axes.margins(x=0.12)
+    plain(axes)
+    return figure

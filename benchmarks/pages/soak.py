@@ -1,0 +1,70 @@
+"""Soak: cycle after cycle, what each took and held."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from benchmarks.figures import Found
+from benchmarks.pages.table import failures, plain, table
+
+PICTURE = "seconds and memory by cycle"
+PROCESSES = {"jvm": "Spark's JVM", "kernel": "kernel", "parent": "schedule"}
+
+
+def as_text(found: Found) -> str:
+    """For the terminal."""
+    seconds = found["seconds"]
+    lines = [
+        f"{found['title']}: {found['question']}",
+        f"  {found['cycles']} cycles, {found['sent']:,} messages, exact: {found['exact']}; {seconds['median']:.2f} s a cycle"
+        f" ({seconds['min']:.2f} to {seconds['max']:.2f})",
+        "  last quarter by second: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in found["growth"].items()),
+    ]
+    return "\n".join([*lines, *(f"  {line}" for line in failures(found))])
+
+
+def intro(found: Found) -> str:
+    return (
+        f"{found['cycles']} scheduled cycles, one after the other, while {found['rate']} messages a second are sent,"
+        " one in twenty of them bad"
+    )
+
+
+def body(found: Found) -> list[str]:
+    """What became of the messages, and what grew."""
+    seconds = found["seconds"]
+    exact = "every message is in one place" if found["exact"] else "**not exact**"
+    counts = (f"{found['sent']:,}", *(f"{found[name]:,}" for name in ("loaded", "rejected", "duplicate")), exact)
+    ratios = found["growth"]
+    rows = [
+        (label, *(f"{ratios[f'{process}.{measure}']:.2f}" for measure in ("memory", "handles", "threads")))
+        for process, label in PROCESSES.items()
+    ]
+    return [
+        *table(("sent", "loaded", "rejected", "duplicate", ""), [counts]),
+        "",
+        f"A cycle takes {seconds['median']:.2f} s ({seconds['min']:.2f} to {seconds['max']:.2f}, the first one left out). What"
+        f" the last quarter of the cycles has of the second one, medians: {ratios['seconds']:.2f} times the seconds, and of",
+        "",
+        *table(("", "memory", "open files", "threads"), rows),
+        *(line for failure in failures(found) for line in ("", failure)),
+    ]
+
+
+def draw(found: Found) -> Figure:
+    """Seconds of each cycle above, memory of the processes after it below."""
+    series = found["series"]
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    cycles = range(2, len(series["seconds"]) + 1)
+    above.plot(cycles, series["seconds"][1:], linewidth=1)
+    above.set_ylabel("seconds a cycle")
+    for process, label in PROCESSES.items():
+        below.plot(cycles, series[f"{process}_mib"][1:], label=label)
+    below.set_ylabel("resident, MiB")
+    below.set_xlabel("cycle")
+    below.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    for axes in (above, below):
+        axes.set_ylim(bottom=0)
+        plain(axes)
+    return figure

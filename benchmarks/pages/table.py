@@ -1,0 +1,32 @@
+"""Tables in Markdown, and what all pages write alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from benchmarks.figures import Found
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines of a table in Markdown, without the empty one after it."""
+    return [_row(head), f"|{'---|' * len(head)}", *map(_row, rows)]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "".join(f"| {cell} " if cell else "| " for cell in cells) + "|"
+
+
+def mib(number: float) -> str:
+    """Bytes as whole mebibytes."""
+    return f"{number / 2**20:,.0f} MiB"
+
+
+def failures(found: Found) -> list[str]:
+    """A line for each piece that did not finish, or that was not as it should be."""
+    return [f"{one['what']} did not finish: {one['why']}" for one in found["failed"]]
+
+
+def plain(axes: Any) -> None:
+    """A picture without its upper and right frame."""
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,162 @@
+"""What the report makes of results without contenders, and how they are kept."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import report, soak
+from benchmarks.alongside import Account
+from benchmarks.figures import Found, attempt, dumps, require
+
+FRAME = {"load_before": [0.25, 0.5, 0.75], "failed": []}
+
+
+def growth_point(series: str, at: int, seconds: float, rows: int = 0, mib: int = 100, rounds: int = 1) -> Found:
+    rows = rows or at
+    return {
+        "series": series,
+        "at": at,
+        "rows": rows,
+        "rounds": rounds,
+        "seconds": {"min": seconds, "median": seconds, "max": seconds + 1},
+        "rows_per_second": rows / seconds,
+        "peak_bytes": mib << 20,
+    }
+
+
+def growth(*points: Found) -> Found:
+    return {"title": "Growth", "question": "is it linear?", "points": list(points), **FRAME}
+
+
+def latency(*points: Found) -> Found:
+    return {
+        "title": "Latency",
+        "question": "how long?",
+        "every": "5s",
+        "measured_seconds": 60,
+        "modes": {"caught_up": {}, "time_box": {"until": "time_box", "time_box_seconds": 2.0}},
+        "points": list(points),
+        **FRAME,
+    }
+
+
+def samples(cycles: int, growing: str = "") -> list[dict[str, Any]]:
+    def held(cycle: int, process: str) -> dict[str, int]:
+        return {"memory": 100 << 20, "handles": 10 + (cycle if growing == process else 0), "threads": 5}
+
+    return [
+        {"cycle": cycle, "seconds": 2.0, **{name: held(cycle, name) for name in soak.PROCESSES}}
+        for cycle in range(1, cycles + 1)
+    ]
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(report, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(report, "IMAGES", tmp_path)
+    (tmp_path / "page.md").write_text(f"{report.BEGIN}\n{report.END}\n", "utf-8")
+    (tmp_path / "results").mkdir()
+    return tmp_path
+
+
+def written(page: Path, name: str, found: Found) -> str:
+    """The page with this result, and nothing else, after a way through its file."""
+    (page / "results" / f"{name}.json").write_text(dumps(found), "utf-8")
+    report.write(page / "results")
+    assert (page / f"benchmark-{name}.svg").read_text("utf-8").startswith("<?xml")
+    return (page / "page.md").read_text("utf-8")
+
+
+def test_growth_tells_seconds_memory_and_what_the_last_tenfold_step_takes(page: Path) -> None:
+    rows = [growth_point("load", at, seconds) for at, seconds in ((1_000, 2.0), (10_000, 4.0), (100_000, 36.0))]
+    others = [growth_point("parts", 100, 0.5, 1_000, rounds=3), growth_point("held", 0, 1.0, 1_000, mib=7)]
+    text = written(page, "growth", growth(*rows, *others))
+    assert "measured once or 3 times; load before 0.25." in text
+    assert "| 10,000 | – | – | – | 4.00 s, 2,500 rows/s | – |" in text
+    assert "| the last tenfold step takes | – | – | – | 9.0 times as long | – |" in text
+    assert "| 100,000 | – | – | – | 100 MiB | – |" in text
+    assert "The same 1,000 rows in so many part files" in text
+    assert "| 100 | 0.50 (0.50 to 1.50) | 2,000 | 100 MiB |" in text
+    assert "| 0 | 1.00 (1.00 to 2.00) | 1,000 | 7 MiB |" in text
+
+
+def test_a_piece_that_failed_is_told_beside_those_that_did_not(page: Path) -> None:
+    found = growth(growth_point("produce", 1_000, 2.0)) | {"failed": [{"what": "the merge", "why": "no luck"}]}
+    text = written(page, "growth", found)
+    assert "| 1,000 | 2.00 s, 500 rows/s | – |" in text
+    assert "the merge did not finish: no luck" in text
+    assert "part files" not in text
+    assert "no luck" in report.as_text("growth", found)
+
+
+def test_latency_tells_percentiles_by_rate_and_way_to_read(page: Path) -> None:
+    point = {
+        "mode": "time_box",
+        "rate": 1_000,
+        "rows": 60_000,
+        "latency": {"min": 1.0, "p50": 3.25, "p99": 6.5, "max": 7.0},
+        "cycle_seconds": {"cycles": 12, "min": 2.0, "median": 2.5, "max": 4.0},
+    }
+    short = {**point, "mode": "caught_up", "cycle_seconds": {"cycles": 0}}
+    text = written(page, "latency", latency(point, short))
+    assert "| 1,000 | `time_box` | 60,000 | 3.25 s | 6.50 s | 7.00 s | 2.50 s (4.00) |" in text
+    assert "| 1,000 | `caught_up` | 60,000 | 3.25 s | 6.50 s | 7.00 s | – |" in text
+    assert "`time_box` is `-p until=time_box` `-p time_box_seconds=2.0`" in text
+    assert "p99  6.50 s" in report.as_text("latency", latency(point, short))
+
+
+def test_latency_without_any_figure_is_told_all_the_same(page: Path) -> None:
+    found = latency() | {"failed": [{"what": "time_box at 100", "why": "Kafka was away"}]}
+    assert "Kafka was away" in written(page, "latency", found)
+
+
+def soaked(cycles: int, growing: str = "", **counts: int) -> Found:
+    counted = {"loaded": 900, "rejected": 60, "duplicate": 40, "not_successful": 0, "unbalanced": 0, **counts}
+    return soak.figures(soak.Soak(1_000, samples(cycles, growing)), Account(**counted)) | {"load_before": [0.25]}
+
+
+def test_a_soak_tells_balance_growth_and_keeps_what_its_picture_needs(page: Path) -> None:
+    found = soaked(200)
+    text = written(page, "soak", found)
+    assert "200 scheduled cycles" in text
+    assert "| 1,000 | 900 | 60 | 40 | every message is in one place |" in text
+    assert "| Spark's JVM | 1.00 | 1.00 | 1.00 |" in text
+    assert found["failed"] == []
+    assert found["series"]["jvm_mib"] == [100] * 200
+    assert "samples" not in found
+
+
+def test_a_soak_fails_for_a_wrong_balance_and_for_growth_over_many_cycles_only() -> None:
+    assert [one["what"] for one in soaked(20, loaded=899)["failed"]] == ["the balance"]
+    assert [one["what"] for one in soaked(20, not_successful=1)["failed"]] == ["the balance"]
+    assert soaked(20, growing="kernel")["failed"] == []
+    assert [one["what"] for one in soaked(200, growing="kernel")["failed"]] == ["kernel.handles"]
+
+
+def test_what_is_kept_is_json_with_a_list_of_numbers_in_one_line() -> None:
+    found = {"a": [1, 2.5, -3e-07], "words": ["[ 1,\n 2 ]"], "empty": [], "deep": [{"b": [4]}]}
+    text = dumps(found)
+    assert json.loads(text) == found
+    assert '"a": [1, 2.5, -3e-07]' in text
+    assert '"b": [4]' in text
+
+
+def test_one_piece_that_fails_costs_no_other() -> None:
+    failed: list[dict[str, str]] = []
+    told: list[str] = []
+    with attempt("the first", failed, told.append):
+        raise RuntimeError("a long story\nno luck")
+    with attempt("the second", failed, told.append):
+        require("rows", 9, 10)
+    with attempt("the third", failed, told.append):
+        require("rows", 10, 10)
+    assert failed == [
+        {"what": "the first", "why": "no luck"},
+        {"what": "the second", "why": "rows: 9 were found, 10 expected."},
+    ]
+    assert re.search("a long story", told[0])
