@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from etl.model import Contract
 from etl.validate import COORDINATES
 
-_PLACES_PER_ROW = 8
-"""Of a row's key only a place in a list of this many is kept. So one row in sixteen, of the average archive, shares the
-place of another key and is compared with the table for nothing."""
-_MOST_PLACES = 1 << 26
+_PLACES_PER_ROW = 64
+"""Of a row's key only a place among this many is kept, a bit each. So about one row in a hundred shares the place of another
+key, and is compared with the table for nothing."""
+_MOST_PLACES = 1 << 29
 # Odd numbers without a pattern, from the fractional digits of the golden ratio and of the root of 3.
 _MULTIPLIER, _FINISH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
 
@@ -35,8 +35,8 @@ class Unseen:
         self._key = contract.primary_key or tuple(COORDINATES)
         self._time = contract.event_time.column
         self._newest = newest
-        size = 1 << max(10, (rows * _PLACES_PER_ROW - 1).bit_length())
-        self._taken = np.zeros(min(size, _MOST_PLACES), bool)
+        self._size = min(1 << max(10, (rows * _PLACES_PER_ROW - 1).bit_length()), _MOST_PLACES)
+        self._taken = np.zeros(self._size // 8, np.uint8)
 
     def split(self, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
         """The rows that are unseen, and the others; both in their order."""
@@ -53,17 +53,17 @@ class Unseen:
         places = self._places(rows)
         first = np.zeros(rows.num_rows, bool)
         first[np.unique(places, return_index=True)[1]] = True
-        first &= ~self._taken[places]
-        self._taken[places] = True
+        byte, bit = places >> 3, np.uint8(1) << (places & 7).astype(np.uint8)
+        first &= self._taken[byte] & bit == 0
+        np.bitwise_or.at(self._taken, byte, bit)
         return first
 
-    def _places(self, rows: pa.Table) -> NDArray[np.uint64]:
+    def _places(self, rows: pa.Table) -> NDArray[np.int64]:
         mixed = np.zeros(rows.num_rows, np.uint64)
         for name in self._key:
             mixed = (mixed ^ _as_integers(rows[name])) * _MULTIPLIER
             mixed ^= mixed >> np.uint64(32)
-        places: NDArray[np.uint64] = (mixed * _FINISH >> np.uint64(20)) & np.uint64(len(self._taken) - 1)
-        return places
+        return ((mixed * _FINISH >> np.uint64(20)) & np.uint64(self._size - 1)).astype(np.int64)
 
 
 def _as_integers(column: pa.ChunkedArray) -> NDArray[np.uint64]:
