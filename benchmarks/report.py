@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks.figures import Found
-from benchmarks.pages import contest, growth, latency, soak
+from benchmarks.pages import contest, growth, latency, soak, targets
 from etl.settings import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "benchmarks.md"
@@ -26,7 +26,7 @@ def as_text(name: str, found: Found) -> str:
 def write(results: Path) -> None:
     """Put the results into the page, between its two marks, and draw the pictures."""
     found = {file.stem: json.loads(file.read_text("utf-8")) for file in sorted(results.glob("*.json"))}
-    parts = [_section(name, found[name]) for name in ORDER if name in found]
+    parts = ["\n".join(targets.lines(found)), *(_section(name, found[name]) for name in ORDER if name in found)]
     page = PAGE.read_text("utf-8")
     head, rest = page.split(BEGIN)
     tail = rest.split(END)[1]

@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -194,12 +195,12 @@ def join_parts(parts: list[tuple[Path, str]], target: Path) -> tuple[int, str]:
     is that of `pandas.concat` over text columns: the union of the columns, NULL where a part has none.
     """
     headers = {_header_line(path) for path, _ in parts}
-    with target.open("wb") as handle:
+    with target.open("wb") as handle, ThreadPoolExecutor(1, thread_name_prefix="merge-check") as pool:
         sink = _Sink(handle)
         if len(headers) == 1:
             sink.write(headers.pop())
             for path, digest in parts:
-                _copy_body(path, digest, sink)
+                _copy_body(path, digest, sink, pool)
                 failpoints.reached("merge.joining")
         else:
             _concat(parts, sink)
@@ -239,14 +240,15 @@ def _columns(file: Path) -> tuple[str, ...]:
     return tuple(_header_line(file).decode("utf-8").rstrip("\n").split(","))
 
 
-def _copy_body(path: Path, expected: str, sink: _Sink) -> None:
-    """Append a part without its header, and check on the way that it is what its manifest says."""
+def _copy_body(path: Path, expected: str, sink: _Sink, pool: ThreadPoolExecutor) -> None:
+    """Append a part without its header, and check on the way, beside the writing, that it is what its manifest says."""
     digest = hashlib.sha256()
     with path.open("rb") as handle:
         digest.update(handle.readline())
         while block := handle.read(_BLOCK_BYTES):
-            digest.update(block)
+            checked = pool.submit(digest.update, block)
             sink.write(block)
+            checked.result()
     _require_hash(path, digest.hexdigest(), expected)
 
 

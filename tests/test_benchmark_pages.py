@@ -12,6 +12,7 @@ import pytest
 from benchmarks import report, soak
 from benchmarks.alongside import Account
 from benchmarks.figures import Found, attempt, dumps, require
+from benchmarks.pages import targets
 
 FRAME = {"load_before": [0.25, 0.5, 0.75], "failed": []}
 
@@ -160,3 +161,59 @@ def test_one_piece_that_fails_costs_no_other() -> None:
         {"what": "the second", "why": "rows: 9 were found, 10 expected."},
     ]
     assert re.search("a long story", told[0])
+
+
+# --- targets ---------------------------------------------------------------------------------------------------------
+
+
+def contest(**rates: float | None) -> Found:
+    """Rows per second by contender, those of ours written with `etl` or a job; None: it did not finish."""
+    contenders = [
+        {"name": name, "is_ours": name[0].isdigit() or "warm" in name}
+        | ({"failed": "why"} if rate is None else {"rows_per_second": rate})
+        for name, rate in rates.items()
+    ]
+    return {"rows": 10_000, "contenders": contenders, **FRAME}
+
+
+def told(**found: Found) -> list[tuple[str, ...]]:
+    """The rows of the table of targets."""
+    return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in targets.lines(found)[4:] if line]
+
+
+def test_a_target_is_a_ratio_of_one_run_and_is_met_or_missed() -> None:
+    assert told() == []
+    assert told(
+        produce=contest(**{"1_produce": 50.0, "kafka-python": 25.0}),
+        merge=contest(**{"3_merge": 199.0, "pandas.concat": 10.0}),
+        load=contest(**{"4_load": 30.0, "4_load, rows alone": 60.0, "COPY": 100.0}),
+        overhead=contest(**{"scheduled, warm": 2_500.0, "papermill × 4": 500.0}),
+    ) == [
+        ("produce: 2 × the client's own defaults", "2.0 ×", "met"),
+        ("merge: 20 × `pandas.concat`", "19.9 ×", "**missed**"),
+        ("load, validation included: 0.6 × a bare COPY", "0.60 ×; with windows and anomalies 0.30 ×", "met"),
+        ("a warm cycle of 10,000 rows: 4 s at most", "4.0 s", "met"),
+        ("4 × faster than papermill's command line × 4, Spark cold", "5.0 ×", "met"),
+    ]
+
+
+def test_the_whole_way_is_compared_with_the_fastest_that_gets_along_with_a_duplicate() -> None:
+    rates = {"etl, warm": 60.0, "dlt, Arrow": 90.0, "dlt, Arrow upsert": 50.0, "Debezium sink": 10.0}
+    (_, (_, ahead, met)) = told(whole=contest(**rates))
+    assert (ahead, met) == ("1.20 × dlt, Arrow upsert (50 rows/s)", "met")
+
+
+def test_a_target_is_missed_where_a_contender_did_not_finish() -> None:
+    assert told(produce=contest(**{"1_produce": None, "kafka-python": 25.0}))[0][2] == "**missed**"
+
+
+def test_cost_is_linear_where_the_largest_has_the_rate_of_the_next(page: Path) -> None:
+    points = [
+        growth_point("cycle", 1_000, 2.0),
+        growth_point("cycle", 10_000, 10.0),
+        growth_point("cycle", 100_000, 130.0),
+    ]
+    assert told(growth=growth(*points)) == [
+        ("cost linear in rows", "0.77 × the rows/s at 100,000 rows as at 10,000", "**missed**")
+    ]
+    assert told(growth=growth(points[0])) == []
