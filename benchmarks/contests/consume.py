@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import data
 from benchmarks.arena import Arena
-from benchmarks.contest import Contender, Contest, Outcome, last_line, run_program
+from benchmarks.contest import Contender, Contest, Outcome, Peak, last_line, run_program
 from benchmarks.environment import CONTENDERS
 
 
@@ -36,6 +36,7 @@ def contest(arena: Arena, python: Path, rows: int) -> Contest:
                     stderr=said,
                     text=True,
                 ) as process,
+                Peak(process.pid) as peak,
             ):
                 assert process.stdout is not None
                 if process.stdout.readline().strip() != "ready":
@@ -44,7 +45,7 @@ def contest(arena: Arena, python: Path, rows: int) -> Contest:
                 data.fill(ground.settings, ground.contract, rows)
                 output, _ = process.communicate("\n", timeout=600)
             told = last_line(output)
-            done = Outcome(seconds=told.pop("seconds"), rows=0, details=told)
+            done = Outcome(seconds=told.pop("seconds"), rows=0, peak_bytes=peak.bytes, details=told)
             return replace(done, rows=_rows(ground.home / "output") - before)
 
     return Contest(

@@ -18,8 +18,8 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def mib(number: float) -> str:
-    """Bytes as whole mebibytes."""
-    return f"{number / 2**20:,.0f} MiB"
+    """Bytes as whole mebibytes; a dash where nothing was measured."""
+    return f"{number / 2**20:,.0f} MiB" if number else "–"
 
 
 def failures(found: Found) -> list[str]:

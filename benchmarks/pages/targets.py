@@ -85,8 +85,8 @@ _TARGETS: dict[str, Callable[[Found], Iterator[Row]]] = {
 
 
 def _rate(found: Found, name: str) -> float:
-    """Rows per second; no number for one that did not finish, with which no target is met."""
-    one = next(one for one in found["contenders"] if one["name"] == name)
+    """Rows per second; no number for one that did not finish or take part, with which no target is met."""
+    one: Found = next((one for one in found["contenders"] if one["name"] == name), {})
     return float(one.get("rows_per_second", math.nan))
 
 
