@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from pathlib import Path
@@ -128,8 +129,9 @@ def test_a_folder_feed_runs_without_kafka_and_without_java(project: Project, tmp
     stop = threading.Event()
 
     def watch(parent: psutil.Process) -> None:
-        while not stop.wait(0.02):
-            seen.update(name_of(child) for child in parent.children(recursive=True))
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended a moment before it is told to stop
+            while not stop.wait(0.02):
+                seen.update(name_of(child) for child in parent.children(recursive=True))
 
     project.env |= {"ETL_KAFKA_BOOTSTRAP": "127.0.0.1:1", "JAVA_HOME": str(tmp_path), "ETL_JARS": str(tmp_path)}
     running = project.popen("run", "environment_telemetry", "--messages", "200")
