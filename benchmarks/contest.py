@@ -50,6 +50,8 @@ class Contender:
     note: str = ""
     """What it leaves out, or how it was set."""
     is_ours: bool = False
+    stops_at_duplicate: bool = False
+    """Whether it gives up when a message comes twice, which the contests' messages do not."""
     expected_rows: int | None = None
     """Where it is not expected to have the same rows as the others, by its nature."""
 
@@ -107,6 +109,7 @@ def _figures(
 ) -> dict[str, Any]:
     runs = outcomes[contender.name]
     found: dict[str, Any] = {"name": contender.name, "is_ours": contender.is_ours, "note": contender.note}
+    found |= {"stops_at_duplicate": True} if contender.stops_at_duplicate else {}
     if contender.name in failures or not runs:
         return {**found, "failed": failures.get(contender.name, "It did not run.")}
     seconds = [outcome.seconds for outcome in runs]

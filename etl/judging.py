@@ -59,15 +59,26 @@ def judge(connection: Connection, contract: Contract, table: Table, log_id: int,
 def _slices(
     connection: Connection, contract: Contract, table: Table, new: ColumnElement[bool]
 ) -> Iterator[tuple[datetime, datetime]]:
-    """First and last moment of slices of time with about as many rows each."""
+    """First and last moment of slices of time, none with more than about twice `ROWS_PER_SLICE` rows.
+
+    Slices are equally long, and one in which far more rows lie than in others is sliced once more: a single reading of long
+    ago must not put all others into one slice.
+    """
     time = table.c[contract.event_time.column]
     rows, first, last = connection.execute(select(func.count(), func.min(time), func.max(time)).where(new)).one()
-    count = math.ceil(rows / ROWS_PER_SLICE)
-    moment = datetime.resolution
-    for number in range(count):
-        begin = first + (last - first) * number / count
-        end = last if number + 1 == count else first + (last - first) * (number + 1) / count - moment
-        yield begin, end
+    if rows <= ROWS_PER_SLICE:
+        if rows:
+            yield first, last
+        return
+    seconds = max(1, math.ceil((last - first).total_seconds() * ROWS_PER_SLICE / rows))
+    placed = select(time.label("time"), window_start(time, literal_column(str(seconds))).label("slice")).where(new)
+    slices = placed.subquery("placed")
+    figures = select(func.count(), func.min(slices.c.time), func.max(slices.c.time)).group_by(slices.c.slice)
+    for inside, begin, end in connection.execute(figures.order_by(slices.c.slice)).all():
+        if inside <= 2 * ROWS_PER_SLICE or seconds == 1:
+            yield begin, end
+        else:
+            yield from _slices(connection, contract, table, and_(new, time >= begin, time <= end))
 
 
 def _judge_slice(

@@ -9,9 +9,9 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import secrets
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -38,8 +38,8 @@ class Job:
     """
 
     def __init__(self, env: Mapping[str, str], *names: str, feed: str = FEED, failpoint: str = "") -> None:
-        with tempfile.NamedTemporaryFile(prefix="job-", suffix=".log", delete=False) as log:
-            self._log = Path(log.name)
+        self._log = Path(env["ETL_HOME"]).parent / f"job-{secrets.token_hex(4)}.log"
+        self._log.touch()
         environment = {**env, "ETL_FAILPOINT": failpoint}
         self._process = _processes.Process(target=_run, args=(environment, names, feed, self._log))
         self._process.start()
@@ -62,9 +62,7 @@ class Job:
         """What it has printed until its end, which is waited for."""
         if self.wait(seconds) is None:
             self.kill()
-        text = self._log.read_text("utf-8")
-        self._log.unlink()
-        return text
+        return self._log.read_text("utf-8")
 
 
 def run(env: Mapping[str, str], *names: str, feed: str = FEED, failpoint: str = "") -> None:

@@ -78,8 +78,12 @@ def contest(arena: Arena, python: Path, rows: int, *, with_seeds_way: bool = Tru
         return replace(done, rows=found, checksum=digest)
 
     java = connect.ensure()
+    fails = "fails on the first duplicate"
     tutorials = Contender(
-        "fixed time box", tutorial, f"Spark for {TIME_BOX_SECONDS} s, pandas.concat, to_sql; papermill per notebook"
+        "fixed time box",
+        tutorial,
+        f"Spark for {TIME_BOX_SECONDS} s, pandas.concat, to_sql; papermill per notebook; {fails}",
+        stops_at_duplicate=True,
     )
     return Contest(
         "whole",
@@ -89,11 +93,19 @@ def contest(arena: Arena, python: Path, rows: int, *, with_seeds_way: bool = Tru
         [
             Contender("etl, warm", warm, "a cycle of a schedule: validated, quarantined, audited", is_ours=True),
             Contender("etl, cold", cold, "`python -m etl run`, Spark's start included", is_ours=True),
-            Contender("dlt, dicts", dlt("dicts", Ground.keyed_table), "append"),
-            Contender("dlt, Arrow", dlt("arrow", Ground.keyed_table), "append, CSV by COPY"),
+            Contender("dlt, dicts", dlt("dicts", Ground.keyed_table), f"append; {fails}", stops_at_duplicate=True),
+            Contender(
+                "dlt, Arrow",
+                dlt("arrow", Ground.keyed_table),
+                f"append, CSV by COPY; {fails}",
+                stops_at_duplicate=True,
+            ),
             Contender("dlt, Arrow upsert", dlt("arrow-upsert", Ground.keyed_table), "merge on the key"),
             Contender(
-                "dlt, Arrow, Parquet", dlt("arrow-parquet", Ground.keyed_table), "ADBC; fails on the first duplicate"
+                "dlt, Arrow, Parquet",
+                dlt("arrow-parquet", Ground.keyed_table),
+                f"ADBC; {fails}",
+                stops_at_duplicate=True,
             ),
             Contender(
                 "Debezium sink", lambda: debezium(tuned=False), "upsert, Kafka Connect standalone; else defaults"

@@ -51,7 +51,10 @@ def _column(value: bytes, field: pa.Field) -> pa.Array:
     element = _ELEMENTS.get(int(header["kind"]))
     if header["has_null"] or element is None:
         what = "holds NULL" if element else f"is of a type (OID {header['kind']}) that is no number"
-        raise PermanentError(f"Column {field.name!r} of a result {what}.")
+        raise PermanentError(
+            f"Column {field.name!r} of a result {what}.",
+            remedy="Nothing was committed. This is a defect: report it with the feed's contract.",
+        )
     found = np.frombuffer(value, [("bytes", ">i4"), ("value", element)], offset=_HEADER.itemsize)["value"]
     return _as_arrow(found, field.type)
 

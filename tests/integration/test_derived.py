@@ -7,16 +7,21 @@ import secrets
 import shutil
 import statistics
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select, true
 
+from etl import judging
+from etl.database import make_engine, transaction
 from etl.load import Loaded, load
 from etl.merge import merge
 from etl.quarantine import Selection
 from etl.replay import replay
+from etl.tables import feed_table
 from etl.undo import undo
 from tests.batches import write_batch
 from tests.stack import Project
@@ -258,3 +263,25 @@ def test_a_window_that_the_contract_gains_is_filled_from_what_is_loaded(project:
     load_readings(project, [reading(2, "09:00:00")], windows=hours)
     averages = project.sql("SELECT sensor_id, avg FROM sensor_data_1h WHERE measure = 'temperature' ORDER BY 1")
     assert averages == [(1, 15.0), (2, 20.0)]
+
+
+def test_one_reading_of_long_ago_does_not_put_all_others_into_one_slice(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_readings(
+        project, [reading(1, "00:00:00"), *(reading(1, f"23:{n // 60:02d}:{n % 60:02d}") for n in range(200))]
+    )
+    monkeypatch.setattr(judging, "ROWS_PER_SLICE", 10)
+    engine = make_engine(project.settings)
+    with transaction(engine) as connection:
+        table = feed_table(project.contract)
+        time = table.c.timestamp
+        slices = list(judging._slices(connection, project.contract, table, true()))
+        counts = [
+            connection.scalar(select(func.count()).where(time >= begin, time <= end).select_from(table))
+            for begin, end in slices
+        ]
+    engine.dispose()
+    assert sum(filter(None, counts)) == 201
+    assert max(filter(None, counts)) <= 20
+    assert all(before[1] < after[0] for before, after in pairwise(slices))
