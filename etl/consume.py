@@ -204,18 +204,22 @@ def _require_shared(settings: Settings, contract: Contract, spark: SparkSession,
 def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first_batch_is_sure: bool) -> None:
     """Wait until the query has ended or the time is over, then stop it.
 
-    The batch that is under way when time is over is given up; Spark repeats it next time. Only the first batch of a job is
-    waited for, until Spark has committed it, because a time box that is too short for one batch would never get anywhere.
+    The batch that is under way when time is over may end, unless it takes more than twice as long as any before it. Then it is
+    given up, as is one that Spark begins meanwhile, and repeated next time. The first batch of a job is waited for without
+    such a bound, until Spark has committed it, because a time box that is too short for one batch would never get anywhere.
 
     It asks now and then instead of waiting inside the JVM, where an interrupt would break Py4J's connection.
     """
     deadline = time.monotonic() + seconds
+    last = None
     pause = threading.Event()
     try:
         while query.isActive:
             first_is_under_way = not writer.has_got_on and (first_batch_is_sure or writer.is_under_way)
-            if time.monotonic() >= deadline and not first_is_under_way:
-                break
+            if (now := time.monotonic()) >= deadline and not first_is_under_way:
+                last = writer.begun if last is None else last
+                if writer.is_through_with(last) or now >= deadline + 2 * writer.longest_seconds:
+                    break
             pause.wait(0.05)
         writer.is_given_up = query.isActive
     finally:
@@ -236,25 +240,32 @@ class _BatchWriter:
         self.query_id = ""
         self.written: list[Batch] = []
         self.error: BaseException | None = None
-        self.is_writing = False
+        self.begun = self.ended = 0
+        """Batches, those without messages among them."""
+        self.longest_seconds = 0.0
         self.is_given_up = False
         """The time box is over: an error of the batch under way only says that it was cancelled."""
 
     @property
     def is_under_way(self) -> bool:
-        return self.is_writing or bool(self.written)
+        return self.begun > self.ended or bool(self.written)
 
     @property
     def has_got_on(self) -> bool:
         """Whether Spark has committed the job's first batch."""
         return bool(self.written) and positions.is_committed(self.settings, self.written[0])
 
+    def is_through_with(self, number: int) -> bool:
+        """Whether so many batches have ended, and Spark has committed what was written."""
+        return self.ended >= number and all(positions.is_committed(self.settings, batch) for batch in self.written[-1:])
+
     @property
     def next_offsets(self) -> dict[int, int]:
         return {int(part): found.next for batch in self.written for part, found in batch.offsets.items()}
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
-        self.is_writing = True
+        self.begun += 1
+        start = time.monotonic()
         try:
             self._write(rows, batch_id)
         except BaseException as error:
@@ -263,7 +274,8 @@ class _BatchWriter:
                 self.error = error
             raise
         finally:
-            self.is_writing = False
+            self.longest_seconds = max(self.longest_seconds, time.monotonic() - start)
+            self.ended += 1
 
     def _write(self, rows: DataFrame, batch_id: int) -> None:
         from pyspark.sql import Observation

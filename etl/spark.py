@@ -146,6 +146,9 @@ def kafka_options(settings: Settings) -> dict[str, str]:
         "kafka.request.timeout.ms": milliseconds,
         "kafka.default.api.timeout.ms": milliseconds,
         "kafkaConsumer.pollTimeoutMs": milliseconds,
+        # A task looks for its partition's end before it reads, and the request for what may follow there has to return before
+        # the one that it wants. By default that takes half a second a task.
+        "kafka.fetch.max.wait.ms": "10",
     }
     if settings.kafka_ca_file:
         options |= {"kafka.ssl.truststore.type": "PEM", "kafka.ssl.truststore.location": str(settings.kafka_ca_file)}

@@ -7,13 +7,16 @@ glance, keeps its own text in the column `raw`.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from etl.message import Node, tree
 from etl.model import EPOCH_UNITS, ISO8601, Column, Contract, EventTime
+from etl.plain import plain_form
 
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 # Names that no column of a contract can have.
 UNPARSABLE = "is unparsable"
-_DOUBTFUL, _BYTES = "is doubtful", "message bytes"
+_APART, _PLAIN, _DOUBTFUL, _BYTES = "taken apart", "is plain", "is doubtful", "message bytes"
 _SURROGATE = r"\\u[dD][89a-fA-F]"
 
 
@@ -30,15 +33,20 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
 
     One further column, UNPARSABLE, says whether Spark could split the message. A message without readings is one row.
 
-    `from_json` takes the first object and says nothing of what follows it. So each message is parsed as the first element
-    of an array whose second element is a mark that no message can contain: only if both are found, and nothing else, was the
-    message one JSON object.
+    Only messages that are not plain (`etl.plain`) are parsed. `from_json` takes the first object and says nothing of what
+    follows it. So each message is parsed as the first element of an array whose second element is a mark that no message can
+    contain: only if both are found, and nothing else, was the message one JSON object.
     """
     from pyspark.sql import functions as F
 
     mark = secrets.token_hex(16)
     root = tree(contract)
-    text = F.col("value").cast("string")
+    plain = plain_form(contract)
+    whole = F.col("value").cast("string")
+    split = messages
+    if plain:
+        split = split.withColumn(_APART, plain.take_apart(whole)).withColumn(_PLAIN, plain.is_plain(F.col(_APART)))
+    text = F.when(~F.col(_PLAIN), whole) if plain else whole
     parsed = F.from_json(
         F.concat(F.lit("["), text, F.lit(f',{{"{mark}":"{mark}"}}]')),
         f"array<struct<{_fields(root, mark)}>>",
@@ -47,7 +55,7 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
     first, last = F.get("parsed", F.lit(0)), F.get("parsed", F.lit(1))
     found = _Found()
     found.look_at(root, text, first, keys=F.col("keys"))
-    sound = (
+    sound = (F.col(_PLAIN) if plain else F.lit(False)) | (
         F.col("value").isNotNull()
         & F.is_valid_utf8(text)
         & (F.size("parsed") == 2)
@@ -56,7 +64,7 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
         & ~_any(found.repeated)
     )
     # Columns, for Spark would parse the message once for every mention of an expression.
-    split = messages.withColumns({"parsed": parsed, "keys": F.json_object_keys(text)})
+    split = split.withColumns({"parsed": parsed, "keys": F.json_object_keys(text)})
     split = split.withColumn(UNPARSABLE, ~F.coalesce(sound, F.lit(False)))
     # An escaped surrogate may be half of a pair; Spark would turn a lone one into a question mark.
     doubts = [F.col(UNPARSABLE), F.coalesce(text.rlike(_SURROGATE), F.lit(False)), _any(found.unknown)]
@@ -68,8 +76,13 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
         doubts += [F.col("item").isNull(), _any(inner.absent), _any(inner.repeated), _any(inner.unknown)]
         found.values |= inner.values
     names = contract.column_names
+    values = {name: F.when(~F.col(UNPARSABLE), found.values[name]) for name in names}
+    if plain:
+        values = {
+            name: F.when(F.col(_PLAIN), plain.value(F.col(_APART), name)).otherwise(values[name]) for name in names
+        }
     located = split.select(
-        *(F.when(~F.col(UNPARSABLE), found.values[name]).alias(name) for name in names),
+        *(value.alias(name) for name, value in values.items()),
         F.col("partition").cast("string").alias("source_partition"),
         F.col("offset").cast("string").alias("source_offset"),
         (F.coalesce("item", F.lit(0)).cast("string") if contract.explode else F.lit("0")).alias("source_item"),
@@ -78,6 +91,8 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
         UNPARSABLE,
         _any(doubts).alias(_DOUBTFUL),
     )
+    meant = {_meant(column): _as_meant(column, contract.event_time) for column in contract.columns}
+    located = located.withColumns({name: value for name, value in meant.items() if value is not None})
     wrong = _any(_suspect(column, contract.event_time) for column in contract.columns)
     raw = F.when(F.col(_DOUBTFUL) | F.coalesce(wrong, F.lit(True)), _raw_text()).alias("raw")
     return located.select(*names, "source_partition", "source_offset", "source_item", "source_time", raw, UNPARSABLE)
@@ -184,21 +199,39 @@ def _raw_text() -> SparkColumn:
     return F.when(F.col(_BYTES).isNull(), F.lit("\\null")).when(plain, text).otherwise(as_bytes)
 
 
-def _suspect(column: Column, event_time: EventTime) -> SparkColumn:
-    """Whether a value looks wrong at a glance; a hint for keeping the message's text, no verdict."""
+def _meant(column: Column) -> str:
+    """Name of a column's value as what it is meant to be."""
+    return f"{column.name} is meant"
+
+
+def _as_meant(column: Column, event_time: EventTime) -> SparkColumn | None:
+    """A value as a number or a moment, NULL where it is none; None for a column of another kind."""
     from pyspark.sql import functions as F
 
     value = F.col(column.name)
-    missing = value.isNull() if column.required else F.lit(False)
+    if column.type in ("integer", "double"):
+        return value.try_cast("double" if column.type == "double" else "bigint")
+    if column.type == "timestamp" and event_time.formats == (ISO8601,):
+        return value.try_cast("timestamp")
+    if column.type == "timestamp" and len(event_time.formats) == 1 and event_time.formats[0] in EPOCH_UNITS:
+        return (value.try_cast("double") * EPOCH_UNITS[event_time.formats[0]]).cast("timestamp")
+    return None
+
+
+def _suspect(column: Column, event_time: EventTime) -> SparkColumn:
+    """Whether a value looks wrong at a glance, or NULL where it may; a hint for keeping the message's text, no verdict."""
+    from pyspark.sql import functions as F
+
+    value = F.col(column.name)
     doubts: list[SparkColumn] = []
     if column.type in ("integer", "double"):
-        number = value.try_cast("double" if column.type == "double" else "bigint")
+        number = F.col(_meant(column))
         limit = 1e300 if column.type == "double" else 2 ** (column.bits - 1) - 1
         low = column.minimum if column.minimum is not None else -limit
         high = column.maximum if column.maximum is not None else limit
-        doubts.append(~F.coalesce(number.between(low, high), F.lit(False)))
+        doubts.append(~number.between(low, high))
     elif column.type == "timestamp":
-        doubts += _suspect_time(value, event_time, is_event_time=column.name == event_time.column)
+        doubts += _suspect_time(column, event_time)
     elif column.type == "boolean":
         doubts.append(~value.isin("true", "false"))
     else:
@@ -210,25 +243,26 @@ def _suspect(column: Column, event_time: EventTime) -> SparkColumn:
             doubts.append(F.length(value) < column.min_length)
         if column.pattern is not None:
             doubts.append(~value.rlike(f"^(?:{column.pattern})$"))
-    return missing | (value.isNotNull() & _any(doubts))
+    return _any(doubts) if column.required else value.isNotNull() & _any(doubts)
 
 
-def _suspect_time(value: SparkColumn, event_time: EventTime, *, is_event_time: bool) -> list[SparkColumn]:
+def _suspect_time(column: Column, event_time: EventTime) -> list[SparkColumn]:
     from pyspark.sql import functions as F
 
-    if event_time.formats == (ISO8601,):
-        moment = value.try_cast("timestamp")
-        doubts = [moment.isNull() | ~value.rlike(r"^\d{4}-\d\d-\d\d[T ]")]
-    elif len(event_time.formats) == 1 and event_time.formats[0] in EPOCH_UNITS:
-        units = value.try_cast("double")
-        moment = (units * EPOCH_UNITS[event_time.formats[0]]).cast("timestamp")
-        doubts = [moment.isNull()]
-    else:
+    value, moment = F.col(column.name), F.col(_meant(column))
+    if _as_meant(column, event_time) is None:
         # Patterns of other kinds are the loader's; it sees every value.
         return [F.length(value) < 4]
-    if is_event_time:
-        latest = F.current_timestamp() + F.make_interval(secs=F.lit(event_time.ahead_seconds))
-        doubts.append(~moment.between(F.lit(event_time.earliest.astimezone(UTC)), latest))
+    doubts = [moment.isNull()]
+    if event_time.formats == (ISO8601,):
+        doubts.append(~value.rlike(r"^\d{4}-\d\d-\d\d[T ]"))
+    if column.name == event_time.column:
+        # Spark would write a moment into the code that it generates, and this one is new with every job: the code would be
+        # compiled anew, and start slow, every time. It does not do so with an interval.
+        latest = time.time() + event_time.ahead_seconds
+        to_epoch = F.make_interval(secs=F.lit(Decimal(f"{latest:.6f}")))
+        doubts.append(moment < F.lit(event_time.earliest.astimezone(UTC)))
+        doubts.append(moment - to_epoch > F.lit(datetime(1970, 1, 1, tzinfo=UTC)))
     return doubts
 
 

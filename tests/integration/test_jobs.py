@@ -6,10 +6,11 @@ import dataclasses
 import json
 import secrets
 import shutil
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -39,6 +40,9 @@ from etl.tables import migrate
 from tests.batches import write_batch
 from tests.stack import Project, with_admin
 from tests.test_files import TEXTS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 READING = b'{"sensor_id":%d,"temperature":20.5,"humidity":40,"timestamp":"2025-06-15 09:12:%02d"}'
 
@@ -235,14 +239,62 @@ def test_a_time_box_that_is_too_short_gets_on_and_loses_nothing(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consume_module, "MESSAGES_PER_BATCH", 500)
-    produce(project.settings, project.contract, messages=10_000, seed=1)
+    produce(project.settings, project.contract, messages=4_000, seed=1)
     first = consume(project.settings, project.contract, time_box_seconds=0.1)
-    assert 0 < first.counts.read < 10_000
-    assert first.backlog == 10_000 - first.counts.read
+    assert 0 < first.counts.read < 4_000
+    assert first.backlog == 4_000 - first.counts.read
     assert consume(project.settings, project.contract).counts.read == first.backlog
     merge(project.settings, project.contract)
     load(project.settings, project.contract)
-    project.require_exact(10_000)
+    project.require_exact(4_000)
+
+
+class Clock:
+    """Time that passes only when somebody says so."""
+
+    def __init__(self) -> None:
+        self.now = self.told = 0.0
+        self.asked = threading.Condition()
+
+    def monotonic(self) -> float:
+        with self.asked:
+            self.told = self.now
+            self.asked.notify_all()
+            return self.told
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass, and return when somebody has noticed it."""
+        with self.asked:
+            self.now += seconds
+            assert self.asked.wait_for(lambda: self.told == self.now, timeout=30)
+
+
+@pytest.mark.parametrize(("second_takes", "ends"), [(1000, True), (1300, False)])
+def test_the_batch_under_way_at_the_end_of_a_time_box_may_end_within_a_bound(
+    project: Project, monkeypatch: pytest.MonkeyPatch, second_takes: float, ends: bool
+) -> None:
+    clock = Clock()
+
+    class Writer(consume_module._BatchWriter):
+        def _write(self, rows: DataFrame, batch_id: int) -> None:
+            if batch_id < 2:
+                clock.pass_by((600, second_takes)[batch_id])
+            super()._write(rows, batch_id)
+
+    monkeypatch.setattr(consume_module, "MESSAGES_PER_BATCH", 500)
+    monkeypatch.setattr(consume_module, "time", clock)
+    monkeypatch.setattr(consume_module, "_BatchWriter", Writer)
+    produce(project.settings, project.contract, messages=4_000, seed=1)
+    # The second batch goes on beyond the end at 700, and may do so up to 700 + 2 x 600.
+    first = consume(project.settings, project.contract, time_box_seconds=700)
+    assert len(first.batches) < 8
+    assert (len(first.batches) >= 2) == ends
+    assert first.backlog == 4_000 - first.counts.read
+    monkeypatch.setattr(consume_module, "_BatchWriter", Writer.__base__)
+    assert consume(project.settings, project.contract, time_box_seconds=10_000).counts.read == first.backlog
+    merge(project.settings, project.contract)
+    load(project.settings, project.contract)
+    project.require_exact(4_000)
 
 
 def test_an_unknown_end_is_refused(project: Project) -> None:
