@@ -224,6 +224,7 @@ def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first
         writer.is_given_up = query.isActive
     finally:
         query.stop()
+    writer.forget_uncommitted()
     error = writer.error or (None if writer.is_given_up else query.exception())
     if error is not None:
         raise error
@@ -258,6 +259,10 @@ class _BatchWriter:
     def is_through_with(self, number: int) -> bool:
         """Whether so many batches have ended, and Spark has committed what was written."""
         return self.ended >= number and all(positions.is_committed(self.settings, batch) for batch in self.written[-1:])
+
+    def forget_uncommitted(self) -> None:
+        """Leave a batch to the job that will write it again. Once the query has ended, its checkpoint says which one that is."""
+        self.written = [batch for batch in self.written if positions.is_committed(self.settings, batch)]
 
     @property
     def next_offsets(self) -> dict[int, int]:
