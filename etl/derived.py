@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, update
 
 from etl import quality, windows
+from etl.fresh import FreshRows
 from etl.model import Contract
 from etl.quality import ON_TIME, Tally
 from etl.tables import etl_anomaly, etl_feed, etl_log
@@ -41,24 +42,49 @@ def derive(
     table: Table,
     log_id: int,
     mine: ColumnElement[bool],
+    fresh: FreshRows | None = None,
 ) -> None:
     """Bring windows up to date after rows came in, and judge them.
 
     :param mine: which rows of the load in the table are these.
+    :param fresh: the rows, where they were kept in memory.
     """
-    from etl.judging import judge
+    from etl.judging import judge, judge_fresh
 
+    if fresh is not None and _nothing_else_is_newer(connection, table, fresh):
+        windows.add_fresh(connection, contract, table, fresh, and_(table.c.log_id == log_id, mine))
+        if not judge_fresh(connection, contract, table, log_id, mine, fresh):
+            judge(connection, contract, table, log_id, mine)
+        return
     new = select(table).where(table.c.log_id == log_id, mine).subquery("new")
     windows.recompute(connection, contract, table, windows.touch(connection, contract, new))
     judge(connection, contract, table, log_id, mine)
 
 
+def _nothing_else_is_newer(connection: Connection, table: Table, fresh: FreshRows) -> bool:
+    """Whether the table holds these rows and none else after the newest of before. That one is known from the audit log,
+    whereas somebody may have changed the table by hand.
+    """
+    count = select(func.count()).select_from(table)
+    if fresh.newest is not None:
+        count = count.where(table.c[fresh.time] > fresh.newest)
+    return connection.scalar(count) == fresh.rows
+
+
 def describe_load(
-    connection: Connection, contract: Contract, table: Table, log_id: int, tally: Tally, found: Brought, late: int
+    connection: Connection,
+    contract: Contract,
+    table: Table,
+    log_id: int,
+    tally: Tally,
+    found: Brought,
+    late: int,
+    fresh: FreshRows | None = None,
 ) -> None:
     """Record the quality of an archive's rows, and how far the feed's readings reach now.
 
     :param late: how many of the archive's own rows were late.
+    :param fresh: the archive's rows, where they were kept in memory.
     """
     tally.add(ON_TIME, tally.checked[quality.UNIQUE] - tally.failed[quality.UNIQUE], late)
     age = (datetime.now(UTC) - found.newest).total_seconds() if found.newest else None
@@ -67,7 +93,8 @@ def describe_load(
         "lateness_mean_seconds": found.lateness_mean_seconds,
         "lateness_max_seconds": found.lateness_max_seconds,
     }
-    quality.record(connection, contract, table, log_id, tally, times)
+    is_all = fresh is not None and fresh.rows == found.rows
+    quality.record(connection, contract, table, log_id, tally, times, fresh if is_all else None)
     reach(connection, log_id, found)
     _describe_feed(connection, contract)
 

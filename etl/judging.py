@@ -7,12 +7,15 @@ Late readings are not judged: what their sensor sent around them may be anywhere
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     Select,
@@ -20,6 +23,7 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    column,
     false,
     func,
     insert,
@@ -27,16 +31,21 @@ from sqlalchemy import (
     select,
     true,
     union_all,
+    values,
 )
+from sqlalchemy.sql.selectable import LateralFromClause
 
-from etl.anomalies import context_readings, find
-from etl.database import DOUBLE, add_seconds, for_each, keep_in_temporary, read_table, window_start
+from etl.anomalies import context_readings, context_start, find
+from etl.database import DOUBLE, MOMENT, add_seconds, for_each, keep_in_temporary, read_table, window_start
+from etl.fresh import FreshRows, moments
 from etl.model import AnomalyRules, Contract
-from etl.tables import etl_anomaly
+from etl.tables import column_type, etl_anomaly
 
 ROWS_PER_SLICE = 500_000
 _NUMBER = "sensor_number"
-_COORDINATES = ("source_partition", "source_offset", "source_item")
+_TIES = ("source_id", "source_partition", "source_offset", "source_item")
+"""Tell readings of one moment apart, so that their order is always the same."""
+_MOST_SENSORS = 2_000
 _UTC = pa.timestamp("us", "UTC")
 
 
@@ -54,6 +63,39 @@ def judge(connection: Connection, contract: Contract, table: Table, log_id: int,
     for begin, end in _slices(connection, contract, table, new):
         found += _judge_slice(connection, contract, table, log_id, rules, and_(new, time >= begin, time <= end))
     return found
+
+
+def judge_fresh(
+    connection: Connection, contract: Contract, table: Table, log_id: int, mine: ColumnElement[bool], fresh: FreshRows
+) -> bool:
+    """Like `judge`, where all rows that are newer than `fresh.newest` are known; False where `judge` has to do it, for there are
+    too many sensors.
+    """
+    rules = contract.anomalies
+    if rules is None:
+        return True
+    readings, is_fresh = fresh.with_older()
+    first = np.flatnonzero(readings.number_changes)
+    if len(first) > _MOST_SENSORS:
+        return False
+    named = readings.table.select(contract.sensor).take(pa.array(first)).to_pylist()
+    found = pa.table(
+        {
+            _NUMBER: np.cumsum(readings.number_changes) - 1,
+            fresh.time: moments(readings.micros),
+            **{name: pc.cast(readings.table[name], pa.float64()) for name in rules.measures},
+            "is_new": is_fresh,
+        }
+    ).filter(pa.array(is_fresh))
+    if fresh.newest is not None:
+        sensors = _sensors_of(connection, contract, rules, named, moments(readings.micros[first]).to_pylist())
+        new = and_(table.c.log_id == log_id, table.c.lateness_seconds.is_(None), mine)
+        earlier = read_table(connection, _earlier(contract, table, rules, sensors, fresh.newest, new), found.schema)
+        found = pa.concat_tables([earlier, found])
+        found = found.take(pc.sort_indices(found, sort_keys=[(_NUMBER, "ascending"), (fresh.time, "ascending")]))
+    anomalies = find(found, rules, key=(_NUMBER,), time=fresh.time, measures=rules.measures)
+    _record(connection, contract, log_id, anomalies, {place: tuple(row.values()) for place, row in enumerate(named)})
+    return True
 
 
 def _slices(
@@ -101,15 +143,21 @@ def _judge_slice(
     )
     readings = read_table(connection, _readings(contract, table, rules, sensors, new), schema)
     anomalies = find(readings, rules, key=(_NUMBER,), time=time, measures=rules.measures)
-    if not anomalies.num_rows:
-        return 0
-    named = {row[0]: "/".join(map(str, row[1:]))[:200] for row in connection.execute(_names(contract, sensors))}
+    if anomalies.num_rows:
+        named = {row[0]: tuple(row[1:]) for row in connection.execute(_names(contract, sensors))}
+        _record(connection, contract, log_id, anomalies, named)
+    return int(anomalies.num_rows)
+
+
+def _record(
+    connection: Connection, contract: Contract, log_id: int, anomalies: pa.Table, named: Mapping[int, tuple[Any, ...]]
+) -> None:
     rows = [
-        {"log_id": log_id, "feed": contract.feed, "sensor": named[row.pop(_NUMBER)], **row}
+        {"log_id": log_id, "feed": contract.feed, "sensor": "/".join(map(str, named[row.pop(_NUMBER)]))[:200], **row}
         for row in anomalies.to_pylist()
     ]
-    connection.execute(insert(etl_anomaly), rows)
-    return len(rows)
+    if rows:
+        connection.execute(insert(etl_anomaly), rows)
 
 
 def _names(contract: Contract, sensors: Table) -> Select[Any]:
@@ -137,12 +185,77 @@ def _sensors(
     return keep_in_temporary(connection, f"judged_{contract.table}", query)
 
 
+def _sensors_of(
+    connection: Connection,
+    contract: Contract,
+    rules: AnomalyRules,
+    named: Sequence[Mapping[str, Any]],
+    first: Sequence[datetime],
+) -> Table:
+    """Like `_sensors`, of sensors whose first new readings are known."""
+    names = [(name, column_type(contract.column(name))) for name in contract.sensor]
+    columns = [column(_NUMBER, BigInteger()), *(column(*name) for name in names), column("start", MOMENT)]
+    rows = [
+        (number, *sensor.values(), context_start(begin, rules))
+        for number, (sensor, begin) in enumerate(zip(named, first, strict=True))
+    ]
+    known = values(*columns, name="known", literal_binds=True).data(rows)
+    # Cast, for a temporary table takes its types from the query.
+    shown = (cast(known.c[one.name], one.type).label(one.name) for one in columns)
+    return keep_in_temporary(connection, f"judged_{contract.table}", select(*shown))
+
+
+def _earlier(
+    contract: Contract,
+    table: Table,
+    rules: AnomalyRules,
+    sensors: Table,
+    newest: datetime,
+    new: ColumnElement[bool],
+) -> Select[Any]:
+    """What `find` needs of the readings up to `newest`, sensor by sensor along the index."""
+    time = table.c[contract.event_time.column]
+    same = and_(*(table.c[name] == sensors.c[name] for name in contract.sensor))
+    names = [contract.event_time.column, *rules.measures]
+    near = (
+        select(*(table.c[name] for name in names), case((new, true()), else_=false()).label("is_new"))
+        .where(same, time >= sensors.c.start, time <= newest)
+        .correlate(sensors)
+        .lateral("near")
+    )
+    far = _before(contract, table, rules, sensors, names)
+    parts = (
+        select(sensors.c[_NUMBER], *(part.c[name] for name in names), is_new.label("is_new")).select_from(
+            for_each(sensors, part)
+        )
+        for part, is_new in ((near, near.c.is_new), (far, false()))
+    )
+    everything = union_all(*parts).subquery()
+    measures = (cast(everything.c[name], DOUBLE) for name in rules.measures)
+    return select(everything.c[_NUMBER], everything.c[contract.event_time.column], *measures, everything.c.is_new)
+
+
+def _before(
+    contract: Contract, table: Table, rules: AnomalyRules, sensors: Table, names: Sequence[str]
+) -> LateralFromClause:
+    """The last readings before each sensor's start that give the context."""
+    time = table.c[contract.event_time.column]
+    same = and_(*(table.c[name] == sensors.c[name] for name in contract.sensor))
+    return (
+        select(*(table.c[name] for name in names))
+        .where(same, time < sensors.c.start)
+        .order_by(time.desc(), *(table.c[name].desc() for name in _TIES))
+        .limit(context_readings(rules))
+        .correlate(sensors)
+        .lateral("before")
+    )
+
+
 def _readings(contract: Contract, table: Table, rules: AnomalyRules, sensors: Table, new: ColumnElement[bool]) -> Any:
     """The sensors' readings from their start on, and the ones before it that give the context; in order."""
     time = table.c[contract.event_time.column]
-    # The place in the source tells readings of one moment apart, so that their order is always the same.
-    order = (contract.event_time.column, "source_id", *_COORDINATES)
-    names = [contract.event_time.column, *rules.measures, "source_id", *_COORDINATES]
+    order = (contract.event_time.column, *_TIES)
+    names = [contract.event_time.column, *rules.measures, *_TIES]
     same = and_(*(table.c[name] == sensors.c[name] for name in contract.sensor))
     recent = (
         select(
@@ -151,14 +264,7 @@ def _readings(contract: Contract, table: Table, rules: AnomalyRules, sensors: Ta
         .select_from(sensors.join(table, same))
         .where(time >= sensors.c.start, time <= sensors.c.last)
     )
-    before = (
-        select(*(table.c[name] for name in names))
-        .where(same, time < sensors.c.start)
-        .order_by(time.desc(), *(table.c[name].desc() for name in order[1:]))
-        .limit(context_readings(rules))
-        .correlate(sensors)
-        .lateral("before")
-    )
+    before = _before(contract, table, rules, sensors, names)
     context = select(sensors.c[_NUMBER], *(before.c[name] for name in names), false().label("is_new")).select_from(
         for_each(sensors, before)
     )

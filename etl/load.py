@@ -24,6 +24,7 @@ from etl.database import Refused, Stage, make_stage, transaction, try_lock_feed
 from etl.derived import Brought
 from etl.errors import AlreadyRunning, BalanceError, FailureBudgetExceeded, IntegrityError
 from etl.files import Archive
+from etl.fresh import Fresh, FreshRows
 from etl.lateness import newest_loaded, watermark, with_lateness
 from etl.locks import JOB_WAIT_SECONDS, feed_lock
 from etl.quality import UNIQUE, VALID, Tally
@@ -169,7 +170,7 @@ def _load_archive(
     table = ensure_feed(connection, contract)
     sources = Sources(connection, archive)
     _enter(connection, archive, sources, run)
-    counts, tally = _insert_rows(connection, run, contract, table, file, archive, sources)
+    counts, tally, fresh = _insert_rows(connection, run, contract, table, file, archive, sources)
     if counts.read != archive.rows:
         raise BalanceError(
             f"{archive.file_name}: the manifest says {archive.rows} rows, {counts.read} were read.",
@@ -181,8 +182,8 @@ def _load_archive(
     counts = replace(counts, late=found.late - before.late)
     total = before + counts
     _require_in_table(connection, run, table, total, found)
-    derived.derive(connection, contract, table, run.log_id, sources.are_of(table))
-    derived.describe_load(connection, contract, table, run.log_id, tally, found, counts.late)
+    derived.derive(connection, contract, table, run.log_id, sources.are_of(table), fresh)
+    derived.describe_load(connection, contract, table, run.log_id, tally, found, counts.late, fresh)
     if last:
         run.succeed(connection, total)
     else:
@@ -256,34 +257,37 @@ def _insert_rows(
     file: Path,
     archive: Archive,
     sources: Sources,
-) -> tuple[Counts, Tally]:
+) -> tuple[Counts, Tally, FreshRows | None]:
     """Copy all rows of an archive chunk by chunk, and insert what the tables do not hold yet.
 
-    Returns the numbers, and how good the rows are.
+    Returns the numbers, how good the rows are, and those of them that are newer than the ones of before, where most are.
     """
     own = ["source_id"] if sources.files else []
     good = make_stage(connection, table, [*contract.column_names, *COORDINATES, "lateness_seconds", *own])
     bad = make_stage(connection, etl_rejected_row, [*COORDINATES, "raw", "raw_rebuilt", "reason", "problems", *own])
     mark = watermark(connection, contract, now=run.started)
-    unseen = Unseen(contract, newest_loaded(connection, contract), archive.rows)
+    newest = newest_loaded(connection, contract)
+    sieve, fresh = Unseen(contract, newest, archive.rows), Fresh(contract, newest)
     constants = {**sources.constants(), "log_id": run.log_id}
     tally, unknown = Tally(), Counter[str]()
     read = accepted = refused = 0
 
     def prepared(chunk: pa.RecordBatch) -> tuple[int, Validated, pa.Table, pa.Table]:
         checked = validate(chunk, contract, now=run.started, headers=sources.headers)
-        return chunk.num_rows, checked, *unseen.split(with_lateness(checked.accepted, contract, mark))
+        return chunk.num_rows, checked, *sieve.split(with_lateness(checked.accepted, contract, mark))
 
     # While the database takes one chunk, the next is read and checked.
-    for rows, checked, fresh, others in one_ahead(map(prepared, read_chunks(file))):
+    for rows, checked, unseen, others in one_ahead(map(prepared, read_chunks(file))):
         read += rows
         accepted += checked.accepted.num_rows
         refused += checked.rejected.num_rows
         tally.count(contract, checked)
         unknown += checked.unknown
-        good.copy_unseen(sources.of_rows(fresh), constants)
+        good.copy_unseen(sources.of_rows(unseen), constants)
         if others.num_rows:
             good.copy(sources.of_rows(others))
+        fresh.keep(unseen)
+        fresh.keep(others)
         if checked.rejected.num_rows:
             bad.copy(sources.of_rows(checked.rejected))
         failpoints.reached("load.copying")
@@ -298,7 +302,7 @@ def _insert_rows(
         run.note(connection, {"unknown_keys": dict(unknown.most_common(50))})
     counts = Counts(read, loaded, rejected, (accepted - loaded) + (refused - rejected), 0)
     tally.add(UNIQUE, accepted, accepted - loaded)
-    return counts, tally
+    return counts, tally, fresh.loaded()
 
 
 def _refused_rows(good: Stage, unwanted: list[Refused], contract: Contract, own: list[str]) -> pa.Table:

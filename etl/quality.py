@@ -20,9 +20,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, literal_column, select
 
 from etl.database import window_start
+from etl.fresh import FreshRows
 from etl.model import Column, Contract
 from etl.reasons import Reason
 from etl.tables import etl_quality, etl_quality_score
@@ -85,10 +87,12 @@ def record(
     log_id: int,
     tally: Tally,
     times: Mapping[str, float | None],
+    fresh: FreshRows | None = None,
 ) -> None:
     """Add an archive's tally to that of its load, and score the load anew; in the load's transaction.
 
     :param times: what is recorded beside the score: how old the newest reading is, how late the late ones are.
+    :param fresh: the rows of the load, where they were kept in memory.
     """
     summed = _with_earlier(connection, log_id, tally)
     connection.execute(delete(etl_quality).where(etl_quality.c.log_id == log_id))
@@ -106,7 +110,7 @@ def record(
     if not rows or not summed.checked[READABLE]:
         return
     connection.execute(insert(etl_quality), rows)
-    fleet = _fleet(connection, contract, table, log_id)
+    fleet = _fleet_of(contract, fresh) if fresh else _fleet(connection, contract, table, log_id)
     connection.execute(delete(etl_quality_score).where(etl_quality_score.c.log_id == log_id))
     connection.execute(
         insert(etl_quality_score).values(
@@ -200,3 +204,15 @@ def _fleet(connection: Connection, contract: Contract, table: Table, log_id: int
     spans = math.floor(last.timestamp() / contract.fleet.interval_seconds) + 1
     spans -= math.floor(first.timestamp() / contract.fleet.interval_seconds)
     return Fleet(contract.fleet.sensors, int(seen), contract.fleet.sensors * spans, int(readings or 0))
+
+
+def _fleet_of(contract: Contract, fresh: FreshRows) -> Fleet | None:
+    """The same of rows in memory, of which none is late."""
+    if contract.fleet is None:
+        return None
+    readings = fresh.by(contract.sensor)
+    slots = readings.micros // round(contract.fleet.interval_seconds * 1_000_000)
+    seen = int(readings.number_changes.sum())
+    spans = int(slots.max() - slots.min()) + 1
+    reported = int((readings.number_changes | (np.diff(slots, prepend=-1) != 0)).sum())
+    return Fleet(contract.fleet.sensors, seen, contract.fleet.sensors * spans, reported)

@@ -10,6 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -41,10 +45,12 @@ from etl.database import (
     add_seconds,
     for_each,
     keep_in_temporary,
+    make_stage,
     sample_deviation,
     text_of,
     window_start,
 )
+from etl.fresh import FreshRows, Ordered, micros_of, moments
 from etl.model import Contract, Windows
 from etl.tables import NAMES, column_type, feed_table
 
@@ -83,6 +89,69 @@ def ensure_window_tables(connection: Connection, contract: Contract) -> None:
         touched = touch(connection, contract, readings)
         names = {table.name for table in missing}
         recompute(connection, contract, readings, [change for change in touched if change.rows.name in names])
+
+
+def add_fresh(
+    connection: Connection, contract: Contract, table: Table, fresh: FreshRows, mine: ColumnElement[bool]
+) -> None:
+    """Bring windows up to date after an archive came in of which all rows that are newer than `fresh.newest` are known.
+
+    Windows in which nothing but these lies are computed in memory; the others are left to the database.
+
+    :param mine: which of the table's rows are those of the archive.
+    """
+    windows = contract.windows
+    if windows is None:
+        return
+    readings = fresh.by(windows.key)
+    time = table.c[fresh.time]
+    for name, seconds in windows.sizes:
+        length = seconds * 1_000_000
+        start = readings.micros // length * length
+        # What lies before this moment shares its window with others.
+        since = 0 if fresh.newest is None else (micros_of(fresh.newest) // length + 1) * length
+        alone = start >= since
+        (first,) = moments(np.array([since])).to_pylist()
+        rows = _table(contract, windows, name)
+        connection.execute(delete(rows).where(rows.c.window_start >= first))
+        if fresh.has_older or not alone.all():
+            shared = select(table).where(mine, time < first).subquery("shared")
+            kept = _keep(connection, contract, name, seconds, shared, fresh.time)
+            recompute(connection, contract, table, [Touched(kept, rows)])
+        if alone.any():
+            found = in_memory(readings.where(alone), start[alone], windows)
+            stage = make_stage(connection, rows, found.column_names)
+            stage.copy_unseen(found, {})
+            stage.insert_new({})
+
+
+def in_memory(readings: Ordered, start: NDArray[np.int64], windows: Windows) -> pa.Table:
+    """Statistics of windows, a row per measure that has a value in them.
+
+    :param start: of each reading's window, in microseconds since 1970.
+    """
+    opens = np.flatnonzero(readings.number_changes | (np.diff(start, prepend=-1) != 0))
+    rows = np.diff(opens, append=len(start))
+    found = []
+    for measure in windows.measures:
+        values = pc.fill_null(pc.cast(readings.table[measure], pa.float64()), float("nan")).to_numpy()
+        is_value = ~np.isnan(values)
+        count = np.add.reduceat(is_value.astype(np.int64), opens)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.add.reduceat(np.where(is_value, values, 0.0), opens) / count
+            off = np.where(is_value, values - np.repeat(mean, rows), 0.0)
+            deviation = np.sqrt(np.add.reduceat(off * off, opens) / (count - 1))
+        figures = {
+            "count": pa.array(count),
+            "min": pa.array(np.fmin.reduceat(values, opens)),
+            "max": pa.array(np.fmax.reduceat(values, opens)),
+            "avg": pa.array(mean),
+            "stddev": pa.array(deviation, mask=count < 2),
+        }
+        names = {"measure": pa.array([measure] * len(opens)), "window_start": moments(start[opens])}
+        keys = {key: readings.table[key].take(pa.array(opens)) for key in windows.key}
+        found.append(pa.table({**keys, **names, **figures}).filter(pa.array(count > 0)))
+    return pa.concat_tables(found)
 
 
 def touch(connection: Connection, contract: Contract, rows: FromClause) -> list[Touched]:

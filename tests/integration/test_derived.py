@@ -6,6 +6,8 @@ import random
 import secrets
 import shutil
 import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -13,9 +15,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, true
+from sqlalchemy import Engine, event, func, select, true
 
-from etl import judging
+from etl import fresh, judging
 from etl.database import make_engine, transaction
 from etl.load import Loaded, load
 from etl.merge import merge
@@ -79,6 +81,93 @@ def test_windows_equal_those_from_scratch_after_any_order_of_arrival(
         require_windows_from_scratch(project)
         load(project.settings, project.contract)
         require_windows_from_scratch(project)
+
+
+DERIVED = {
+    **{f"sensor_data_{size}": "sensor_id, measure, window_start, count, min, max, avg, stddev" for size in SIZES},
+    "etl_anomaly": "sensor, measure, event_time, value, expected_low, expected_high, score, kind",
+    "etl_quality_score": "sensors_expected, sensors_seen, readings_expected, readings_seen",
+}
+
+
+def unruly_readings() -> list[dict[str, str | None]]:
+    """Three sensors over two hours: one is silent for a while, one stuck, and some readings are wrong."""
+    chance = random.Random(7)
+    readings = [
+        reading(
+            sensor,
+            f"{hour:02d}:{minute:02d}:{second:02d}",
+            round(20 + sensor + chance.gauss(0, 0.2), 2),
+            40 if sensor == 3 else round(40 + chance.gauss(0, 0.5), 1),
+        )
+        for hour in (9, 10)
+        for minute in range(60)
+        for second in (0, 20, 40)
+        for sensor in (1, 2, 3)
+        if not (sensor == 2 and (hour, minute) > (9, 20) and (hour, minute) < (10, 40))
+    ]
+    for place in (300, 600):
+        readings[place]["temperature"] = "50"
+    return readings
+
+
+def test_what_is_derived_in_memory_is_what_the_database_derives(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings = unruly_readings()
+    found = []
+    for most in (0, fresh.MOST_ROWS):
+        monkeypatch.setattr(fresh, "MOST_ROWS", most)
+        chance = random.Random(8)
+        for first, end in pairwise([0, 100, 450, len(readings)]):
+            some = readings[first:end]
+            with statements() as said:
+                load_readings(project, [*chance.sample(some, len(some)), {**some[-1], "temperature": "30"}])
+            # It asks from when to when its slices of time are.
+            assert any("min(sensor_data.timestamp)" in one for one in said) == (most == 0)
+        require_windows_from_scratch(project)
+        found.append(
+            {
+                table: sorted(
+                    tuple(round(value, 9) if isinstance(value, float) else value for value in row)
+                    for row in project.sql(f"SELECT {names} FROM {table}")
+                )
+                for table, names in DERIVED.items()
+            }
+        )
+        take_everything_back(project)
+    assert found[0] == found[1]
+    assert {row[-1] for row in found[0]["etl_anomaly"]} == {"outlier", "stuck", "gap"}
+
+
+def test_a_row_that_was_inserted_by_hand_is_in_its_window(project: Project) -> None:
+    load_readings(project, [reading(1, "09:00:00")])
+    names = "sensor_id, temperature, humidity, source_id, source_partition, source_item, log_id"
+    project.sql(
+        f"INSERT INTO sensor_data ({names}, timestamp, source_offset)"
+        f" SELECT {names}, '2025-06-15 09:06:00+00', -1 FROM sensor_data RETURNING 1"
+    )
+    load_readings(project, [reading(1, "09:07:00")])
+    require_windows_from_scratch(project)
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What is said to databases meanwhile."""
+    said: list[str] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    yield said
+    event.remove(Engine, "before_cursor_execute", listen)
+
+
+def take_everything_back(project: Project) -> None:
+    for (cycle,) in project.sql("SELECT cycle_id FROM etl_log WHERE job_name = 'load' AND undone_at IS NULL"):
+        undo(project.settings, project.contract, cycle)
+    shutil.rmtree(project.home / "backup")
 
 
 def test_a_replayed_reading_is_in_its_window(project: Project) -> None:
@@ -208,9 +297,7 @@ def test_a_reading_that_jumps_is_an_anomaly_however_the_readings_are_cut_into_lo
     )[0]
     assert low < 20 < high < value
     assert score > 10
-    for (cycle,) in project.sql("SELECT cycle_id FROM etl_log WHERE job_name = 'load'"):
-        undo(project.settings, project.contract, cycle)
-    shutil.rmtree(project.home / "backup")
+    take_everything_back(project)
     for begin in range(0, len(readings), 70):
         load_readings(project, readings[begin : begin + 70])
     assert anomalies(project) == expected
