@@ -19,6 +19,7 @@ MOST_ROWS = 2_000_000
 _MOMENT = pa.timestamp("us", "UTC")
 _FRESH = "is fresh"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = 3_600_000_000
 
 
 class Fresh:
@@ -37,7 +38,8 @@ class Fresh:
         names += [*contract.windows.key, *contract.windows.measures] if contract.windows else []
         names += contract.anomalies.measures if contract.anomalies else ()
         self._columns = list(dict.fromkeys(names))
-        self._is_worth_it = {*contract.primary_key} == {*contract.sensor, self.time}
+        is_derived = contract.windows or contract.anomalies or contract.fleet
+        self._is_worth_it = bool(is_derived) and {*contract.primary_key} == {*contract.sensor, self.time}
         self._fresh: list[pa.Table] = []
         self._older: list[pa.Table] = []
 
@@ -64,7 +66,16 @@ class Fresh:
             return None
         ordered = _in_order(pa.concat_tables(self._fresh), self.sensor, self.time)
         once = ordered.where(ordered.number_changes | (np.diff(ordered.micros, prepend=-1) != 0))
-        return FreshRows(self.newest, self.time, self.sensor, once, older)
+        return FreshRows(self.newest, self.time, self.sensor, once, older) if self._is_near(older, once) else None
+
+    def _is_near(self, older: pa.Table | None, fresh: Ordered) -> bool:
+        """Whether older rows reach back no further than the fresh ones go on, or an hour: what lies between has to be read."""
+        on_time = older.filter(pc.is_null(older["lateness_seconds"])) if older else None
+        if not on_time or self.newest is None:
+            return True
+        newest = micros_of(self.newest)
+        oldest = micros_of(pc.min(on_time[self.time]).as_py())
+        return bool(newest - oldest <= max(fresh.micros.max() - newest, _HOUR))
 
 
 class Ordered:

@@ -23,7 +23,7 @@ CONTRACT = load_contract("sensor_readings", Settings())
 
 
 def rows(readings: Sequence[tuple[int | None, int | None, float | None]]) -> pa.Table:
-    """Sensor, seconds after START, temperature."""
+    """Sensor, seconds after START, temperature; from 6 to 99 seconds before START they are late."""
     times = [None if seconds is None else START + timedelta(seconds=seconds) for _, seconds, _ in readings]
     return pa.table(
         {
@@ -32,7 +32,7 @@ def rows(readings: Sequence[tuple[int | None, int | None, float | None]]) -> pa.
             "temperature": pa.array([value for *_, value in readings], pa.float64()),
             "humidity": [40.0] * len(readings),
             "lateness_seconds": pa.array(
-                [5.0 if (second or 0) < -5 else None for _, second, _ in readings], pa.float64()
+                [5.0 if -100 < (second or 0) < -5 else None for _, second, _ in readings], pa.float64()
             ),
         }
     )
@@ -68,6 +68,7 @@ def test_what_is_no_newer_is_known_by_sensor_and_time_unless_it_is_late() -> Non
     "readings",
     [
         [(1, 1, 1.0), (1, 0, 2.0), (1, -1, 2.0)],  # most are no newer than those of before
+        [(1, 1, 1.0), (1, 2, 2.0), (1, -3700, 2.0)],  # one lies far back, and is not late
         [(1, 1, 1.0), (None, 2, 2.0)],
         [(1, 1, 1.0), (1, None, 2.0)],
         [],

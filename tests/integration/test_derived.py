@@ -303,6 +303,18 @@ def test_a_reading_that_jumps_is_an_anomaly_however_the_readings_are_cut_into_lo
     assert anomalies(project) == expected
 
 
+def test_sensors_of_any_name_are_judged_by_what_they_sent_before(project: Project) -> None:
+    names = {"1": "中", "2": """o'neil "%s" :x \\"""}
+    columns = tuple(
+        replace(column, type="text", minimum=None) if column.name == "sensor_id" else column
+        for column in project.contract.columns
+    )
+    readings = [{**one, "sensor_id": names[one["sensor_id"] or ""]} for one in series(120, spike_at=100)]
+    for part in (readings[:180], readings[180:]):
+        load_readings(project, part, columns=columns, fleet=None)
+    assert (names["2"], "temperature", "outlier", "11:40") in anomalies(project)
+
+
 def test_archives_of_one_load_are_judged_once(project: Project) -> None:
     readings = series(120, spike_at=100)
     for part in (readings[:210], readings[210:]):
