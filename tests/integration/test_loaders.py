@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from multiprocessing.context import ForkServerProcess
 from typing import Any
@@ -24,6 +24,7 @@ from tests.batches import write_batch
 from tests.cluster import wait_until
 from tests.processes import start_loader
 from tests.stack import Project
+from tests.windows import SIZES, rounded
 
 FEED, OTHER = "sensor_readings", "raw_iot"
 ARCHIVES = 12
@@ -33,8 +34,6 @@ BEGIN = datetime(2025, 6, 15, 9, tzinfo=UTC)
 
 TOLD = (
     "SELECT sensor_id, temperature, humidity, timestamp, source_offset, lateness_seconds FROM sensor_data ORDER BY 1, 4",
-    "SELECT * FROM sensor_data_5m ORDER BY sensor_id, measure, window_start",
-    "SELECT * FROM sensor_data_1d ORDER BY sensor_id, measure, window_start",
     "SELECT sensor, measure, event_time, value, expected_low, expected_high, score, kind FROM etl_anomaly ORDER BY 3, 1, 2, 8",
     "SELECT source_offset, reason, raw FROM etl_rejected_row ORDER BY 1",
     "SELECT rule, sum(checked), sum(failed) FROM etl_quality GROUP BY rule ORDER BY rule",
@@ -124,8 +123,12 @@ def require_each_once(project: Project, feed: str, table: str) -> None:
     assert processed == project.value(f"SELECT count(*) FROM {table}")
 
 
-def told(project: Project) -> list[list[tuple[Any, ...]]]:
-    return [project.sql(query) for query in TOLD]
+def told(project: Project) -> list[Sequence[Any]]:
+    windows = [
+        f"SELECT sensor_id, measure, window_start, count, min, max, avg, stddev FROM sensor_data_{size}"
+        for size in SIZES
+    ]
+    return [*(project.sql(query) for query in TOLD), *(rounded(project.sql(query)) for query in windows)]
 
 
 def test_four_loaders_on_one_feed_leave_what_one_leaves(project: Project) -> None:
