@@ -564,145 +564,80 @@ FROM etl_rejected_row
 WHERE etl_rejected_row.log_id = ?
 GO
 
-DROP TABLE IF EXISTS [#touched_sensor_data_5m]
-GO
-
-SELECT *
-INTO [#touched_sensor_data_5m]
-FROM (
-    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS window_end
-    FROM (SELECT DISTINCT new.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
-                            new.timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
-                        new.timestamp), new.timestamp)) AS window_start
-        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
-                humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id,
-                sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
-                sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
-                lateness_seconds
-            FROM sensor_data
-            WHERE sensor_data.log_id = 2 AND sensor_data.source_id = 1 AND sensor_data.source_partition = 0 AND
-                sensor_data.source_offset >= 0 AND sensor_data.source_offset < 4) AS new
-        WHERE new.sensor_id IS NOT NULL AND new.timestamp IS NOT NULL) AS anon_1
-) AS found
-GO
-
-DROP TABLE IF EXISTS [#touched_sensor_data_1d]
-GO
-
-SELECT *
-INTO [#touched_sensor_data_1d]
-FROM (
-    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS window_end
-    FROM (SELECT DISTINCT [#touched_sensor_data_5m].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
-                            '1970-01-01', [#touched_sensor_data_5m].window_start) % 86400 + 86400) % 86400),
-                DATEADD(NANOSECOND, -DATEPART(NANOSECOND, [#touched_sensor_data_5m].window_start),
-                    [#touched_sensor_data_5m].window_start)) AS window_start
-        FROM [#touched_sensor_data_5m]
-        WHERE [#touched_sensor_data_5m].sensor_id IS NOT NULL AND [#touched_sensor_data_5m].window_start IS NOT NULL) AS
-        anon_1
-) AS found
-GO
-
-DELETE FROM sensor_data_5m WHERE EXISTS (SELECT *
-    FROM [#touched_sensor_data_5m] AS touched
-    WHERE sensor_data_5m.sensor_id = touched.sensor_id AND sensor_data_5m.window_start = touched.window_start)
-GO
-
-INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT touched.sensor_id,
-    long.measure, touched.window_start, long.count, long.min, long.max, long.avg, long.stddev
-FROM [#touched_sensor_data_5m] AS touched
-CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
-        max(sensor_data.temperature) AS max_0, avg(sensor_data.temperature) AS avg_0, STDEV(sensor_data.temperature) AS
-        stddev_0, count(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1, max(sensor_data.humidity)
-        AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
-    FROM sensor_data
-    WHERE sensor_data.sensor_id = touched.sensor_id AND sensor_data.timestamp >= touched.window_start AND
-        sensor_data.timestamp < touched.window_end) AS inside
-CROSS APPLY (VALUES ('temperature', inside.count_0, inside.min_0, inside.max_0, inside.avg_0, inside.stddev_0),
-        ('humidity', inside.count_1, inside.min_1, inside.max_1, inside.avg_1, inside.stddev_1)) AS long (measure,
-        count, min, max, avg, stddev)
-WHERE long.count > ?
-GO
-
-DELETE FROM sensor_data_1d WHERE EXISTS (SELECT *
-    FROM [#touched_sensor_data_1d] AS touched
-    WHERE sensor_data_1d.sensor_id = touched.sensor_id AND sensor_data_1d.window_start = touched.window_start)
-GO
-
-INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT touched.sensor_id,
-    long.measure, touched.window_start, long.count, long.min, long.max, long.avg, long.stddev
-FROM [#touched_sensor_data_1d] AS touched
-CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
-        max(sensor_data.temperature) AS max_0, avg(sensor_data.temperature) AS avg_0, STDEV(sensor_data.temperature) AS
-        stddev_0, count(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1, max(sensor_data.humidity)
-        AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
-    FROM sensor_data
-    WHERE sensor_data.sensor_id = touched.sensor_id AND sensor_data.timestamp >= touched.window_start AND
-        sensor_data.timestamp < touched.window_end) AS inside
-CROSS APPLY (VALUES ('temperature', inside.count_0, inside.min_0, inside.max_0, inside.avg_0, inside.stddev_0),
-        ('humidity', inside.count_1, inside.min_1, inside.max_1, inside.avg_1, inside.stddev_1)) AS long (measure,
-        count, min, max, avg, stddev)
-WHERE long.count > ?
-GO
-
-SELECT count(*) AS count_1, min(sensor_data.timestamp) AS min_1, max(sensor_data.timestamp) AS max_1
+SELECT count(*) AS count_1
 FROM sensor_data
-WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL AND sensor_data.timestamp IS NOT NULL AND
-    sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND sensor_data.source_offset >= 0 AND
-    sensor_data.source_offset < 4
 GO
 
-DROP TABLE IF EXISTS [#judged_sensor_data]
+DELETE FROM sensor_data_5m WHERE sensor_data_5m.window_start >= CAST(? AS DATETIMEOFFSET(6))
 GO
 
-SELECT *
-INTO [#judged_sensor_data]
-FROM (
-    SELECT row_number() OVER (ORDER BY anon_1.sensor_id) AS sensor_number, anon_1.sensor_id, CASE WHEN (DATEADD(SECOND,
-                -3600, anon_1.first) < DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01', anon_1.first) % 300 + 300)
-                    % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND, anon_1.first), anon_1.first))) THEN
-        DATEADD(SECOND, -3600, anon_1.first) ELSE DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01', anon_1.first) %
-                    300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND, anon_1.first), anon_1.first)) END AS
-        start, anon_1.last
-    FROM (SELECT sensor_data.sensor_id AS sensor_id, min(sensor_data.timestamp) AS first, max(sensor_data.timestamp) AS
-            last
-        FROM sensor_data
-        WHERE sensor_data.log_id = 2 AND sensor_data.lateness_seconds IS NULL AND sensor_data.timestamp IS NOT NULL AND
-            sensor_data.source_id = 1 AND sensor_data.source_partition = 0 AND sensor_data.source_offset >= 0 AND
-            sensor_data.source_offset < 4 AND sensor_data.timestamp >= CAST('2025-06-15T09:00:00.000000+00:00' AS
-                DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST('2025-06-15T09:00:00.000000+00:00' AS
-                DATETIMEOFFSET(6))
-        GROUP BY sensor_data.sensor_id) AS anon_1
-) AS found
+DROP TABLE IF EXISTS [#stage_sensor_data_5m]
 GO
 
-SELECT anon_1.sensor_number, anon_1.timestamp, CAST(anon_1.temperature AS FLOAT(53)) AS temperature,
-    CAST(anon_1.humidity AS FLOAT(53)) AS humidity, anon_1.is_new
-FROM (SELECT [#judged_sensor_data].sensor_number AS sensor_number, sensor_data.timestamp AS timestamp,
-        sensor_data.temperature AS temperature, sensor_data.humidity AS humidity, sensor_data.source_id AS source_id,
-        sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
-        sensor_data.source_item AS source_item, CASE WHEN (sensor_data.log_id = ? AND sensor_data.lateness_seconds IS
-            NULL AND sensor_data.timestamp IS NOT NULL AND sensor_data.source_id = ? AND sensor_data.source_partition =
-            0 AND sensor_data.source_offset >= 0 AND sensor_data.source_offset < 4 AND sensor_data.timestamp >= CAST(?
-                AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))) THEN 1 ELSE 0 END AS
-        is_new
-    FROM [#judged_sensor_data]
-    JOIN sensor_data ON sensor_data.sensor_id = [#judged_sensor_data].sensor_id
-    WHERE sensor_data.timestamp >= [#judged_sensor_data].start AND sensor_data.timestamp <= [#judged_sensor_data].last
-        UNION ALL SELECT [#judged_sensor_data].sensor_number AS sensor_number, before.timestamp AS timestamp,
-        before.temperature AS temperature, before.humidity AS humidity, before.source_id AS source_id,
-        before.source_partition AS source_partition, before.source_offset AS source_offset, before.source_item AS
-        source_item, 0 AS is_new
-    FROM [#judged_sensor_data]
-    CROSS APPLY (SELECT TOP 120 sensor_data.timestamp AS timestamp, sensor_data.temperature AS temperature,
-            sensor_data.humidity AS humidity, sensor_data.source_id AS source_id, sensor_data.source_partition AS
-            source_partition, sensor_data.source_offset AS source_offset, sensor_data.source_item AS source_item
-        FROM sensor_data
-        WHERE sensor_data.sensor_id = [#judged_sensor_data].sensor_id AND sensor_data.timestamp <
-            [#judged_sensor_data].start ORDER BY sensor_data.timestamp DESC, sensor_data.source_id DESC,
-            sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS before)
-    AS anon_1 ORDER BY anon_1.sensor_number, anon_1.timestamp, anon_1.source_id, anon_1.source_partition,
-    anon_1.source_offset, anon_1.source_item
+CREATE TABLE [#stage_sensor_data_5m] (
+    stage_row BIGINT NOT NULL,
+    sensor_id INTEGER NULL,
+    measure NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NULL,
+    window_start DATETIMEOFFSET(6) NULL,
+    count BIGINT NULL,
+    min FLOAT(53) NULL,
+    max FLOAT(53) NULL,
+    avg FLOAT(53) NULL,
+    stddev FLOAT(53) NULL,
+    PRIMARY KEY (stage_row)
+)
+GO
+
+INSERT INTO [#stage_sensor_data_5m] (stage_row, sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
+    (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
+GO
+
+INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT staged.sensor_id,
+    staged.measure, staged.window_start, staged.count, staged.min, staged.max, staged.avg, staged.stddev
+FROM (SELECT stage.sensor_id AS sensor_id, stage.measure AS measure, stage.window_start AS window_start, stage.count AS
+        count, stage.min AS min, stage.max AS max, stage.avg AS avg, stage.stddev AS stddev, row_number() OVER
+        (PARTITION BY stage.sensor_id, stage.measure, stage.window_start ORDER BY stage.stage_row) AS place
+    FROM [#stage_sensor_data_5m] AS stage) AS staged
+WHERE staged.place = 1 AND NOT (EXISTS (SELECT 1
+        FROM sensor_data_5m
+        WHERE sensor_data_5m.sensor_id = staged.sensor_id AND sensor_data_5m.measure = staged.measure AND
+            sensor_data_5m.window_start = staged.window_start))
+GO
+
+DELETE FROM sensor_data_1d WHERE sensor_data_1d.window_start >= CAST(? AS DATETIMEOFFSET(6))
+GO
+
+DROP TABLE IF EXISTS [#stage_sensor_data_1d]
+GO
+
+CREATE TABLE [#stage_sensor_data_1d] (
+    stage_row BIGINT NOT NULL,
+    sensor_id INTEGER NULL,
+    measure NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NULL,
+    window_start DATETIMEOFFSET(6) NULL,
+    count BIGINT NULL,
+    min FLOAT(53) NULL,
+    max FLOAT(53) NULL,
+    avg FLOAT(53) NULL,
+    stddev FLOAT(53) NULL,
+    PRIMARY KEY (stage_row)
+)
+GO
+
+INSERT INTO [#stage_sensor_data_1d] (stage_row, sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
+    (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
+GO
+
+INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT staged.sensor_id,
+    staged.measure, staged.window_start, staged.count, staged.min, staged.max, staged.avg, staged.stddev
+FROM (SELECT stage.sensor_id AS sensor_id, stage.measure AS measure, stage.window_start AS window_start, stage.count AS
+        count, stage.min AS min, stage.max AS max, stage.avg AS avg, stage.stddev AS stddev, row_number() OVER
+        (PARTITION BY stage.sensor_id, stage.measure, stage.window_start ORDER BY stage.stage_row) AS place
+    FROM [#stage_sensor_data_1d] AS stage) AS staged
+WHERE staged.place = 1 AND NOT (EXISTS (SELECT 1
+        FROM sensor_data_1d
+        WHERE sensor_data_1d.sensor_id = staged.sensor_id AND sensor_data_1d.measure = staged.measure AND
+            sensor_data_1d.window_start = staged.window_start))
 GO
 
 SELECT etl_quality.log_id, etl_quality.[rule], etl_quality.feed, etl_quality.dimension, etl_quality.checked,
@@ -715,18 +650,6 @@ DELETE FROM etl_quality WHERE etl_quality.log_id = ?
 GO
 
 INSERT INTO etl_quality (log_id, [rule], feed, dimension, checked, failed) VALUES (?, ?, ?, ?, ?, ?)
-GO
-
-SELECT count(*) AS count_1, sum(anon_1.readings) AS sum_1, min(anon_1.first) AS min_1, max(anon_1.last) AS max_1
-FROM (SELECT count(*) AS readings, min(anon_2.first) AS first, max(anon_2.last) AS last
-    FROM (SELECT anon_3.sensor_id AS sensor_id, min(anon_3.time) AS first, max(anon_3.time) AS last
-        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS time, DATEADD(SECOND,
-                    -((DATEDIFF_BIG(SECOND, '1970-01-01', sensor_data.timestamp) % 10 + 10) % 10), DATEADD(NANOSECOND,
-                        -DATEPART(NANOSECOND, sensor_data.timestamp), sensor_data.timestamp)) AS slot
-            FROM sensor_data
-            WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL) AS anon_3
-        GROUP BY anon_3.sensor_id, anon_3.slot) AS anon_2
-    GROUP BY anon_2.sensor_id) AS anon_1
 GO
 
 DELETE FROM etl_quality_score WHERE etl_quality_score.log_id = ?
