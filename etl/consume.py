@@ -67,7 +67,7 @@ def consume(
     A batch of messages that was begun before a crash is written again with the same offsets, and takes its own place. Files
     that a crash left in the middle are read again.
 
-    :param time_box_seconds: longest time to read.
+    :param time_box_seconds: time to read; a batch that is under way at its end may go on, up to twice as long as any before it.
     :param until: `caught_up`: stop when what the topic held at the start is read; `time_box`: read on until the time is over.
     :param batch_seconds: time between micro-batches with `time_box`.
     :param accept_gap: who accepts that messages which Kafka deleted before they were read are lost; recorded with them in
