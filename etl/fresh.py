@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from etl.model import Contract
 
 MOST_ROWS = 2_000_000
-"""Of an archive with more nothing is kept, so that memory stays bounded: some 50 bytes a row."""
+"""Of an archive with more nothing is kept, so that memory stays bounded."""
 _MOMENT = pa.timestamp("us", "UTC")
 _FRESH = "is fresh"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,10 +50,10 @@ class Fresh:
         has_all = not any(rows[name].null_count for name in (*self.sensor, self.time))
         if self.newest is not None:
             newer = pc.greater(rows[self.time], pa.scalar(self.newest, _MOMENT))
-            self._older.append(rows.filter(pc.invert(newer)))
+            self._older.append(rows.filter(pc.invert(newer)).select([*self.sensor, self.time, "lateness_seconds"]))
             rows = rows.filter(newer)
         self._fresh.append(rows.select(self._columns))
-        self._is_worth_it = has_all and sum(rows.num_rows for rows in self._fresh) <= MOST_ROWS
+        self._is_worth_it = has_all and sum(rows.num_rows for rows in (*self._fresh, *self._older)) <= MOST_ROWS
         if not self._is_worth_it:
             self._fresh.clear()
             self._older.clear()

@@ -1,6 +1,7 @@
 """Anomalies among the readings that a load brought, judged by what their sensors sent before.
 
-The readings are taken in slices of time, each with the context that `etl.anomalies` asks for, so that memory stays bounded.
+Readings that a load has kept in memory are judged from there, with the earlier ones that `etl.anomalies` asks for. Others are
+taken from the table in slices of time, each with that context, so that memory stays bounded.
 Late readings are not judged: what their sensor sent around them may be anywhere.
 """
 

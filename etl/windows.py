@@ -1,7 +1,8 @@
 """Statistics per tumbling window: count, minimum, maximum, average and standard deviation, per sensor and measure.
 
-Every window that a change touches is computed anew from the feed's table, in the change's own transaction. So late rows
-correct their window, and the result is always that of a computation from scratch.
+Every window that a change touches is computed anew, in the change's own transaction: from the feed's table or, where nothing
+else lies in it, from the rows of an archive that are in memory. So late rows correct their window, and the result is always
+that of a computation from scratch.
 """
 
 from __future__ import annotations

@@ -85,6 +85,10 @@ def test_nothing_is_kept_of_too_many_rows_or_of_rows_with_another_key(monkeypatc
     other.keep(rows([(1, 1, 1.0)]))
     assert other.loaded() is None
     monkeypatch.setattr(fresh, "MOST_ROWS", 2)
+    older = Fresh(CONTRACT, START)
+    for second in (0, 1, -1, 2):
+        older.keep(rows([(1, second, 1.0)]))
+    assert older.loaded() is None
     many = Fresh(CONTRACT, None)
     for second in range(3):
         many.keep(rows([(1, second, 1.0)]))

@@ -116,15 +116,16 @@ def test_what_is_derived_in_memory_is_what_the_database_derives(
 ) -> None:
     readings = unruly_readings()
     found = []
-    for most in (0, fresh.MOST_ROWS):
+    for most, sensors in ((0, 9), (9_999, 9), (9_999, 2)):
         monkeypatch.setattr(fresh, "MOST_ROWS", most)
+        monkeypatch.setattr(judging, "_MOST_SENSORS", sensors)
         chance = random.Random(8)
         for first, end in pairwise([0, 100, 450, len(readings)]):
             some = readings[first:end]
             with statements() as said:
                 load_readings(project, [*chance.sample(some, len(some)), {**some[-1], "temperature": "30"}])
             # It asks from when to when its slices of time are.
-            assert any("min(sensor_data.timestamp)" in one for one in said) == (most == 0)
+            assert any("min(sensor_data.timestamp)" in one for one in said) == (most == 0 or sensors == 2)
         require_windows_from_scratch(project)
         found.append(
             {
@@ -136,7 +137,7 @@ def test_what_is_derived_in_memory_is_what_the_database_derives(
             }
         )
         take_everything_back(project)
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
     assert {row[-1] for row in found[0]["etl_anomaly"]} == {"outlier", "stuck", "gap"}
 
 
