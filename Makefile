@@ -30,8 +30,9 @@ dashboards-screenshots: $(VENV)/.dev ## Make the pictures of docs/dashboards.md,
 	@$(BIN)/python -m etl setup
 	@$(BIN)/python -m tests.superset.screenshots docs/images
 
-test: $(VENV)/.dev ## Set up everything and run all tests (on real Kafka, Spark, PostgreSQL and Superset)
-	@$(BIN)/python -m etl setup
+# Java libraries are fetched beside the test tools.
+test: $(VENV)/.user ## Set up everything and run all tests (on real Kafka, Spark, PostgreSQL and Superset)
+	@$(BIN)/python -m etl setup & setup=$$!; $(MAKE) --no-print-directory $(VENV)/.dev; made=$$?; wait $$setup && exit $$made
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not superset"
 	@$(BIN)/python -m pytest -m superset
 

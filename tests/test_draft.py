@@ -21,12 +21,13 @@ from etl.settings import Settings
 from etl.simulate import DEFAULT_START, csv_header, simulate
 
 PACKAGED = load_contracts(Settings.load(feeds=""))
-SCHEMA = json.loads(resources.files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))
+STANDARD = json.loads(resources.files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))
+VALIDATOR = jsonschema.validators.validator_for(STANDARD)(STANDARD)
 
 
 def drafted(records: list[Any], **where: str) -> Contract:
     text = draft("mine", Sample("sample.json", records), **(where or {"topic": "mine"}))
-    jsonschema.validate(yaml.safe_load(text), SCHEMA)
+    VALIDATOR.validate(yaml.safe_load(text))
     return parse_contract(text, Path("mine.odcs.yaml"))
 
 
@@ -35,7 +36,7 @@ def from_file(folder: Path, name: str, text: str) -> Contract:
     file.write_text(text, "utf-8")
     sample = read_sample(file)
     made = draft("mine", sample, **({"landing": "in"} if sample.is_csv else {"topic": "mine"}))
-    jsonschema.validate(yaml.safe_load(made), SCHEMA)
+    VALIDATOR.validate(yaml.safe_load(made))
     return parse_contract(made, Path("mine.odcs.yaml"))
 
 

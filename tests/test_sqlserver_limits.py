@@ -66,7 +66,7 @@ def declared(ddl: str) -> dict[str, int | None]:
     return found
 
 
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=100, deadline=None)
 @given(contracts())
 def test_a_contract_is_refused_exactly_where_it_breaks_a_limit(contract: Contract) -> None:
     broken = False

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import time
+from datetime import datetime
 from pathlib import Path
 
 from etl.database import shown_url
@@ -36,7 +37,9 @@ def test_a_cycle_balances_and_the_next_one_finds_nothing_new(project: Project) -
         assert row["cycle_id"] in "".join(executed["cells"][2]["source"])
     assert json.loads(json.dumps(produce["parameters"]))["seed"] == 7
 
-    project.etl("run", "--messages", "0")
+    project.cycle()
+    told = json.loads(project.etl("history", "--json").stdout)
+    assert told == json.loads(json.dumps(project.log()[::-1], default=datetime.isoformat))
     second = project.log()[4:]
     assert [(row["status"], row["records_read"], row["records_processed"]) for row in second] == [("SUCCESS", 0, 0)] * 4
     assert len(list((project.home / "backup" / "sensor_readings").glob("*.csv"))) == 1

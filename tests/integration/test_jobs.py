@@ -530,7 +530,8 @@ def test_a_wrong_database_url_is_told_apart_from_a_database_that_is_down(
     project: Project, change: Callable[[str], str], error: type[Exception], said: str
 ) -> None:
     url = change(project.env["ETL_DATABASE_URL"])
-    settings = project.settings.model_copy(update={"database_url": type(project.settings.database())(url)})
+    update = {"database_url": type(project.settings.database())(url), "retry_seconds": 1.0}
+    settings = project.settings.model_copy(update=update)
     with pytest.raises(error, match=said):
         merge(settings, project.contract)
 

@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from multiprocessing.context import ForkServerProcess
 from typing import Any
 
 import psutil
@@ -22,7 +21,7 @@ from etl.merge import merge
 from etl.undo import undo
 from tests.batches import write_batch
 from tests.cluster import wait_until
-from tests.processes import start_loader
+from tests.jobs import Job
 from tests.stack import Project
 from tests.windows import SIZES, rounded
 
@@ -76,17 +75,16 @@ def held(project: Project, feed: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def loaders(project: Project, *feeds: str) -> Iterator[list[ForkServerProcess]]:
+def loaders(project: Project, *feeds: str) -> Iterator[list[Job]]:
     """A loader per feed that is named; all have begun when the block begins. Those that are left are ended with it."""
     before = len(begun(project))
-    started = [start_loader(project.env, feed) for feed in feeds]
+    started = [Job(project.env, "load", feed=feed) for feed in feeds]
     try:
         wait_until(lambda: len(begun(project)) == before + len(feeds), "the loaders' rows")
         yield started
     finally:
         for one in started:
             one.kill()
-            one.join()
 
 
 def begun(project: Project) -> list[tuple[Any, ...]]:
@@ -97,10 +95,10 @@ def running(project: Project) -> int:
     return int(project.value("SELECT count(*) FROM etl_log WHERE status = 'RUNNING'"))
 
 
-def require_success(*jobs: ForkServerProcess) -> None:
+def require_success(*jobs: Job) -> None:
     for job in jobs:
-        job.join(60)
-        assert job.exitcode == 0
+        outputs = job.outputs()
+        assert job.returncode == 0, outputs
 
 
 def require_each_once(project: Project, feed: str, table: str) -> None:
@@ -156,7 +154,7 @@ def test_feeds_do_not_wait_for_each_other(project: Project) -> None:
         with held(project, FEED):
             waiting = ended.enter_context(loaders(project, FEED, FEED))
             require_success(*ended.enter_context(loaders(project, OTHER, OTHER)))
-            assert [one.exitcode for one in waiting] == [None, None]
+            assert [one.returncode for one in waiting] == [None, None]
             assert project.value("SELECT count(*) FROM etl_file") == ARCHIVES
         require_success(*waiting)
     require_each_once(project, FEED, "sensor_data")
@@ -179,8 +177,7 @@ def test_a_loader_that_is_killed_in_its_turn_hands_it_on(project: Project) -> No
             victim = holder(project, four)
             assert victim is not None
             victim.kill()
-            victim.join()
-            assert victim.exitcode == -signal.SIGKILL
+            assert victim.returncode == -signal.SIGKILL
         require_success(*(one for one in four if one is not victim))
     assert told(project) == expected
     require_each_once(project, FEED, "sensor_data")
@@ -189,7 +186,7 @@ def test_a_loader_that_is_killed_in_its_turn_hands_it_on(project: Project) -> No
     ]
 
 
-def holder(project: Project, jobs: list[ForkServerProcess]) -> ForkServerProcess | None:
+def holder(project: Project, jobs: list[Job]) -> Job | None:
     """The job that has the feed's turn, and is held up in it: by the port of its connection."""
     found = project.sql(
         "SELECT a.client_port FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid"

@@ -217,8 +217,8 @@ class Pipeline(RuleBasedStateMachine):
 def run_until_killed(project: Project, job: str, point: str) -> None:
     """Run a job that is killed at a failpoint, or ends well where its work does not lead there."""
     process = start(project, job, failpoint=point)
-    output = process.output()
-    assert process.returncode in (0, -signal.SIGKILL), output
+    outputs = process.outputs()
+    assert process.returncode in (0, -signal.SIGKILL), outputs
 
 
 def note_in_checkpoint(project: Project, topic: str, query: str, folder: str, number: int) -> None:

@@ -25,7 +25,6 @@ from etl.undo import undo
 from tests.batches import write_batch
 from tests.ftp import ftp_server
 from tests.integration.test_secrets import texts
-from tests.processes import start_command
 from tests.stack import Project
 
 FEED = "sensor_readings"
@@ -65,9 +64,7 @@ def entries(project: Project) -> list[tuple[Any, ...]]:
 
 def killed(project: Project, point: str, *arguments: str) -> None:
     """Run a command up to a failpoint."""
-    process = start_command({**project.env, "ETL_FAILPOINT": point}, *arguments)
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+    project.etl(*arguments, expect=-signal.SIGKILL, ETL_FAILPOINT=point)
 
 
 def explained(project: Project, cycle: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from etl.contract import load_contract
 from tests.stack import Project
 
 
@@ -33,5 +34,5 @@ def test_a_feed_drafted_from_csv_runs(project: Project, tmp_path: Path) -> None:
     assert project.value("SELECT count(*) FROM gases") == 200
     (project.home / "landing" / "gases").mkdir(parents=True, exist_ok=True)
     (project.home / "landing" / "gases" / "one.csv").write_bytes(sample.read_bytes())
-    project.etl("run", "gases", "--messages", "0", "-p", "start=2025-06-15")
+    project.cycle(contract=load_contract("gases", project.settings), start="2025-06-15")
     assert project.value("SELECT count(*) FROM gases WHERE device IN ('d1', 'd2')") == 2

@@ -77,7 +77,7 @@ def test_each_role_can_do_its_work_and_nothing_else(roles: Roles) -> None:
         connection.execute(documented()[1])
 
     loader.etl("init")
-    loader.etl("run", "--messages", "300", "-p", "bad_share=0.2")
+    loader.cycle(300, bad_share=0.2)
     loaded = roles.count("etl_reader", "v_sensor_data")
     rejected = roles.count("etl_reader", "etl_rejected_row")
     assert min(loaded, rejected) > 0

@@ -71,7 +71,7 @@ def test_sigterm_lets_the_job_end_and_the_next_run_takes_what_is_left(project: P
     ]
     assert "stopped before merge, load; the next cycle takes what is left" in output
     assert "Traceback" not in output
-    project.etl("run", "--messages", "0")
+    project.cycle()
     project.require_exact(3_000)
 
 
@@ -89,7 +89,7 @@ def test_ctrl_c_reaches_no_job_and_a_second_one_stops_at_once(project: Project) 
     assert "Interrupted during 2_consume" in output
     assert "Traceback" not in output
     wait_for(lambda: not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE)
-    project.etl("run", "--messages", "0")
+    project.cycle()
     project.require_exact(20_000)
 
 

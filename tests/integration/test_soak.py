@@ -10,7 +10,7 @@ from benchmarks.alongside import account
 from benchmarks.soak import soak
 from tests.stack import Project
 
-CYCLES = 10
+CYCLES = 7
 
 
 @pytest.mark.timeout(900)

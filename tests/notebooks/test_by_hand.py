@@ -9,6 +9,7 @@ import pytest
 
 from etl.audit import NOTEBOOKS
 from etl.cycle import NOTEBOOK_FOLDER, kernel_config
+from etl.merge import merge
 from tests.stack import Project
 
 
@@ -33,6 +34,5 @@ def test_four_notebooks_run_by_hand_are_one_cycle(
     assert rows[0]["cycle_id"].endswith("-hand")
     project.require_exact(10_000)
     # The next job by hand begins a new cycle, because this one has been loaded.
-    project.etl("history")
-    papermill.execute_notebook(NOTEBOOK_FOLDER / "3_merge.ipynb", tmp_path / "again.ipynb", progress_bar=False)
+    merge(project.settings, project.contract)
     assert project.log()[-1]["cycle_id"] != rows[0]["cycle_id"]
