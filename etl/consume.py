@@ -25,7 +25,7 @@ from etl.database import transaction
 from etl.errors import BalanceError, ConfigurationError
 from etl.files import Batch, OffsetRange, Part, Source
 from etl.settings import Settings
-from etl.spark import kafka_options, spark_session
+from etl.spark import close_callbacks, kafka_options, spark_session
 from etl.splitting import UNPARSABLE, split_messages
 from etl.tables import grown
 
@@ -194,6 +194,8 @@ def _read(
         # A machine may have lost the folder since, or an executor on another one have come.
         _require_shared(settings, contract, spark, anew=True)
         raise
+    finally:
+        close_callbacks(spark)
 
 
 def _require_shared(settings: Settings, contract: Contract, spark: SparkSession, *, anew: bool = False) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -26,6 +27,7 @@ from etl.chunks import read_chunks, to_csv
 from etl.contract import Contract
 from etl.errors import BalanceError, IntegrityError
 from etl.files import Archive, Batch, OffsetRange, Source
+from etl.fresh import MOST_ROWS
 from etl.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def merge(settings: Settings, contract: Contract, *, cycle_id: str = "") -> Merg
     """Archive every batch that Spark has committed; without one there is nothing to do.
 
     Rows of different topics (also of one that was made anew) go into archives of their own, and so does each batch of landing
-    files.
+    files. What has piled up becomes several archives of at most 2,000,000 rows, unless a single batch has more.
 
     :raises IntegrityError: a part is not what its batch's manifest says.
     :raises BalanceError: an archive does not hold as many rows as its parts.
@@ -97,7 +99,7 @@ def _new_plan(settings: Settings, output: Path, contract: Contract, cycle_id: st
     for batch in ready:
         groups.setdefault(batch.source, []).append(batch)
     planned = []
-    for number, group in enumerate(groups.values()):
+    for number, group in enumerate(chain.from_iterable(map(_of_bounded_size, groups.values()))):
         # Two merges of a cycle within a second, or two sources in one merge, must not share a name.
         suffix = f"_{number + 1:04d}" if number else ""
         name = f"{contract.feed}_{now:%Y%m%dT%H%M%S%f}Z_{cycle_id}{suffix}.csv"
@@ -105,6 +107,17 @@ def _new_plan(settings: Settings, output: Path, contract: Contract, cycle_id: st
     files.write_json(output / files.PLAN, {"archives": planned})
     failpoints.reached("merge.planned")
     return planned
+
+
+def _of_bounded_size(batches: list[Batch]) -> Iterator[list[Batch]]:
+    """Divide batches, which keep their order, so that a load can keep each archive's rows in memory, and none takes long."""
+    found: list[Batch] = []
+    for batch in batches:
+        if found and sum(taken.rows for taken in found) + batch.rows > MOST_ROWS:
+            yield found
+            found = []
+        found.append(batch)
+    yield found
 
 
 def _carry_out(plan: list[_Planned], output: Path, backup: Path, feed: str) -> list[Archive]:

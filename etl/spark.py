@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JJavaError
 
@@ -67,6 +67,26 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
                 remedy="It needs Java 17 or 21; `python -m etl doctor` shows which one is found."
                 " Spark's log: .services/spark.log",
             ) from error
+
+
+def close_callbacks(spark: SparkSession) -> None:
+    """Close the connections by which streaming queries that have ended called Python.
+
+    Py4J keeps one for each of the JVM's threads that ever called, with a thread in Python, for as long as the JVM lives; and
+    every query is a thread of its own. While a query runs, nothing is closed.
+    """
+    from py4j.java_gateway import JavaObject
+    from pyspark import SparkContext
+
+    gateway = SparkContext._gateway
+    # Py4J takes an attribute that it does not have for a class of Java.
+    server = vars(gateway).get("_callback_server")
+    if server is None or spark.streams.active:
+        return
+    java: Any = JavaObject("GATEWAY_SERVER", gateway._gateway_client)  # type: ignore[union-attr]
+    client = java.getCallbackClient()
+    java.resetCallbackClient(client.getAddress(), server.port)
+    java.removeListener(client)
 
 
 def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str]:

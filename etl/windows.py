@@ -1,15 +1,15 @@
 """Statistics per tumbling window: count, minimum, maximum, average and standard deviation, per sensor and measure.
 
-Every window that a change touches is computed anew, in the change's own transaction: from the feed's table or, where nothing
-else lies in it, from the rows of an archive that are in memory. So late rows correct their window, and the result is always
-that of a computation from scratch.
+Every window that a change touches is computed anew, in the change's own transaction: from the feed's table, from smaller
+windows that fill it, or, where nothing else lies in it, from the rows of an archive that are in memory. So late rows correct
+their window, and the result is always that of a computation from scratch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    case,
     cast,
     column,
     delete,
@@ -55,6 +56,7 @@ from etl.fresh import FreshRows, Ordered, micros_of, moments
 from etl.model import Contract, Windows
 from etl.tables import NAMES, column_type, feed_table
 
+_Smaller = TypeVar("_Smaller")
 _FIGURES: dict[str, TypeEngine[Any]] = {
     "count": BigInteger(),
     "min": DOUBLE,
@@ -71,6 +73,8 @@ class Touched:
     windows: Table
     rows: Table
     """The windows' own table, with their statistics."""
+    smaller: Table | None
+    """The table of smaller windows that fill these to the end, and are computed before them; None where there are none."""
 
 
 def window_tables(contract: Contract) -> Iterator[Table]:
@@ -106,7 +110,8 @@ def add_fresh(
         return
     readings = fresh.by(windows.key)
     time = table.c[fresh.time]
-    for name, seconds in windows.sizes:
+    done: dict[int, Table] = {}
+    for name, seconds in _smallest_first(windows):
         length = seconds * 1_000_000
         start = readings.micros // length * length
         # What lies before this moment shares its window with others.
@@ -118,7 +123,8 @@ def add_fresh(
         if fresh.has_older or not alone.all():
             shared = select(table).where(mine, time < first).subquery("shared")
             kept = _keep(connection, contract, name, seconds, shared, fresh.time)
-            recompute(connection, contract, table, [Touched(kept, rows)])
+            recompute(connection, contract, table, [Touched(kept, rows, _filling(done, seconds))])
+        done[seconds] = rows
         if alone.any():
             found = in_memory(readings.where(alone), start[alone], windows)
             stage = make_stage(connection, rows, found.column_names)
@@ -162,12 +168,24 @@ def touch(connection: Connection, contract: Contract, rows: FromClause) -> list[
         return []
     time = contract.event_time.column
     found: dict[int, Touched] = {}
-    for name, seconds in sorted(windows.sizes, key=lambda size: size[1]):
+    for name, seconds in _smallest_first(windows):
         # Windows that smaller ones fill to the end are found by those: there are far fewer of them than of rows.
-        smaller = [found[size].windows for size in found if seconds % size == 0]
-        kept = _keep(connection, contract, name, seconds, *((smaller[-1], "window_start") if smaller else (rows, time)))
-        found[seconds] = Touched(kept, _table(contract, windows, name))
+        smaller = _filling(found, seconds)
+        kept = _keep(
+            connection, contract, name, seconds, *((smaller.windows, "window_start") if smaller else (rows, time))
+        )
+        found[seconds] = Touched(kept, _table(contract, windows, name), smaller.rows if smaller else None)
     return list(found.values())
+
+
+def _smallest_first(windows: Windows) -> list[tuple[str, int]]:
+    return sorted(windows.sizes, key=lambda size: size[1])
+
+
+def _filling(smaller: Mapping[int, _Smaller], seconds: int) -> _Smaller | None:
+    """What stands under the largest of some smaller sizes that fill one to the end."""
+    fitting = [size for size in smaller if seconds % size == 0]
+    return smaller[max(fitting)] if fitting else None
 
 
 def _keep(connection: Connection, contract: Contract, name: str, seconds: int, rows: FromClause, time: str) -> Table:
@@ -182,7 +200,7 @@ def _keep(connection: Connection, contract: Contract, name: str, seconds: int, r
 
 
 def recompute(connection: Connection, contract: Contract, table: Table, touched: list[Touched]) -> None:
-    """Compute the touched windows anew from the feed's table. A window without a row is gone."""
+    """Compute the touched windows anew, the smallest first. A window without a row is gone."""
     windows = contract.windows
     for change in touched if windows else ():
         assert windows is not None
@@ -190,11 +208,52 @@ def recompute(connection: Connection, contract: Contract, table: Table, touched:
         same = [change.rows.c[name] == anew.c[name] for name in (*windows.key, "window_start")]
         connection.execute(delete(change.rows).where(exists().where(*same)))
         names = [*windows.key, "measure", "window_start", *_FIGURES]
-        connection.execute(insert(change.rows).from_select(names, _statistics(contract, windows, table, change)))
+        if change.smaller is None:
+            statistics = _of_readings(contract, windows, table, change)
+        else:
+            statistics = _pooled(windows, change.smaller, change)
+        connection.execute(insert(change.rows).from_select(names, statistics))
 
 
-def _statistics(contract: Contract, windows: Windows, table: Table, change: Touched) -> Select[Any]:
-    """Statistics of the touched windows, a row per measure that has a value in them."""
+def _pooled(windows: Windows, smaller: Table, change: Touched) -> Select[Any]:
+    """Statistics of the touched windows from those of smaller ones: of a day of 5-minute windows at most 288 for each sensor.
+
+    Deviations within the smaller windows and between them: Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm
+    for Computing Sample Variances" (1979).
+    """
+    touched, part = change.windows.alias("touched"), smaller.alias("part")
+    measure = values(column("measure", text_of(64)), name="measured")
+    measured = measure.data([(literal_column(f"'{name}'"),) for name in windows.measures]).lateral()
+    lies_in = and_(
+        *(part.c[key] == touched.c[key] for key in windows.key),
+        part.c.measure == measured.c.measure,
+        part.c.window_start >= touched.c.window_start,
+        part.c.window_start < touched.c.window_end,
+    )
+    mean = func.sum(part.c.avg * part.c.count).over() / func.sum(part.c.count).over()
+    deviation = func.coalesce(part.c.stddev, 0.0)
+    within = (part.c.count - 1) * deviation * deviation
+    parts = select(part.c.count, part.c["min"], part.c["max"], part.c.avg, mean.label("mean"), within.label("within"))
+    parts = parts.where(lies_in).correlate(touched, measured).subquery("parts").c
+    number = func.sum(parts.count)
+    between = parts.count * (parts.avg - parts.mean) * (parts.avg - parts.mean)
+    pooled = select(
+        cast(number, BigInteger).label("count"),
+        func.min(parts["min"]).label("min"),
+        func.max(parts["max"]).label("max"),
+        func.max(parts.mean).label("avg"),
+        case((number > 1, func.sqrt(func.sum(parts.within + between) / (number - 1)))).label("stddev"),
+    ).lateral("pooled")
+    keys = [touched.c[key] for key in windows.key]
+    return (
+        select(*keys, measured.c.measure, touched.c.window_start, *(pooled.c[name] for name in _FIGURES))
+        .select_from(for_each(for_each(touched, measured), pooled))
+        .where(pooled.c.count > 0)
+    )
+
+
+def _of_readings(contract: Contract, windows: Windows, table: Table, change: Touched) -> Select[Any]:
+    """Statistics of the touched windows from the feed's table, a row per measure that has a value in them."""
     time, touched = table.c[contract.event_time.column], change.windows.alias("touched")
     lies_in = and_(
         *(table.c[key] == touched.c[key] for key in windows.key),

@@ -48,10 +48,14 @@ def reading(sensor: int, time: str, temperature: float | None = 20.0, humidity: 
 
 def require_windows_from_scratch(project: Project) -> None:
     """Compare each table of windows with what Python makes of the whole table."""
-    readings = project.sql(READINGS)
     for size, seconds in SIZES.items():
-        columns = "sensor_id, measure, window_start, count, min, max, avg, stddev"
-        assert rounded(project.sql(f"SELECT {columns} FROM sensor_data_{size}")) == expected_windows(readings, seconds)
+        require_windows(project, size, seconds)
+
+
+def require_windows(project: Project, size: str, seconds: int) -> None:
+    columns = "sensor_id, measure, window_start, count, min, max, avg, stddev"
+    found = rounded(project.sql(f"SELECT {columns} FROM sensor_data_{size}"))
+    assert found == expected_windows(project.sql(READINGS), seconds)
 
 
 ARRIVALS = st.lists(
@@ -150,6 +154,20 @@ def test_a_row_that_was_inserted_by_hand_is_in_its_window(project: Project) -> N
     )
     load_readings(project, [reading(1, "09:07:00")])
     require_windows_from_scratch(project)
+
+
+def test_windows_are_computed_from_the_largest_that_fill_them(project: Project) -> None:
+    assert project.contract.windows is not None
+    sizes = {"15m": 900, "20m": 1_200, "1h": 3_600, "1d": 86_400}
+    windows = replace(project.contract.windows, sizes=tuple(reversed(sizes.items())))
+    readings = unruly_readings()
+    load_readings(project, readings[::2], windows=windows)
+    with statements() as said:
+        load_readings(project, readings[1::2], windows=windows)
+    for size, source in {"15m": "", "20m": "", "1h": "_20m", "1d": "_1h"}.items():
+        (insert,) = (one for one in said if one.startswith(f"INSERT INTO sensor_data_{size} "))
+        assert f"FROM sensor_data{source} " in insert
+        require_windows(project, size, sizes[size])
 
 
 @contextmanager
