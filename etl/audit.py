@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError
 
 from etl import __version__, failpoints, files, spool, storage
 from etl.contract import Contract
-from etl.database import explain, make_engine, transaction
+from etl.database import dispose, explain, make_engine, transaction
 from etl.errors import BalanceError, EtlError, ParameterError, ServiceUnavailable
 from etl.heartbeat import heartbeat
 from etl.locks import JOB_WAIT_SECONDS, alive, feed_lock, is_alive
@@ -186,7 +186,7 @@ def job(
                 _fail(run, error, settings)
                 raise
     finally:
-        engine.dispose()
+        dispose(engine)
 
 
 def _require_name(cycle_id: str) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from etl import audit, errors, files, storage
 from etl.audit import NOTEBOOKS
 from etl.contract import Contract
-from etl.database import make_engine, transaction
+from etl.database import dispose, make_engine, transaction
 from etl.errors import ConfigurationError, EtlError, Interrupted, JobFailed, ParameterError, PermanentError
 from etl.locks import JOB_WAIT_SECONDS, feed_lock
 from etl.settings import PROJECT_ROOT, Settings
@@ -199,7 +199,7 @@ def cycle_rows(settings: Settings, cycle_id: str) -> tuple[dict[str, Any], ...]:
             rows = connection.execute(select(etl_log).where(etl_log.c.cycle_id == cycle_id).order_by(etl_log.c.log_id))
             return tuple(dict(row) for row in rows.mappings())
     finally:
-        engine.dispose()
+        dispose(engine)
 
 
 def _fits(value: Any, kind: str) -> bool:
@@ -310,4 +310,4 @@ def _close_dead(settings: Settings, contract: Contract) -> None:
         ):
             audit.close_dead(connection, settings, contract.feed)
     finally:
-        engine.dispose()
+        dispose(engine)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from etl import broker, landing
 from etl.contract import contract_files, read_contract
-from etl.database import make_engine, place_of, product_of, transaction
+from etl.database import dispose, make_engine, place_of, product_of, transaction
 from etl.errors import ConfigurationError, EtlError, SetupError, TopicMissing
 from etl.files import PRIVATE_UMASK
 from etl.services import jars, superset
@@ -174,7 +174,7 @@ def _database(settings: Settings) -> str:
             version = ".".join(str(part) for part in connection.dialect.server_version_info or ())
             lacking = product.findings(connection)
     finally:
-        engine.dispose()
+        dispose(engine)
     if lacking:
         raise SetupError(" ".join(found for found, _ in lacking), remedy=" ".join(remedy for _, remedy in lacking))
     return f"{product.title} {version} at {place_of(engine)} answers"
@@ -186,7 +186,7 @@ def _tables(settings: Settings) -> str:
         with transaction(engine) as connection:
             require_current(connection)
     finally:
-        engine.dispose()
+        dispose(engine)
     return "up to date"
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import structlog
 from sqlalchemy import Engine, update
 
-from etl.database import make_engine, transaction
+from etl.database import dispose, make_engine, transaction
 from etl.errors import EtlError
 from etl.settings import Settings
 from etl.tables import etl_log
@@ -38,7 +38,7 @@ def heartbeat(settings: Settings, log_id: int) -> Iterator[None]:
         ended.set()
         # A beat that hangs must not hold up the job's end; the thread is a daemon and its statement is bounded.
         thread.join(_LAST_BEAT_SECONDS)
-        engine.dispose()
+        dispose(engine)
 
 
 def beat(engine: Engine, log_id: int) -> None:

@@ -26,7 +26,7 @@ from sqlalchemy import Connection, Engine, and_, delete, func, select
 
 from etl import failpoints, files
 from etl.contract import Contract
-from etl.database import in_batches, lock_feed, make_engine, transaction
+from etl.database import dispose, in_batches, lock_feed, make_engine, transaction
 from etl.errors import AlreadyRunning, ConfigurationError, EtlError, IntegrityError, ServiceUnavailable
 from etl.files import COMPRESSED_SUFFIX, MANIFEST_SUFFIX, TEMPORARY_PREFIX
 from etl.locks import feed_lock
@@ -178,7 +178,7 @@ def prune(
             items += [_delete_run(this, "", folder) for folder in unknown]
             items += [item for log in logs for item in _prune_log(this, log)]
     finally:
-        engine.dispose()
+        dispose(engine)
     return Pruned(dry_run, tuple(items), tuple(busy))
 
 

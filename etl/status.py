@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, select
 
 from etl import broker, files, landing, positions
 from etl.contract import Contract
-from etl.database import make_engine, shown_url, transaction
+from etl.database import dispose, make_engine, shown_url, transaction
 from etl.errors import EtlError
 from etl.settings import Settings
 from etl.tables import connected, etl_log, require_current
@@ -89,7 +89,7 @@ class _Database:
 
     def __exit__(self, *_: object) -> None:
         if self.engine is not None:
-            self.engine.dispose()
+            dispose(self.engine)
 
     @property
     def usable(self) -> Engine | None:

@@ -34,7 +34,7 @@ from sqlalchemy.types import TypeEngine
 
 from etl import contract as contracts
 from etl.contract import Contract
-from etl.database import DOUBLE, MOMENT, Product, lock_feed, make_engine, text_of, transaction, type_name
+from etl.database import DOUBLE, MOMENT, Product, dispose, lock_feed, make_engine, text_of, transaction, type_name
 from etl.errors import ConfigurationError, ContractError, PermanentError
 from etl.settings import PROJECT_ROOT, Settings
 
@@ -338,7 +338,7 @@ def connected(settings: Settings, application: str) -> Iterator[Connection]:
             require_current(connection)
             yield connection
     finally:
-        engine.dispose()
+        dispose(engine)
 
 
 def newest_migration() -> str:

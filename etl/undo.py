@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from etl import derived, files, windows
 from etl.audit import close_dead
 from etl.contract import Contract
-from etl.database import lock_feed, make_engine, transaction
+from etl.database import dispose, lock_feed, make_engine, transaction
 from etl.errors import AlreadyRunning, ConfigurationError
 from etl.locks import feed_lock
 from etl.quarantine import REPLAY_SUFFIX, REPLAYED
@@ -70,7 +70,7 @@ def undo(settings: Settings, contract: Contract, cycle_id: str) -> Undone:
             _refuse_pruned(settings, connection, contract, cycle_id, loads)
             return _remove(connection, contract, cycle_id, loads)
     finally:
-        engine.dispose()
+        dispose(engine)
 
 
 def _refuse_running(connection: Connection, cycle_id: str) -> None:

@@ -233,8 +233,8 @@ def _pooled(windows: Windows, smaller: Table, change: Touched) -> Select[Any]:
     mean = func.sum(part.c.avg * part.c.count).over() / func.sum(part.c.count).over()
     deviation = func.coalesce(part.c.stddev, 0.0)
     within = (part.c.count - 1) * deviation * deviation
-    parts = select(part.c.count, part.c["min"], part.c["max"], part.c.avg, mean.label("mean"), within.label("within"))
-    parts = parts.where(lies_in).correlate(touched, measured).subquery("parts").c
+    figures = select(part.c.count, part.c["min"], part.c["max"], part.c.avg, mean.label("mean"), within.label("within"))
+    parts = figures.where(lies_in).correlate(touched, measured).subquery("parts").c
     number = func.sum(parts.count)
     between = parts.count * (parts.avg - parts.mean) * (parts.avg - parts.mean)
     pooled = select(

@@ -118,6 +118,19 @@ def make_engine(
     return product_of_url(url).make_engine(url, limits)
 
 
+def dispose(engine: Engine) -> None:
+    """Close an engine's connections, and let go of it.
+
+    SQLAlchemy keeps every dialect that has ever looked into a catalogue, with its statements, in caches of the dialect's class;
+    a process that runs jobs for weeks would have a hundred of them, and the garbage collector all that to look through.
+    """
+    engine.dispose()
+    for kind in type(engine.dialect).__mro__:
+        for attribute in vars(kind).values():
+            if clear := getattr(attribute, "cache_clear", None):
+                clear()
+
+
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
     """One transaction: committed at the end, rolled back on any error; the database's errors become ours."""

@@ -201,6 +201,21 @@ def holder(project: Project, jobs: list[Job]) -> Job | None:
     return None
 
 
+def test_what_has_piled_up_is_loaded_in_archives_of_bounded_size(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("etl.merge.MOST_ROWS", 5)
+    for number, rows in enumerate((2, 3, 1, 9, 2)):
+        readings = [reading(1, 10 * number + place, 20.0) for place in range(rows)]
+        write_batch(project.settings, project.contract, project.topic, "topic", readings, start=100 * number)
+    archives = merge(project.settings, project.contract).archives
+    assert [archive.rows for archive in archives] == [5, 1, 9, 2]
+    loaded = load(project.settings, project.contract)
+    assert loaded.archives == archives
+    assert loaded.counts.processed == 17
+    project.require_exact(17)
+
+
 def test_a_loader_waits_for_a_bounded_time(project: Project) -> None:
     write_archives(project, project.contract)
     impatient = project.settings.model_copy(update={"statement_timeout_seconds": 1.0})

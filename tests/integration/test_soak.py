@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 
 import pytest
 
@@ -10,7 +11,7 @@ from benchmarks.alongside import account
 from benchmarks.soak import soak
 from tests.stack import Project
 
-CYCLES = 7
+CYCLES = 8
 
 
 @pytest.mark.timeout(900)
@@ -23,11 +24,9 @@ def test_scheduled_cycles_with_a_producer_alongside_are_exact_and_hold_on_to_not
     # All cycles but the last, which has its own `run`, were those of one kernel and one JVM.
     assert project.value("SELECT count(DISTINCT pid) FROM etl_log") == 2
     assert len(re.findall(r" \(\d+\.\d s; [\d,]+ MB \+ kernel [\d,]+ MB, \d+ files\)", seen.output)) == CYCLES
-    # Times and memory of so few cycles, on a machine that warms up, say nothing; what is counted does. A query's last
-    # connection and thread go with the JVM's next collection, within a minute; all else at once.
+    # Times and memory of so few cycles, on a machine that warms up, say nothing; what is counted does.
     first, last = seen.samples[2], seen.samples[-1]
     between = last["cycle"] - first["cycle"]
-    assert last["parent"]["handles"] <= first["parent"]["handles"] + 1
-    assert last["parent"]["threads"] <= first["parent"]["threads"]
-    assert last["kernel"]["handles"] <= first["kernel"]["handles"] + 3 * between
-    assert last["kernel"]["threads"] <= first["kernel"]["threads"] + 2 * between
+    assert between >= 4
+    for process, measure in product(("parent", "kernel"), ("handles", "threads")):
+        assert last[process][measure] < first[process][measure] + between, (process, measure)
