@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import product
 
 import pytest
 
@@ -28,5 +27,7 @@ def test_scheduled_cycles_with_a_producer_alongside_are_exact_and_hold_on_to_not
     first, last = seen.samples[2], seen.samples[-1]
     between = last["cycle"] - first["cycle"]
     assert between >= 4
-    for process, measure in product(("parent", "kernel"), ("handles", "threads")):
-        assert last[process][measure] < first[process][measure] + between, (process, measure)
+    # Files are opened and closed all the time; a thread that is left over is one too many.
+    for process in ("parent", "kernel"):
+        assert last[process]["threads"] < first[process]["threads"] + between, process
+        assert last[process]["handles"] <= first[process]["handles"] + 2 * between, process
