@@ -117,8 +117,8 @@ def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str
         # Stopping a query interrupts its thread; a call that heeds no interrupt must not hold the job for ever.
         "spark.sql.streaming.stopTimeout": "60s",
         "spark.sql.streaming.numRecentProgressUpdates": "10",
-        # A JVM that serves cycle after cycle: what a query leaves behind goes within a minute, not after 5 or 30 of them. Its
-        # consumers are in a pool of their own; Py4J's connection of its thread, with a thread in Python, waits for the collector.
+        # A JVM that serves cycle after cycle: what a query leaves behind goes within a minute, not after 5 or 30 of them, its
+        # consumers among it, which are in a pool of their own.
         "spark.kafka.consumer.cache.timeout": "30s",
         "spark.kafka.consumer.cache.evictorThreadRunInterval": "10s",
         "spark.kafka.consumer.fetchedData.cache.timeout": "30s",

@@ -171,8 +171,9 @@ class Project:
         with_admin(self.stack.kafka, lambda admin: admin.delete_topics([self.topic]))
 
     def log(self) -> list[dict[str, Any]]:
-        """The audit log, oldest job first."""
-        return history(self.settings, limit=1_000)[::-1]
+        """The audit log, oldest job first, whatever stands between the jobs and their database."""
+        url = SecretStr(self.env["ETL_DATABASE_URL"])
+        return history(self.settings.model_copy(update={"database_url": url}), limit=1_000)[::-1]
 
     def require_exact(self, sent: int) -> None:
         """The oracle: everything sent is loaded, rejected or a counted duplicate; no row is RUNNING; nothing waits."""
