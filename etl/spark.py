@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError
 
 from etl import cluster, files
 from etl.errors import SetupError
@@ -73,7 +74,7 @@ def close_callbacks(spark: SparkSession) -> None:
     """Close the connections by which streaming queries that have ended called Python.
 
     Py4J keeps one for each of the JVM's threads that ever called, with a thread in Python, for as long as the JVM lives; and
-    every query is a thread of its own. While a query runs, nothing is closed.
+    every query is a thread of its own. While a query runs, or where the JVM has died, nothing is closed.
     """
     from py4j.java_gateway import JavaObject
     from pyspark import SparkContext
@@ -81,12 +82,14 @@ def close_callbacks(spark: SparkSession) -> None:
     gateway = SparkContext._gateway
     # Py4J takes an attribute that it does not have for a class of Java.
     server = vars(gateway).get("_callback_server")
-    if server is None or spark.streams.active:
-        return
-    java: Any = JavaObject("GATEWAY_SERVER", gateway._gateway_client)  # type: ignore[union-attr]
-    client = java.getCallbackClient()
-    java.resetCallbackClient(client.getAddress(), server.port)
-    java.removeListener(client)
+    # The job's own error says more about a JVM that does not answer.
+    with contextlib.suppress(Py4JError):
+        if server is None or spark.streams.active:
+            return
+        java: Any = JavaObject("GATEWAY_SERVER", gateway._gateway_client)  # type: ignore[union-attr]
+        client = java.getCallbackClient()
+        java.resetCallbackClient(client.getAddress(), server.port)
+        java.removeListener(client)
 
 
 def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str]:
