@@ -81,12 +81,13 @@ def close_callbacks(spark: SparkSession) -> None:
 
     gateway = SparkContext._gateway
     # Py4J takes an attribute that it does not have for a class of Java.
-    server = vars(gateway).get("_callback_server")
+    if gateway is None or (server := vars(gateway).get("_callback_server")) is None:
+        return
     # The job's own error says more about a JVM that does not answer.
     with contextlib.suppress(Py4JError):
-        if server is None or spark.streams.active:
+        if spark.streams.active:
             return
-        java: Any = JavaObject("GATEWAY_SERVER", gateway._gateway_client)  # type: ignore[union-attr]
+        java: Any = JavaObject("GATEWAY_SERVER", gateway._gateway_client)
         client = java.getCallbackClient()
         java.resetCallbackClient(client.getAddress(), server.port)
         java.removeListener(client)

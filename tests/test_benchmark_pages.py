@@ -218,3 +218,9 @@ def test_cost_is_linear_where_the_largest_has_the_rate_of_the_next(page: Path) -
         ("cost linear in rows", "0.77 × the rows/s at 100,000 rows as at 10,000", "**missed**")
     ]
     assert told(growth=growth(points[0])) == []
+    load = (growth_point("load", 10, 1.0), growth_point("load", 100, 18.0))
+    assert told(growth=growth(*points[1:], *load))[1] == (
+        "cost linear in rows, 4_load",
+        "0.56 × the rows/s at 100 rows as at 10",
+        "**missed**",
+    )

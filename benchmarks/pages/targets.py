@@ -54,14 +54,18 @@ def _whole(found: Found) -> Iterator[Row]:
         yield _row("ahead of all who get along with a message that comes twice", told, met=ours >= rivals[name])
 
 
+_JOBS = {"produce": ", 1_produce", "consume": ", 2_consume", "merge": ", 3_merge", "load": ", 4_load"}
+
+
 def _growth(found: Found) -> Iterator[Row]:
-    series = {point["at"]: point["rows_per_second"] for point in found["points"] if point["series"] == "cycle"}
-    if len(series) < 2:
-        return
-    *_, smaller, largest = sorted(series)
-    ratio = series[largest] / series[smaller]
-    told = f"{ratio:.2f} × the rows/s at {largest:,} rows as at {smaller:,}"
-    yield _row("cost linear in rows", told, met=ratio >= 0.8)
+    for name in ("cycle", *_JOBS):
+        series = {point["at"]: point["rows_per_second"] for point in found["points"] if point["series"] == name}
+        if len(series) < 2:
+            continue
+        *_, smaller, largest = sorted(series)
+        ratio = series[largest] / series[smaller]
+        told = f"{ratio:.2f} × the rows/s at {largest:,} rows as at {smaller:,}"
+        yield _row(f"cost linear in rows{_JOBS.get(name, '')}", told, met=ratio >= 0.8)
 
 
 def _soak(found: Found) -> Iterator[Row]:

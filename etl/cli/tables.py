@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from etl.contract import Contract
-from etl.database import make_engine, transaction
+from etl.database import dispose, make_engine, transaction
 from etl.schema import ensure_feeds
 from etl.settings import Settings
 from etl.tables import migrate
@@ -19,5 +19,5 @@ def init_tables(settings: Settings, contracts: Mapping[str, Contract]) -> bool:
         with transaction(engine) as connection:
             ensure_feeds(connection, contracts.values())
     finally:
-        engine.dispose()
+        dispose(engine)
     return changed
