@@ -22,7 +22,6 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
-    case,
     cast,
     func,
     inspect,
@@ -37,7 +36,7 @@ from etl.database import DOUBLE, product_of, seconds_since, text_of
 from etl.model import Contract
 from etl.settings import PROJECT_ROOT
 from etl.tables import etl_log, etl_source, feed_table, metadata
-from etl.windows import window_tables
+from etl.windows import pooled_deviation, window_tables
 
 _NEEDS = re.compile(r"-- needs: ([\w ]+)\n")
 _TEXT = re.compile(r"'(\w+)'")
@@ -170,9 +169,6 @@ def _statistics(contract: Contract) -> Select[Any]:
     total: ColumnElement[Any] = func.sum(window.count)
     mean = select(*by, (func.sum(window.avg * window.count) / total).label("avg")).group_by(*by).subquery("mean")
     same = and_(*(column == mean.c[column.name] for column in by))
-    # Within the windows, and between them: Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm" (1979).
-    within = (window.count - 1) * func.coalesce(window.stddev, 0.0) * func.coalesce(window.stddev, 0.0)
-    between = window.count * (window.avg - mean.c.avg) * (window.avg - mean.c.avg)
     return (
         select(
             *by,
@@ -180,7 +176,7 @@ def _statistics(contract: Contract) -> Select[Any]:
             func.min(window["min"]).label("min"),
             func.max(window["max"]).label("max"),
             mean.c.avg,
-            case((total > 1, func.sqrt(func.sum(within + between) / (total - 1)))).label("stddev"),
+            pooled_deviation(window, mean.c.avg).label("stddev"),
         )
         .select_from(table.join(mean, same))
         .group_by(*by, mean.c.avg)

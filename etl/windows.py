@@ -39,6 +39,7 @@ from sqlalchemy import (
     select,
     values,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.types import TypeEngine
 
 from etl.database import (
@@ -218,8 +219,7 @@ def recompute(connection: Connection, contract: Contract, table: Table, touched:
 def _pooled(windows: Windows, smaller: Table, change: Touched) -> Select[Any]:
     """Statistics of the touched windows from those of smaller ones: of a day of 5-minute windows at most 288 for each sensor.
 
-    Deviations within the smaller windows and between them: Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm
-    for Computing Sample Variances" (1979).
+    They are looked up sensor by sensor and measure by measure along their table's key.
     """
     touched, part = change.windows.alias("touched"), smaller.alias("part")
     measure = values(column("measure", text_of(64)), name="measured")
@@ -231,18 +231,14 @@ def _pooled(windows: Windows, smaller: Table, change: Touched) -> Select[Any]:
         part.c.window_start < touched.c.window_end,
     )
     mean = func.sum(part.c.avg * part.c.count).over() / func.sum(part.c.count).over()
-    deviation = func.coalesce(part.c.stddev, 0.0)
-    within = (part.c.count - 1) * deviation * deviation
-    figures = select(part.c.count, part.c["min"], part.c["max"], part.c.avg, mean.label("mean"), within.label("within"))
+    figures = select(*(part.c[name] for name in _FIGURES), mean.label("mean"))
     parts = figures.where(lies_in).correlate(touched, measured).subquery("parts").c
-    number = func.sum(parts.count)
-    between = parts.count * (parts.avg - parts.mean) * (parts.avg - parts.mean)
     pooled = select(
-        cast(number, BigInteger).label("count"),
+        cast(func.sum(parts.count), BigInteger).label("count"),
         func.min(parts["min"]).label("min"),
         func.max(parts["max"]).label("max"),
         func.max(parts.mean).label("avg"),
-        case((number > 1, func.sqrt(func.sum(parts.within + between) / (number - 1)))).label("stddev"),
+        pooled_deviation(parts, parts.mean).label("stddev"),
     ).lateral("pooled")
     keys = [touched.c[key] for key in windows.key]
     return (
@@ -250,6 +246,18 @@ def _pooled(windows: Windows, smaller: Table, change: Touched) -> Select[Any]:
         .select_from(for_each(for_each(touched, measured), pooled))
         .where(pooled.c.count > 0)
     )
+
+
+def pooled_deviation(window: ReadOnlyColumnCollection[str, Any], mean: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The sample deviation of all readings in some windows, from that within the windows and that between them; NULL for a
+    single reading. Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances" (1979).
+
+    :param mean: of all these readings.
+    """
+    number: ColumnElement[Any] = func.sum(window.count)
+    within = (window.count - 1) * func.coalesce(window.stddev, 0.0) * func.coalesce(window.stddev, 0.0)
+    between = window.count * (window.avg - mean) * (window.avg - mean)
+    return case((number > 1, func.sqrt(func.sum(within + between) / (number - 1))))
 
 
 def _of_readings(contract: Contract, windows: Windows, table: Table, change: Touched) -> Select[Any]:

@@ -264,11 +264,11 @@ INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, a
 FROM [#touched_sensor_data_1d] AS touched
 CROSS APPLY (VALUES ('temperature'), ('humidity')) AS measured (measure)
 CROSS APPLY (SELECT CAST(sum(parts.count) AS BIGINT) AS count, min(parts.min) AS min, max(parts.max) AS max,
-        max(parts.mean) AS avg, CASE WHEN (sum(parts.count) > ?) THEN sqrt(sum(parts.within + parts.count * (parts.avg -
-                    parts.mean) * (parts.avg - parts.mean)) / ((sum(parts.count) - ?) + 0.0)) END AS stddev
-    FROM (SELECT part.count AS count, part.min AS min, part.max AS max, part.avg AS avg, sum(part.avg * part.count) OVER
-            () / (sum(part.count) OVER () + 0.0) AS mean, (part.count - ?) * coalesce(part.stddev, ?) *
-            coalesce(part.stddev, ?) AS within
+        max(parts.mean) AS avg, CASE WHEN (sum(parts.count) > ?) THEN sqrt(sum((parts.count - ?) *
+                coalesce(parts.stddev, ?) * coalesce(parts.stddev, ?) + parts.count * (parts.avg - parts.mean) *
+                (parts.avg - parts.mean)) / ((sum(parts.count) - ?) + 0.0)) END AS stddev
+    FROM (SELECT part.count AS count, part.min AS min, part.max AS max, part.avg AS avg, part.stddev AS stddev,
+            sum(part.avg * part.count) OVER () / (sum(part.count) OVER () + 0.0) AS mean
         FROM sensor_data_5m AS part
         WHERE part.sensor_id = touched.sensor_id AND part.measure = measured.measure AND part.window_start >=
             touched.window_start AND part.window_start < touched.window_end) AS parts) AS pooled
