@@ -47,7 +47,7 @@ log = structlog.get_logger("audit")
 class Counts:
     """The numbers of one job, in rows or messages.
 
-    Every job promises `read == processed + rejected + duplicate`; late rows are counted among the processed ones.
+    Every job promises `read == processed + rejected + duplicate + conflicting`; late rows are counted among the processed ones.
     """
 
     read: int = 0
@@ -55,6 +55,8 @@ class Counts:
     rejected: int = 0
     duplicate: int = 0
     late: int = 0
+    conflicting: int = 0
+    """Rows whose key an earlier row has, with other values."""
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -66,11 +68,11 @@ class Counts:
 
         :raises BalanceError: naming them.
         """
-        accounted = self.processed + self.rejected + self.duplicate
+        accounted = self.processed + self.rejected + self.duplicate + self.conflicting
         if self.read != accounted:
             raise BalanceError(
                 f"{what}: {self.read} read, but {self.processed} processed + {self.rejected} rejected"
-                f" + {self.duplicate} duplicate = {accounted}. Nothing was committed.",
+                f" + {self.duplicate} duplicate + {self.conflicting} conflicting = {accounted}. Nothing was committed.",
                 remedy="Run again. If it stays so, this is a defect: keep output/ and backup/ as they are and report it.",
             )
 

@@ -40,6 +40,8 @@ BATCH_PREFIX = "batch-"
 TEMPORARY_PREFIX = ".tmp-"
 COMPRESSED_SUFFIX = ".gz"
 PRIVATE_UMASK = 0o077
+_FIRST_PRINTABLE = 0x20
+_LINE_ENDS = "\x85\u2028\u2029"
 
 
 @dataclass(frozen=True)
@@ -284,6 +286,22 @@ def content_sha256(file: Path) -> str:
     """Hexadecimal SHA-256 of an archive's content, whether it is compressed or not."""
     with open_content(file) as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def shown_name(name: str) -> str:
+    r"""A file's name as people, terminals and databases can take it, and from which it can be told exactly.
+
+    Bytes that are no UTF-8, and control characters, become `\xNN`; a backslash is doubled.
+    """
+    return "".join(_shown(letter) for letter in name)
+
+
+def _shown(letter: str) -> str:
+    if letter == "\\":
+        return "\\\\"
+    if letter.isprintable() or (letter.isspace() and letter not in _LINE_ENDS and ord(letter) >= _FIRST_PRINTABLE):
+        return letter
+    return "".join(f"\\x{byte:02x}" for byte in letter.encode("utf-8", "surrogateescape"))
 
 
 def header(columns: tuple[str, ...]) -> bytes:

@@ -37,6 +37,8 @@ class Reason(StrEnum):
     """Not in a format of the contract, no such day, or a local time that the clocks skipped."""
     TIME_OUT_OF_RANGE = "time_out_of_range"
     """Before the contract's earliest time, or further ahead of the clock than it allows."""
+    CONFLICTING = "conflicting"
+    """A row with the same key and other values was there before."""
     DATABASE_REFUSED = "database_refused"
     """The database itself refuses the row, by a constraint of its own; its SQLSTATE is kept."""
 

@@ -67,6 +67,13 @@ etl_log = Table(
     Column("records_rejected", BigInteger, nullable=False, server_default=text("0")),
     Column("records_duplicate", BigInteger, nullable=False, server_default=text("0")),
     Column("records_late", BigInteger, nullable=False, server_default=text("0")),
+    Column(
+        "records_conflicting",
+        BigInteger,
+        nullable=False,
+        server_default=text("0"),
+        comment="same key as an earlier row, other values",
+    ),
     Column("error_type", text_of(128)),
     Column("error_message", text_of(2000), comment="no row data and no secret"),
     Column("notebook", text_of(400), comment="the executed notebook, relative to ETL_HOME"),
@@ -235,6 +242,25 @@ etl_rejected_row = Table(
     Index("ix_etl_rejected_row_log_id", "log_id"),
     Index("ix_etl_rejected_row_feed_status", "feed", "status", "reason"),
     comment="Quarantine: every rejected row with its text and why",
+)
+
+etl_set_aside = Table(
+    "etl_set_aside",
+    metadata,
+    Column("set_aside_id", BigInteger, Identity(), primary_key=True),
+    Column("feed", text_of(64), nullable=False),
+    Column("kind", text_of(16), nullable=False, comment="landing, batch or archive"),
+    Column("name", text_of(400), nullable=False, comment="of the file or folder"),
+    Column("status", text_of(16), nullable=False, comment="FAILING, SET_ASIDE, RETRIED or RESOLVED"),
+    Column("attempts", Integer, nullable=False, comment="failed ones in a row"),
+    Column("cause", text_of(2000), nullable=False, comment="no row data and no secret"),
+    Column("first_failed_at", MOMENT, nullable=False),
+    Column("last_failed_at", MOMENT, nullable=False),
+    Column("set_aside_at", MOMENT),
+    Column("log_id", BigInteger, nullable=False, comment="the job that failed last, or set it aside"),
+    Column("decided_at", MOMENT, comment="when it was retried, or turned out well"),
+    UniqueConstraint("feed", "kind", "name", name="uq_etl_set_aside"),
+    comment="Files that a job could not process, with the cause",
 )
 
 _TYPES: dict[str, TypeEngine[Any]] = {"double": DOUBLE, "boolean": Boolean(), "timestamp": MOMENT}
