@@ -15,6 +15,7 @@ import psutil
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from etl import javatext
 from etl.contract import Contract
 from etl.errors import ServiceUnavailable, SetupError
 from etl.services import jars, process
@@ -142,7 +143,7 @@ def _start_on(settings: Settings, java: Java, ports: list[int]) -> Service:
         _PROPERTIES.format(
             port=port,
             controller=controller,
-            data=(folder / "data").as_posix(),
+            data=javatext.property_value((folder / "data").as_posix()),
             partitions=max(2, os.cpu_count() or 1),
         ),
         "utf-8",
@@ -167,7 +168,7 @@ def _command(settings: Settings, java: Java, folder: Path) -> list[str]:
         "-Xmx512m",
         "-XX:+UseSerialGC",
         "-Djava.net.preferIPv4Stack=true",
-        f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}",
+        f"-Dlog4j2.configurationFile={(folder / 'log4j2.properties').as_uri()}",
         "-cp",
         os.pathsep.join(str(jar) for jar in jars.class_path(settings, "kafka")),
     ]
