@@ -224,8 +224,8 @@ def _execute(
     shown = executed.relative_to(settings.home).as_posix()
     try:
         papermill.execute_notebook(
-            notebook,
-            executed,
+            _as_template(notebook),
+            _as_template(executed),
             parameters,
             engine_name=ENGINE if kernel else None,
             kernel_name="python3",
@@ -250,6 +250,11 @@ def _execute(
         ) from error
     except NoSuchKernel as error:
         raise ConfigurationError("Jupyter has no kernel `python3`.", remedy="Run `make setup`.") from error
+
+
+def _as_template(path: Path) -> str:
+    """A path for papermill, which puts parameters in place of names in braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _job_failed(settings: Settings, error: PapermillExecutionError, notebook: str) -> JobFailed:

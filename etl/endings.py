@@ -86,7 +86,8 @@ def _conflicting(cycle: Cycle) -> str:
 def _top(reasons: list[tuple[str, int]]) -> str:
     told = [f"{rows:,} {reason}" for reason, rows in reasons[:_SHOWN]]
     if rest := reasons[_SHOWN:]:
-        told.append(f"{sum(rows for _, rows in rest):,} for {len(rest)} other reason{'s' if len(rest) > 1 else ''}")
+        others = "another reason" if len(rest) == 1 else f"{len(rest)} other reasons"
+        told.append(f"{sum(rows for _, rows in rest):,} for {others}")
     return ", ".join(told)
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 _HERE = {"localhost": "127.0.0.1", "::1": "127.0.0.1"}
 _KEPT = 100
-_POSTGRESQL_PORT = 5432
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def read(file: Path) -> Known:
 
 
 def database_place(url: str) -> str | None:
-    """Where a URL leads and as whom: `user@host:port/database`; None where it is no URL of a PostgreSQL."""
+    """Where a URL leads and as whom: `user@host:port/database`; None where it is no URL."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -60,10 +59,8 @@ def database_place(url: str) -> str | None:
         found = make_url(url)
     except (ArgumentError, ValueError):
         return None
-    if found.get_backend_name() not in ("postgresql", "postgres"):
-        return None
     host = str(found.host or found.query.get("host") or "").lower()
-    port = found.port or found.query.get("port") or _POSTGRESQL_PORT
+    port = found.port or found.query.get("port") or ""
     user = found.username or found.query.get("user") or ""
     return f"{user}@{_HERE.get(host, host)}:{port}/{found.database or found.query.get('dbname') or user}"
 

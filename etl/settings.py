@@ -23,6 +23,7 @@ from etl.endpoints import Known
 from etl.errors import ConfigurationError, ServiceUnavailable
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+_FIRST_PRINTABLE = 0x20
 
 
 class Settings(BaseSettings):
@@ -30,7 +31,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ETL_", env_file_encoding="utf-8", frozen=True, extra="ignore")
 
-    home: Path = Field(PROJECT_ROOT, description="folder that holds checkpoint/, output/, backup/ and .services/")
+    home: Path = Field(
+        PROJECT_ROOT,
+        validate_default=True,
+        description="folder that holds checkpoint/, output/, backup/ and .services/",
+    )
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of your own database; without it the embedded PostgreSQL is used"
     )
@@ -87,7 +92,8 @@ class Settings(BaseSettings):
             first = error.errors(include_input=False, include_url=False)[0]
             name = "ETL_" + str(first["loc"][0]).upper()
             raise ConfigurationError(
-                f"{name}: {first['msg']}", remedy=f"Set {name} in the environment or in .env (see README, Settings)."
+                f"{name}: {first['msg'].removeprefix('Value error, ')}",
+                remedy=f"Set {name} in the environment or in .env (see README, Settings).",
             ) from None
 
     @field_validator("feeds", mode="before")
@@ -99,6 +105,19 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("home", "jars", mode="after")
+    @classmethod
+    def _fit_for_java(cls, value: Path | None) -> Path | None:
+        """Refuse a folder whose name Java cannot take: its class path has no way to quote a separator."""
+        name = str(value or "")
+        if os.pathsep in name:
+            raise ValueError(
+                f"{name!r} has {os.pathsep!r} in it, which Java's class path cannot take; use another folder"
+            )
+        if any(ord(letter) < _FIRST_PRINTABLE or "\ud800" <= letter <= "\udfff" for letter in name):
+            raise ValueError(f"{name!r} has a control character in it, or is not UTF-8; use another folder")
+        return value
 
     @field_validator("database_url", "kafka_bootstrap", "superset_database_url", mode="before")
     @classmethod

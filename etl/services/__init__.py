@@ -45,6 +45,8 @@ def up(settings: Settings, contracts: dict[str, Contract], progress: Progress, *
 
     :param with_kafka: False where only landing folders are read: then neither Kafka nor Java is needed.
     """
+    if with_kafka and settings.kafka_is_embedded:
+        kafka.require_folder(settings)
     settings.services.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _exclusively(settings):
         broker = server = None

@@ -17,7 +17,7 @@ from kafka.errors import KafkaError
 
 from etl import javatext
 from etl.contract import Contract
-from etl.errors import ServiceUnavailable, SetupError
+from etl.errors import ConfigurationError, ServiceUnavailable, SetupError
 from etl.services import jars, process
 from etl.services.java import Java, find_java
 from etl.services.process import Progress, Service
@@ -55,6 +55,18 @@ appender.console.layout.pattern=%d{yyyy-MM-dd HH:mm:ss} %-5p %c{1} - %m%n
 rootLogger.level=info
 rootLogger.appenderRef.console.ref=console
 """
+
+
+def require_folder(settings: Settings) -> None:
+    """Refuse a folder that the broker cannot keep its data in: `log.dirs` is a list with commas, which cannot be quoted.
+
+    :raises ConfigurationError: naming the folder.
+    """
+    if "," in str(_folder(settings)):
+        raise ConfigurationError(
+            f"ETL_HOME is {settings.home}, and the embedded Kafka cannot keep data in a folder with a comma in its name.",
+            remedy="Rename the folder, set ETL_HOME to another one, or set ETL_KAFKA_BOOTSTRAP to your own Kafka.",
+        )
 
 
 def start(settings: Settings, contracts: Iterable[Contract], progress: Progress) -> Service:
