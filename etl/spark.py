@@ -149,10 +149,10 @@ def _log_configuration(settings: Settings) -> Path:
     file = settings.services / "spark-log4j2.properties"
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     log_file = (settings.services / "spark.log").as_posix()
-    named, rolled = javatext.property_value(log_file).replace("$", "$$"), javatext.log4j_value(f"{log_file}.")
+    named, rolled = javatext.log4j_value(log_file), javatext.log4j_pattern(log_file)
     file.write_text(
         "status=error\nappender.file.type=RollingFile\nappender.file.name=file\n"
-        f"appender.file.fileName={named}\nappender.file.filePattern={rolled}%i\n"
+        f"appender.file.fileName={named}\nappender.file.filePattern={rolled}.%i\n"
         "appender.file.layout.type=PatternLayout\n"
         "appender.file.layout.pattern=%d{yyyy-MM-dd HH:mm:ss} %-5p %c{1} - %m%n%ex\n"
         "appender.file.policies.type=Policies\nappender.file.policies.size.type=SizeBasedTriggeringPolicy\n"
