@@ -13,12 +13,10 @@ the command line because it holds passwords. Keys of a job, done in this order, 
 The result has `present` (uuids by kind), `errors` (texts), and `files` after an export.
 """
 
-import contextlib
 import json
 import logging
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 _KINDS = ("databases", "datasets", "charts", "dashboards")
@@ -47,12 +45,9 @@ def _models() -> dict[str, Any]:
 def _prepare(roles: list[dict[str, Any]]) -> None:
     from flask_migrate import upgrade
 
-    import superset
     from superset import appbuilder, db, security_manager
 
-    # By a relative name: a percent sign in a path would begin a name that Alembic's configuration puts in.
-    with contextlib.chdir(Path(superset.__file__).parent):
-        upgrade(directory="migrations")
+    upgrade()
     appbuilder.add_permissions(update_perms=True)
     security_manager.sync_role_definitions()
     for wanted in roles:

@@ -1,4 +1,4 @@
-"""What the tool makes on the embedded services, in a folder with an odd name, is for its owner only; `env` exports their addresses.
+"""What the tool makes on the embedded services, under an odd name, is for its owner only; `env` exports their addresses.
 
 What the tool did not make keeps its rights.
 """
