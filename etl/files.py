@@ -25,7 +25,7 @@ import shutil
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,8 @@ class Batch:
     parts: tuple[Part, ...]
     written_at: str
     files: tuple[LandingFile, ...] = ()
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column → where its values were in the source, by the contract of that time; unknown in manifests of before."""
 
     @property
     def name(self) -> str:
@@ -127,6 +129,8 @@ class Archive:
     archived_at: str
     files: tuple[LandingFile, ...] = ()
     """Where it came from landing files: those."""
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """As in `Batch`."""
 
 
 def feed_output(settings: Settings, feed: str) -> Path:
@@ -320,6 +324,7 @@ def _typed(data: Mapping[str, Any]) -> dict[str, Any]:
         "source": Source(**data["source"]),
         "offsets": {partition: OffsetRange(**value) for partition, value in data["offsets"].items()},
         "columns": tuple(data["columns"]),
+        "paths": {name: tuple(path) for name, path in data.get("paths", {}).items()},
         "parts": tuple(Part(**part) for part in data["parts"]),
         "files": tuple(LandingFile(**{**found, "header": tuple(found["header"])}) for found in data.get("files", ())),
     }

@@ -22,7 +22,7 @@ from etl.files import Archive
 from etl.merge import Merged, read_frame
 from etl.message import encode_raw, read
 from etl.settings import Settings
-from etl.validate import times
+from etl.times import times
 
 if TYPE_CHECKING:  # a notebook loads the job that it runs, not the others
     from etl.consume import Consumed
