@@ -99,7 +99,8 @@ def keep_last(
     names = [name for name in stage.columns if name not in constants]
     values = [literal(value, table.c[name].type) for name, value in constants.items()]
     query = select(*(staged.c[name] for name in names), *values).select_from(rows)
-    taken = connection.execute(insert(table).from_select([*names, *constants], query)).rowcount
+    insertion = insert(table).from_select([*names, *constants], query).execution_options(preserve_rowcount=True)
+    taken = connection.execute(insertion).rowcount
     windows.recompute(connection, contract, table, touched)
     return Taken(int(taken), own)
 

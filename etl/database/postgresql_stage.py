@@ -16,6 +16,8 @@ from sqlalchemy import Column as SqlColumn
 from etl.database.bounded import driver_of
 from etl.database.product import STAGE_ROW, RowsRefused, Stage
 
+# The last one: an index or a page cannot hold the row.
+_REFUSES_ROW = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 _ROWS_PER_PIECE = 4_000
 """About 256 KiB."""
 
@@ -64,7 +66,7 @@ class CopyStage(Stage):
         try:
             with self._driver().transaction():
                 self._send(rows, self.table.name)
-        except (psycopg.DataError, psycopg.IntegrityError):
+        except _REFUSES_ROW:
             return False
         return True
 
@@ -90,7 +92,7 @@ class CopyStage(Stage):
             with self._driver().transaction(), self._driver().cursor() as cursor:
                 cursor.execute(self._insertion(constants, first, end))
                 return int(cursor.rowcount)
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
+        except _REFUSES_ROW as error:
             raise RowsRefused(error.sqlstate or "") from None
 
     def _insertion(self, constants: dict[str, Any], first: int, end: int) -> sql.Composed:
@@ -98,12 +100,12 @@ class CopyStage(Stage):
         some = sql.SQL(" WHERE {0} >= {1} AND {0} < {2}").format(
             sql.Identifier(STAGE_ROW), sql.Literal(first), sql.Literal(end)
         )
-        return sql.SQL("INSERT INTO {} ({}, {}) SELECT {}, {} FROM {}{} ON CONFLICT DO NOTHING").format(
+        names = [sql.Identifier(name) for name in (*self.columns, *constants)]
+        values = [*map(sql.Identifier, self.columns), *map(sql.Literal, constants.values())]
+        return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}{} ON CONFLICT DO NOTHING").format(
             sql.Identifier(self.table.name),
-            self._names(),
-            sql.SQL(", ").join(map(sql.Identifier, constants)),
-            self._names(),
-            sql.SQL(", ").join(map(sql.Literal, constants.values())),
+            sql.SQL(", ").join(names),
+            sql.SQL(", ").join(values),
             sql.Identifier(self.name),
             sql.SQL("") if everything else some,
         )

@@ -57,7 +57,7 @@ class BatchStage(Stage):
         self.rows = 0
         self.fast = fast
         self.endless = endless
-        self.stagedd = stage_of(table, columns)
+        self.staged = stage_of(table, columns)
         self.create()
 
     def create(self) -> None:
