@@ -87,8 +87,15 @@ def test_a_row_that_the_database_refused_keeps_the_line_of_its_file(project: Pro
 
 def test_a_reading_of_a_nested_message_is_made_from_columns_in_its_place(project: Project) -> None:
     devices = project.feed("device_events")
-    values = {"event_id": "e1", "event_offset": "7", "customer_id": "c1", "device_id": "d1", "temperature": "95.50", "status": "SUCCESS",
-              "event_time": "2025-06-15 09:12:01"}  # fmt: skip
+    values = {
+        "event_id": "e1",
+        "event_offset": "7",
+        "customer_id": "c1",
+        "device_id": "d1",
+        "temperature": "95.50",
+        "status": "SUCCESS",
+        "event_time": "2025-06-15 09:12:01",
+    }
     columns = tuple(replace(c, maximum=90.0) if c.name == "temperature" else c for c in devices.columns)
     strict = replace(devices, columns=columns)
     write_batch(project.settings, devices, devices.topic, secrets.token_hex(8), [values])
