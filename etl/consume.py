@@ -180,7 +180,9 @@ def _read(
     )
     folder = positions.checkpoint_folder(settings, contract.feed, topic.id)
     query_writer = (
-        split_messages(stream, contract).writeStream.option("checkpointLocation", folder.as_uri()).foreachBatch(writer)
+        split_messages(stream, contract)
+        .writeStream.option("checkpointLocation", files.hadoop_path(folder))
+        .foreachBatch(writer)
     )
     catch_up = parameters["until"] == "caught_up"
     trigger: dict[str, Any] = (
@@ -300,7 +302,7 @@ class _BatchWriter:
             F.count_if(F.col(UNPARSABLE)).alias("unparsable"),
         )
         counted.drop(UNPARSABLE).write.csv(
-            temporary.as_uri(),
+            files.hadoop_path(temporary),
             header=True,
             escape='"',
             emptyValue='""',

@@ -377,7 +377,8 @@ def _alembic() -> Config:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(PROJECT_ROOT / "sql" / "migrations"))
+    # A percent sign in the path would begin a name that Alembic's configuration puts in.
+    config.set_main_option("script_location", str(PROJECT_ROOT / "sql" / "migrations").replace("%", "%%"))
     return config
 
 
