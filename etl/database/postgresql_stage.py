@@ -17,7 +17,7 @@ from etl.database.product import RowsRefused, Stage
 
 _ROWS_PER_PIECE = 4_000
 """About 256 KiB."""
-_ROW = "stage_row"
+_ROW = "stage row"
 
 
 class CopyStage(Stage):
