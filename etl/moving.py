@@ -95,7 +95,8 @@ def _landing_files(
         digest = next((found for found in digests(file) if found in known), None)
         if digest is not None:
             # Files of one name may come again and again; there each has a name of its own.
-            yield _Loaded(known[digest], file, digest, f"{feed}/landing/{digest[:12]}-{file.name}")
+            there = files.with_prefix(f"{digest[:12]}-", files.stored_name(file.name))
+            yield _Loaded(known[digest], file, digest, f"{feed}/landing/{there}")
 
 
 def _old(
@@ -129,7 +130,7 @@ def _copy(remote: Remote, one: _Loaded) -> None:
                 raise IntegrityError(
                     f"{file.name}: what arrived at {remote.url_of(name)} is not what was sent.", remedy="Run again."
                 )
-    log.info("copied", file=one.file.name, to=remote.url_of(one.name))
+    log.info("copied", file=files.stored_name(one.file.name), to=remote.url_of(one.name))
 
 
 def _record(connection: Connection, one: _Loaded, url: str) -> None:
