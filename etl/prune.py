@@ -286,7 +286,9 @@ def _compress(file: Path, sha256: str) -> int:
     found = files.content_sha256(temporary)
     if found != sha256:
         temporary.unlink()
-        raise IntegrityError(f"{file.name} was changed after its manifest was written.", remedy="Restore the file.")
+        raise IntegrityError(
+            f"{files.shown_name(file.name)} was changed after its manifest was written.", remedy="Restore the file."
+        )
     temporary.replace(compressed)
     files.sync_folder(file.parent)
     failpoints.reached("prune.compressed")

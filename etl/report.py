@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _BAD_SHOWN = 20
 _FIELD_SHOWN = 24
+_BESIDE_NAME = 67
+"""Columns that stand beside a name, and some room for the cause."""
 _ACTIONS = {"compress": "compressed", "delete": "deleted", "move": "moved", "keep": "kept"}
 _STYLES = {"SUCCESS": "green", "FAILED": "bold red", "RUNNING": "cyan"}
 
@@ -215,17 +217,21 @@ def quarantine_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     return table
 
 
-def set_aside_table(rows: Iterable[Mapping[str, Any]]) -> Table:
-    """Files, batches and archives that no job could process."""
+def set_aside_table(rows: Iterable[Mapping[str, Any]], *, width: int) -> Table:
+    """Files, batches and archives that no job could process.
+
+    :param width: of the terminal, in characters; where it is wide enough, names stand in one piece, to be copied.
+    """
     table = Table(header_style="bold", box=None, pad_edge=False)
     table.add_column("feed", no_wrap=True)
     table.add_column("kind", no_wrap=True)
-    # In one piece, as `quarantine retry` takes it, where there is room.
-    table.add_column("name", overflow="fold")
+    found = list(rows)
+    longest = max((len(row["name"]) for row in found), default=0)
+    table.add_column("name", overflow="fold", min_width=min(longest, max(0, width - _BESIDE_NAME)))
     table.add_column("since (UTC)", no_wrap=True)
     table.add_column("attempts", justify="right")
     table.add_column("cause", overflow="fold")
-    for row in rows:
+    for row in found:
         since = f"{row['set_aside_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S}"
         texts = (Text(row["feed"]), Text(row["kind"]), Text(row["name"]), Text(since), Text(str(row["attempts"])))
         table.add_row(*texts, Text(row["cause"]))

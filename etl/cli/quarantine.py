@@ -63,7 +63,7 @@ def _list_files(found: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     elif found:
-        console.print(report.set_aside_table(found))
+        console.print(report.set_aside_table(found, width=console.width))
     else:
         console.print("Nothing is set aside.")
 
