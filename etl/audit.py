@@ -13,7 +13,7 @@ import secrets
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -191,6 +191,28 @@ def job(
         dispose(engine)
 
 
+class _RolledBack(Exception):
+    pass
+
+
+@contextmanager
+def rehearsal(
+    settings: Settings, contract: Contract, name: str, cycle_id: str, parameters: Mapping[str, Any]
+) -> Iterator[tuple[JobRun, Connection]]:
+    """A job in a transaction that is rolled back at its end, its audit row with it: nothing is left of it."""
+    engine = make_engine(settings, application=name)
+    started = datetime.now(UTC)
+    row = _row(contract, name, parameters, started)
+    try:
+        with suppress(_RolledBack), transaction(engine) as connection:
+            require_current(connection)
+            log_id = connection.scalar(insert(etl_log).values(**row, cycle_id=cycle_id).returning(etl_log.c.log_id))
+            yield JobRun(engine, int(log_id or 0), cycle_id, name, started), connection
+            raise _RolledBack
+    finally:
+        dispose(engine)
+
+
 def _require_name(cycle_id: str) -> None:
     """Archives and folders bear the cycle's name, which may come from a scheduler."""
     if cycle_id and not _CYCLE_NAME.fullmatch(cycle_id):
@@ -281,7 +303,19 @@ def _open(
     parameters: Mapping[str, Any],
     started: datetime,
 ) -> JobRun:
-    row = {
+    row = _row(contract, name, parameters, started)
+    try:
+        retrying(settings, "writing kept audit rows", lambda: spool.flush(settings, engine))
+        return retrying(settings, "opening the audit row", lambda: _insert(engine, settings, row, cycle_id))
+    except ServiceUnavailable as error:
+        run = JobRun(engine, 0, cycle_id, name, started)
+        _keep(settings, {**row, "cycle_id": cycle_id or new_cycle_id(by_hand=True), **run.failure(error, settings)})
+        raise
+
+
+def _row(contract: Contract, name: str, parameters: Mapping[str, Any], started: datetime) -> dict[str, Any]:
+    """The audit row of a job that begins."""
+    return {
         "feed": contract.feed,
         "job_name": name,
         "status": "RUNNING",
@@ -292,13 +326,6 @@ def _open(
         "pid": os.getpid(),
         "code_version": code_version(),
     }
-    try:
-        retrying(settings, "writing kept audit rows", lambda: spool.flush(settings, engine))
-        return retrying(settings, "opening the audit row", lambda: _insert(engine, settings, row, cycle_id))
-    except ServiceUnavailable as error:
-        run = JobRun(engine, 0, cycle_id, name, started)
-        _keep(settings, {**row, "cycle_id": cycle_id or new_cycle_id(by_hand=True), **run.failure(error, settings)})
-        raise
 
 
 def _insert(engine: Engine, settings: Settings, row: Mapping[str, Any], cycle_id: str) -> JobRun:

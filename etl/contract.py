@@ -192,6 +192,7 @@ class _Reader:
                 "fleet": given.fleet,
                 "freshness_seconds": lambda: self._freshness(model.slaProperties or []),
                 "failure_budget": given.failure_budget,
+                "on_conflict": given.on_conflict,
             }
         )
         topic, landing = first.pop("source")

@@ -24,12 +24,14 @@ from etl.model import (
     Fleet,
     Growth,
     Landing,
+    OnConflict,
     Windows,
 )
 
 KNOWN = {
     "eventTime",
     "failureBudget",
+    "onConflict",
     "sensor",
     "explode",
     "rename",
@@ -54,6 +56,7 @@ Fail = Callable[[str, str, str], ContractError]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_ON_CONFLICT: dict[str, OnConflict] = {"quarantine": "quarantine", "keepFirst": "keepFirst", "keepLast": "keepLast"}
 _GROWTH: dict[str, Growth] = {"evolve": "evolve", "freeze": "freeze", "discard": "discard"}
 
 
@@ -227,6 +230,12 @@ class Properties:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             raise self.fail(f"{self.place}.failureBudget", f"{value!r}", "Give a share from 0 to 1.")
         return float(value)
+
+    def on_conflict(self) -> OnConflict:
+        value = self.values.get("onConflict", "quarantine")
+        if value not in _ON_CONFLICT:
+            raise self.fail(f"{self.place}.onConflict", f"{value!r}", f"Use {', '.join(_ON_CONFLICT)}.")
+        return _ON_CONFLICT[value]
 
     def landing(self, path: str) -> Landing:
         """The dialect of the files in a landing folder."""

@@ -25,7 +25,7 @@ import shutil
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, TypeVar
@@ -110,6 +110,8 @@ class Batch:
     parts: tuple[Part, ...]
     written_at: str
     files: tuple[LandingFile, ...] = ()
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column → where its values were in the source, by the contract of that time; unknown in manifests of before."""
 
     @property
     def name(self) -> str:
@@ -134,6 +136,8 @@ class Archive:
     archived_at: str
     files: tuple[LandingFile, ...] = ()
     """Where it came from landing files: those."""
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """As in `Batch`."""
 
 
 def feed_output(settings: Settings, feed: str) -> Path:
@@ -455,6 +459,7 @@ def _from_manifest(kind: type[_Manifest], file: Path) -> _Manifest:
                 "source": _made(Source, data["source"]),
                 "offsets": {partition: _made(OffsetRange, value) for partition, value in data["offsets"].items()},
                 "columns": tuple(data["columns"]),
+                "paths": {name: tuple(path) for name, path in data.get("paths", {}).items()},
                 "parts": tuple(_made(Part, part) for part in data["parts"]),
                 "files": tuple(_landing_file(found) for found in data.get("files", ())),
             },
@@ -471,8 +476,8 @@ def _landing_file(data: Mapping[str, Any]) -> LandingFile:
 
 
 def _made(kind: type[_Kind], data: Mapping[str, Any]) -> _Kind:
-    for field in fields(kind):  # type: ignore[arg-type]
-        expected = _PLAIN.get(str(field.type))
-        if expected and not isinstance(data[field.name], expected):
-            raise TypeError(field.name)
+    for found in fields(kind):  # type: ignore[arg-type]
+        expected = _PLAIN.get(str(found.type))
+        if expected and found.name in data and not isinstance(data[found.name], expected):
+            raise TypeError(found.name)
     return kind(**data)

@@ -11,6 +11,7 @@ from typing import Literal
 
 ColumnType = Literal["text", "integer", "double", "boolean", "timestamp"]
 Growth = Literal["evolve", "freeze", "discard"]
+OnConflict = Literal["quarantine", "keepFirst", "keepLast"]
 
 ITEMS = "[]"
 """In a column's path: from here on inside an element of the array before it."""
@@ -33,7 +34,7 @@ EPOCH_UNITS = {"epoch_seconds": 1.0, "epoch_milliseconds": 1e-3, "epoch_microsec
 # Names that the loader adds to every row; a contract may not use them for its own columns.
 LINEAGE_COLUMNS = ("source_partition", "source_offset", "source_item", "source_time", "raw")
 TABLE_COLUMNS = ("source_id", "source_partition", "source_offset", "source_item", "log_id", "lateness_seconds")
-RESERVED = {*LINEAGE_COLUMNS, *TABLE_COLUMNS}
+RESERVED = {*LINEAGE_COLUMNS, *TABLE_COLUMNS, "stage_row"}
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,8 @@ class Contract:
     fleet: Fleet | None = None
     freshness_seconds: float | None = None
     """How old the newest reading may be, by the contract's service level."""
+    on_conflict: OnConflict = "quarantine"
+    """What becomes of a row whose key an earlier row has, with other values."""
     failure_budget: float = 1.0
     """The share of an archive's rows, 0 to 1, that may be rejected before its load fails."""
     description: str = ""

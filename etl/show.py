@@ -22,7 +22,7 @@ from etl.files import Archive
 from etl.merge import Merged, read_frame
 from etl.message import encode_raw, read
 from etl.settings import Settings
-from etl.validate import times
+from etl.times import times
 
 if TYPE_CHECKING:  # a notebook loads the job that it runs, not the others
     from etl.consume import Consumed
@@ -214,9 +214,7 @@ def outcome(loaded: Loaded) -> Figure:
     }
     if not numbers.conflicting:
         del shown["conflicting"]
-    bars = left.bar(
-        list(shown), [rows for rows, _ in shown.values()], color=[colour for _, colour in shown.values()]
-    )
+    bars = left.bar(list(shown), [rows for rows, _ in shown.values()], color=[colour for _, colour in shown.values()])
     left.bar_label(bars, fmt="{:,.0f}", fontsize=9)
     left.yaxis.set_major_formatter(THOUSANDS)
     left.set_title("Rows of this load")

@@ -12,7 +12,7 @@ from etl.database.functions import (
     seconds_since,
     window_start,
 )
-from etl.database.product import Product, Refused, Stage
+from etl.database.product import STAGE_ROW, Product, Refused, Stage
 from etl.database.sessions import (
     PRODUCTS,
     client_url,
@@ -42,6 +42,7 @@ __all__ = [
     "DOUBLE",
     "MOMENT",
     "PRODUCTS",
+    "STAGE_ROW",
     "Product",
     "Refused",
     "Stage",

@@ -54,6 +54,10 @@ class RowsRefused(Exception):
         self.state = state
 
 
+STAGE_ROW = "stage_row"
+"""The column that numbers the rows of a stage; the name is reserved."""
+
+
 class Stage(ABC):
     """Rows on their way into a table: copied in bulk, then inserted where the table does not have them yet.
 
@@ -63,6 +67,9 @@ class Stage(ABC):
     the insert can be refused. It is gone when the transaction has ended.
     """
 
+    staged: Table
+    """The stage itself, for queries; rows have their number in STAGE_ROW."""
+    table: Table
     columns: list[str]
     rows: int
     """How many are staged."""
@@ -93,16 +100,17 @@ class Stage(ABC):
         :raises RowsRefused: the database refuses one of them.
         """
 
-    def insert_new(self, constants: dict[str, Any]) -> tuple[int, list[Refused]]:
+    def insert_new(self, constants: dict[str, Any], *, first: int = 0) -> tuple[int, list[Refused]]:
         """Insert the staged rows whose key the table does not hold; of rows with the same key, the first.
 
         Where the database refuses rows (a check of its own, a shorter column), these are found by halving and left out.
 
         :param constants: columns that have one value for all rows.
+        :param first: only the rows from this number on; what went straight into the table is counted with the first ones.
         :returns: how many rows were inserted, and which were refused.
         """
-        inserted, refused = self._insert(constants, 0, self.rows)
-        return self.inserted + inserted, refused
+        inserted, refused = self._insert(constants, first, self.rows)
+        return inserted + (0 if first else self.inserted), refused
 
     def _insert(self, constants: dict[str, Any], first: int, end: int) -> tuple[int, list[Refused]]:
         if first >= end:

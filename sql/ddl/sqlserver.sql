@@ -149,6 +149,7 @@ CREATE TABLE etl_log (
     records_rejected BIGINT NOT NULL DEFAULT 0,
     records_duplicate BIGINT NOT NULL DEFAULT 0,
     records_late BIGINT NOT NULL DEFAULT 0,
+    records_conflicting BIGINT NOT NULL DEFAULT 0,
     error_type NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NULL,
     error_message NVARCHAR(2000) COLLATE Latin1_General_100_BIN2 NULL,
     notebook NVARCHAR(400) COLLATE Latin1_General_100_BIN2 NULL,
@@ -195,6 +196,10 @@ GO
 
 execute sp_addextendedproperty 'MS_Description', N'RUNNING, SUCCESS or FAILED', 'schema', dbo, 'table', etl_log,
     'column', status
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'same key as an earlier row, other values', 'schema', dbo, 'table',
+    etl_log, 'column', records_conflicting
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'no row data and no secret', 'schema', dbo, 'table', etl_log,
@@ -325,6 +330,56 @@ execute sp_addextendedproperty 'MS_Description', N'who discarded or changed it, 
     etl_rejected_row, 'column', note
 GO
 
+CREATE TABLE etl_set_aside (
+    set_aside_id BIGINT NOT NULL IDENTITY,
+    feed NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    kind NVARCHAR(16) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    name NVARCHAR(400) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    status NVARCHAR(16) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    attempts INTEGER NOT NULL,
+    cause NVARCHAR(2000) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    first_failed_at DATETIMEOFFSET(6) NOT NULL,
+    last_failed_at DATETIMEOFFSET(6) NOT NULL,
+    set_aside_at DATETIMEOFFSET(6) NULL,
+    log_id BIGINT NOT NULL,
+    decided_at DATETIMEOFFSET(6) NULL,
+    CONSTRAINT etl_set_aside_pkey PRIMARY KEY (set_aside_id),
+    CONSTRAINT uq_etl_set_aside UNIQUE (feed, kind, name)
+)
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'Files that a job could not process, with the cause', 'schema', dbo,
+    'table', etl_set_aside
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'landing, batch or archive', 'schema', dbo, 'table', etl_set_aside,
+    'column', kind
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'of the file or folder', 'schema', dbo, 'table', etl_set_aside,
+    'column', name
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'FAILING, SET_ASIDE, RETRIED or RESOLVED', 'schema', dbo, 'table',
+    etl_set_aside, 'column', status
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'failed ones in a row', 'schema', dbo, 'table', etl_set_aside,
+    'column', attempts
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'no row data and no secret', 'schema', dbo, 'table', etl_set_aside,
+    'column', cause
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'the job that failed last, or set it aside', 'schema', dbo, 'table',
+    etl_set_aside, 'column', log_id
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'when it was retried, or turned out well', 'schema', dbo, 'table',
+    etl_set_aside, 'column', decided_at
+GO
+
 CREATE TABLE etl_source (
     source_id INTEGER NOT NULL IDENTITY,
     feed NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
@@ -359,7 +414,7 @@ CREATE TABLE alembic_version (
 )
 GO
 
-INSERT INTO alembic_version (version_num) VALUES ('0006')
+INSERT INTO alembic_version (version_num) VALUES ('0007')
 GO
 
 CREATE TABLE iot_device_events (

@@ -10,9 +10,10 @@ GO
 
 SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
     etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
-    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
-    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
-    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
+    etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
+    etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
+    etl_log.last_event_time
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.status = ?
 GO
@@ -31,8 +32,8 @@ INSERT INTO etl_log (cycle_id, feed, job_name, status, start_time, notebook, not
 GO
 
 UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_seconds=?, records_read=?,
-    records_processed=?, records_rejected=?, records_duplicate=?, records_late=?, heartbeat_at=CAST(? AS
-        DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
+    records_processed=?, records_rejected=?, records_duplicate=?, records_late=?, records_conflicting=?,
+    heartbeat_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
 GO
 
 SELECT etl_file.file_name
@@ -553,13 +554,24 @@ WHERE staged.place = 1 AND NOT (EXISTS (SELECT 1
             staged.source_item))
 GO
 
+SELECT staged.stage_row, staged.source_partition, staged.source_offset, staged.source_item, CASE WHEN (NOT EXISTS
+        (SELECT sensor_data.temperature INTERSECT SELECT staged.temperature)) THEN 1 ELSE 0 END AS [differs 0], CASE
+    WHEN (NOT EXISTS (SELECT sensor_data.humidity INTERSECT SELECT staged.humidity)) THEN 1 ELSE 0 END AS [differs 1]
+FROM [#stage_sensor_data] AS staged
+JOIN sensor_data ON sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp
+WHERE NOT (sensor_data.source_id = ? AND sensor_data.source_partition = staged.source_partition AND
+        sensor_data.source_offset = staged.source_offset AND sensor_data.source_item = staged.source_item) AND (NOT
+        EXISTS (SELECT sensor_data.temperature INTERSECT SELECT staged.temperature) OR NOT EXISTS (SELECT
+            sensor_data.humidity INTERSECT SELECT staged.humidity)) ORDER BY staged.stage_row
+GO
+
 SELECT count(*) AS count_1, count(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
     avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds) AS max_2
 FROM sensor_data
 WHERE sensor_data.log_id = ?
 GO
 
-SELECT count(*) AS count_1
+SELECT count(*) AS count_1, coalesce(sum(CASE WHEN (etl_rejected_row.reason = ?) THEN ? ELSE ? END), ?) AS coalesce_1
 FROM etl_rejected_row
 WHERE etl_rejected_row.log_id = ?
 GO

@@ -10,9 +10,10 @@ GO
 
 SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
     etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
-    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
-    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
-    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
+    etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
+    etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
+    etl_log.last_event_time
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.status = ?
 GO
@@ -31,8 +32,8 @@ INSERT INTO etl_log (cycle_id, feed, job_name, status, start_time, notebook, not
 GO
 
 UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_seconds=?, records_read=?,
-    records_processed=?, records_rejected=?, records_duplicate=?, records_late=?, heartbeat_at=CAST(? AS
-        DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
+    records_processed=?, records_rejected=?, records_duplicate=?, records_late=?, records_conflicting=?,
+    heartbeat_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
 GO
 
 SELECT etl_file.file_name
@@ -138,7 +139,7 @@ FROM sensor_data
 WHERE sensor_data.log_id = ?
 GO
 
-SELECT count(*) AS count_1
+SELECT count(*) AS count_1, coalesce(sum(CASE WHEN (etl_rejected_row.reason = ?) THEN ? ELSE ? END), ?) AS coalesce_1
 FROM etl_rejected_row
 WHERE etl_rejected_row.log_id = ?
 GO

@@ -4,9 +4,10 @@ GO
 
 SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
     etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
-    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
-    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
-    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
+    etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
+    etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
+    etl_log.last_event_time
 FROM etl_log
 WHERE etl_log.cycle_id = ? ORDER BY etl_log.log_id
 GO
@@ -47,9 +48,10 @@ GO
 
 SELECT TOP 1 etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
     etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
-    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
-    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
-    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
+    etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
+    etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
+    etl_log.last_event_time
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.job_name = ? AND etl_log.status = ? AND etl_log.records_read > ? AND etl_log.log_id <
     ? ORDER BY etl_log.log_id DESC
@@ -57,9 +59,10 @@ GO
 
 SELECT TOP 20 etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
     etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
-    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
-    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
-    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
+    etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
+    etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
+    etl_log.last_event_time
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.status = ? ORDER BY etl_log.log_id DESC
 GO
@@ -137,9 +140,10 @@ GO
 
 SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
     etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
-    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
-    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
-    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
+    etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
+    etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
+    etl_log.last_event_time
 FROM etl_log
 WHERE etl_log.start_time >= CAST(? AS DATETIMEOFFSET(6)) ORDER BY etl_log.start_time
 GO

@@ -12,9 +12,10 @@ GO
 
 SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
     etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
-    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
-    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
-    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
+    etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
+    etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
+    etl_log.last_event_time
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.status = ?
 GO
@@ -137,6 +138,18 @@ CROSS APPLY (SELECT CAST(sum(parts.count) AS BIGINT) AS count, min(parts.min) AS
         WHERE part.sensor_id = touched.sensor_id AND part.measure = measured.measure AND part.window_start >=
             touched.window_start AND part.window_start < touched.window_end) AS parts) AS pooled
 WHERE pooled.count > ?
+GO
+
+SELECT etl_rejected_row.rejected_id, etl_rejected_row.log_id, etl_rejected_row.feed, etl_rejected_row.source_id,
+    etl_rejected_row.source_partition, etl_rejected_row.source_offset, etl_rejected_row.source_item,
+    etl_rejected_row.raw, etl_rejected_row.raw_rebuilt, etl_rejected_row.reason, etl_rejected_row.problems,
+    etl_rejected_row.status, etl_rejected_row.replayed_by, etl_rejected_row.decided_at, etl_rejected_row.note,
+    etl_source.header
+FROM etl_rejected_row
+JOIN etl_source ON etl_source.source_id = etl_rejected_row.source_id
+JOIN etl_log ON etl_log.log_id = etl_rejected_row.replayed_by
+WHERE etl_rejected_row.log_id IN (?) AND etl_rejected_row.status = ? AND (etl_rejected_row.replayed_by NOT IN (?)) AND
+    etl_log.undone_at IS NULL ORDER BY etl_rejected_row.rejected_id
 GO
 
 DELETE FROM etl_quality WHERE etl_quality.log_id IN (?)
