@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -24,10 +25,12 @@ from etl.locks import JOB_WAIT_SECONDS, feed_lock
 from etl.reasons import Reason
 from etl.retry import retrying
 from etl.schema import ensure_feed
+from etl.set_aside import ARCHIVE as ARCHIVE_KIND
+from etl.set_aside import Failures, is_of_the_thing
 from etl.settings import Settings
 from etl.sources import Sources
 from etl.tables import ARCHIVE, LANDING, etl_file, etl_rejected_row, feed_table, grown
-from etl.turns import Queue
+from etl.turns import Queue, is_loaded_otherwise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +59,9 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
     One transaction takes an archive: its place in the ledger, its rows, the rejected ones, and this job's audit row. So an
     archive is loaded as a whole or not at all, and never twice. What another loader has taken meanwhile is not of this job.
 
+    An archive that cannot be loaded fails the job, and those after it wait; the second time it is set aside, and they are
+    loaded (`etl.set_aside`).
+
     :param anomaly_threshold: the robust z-score above which a reading is an outlier; 0: the contract's.
     :raises IntegrityError: an archive is not what its manifest says.
     :raises BalanceError: rows read are not rows loaded + rejected + duplicate, or the table holds another number.
@@ -66,19 +72,48 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
     parameters = {"anomaly_threshold": anomaly_threshold}
     with audit.job(settings, contract, "load", cycle_id, parameters, alone=False) as run:
         folder = files.feed_backup(settings, contract.feed)
+        failures = Failures(settings, run, contract.feed, ARCHIVE_KIND)
         with transaction(run.engine) as connection:
-            queue = Queue(connection, contract, folder, run.log_id)
+            queue = Queue(connection, contract, folder, files.feed_output(settings, contract.feed), run.log_id)
         done: list[Archive] = []
         while queue.names:
-            turn = partial(_take_turn, settings, run, contract, folder, queue, run.counts)
-            if archive := retrying(settings, f"loading {queue.names[0]}", turn):
+            if archive := _load_next(settings, run, contract, folder, queue, failures):
                 done.append(archive)
                 queue.leave(archive)
+        failures.settle()
         if contract.landing:
             _settle(settings, run, contract)
         with transaction(run.engine) as connection:
             audit.close_dead(connection, settings, contract.feed)
             return _finish(connection, run, contract, done)
+
+
+def _load_next(
+    settings: Settings, run: JobRun, contract: Contract, folder: Path, queue: Queue, failures: Failures
+) -> Archive | None:
+    """Load the oldest archive of the queue; None where that is left to others, to the next job, or set aside."""
+    before, notes = run.counts, dict(run.notes)
+    turn = partial(_take_turn, settings, run, contract, folder, queue, before)
+    try:
+        return retrying(settings, f"loading {queue.names[0]}", turn)
+    except Exception as error:
+        # Nothing of it was committed, so nothing of it is told either.
+        run.counts, run.closed, run.notes = before, False, notes
+        name = queue.names[0]
+        if not (is_of_the_thing(error) and _is_loaded_otherwise(run, folder, name)):
+            aside = failures.count(name, error)
+            if not aside and not failures.goes_on:
+                raise
+        queue.leave_out(name)
+        return None
+
+
+def _is_loaded_otherwise(run: JobRun, folder: Path, name: str) -> bool:
+    with suppress(IntegrityError), transaction(run.engine) as connection:
+        if is_loaded_otherwise(connection, files.read_archive(folder, name)):
+            log.warning("its landing files were loaded with another archive", archive=name)
+            return True
+    return False
 
 
 def _finish(connection: Connection, run: JobRun, contract: Contract, done: list[Archive]) -> Loaded:

@@ -38,7 +38,7 @@ VIEW_COLUMNS = ("source_name", "cycle_id", "loaded_at")
 SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "oid")
 """PostgreSQL has these in every table (https://www.postgresql.org/docs/18/ddl-system-columns.html), `oid` up to version 11."""
 RESERVED = {*LINEAGE_COLUMNS, *TABLE_COLUMNS, *VIEW_COLUMNS, *SYSTEM_COLUMNS, "stage_row"}
-"""Names, in small letters, that no column of a contract may have in any case. Others that only our statements use hold a space."""
+"""Names, in small letters, that no column of a contract may have in any case. Others that only statements use hold a space."""
 WINDOW_FIGURES = ("count", "min", "max", "avg", "stddev")
 WINDOW_COLUMNS = {"measure", "window_start", *WINDOW_FIGURES}
 """Of every table of windows, beside those of its key."""

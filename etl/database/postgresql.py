@@ -30,7 +30,7 @@ from sqlalchemy.types import TypeEngine
 from etl.database import postgresql_ddl
 from etl.database.bounded import BoundedConnection, driver_of
 from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights, Stage
-from etl.errors import ConfigurationError, EtlError, PermanentError, ServiceUnavailable
+from etl.errors import ConfigurationError, EtlError, MissingRight, PermanentError, ServiceUnavailable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -144,15 +144,14 @@ class PostgreSQL(Product):
                 f"The database {where} does not answer: {said}.",
                 remedy="Check ETL_DATABASE_URL and that the server is up (`python -m etl doctor`; embedded: `python -m etl up`).",
             )
-        remedy = ""
+        refused = f"The database {where} refused a statement: {said} (SQLSTATE {state or 'unknown'})."
         if state == _FORBIDDEN:
-            remedy = (
-                f"User {url.username!r} lacks the right. Tables are made by `python -m etl init`, run as a role that may"
-                " create them; docs/security.md has the rights of each role."
+            return MissingRight(
+                refused,
+                remedy=f"User {url.username!r} lacks the right. Tables are made by `python -m etl init`, run as a role that may"
+                " create them; docs/security.md has the rights of each role.",
             )
-        return PermanentError(
-            f"The database {where} refused a statement: {said} (SQLSTATE {state or 'unknown'}).", remedy=remedy
-        )
+        return PermanentError(refused)
 
     def try_lock(self, connection: Connection, resource: str) -> bool:
         return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(zlib.crc32(resource.encode())))))
