@@ -332,6 +332,7 @@ class _BatchWriter:
             source=Source("kafka", self.topic.name, self.topic.id),
             offsets=offsets,
             columns=self.contract.file_columns,
+            paths=self.contract.paths,
             messages=told["messages"],
             rows=sum(part.rows for part in parts),
             unparsable=told["unparsable"],

@@ -407,6 +407,8 @@ def _finish(
     whole: list[tuple[LandingFile, list[Part]]],
 ) -> Batch:
     """Write the manifest and give the batch its place with one rename."""
+    from etl.csvfiles import part_paths
+
     failpoints.reached("landing.parts_written")
     found = [file for file, _ in whole]
     parts = tuple(part for _, some in whole for part in some)
@@ -420,6 +422,7 @@ def _finish(
         source=Source("folder", _dialect(contract).path, content),
         offsets={str(n): OffsetRange(1, file.lines + 1, file.rows) for n, file in enumerate(found)},
         columns=contract.file_columns,
+        paths=part_paths(contract, (file.header for file in found)),
         messages=rows,
         rows=sum(part.rows for part in parts),
         unparsable=sum(file.unparsable for file in found),

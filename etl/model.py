@@ -185,6 +185,11 @@ class Contract:
         return (*self.column_names, *LINEAGE_COLUMNS)
 
     @property
+    def paths(self) -> dict[str, tuple[str, ...]]:
+        """Where each column's value is in a message, or the header of its column in a CSV file."""
+        return {column.name: column.source for column in self.columns}
+
+    @property
     def message_key(self) -> str:
         """The column whose value keys a message, so that a sensor's readings stay in order in one partition."""
         return self.primary_key[0] if self.primary_key else self.columns[0].name

@@ -72,6 +72,12 @@ def test_a_line_that_was_made_from_columns_is_that_of_the_file(project: Project)
     assert project.sql("SELECT temperature, light, note FROM meters") == [(40.5, True, 'ten; "€"')]
 
 
+def test_a_file_that_was_read_before_a_column_got_another_name_loads(project: Project) -> None:
+    columns = tuple(replace(c, name="celsius") if c.name == "temperature" else c for c in METERS.columns)
+    deliver(project, LINE, then=METERS, contract=replace(METERS, columns=columns))
+    assert project.sql("SELECT device, celsius, note FROM meters") == [("a", 40.5, 'ten; "€"')]
+
+
 def test_a_row_that_the_database_refused_keeps_the_line_of_its_file(project: Project) -> None:
     deliver(project, "b;01.05.2024 00:00;1;;")
     project.sql("ALTER TABLE meters ADD CONSTRAINT warm CHECK (temperature < 30)")
