@@ -5,7 +5,7 @@ the two others, accuracy and consistency, need a truth to compare with. Each com
 
 * completeness: required values that are there; with a `fleet` in the contract, times the share of expected readings seen;
 * validity: rows that were not rejected, or only for a missing value;
-* uniqueness: valid rows that are no duplicates;
+* uniqueness: valid rows that are the first with their key, neither duplicates nor conflicting;
 * timeliness: loaded rows that were not late.
 
 The score is their mean, weighted by WEIGHTS: our choice, because a reading that is wrong misleads more than one that is

@@ -174,7 +174,7 @@ class _Own:
         for name in reading.unstorable - self._changes.keys():
             self._add(row, Reason.INVALID_TEXT, name, reading.texts[name])
         for path, value in reading.unknown.items() if counts_unknown else ():
-            key = storable(".".join(path)) or ""
+            key = (storable(".".join(path)) or "")[:VALUE_SHOWN]
             self.unknown[key] += 1
             if self._contract.growth == "discard":
                 self._add(row, Reason.UNKNOWN_KEY, key, as_text(value) or "null")
