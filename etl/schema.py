@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, MetaData, Table, UniqueConstraint, text, update
+from sqlalchemy import Connection, MetaData, Table, UniqueConstraint, inspect, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import AddConstraint, DropConstraint, DropIndex, DropTable, DropView
 
@@ -84,8 +84,9 @@ def _make(connection: Connection, changes: Changes) -> Table:
     _change_table(connection, changes)
     _change_windows(connection, changes)
     ensure_views(connection, contract, changes.table, changes.make_views)
-    if aside:
-        _put_back(connection, changes, aside)
+    _put_back(connection, changes, aside)
+    if changes.windows.is_any and not changes.create:
+        _follow_windows(connection, contract, {view.name for view in aside})
     ensure_packaged_views(connection, contract)
     return changes.table
 
@@ -182,6 +183,13 @@ def _put_back(connection: Connection, changes: Changes, aside: Sequence[Dependen
                 f" {explain(error, connection.engine).cause}",
                 remedy=f"Drop or change the view {view.name} first, or take the change of the contract back.",
             ) from error
+
+
+def _follow_windows(connection: Connection, contract: Contract, done: set[str]) -> None:
+    """Let the views of all feeds together, where they are there and did not depend on this feed, have its part."""
+    inspector = inspect(connection)
+    there = set(inspector.get_view_names()) & set(COMMON_VIEWS) - done
+    update_common_views(connection, contract, {name: inspector.get_view_definition(name) for name in sorted(there)})
 
 
 def _run(connection: Connection, statement: str) -> None:

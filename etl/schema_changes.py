@@ -200,7 +200,7 @@ class _Comparison:
             windows=windows,
             **views,
         )
-        self._require_views_can_follow(changes)
+        changes = self._without_views_that_must_stay(changes)
         return replace(changes, refused=tuple(self.refused))
 
     # --- columns ------------------------------------------------------------------------------------------------------
@@ -400,10 +400,14 @@ class _Comparison:
         make = [name for name in wanted if name in outdated or name not in present]
         return {"outdated_views": tuple(outdated), "make_views": tuple(make)}
 
-    def _require_views_can_follow(self, changes: Changes) -> None:
-        """Refuse what would take something away from views that others have made, or that hold rows."""
+    def _without_views_that_must_stay(self, changes: Changes) -> Changes:
+        """Refuse what would take something away from views that others have made, or that hold rows.
+
+        Where views would only get more columns, and cannot, they stay as they are: a column that a feed takes up by itself must
+        not stop it.
+        """
         if not changes.names_with_views:
-            return
+            return changes
         wanted = view_columns(self.contract, self.table) | {
             table.name: {column.name for column in table.columns} for table in changes.windows.make
         }
@@ -412,9 +416,16 @@ class _Comparison:
             for name in (*changes.outdated_views, *changes.windows.drop)
             for column in set(self.columns[name]) - wanted.get(name, set())
         }
-        for view in self.product.views_upon(self.connection, changes.names_with_views):
-            if view.name in view_names(self.table.name) or is_packaged(view.name):
-                continue
+        others = [
+            view
+            for view in self.product.views_upon(self.connection, changes.names_with_views)
+            if view.name not in view_names(self.table.name) and not is_packaged(view.name)
+        ]
+        grow = (set(self.columns[name]) < wanted.get(name, set()) for name in changes.outdated_views)
+        only_grow = changes.names_with_views == [*changes.outdated_views] and all(grow)
+        if only_grow and not all(view.can_be_put_back for view in others):
+            return replace(changes, outdated_views=(), make_views=())
+        for view in others:
             if missed := sorted(view.reads & lost):
                 self._refuse(
                     f"view {view.name} reads {missed[0][1]!r} of {missed[0][0]}, which the contract no longer has.",
@@ -425,6 +436,7 @@ class _Comparison:
                     f"the materialized view {view.name} depends on what has to be changed.",
                     f"Drop {view.name}, run `python -m etl init`, and make it again.",
                 )
+        return changes
 
 
 def _bits(kind: TypeEngine[Any]) -> int:

@@ -90,8 +90,7 @@ class Tanks:
 
     @property
     def file(self) -> Path:
-        folder: Path = self.project.settings.feeds[0]
-        return folder / f"{self.feed}.odcs.yaml"
+        return self.project.home.parent / "feeds" / f"{self.feed}.odcs.yaml"
 
     @property
     def contract(self) -> Contract:

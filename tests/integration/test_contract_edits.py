@@ -147,10 +147,7 @@ REFUSED: dict[str, tuple[Callable[[Tanks], Any], str]] = {
         "'rssi' of table 'tanks' is INTEGER; the contract says SMALLINT",
     ),
     "time to text": (
-        lambda t: (
-            (t.add(column("at", "timestamp", key=2)), t.columns["time"].update(logicalType="string", primaryKey=False))
-            and t.custom("eventTime", {"column": "at"})
-        ),
+        _time_to_text,
         "column 'time' of table 'tanks' is TIMESTAMP WITH TIME ZONE; the contract says TEXT",
     ),
     "text to number": (
@@ -199,7 +196,7 @@ def test_what_is_refused_is_refused_before_a_job_does_anything(tanks: Tanks) -> 
             assert (failed["job_name"], failed["status"], failed["records_read"]) == (job.__name__, "FAILED", 0), edit
         assert waiting.exists(), edit
         assert tanks.types() == types, edit
-    with pytest.raises(ContractError, match=r"is refused|depends on"):
+    with pytest.raises(ContractError, match="depends on"):
         tanks.init()
     tanks.document = right
     assert "is fine" in tanks.check()
