@@ -135,7 +135,8 @@ class _Own:
         """How many rows have a key that the contract does not name."""
         self._contract = contract
         self._changes = changes
-        self._is_whole = {column.name for column in contract.columns if column.required} <= set(changes)
+        needed = {contract.event_time.column, *(column.name for column in contract.columns if column.required)}
+        self._is_whole = needed <= set(changes)
         self._has_columns = any(name in table.column_names for name in contract.column_names)
         self._size = table.num_rows
         self._texts: dict[int, Mapping[str, str | None]] = {}
