@@ -13,7 +13,7 @@ import secrets
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -31,6 +31,7 @@ from etl.errors import BalanceError, EtlError, ParameterError, ServiceUnavailabl
 from etl.heartbeat import heartbeat
 from etl.locks import JOB_WAIT_SECONDS, alive, feed_lock, is_alive
 from etl.retry import retrying
+from etl.schema_changes import require_possible
 from etl.settings import PROJECT_ROOT, Settings
 from etl.tables import etl_log, require_current
 
@@ -164,6 +165,7 @@ def job(
     :param cycle_id: empty for a job that is run by hand: it joins the newest unfinished cycle that was begun by hand.
     :param alone: whether it is the feed's only job on this machine while it lasts.
     :raises AlreadyRunning: another job of this feed runs.
+    :raises ContractError: the contract asks for what the feed's table cannot become.
     :raises ConfigurationError: the audit tables are missing.
     :raises ParameterError: the cycle's name can name no file.
     """
@@ -181,6 +183,7 @@ def job(
             run = _open(engine, settings, contract, name, cycle_id, parameters, started)
             try:
                 with storage.explaining(settings), _explaining(engine), heartbeat(settings, run.log_id):
+                    retrying(settings, "comparing contract and table", lambda: _require_possible(run, contract))
                     yield run
                 if not run.closed:
                     retrying(settings, "closing the audit row", lambda: _succeed(run))
@@ -189,6 +192,34 @@ def job(
                 raise
     finally:
         dispose(engine)
+
+
+class _RolledBack(Exception):
+    pass
+
+
+@contextmanager
+def rehearsal(
+    settings: Settings, contract: Contract, name: str, cycle_id: str, parameters: Mapping[str, Any]
+) -> Iterator[tuple[JobRun, Connection]]:
+    """A job in a transaction that is rolled back at its end, its audit row with it: nothing is left of it."""
+    engine = make_engine(settings, application=name)
+    started = datetime.now(UTC)
+    row = _row(contract, name, parameters, started)
+    try:
+        with suppress(_RolledBack), transaction(engine) as connection:
+            require_current(connection)
+            log_id = connection.scalar(insert(etl_log).values(**row, cycle_id=cycle_id).returning(etl_log.c.log_id))
+            yield JobRun(engine, int(log_id or 0), cycle_id, name, started), connection
+            raise _RolledBack
+    finally:
+        dispose(engine)
+
+
+def _require_possible(run: JobRun, contract: Contract) -> None:
+    """Refuse a contract that the feed's table cannot follow, before the job does anything."""
+    with transaction(run.engine) as connection:
+        require_possible(connection, contract)
 
 
 def _require_name(cycle_id: str) -> None:
@@ -281,7 +312,19 @@ def _open(
     parameters: Mapping[str, Any],
     started: datetime,
 ) -> JobRun:
-    row = {
+    row = _row(contract, name, parameters, started)
+    try:
+        retrying(settings, "writing kept audit rows", lambda: spool.flush(settings, engine))
+        return retrying(settings, "opening the audit row", lambda: _insert(engine, settings, row, cycle_id))
+    except ServiceUnavailable as error:
+        run = JobRun(engine, 0, cycle_id, name, started)
+        _keep(settings, {**row, "cycle_id": cycle_id or new_cycle_id(by_hand=True), **run.failure(error, settings)})
+        raise
+
+
+def _row(contract: Contract, name: str, parameters: Mapping[str, Any], started: datetime) -> dict[str, Any]:
+    """The audit row of a job that begins."""
+    return {
         "feed": contract.feed,
         "job_name": name,
         "status": "RUNNING",
@@ -292,13 +335,6 @@ def _open(
         "pid": os.getpid(),
         "code_version": code_version(),
     }
-    try:
-        retrying(settings, "writing kept audit rows", lambda: spool.flush(settings, engine))
-        return retrying(settings, "opening the audit row", lambda: _insert(engine, settings, row, cycle_id))
-    except ServiceUnavailable as error:
-        run = JobRun(engine, 0, cycle_id, name, started)
-        _keep(settings, {**row, "cycle_id": cycle_id or new_cycle_id(by_hand=True), **run.failure(error, settings)})
-        raise
 
 
 def _insert(engine: Engine, settings: Settings, row: Mapping[str, Any], cycle_id: str) -> JobRun:

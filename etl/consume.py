@@ -24,6 +24,7 @@ from etl.contract import Contract
 from etl.database import transaction
 from etl.errors import BalanceError, ConfigurationError
 from etl.files import Batch, OffsetRange, Part, Source
+from etl.set_aside import LANDING_FILE, Failures
 from etl.settings import Settings
 from etl.spark import close_callbacks, kafka_options, spark_session
 from etl.splitting import UNPARSABLE, split_messages
@@ -100,11 +101,13 @@ def consume(
 
 
 def _from_folder(settings: Settings, contract: Contract, run: JobRun, parameters: Mapping[str, Any]) -> Consumed:
+    failures = Failures(settings, run, contract.feed, LANDING_FILE)
     taken = landing.take(
         settings,
         contract,
         run.cycle_id,
-        landing.Known(settings, contract, run.engine),
+        landing.Known(settings, contract, run.engine, failures.set_aside),
+        failures,
         seconds=parameters["time_box_seconds"],
         watch_on=parameters["until"] == "time_box",
         pause_seconds=parameters["batch_seconds"],
@@ -112,6 +115,11 @@ def _from_folder(settings: Settings, contract: Contract, run: JobRun, parameters
     run.counts = _counted(taken.batches)
     with transaction(run.engine) as connection:
         run.note(connection, landing.notes(taken))
+        run.record(connection, run.counts)
+    if taken.failed and not failures.goes_on:
+        # What the others became is whole; the next merge takes it.
+        raise taken.failed[0]
+    failures.settle()
     return Consumed(run.cycle_id, run.counts, tuple(taken.batches), len(taken.growing), landing.notes(taken))
 
 
@@ -324,6 +332,7 @@ class _BatchWriter:
             source=Source("kafka", self.topic.name, self.topic.id),
             offsets=offsets,
             columns=self.contract.file_columns,
+            paths=self.contract.paths,
             messages=told["messages"],
             rows=sum(part.rows for part in parts),
             unparsable=told["unparsable"],

@@ -10,8 +10,10 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +27,7 @@ from etl.chunks import to_csv
 from etl.contract import Contract
 from etl.errors import UnreadableFile
 from etl.files import LandingFile, Part
-from etl.message import encode_raw, fields_with_nulls
+from etl.message import encode_raw, fields_with_nulls, hides_separator
 from etl.model import LINEAGE_COLUMNS, RESERVED, Landing, column_name
 from etl.validate import validate
 
@@ -96,8 +98,8 @@ def read_records(stream: TextIO, landing: Landing, *, width: int | None = None) 
             yield lines.give_back_all_but_the_first()
         elif found:
             text = "".join(lines.taken)
-            whole = fields_with_nulls(found, text, landing) if len(found) == width and not _is_damaged(text) else None
-            yield Record(lines.first, text, whole)
+            is_whole = len(found) == width and not _is_damaged(text) and not hides_separator(text, landing)
+            yield Record(lines.first, text, fields_with_nulls(found, text, landing) if is_whole else None)
 
 
 class _Lines:
@@ -151,21 +153,45 @@ def _opened(path: Path, landing: Landing) -> Iterator[TextIO]:
 
 
 def _header(records: Iterator[Record], contract: Contract, landing: Landing) -> tuple[str, ...]:
-    """The names of a file's columns.
+    """The names of a file's columns, without the spaces around them.
 
-    :raises UnreadableFile: there is none, a name stands twice, or a required column is missing.
+    :raises UnreadableFile: there is none, a name is there twice, a column that is needed is missing or has another name.
     """
+    sources = tuple(column.source[0] for column in contract.columns)
     if not landing.header:
-        return tuple(column.source[0] for column in contract.columns)
+        return sources
     first = next(records, None)
     if first is None or first.fields is None:
         raise UnreadableFile("it is empty" if first is None else "its first line is no CSV header")
-    header = tuple(name or "" for name in first.fields)
-    if repeated := sorted({name for name in header if [n.lower() for n in header].count(name.lower()) > 1}):
+    header = tuple(name if name in sources else (name or "").strip() for name in first.fields)
+    if repeated := sorted(name for name, number in Counter(header).items() if number > 1):
         raise UnreadableFile(f"its header names column {repeated[0]!r} twice")
-    if missing := [c.source[0] for c in contract.columns if c.required and c.source[0] not in header]:
-        raise UnreadableFile(f"its header lacks {', '.join(map(repr, missing))}; it begins {first.text.strip()[:60]!r}")
+    if reason := _lacking(header, contract):
+        raise UnreadableFile(f"its header {reason}; it begins {first.text.strip()[:60]!r}")
     return header
+
+
+def _lacking(header: tuple[str, ...], contract: Contract) -> str:
+    """Why a file with this header is not the contract's: its rows would all be rejected, or be loaded without their values."""
+    missing = [column for column in contract.columns if column.source[0] not in header]
+    if needed := [column.source[0] for column in missing if column.required]:
+        return f"lacks {', '.join(map(repr, needed))}"
+    names = {*contract.primary_key, *contract.sensor, contract.event_time.column}
+    values = [column for column in contract.columns if column.name not in names]
+    if values and all(column in missing for column in values):
+        return f"names none of {', '.join(repr(column.source[0]) for column in values[:5])}"
+    if contract.growth == "freeze":
+        known = {column.source[0] for column in contract.columns}
+        unknown = {_folded(name): name for name in header if name not in known}
+        for column in missing:
+            if other := unknown.get(_folded(column.source[0])):
+                return f"names {other!r}, which the contract calls {column.source[0]!r}"
+    return ""
+
+
+def _folded(name: str) -> str:
+    """A name without what people and programs write differently."""
+    return re.sub(r"[\W_]+", "", name).casefold() or name
 
 
 def part_columns(contract: Contract, header: tuple[str, ...]) -> dict[str, str | None]:
@@ -176,6 +202,15 @@ def part_columns(contract: Contract, header: tuple[str, ...]) -> dict[str, str |
     for name in sorted(set(header) - set(columns.values())):
         columns[column_name(name, (*columns, *RESERVED))] = name
     return columns
+
+
+def part_paths(contract: Contract, headers: Iterable[tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Column of part files → where its values were in the landing files; without those that are not the same in all."""
+    found: dict[str, set[str]] = {}
+    for header in headers:
+        for name, source in part_columns(contract, header).items():
+            found.setdefault(name, set()).add(source or contract.column(name).source[0])
+    return {name: (*sources,) for name, sources in found.items() if len(sources) == 1}
 
 
 def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:

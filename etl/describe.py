@@ -16,6 +16,12 @@ GROWTH = {
     "discard": "set the row aside in the quarantine, with the reason unknown_key",
 }
 
+ON_CONFLICT = {
+    "quarantine": "goes to the quarantine, with the reason conflicting",
+    "keepFirst": "is counted as conflicting, and left out",
+    "keepLast": "is counted as conflicting, and takes the place of the earlier one",
+}
+
 _INTRODUCTION = """\
 # Feeds
 
@@ -107,6 +113,7 @@ def described(contract: Contract) -> dict[str, Any]:
         "anomalies": vars(contract.anomalies) if contract.anomalies else None,
         "fleet": vars(contract.fleet) if contract.fleet else None,
         "latency_seconds": contract.freshness_seconds,
+        "on_conflict": contract.on_conflict,
         "failure_budget": contract.failure_budget,
     }
 
@@ -117,7 +124,7 @@ def facts(contract: Contract) -> list[tuple[str, str]]:
     found = [
         ("from", _origin(contract)),
         ("into", f"table {contract.table}"),
-        ("key", f"{' and '.join(contract.primary_key)}; the first row wins" if contract.primary_key else "none"),
+        ("key", f"{' and '.join(contract.primary_key)}" if contract.primary_key else "none"),
         ("sensor", " and ".join(contract.sensor)),
         ("event time", f"{time.column}, written as {', '.join(time.formats)}; without an offset it is {time.timezone}"),
     ]
@@ -128,6 +135,10 @@ def facts(contract: Contract) -> list[tuple[str, str]]:
         found.append(("windows", f"{sizes}: {', '.join(windows.measures)} per {' and '.join(windows.key)}"))
     found.append(("late", f"more than {duration(contract.lateness_seconds)} behind the newest reading loaded before"))
     found.append(("unknown keys", GROWTH[contract.growth]))
+    if contract.primary_key:
+        found.append(
+            ("conflict", f"a row with the key of an earlier one and other values {ON_CONFLICT[contract.on_conflict]}")
+        )
     if contract.anomalies:
         found.append(("anomalies", _anomalies(contract.anomalies)))
     if contract.fleet:

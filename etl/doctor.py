@@ -21,6 +21,7 @@ from etl.services.java import find_java
 from etl.services.process import free_ports
 from etl.services.superset import environment, own
 from etl.services.superset.server import answers
+from etl.set_aside import count_per_feed
 from etl.settings import Settings
 from etl.tables import require_current
 
@@ -185,9 +186,12 @@ def _tables(settings: Settings) -> str:
     try:
         with transaction(engine) as connection:
             require_current(connection)
+            aside = sum(count_per_feed(connection).values())
     finally:
         dispose(engine)
-    return "up to date"
+    return (
+        f"up to date; {aside} files are set aside (`python -m etl quarantine list --files`)" if aside else "up to date"
+    )
 
 
 def _superset(settings: Settings) -> str:

@@ -15,6 +15,7 @@ EtlError
     ├── UnreadableFile      a landing file as a whole cannot be read
     ├── TopicMissing        the topic does not exist, and nothing creates it by accident
     ├── RetentionGap        Kafka deleted messages before they were read
+    ├── MissingRight        the database's user may not do what a job needs
     ├── StorageError        a disk is full, broken, closed to us, or not shared as it must be; names the folder
     ├── SetupError          something the machine needs is missing (Java, a jar, a free port)
     └── JobFailed           a notebook of a cycle failed; carries the job's own cause
@@ -108,6 +109,10 @@ class TopicMissing(PermanentError):
 
 class RetentionGap(PermanentError):
     """Kafka no longer holds the messages that would be read next."""
+
+
+class MissingRight(PermanentError):
+    """The database's user lacks a right; no file is to blame for that."""
 
 
 class StorageError(PermanentError):

@@ -25,10 +25,10 @@ import shutil
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from io import BufferedIOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from etl.errors import IntegrityError
 from etl.settings import Settings
@@ -40,7 +40,14 @@ BATCH_PREFIX = "batch-"
 TEMPORARY_PREFIX = ".tmp-"
 COMPRESSED_SUFFIX = ".gz"
 PRIVATE_UMASK = 0o077
+QUARANTINE = "quarantine"
+_PART_PATTERN = "part-*"
 _FIRST_PRINTABLE = 0x20
+_STORED_LENGTH = 400
+"""Of the columns that hold names of files, in UTF-16 code units, as SQL Server counts."""
+_CUT_DIGITS = 12
+_NAME_BYTES = 255
+"""What file systems allow."""
 _LINE_ENDS = "\x85\u2028\u2029"
 
 
@@ -103,6 +110,8 @@ class Batch:
     parts: tuple[Part, ...]
     written_at: str
     files: tuple[LandingFile, ...] = ()
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column → where its values were in the source, by the contract of that time; unknown in manifests of before."""
 
     @property
     def name(self) -> str:
@@ -127,6 +136,8 @@ class Archive:
     archived_at: str
     files: tuple[LandingFile, ...] = ()
     """Where it came from landing files: those."""
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """As in `Batch`."""
 
 
 def feed_output(settings: Settings, feed: str) -> Path:
@@ -137,10 +148,37 @@ def feed_backup(settings: Settings, feed: str) -> Path:
     return settings.backup / feed
 
 
+def quarantine(settings: Settings, feed: str) -> Path:
+    """The folder of landing files and batches that were set aside."""
+    return feed_backup(settings, feed) / QUARANTINE
+
+
 def batches(folder: Path) -> list[Batch]:
     """The complete batches of `output/<feed>`, in the order in which they were read."""
-    found = [_read_batch(path) for path in folder.glob(f"{BATCH_PREFIX}*/{MANIFEST}")]
-    return sorted(found, key=lambda batch: (batch.written_at, batch.batch_id))
+    return look(folder)[0]
+
+
+def look(folder: Path) -> tuple[list[Batch], dict[str, IntegrityError]]:
+    """The complete batches of a folder, in the order in which they were read; names of those that cannot be used, and why."""
+    found: list[Batch] = []
+    damaged: dict[str, IntegrityError] = {}
+    for path in sorted(folder.glob(f"{BATCH_PREFIX}*")):
+        try:
+            if _is_batch(path):
+                found.append(_read_batch(path))
+        except IntegrityError as error:
+            damaged[path.name] = error
+    return sorted(found, key=lambda batch: (batch.written_at, batch.batch_id)), damaged
+
+
+def taken_batches(settings: Settings, feed: str) -> list[Batch]:
+    """The batches of a feed that can be read: those that wait for a merge, and those that were set aside."""
+    return [*batches(feed_output(settings, feed)), *batches(quarantine(settings, feed))]
+
+
+def _is_batch(path: Path) -> bool:
+    """A batch gets its name together with its manifest; one without has lost it, unless there is nothing of a batch in it."""
+    return path.is_dir() and ((path / MANIFEST).exists() or any(path.glob(_PART_PATTERN)))
 
 
 def archives(folder: Path) -> list[str]:
@@ -150,12 +188,36 @@ def archives(folder: Path) -> list[str]:
     return sorted(name for name in found if not name.startswith(TEMPORARY_PREFIX))
 
 
+def without_manifest(folder: Path, output: Path) -> list[str]:
+    """Names of archives in `backup/<feed>` that have lost their manifest.
+
+    Not those that a merge has not finished yet: they stand in its plan.
+    """
+    suspect = {path.name.removesuffix(COMPRESSED_SUFFIX) for path in folder.glob("*.csv*") if path.is_file()}
+    suspect = {name for name in suspect if name.endswith(".csv") and not name.startswith(TEMPORARY_PREFIX)}
+    if suspect := suspect - set(archives(folder)):
+        try:
+            suspect -= planned_archives(output)
+        except IntegrityError:
+            return []
+    # A merge may have ended meanwhile: it writes the manifest before it forgets the plan.
+    return sorted(name for name in suspect if not (folder / f"{name}{MANIFEST_SUFFIX}").exists())
+
+
 def read_archive(folder: Path, file_name: str) -> Archive:
     """The manifest of one archive.
 
-    :raises IntegrityError: it cannot be read.
+    :raises IntegrityError: it cannot be read, or is gone although the archive is there.
     """
-    return Archive(**_typed(read_json(folder / f"{file_name}{MANIFEST_SUFFIX}")))
+    manifest = folder / f"{file_name}{MANIFEST_SUFFIX}"
+    if not manifest.exists() and content_of(folder, file_name).exists():
+        raise IntegrityError(f"The manifest of archive {file_name} is gone.", remedy="Restore it from a copy.")
+    archive = _from_manifest(Archive, manifest)
+    if archive.file_name != file_name:
+        raise IntegrityError(
+            f"{manifest.name} is the manifest of {shown_name(archive.file_name)}.", remedy="Restore it from a copy."
+        )
+    return archive
 
 
 def content_of(folder: Path, file_name: str) -> Path:
@@ -187,8 +249,9 @@ def strays(folder: Path) -> list[str]:
     """Names in `output/<feed>` that are no batch of ours; they are left alone and reported."""
     if not folder.is_dir():
         return []
-    own = {PLAN, *(path.parent.name for path in folder.glob(f"{BATCH_PREFIX}*/{MANIFEST}"))}
-    return sorted(p.name for p in folder.iterdir() if p.name not in own and not p.name.startswith(TEMPORARY_PREFIX))
+    own = {PLAN, *(path.name for path in folder.glob(f"{BATCH_PREFIX}*") if _is_batch(path))}
+    found = (path.name for path in folder.iterdir())
+    return sorted(shown_name(name) for name in found if name not in own and not name.startswith(TEMPORARY_PREFIX))
 
 
 def remove_temporaries(folder: Path) -> list[str]:
@@ -223,7 +286,7 @@ def read_json(file: Path) -> dict[str, Any]:
     """
     try:
         loaded: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise IntegrityError(f"{file.name} in {file.parent.name} is damaged: {error}", remedy="Restore it.") from None
     return loaded
 
@@ -257,6 +320,47 @@ def replace_folder(temporary: Path, final: Path) -> None:
     else:
         temporary.rename(final)
     sync_folder(final.parent)
+
+
+def move_folder(source: Path, target: Path) -> None:
+    """Move a finished folder, also to another file system: it is whole in one of both places, or in both."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if source.parent.stat().st_dev == target.parent.stat().st_dev:
+        replace_folder(source, target)
+        sync_folder(source.parent)
+        return
+    temporary = target.with_name(f"{TEMPORARY_PREFIX}{target.name}")
+    remove_folder(temporary)
+    shutil.copytree(source, temporary)
+    for path in temporary.iterdir():
+        sync_file(path)
+    replace_folder(temporary, target)
+    # In one step: what is half deleted must not look like what is whole.
+    aside = source.with_name(f"{TEMPORARY_PREFIX}moved-{source.name}")
+    remove_folder(aside)
+    source.rename(aside)
+    shutil.rmtree(aside)
+    sync_folder(source.parent)
+
+
+def temporary_of(file: Path) -> Path:
+    """The temporary name of a file that is to be written, also where its own is as long as a name can be."""
+    name = f"{TEMPORARY_PREFIX}{file.name}"
+    if len(os.fsencode(name)) > _NAME_BYTES:
+        name = f"{TEMPORARY_PREFIX}{hashlib.sha256(os.fsencode(file.name)).hexdigest()}"
+    return file.with_name(name)
+
+
+def with_prefix(prefix: str, name: str) -> str:
+    """A file's name with something before it. Where that is too long, the name loses its beginning, not its suffix."""
+    content = os.fsencode(name)
+    room = _NAME_BYTES - len(os.fsencode(prefix))
+    return prefix + os.fsdecode(content[max(0, len(content) - room) :])
+
+
+def can_be_named(name: str) -> bool:
+    """Whether a file can have such a long name."""
+    return len(os.fsencode(name)) <= _NAME_BYTES
 
 
 @contextmanager
@@ -296,6 +400,23 @@ def shown_name(name: str) -> str:
     return "".join(_shown(letter) for letter in name)
 
 
+def stored_name(name: str) -> str:
+    """`shown_name`, where the database has room for it; a longer one is cut, and ends in `…` and 12 digits of its SHA-256."""
+    shown = shown_name(name)
+    units = shown.encode("utf-16-le")
+    if len(units) <= 2 * _STORED_LENGTH:
+        return shown
+    room = _STORED_LENGTH - _CUT_DIGITS - 1
+    digits = hashlib.sha256(shown.encode()).hexdigest()[:_CUT_DIGITS]
+    return f"{units[: 2 * room].decode('utf-16-le', 'ignore')}…{digits}"
+
+
+def _storable(name: str) -> str:
+    """The name of a landing file in a manifest: as it stands, unless it was written before names were made to be shown."""
+    is_shown = all(letter == "\\" or _shown(letter) == letter for letter in name)
+    return name if is_shown and len(name.encode("utf-16-le")) <= 2 * _STORED_LENGTH else stored_name(name)
+
+
 def _shown(letter: str) -> str:
     if letter == "\\":
         return "\\\\"
@@ -319,16 +440,53 @@ def header(columns: tuple[str, ...]) -> bytes:
 
 
 def _read_batch(path: Path) -> Batch:
-    return Batch(**_typed(read_json(path)))
+    manifest = path / MANIFEST
+    if not manifest.exists():
+        raise IntegrityError(f"The manifest of batch {path.name} is gone.", remedy="Restore it from a copy.")
+    batch = _from_manifest(Batch, manifest)
+    if batch.name != path.name:
+        raise IntegrityError(f"{path.name}/{MANIFEST} is that of another batch.", remedy="Restore it from a copy.")
+    return batch
 
 
-def _typed(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a manifest as the types that they are in Python."""
-    return {
-        **data,
-        "source": Source(**data["source"]),
-        "offsets": {partition: OffsetRange(**value) for partition, value in data["offsets"].items()},
-        "columns": tuple(data["columns"]),
-        "parts": tuple(Part(**part) for part in data["parts"]),
-        "files": tuple(LandingFile(**{**found, "header": tuple(found["header"])}) for found in data.get("files", ())),
-    }
+_Manifest = TypeVar("_Manifest", Batch, Archive)
+_Kind = TypeVar("_Kind")
+_PLAIN = {"int": int, "str": str}
+
+
+def _from_manifest(kind: type[_Manifest], file: Path) -> _Manifest:
+    """What a manifest says, each field of its type.
+
+    :raises IntegrityError: it is damaged, or no manifest of this kind.
+    """
+    data = read_json(file)
+    try:
+        return _made(
+            kind,
+            {
+                **data,
+                "source": _made(Source, data["source"]),
+                "offsets": {partition: _made(OffsetRange, value) for partition, value in data["offsets"].items()},
+                "columns": tuple(data["columns"]),
+                "paths": {name: tuple(path) for name, path in data.get("paths", {}).items()},
+                "parts": tuple(_made(Part, part) for part in data["parts"]),
+                "files": tuple(_landing_file(found) for found in data.get("files", ())),
+            },
+        )
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise IntegrityError(
+            f"{file.name} in {file.parent.name} is damaged: it is no manifest ({type(error).__name__}).",
+            remedy="Restore it.",
+        ) from None
+
+
+def _landing_file(data: Mapping[str, Any]) -> LandingFile:
+    return _made(LandingFile, {**data, "name": _storable(data["name"]), "header": tuple(data["header"])})
+
+
+def _made(kind: type[_Kind], data: Mapping[str, Any]) -> _Kind:
+    for found in fields(kind):  # type: ignore[arg-type]
+        expected = _PLAIN.get(str(found.type))
+        if expected and found.name in data and not isinstance(data[found.name], expected):
+            raise TypeError(found.name)
+    return kind(**data)

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import structlog
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import Connection, Table, and_, case, delete, func, insert, select
 
 from etl import audit, derived, failpoints, files, growth, landing, quality
-from etl.ahead import one_ahead
 from etl.audit import Counts, JobRun
-from etl.chunks import read_chunks
 from etl.contract import Contract
-from etl.database import Refused, Stage, make_stage, transaction, try_lock_feed
+from etl.database import transaction, try_lock_feed
 from etl.derived import Brought
 from etl.errors import AlreadyRunning, BalanceError, FailureBudgetExceeded, IntegrityError
 from etl.files import Archive
-from etl.fresh import Fresh, FreshRows
-from etl.lateness import newest_loaded, watermark, with_lateness
+from etl.insertion import Inserted, Insertion
 from etl.locks import JOB_WAIT_SECONDS, feed_lock
-from etl.quality import UNIQUE, VALID, Tally
 from etl.reasons import Reason
 from etl.retry import retrying
 from etl.schema import ensure_feed
+from etl.set_aside import ARCHIVE as ARCHIVE_KIND
+from etl.set_aside import Failures, is_of_the_thing
 from etl.settings import Settings
 from etl.sources import Sources
 from etl.tables import ARCHIVE, LANDING, etl_file, etl_rejected_row, feed_table, grown
-from etl.turns import Queue
-from etl.unseen import Unseen
-from etl.validate import COORDINATES, Validated, validate
+from etl.turns import Queue, is_loaded_otherwise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +59,9 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
     One transaction takes an archive: its place in the ledger, its rows, the rejected ones, and this job's audit row. So an
     archive is loaded as a whole or not at all, and never twice. What another loader has taken meanwhile is not of this job.
 
+    An archive that cannot be loaded fails the job, and those after it wait; the second time it is set aside, and they are
+    loaded (`etl.set_aside`).
+
     :param anomaly_threshold: the robust z-score above which a reading is an outlier; 0: the contract's.
     :raises IntegrityError: an archive is not what its manifest says.
     :raises BalanceError: rows read are not rows loaded + rejected + duplicate, or the table holds another number.
@@ -75,19 +72,48 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
     parameters = {"anomaly_threshold": anomaly_threshold}
     with audit.job(settings, contract, "load", cycle_id, parameters, alone=False) as run:
         folder = files.feed_backup(settings, contract.feed)
+        failures = Failures(settings, run, contract.feed, ARCHIVE_KIND)
         with transaction(run.engine) as connection:
-            queue = Queue(connection, contract, folder, run.log_id)
+            queue = Queue(connection, contract, folder, files.feed_output(settings, contract.feed), run.log_id)
         done: list[Archive] = []
         while queue.names:
-            turn = partial(_take_turn, settings, run, contract, folder, queue, run.counts)
-            if archive := retrying(settings, f"loading {queue.names[0]}", turn):
+            if archive := _load_next(settings, run, contract, folder, queue, failures):
                 done.append(archive)
                 queue.leave(archive)
+        failures.settle()
         if contract.landing:
             _settle(settings, run, contract)
         with transaction(run.engine) as connection:
             audit.close_dead(connection, settings, contract.feed)
             return _finish(connection, run, contract, done)
+
+
+def _load_next(
+    settings: Settings, run: JobRun, contract: Contract, folder: Path, queue: Queue, failures: Failures
+) -> Archive | None:
+    """Load the oldest archive of the queue; None where that is left to others, to the next job, or set aside."""
+    before, notes = run.counts, dict(run.notes)
+    turn = partial(_take_turn, settings, run, contract, folder, queue, before)
+    try:
+        return retrying(settings, f"loading {queue.names[0]}", turn)
+    except Exception as error:
+        # Nothing of it was committed, so nothing of it is told either.
+        run.counts, run.closed, run.notes = before, False, notes
+        name = queue.names[0]
+        if not (is_of_the_thing(error) and _is_loaded_otherwise(run, folder, name)):
+            aside = failures.count(name, error)
+            if not aside and not failures.goes_on:
+                raise
+        queue.leave_out(name)
+        return None
+
+
+def _is_loaded_otherwise(run: JobRun, folder: Path, name: str) -> bool:
+    with suppress(IntegrityError), transaction(run.engine) as connection:
+        if is_loaded_otherwise(connection, files.read_archive(folder, name)):
+            log.warning("its landing files were loaded with another archive", archive=name)
+            return True
+    return False
 
 
 def _finish(connection: Connection, run: JobRun, contract: Contract, done: list[Archive]) -> Loaded:
@@ -170,7 +196,8 @@ def _load_archive(
     table = ensure_feed(connection, contract)
     sources = Sources(connection, archive)
     _enter(connection, archive, sources, run)
-    counts, tally, fresh = _insert_rows(connection, run, contract, table, file, archive, sources)
+    inserted = Insertion(connection, run, contract, table, file, archive, sources).insert()
+    counts, fresh = inserted.counts, inserted.fresh
     if counts.read != archive.rows:
         raise BalanceError(
             f"{archive.file_name}: the manifest says {archive.rows} rows, {counts.read} were read.",
@@ -181,9 +208,13 @@ def _load_archive(
     found = derived.brought(connection, contract, table, run.log_id)
     counts = replace(counts, late=found.late - before.late)
     total = before + counts
-    _require_in_table(connection, run, table, total, found)
+    if contract.on_conflict == "keepLast":
+        _require_of_archive(connection, run, table, sources, inserted)
+    else:
+        _require_in_table(connection, run, table, total, found)
+    _require_in_quarantine(connection, run, contract, total)
     derived.derive(connection, contract, table, run.log_id, sources.are_of(table), fresh)
-    derived.describe_load(connection, contract, table, run.log_id, tally, found, counts.late, fresh)
+    derived.describe_load(connection, contract, table, run.log_id, inserted.tally, found, counts.late, fresh)
     if last:
         run.succeed(connection, total)
     else:
@@ -196,12 +227,12 @@ def _with_new_columns(
     connection: Connection, contract: Contract, run: JobRun, archive: Archive, file: Path
 ) -> Contract:
     """The contract with the columns that the feed gained before, and those that this archive brings."""
-    contract = grown(connection, contract)
-    if columns := growth.discover(file, contract, archive.files):
-        names = {column.name: column.type for column in columns}
-        log.warning("new columns taken up", columns=names)
-        run.note(connection, {"new_columns": {**run.notes.get("new_columns", {}), **names}})
-    return growth.take_up(connection, contract, columns, run.log_id)
+    contract = growth.widen(connection, grown(connection, contract), file)
+    found = growth.discover(connection, file, contract, archive.files)
+    if notes := found.notes(run.notes):
+        log.warning("new keys", **notes)
+        run.note(connection, notes)
+    return growth.take_up(connection, contract, found.columns, run.log_id)
 
 
 def _require_unchanged(file: Path, archive: Archive) -> None:
@@ -249,81 +280,6 @@ def _enter(connection: Connection, archive: Archive, sources: Sources, run: JobR
         )
 
 
-def _insert_rows(
-    connection: Connection,
-    run: JobRun,
-    contract: Contract,
-    table: Table,
-    file: Path,
-    archive: Archive,
-    sources: Sources,
-) -> tuple[Counts, Tally, FreshRows | None]:
-    """Copy all rows of an archive chunk by chunk, and insert what the tables do not hold yet.
-
-    Returns the numbers, how good the rows are, and those of them that are newer than the ones of before, where most are.
-    """
-    own = ["source_id"] if sources.files else []
-    good = make_stage(connection, table, [*contract.column_names, *COORDINATES, "lateness_seconds", *own])
-    bad = make_stage(connection, etl_rejected_row, [*COORDINATES, "raw", "raw_rebuilt", "reason", "problems", *own])
-    mark = watermark(connection, contract, now=run.started)
-    newest = newest_loaded(connection, contract)
-    sieve, fresh = Unseen(contract, newest, archive.rows), Fresh(contract, newest)
-    constants = {**sources.constants(), "log_id": run.log_id}
-    tally, unknown = Tally(), Counter[str]()
-    read = accepted = refused = 0
-
-    def prepared(chunk: pa.RecordBatch) -> tuple[int, Validated, pa.Table, pa.Table]:
-        checked = validate(chunk, contract, now=run.started, headers=sources.headers)
-        return chunk.num_rows, checked, *sieve.split(with_lateness(checked.accepted, contract, mark))
-
-    # While the database takes one chunk, the next is read and checked.
-    for rows, checked, unseen, others in one_ahead(map(prepared, read_chunks(file))):
-        read += rows
-        accepted += checked.accepted.num_rows
-        refused += checked.rejected.num_rows
-        tally.count(contract, checked)
-        unknown += checked.unknown
-        good.copy_unseen(sources.of_rows(unseen), constants)
-        if others.num_rows:
-            good.copy(sources.of_rows(others))
-        fresh.keep(unseen)
-        fresh.keep(others)
-        if checked.rejected.num_rows:
-            bad.copy(sources.of_rows(checked.rejected))
-        failpoints.reached("load.copying")
-    loaded, unwanted = good.insert_new(constants)
-    if unwanted:
-        bad.copy(_refused_rows(good, unwanted, contract, own))
-        accepted -= len(unwanted)
-        refused += len(unwanted)
-        tally.add(VALID, 0, len(unwanted))
-    rejected, _ = bad.insert_new({**constants, "feed": contract.feed})
-    if unknown:
-        run.note(connection, {"unknown_keys": dict(unknown.most_common(50))})
-    counts = Counts(read, loaded, rejected, (accepted - loaded) + (refused - rejected), 0)
-    tally.add(UNIQUE, accepted, accepted - loaded)
-    return counts, tally, fresh.loaded()
-
-
-def _refused_rows(good: Stage, unwanted: list[Refused], contract: Contract, own: list[str]) -> pa.Table:
-    """Rows that the database refused, in the form of rejected ones."""
-    rows = [(good.read(refused.row), refused.state) for refused in unwanted]
-    problem = {"column": None, "rule": Reason.DATABASE_REFUSED.value}
-    return pa.Table.from_pylist(
-        [
-            {
-                **{name: row[name] for name in COORDINATES},
-                "raw": json.dumps({name: row[name] for name in contract.column_names}, default=str, ensure_ascii=False),
-                "raw_rebuilt": True,
-                "reason": Reason.DATABASE_REFUSED.value,
-                "problems": json.dumps([{**problem, "value": f"SQLSTATE {state}"}]),
-                **{name: row[name] for name in own},
-            }
-            for row, state in rows
-        ]
-    )
-
-
 def _require_budget(contract: Contract, archive: Archive, counts: Counts) -> None:
     """Refuse an archive of which too much is bad: then something upstream has changed, and somebody should look.
 
@@ -338,16 +294,42 @@ def _require_budget(contract: Contract, archive: Archive, counts: Counts) -> Non
 
 
 def _require_in_table(connection: Connection, run: JobRun, table: Table, total: Counts, found: Brought) -> None:
-    """Compare what this job has counted with what the database holds of it."""
-    rejected = connection.scalar(
-        select(func.count()).select_from(etl_rejected_row).where(etl_rejected_row.c.log_id == run.log_id)
-    )
-    if (found.rows, rejected) != (total.processed, total.rejected):
-        raise BalanceError(
-            f"{table.name} holds {found.rows} rows of this load and the quarantine {rejected}; counted were"
-            f" {total.processed} and {total.rejected}. Nothing was committed.",
-            remedy="Run again. If it stays so, this is a defect: keep backup/ as it is and report it.",
+    """Compare what this job has counted with what the feed's table holds of it."""
+    if found.rows != total.processed:
+        raise _unlike(f"{table.name} holds {found.rows} rows of this load; {total.processed} were counted.")
+
+
+def _require_of_archive(
+    connection: Connection, run: JobRun, table: Table, sources: Sources, inserted: Inserted
+) -> None:
+    """The same for one archive, of whose rows some took the place of others; a later archive may take theirs."""
+    mine = and_(table.c.log_id == run.log_id, sources.are_of(table))
+    held = connection.scalar(select(func.count()).select_from(table).where(mine))
+    counted = inserted.counts.processed + inserted.taken.rows - inserted.taken.own
+    if held != counted:
+        raise _unlike(f"{table.name} holds {held} rows of this archive; {counted} were counted.")
+
+
+def _require_in_quarantine(connection: Connection, run: JobRun, contract: Contract, total: Counts) -> None:
+    """Compare what this job has rejected with what the quarantine holds of it."""
+    row = etl_rejected_row.c
+    conflicting = case((row.reason == Reason.CONFLICTING.value, 1), else_=0)
+    rows, different = connection.execute(
+        select(func.count(), func.coalesce(func.sum(conflicting), 0)).where(row.log_id == run.log_id)
+    ).one()
+    kept = total.conflicting if contract.on_conflict == "quarantine" else different
+    if (rows - different, different) != (total.rejected, kept):
+        raise _unlike(
+            f"The quarantine holds {rows - different} rejected and {different} conflicting rows of this load;"
+            f" {total.rejected} and {total.conflicting} were counted."
         )
+
+
+def _unlike(cause: str) -> BalanceError:
+    return BalanceError(
+        f"{cause} Nothing was committed.",
+        remedy="Run again. If it stays so, this is a defect: keep backup/ as it is and report it.",
+    )
 
 
 def _reasons(connection: Connection, run: JobRun) -> pd.Series:

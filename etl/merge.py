@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -22,12 +23,13 @@ import pyarrow as pa
 import structlog
 
 from etl import audit, failpoints, files, positions
-from etl.audit import Counts
+from etl.audit import Counts, JobRun
 from etl.chunks import read_chunks, to_csv
 from etl.contract import Contract
 from etl.errors import BalanceError, IntegrityError
 from etl.files import Archive, Batch, OffsetRange, Source
 from etl.fresh import MOST_ROWS
+from etl.set_aside import BATCH, Failures, is_of_the_thing
 from etl.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,84 +64,234 @@ def merge(settings: Settings, contract: Contract, *, cycle_id: str = "") -> Merg
     Rows of different topics (also of one that was made anew) go into archives of their own, and so does each batch of landing
     files. What has piled up becomes several archives of at most 2,000,000 rows, unless a single batch has more.
 
+    A batch that cannot be archived fails the job once; the second time it is set aside (`etl.set_aside`).
+
     :raises IntegrityError: a part is not what its batch's manifest says.
     :raises BalanceError: an archive does not hold as many rows as its parts.
     """
     with audit.job(settings, contract, "merge", cycle_id, {}) as run:
-        output = files.feed_output(settings, contract.feed)
-        backup = files.feed_backup(settings, contract.feed)
-        output.mkdir(parents=True, exist_ok=True)
-        backup.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.remove_temporaries(backup)
-        strays = files.strays(output)
+        failures = Failures(settings, run, contract.feed, BATCH)
+        work = _Merging(settings, contract, run, failures)
+        work.prepare()
+        strays = files.strays(work.output)
         if strays:
             log.warning("ignored: no batches of ours", names=strays)
-        done = _carry_out(_pending(output), output, backup, contract.feed)
-        done += _carry_out(_new_plan(settings, output, contract, run.cycle_id), output, backup, contract.feed)
-        run.counts = sum((Counts(read=archive.rows, processed=archive.rows) for archive in done), Counts())
+        done = work.carry_out(work.pending())
+        done += work.carry_out(work.new_plan())
+        work.report_damaged()
+        run.counts = _counted(done)
+        failures.settle()
         return Merged(run.cycle_id, run.counts, tuple(done), tuple(strays))
 
 
-def _pending(output: Path) -> list[_Planned]:
-    """A plan that a merge left behind when it died."""
-    file = output / files.PLAN
-    if not file.exists():
-        return []
-    log.info("finishing a merge that was cut off")
-    return [_Planned(p["archive"], p["cycle_id"], tuple(p["batches"])) for p in files.read_json(file)["archives"]]
+def _counted(done: Iterable[Archive]) -> Counts:
+    return sum((Counts(read=archive.rows, processed=archive.rows) for archive in done), Counts())
 
 
-def _new_plan(settings: Settings, output: Path, contract: Contract, cycle_id: str) -> list[_Planned]:
-    """Decide, and write down, which batches become which archive."""
-    ready = [batch for batch in files.batches(output) if positions.is_committed(settings, batch)]
-    if not ready:
-        return []
-    now = datetime.now(UTC)
-    groups: dict[Source, list[Batch]] = {}
-    for batch in ready:
-        groups.setdefault(batch.source, []).append(batch)
-    planned = []
-    for number, group in enumerate(chain.from_iterable(map(_of_bounded_size, groups.values()))):
-        # Two merges of a cycle within a second, or two sources in one merge, must not share a name.
-        suffix = f"_{number + 1:04d}" if number else ""
-        name = f"{contract.feed}_{now:%Y%m%dT%H%M%S%f}Z_{cycle_id}{suffix}.csv"
-        planned.append(_Planned(name, cycle_id, tuple(batch.name for batch in group)))
-    files.write_json(output / files.PLAN, {"archives": planned})
-    failpoints.reached("merge.planned")
-    return planned
+class _Merging:
+    """One job's work: plans, archives, and what is to become of batches that cannot be archived."""
+
+    def __init__(self, settings: Settings, contract: Contract, run: JobRun, failures: Failures) -> None:
+        self.settings = settings
+        self.feed = contract.feed
+        self.run = run
+        self.failures = failures
+        self.output = files.feed_output(settings, contract.feed)
+        self.backup = files.feed_backup(settings, contract.feed)
+        self.quarantine = files.quarantine(settings, contract.feed)
+
+    def prepare(self) -> None:
+        """Remove what is half-written, and move away what was set aside when a job died."""
+        self.backup.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.backup, self.quarantine):
+            files.remove_temporaries(folder)
+        for kind, name in self.failures.set_aside:
+            if kind == BATCH:
+                self._move_away(name)
+
+    def pending(self) -> list[_Planned]:
+        """A plan that a merge left behind when it died."""
+        file = self.output / files.PLAN
+        if not file.exists():
+            return []
+        log.info("finishing a merge that was cut off")
+        try:
+            planned = files.read_json(file)["archives"]
+            return [_Planned(str(p["archive"]), str(p["cycle_id"]), tuple(p["batches"])) for p in planned]
+        except (IntegrityError, KeyError, TypeError) as error:
+            log.warning("the plan is damaged; another is made", cause=str(error))
+            self._forget_archived()
+            file.unlink()
+            return []
+
+    def new_plan(self) -> list[_Planned]:
+        """Decide, and write down, which batches become which archive."""
+        ready = [batch for batch in files.batches(self.output) if positions.is_committed(self.settings, batch)]
+        ready = [batch for batch in ready if not self.failures.met(batch.name)]
+        if not ready:
+            return []
+        now = datetime.now(UTC)
+        groups: dict[Source, list[Batch]] = {}
+        for batch in ready:
+            groups.setdefault(batch.source, []).append(batch)
+        planned = []
+        for number, group in enumerate(chain.from_iterable(map(_of_bounded_size, groups.values()))):
+            # Two merges of a cycle within a second, or two sources in one merge, must not share a name.
+            suffix = f"_{number + 1:04d}" if number else ""
+            name = f"{self.feed}_{now:%Y%m%dT%H%M%S%f}Z_{self.run.cycle_id}{suffix}.csv"
+            planned.append(_Planned(name, self.run.cycle_id, tuple(batch.name for batch in group)))
+        self._write_plan(planned)
+        failpoints.reached("merge.planned")
+        return planned
+
+    def carry_out(self, plan: list[_Planned]) -> list[Archive]:
+        """Make the archives of a plan, then forget the plan."""
+        made = [self._carry_out(plan, number) for number in range(len(plan))]
+        (self.output / files.PLAN).unlink(missing_ok=True)
+        return [archive for archive in made if archive]
+
+    def _carry_out(self, plan: list[_Planned], number: int) -> Archive | None:
+        """Make one archive, of those of its batches that can be archived; None where none can."""
+        while plan[number].batches:
+            try:
+                return self._archive(plan[number])
+            except Exception as error:  # noqa: BLE001 - whatever it is, it may be a batch's
+                self._leave_out(plan, number, error)
+        return None
+
+    def report_damaged(self) -> None:
+        """Count the attempts at batches whose manifest cannot be read: no plan names them."""
+        first: Exception | None = None
+        for name, error in files.look(self.output)[1].items():
+            if self.failures.count(name, error):
+                self._move_away(name)
+            else:
+                first = first or error
+        if first and not self.failures.goes_on:
+            raise first
+
+    def _write_plan(self, plan: list[_Planned]) -> None:
+        files.write_json(self.output / files.PLAN, {"archives": plan})
+
+    def _archive(self, planned: _Planned) -> Archive:
+        """Make one archive, unless it already stands, and remove its batches."""
+        archive = self._standing(planned) or _write_archive(planned, self.output, self.backup, self.feed)
+        failpoints.reached("merge.archived")
+        for name in planned.batches:
+            _remove(self.output / name)
+            failpoints.reached("merge.removing")
+        files.sync_folder(self.output)
+        log.info("archived", archive=archive.file_name, rows=archive.rows, parts=len(archive.parts))
+        return archive
+
+    def _standing(self, planned: _Planned) -> Archive | None:
+        """The archive, where a merge before this one has made it. One whose manifest was damaged since is written again."""
+        if not (self.backup / f"{planned.archive}{files.MANIFEST_SUFFIX}").exists():
+            return None
+        with suppress(IntegrityError):
+            return files.read_archive(self.backup, planned.archive)
+        return None
+
+    def _leave_out(self, plan: list[_Planned], number: int, error: Exception) -> None:
+        """Count what failed, and go on without it where that may be; the plan says so before anything is archived.
+
+        :raises Exception: the error, where the job ends with it.
+        """
+        if not is_of_the_thing(error):
+            raise error
+        bad = self._culprits(plan[number], error)
+        aside = [name for name, why in bad.items() if self.failures.count(name, why)]
+        if len(aside) < len(bad) and not self.failures.goes_on:
+            raise error
+        plan[number] = replace(plan[number], batches=tuple(name for name in plan[number].batches if name not in bad))
+        self._write_plan([planned for planned in plan if planned.batches])
+        for name in aside:
+            self._move_away(name)
+
+    def _culprits(self, planned: _Planned, error: Exception) -> dict[str, Exception]:
+        """The batches of a plan that cannot be archived, each with its error; all, where none is to blame alone."""
+        found: dict[str, Exception] = {}
+        whole, damaged = files.look(self.output)
+        known = {batch.name: batch for batch in whole}
+        for name in planned.batches:
+            if name in damaged:
+                found[name] = damaged[name]
+            elif name not in known:
+                found[name] = _gone(name)
+            else:
+                try:
+                    _try(known[name], self.output, self.backup)
+                except Exception as why:
+                    if not is_of_the_thing(why):
+                        raise
+                    found[name] = why
+        return found or dict.fromkeys(planned.batches, error)
+
+    def _move_away(self, name: str) -> None:
+        """Move a batch that was set aside to `backup/<feed>/quarantine/`; one that is gone has only its entry."""
+        if (self.output / name).is_dir():
+            files.move_folder(self.output / name, self.quarantine / name)
+
+    def _forget_archived(self) -> None:
+        """Remove the batches that are in an archive already: only a plan that is damaged now told which they are."""
+        there = {batch.name for batch in files.batches(self.output)}
+        for archive in files.archives(self.backup) if there else ():
+            with suppress(IntegrityError):
+                for name in {part.name.partition("/")[0] for part in files.read_archive(self.backup, archive).parts}:
+                    if name in there:
+                        _remove(self.output / name)
 
 
 def _of_bounded_size(batches: list[Batch]) -> Iterator[list[Batch]]:
-    """Divide batches, which keep their order, so that a load can keep each archive's rows in memory, and none takes long."""
+    """Divide batches, which keep their order, so that a load can keep each archive's rows in memory, and none takes long.
+
+    In one archive a column holds the values of one place in the source: an edit of the contract begins another archive.
+    """
     found: list[Batch] = []
     for batch in batches:
-        if found and sum(taken.rows for taken in found) + batch.rows > MOST_ROWS:
+        is_large = sum(taken.rows for taken in found) + batch.rows > MOST_ROWS
+        if found and (is_large or any(_is_other(taken.paths, batch.paths) for taken in found)):
             yield found
             found = []
         found.append(batch)
     yield found
 
 
-def _carry_out(plan: list[_Planned], output: Path, backup: Path, feed: str) -> list[Archive]:
-    """Make the archives of a plan, then forget the plan."""
-    done = [_archive(planned, output, backup, feed) for planned in plan]
-    (output / files.PLAN).unlink(missing_ok=True)
-    return done
+def _is_other(paths: Mapping[str, tuple[str, ...]], others: Mapping[str, tuple[str, ...]]) -> bool:
+    return any(others.get(name, path) != path for name, path in paths.items())
 
 
-def _archive(planned: _Planned, output: Path, backup: Path, feed: str) -> Archive:
-    """Make one archive, unless it already stands, and remove its batches."""
-    if (backup / f"{planned.archive}{files.MANIFEST_SUFFIX}").exists():
-        archive = files.read_archive(backup, planned.archive)
-    else:
-        archive = _write_archive(planned, output, backup, feed)
-    failpoints.reached("merge.archived")
-    for name in planned.batches:
-        _remove(output / name)
-        failpoints.reached("merge.removing")
-    files.sync_folder(output)
-    log.info("archived", archive=archive.file_name, rows=archive.rows, parts=len(archive.parts))
-    return archive
+def _gone(name: str) -> IntegrityError:
+    return IntegrityError(
+        f"Batch {name} of the merge plan is gone, and so is its archive.",
+        remedy="Restore it; the next merge but one goes on without it.",
+    )
+
+
+def _try(batch: Batch, output: Path, backup: Path) -> None:
+    """Join one batch's parts for nothing but to see whether that can be done."""
+    temporary = backup / f"{files.TEMPORARY_PREFIX}{batch.name}"
+    try:
+        _join([batch], output, temporary)
+        _columns(temporary)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _join(batches: list[Batch], output: Path, target: Path) -> tuple[int, str]:
+    """Join the parts of batches; returns the rows and the SHA-256."""
+    parts = [(output / batch.name / part.name, part.sha256) for batch in batches for part in batch.parts]
+    for path, _ in parts:
+        if not path.exists():
+            raise IntegrityError(f"{path.parent.name}/{path.name} is gone.", remedy="Restore the file.")
+    rows, digest = join_parts(parts, target)
+    expected = sum(batch.rows for batch in batches)
+    if rows != expected:
+        raise BalanceError(
+            f"{target.name.removeprefix(files.TEMPORARY_PREFIX)}: its parts have {expected} rows, {rows} were counted in it.",
+            remedy="Run again; the batches are kept.",
+        )
+    return rows, digest
 
 
 def _remove(batch: Path) -> None:
@@ -155,19 +307,9 @@ def _write_archive(planned: _Planned, output: Path, backup: Path, feed: str) -> 
     wanted = set(planned.batches)
     batches = [batch for batch in files.batches(output) if batch.name in wanted]
     if missing := wanted - {batch.name for batch in batches}:
-        raise IntegrityError(
-            f"Batch {sorted(missing)[0]} of the merge plan is gone, and so is its archive.",
-            remedy=f"Restore it, or remove output/{feed}/{files.PLAN} to go on without it.",
-        )
-    parts = [(output / batch.name / part.name, part.sha256) for batch in batches for part in batch.parts]
+        raise _gone(sorted(missing)[0])
     temporary = backup / f"{files.TEMPORARY_PREFIX}{planned.archive}"
-    rows, digest = join_parts(parts, temporary)
-    expected = sum(batch.rows for batch in batches)
-    if rows != expected:
-        raise BalanceError(
-            f"Archive {planned.archive}: its parts have {expected} rows, {rows} were counted in it.",
-            remedy="Run again; the batches are kept.",
-        )
+    rows, digest = _join(batches, output, temporary)
     columns = _columns(temporary)
     archive = Archive(
         feed=feed,
@@ -176,6 +318,7 @@ def _write_archive(planned: _Planned, output: Path, backup: Path, feed: str) -> 
         source=batches[0].source,
         offsets=_joined(batches),
         columns=columns,
+        paths={name: path for batch in batches for name, path in batch.paths.items()},
         rows=rows,
         bytes=temporary.stat().st_size,
         sha256=digest,

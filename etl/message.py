@@ -4,6 +4,9 @@ A message is a JSON object. Without `explode` it is one reading; else each eleme
 `source_item`. Elements of nested arrays are numbered through. An array that is missing or empty gives one reading without
 values, so that no message vanishes.
 
+A message must be JSON by RFC 8259. Beyond that, only what the contract names is judged: a key that it does not name may hold
+anything, and may be there twice.
+
 The column `raw` holds a message's own text:
 
 * the text as it came, where it is UTF-8 without NUL and does not begin with a backslash;
@@ -16,16 +19,20 @@ For a feed of CSV files it holds the line.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from etl.model import ITEMS, Contract, Landing
 from etl.reasons import Reason
 
 Path = tuple[str, ...]
+_PATH_SHOWN = 200
 
 
 @dataclass
@@ -83,19 +90,21 @@ class Reading:
     """The values as the text columns that the consumer would have made of them."""
     nested: frozenset[str] = frozenset()
     """Columns whose value is an object or an array."""
+    unstorable: frozenset[str] = frozenset()
+    """Columns whose text no database can hold; `texts` has it with escapes."""
     unknown: Mapping[Path, Any] = field(default_factory=dict)
     """Keys that the contract does not name, by path, with their values."""
 
 
-def read(raw: str, contract: Contract, item: int = 0, header: tuple[str, ...] = ()) -> Reading:
+def read(raw: str, contract: Contract, item: int = 0, header: tuple[str, ...] | None = None) -> Reading:
     """The reading number `item` of the message that `raw` holds.
 
-    :param header: of a line, the columns of its file.
+    :param header: of a line of a CSV file, the columns of its file; None for a JSON message.
     """
     message = decode_raw(raw)
     if message is None:
         return Reading(Reason.TOMBSTONE)
-    if contract.landing:
+    if header is not None:
         return _read_line(message, contract, header)
     parsed = _parse(message)
     if isinstance(parsed, Reason):
@@ -108,21 +117,20 @@ def read(raw: str, contract: Contract, item: int = 0, header: tuple[str, ...] = 
 
 def _read_object(parsed: _Pairs, chain: tuple[Any, ...], contract: Contract) -> Reading:
     root = tree(contract)
-    seen = list(_walk_readings(parsed, contract.explode, chain))
-    if any(isinstance(value, _Pairs) and value.repeated for value in seen):
+    if any(value.repeated & {*node.keys} for value, node in _known_objects(parsed, root, chain)):
         return Reading(Reason.DUPLICATE_KEY)
-    if any(isinstance(value, str) and not is_storable(value) for value in seen):
-        return Reading(Reason.INVALID_TEXT)
     for element, node in zip(chain, _elements(root), strict=True):
         if element is _ABSENT:
             return Reading(Reason.NO_ITEMS)
         if not node.whole and not isinstance(element, _Pairs):
             return Reading(Reason.NOT_OBJECT)
     values = {column.name: _pick(parsed, column.source, chain) for column in contract.columns}
+    texts = {name: as_text(value) for name, value in values.items()}
     return Reading(
         None,
-        {name: as_text(value) for name, value in values.items()},
+        {name: storable(text) for name, text in texts.items()},
         frozenset(name for name, value in values.items() if isinstance(value, dict | list)),
+        frozenset(name for name, text in texts.items() if text is not None and not is_storable(text)),
         dict(_unknown(parsed, root, chain, ())),
     )
 
@@ -155,6 +163,16 @@ def is_storable(text: str) -> bool:
     return "\0" not in text and not re.search(r"[\ud800-\udfff]", text)
 
 
+def storable(text: str | None) -> str | None:
+    """A text as it is where a database can hold it, else with escapes."""
+    return text if text is None or is_storable(text) else text.encode("unicode_escape").decode("ascii")
+
+
+def shown_path(path: Path) -> str:
+    """A path for people, in one text that is neither long nor anything that a database cannot hold."""
+    return (storable(".".join(path)) or "")[:_PATH_SHOWN]
+
+
 # --- JSON ------------------------------------------------------------------------------------------------------------
 
 
@@ -165,12 +183,15 @@ class Digits(str):
 
 
 class _Pairs(dict[str, Any]):
-    """A JSON object that knows whether a key stood in it twice."""
+    """A JSON object that knows which of its keys are there more than once."""
 
     def __init__(self, pairs: Iterable[tuple[str, Any]]) -> None:
         pairs = list(pairs)
         super().__init__(pairs)
-        self.repeated = len(self) < len(pairs)
+        is_plain = len(self) == len(pairs)
+        self.repeated = (
+            frozenset() if is_plain else frozenset(k for k, n in Counter(k for k, _ in pairs).items() if n > 1)
+        )
 
 
 class _NotFinite(Exception):
@@ -261,24 +282,15 @@ def _elements(node: Node) -> list[Node]:
     return [found for inner in node.objects.values() for found in _elements(inner)]
 
 
-def _walk_readings(value: Any, explode: tuple[Path, ...], chain: tuple[Any, ...]) -> Iterator[Any]:
-    """Every key and value of a message, without those of its other readings."""
-    yield from _walk(value, _follow(value, explode[0]) if explode else _ABSENT)
-    if chain:
-        yield from _walk_readings(chain[0], explode[1:], chain[1:])
-
-
-def _walk(value: Any, leave_out: Any) -> Iterator[Any]:
-    if value is leave_out:
+def _known_objects(value: Any, node: Node, chain: tuple[Any, ...]) -> Iterator[tuple[_Pairs, Node]]:
+    """The objects of a message that the contract names, without those of its other readings."""
+    if not isinstance(value, _Pairs):
         return
-    yield value
-    if isinstance(value, dict):
-        yield from value
-        for inner in value.values():
-            yield from _walk(inner, leave_out)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _walk(inner, leave_out)
+    yield value, node
+    for key, inner in node.objects.items():
+        yield from _known_objects(value.get(key), inner, chain)
+    if node.element is not None and chain:
+        yield from _known_objects(chain[0], node.element, chain[1:])
 
 
 def _unknown(value: Any, node: Node, chain: tuple[Any, ...], path: Path) -> Iterator[tuple[Path, Any]]:
@@ -310,20 +322,23 @@ def _read_line(line: bytes, contract: Contract, header: tuple[str, ...]) -> Read
     if fields is None or len(fields) != len(header):
         return Reading(Reason.NOT_CSV)
     values = dict(zip(header, fields, strict=True))
-    return Reading(None, {column.name: values.get(column.source[0]) for column in contract.columns})
+    named = {column.source[0] for column in contract.columns}
+    return Reading(
+        None,
+        {column.name: values.get(column.source[0]) for column in contract.columns},
+        unknown={(name,): value for name, value in values.items() if name not in named and value is not None},
+    )
 
 
 def split_line(text: str, landing: Landing) -> list[str | None] | None:
     """The fields of a record: NULL where nothing stands between two delimiters; None where the record is broken."""
+    # Lines end as in the file itself: `str.splitlines` would also end one at a vertical tab, or at U+2028.
+    lines = io.StringIO(text, newline="")
     try:
-        rows = list(
-            csv.reader(
-                text.splitlines(keepends=True), delimiter=landing.delimiter, quotechar=landing.quote, strict=True
-            )
-        )
+        rows = list(csv.reader(lines, delimiter=landing.delimiter, quotechar=landing.quote, strict=True))
     except csv.Error:
         return None
-    if len(rows) != 1:
+    if len(rows) != 1 or hides_separator(text, landing):
         return None
     return fields_with_nulls(rows[0], text, landing)
 
@@ -335,11 +350,44 @@ def fields_with_nulls(fields: Sequence[str], text: str, landing: Landing) -> lis
     """
     if landing.quote * 2 not in text:
         return [field or None for field in fields]
-    quote, delimiter = re.escape(landing.quote), re.escape(landing.delimiter)
-    # A field is quoted (a quote inside is doubled) or goes on to the next delimiter; each match starts at a field.
-    pattern = rf"(?:{quote}(?:[^{quote}]|{quote}{quote})*{quote}|[^{delimiter}]*)(?:{delimiter}|\Z)"
-    written = re.findall(pattern, text.rstrip("\r\n"))
+    # Each match starts at a field.
+    written = (found[0] for found in _field_pattern(landing.quote, landing.delimiter).finditer(text.rstrip("\r\n")))
     return [
         field if field or source.startswith(landing.quote) else None
         for field, source in zip(fields, written, strict=False)
     ]
+
+
+def hides_separator(text: str, landing: Landing) -> bool:
+    """Whether a quote inside an unquoted field has a partner that ends a field, and a separator is between the two.
+
+    Then a separator may be missing before the first one, and all fields after it be shifted. RFC 4180, 2.5, allows no quote
+    in an unquoted field; one that is alone, as in `5" pipe`, leaves no doubt and is text.
+    """
+    if landing.quote not in text or _clean_pattern(landing.quote, landing.delimiter).fullmatch(text):
+        return False
+    line = text.rstrip("\r\n")
+    for found in _field_pattern(landing.quote, landing.delimiter).finditer(line):
+        first = line.find(landing.quote, found.start(), found.end())
+        if first <= found.start():
+            continue
+        partner = line.find(landing.quote, first + 1)
+        ends_field = partner + 1 == len(line) or line.startswith(landing.delimiter, partner + 1)
+        if partner > 0 and ends_field and landing.delimiter in line[first:partner]:
+            return True
+    return False
+
+
+@cache
+def _field_pattern(quote: str, delimiter: str) -> re.Pattern[str]:
+    """A field with the delimiter after it: quoted (a quote inside is doubled), or up to the next delimiter."""
+    quote, delimiter = re.escape(quote), re.escape(delimiter)
+    return re.compile(rf"(?:{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}|[^{delimiter}]*)(?:{delimiter}|\Z)")
+
+
+@cache
+def _clean_pattern(quote: str, delimiter: str) -> re.Pattern[str]:
+    """A record in which quotes are only around fields, or doubled in those."""
+    quote, delimiter = re.escape(quote), re.escape(delimiter)
+    field = rf"(?:{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}|[^{quote}{delimiter}]*)"
+    return re.compile(rf"{field}(?:{delimiter}{field})*[\r\n]*")

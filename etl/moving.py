@@ -95,7 +95,8 @@ def _landing_files(
         digest = next((found for found in digests(file) if found in known), None)
         if digest is not None:
             # Files of one name may come again and again; there each has a name of its own.
-            yield _Loaded(known[digest], file, digest, f"{feed}/landing/{digest[:12]}-{file.name}")
+            there = files.with_prefix(f"{digest[:12]}-", files.shown_name(file.name))
+            yield _Loaded(known[digest], file, digest, f"{feed}/landing/{there}")
 
 
 def _old(
@@ -116,7 +117,9 @@ def _copy(remote: Remote, one: _Loaded) -> None:
     :raises IntegrityError: the file here is not what was loaded, or what arrived there is not what was sent.
     """
     if one.sha256 not in digests(one.file):
-        raise IntegrityError(f"{one.file.name} was changed after it was loaded.", remedy="Restore it.")
+        raise IntegrityError(
+            f"{files.shown_name(one.file.name)} was changed after it was loaded.", remedy="Restore it."
+        )
     sent = [(one.file, one.name)]
     if one.manifest:
         sent.append((one.manifest, f"{one.name.rpartition('/')[0]}/{one.manifest.name}"))
@@ -127,9 +130,10 @@ def _copy(remote: Remote, one: _Loaded) -> None:
             failpoints.reached("prune.copying")
             if remote.sha256(name) != expected:
                 raise IntegrityError(
-                    f"{file.name}: what arrived at {remote.url_of(name)} is not what was sent.", remedy="Run again."
+                    f"{files.shown_name(file.name)}: what arrived at {remote.url_of(name)} is not what was sent.",
+                    remedy="Run again.",
                 )
-    log.info("copied", file=one.file.name, to=remote.url_of(one.name))
+    log.info("copied", file=files.stored_name(one.file.name), to=remote.url_of(one.name))
 
 
 def _record(connection: Connection, one: _Loaded, url: str) -> None:

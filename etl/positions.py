@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,7 +120,7 @@ def _raise(found: dict[int, int], ranges: Iterable[Mapping[str, OffsetRange]]) -
 def _from_batches(
     settings: Settings, contract: Contract, topic: Topic, checkpoint: Checkpoint | None
 ) -> list[Mapping[str, OffsetRange]]:
-    found = files.batches(files.feed_output(settings, contract.feed))
+    found = files.taken_batches(settings, contract.feed)
     # A batch that this very checkpoint has begun but not committed is written again by Spark.
     again = checkpoint.query_id if checkpoint else None
     return [batch.offsets for batch in found if batch.source.identity == topic.id and batch.query_id != again]
@@ -128,9 +129,11 @@ def _from_batches(
 def _from_archives(settings: Settings, contract: Contract, topic: Topic) -> Iterable[Mapping[str, OffsetRange]]:
     folder = files.feed_backup(settings, contract.feed)
     for name in files.archives(folder):
-        archive = files.read_archive(folder, name)
-        if archive.source.identity == topic.id:
-            yield archive.offsets
+        # What a damaged one holds may be read again: its rows have the same coordinates, and count as duplicates.
+        with suppress(IntegrityError):
+            archive = files.read_archive(folder, name)
+            if archive.source.identity == topic.id:
+                yield archive.offsets
 
 
 def _from_ledger(connection: Connection, contract: Contract, topic: Topic) -> Iterable[Mapping[str, OffsetRange]]:

@@ -25,6 +25,7 @@ from typing import Literal
 from sqlalchemy import Connection, Engine, and_, delete, func, select
 
 from etl import failpoints, files
+from etl.conflicts import REPLACED
 from etl.contract import Contract
 from etl.database import dispose, in_batches, lock_feed, make_engine, transaction
 from etl.errors import AlreadyRunning, ConfigurationError, EtlError, IntegrityError, ServiceUnavailable
@@ -254,19 +255,23 @@ def _prune_landing(this: _Pass, connection: Connection, feed: str, folder: Path)
     loaded = {row.sha256: row.loaded_at for row in connection.execute(query)}
     for file in sorted(path for path in folder.iterdir() if path.is_file()):
         digest = next((found for found in digests(file) if found in loaded), None)
-        size = file.stat().st_size
+        size, name = file.stat().st_size, files.stored_name(file.name)
         if digest is None:
             continue
         if this.is_old(loaded[digest], this.policy.delete_after):
             if why := this.why_kept(file):
-                yield Item("landing file", "keep", feed, file.name, 1, size, 0, why)
+                yield Item("landing file", "keep", feed, name, 1, size, 0, why)
                 continue
             if not this.dry_run:
                 file.unlink()
-            yield Item("landing file", this.last_action, feed, file.name, 1, size, size)
+            yield Item("landing file", this.last_action, feed, name, 1, size, size)
         elif this.is_old(loaded[digest], this.policy.compress_after) and file.suffix != COMPRESSED_SUFFIX:
+            if not files.can_be_named(f"{file.name}{COMPRESSED_SUFFIX}"):
+                why = f"with {COMPRESSED_SUFFIX} its name would be too long for a file system"
+                yield Item("landing file", "keep", feed, name, 1, size, 0, why)
+                continue
             freed = None if this.dry_run else _compress(file, digest)
-            yield Item("landing file", "compress", feed, file.name, 1, size, freed)
+            yield Item("landing file", "compress", feed, name, 1, size, freed)
 
 
 def _compress(file: Path, sha256: str) -> int:
@@ -275,14 +280,16 @@ def _compress(file: Path, sha256: str) -> int:
     :raises IntegrityError: the content is not what the manifest says.
     """
     compressed = file.with_name(f"{file.name}{COMPRESSED_SUFFIX}")
-    temporary = file.with_name(f"{TEMPORARY_PREFIX}{compressed.name}")
+    temporary = files.temporary_of(compressed)
     before = file.stat().st_size
     _gzip(file, temporary)
     failpoints.reached("prune.compressing")
     found = files.content_sha256(temporary)
     if found != sha256:
         temporary.unlink()
-        raise IntegrityError(f"{file.name} was changed after its manifest was written.", remedy="Restore the file.")
+        raise IntegrityError(
+            f"{files.shown_name(file.name)} was changed after its manifest was written.", remedy="Restore the file."
+        )
     temporary.replace(compressed)
     files.sync_folder(file.parent)
     failpoints.reached("prune.compressed")
@@ -328,7 +335,7 @@ def _prune_quarantine(this: _Pass, connection: Connection, feed: str, standing: 
     row = etl_rejected_row.c
     decided = and_(
         row.feed == feed,
-        row.status.in_((REPLAYED, DISCARDED)),
+        row.status.in_((REPLAYED, DISCARDED, REPLACED)),
         row.decided_at <= this.now - this.policy.delete_after,
     )
     loads = set(connection.scalars(select(row.log_id).where(decided).distinct()))

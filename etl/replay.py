@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-import pyarrow as pa
 from sqlalchemy import Connection, select, true, update
 
-from etl import audit, derived
+from etl import audit, conflicts, derived
 from etl.audit import Counts, JobRun
+from etl.conflicts import Conflicts
 from etl.contract import Contract
-from etl.database import in_batches, lock_feed, make_stage, transaction
+from etl.database import STAGE_ROW, Refused, in_batches, lock_feed, make_stage, transaction
 from etl.errors import ConfigurationError
-from etl.message import read
 from etl.quarantine import QUARANTINED, REPLAY_SUFFIX, REPLAYED, Selection
+from etl.reasons import Reason
+from etl.rejected import COORDINATES, Problem, as_json
+from etl.reread import placed, reread, still_bad
 from etl.schema import ensure_feed
 from etl.settings import Settings
 from etl.tables import connected, etl_rejected_row, etl_source, grown
-from etl.validate import COORDINATES, Validated, validate
 
 _row = etl_rejected_row.c
 
@@ -30,7 +32,8 @@ _row = etl_rejected_row.c
 class Replayed:
     """What a replay did, or would do.
 
-    `counts`: read = rows selected, processed = loaded, duplicate = their key is in the table already, rejected = still bad.
+    `counts`: read = rows selected, processed = loaded, duplicate = the very same reading is in the table already, conflicting =
+    one with the same key and other values is, rejected = still bad.
     """
 
     cycle_id: str | None
@@ -54,27 +57,27 @@ def replay(
     nothing to do.
 
     :param changes: column → text that replaces the row's own value.
+    :param dry_run: do the same, then roll all of it back: what it says is what the replay would do now.
     :raises ConfigurationError: the contract has no such column.
     """
     changes = changes or {}
-    if unknown := set(changes) - set(contract.column_names):
-        raise ConfigurationError(
-            f"Feed {contract.feed} has no column {sorted(unknown)[0]!r}.",
-            remedy=f"Columns: {', '.join(contract.column_names)}.",
-        )
     with connected(settings, "quarantine") as connection:
-        contract = grown(connection, contract)
-        waiting = _select(connection, contract, selection)
-    if dry_run or not waiting:
-        return _foretell(contract, waiting, changes)
-    parameters = {"replay": [row["rejected_id"] for row in waiting], "set": dict(changes)}
+        known = grown(connection, contract).column_names
+        chosen = frozenset(row["rejected_id"] for row in _select(connection, contract, selection))
+    if unknown := set(changes) - set(known):
+        raise ConfigurationError(
+            f"Feed {contract.feed} has no column {sorted(unknown)[0]!r}.", remedy=f"Columns: {', '.join(known)}."
+        )
+    if not chosen:
+        return Replayed(None, Counts(), ())
+    parameters = {"replay": sorted(chosen), "set": dict(changes)}
     cycle_id = audit.new_cycle_id() + REPLAY_SUFFIX
+    work = partial(_load, contract=contract, selection=selection, chosen=chosen, changes=changes)
+    if dry_run:
+        with audit.rehearsal(settings, contract, "load", cycle_id, parameters) as (run, connection):
+            return replace(work(connection, run), cycle_id=None)
     with audit.job(settings, contract, "load", cycle_id, parameters) as run, transaction(run.engine) as connection:
-        lock_feed(connection, contract.feed)
-        # Selected again under the lock: somebody may have decided on a row meanwhile.
-        chosen = set(parameters["replay"])
-        waiting = [row for row in _select(connection, contract, selection) if row["rejected_id"] in chosen]
-        return _load(connection, run, contract, waiting, changes)
+        return work(connection, run)
 
 
 def _select(connection: Connection, contract: Contract, selection: Selection) -> list[dict[str, Any]]:
@@ -86,71 +89,65 @@ def _select(connection: Connection, contract: Contract, selection: Selection) ->
     return [dict(row) for row in connection.execute(query.order_by(_row.rejected_id)).mappings()]
 
 
-def _check(
-    contract: Contract, rows: Sequence[Mapping[str, Any]], changes: Mapping[str, str], now: datetime
-) -> Validated:
-    """The rows as a chunk of an archive, validated; `source_offset` stands for the row's place in the list."""
-    texts = [
-        {**read(row["raw"], contract, row["source_item"], tuple(row["header"] or ())).texts, **changes} for row in rows
-    ]
-    columns = {name: [text.get(name) for text in texts] for name in contract.column_names}
-    columns |= {name: ["0"] * len(rows) for name in COORDINATES}
-    columns["source_offset"] = [str(place) for place in range(len(rows))]
-    return validate(pa.record_batch({n: pa.array(v, pa.string()) for n, v in columns.items()}), contract, now=now)
-
-
-def _still_bad(rows: Sequence[Mapping[str, Any]], checked: Validated) -> tuple[dict[str, Any], ...]:
-    return tuple(
-        {
-            "rejected_id": rows[bad["source_offset"]]["rejected_id"],
-            "reason": bad["reason"],
-            "problems": json.loads(bad["problems"]),
-        }
-        for bad in checked.rejected.to_pylist()
-    )
-
-
-def _foretell(contract: Contract, rows: Sequence[Mapping[str, Any]], changes: Mapping[str, str]) -> Replayed:
-    if not rows:
-        return Replayed(None, Counts(), ())
-    checked = _check(contract, rows, changes, datetime.now(UTC))
-    counts = Counts(len(rows), checked.accepted.num_rows, checked.rejected.num_rows)
-    return Replayed(None, counts, _still_bad(rows, checked))
-
-
 def _load(
     connection: Connection,
     run: JobRun,
+    *,
     contract: Contract,
-    rows: Sequence[Mapping[str, Any]],
+    selection: Selection,
+    chosen: frozenset[int],
     changes: Mapping[str, str],
 ) -> Replayed:
     """Insert what is good now, link it with the quarantine, and close the audit row, all in the caller's transaction."""
+    lock_feed(connection, contract.feed)
+    contract = grown(connection, contract)
+    # Selected again under the lock: somebody may have decided on a row meanwhile.
+    rows = [row for row in _select(connection, contract, selection) if row["rejected_id"] in chosen]
     if not rows:
         run.succeed(connection, Counts())
         return Replayed(run.cycle_id, Counts(), ())
-    checked = _check(contract, rows, changes, run.started)
-    places = checked.accepted["source_offset"].to_pylist()
+    checked = reread(contract, rows, changes, now=run.started)
+    ids = [rows[place]["rejected_id"] for place in checked.accepted["source_offset"].to_pylist()]
     table = ensure_feed(connection, contract)
     stage = make_stage(connection, table, [*contract.column_names, "source_id", *COORDINATES])
-    good = checked.accepted.select(list(contract.column_names))
-    for name in ("source_id", *COORDINATES):
-        good = good.append_column(name, pa.array([rows[place][name] for place in places], pa.int64()))
-    stage.copy(good)
-    loaded, refused = stage.insert_new({"log_id": run.log_id})
+    stage.copy(placed(checked, contract, rows, ()))
+    constants = {"log_id": run.log_id}
+    loaded, refused = stage.insert_new(constants)
+    bad = {ids[place.row]: _refused(place) for place in refused}
+    found = conflicts.find(connection, contract, stage, constants)
+    if contract.on_conflict == "keepLast" and found.rows.num_rows:
+        loaded += conflicts.keep_last(connection, contract, stage, constants, found, run.log_id).rows
+    else:
+        bad |= {ids[row]: _conflicting(found, number) for number, row in enumerate(found.rows[STAGE_ROW].to_pylist())}
     derived.derive(connection, contract, table, run.log_id, true())
     derived.reach(connection, run.log_id, derived.brought(connection, contract, table, run.log_id))
-    refused_rows = {place.row for place in refused}
-    done = [rows[place]["rejected_id"] for i, place in enumerate(places) if i not in refused_rows]
+    done = [number for number in ids if number not in bad]
+    _decide(connection, run, done, changes)
+    still = (*still_bad(rows, checked), *({"rejected_id": number, **why} for number, why in bad.items()))
+    conflicting = sum(why["reason"] == Reason.CONFLICTING.value for why in bad.values())
+    counts = Counts(
+        read=len(rows),
+        processed=loaded,
+        rejected=len(still) - conflicting,
+        duplicate=len(done) - loaded,
+        conflicting=conflicting,
+    )
+    run.succeed(connection, counts)
+    return Replayed(run.cycle_id, counts, still)
+
+
+def _decide(connection: Connection, run: JobRun, done: Sequence[int], changes: Mapping[str, str]) -> None:
+    """Note in the quarantine which rows were replayed, and with what."""
     note = f"replayed with {json.dumps(dict(changes))}"[:400] if changes else None
     decided = {"status": REPLAYED, "replayed_by": run.log_id, "decided_at": datetime.now(UTC), "note": note}
     for some in in_batches(done):
         connection.execute(update(etl_rejected_row).where(_row.rejected_id.in_(some)).values(**decided))
-    counts = Counts(
-        read=len(rows),
-        processed=loaded,
-        rejected=checked.rejected.num_rows + len(refused),
-        duplicate=len(done) - loaded,
-    )
-    run.succeed(connection, counts)
-    return Replayed(run.cycle_id, counts, _still_bad(rows, checked))
+
+
+def _refused(refused: Refused) -> dict[str, Any]:
+    problem = Problem(0, Reason.DATABASE_REFUSED, None, f"SQLSTATE {refused.state}")
+    return {"reason": problem.reason.value, "problems": json.loads(as_json([problem]))}
+
+
+def _conflicting(found: Conflicts, number: int) -> dict[str, Any]:
+    return {"reason": Reason.CONFLICTING.value, "problems": json.loads(as_json(found.problems(number)))}

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _BAD_SHOWN = 20
 _FIELD_SHOWN = 24
+_BESIDE_NAME = 67
+"""Columns that stand beside a name, and some room for the cause."""
 _ACTIONS = {"compress": "compressed", "delete": "deleted", "move": "moved", "keep": "kept"}
 _STYLES = {"SUCCESS": "green", "FAILED": "bold red", "RUNNING": "cyan"}
 
@@ -161,7 +163,7 @@ def status_tables(found: Mapping[str, Any]) -> list[Table]:
         services.add_row(f"{name} ({kind})", state, address if up else service.get("error", address))
     feeds = Table(header_style="bold", box=None, pad_edge=False)
     feeds.add_column("feed")
-    for name in ("messages to read", "files to read", "batches to merge", "archives to load"):
+    for name in ("messages to read", "files to read", "batches to merge", "archives to load", "set aside"):
         feeds.add_column(name, justify="right")
     feeds.add_column("last cycle")
     feeds.add_column("status")
@@ -171,6 +173,7 @@ def status_tables(found: Mapping[str, Any]) -> list[Table]:
         numbers = [
             f"{value:,}" if value is not None else "" if kind == other else "?" for kind, value in backlog.items()
         ]
+        numbers.append("?" if feed["set_aside"] is None else f"{feed['set_aside']:,}")
         state = last.get("status", "–")
         feeds.add_row(name, *numbers, last.get("cycle_id", "–"), Text(state, style=_STYLES.get(state, "")))
     return [services, feeds, *([_schedules(found["schedules"])] if found["schedules"] else [])]
@@ -217,6 +220,27 @@ def quarantine_table(rows: Iterable[Mapping[str, Any]]) -> Table:
         shown = (row["reason"], first["column"] or "", first["value"] or "", place)
         text = Text(row["raw"], no_wrap=True, overflow="ellipsis")
         table.add_row(str(row["rejected_id"]), *(Text(str(value)) for value in shown), text)
+    return table
+
+
+def set_aside_table(rows: Iterable[Mapping[str, Any]], *, width: int) -> Table:
+    """Files, batches and archives that no job could process.
+
+    :param width: of the terminal, in characters; where it is wide enough, names stand in one piece, to be copied.
+    """
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    table.add_column("feed", no_wrap=True)
+    table.add_column("kind", no_wrap=True)
+    found = list(rows)
+    longest = max((len(row["name"]) for row in found), default=0)
+    table.add_column("name", overflow="fold", min_width=min(longest, max(0, width - _BESIDE_NAME)))
+    table.add_column("since (UTC)", no_wrap=True)
+    table.add_column("attempts", justify="right")
+    table.add_column("cause", overflow="fold")
+    for row in found:
+        since = f"{row['set_aside_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        texts = (Text(row["feed"]), Text(row["kind"]), Text(row["name"]), Text(since), Text(str(row["attempts"])))
+        table.add_row(*texts, Text(row["cause"]))
     return table
 
 

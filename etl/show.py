@@ -22,7 +22,7 @@ from etl.files import Archive
 from etl.merge import Merged, read_frame
 from etl.message import encode_raw, read
 from etl.settings import Settings
-from etl.validate import times
+from etl.times import times
 
 if TYPE_CHECKING:  # a notebook loads the job that it runs, not the others
     from etl.consume import Consumed
@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # a notebook loads the job that it runs, not the others
 
 # The same meaning has the same colour everywhere, in plots as in dashboards; told apart by colour-blind people too
 # (Okabe and Ito, https://jfly.uni-koeln.de/color/).
-GOOD, BAD, NEUTRAL, INK = "#009E73", "#D55E00", "#56B4E9", "#333333"
+GOOD, BAD, NEUTRAL, WARNING, INK = "#009E73", "#D55E00", "#56B4E9", "#E69F00", "#333333"
 SERIES = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"]
 
 
@@ -74,7 +74,7 @@ def counts(result_counts: Counts, cycle_id: str) -> pd.DataFrame:
 
 def messages(values: Iterable[bytes], contract: Contract) -> pd.DataFrame:
     """The readings of messages, or of lines, as a frame in the contract's columns; those that cannot be read are left out."""
-    header = tuple(column.source[0] for column in contract.columns)
+    header = tuple(column.source[0] for column in contract.columns) if contract.landing else None
     rows = []
     for value in values:
         raw = encode_raw(value)
@@ -203,14 +203,18 @@ def archive_head(settings: Settings, merged: Merged, rows: int = 8) -> pd.DataFr
 
 
 def outcome(loaded: Loaded) -> Figure:
-    """What became of the rows: loaded, duplicate, and rejected by reason."""
+    """What became of the rows: loaded, duplicate, conflicting where there are any, and rejected by reason."""
     figure, (left, right) = plt.subplots(1, 2, layout="constrained", width_ratios=[1, 2])
     numbers = loaded.counts
-    bars = left.bar(
-        ["loaded", "duplicate", "rejected"],
-        [numbers.processed, numbers.duplicate, numbers.rejected],
-        color=[GOOD, NEUTRAL, BAD],
-    )
+    shown = {
+        "loaded": (numbers.processed, GOOD),
+        "duplicate": (numbers.duplicate, NEUTRAL),
+        "conflicting": (numbers.conflicting, WARNING),
+        "rejected": (numbers.rejected, BAD),
+    }
+    if not numbers.conflicting:
+        del shown["conflicting"]
+    bars = left.bar(list(shown), [rows for rows, _ in shown.values()], color=[colour for _, colour in shown.values()])
     left.bar_label(bars, fmt="{:,.0f}", fontsize=9)
     left.yaxis.set_major_formatter(THOUSANDS)
     left.set_title("Rows of this load")

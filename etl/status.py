@@ -12,6 +12,7 @@ from etl import broker, files, landing, positions
 from etl.contract import Contract
 from etl.database import dispose, make_engine, shown_url, transaction
 from etl.errors import EtlError
+from etl.set_aside import count_per_feed
 from etl.settings import Settings
 from etl.tables import connected, etl_log, require_current
 from etl.turns import waiting_archives
@@ -27,6 +28,7 @@ def status(settings: Settings, contracts: Mapping[str, Contract]) -> dict[str, A
                 "source": contract.source_name,
                 "table": contract.table,
                 "backlog": _backlog(settings, contract, database, reachable=kafka["reachable"]),
+                "set_aside": database.set_aside(name),
                 "last_cycle": database.last_cycle(name),
             }
             for name, contract in contracts.items()
@@ -95,6 +97,13 @@ class _Database:
     def usable(self) -> Engine | None:
         return self.engine if self.described["reachable"] else None
 
+    def set_aside(self, feed: str) -> int | None:
+        """How many files, batches and archives no job could process."""
+        if self.usable is None:
+            return None
+        with transaction(self.usable) as connection:
+            return count_per_feed(connection).get(feed, 0)
+
     def last_cycle(self, feed: str) -> dict[str, Any] | None:
         if self.usable is None:
             return None
@@ -130,8 +139,8 @@ def _backlog(settings: Settings, contract: Contract, database: _Database, *, rea
     if database.usable is None:
         return found
     with transaction(database.usable) as connection:
-        folder = files.feed_backup(settings, contract.feed)
-        found["archives"] = len(waiting_archives(connection, contract, folder))
+        folder, output = files.feed_backup(settings, contract.feed), files.feed_output(settings, contract.feed)
+        found["archives"] = len(waiting_archives(connection, contract, folder, output))
         if reachable and contract.topic:
             found["messages"] = _unread(settings, connection, contract)
     return found

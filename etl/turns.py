@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 
 import structlog
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select, union_all
 
-from etl import files
+from etl import files, set_aside
 from etl.database import lock_feed, try_lock_feed
 from etl.files import Archive
 from etl.model import Contract
-from etl.tables import ARCHIVE, etl_file, etl_source
+from etl.tables import ARCHIVE, LANDING, etl_file, etl_source
 
 log = structlog.get_logger("turns")
 
@@ -26,18 +26,23 @@ _LOOK_SECONDS = 0.1
 """Whoever waits looks so often."""
 
 
-def waiting_archives(connection: Connection, contract: Contract, folder: Path) -> list[str]:
-    """File names of archives that the ledger does not hold, oldest first."""
+def waiting_archives(connection: Connection, contract: Contract, folder: Path, output: Path) -> list[str]:
+    """File names of archives that the ledger does not hold, and that are not set aside; oldest first.
+
+    One that has lost its manifest waits as well: whoever takes it will say so.
+    """
     held = select(etl_file.c.file_name).where(etl_file.c.feed == contract.feed, etl_file.c.undone_at.is_(None))
-    loaded = set(connection.scalars(held.where(etl_file.c.kind == ARCHIVE)))
-    return [name for name in files.archives(folder) if name not in loaded]
+    loaded_or_aside = union_all(held.where(etl_file.c.kind == ARCHIVE), set_aside.names(contract.feed, ARCHIVE))
+    done = set(connection.scalars(loaded_or_aside))
+    found = sorted([*files.archives(folder), *files.without_manifest(folder, output)])
+    return [name for name in found if name not in done]
 
 
 class Queue:
     """The archives that waited when a job began. They leave it as they are loaded, by whomever."""
 
-    def __init__(self, connection: Connection, contract: Contract, folder: Path, log_id: int) -> None:
-        self.names = waiting_archives(connection, contract, folder)
+    def __init__(self, connection: Connection, contract: Contract, folder: Path, output: Path, log_id: int) -> None:
+        self.names = waiting_archives(connection, contract, folder, output)
         self._feed = contract.feed
         self._folder = folder
         self._log_id = log_id
@@ -72,11 +77,15 @@ class Queue:
         """Forget an archive that the job has loaded."""
         self.names.remove(archive.file_name)
 
+    def leave_out(self, name: str) -> None:
+        """Forget an archive that cannot be loaded now."""
+        self.names.remove(name)
+
     def _oldest(self, connection: Connection) -> Archive | None:
         """The first one that the ledger lacks, or got from this very job; those before it leave the queue."""
         while self.names:
-            # One without a manifest was loaded by another, and has been pruned since.
-            if (self._folder / f"{self.names[0]}{files.MANIFEST_SUFFIX}").exists():
+            # One of which nothing is there was loaded by another, and has been pruned since; its manifest is what goes last.
+            if self._is_there(self.names[0]):
                 archive = files.read_archive(self._folder, self.names[0])
                 entry = _entry(connection, archive)
                 if entry is None or self._is_own(archive, entry):
@@ -86,8 +95,28 @@ class Queue:
             self.names.pop(0)
         return None
 
+    def _is_there(self, name: str) -> bool:
+        manifest = self._folder / f"{name}{files.MANIFEST_SUFFIX}"
+        return manifest.exists() or files.content_of(self._folder, name).exists()
+
     def _is_own(self, archive: Archive, entry: Row[int, str] | None) -> bool:
         return entry is not None and (entry.log_id, entry.file_name) == (self._log_id, archive.file_name)
+
+
+def is_loaded_otherwise(connection: Connection, archive: Archive) -> bool:
+    """Whether all landing files of an archive were loaded with others: its manifest was damaged, so they were taken again."""
+    wanted = {file.sha256 for file in archive.files}
+    query = (
+        select(func.count())
+        .select_from(etl_file)
+        .where(
+            etl_file.c.feed == archive.feed,
+            etl_file.c.kind == LANDING,
+            etl_file.c.sha256.in_(wanted),
+            etl_file.c.undone_at.is_(None),
+        )
+    )
+    return bool(wanted) and connection.scalar(query) == len(wanted)
 
 
 def _entry(connection: Connection, archive: Archive) -> Row[int, str] | None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from etl import derived, files, windows
+from etl import conflicts, derived, files, windows
 from etl.audit import close_dead
 from etl.contract import Contract
 from etl.database import dispose, lock_feed, make_engine, transaction
@@ -152,6 +152,7 @@ def _remove(connection: Connection, contract: Contract, cycle_id: str, loads: Se
     touched = windows.touch(connection, contract, mine)
     rows = connection.execute(delete(table).where(table.c.log_id.in_(loads))).rowcount
     windows.recompute(connection, contract, table, touched)
+    conflicts.put_back(connection, contract, table, loads)
     derived.forget(connection, list(loads))
     quarantine = etl_rejected_row.c
     if cycle_id.endswith(REPLAY_SUFFIX):

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from etl.model import Contract
-from etl.validate import COORDINATES
+from etl.rejected import COORDINATES
 
 _PLACES_PER_ROW = 64
 """Of a row's key only a place among this many is kept, a bit each. So about one row in a hundred shares the place of another

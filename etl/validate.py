@@ -7,43 +7,28 @@ was sound JSON at all.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.message import Reading, as_text, is_storable, read
-from etl.model import EPOCH_UNITS, ISO8601, Column, Contract
-from etl.reasons import ORDER, Reason
+from etl.message import Path, Reading, as_text, read, shown_path
+from etl.model import Column, Contract
+from etl.reasons import Reason
+from etl.rejected import COORDINATES, VALUE_SHOWN, Problem, aligned, by_row_of, column_of, rejected_rows
+from etl.times import NUMBER, UTC_MOMENT, times
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_VALUE_SHOWN = 200
-_UTC = pa.timestamp("us", "UTC")
-COORDINATES = {"source_partition": pa.int32(), "source_offset": pa.int64(), "source_item": pa.int32()}
-_NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 _INTEGER = r"^[+-]?\d{1,19}$"
 # Jackson, and so Spark, writes a number that no double can hold as one of these words, in quotes.
 _NOT_FINITE = r'^"?[+-]?(NaN|Infinity|nan|inf|infinity)"?$'
-_ISO_TIME = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$"
-_WITH_OFFSET = r"(Z|[+-]\d\d:?\d\d)$"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One rule that one value of one row breaks."""
-
-    row: int
-    reason: Reason
-    column: str | None = None
-    value: str | None = None
+_FIRST_MOMENT, _LAST_MOMENT = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""What Python, its drivers and SQL Server can hold."""
+_INDEXED_BYTES = 2_600
+"""Of the texts in a row's key and sensor, in UTF-8. An entry of a PostgreSQL index has 2,704 bytes at most."""
 
 
 @dataclass(frozen=True)
@@ -70,48 +55,52 @@ def validate(
     *,
     now: datetime,
     headers: Mapping[int, tuple[str, ...]] | None = None,
+    paths: Mapping[str, Path] | None = None,
+    changes: Mapping[str, str] | None = None,
 ) -> Validated:
     """Check every rule of the contract on every row.
 
     A column that the chunk lacks is filled from the rows' own texts, where they have them; else it is NULL: the archive is
-    older than the contract.
+    older than the contract. So a chunk may also be rows that have nothing but their own texts.
 
     :param now: the clock against which future times are judged; with a time zone.
     :param headers: of CSV files, the columns of each, by its number in `source_partition`.
+    :param paths: where the values of the chunk's columns were in the source, by the contract of that time; a column whose path
+        is not known is the contract's column of the same name.
+    :param changes: column → text that replaces every row's own value.
     """
-    table = chunk if isinstance(chunk, pa.Table) else pa.table(chunk)
-    where = {name: _column(table, name).cast(kind) for name, kind in COORDINATES.items()}
-    own = _Own(table, where, contract, headers or {})
+    changes = changes or {}
+    table = aligned(chunk if isinstance(chunk, pa.Table) else pa.table(chunk), contract, paths or {})
+    where = {name: column_of(table, name).cast(kind) for name, kind in COORDINATES.items()}
+    own = _Own(table, where, contract, headers or {}, changes)
     problems = own.problems
     unknown = own.unknown + Counter(_unknown_columns(table, contract))
     if contract.growth == "discard":
         problems += _set_aside(table, unknown)
     typed, present = {}, {}
     for column in contract.columns:
-        text = _column(table, column.name) if column.name in table.column_names else own.column(column.name)
+        if column.name in changes:
+            text = pa.chunked_array([pa.repeat(changes[column.name], table.num_rows)])
+        else:
+            text = column_of(table, column.name) if column.name in table.column_names else own.column(column.name)
         present[column.name] = len(text) - text.null_count
         values, found = _check(text, column, contract, now)
         typed[column.name] = values
         problems += found
+    problems += _too_long_for_index(typed, contract)
     broken = {problem.row for problem in problems}
     keep = np.ones(table.num_rows, dtype=bool)
     keep[list(broken)] = False
     accepted = pa.table({**typed, **where}).filter(pa.array(keep))
-    by_row = _by_row(problems)
+    by_row = by_row_of(problems)
     return Validated(
         accepted,
-        _rejected(table, _column(table, "raw"), where, by_row, contract),
+        rejected_rows(table, where, by_row, contract, headers or {}, paths or {}),
         tuple(sorted(by_row)),
         Counter((problem.column, problem.reason) for found in by_row.values() for problem in found),
         present,
         unknown,
     )
-
-
-def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
-    if name in table.column_names:
-        return table[name]
-    return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
 
 
 def _unknown_columns(table: pa.Table, contract: Contract) -> dict[str, int]:
@@ -124,7 +113,7 @@ def _set_aside(table: pa.Table, names: Iterable[str]) -> Iterator[Problem]:
     for name in names:
         if name in table.column_names:
             for row in np.flatnonzero(pc.is_valid(table[name]).to_numpy()).tolist():
-                yield Problem(row, Reason.UNKNOWN_KEY, name, table[name][row].as_py()[:_VALUE_SHOWN])
+                yield Problem(row, Reason.UNKNOWN_KEY, name, table[name][row].as_py()[:VALUE_SHOWN])
 
 
 # --- the message as a whole ------------------------------------------------------------------------------------------
@@ -139,13 +128,19 @@ class _Own:
         where: Mapping[str, pa.ChunkedArray],
         contract: Contract,
         headers: Mapping[int, tuple[str, ...]],
+        changes: Mapping[str, str],
     ) -> None:
         self.problems: list[Problem] = []
         self.unknown: Counter[str] = Counter()
         """How many rows have a key that the contract does not name."""
+        self._contract = contract
+        self._changes = changes
+        needed = {contract.event_time.column, *(column.name for column in contract.columns if column.required)}
+        self._is_whole = needed <= set(changes)
+        self._has_columns = any(name in table.column_names for name in contract.column_names)
         self._size = table.num_rows
         self._texts: dict[int, Mapping[str, str | None]] = {}
-        raw = _column(table, "raw")
+        raw = column_of(table, "raw")
         rows = np.flatnonzero(pc.is_valid(raw).to_numpy())
         if not len(rows):
             return
@@ -158,28 +153,35 @@ class _Own:
             where["source_partition"].take(places).to_pylist(),
             strict=True,
         ):
-            reading = read(message, contract, item, headers.get(partition, ()))
-            self._look_at(row, reading, contract, was_split=bool(split[row]))
+            header = headers.get(partition)
+            reading = read(message, contract, item, header)
+            has_values = not reading.unstorable and any(text is not None for text in reading.texts.values())
+            if reading.reason is None and self._has_columns and not split[row] and has_values:
+                # Python reads what Spark could not: too deep, or a number of too many digits. Spark's columns are empty.
+                reading = Reading(Reason.NOT_JSON if header is None else Reason.NOT_CSV)
+            self._look_at(row, reading, counts_unknown=header is None or not self._has_columns)
 
-    def _look_at(self, row: int, reading: Reading, contract: Contract, *, was_split: bool) -> None:
-        reason = reading.reason
-        if reason is None and not was_split and any(text is not None for text in reading.texts.values()):
-            # Python reads what Spark could not: too deep, or a number of too many digits. Spark's columns are empty.
-            reason = Reason.NOT_CSV if contract.landing else Reason.NOT_JSON
-        if reason is not None:
-            self.problems.append(Problem(row, reason))
+    def _look_at(self, row: int, reading: Reading, *, counts_unknown: bool) -> None:
+        if reading.reason is not None:
+            # Who gives all values that are needed can do without the message.
+            if not self._is_whole:
+                self.problems.append(Problem(row, reading.reason))
             return
         self._texts[row] = reading.texts
-        for name in reading.nested:
+        for name in reading.nested - self._changes.keys():
             # A nested value arrives as its JSON text, which would pass for a text.
-            if contract.column(name).type == "text":
-                self.problems.append(Problem(row, Reason.WRONG_TYPE, name, (reading.texts[name] or "")[:_VALUE_SHOWN]))
-        for path, value in reading.unknown.items():
-            key = ".".join(path)
+            if self._contract.column(name).type == "text":
+                self._add(row, Reason.WRONG_TYPE, name, reading.texts[name])
+        for name in reading.unstorable - self._changes.keys():
+            self._add(row, Reason.INVALID_TEXT, name, reading.texts[name])
+        for path, value in reading.unknown.items() if counts_unknown else ():
+            key = shown_path(path)
             self.unknown[key] += 1
-            if contract.growth == "discard":
-                shown = (as_text(value) or "null")[:_VALUE_SHOWN]
-                self.problems.append(Problem(row, Reason.UNKNOWN_KEY, key, shown))
+            if self._contract.growth == "discard":
+                self._add(row, Reason.UNKNOWN_KEY, key, as_text(value) or "null")
+
+    def _add(self, row: int, reason: Reason, column: str, value: str | None) -> None:
+        self.problems.append(Problem(row, reason, column, (value or "")[:VALUE_SHOWN]))
 
     def column(self, name: str) -> pa.ChunkedArray:
         """A column of which only these rows may know something."""
@@ -192,7 +194,7 @@ class _Own:
 def _any_value(table: pa.Table, contract: Contract) -> pa.ChunkedArray:
     present = pa.chunked_array([pa.array(np.zeros(table.num_rows, dtype=bool))])
     for name in contract.column_names:
-        present = pc.or_(present, pc.is_valid(_column(table, name)))
+        present = pc.or_(present, pc.is_valid(column_of(table, name)))
     return present
 
 
@@ -213,7 +215,8 @@ def _check(
     elif column.type == "timestamp":
         values = _times(checks, column, contract, now)
     elif column.type == "boolean":
-        checks.refuse(pc.invert(pc.is_in(text, pa.array(["true", "false"]))), Reason.WRONG_TYPE)
+        # Of a NULL, `is_in` says false.
+        checks.refuse(checks.present(pc.is_in(text, pa.array(["true", "false"]))), Reason.WRONG_TYPE)
         values = pc.equal(text, "true")
     else:
         values = _texts_checked(checks, column)
@@ -236,7 +239,7 @@ class _Checks:
             if row not in self._refused:
                 self._refused.add(row)
                 value = self.text[row].as_py()
-                self.problems.append(Problem(row, reason, self.column.name, value[:_VALUE_SHOWN] if value else value))
+                self.problems.append(Problem(row, reason, self.column.name, value[:VALUE_SHOWN] if value else value))
 
     def present(self, right: pa.ChunkedArray) -> pa.ChunkedArray:
         """Where a value is there and `right` is false."""
@@ -248,7 +251,7 @@ class _Checks:
 
 
 def _doubles(checks: _Checks, column: Column) -> pa.ChunkedArray:
-    is_number = pc.match_substring_regex(checks.text, _NUMBER)
+    is_number = pc.match_substring_regex(checks.text, NUMBER)
     checks.refuse(pc.match_substring_regex(checks.text, _NOT_FINITE), Reason.NOT_FINITE)
     checks.refuse(checks.present(is_number), Reason.WRONG_TYPE)
     values = checks.only(is_number).cast(pa.float64())
@@ -303,126 +306,23 @@ def _times(checks: _Checks, column: Column, contract: Contract, now: datetime) -
     """Times in UTC. A value without an offset is local to the contract's time zone."""
     values = times(checks.text, contract)
     checks.refuse(pc.and_(pc.is_valid(checks.text), pc.is_null(values)), Reason.BAD_TIME)
+    checks.refuse(pc.less(values, pa.scalar(_FIRST_MOMENT, UTC_MOMENT)), Reason.TIME_OUT_OF_RANGE)
+    checks.refuse(pc.greater(values, pa.scalar(_LAST_MOMENT, UTC_MOMENT)), Reason.TIME_OUT_OF_RANGE)
     if column.name == contract.event_time.column:
         latest = now + timedelta(seconds=contract.event_time.ahead_seconds)
-        checks.refuse(pc.less(values, pa.scalar(contract.event_time.earliest, _UTC)), Reason.TIME_OUT_OF_RANGE)
-        checks.refuse(pc.greater(values, pa.scalar(latest, _UTC)), Reason.TIME_OUT_OF_RANGE)
+        checks.refuse(pc.less(values, pa.scalar(contract.event_time.earliest, UTC_MOMENT)), Reason.TIME_OUT_OF_RANGE)
+        checks.refuse(pc.greater(values, pa.scalar(latest, UTC_MOMENT)), Reason.TIME_OUT_OF_RANGE)
     return values
 
 
-def times(text: pa.ChunkedArray, contract: Contract) -> pa.ChunkedArray:
-    """Texts as times in UTC, in the first of the contract's formats that fits each; NULL where none does."""
-    values = pa.chunked_array([pa.nulls(len(text), _UTC)])
-    for name in contract.event_time.formats:
-        left = pc.if_else(pc.is_null(values), text, pa.scalar(None, pa.string()))
-        values = pc.coalesce(values, _parse_times(left, name, contract.event_time.timezone))
-    return values
-
-
-def _parse_times(text: pa.ChunkedArray, name: str, timezone: str) -> pa.ChunkedArray:
-    """The times of those texts that are written in one format; NULL for the others."""
-    import pandas as pd
-
-    if name in EPOCH_UNITS:
-        return _epochs(text, EPOCH_UNITS[name])
-    if name == ISO8601:
-        fits = pc.fill_null(pc.match_substring_regex(text, _ISO_TIME), False)
-        return _iso_times(pc.if_else(fits, text, pa.scalar(None, pa.string())), timezone)
-    return _localized(pd.to_datetime(_series(text), errors="coerce", format=name), timezone)
-
-
-def _epochs(text: pa.ChunkedArray, unit_seconds: float) -> pa.ChunkedArray:
-    """Times that are counted from 1970; what no 64-bit count of microseconds can hold is as far as one can be."""
-    fits = pc.fill_null(pc.match_substring_regex(text, _NUMBER), False)
-    units = pc.if_else(fits, text, pa.scalar(None, pa.string())).cast(pa.float64())
-    microseconds = pc.multiply(units, unit_seconds * 1e6)
-    bounded = pc.min_element_wise(
-        pc.max_element_wise(pc.round(microseconds), -9e18, skip_nulls=False), 9e18, skip_nulls=False
-    )
-    return bounded.cast(pa.int64(), safe=False).cast(_UTC)
-
-
-def _iso_times(text: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
-    import pandas as pd
-
-    if timezone == "UTC" and not pc.any(pc.match_substring_regex(text, _WITH_OFFSET)).as_py():
-        try:
-            return text.cast(pa.timestamp("us")).cast(_UTC)
-        except pa.ArrowInvalid:
-            pass  # Some day or hour does not exist; the slower way below says which.
-    has_offset = pc.fill_null(pc.match_substring_regex(text, _WITH_OFFSET), False).to_numpy()
-    strings = _series(text)
-    aware = pd.to_datetime(strings.where(has_offset), errors="coerce", format="ISO8601", utc=True)
-    naive = pd.to_datetime(strings.where(~has_offset), errors="coerce", format="ISO8601")
-    local = _localized(naive, timezone)
-    return pc.if_else(pa.chunked_array([pa.array(has_offset)]), pa.chunked_array([_arrow(aware)]), local)
-
-
-def _series(text: pa.ChunkedArray) -> pd.Series:
-    import pandas as pd
-
-    return pd.Series(text.to_pylist(), dtype="object")
-
-
-def _localized(naive: pd.Series, timezone: str) -> pa.ChunkedArray:
-    # An hour that the clocks skipped does not exist; of one that came twice, the first is meant.
-    first = np.ones(len(naive), dtype=bool)
-    local = naive.dt.tz_localize(timezone, nonexistent="NaT", ambiguous=first).dt.tz_convert("UTC")
-    return pa.chunked_array([_arrow(local)])
-
-
-def _arrow(times: pd.Series) -> pa.Array:
-    return pa.Array.from_pandas(times).cast(_UTC, safe=False)
-
-
-# --- the rejected rows -----------------------------------------------------------------------------------------------
-
-
-def _by_row(problems: Iterable[Problem]) -> dict[int, list[Problem]]:
-    """The problems of each broken row, in the order of the reasons."""
-    by_row: dict[int, list[Problem]] = {}
-    for problem in problems:
-        by_row.setdefault(problem.row, []).append(problem)
-    for row, found in by_row.items():
-        whole = [problem for problem in found if problem.column is None]
-        # A message that could not be split has no values; that they are missing is no news.
-        by_row[row] = sorted(whole or found, key=lambda problem: ORDER[problem.reason])
-    return by_row
-
-
-def _rejected(
-    table: pa.Table,
-    raw: pa.ChunkedArray,
-    where: dict[str, pa.ChunkedArray],
-    by_row: Mapping[int, list[Problem]],
-    contract: Contract,
-) -> pa.Table:
-    rows = sorted(by_row)
-    places = pa.array(rows, pa.int64())
-    own_text = raw.take(places).to_pylist()
-    return pa.table(
-        {
-            **{name: column.take(places) for name, column in where.items()},
-            "raw": pa.array(
-                [_rebuilt(table, row, contract) if t is None else t for row, t in zip(rows, own_text, strict=True)],
-                pa.string(),
-            ),
-            "raw_rebuilt": pa.array([t is None for t in own_text], pa.bool_()),
-            "reason": pa.array([by_row[row][0].reason.value for row in rows], pa.string()),
-            "problems": pa.array([_as_json(by_row[row]) for row in rows], pa.string()),
-        }
-    )
-
-
-def _rebuilt(table: pa.Table, row: int, contract: Contract) -> str:
-    """A message made from its columns, for a row that did not look wrong to Spark and so did not keep its own text."""
-    return json.dumps({n: _column(table, n)[row].as_py() for n in contract.column_names}, ensure_ascii=False)
-
-
-def _as_json(problems: list[Problem]) -> str:
-    entries = [{"column": p.column, "rule": p.reason.value, "value": _storable(p.value)} for p in problems]
-    return json.dumps(entries, ensure_ascii=False)
-
-
-def _storable(value: str | None) -> str | None:
-    return value if value is None or is_storable(value) else value.encode("unicode_escape").decode("ascii")
+def _too_long_for_index(typed: Mapping[str, pa.ChunkedArray], contract: Contract) -> Iterator[Problem]:
+    """Rows whose key or sensor no index of a database could hold."""
+    keys = {*contract.primary_key, *contract.sensor, *(contract.windows.key if contract.windows else ())}
+    columns = [column for column in contract.columns if column.name in keys and column.type == "text"]
+    bound = sum(4 * column.max_length if column.max_length else 2 * _INDEXED_BYTES for column in columns)
+    if bound <= _INDEXED_BYTES:
+        return
+    lengths = {c.name: pc.fill_null(pc.binary_length(typed[c.name]), 0).to_numpy() for c in columns}
+    for row in np.flatnonzero(sum(lengths.values()) > _INDEXED_BYTES).tolist():
+        name = max(lengths, key=lambda name: lengths[name][row])
+        yield Problem(row, Reason.TOO_LONG, name, typed[name][row].as_py()[:VALUE_SHOWN])

@@ -182,7 +182,7 @@ class Project:
         duplicates = self.value("SELECT sum(records_duplicate) FROM etl_log WHERE job_name = 'load'")
         assert loaded + rejected + duplicates == sent
         assert self.value("SELECT count(*) FROM etl_log WHERE status = 'RUNNING'") == 0
-        unbalanced = "records_read <> records_processed + records_rejected + records_duplicate"
+        unbalanced = "records_read <> records_processed + records_rejected + records_duplicate + records_conflicting"
         assert self.sql(f"SELECT job_name FROM etl_log WHERE status = 'SUCCESS' AND {unbalanced}") == []
         coordinates = "source_id, source_partition, source_offset, source_item"
         both = (

@@ -73,7 +73,9 @@ def test_a_key_that_stands_twice_in_an_element_harms_only_that(devices: Contract
 
 def test_text_that_cannot_be_stored_harms_only_its_element(devices: Contract) -> None:
     raw = event({"deviceId": "a"}, {"deviceId": "\0"}, {"deviceId": "c", "status": "\ud800"})
-    assert [read(raw, devices, item).reason for item in range(3)] == [None, Reason.INVALID_TEXT, Reason.INVALID_TEXT]
+    found = [read(raw, devices, item) for item in range(3)]
+    assert [reading.reason for reading in found] == [None, None, None]
+    assert [set(reading.unstorable) for reading in found] == [set(), {"device_id"}, {"status"}]
 
 
 def test_unknown_keys_are_named_by_their_path(devices: Contract) -> None:
@@ -127,6 +129,25 @@ def test_a_record_comes_back_with_null_and_empty_text_apart(fields: list[str | N
     quote = landing.quote
     written = ["" if f is None else f"{quote}{f.replace(quote, quote * 2)}{quote}" for f in fields]
     assert split_line(landing.delimiter.join(written) + "\n", landing) == fields
+
+
+@pytest.mark.parametrize("mark", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_only_line_ends_end_a_line(settings: Settings, mark: str) -> None:
+    assert split_line(f"a{mark}b,c\n", Landing("")) == [f"a{mark}b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("line", "fields"),
+    [
+        ("""17/02/2018,0,$45.39"Silk, Crewneck","For ",""", None),
+        (' "a, b",c', None),
+        ('5" pipe,6" pipe', ['5" pipe', '6" pipe']),
+        ('a,5" pipe,"b, c"', ["a", '5" pipe', "b, c"]),
+        ('"a ""x, y"" b",2', ['a "x, y" b', "2"]),
+    ],
+)
+def test_a_quote_in_an_unquoted_field_must_not_hide_a_separator(line: str, fields: list[str] | None) -> None:
+    assert split_line(line, Landing("")) == fields
 
 
 def test_an_unquoted_field_may_hold_quotes() -> None:

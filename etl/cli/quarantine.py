@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import getpass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from etl import quarantine, report
+from etl import quarantine, quarantine_files, report
 from etl.cli.console import DEFAULT_FEED, AsJson, console, pairs, print_json
 from etl.contract import load_contract
 from etl.errors import ConfigurationError
@@ -15,7 +15,8 @@ from etl.quarantine import Selection
 from etl.settings import Settings
 
 app = typer.Typer(
-    help="Look at rejected rows, load them after something was mended, or discard them.", no_args_is_help=True
+    help="Look at rejected rows and at files that were set aside, and load them after all; or discard rows.",
+    no_args_is_help=True,
 )
 
 FeedOption = Annotated[str | None, typer.Option("--feed", help="Only this feed.")]
@@ -32,21 +33,52 @@ def quarantine_list(
     column: ColumnOption = None,
     status: Annotated[str, typer.Option(help="QUARANTINED, REPLAYED or DISCARDED; empty for all.")] = "QUARANTINED",
     limit: Annotated[int, typer.Option(min=1, help="How many rows, newest first.")] = 20,
+    only_files: Annotated[
+        bool, typer.Option("--files", help="Files, batches and archives that were set aside, instead of rows.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List rejected rows, and how many there are per reason."""
+    """List rejected rows, and how many there are per reason; or what no job could process."""
     settings = Settings.load()
+    if only_files:
+        _list_files(quarantine_files.find(settings, feed=feed), as_json=as_json)
+        return
     selection = Selection(feed=feed, reason=reason, cycle_id=cycle, column=column, status=status or None)
     rows = quarantine.find(settings, selection, limit=limit)
     if as_json:
         print_json(rows)
         return
-    if not rows:
+    if rows:
+        console.print(report.quarantine_summary(quarantine.summary(settings, selection)))
+        console.print()
+        console.print(report.quarantine_table(rows))
+    else:
         console.print("No such rows.")
-        return
-    console.print(report.quarantine_summary(quarantine.summary(settings, selection)))
-    console.print()
-    console.print(report.quarantine_table(rows))
+    if aside := len(quarantine_files.find(settings, feed=feed)):
+        files = "1 file is" if aside == 1 else f"{aside:,} files are"
+        console.print(f"{files} set aside: `python -m etl quarantine list --files`.", soft_wrap=True)
+
+
+def _list_files(found: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+    elif found:
+        console.print(report.set_aside_table(found, width=console.width))
+    else:
+        console.print("Nothing is set aside.")
+
+
+@app.command("retry")
+def quarantine_retry(
+    file: Annotated[str, typer.Argument(help="The name as `list --files` shows it.", show_default=False)],
+    feed: FeedOption = None,
+    kind: Annotated[str | None, typer.Option(help="landing, batch or archive, where several have this name.")] = None,
+) -> None:
+    """Have a file that was set aside taken again by the next cycle, after it or the contract was corrected."""
+    done = quarantine_files.retry(Settings.load(), file, feed=feed, kind=kind)
+    console.print(
+        f"{done.name} is taken again by the next cycle: `python -m etl run {done.feed}`.", markup=False, soft_wrap=True
+    )
 
 
 @app.command("show")

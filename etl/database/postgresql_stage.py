@@ -10,14 +10,16 @@ import pyarrow as pa
 from psycopg import Connection as PsycopgConnection
 from psycopg import sql
 from pyarrow import csv
-from sqlalchemy import Connection, String, Table, text
+from sqlalchemy import BigInteger, Connection, MetaData, String, Table, text
+from sqlalchemy import Column as SqlColumn
 
 from etl.database.bounded import driver_of
-from etl.database.product import RowsRefused, Stage
+from etl.database.product import STAGE_ROW, RowsRefused, Stage
 
+# The last one: an index or a page cannot hold the row.
+_REFUSES_ROW = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 _ROWS_PER_PIECE = 4_000
 """About 256 KiB."""
-_ROW = "stage_row"
 
 
 class CopyStage(Stage):
@@ -28,6 +30,8 @@ class CopyStage(Stage):
         self.table = table
         self.columns = columns
         self.name = f"stage_{table.name}"
+        kept = (SqlColumn(name, table.c[name].type) for name in columns)
+        self.staged = Table(self.name, MetaData(), SqlColumn(STAGE_ROW, BigInteger), *kept)
         self.rows = 0
         self._is_direct = True
         self._create()
@@ -38,14 +42,14 @@ class CopyStage(Stage):
         ]
         # Rows are numbered as they come: the first row with a key wins, and a refused one can be named.
         statement = sql.SQL("CREATE TEMPORARY TABLE {} ({} bigint, {}) ON COMMIT DROP").format(
-            sql.Identifier(self.name), sql.Identifier(_ROW), sql.SQL(", ").join(definitions)
+            sql.Identifier(self.name), sql.Identifier(STAGE_ROW), sql.SQL(", ").join(definitions)
         )
         self.connection.execute(text("SET LOCAL synchronize_seqscans = off"))
         self._driver().execute(statement)
 
     def copy(self, rows: pa.Table) -> None:
         numbers = pa.array(np.arange(self.rows, self.rows + rows.num_rows, dtype=np.int64))
-        self._send(rows.add_column(0, _ROW, numbers), self.name)
+        self._send(rows.add_column(0, STAGE_ROW, numbers), self.name)
         self.rows += rows.num_rows
 
     def copy_unseen(self, rows: pa.Table, constants: dict[str, Any]) -> None:
@@ -62,7 +66,7 @@ class CopyStage(Stage):
         try:
             with self._driver().transaction():
                 self._send(rows, self.table.name)
-        except (psycopg.DataError, psycopg.IntegrityError):
+        except _REFUSES_ROW:
             return False
         return True
 
@@ -78,7 +82,7 @@ class CopyStage(Stage):
 
     def read(self, row: int) -> dict[str, Any]:
         statement = sql.SQL("SELECT {} FROM {} WHERE {} = %s").format(
-            self._names(), sql.Identifier(self.name), sql.Identifier(_ROW)
+            self._names(), sql.Identifier(self.name), sql.Identifier(STAGE_ROW)
         )
         found = self._driver().execute(statement, (row,)).fetchone()
         return dict(zip(self.columns, found or (), strict=True))
@@ -88,20 +92,20 @@ class CopyStage(Stage):
             with self._driver().transaction(), self._driver().cursor() as cursor:
                 cursor.execute(self._insertion(constants, first, end))
                 return int(cursor.rowcount)
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
+        except _REFUSES_ROW as error:
             raise RowsRefused(error.sqlstate or "") from None
 
     def _insertion(self, constants: dict[str, Any], first: int, end: int) -> sql.Composed:
         everything = first == 0 and end == self.rows
         some = sql.SQL(" WHERE {0} >= {1} AND {0} < {2}").format(
-            sql.Identifier(_ROW), sql.Literal(first), sql.Literal(end)
+            sql.Identifier(STAGE_ROW), sql.Literal(first), sql.Literal(end)
         )
-        return sql.SQL("INSERT INTO {} ({}, {}) SELECT {}, {} FROM {}{} ON CONFLICT DO NOTHING").format(
+        names = [sql.Identifier(name) for name in (*self.columns, *constants)]
+        values = [*map(sql.Identifier, self.columns), *map(sql.Literal, constants.values())]
+        return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}{} ON CONFLICT DO NOTHING").format(
             sql.Identifier(self.table.name),
-            self._names(),
-            sql.SQL(", ").join(map(sql.Identifier, constants)),
-            self._names(),
-            sql.SQL(", ").join(map(sql.Literal, constants.values())),
+            sql.SQL(", ").join(names),
+            sql.SQL(", ").join(values),
             sql.Identifier(self.name),
             sql.SQL("") if everything else some,
         )

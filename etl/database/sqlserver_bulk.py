@@ -23,29 +23,30 @@ from etl.errors import PermanentError
 
 log = structlog.get_logger("database")
 
-_TEXT = "_as_text"
+_TEXT = " as text"
+"""Ends names of columns that only the stage has; the space keeps them apart from those of contracts."""
 
 
 class BulkCopyStage(BatchStage):
     """A global temporary table."""
 
     def create(self) -> None:
-        self.stage = shared_stage_of(self.stage)
+        self.staged = shared_stage_of(self.staged)
         self.holder: Connection = self.connection.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         # Not to be returned to the pool: the table shall go with the session.
         self.holder.detach()
-        self.holder.execute(CreateTable(self.stage))
+        self.holder.execute(CreateTable(self.staged))
 
     def close(self) -> None:
         self.holder.close()
 
     def send(self, rows: pa.Table) -> None:
-        names = [f"{name}{_TEXT}" if is_moment(self.stage.c[name].type) else name for name in rows.column_names]
+        names = [f"{name}{_TEXT}" if is_moment(self.staged.c[name].type) else name for name in rows.column_names]
         cursor: Any = self.holder.connection.cursor()
         try:
             tuples = zip(*map(values_of, rows.columns), strict=True)
             done = cursor.bulkcopy(
-                self.stage.name,
+                self.staged.name,
                 tuples,
                 timeout=0,
                 column_mappings=list(enumerate(names)),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 
-from etl.errors import ConfigurationError, EtlError, PermanentError, ServiceUnavailable
+from etl.errors import ConfigurationError, EtlError, MissingRight, PermanentError, ServiceUnavailable
 
 LOCK_TIMEOUT, DEADLOCK, DUPLICATE = 1222, 1205, {2601, 2627}
 _WRONG_LOGIN = {916, 4060, 4064, 18452, 18456, 18470, 18486, 18487, 18488, 40532, 40615}
@@ -132,13 +132,14 @@ def explain(error: BaseException, url: URL) -> EtlError:
             f"The database {where} does not answer: {found.said} ({code}).",
             remedy="Check ETL_DATABASE_URL and that the server is up (`python -m etl doctor`).",
         )
-    remedy = ""
+    said = f"The database {where} refused a statement: {found.said} ({code})."
     if found.number in _FORBIDDEN:
-        remedy = (
-            f"User {url.username!r} lacks the right. Tables are made by `python -m etl init`, run as a user who may create"
-            " them; docs/security.md has the rights of each role."
+        return MissingRight(
+            said,
+            remedy=f"User {url.username!r} lacks the right. Tables are made by `python -m etl init`, run as a user who may create"
+            " them; docs/security.md has the rights of each role.",
         )
-    return PermanentError(f"The database {where} refused a statement: {found.said} ({code}).", remedy=remedy)
+    return PermanentError(said)
 
 
 def _state_of(driver_error: str) -> str:

@@ -27,7 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.types import JSON, TypeEngine
 
-from etl.database.product import RowsRefused, Stage
+from etl.database.product import STAGE_ROW, RowsRefused, Stage
 from etl.database.sqlserver_errors import DUPLICATE, read_error
 from etl.database.types import EXACT, LONGEST_NVARCHAR
 from etl.errors import ServiceUnavailable
@@ -35,7 +35,8 @@ from etl.errors import ServiceUnavailable
 ROWS_PER_BATCH = 10_000
 BATCH_BYTES = 8 << 20
 """What a driver may set aside for the parameters of one batch: rows times the width of all columns."""
-_ROW = "stage_row"
+# A space, so that no column of a contract is called the same.
+_PLACE = "place in key"
 # ODBC's numbers of SQL types, the same for pyodbc and mssql-python.
 _BIGINT, _DOUBLE, _BIT, _TEXT = -5, 8, -7, -9
 _MOMENT_LENGTH = 32
@@ -58,24 +59,24 @@ class BatchStage(Stage):
         self.rows = 0
         self.fast = fast
         self.endless = endless
-        self.stage = stage_of(table, columns)
+        self.staged = stage_of(table, columns)
         self.create()
 
     def create(self) -> None:
         """Make the stage."""
         # A pooled connection may still have that of an earlier load.
-        self.connection.execute(DropTable(self.stage, if_exists=True))
-        self.connection.execute(CreateTable(self.stage))
+        self.connection.execute(DropTable(self.staged, if_exists=True))
+        self.connection.execute(CreateTable(self.staged))
 
     def copy(self, rows: pa.Table) -> None:
         numbers = pa.array(range(self.rows, self.rows + rows.num_rows), pa.int64())
-        for part in batches(rows.add_column(0, _ROW, numbers)):
+        for part in batches(rows.add_column(0, STAGE_ROW, numbers)):
             self.send(part)
         self.rows += rows.num_rows
 
     def send(self, rows: pa.Table) -> None:
         """Put one batch of numbered rows into the stage."""
-        statement = str(insert(self.stage).compile(dialect=self.connection.dialect))
+        statement = str(insert(self.staged).compile(dialect=self.connection.dialect))
         sizes = [_size(column, self.endless) for column in rows.columns]
         columns = [values_of(column) for column in rows.columns]
         cursor: Any = self.connection.connection.cursor()
@@ -93,7 +94,7 @@ class BatchStage(Stage):
         span = None if first == 0 and end == self.rows else (first, end)
         try:
             return int(
-                self.connection.execute(insertion(self.table, self.stage, self.columns, constants, span)).rowcount
+                self.connection.execute(insertion(self.table, self.staged, self.columns, constants, span)).rowcount
             )
         except DBAPIError as error:
             found = read_error(error)
@@ -112,8 +113,8 @@ class BatchStage(Stage):
 
     def read(self, row: int) -> dict[str, Any]:
         columns = [SqlColumn(name, self.table.c[name].type) for name in self.columns]
-        typed = Table(self.stage.name, MetaData(), SqlColumn(_ROW, BigInteger), *columns)
-        query = select(*(typed.c[name] for name in self.columns)).where(typed.c[_ROW] == row)
+        typed = Table(self.staged.name, MetaData(), SqlColumn(STAGE_ROW, BigInteger), *columns)
+        query = select(*(typed.c[name] for name in self.columns)).where(typed.c[STAGE_ROW] == row)
         return dict(self.connection.execute(query).mappings().one())
 
 
@@ -123,7 +124,7 @@ def stage_of(table: Table, columns: list[str]) -> Table:
         f"#stage_{table.name}",
         MetaData(),
         # Rows are numbered as they come: the first row with a key wins, and a refused one can be named.
-        SqlColumn(_ROW, BigInteger, primary_key=True, autoincrement=False),
+        SqlColumn(STAGE_ROW, BigInteger, primary_key=True, autoincrement=False),
         *(SqlColumn(name, _roomy(table.c[name].type), nullable=True) for name in columns),
     )
 
@@ -139,18 +140,18 @@ def insertion(
     :param span: only rows from the first number up to, not including, the second.
     """
     key = unique_key(table)
-    rows = stage.alias("stage")
+    rows = stage.alias("stage rows")
     # A column with one value for all rows tells none apart.
     apart = [rows.c[name] for name in key if name not in constants]
-    place = func.row_number().over(partition_by=apart, order_by=rows.c[_ROW]).label("place")
+    place = func.row_number().over(partition_by=apart, order_by=rows.c[STAGE_ROW]).label(_PLACE)
     numbered = select(*(rows.c[name] for name in names), place)
     if span:
-        numbered = numbered.where(rows.c[_ROW] >= span[0], rows.c[_ROW] < span[1])
-    staged = numbered.subquery("staged")
+        numbered = numbered.where(rows.c[STAGE_ROW] >= span[0], rows.c[STAGE_ROW] < span[1])
+    staged = numbered.subquery("staged rows")
     values = {name: literal(value, table.c[name].type).label(name) for name, value in constants.items()}
     same = [table.c[name] == (values[name].element if name in values else staged.c[name]) for name in key]
     new = select(*(staged.c[name] for name in names), *values.values()).where(
-        staged.c.place == literal_column("1"),
+        staged.c[_PLACE] == literal_column("1"),
         ~exists(select(literal_column("1")).select_from(table).where(*same)),
     )
     return insert(table).from_select([*names, *values], new)

@@ -62,6 +62,7 @@ CREATE TABLE etl_feed (
     interval_seconds FLOAT(53) NULL,
     freshness_seconds FLOAT(53) NULL,
     description NVARCHAR(400) COLLATE Latin1_General_100_BIN2 NULL,
+    windows NVARCHAR(max) NULL,
     CONSTRAINT etl_feed_pkey PRIMARY KEY (feed)
 )
 GO
@@ -84,6 +85,10 @@ GO
 
 execute sp_addextendedproperty 'MS_Description', N'how old the newest reading may be', 'schema', dbo, 'table', etl_feed,
     'column', freshness_seconds
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'what its tables of windows were computed with, by table and size',
+    'schema', dbo, 'table', etl_feed, 'column', windows
 GO
 
 CREATE TABLE etl_file (
@@ -149,6 +154,7 @@ CREATE TABLE etl_log (
     records_rejected BIGINT NOT NULL DEFAULT 0,
     records_duplicate BIGINT NOT NULL DEFAULT 0,
     records_late BIGINT NOT NULL DEFAULT 0,
+    records_conflicting BIGINT NOT NULL DEFAULT 0,
     error_type NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NULL,
     error_message NVARCHAR(2000) COLLATE Latin1_General_100_BIN2 NULL,
     notebook NVARCHAR(400) COLLATE Latin1_General_100_BIN2 NULL,
@@ -195,6 +201,10 @@ GO
 
 execute sp_addextendedproperty 'MS_Description', N'RUNNING, SUCCESS or FAILED', 'schema', dbo, 'table', etl_log,
     'column', status
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'same key as an earlier row, other values', 'schema', dbo, 'table',
+    etl_log, 'column', records_conflicting
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'no row data and no secret', 'schema', dbo, 'table', etl_log,
@@ -325,6 +335,56 @@ execute sp_addextendedproperty 'MS_Description', N'who discarded or changed it, 
     etl_rejected_row, 'column', note
 GO
 
+CREATE TABLE etl_set_aside (
+    set_aside_id BIGINT NOT NULL IDENTITY,
+    feed NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    kind NVARCHAR(16) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    name NVARCHAR(400) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    status NVARCHAR(16) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    attempts INTEGER NOT NULL,
+    cause NVARCHAR(2000) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    first_failed_at DATETIMEOFFSET(6) NOT NULL,
+    last_failed_at DATETIMEOFFSET(6) NOT NULL,
+    set_aside_at DATETIMEOFFSET(6) NULL,
+    log_id BIGINT NOT NULL,
+    decided_at DATETIMEOFFSET(6) NULL,
+    CONSTRAINT etl_set_aside_pkey PRIMARY KEY (set_aside_id),
+    CONSTRAINT uq_etl_set_aside UNIQUE (feed, kind, name)
+)
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'Files that a job could not process, with the cause', 'schema', dbo,
+    'table', etl_set_aside
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'landing, batch or archive', 'schema', dbo, 'table', etl_set_aside,
+    'column', kind
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'of the file or folder', 'schema', dbo, 'table', etl_set_aside,
+    'column', name
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'FAILING, SET_ASIDE, RETRIED or RESOLVED', 'schema', dbo, 'table',
+    etl_set_aside, 'column', status
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'failed ones in a row', 'schema', dbo, 'table', etl_set_aside,
+    'column', attempts
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'no row data and no secret', 'schema', dbo, 'table', etl_set_aside,
+    'column', cause
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'the job that failed last, or set it aside', 'schema', dbo, 'table',
+    etl_set_aside, 'column', log_id
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'when it was retried, or turned out well', 'schema', dbo, 'table',
+    etl_set_aside, 'column', decided_at
+GO
+
 CREATE TABLE etl_source (
     source_id INTEGER NOT NULL IDENTITY,
     feed NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
@@ -359,7 +419,7 @@ CREATE TABLE alembic_version (
 )
 GO
 
-INSERT INTO alembic_version (version_num) VALUES ('0006')
+INSERT INTO alembic_version (version_num) VALUES ('0008')
 GO
 
 CREATE TABLE iot_device_events (
@@ -480,15 +540,15 @@ FROM (SELECT iot_device_events.event_id AS event_id, iot_device_events.event_off
         iot_device_events.log_id AS log_id, iot_device_events.lateness_seconds AS lateness_seconds, row_number() OVER
         (PARTITION BY iot_device_events.device_id ORDER BY iot_device_events.source_id DESC,
             iot_device_events.source_partition DESC, iot_device_events.source_offset DESC, iot_device_events.source_item
-            DESC) AS number
+            DESC) AS [row number]
     FROM iot_device_events
     JOIN (SELECT sensors.device_id AS device_id, (SELECT max(other.event_time) AS max_1
             FROM iot_device_events AS other
-            WHERE other.device_id = sensors.device_id) AS newest
+            WHERE other.device_id = sensors.device_id) AS [newest time]
         FROM (SELECT DISTINCT iot_device_events_1d.device_id AS device_id
-            FROM iot_device_events_1d) AS sensors) AS moments ON iot_device_events.device_id = moments.device_id AND
-        iot_device_events.event_time = moments.newest) AS ranked
-WHERE ranked.number = 1
+            FROM iot_device_events_1d) AS sensors) AS [newest moments] ON iot_device_events.device_id = [newest
+        moments].device_id AND iot_device_events.event_time = [newest moments].[newest time]) AS ranked
+WHERE ranked.[row number] = 1
 GO
 
 CREATE VIEW v_iot_device_events_statistics AS SELECT iot_device_events_1d.device_id, iot_device_events_1d.measure,
@@ -619,15 +679,15 @@ FROM (SELECT environment_telemetry.ts AS ts, environment_telemetry.device AS dev
         environment_telemetry.log_id AS log_id, environment_telemetry.lateness_seconds AS lateness_seconds, row_number()
         OVER (PARTITION BY environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
             environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-            environment_telemetry.source_item DESC) AS number
+            environment_telemetry.source_item DESC) AS [row number]
     FROM environment_telemetry
     JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_1
             FROM environment_telemetry AS other
-            WHERE other.device = sensors.device) AS newest
+            WHERE other.device = sensors.device) AS [newest time]
         FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-            FROM environment_telemetry_1d) AS sensors) AS moments ON environment_telemetry.device = moments.device AND
-        environment_telemetry.ts = moments.newest) AS ranked
-WHERE ranked.number = 1
+            FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
+        moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+WHERE ranked.[row number] = 1
 GO
 
 CREATE VIEW v_environment_telemetry_statistics AS SELECT environment_telemetry_1d.device,
@@ -751,16 +811,16 @@ FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.temperature AS te
         source_id, iot_readings.source_partition AS source_partition, iot_readings.source_offset AS source_offset,
         iot_readings.source_item AS source_item, iot_readings.log_id AS log_id, iot_readings.lateness_seconds AS
         lateness_seconds, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC,
-            iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS
-        number
+            iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS [row
+        number]
     FROM iot_readings
     JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_1
             FROM iot_readings AS other
-            WHERE other.sensor_id = sensors.sensor_id) AS newest
+            WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
         FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-            FROM iot_readings_1d) AS sensors) AS moments ON iot_readings.sensor_id = moments.sensor_id AND
-        iot_readings.timestamp = moments.newest) AS ranked
-WHERE ranked.number = 1
+            FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id = [newest moments].sensor_id
+        AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
+WHERE ranked.[row number] = 1
 GO
 
 CREATE VIEW v_iot_readings_statistics AS SELECT iot_readings_1d.sensor_id, iot_readings_1d.measure,
@@ -888,15 +948,16 @@ FROM (SELECT room_temperatures.id AS id, room_temperatures.room AS room, room_te
         room_temperatures.source_item AS source_item, room_temperatures.log_id AS log_id,
         room_temperatures.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY room_temperatures.room,
             room_temperatures.place ORDER BY room_temperatures.source_id DESC, room_temperatures.source_partition DESC,
-            room_temperatures.source_offset DESC, room_temperatures.source_item DESC) AS number
+            room_temperatures.source_offset DESC, room_temperatures.source_item DESC) AS [row number]
     FROM room_temperatures
     JOIN (SELECT sensors.room AS room, sensors.place AS place, (SELECT max(other.noted_date) AS max_1
             FROM room_temperatures AS other
-            WHERE other.room = sensors.room AND other.place = sensors.place) AS newest
+            WHERE other.room = sensors.room AND other.place = sensors.place) AS [newest time]
         FROM (SELECT DISTINCT room_temperatures_1d.room AS room, room_temperatures_1d.place AS place
-            FROM room_temperatures_1d) AS sensors) AS moments ON room_temperatures.room = moments.room AND
-        room_temperatures.place = moments.place AND room_temperatures.noted_date = moments.newest) AS ranked
-WHERE ranked.number = 1
+            FROM room_temperatures_1d) AS sensors) AS [newest moments] ON room_temperatures.room = [newest moments].room
+        AND room_temperatures.place = [newest moments].place AND room_temperatures.noted_date = [newest moments].[newest
+        time]) AS ranked
+WHERE ranked.[row number] = 1
 GO
 
 CREATE VIEW v_room_temperatures_statistics AS SELECT room_temperatures_1d.room, room_temperatures_1d.place,
@@ -1019,15 +1080,15 @@ FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temp
         AS source_partition, sensor_data.source_offset AS source_offset, sensor_data.source_item AS source_item,
         sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
             sensor_data.sensor_id ORDER BY sensor_data.source_id DESC, sensor_data.source_partition DESC,
-            sensor_data.source_offset DESC, sensor_data.source_item DESC) AS number
+            sensor_data.source_offset DESC, sensor_data.source_item DESC) AS [row number]
     FROM sensor_data
     JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_1
             FROM sensor_data AS other
-            WHERE other.sensor_id = sensors.sensor_id) AS newest
+            WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
         FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
-            FROM sensor_data_1d) AS sensors) AS moments ON sensor_data.sensor_id = moments.sensor_id AND
-        sensor_data.timestamp = moments.newest) AS ranked
-WHERE ranked.number = 1
+            FROM sensor_data_1d) AS sensors) AS [newest moments] ON sensor_data.sensor_id = [newest moments].sensor_id
+        AND sensor_data.timestamp = [newest moments].[newest time]) AS ranked
+WHERE ranked.[row number] = 1
 GO
 
 CREATE VIEW v_sensor_data_statistics AS SELECT sensor_data_1d.sensor_id, sensor_data_1d.measure,
@@ -1094,15 +1155,15 @@ FROM (SELECT ranked.event_id AS event_id, ranked.event_offset AS event_offset, r
             source_item, iot_device_events.log_id AS log_id, iot_device_events.lateness_seconds AS lateness_seconds,
             row_number() OVER (PARTITION BY iot_device_events.device_id ORDER BY iot_device_events.source_id DESC,
                 iot_device_events.source_partition DESC, iot_device_events.source_offset DESC,
-                iot_device_events.source_item DESC) AS number
+                iot_device_events.source_item DESC) AS [row number]
         FROM iot_device_events
         JOIN (SELECT sensors.device_id AS device_id, (SELECT max(other.event_time) AS max_1
                 FROM iot_device_events AS other
-                WHERE other.device_id = sensors.device_id) AS newest
+                WHERE other.device_id = sensors.device_id) AS [newest time]
             FROM (SELECT DISTINCT iot_device_events_1d.device_id AS device_id
-                FROM iot_device_events_1d) AS sensors) AS moments ON iot_device_events.device_id = moments.device_id AND
-            iot_device_events.event_time = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM iot_device_events_1d) AS sensors) AS [newest moments] ON iot_device_events.device_id = [newest
+            moments].device_id AND iot_device_events.event_time = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('co' AS NVARCHAR(64)) COLLATE
@@ -1121,15 +1182,15 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
             environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
                 environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
                 environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS number
+                environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
         JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
                 FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS newest
+                WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS moments ON environment_telemetry.device = moments.device
-            AND environment_telemetry.ts = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
+            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.co IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('humidity' AS NVARCHAR(64)) COLLATE
@@ -1148,15 +1209,15 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
             environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
                 environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
                 environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS number
+                environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
         JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
                 FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS newest
+                WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS moments ON environment_telemetry.device = moments.device
-            AND environment_telemetry.ts = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
+            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.humidity IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('lpg' AS NVARCHAR(64)) COLLATE
@@ -1175,15 +1236,15 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
             environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
                 environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
                 environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS number
+                environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
         JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
                 FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS newest
+                WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS moments ON environment_telemetry.device = moments.device
-            AND environment_telemetry.ts = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
+            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.lpg IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('smoke' AS NVARCHAR(64)) COLLATE
@@ -1202,15 +1263,15 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
             environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
                 environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
                 environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS number
+                environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
         JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
                 FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS newest
+                WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS moments ON environment_telemetry.device = moments.device
-            AND environment_telemetry.ts = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
+            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.smoke IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('temp' AS NVARCHAR(64)) COLLATE
@@ -1229,15 +1290,15 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
             environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
                 environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
                 environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS number
+                environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
         JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
                 FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS newest
+                WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS moments ON environment_telemetry.device = moments.device
-            AND environment_telemetry.ts = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
+            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temp IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS feed,
     CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
     Latin1_General_100_BIN2 AS sensor, CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
@@ -1253,15 +1314,15 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
             iot_readings.source_item AS source_item, iot_readings.log_id AS log_id, iot_readings.lateness_seconds AS
             lateness_seconds, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id
                 DESC, iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item
-                DESC) AS number
+                DESC) AS [row number]
         FROM iot_readings
         JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_3
                 FROM iot_readings AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS newest
+                WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS moments ON iot_readings.sensor_id = moments.sensor_id AND
-            iot_readings.timestamp = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id = [newest
+            moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS
     feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
     Latin1_General_100_BIN2 AS sensor, CAST('humidity' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
@@ -1277,15 +1338,15 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
             iot_readings.source_item AS source_item, iot_readings.log_id AS log_id, iot_readings.lateness_seconds AS
             lateness_seconds, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id
                 DESC, iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item
-                DESC) AS number
+                DESC) AS [row number]
         FROM iot_readings
         JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_3
                 FROM iot_readings AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS newest
+                WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS moments ON iot_readings.sensor_id = moments.sensor_id AND
-            iot_readings.timestamp = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id = [newest
+            moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.humidity IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS
     feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
     Latin1_General_100_BIN2 AS sensor, CAST('energy' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
@@ -1301,15 +1362,15 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
             iot_readings.source_item AS source_item, iot_readings.log_id AS log_id, iot_readings.lateness_seconds AS
             lateness_seconds, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id
                 DESC, iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item
-                DESC) AS number
+                DESC) AS [row number]
         FROM iot_readings
         JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_3
                 FROM iot_readings AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS newest
+                WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS moments ON iot_readings.sensor_id = moments.sensor_id AND
-            iot_readings.timestamp = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id = [newest
+            moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.energy IS NOT NULL UNION ALL SELECT CAST('room_temperatures' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.room AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 + '/' +
         CAST(newest.place AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
@@ -1327,15 +1388,16 @@ FROM (SELECT ranked.id AS id, ranked.room AS room, ranked.noted_date AS noted_da
             room_temperatures.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
                 room_temperatures.room, room_temperatures.place ORDER BY room_temperatures.source_id DESC,
                 room_temperatures.source_partition DESC, room_temperatures.source_offset DESC,
-                room_temperatures.source_item DESC) AS number
+                room_temperatures.source_item DESC) AS [row number]
         FROM room_temperatures
         JOIN (SELECT sensors.room AS room, sensors.place AS place, (SELECT max(other.noted_date) AS max_4
                 FROM room_temperatures AS other
-                WHERE other.room = sensors.room AND other.place = sensors.place) AS newest
+                WHERE other.room = sensors.room AND other.place = sensors.place) AS [newest time]
             FROM (SELECT DISTINCT room_temperatures_1d.room AS room, room_temperatures_1d.place AS place
-                FROM room_temperatures_1d) AS sensors) AS moments ON room_temperatures.room = moments.room AND
-            room_temperatures.place = moments.place AND room_temperatures.noted_date = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM room_temperatures_1d) AS sensors) AS [newest moments] ON room_temperatures.room = [newest
+            moments].room AND room_temperatures.place = [newest moments].place AND room_temperatures.noted_date =
+            [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temp IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2
     AS feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
     Latin1_General_100_BIN2 AS sensor, CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
@@ -1350,16 +1412,16 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
             sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
             sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
             lateness_seconds, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER BY sensor_data.source_id DESC,
-                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS
-            number
+                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS [row
+            number]
         FROM sensor_data
         JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_5
                 FROM sensor_data AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS newest
+                WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
-                FROM sensor_data_1d) AS sensors) AS moments ON sensor_data.sensor_id = moments.sensor_id AND
-            sensor_data.timestamp = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM sensor_data_1d) AS sensors) AS [newest moments] ON sensor_data.sensor_id = [newest
+            moments].sensor_id AND sensor_data.timestamp = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('humidity' AS NVARCHAR(64)) COLLATE
@@ -1374,16 +1436,16 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
             sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
             sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
             lateness_seconds, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER BY sensor_data.source_id DESC,
-                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS
-            number
+                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS [row
+            number]
         FROM sensor_data
         JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_5
                 FROM sensor_data AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS newest
+                WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
-                FROM sensor_data_1d) AS sensors) AS moments ON sensor_data.sensor_id = moments.sensor_id AND
-            sensor_data.timestamp = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM sensor_data_1d) AS sensors) AS [newest moments] ON sensor_data.sensor_id = [newest
+            moments].sensor_id AND sensor_data.timestamp = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.humidity IS NOT NULL
 GO
 
@@ -1500,7 +1562,8 @@ FROM (
         ('1 produce', 'FAILED', 'REPLAYED', 'ERROR', 'pattern'),
         ('2 consume', 'RUNNING', 'DISCARDED', 'STANDBY', 'bad_time'),
         ('3 merge', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'time_out_of_range'),
-        ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'database_refused')
+        ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'conflicting'),
+        ('1 produce', 'RUNNING', 'DISCARDED', 'STANDBY', 'database_refused')
 ) AS choices (step, status, quarantine_status, device_status, reason)
 GO
 
@@ -1517,7 +1580,8 @@ SELECT
     DATEDIFF_BIG(millisecond, whole.last_sign, SYSDATETIMEOFFSET()) / 1000.0 AS age_seconds,
     whole.records_loaded,
     whole.records_rejected,
-    whole.records_duplicate
+    whole.records_duplicate,
+    whole.records_conflicting
 FROM etl_log AS head
 CROSS APPLY (
     SELECT
@@ -1532,7 +1596,8 @@ CROSS APPLY (
             AS duration_seconds,
         SUM(CASE WHEN job.job_name = 'load' THEN job.records_processed ELSE 0 END) AS records_loaded,
         SUM(CASE WHEN job.job_name = 'load' THEN job.records_rejected ELSE 0 END) AS records_rejected,
-        SUM(CASE WHEN job.job_name = 'load' THEN job.records_duplicate ELSE 0 END) AS records_duplicate
+        SUM(CASE WHEN job.job_name = 'load' THEN job.records_duplicate ELSE 0 END) AS records_duplicate,
+        SUM(CASE WHEN job.job_name = 'load' THEN job.records_conflicting ELSE 0 END) AS records_conflicting
     FROM etl_log AS job
     WHERE job.cycle_id = head.cycle_id AND job.feed = head.feed
 ) AS whole
@@ -1628,9 +1693,12 @@ SELECT
     records_processed,
     records_rejected,
     records_duplicate,
+    records_conflicting,
     records_late,
-    CASE status WHEN 'SUCCESS' THEN records_read - records_processed - records_rejected - records_duplicate ELSE 0 END
-        AS unaccounted,
+    CASE status
+        WHEN 'SUCCESS' THEN records_read - records_processed - records_rejected - records_duplicate - records_conflicting
+        ELSE 0
+    END AS unaccounted,
     error_type,
     error_message,
     notebook,
@@ -1653,6 +1721,7 @@ SELECT
     job.records_read,
     job.records_rejected,
     job.records_duplicate,
+    job.records_conflicting,
     job.records_late,
     -- Zero where nothing was late: the chart's line then lies on the axis.
     COALESCE(score.lateness_mean_seconds, 0) AS lateness_mean_seconds,
@@ -1687,7 +1756,35 @@ JOIN etl_log AS job ON job.log_id = rejected.log_id
 JOIN etl_source AS origin ON origin.source_id = rejected.source_id
 GO
 
--- needs: iot_device_events
+-- needs: etl_set_aside etl_feed
+-- A feed of which nothing is set aside says so: better than an empty table, which may mean anything.
+CREATE VIEW v_etl_set_aside AS
+SELECT
+    feed,
+    kind,
+    name,
+    attempts,
+    cause,
+    first_failed_at,
+    set_aside_at,
+    1 AS is_set_aside
+FROM etl_set_aside
+WHERE status = 'SET_ASIDE'
+UNION ALL
+SELECT
+    feed.feed,
+    'none' AS kind,
+    'none' AS name,
+    0 AS attempts,
+    'Nothing is set aside.' AS cause,
+    CAST(NULL AS datetimeoffset(6)) AS first_failed_at,
+    CAST(NULL AS datetimeoffset(6)) AS set_aside_at,
+    0 AS is_set_aside
+FROM etl_feed AS feed
+WHERE NOT EXISTS (SELECT 1 FROM etl_set_aside AS aside WHERE aside.feed = feed.feed AND aside.status = 'SET_ASIDE')
+GO
+
+-- needs: iot_device_events (device_id customer_id status temperature event_time)
 CREATE VIEW v_iot_device_states AS
 SELECT
     CAST('device_events' AS varchar(64)) AS feed,
@@ -1699,7 +1796,7 @@ SELECT
 FROM iot_device_events
 GO
 
--- needs: iot_device_events
+-- needs: iot_device_events (device_id status event_time)
 CREATE VIEW v_iot_device_status AS
 SELECT
     device_id,
@@ -1711,7 +1808,7 @@ FROM iot_device_events
 GROUP BY device_id, status
 GO
 
--- needs: room_temperatures
+-- needs: room_temperatures room_temperatures_5m (room place)
 CREATE VIEW v_room_temperature_windows AS
 SELECT
     CAST('room_temperatures' AS varchar(64)) AS feed,
@@ -1727,7 +1824,7 @@ FROM room_temperatures_5m
 WHERE measure = 'temp'
 GO
 
--- needs: room_temperatures
+-- needs: room_temperatures room_temperatures_1d (place)
 CREATE VIEW v_room_temperatures_by_place AS
 SELECT
     place,

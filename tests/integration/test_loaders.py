@@ -113,7 +113,8 @@ def require_each_once(project: Project, feed: str, table: str) -> None:
     assert len(archives) == ARCHIVES
     assert dict(loaded) == dict.fromkeys(archives, 1)
     rows = project.value(f"SELECT sum(f.rows) {entries} WHERE {mine}")
-    numbers = "sum(records_read), sum(records_processed), sum(records_processed + records_rejected + records_duplicate)"
+    accounted_for = "records_processed + records_rejected + records_duplicate + records_conflicting"
+    numbers = f"sum(records_read), sum(records_processed), sum({accounted_for})"
     read, processed, accounted = project.sql(
         f"SELECT {numbers} FROM etl_log WHERE feed = '{feed}' AND job_name = 'load' AND undone_at IS NULL"
     )[0]

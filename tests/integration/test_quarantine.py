@@ -72,7 +72,7 @@ def test_a_mended_value_is_replayed_once_and_linked_both_ways(rejected: Project)
 def test_a_row_that_is_bad_still_stays_as_it_is(rejected: Project) -> None:
     done = replay(rejected.settings, rejected.contract, EVERYTHING, changes={"humidity": "41"})
     assert (done.counts.read, done.counts.processed, done.counts.rejected) == (5, 1, 4)
-    assert {bad["reason"] for bad in done.still_bad} == {"out_of_range", "missing"}
+    assert {bad["reason"] for bad in done.still_bad} == {"out_of_range", "not_json"}
     assert rejected.value("SELECT count(*) FROM etl_rejected_row WHERE status = 'QUARANTINED'") == 4
     rejected.require_exact(6)
 

@@ -24,5 +24,6 @@ FROM (
         ('1 produce', 'FAILED', 'REPLAYED', 'ERROR', 'pattern'),
         ('2 consume', 'RUNNING', 'DISCARDED', 'STANDBY', 'bad_time'),
         ('3 merge', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'time_out_of_range'),
-        ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'database_refused')
+        ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'conflicting'),
+        ('1 produce', 'RUNNING', 'DISCARDED', 'STANDBY', 'database_refused')
 ) AS choices (step, status, quarantine_status, device_status, reason);

@@ -11,7 +11,8 @@ SELECT
     CAST(extract(epoch FROM now() - whole.last_sign) AS double precision) AS age_seconds,
     whole.records_loaded,
     whole.records_rejected,
-    whole.records_duplicate
+    whole.records_duplicate,
+    whole.records_conflicting
 FROM etl_log AS first
 CROSS JOIN LATERAL (
     SELECT
@@ -26,7 +27,8 @@ CROSS JOIN LATERAL (
             AS duration_seconds,
         coalesce(sum(job.records_processed) FILTER (WHERE job.job_name = 'load'), 0) AS records_loaded,
         coalesce(sum(job.records_rejected) FILTER (WHERE job.job_name = 'load'), 0) AS records_rejected,
-        coalesce(sum(job.records_duplicate) FILTER (WHERE job.job_name = 'load'), 0) AS records_duplicate
+        coalesce(sum(job.records_duplicate) FILTER (WHERE job.job_name = 'load'), 0) AS records_duplicate,
+        coalesce(sum(job.records_conflicting) FILTER (WHERE job.job_name = 'load'), 0) AS records_conflicting
     FROM etl_log AS job
     WHERE job.cycle_id = first.cycle_id AND job.feed = first.feed
 ) AS whole

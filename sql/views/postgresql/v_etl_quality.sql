@@ -13,6 +13,7 @@ SELECT
     log.records_read,
     log.records_rejected,
     log.records_duplicate,
+    log.records_conflicting,
     log.records_late,
     -- Zero where nothing was late: the chart's line then lies on the axis.
     coalesce(score.lateness_mean_seconds, 0) AS lateness_mean_seconds,

@@ -11,7 +11,8 @@ SELECT
     DATEDIFF_BIG(millisecond, whole.last_sign, SYSDATETIMEOFFSET()) / 1000.0 AS age_seconds,
     whole.records_loaded,
     whole.records_rejected,
-    whole.records_duplicate
+    whole.records_duplicate,
+    whole.records_conflicting
 FROM etl_log AS head
 CROSS APPLY (
     SELECT
@@ -26,7 +27,8 @@ CROSS APPLY (
             AS duration_seconds,
         SUM(CASE WHEN job.job_name = 'load' THEN job.records_processed ELSE 0 END) AS records_loaded,
         SUM(CASE WHEN job.job_name = 'load' THEN job.records_rejected ELSE 0 END) AS records_rejected,
-        SUM(CASE WHEN job.job_name = 'load' THEN job.records_duplicate ELSE 0 END) AS records_duplicate
+        SUM(CASE WHEN job.job_name = 'load' THEN job.records_duplicate ELSE 0 END) AS records_duplicate,
+        SUM(CASE WHEN job.job_name = 'load' THEN job.records_conflicting ELSE 0 END) AS records_conflicting
     FROM etl_log AS job
     WHERE job.cycle_id = head.cycle_id AND job.feed = head.feed
 ) AS whole

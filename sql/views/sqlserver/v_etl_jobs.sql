@@ -16,9 +16,12 @@ SELECT
     records_processed,
     records_rejected,
     records_duplicate,
+    records_conflicting,
     records_late,
-    CASE status WHEN 'SUCCESS' THEN records_read - records_processed - records_rejected - records_duplicate ELSE 0 END
-        AS unaccounted,
+    CASE status
+        WHEN 'SUCCESS' THEN records_read - records_processed - records_rejected - records_duplicate - records_conflicting
+        ELSE 0
+    END AS unaccounted,
     error_type,
     error_message,
     notebook,

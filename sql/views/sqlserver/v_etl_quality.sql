@@ -13,6 +13,7 @@ SELECT
     job.records_read,
     job.records_rejected,
     job.records_duplicate,
+    job.records_conflicting,
     job.records_late,
     -- Zero where nothing was late: the chart's line then lies on the axis.
     COALESCE(score.lateness_mean_seconds, 0) AS lateness_mean_seconds,

@@ -4,9 +4,10 @@ GO
 
 SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
     etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
-    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
-    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
-    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
+    etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
+    etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
+    etl_log.last_event_time
 FROM etl_log
 WHERE etl_log.cycle_id = ? ORDER BY etl_log.log_id
 GO
@@ -47,9 +48,10 @@ GO
 
 SELECT TOP 1 etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
     etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
-    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
-    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
-    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
+    etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
+    etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
+    etl_log.last_event_time
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.job_name = ? AND etl_log.status = ? AND etl_log.records_read > ? AND etl_log.log_id <
     ? ORDER BY etl_log.log_id DESC
@@ -57,9 +59,10 @@ GO
 
 SELECT TOP 20 etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
     etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
-    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
-    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
-    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
+    etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
+    etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
+    etl_log.last_event_time
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.status = ? ORDER BY etl_log.log_id DESC
 GO
@@ -88,15 +91,15 @@ SELECT TOP 20000 sensor_data.sensor_id, sensor_data.temperature, sensor_data.hum
 FROM sensor_data
 JOIN (SELECT TOP 5 anon_2.sensor_id AS sensor_id
     FROM (SELECT DISTINCT sensor_data.sensor_id AS sensor_id, CAST(sensor_data.sensor_id AS NVARCHAR(max)) COLLATE
-            Latin1_General_100_BIN2 AS name
+            Latin1_General_100_BIN2 AS [whole name]
         FROM sensor_data
         WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS
                 DATETIMEOFFSET(6))) AS anon_2
     LEFT OUTER JOIN (SELECT etl_anomaly.sensor AS sensor, count(*) AS anomalies
         FROM etl_anomaly
         WHERE etl_anomaly.feed = ?
-        GROUP BY etl_anomaly.sensor) AS anon_3 ON anon_3.sensor = anon_2.name ORDER BY coalesce(anon_3.anomalies, ?)
-        DESC, anon_2.sensor_id) AS anon_1 ON sensor_data.sensor_id = anon_1.sensor_id
+        GROUP BY etl_anomaly.sensor) AS anon_3 ON anon_3.sensor = anon_2.[whole name] ORDER BY
+        coalesce(anon_3.anomalies, ?) DESC, anon_2.sensor_id) AS anon_1 ON sensor_data.sensor_id = anon_1.sensor_id
 WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))
     ORDER BY sensor_data.timestamp DESC
 GO
@@ -137,9 +140,10 @@ GO
 
 SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
     etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
-    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.error_type,
-    etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters, etl_log.host, etl_log.pid,
-    etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes, etl_log.last_event_time
+    etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
+    etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
+    etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
+    etl_log.last_event_time
 FROM etl_log
 WHERE etl_log.start_time >= CAST(? AS DATETIMEOFFSET(6)) ORDER BY etl_log.start_time
 GO
