@@ -72,6 +72,7 @@ def test_ignored_files_are_counted_by_kind() -> None:
         ({"rejected": 12, "quarantined": 12}, "nothing loaded: all 12 rows rejected"),
         ({"rejected": 1, "quarantined": 1}, "nothing loaded: 1 row rejected"),
         ({"set_aside": {"a.csv": "?"}}, "nothing loaded: 1 file set aside"),
+        ({"failing": {"a.csv": "?", "b.csv": "?"}}, "nothing loaded: all 2 files not processed yet"),
         (
             {"rejected": 2, "conflicting": 3, "quarantined": 5, "set_aside": {"a.csv": "?"}},
             "nothing loaded: all 2 rows rejected; all 3 rows conflicting; 1 file set aside",
