@@ -1290,7 +1290,8 @@ FROM (
         ('1 produce', 'FAILED', 'REPLAYED', 'ERROR', 'pattern'),
         ('2 consume', 'RUNNING', 'DISCARDED', 'STANDBY', 'bad_time'),
         ('3 merge', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'time_out_of_range'),
-        ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'database_refused')
+        ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'conflicting'),
+        ('1 produce', 'RUNNING', 'DISCARDED', 'STANDBY', 'database_refused')
 ) AS choices (step, status, quarantine_status, device_status, reason);
 
 -- needs: etl_log
@@ -1306,7 +1307,8 @@ SELECT
     CAST(extract(epoch FROM now() - whole.last_sign) AS double precision) AS age_seconds,
     whole.records_loaded,
     whole.records_rejected,
-    whole.records_duplicate
+    whole.records_duplicate,
+    whole.records_conflicting
 FROM etl_log AS first
 CROSS JOIN LATERAL (
     SELECT
@@ -1321,7 +1323,8 @@ CROSS JOIN LATERAL (
             AS duration_seconds,
         coalesce(sum(job.records_processed) FILTER (WHERE job.job_name = 'load'), 0) AS records_loaded,
         coalesce(sum(job.records_rejected) FILTER (WHERE job.job_name = 'load'), 0) AS records_rejected,
-        coalesce(sum(job.records_duplicate) FILTER (WHERE job.job_name = 'load'), 0) AS records_duplicate
+        coalesce(sum(job.records_duplicate) FILTER (WHERE job.job_name = 'load'), 0) AS records_duplicate,
+        coalesce(sum(job.records_conflicting) FILTER (WHERE job.job_name = 'load'), 0) AS records_conflicting
     FROM etl_log AS job
     WHERE job.cycle_id = first.cycle_id AND job.feed = first.feed
 ) AS whole
@@ -1414,9 +1417,12 @@ SELECT
     records_processed,
     records_rejected,
     records_duplicate,
+    records_conflicting,
     records_late,
-    CASE status WHEN 'SUCCESS' THEN records_read - records_processed - records_rejected - records_duplicate ELSE 0 END
-        AS unaccounted,
+    CASE status
+        WHEN 'SUCCESS' THEN records_read - records_processed - records_rejected - records_duplicate - records_conflicting
+        ELSE 0
+    END AS unaccounted,
     error_type,
     error_message,
     notebook,
@@ -1438,6 +1444,7 @@ SELECT
     log.records_read,
     log.records_rejected,
     log.records_duplicate,
+    log.records_conflicting,
     log.records_late,
     -- Zero where nothing was late: the chart's line then lies on the axis.
     coalesce(score.lateness_mean_seconds, 0) AS lateness_mean_seconds,
@@ -1469,6 +1476,33 @@ SELECT
 FROM etl_rejected_row AS rejected
 JOIN etl_log AS log ON log.log_id = rejected.log_id
 JOIN etl_source AS source ON source.source_id = rejected.source_id;
+
+-- needs: etl_set_aside etl_feed
+-- A feed of which nothing is set aside says so: better than an empty table, which may mean anything.
+CREATE OR REPLACE VIEW v_etl_set_aside AS
+SELECT
+    feed,
+    kind,
+    name,
+    attempts,
+    cause,
+    first_failed_at,
+    set_aside_at,
+    1 AS is_set_aside
+FROM etl_set_aside
+WHERE status = 'SET_ASIDE'
+UNION ALL
+SELECT
+    feed.feed,
+    'none' AS kind,
+    'none' AS name,
+    0 AS attempts,
+    'Nothing is set aside.' AS cause,
+    CAST(NULL AS timestamp with time zone) AS first_failed_at,
+    CAST(NULL AS timestamp with time zone) AS set_aside_at,
+    0 AS is_set_aside
+FROM etl_feed AS feed
+WHERE NOT EXISTS (SELECT 1 FROM etl_set_aside AS aside WHERE aside.feed = feed.feed AND aside.status = 'SET_ASIDE');
 
 -- needs: iot_device_events
 CREATE OR REPLACE VIEW v_iot_device_states AS

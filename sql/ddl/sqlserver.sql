@@ -1555,7 +1555,8 @@ FROM (
         ('1 produce', 'FAILED', 'REPLAYED', 'ERROR', 'pattern'),
         ('2 consume', 'RUNNING', 'DISCARDED', 'STANDBY', 'bad_time'),
         ('3 merge', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'time_out_of_range'),
-        ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'database_refused')
+        ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'conflicting'),
+        ('1 produce', 'RUNNING', 'DISCARDED', 'STANDBY', 'database_refused')
 ) AS choices (step, status, quarantine_status, device_status, reason)
 GO
 
@@ -1572,7 +1573,8 @@ SELECT
     DATEDIFF_BIG(millisecond, whole.last_sign, SYSDATETIMEOFFSET()) / 1000.0 AS age_seconds,
     whole.records_loaded,
     whole.records_rejected,
-    whole.records_duplicate
+    whole.records_duplicate,
+    whole.records_conflicting
 FROM etl_log AS head
 CROSS APPLY (
     SELECT
@@ -1587,7 +1589,8 @@ CROSS APPLY (
             AS duration_seconds,
         SUM(CASE WHEN job.job_name = 'load' THEN job.records_processed ELSE 0 END) AS records_loaded,
         SUM(CASE WHEN job.job_name = 'load' THEN job.records_rejected ELSE 0 END) AS records_rejected,
-        SUM(CASE WHEN job.job_name = 'load' THEN job.records_duplicate ELSE 0 END) AS records_duplicate
+        SUM(CASE WHEN job.job_name = 'load' THEN job.records_duplicate ELSE 0 END) AS records_duplicate,
+        SUM(CASE WHEN job.job_name = 'load' THEN job.records_conflicting ELSE 0 END) AS records_conflicting
     FROM etl_log AS job
     WHERE job.cycle_id = head.cycle_id AND job.feed = head.feed
 ) AS whole
@@ -1683,9 +1686,12 @@ SELECT
     records_processed,
     records_rejected,
     records_duplicate,
+    records_conflicting,
     records_late,
-    CASE status WHEN 'SUCCESS' THEN records_read - records_processed - records_rejected - records_duplicate ELSE 0 END
-        AS unaccounted,
+    CASE status
+        WHEN 'SUCCESS' THEN records_read - records_processed - records_rejected - records_duplicate - records_conflicting
+        ELSE 0
+    END AS unaccounted,
     error_type,
     error_message,
     notebook,
@@ -1708,6 +1714,7 @@ SELECT
     job.records_read,
     job.records_rejected,
     job.records_duplicate,
+    job.records_conflicting,
     job.records_late,
     -- Zero where nothing was late: the chart's line then lies on the axis.
     COALESCE(score.lateness_mean_seconds, 0) AS lateness_mean_seconds,
@@ -1740,6 +1747,34 @@ SELECT
 FROM etl_rejected_row AS rejected
 JOIN etl_log AS job ON job.log_id = rejected.log_id
 JOIN etl_source AS origin ON origin.source_id = rejected.source_id
+GO
+
+-- needs: etl_set_aside etl_feed
+-- A feed of which nothing is set aside says so: better than an empty table, which may mean anything.
+CREATE VIEW v_etl_set_aside AS
+SELECT
+    feed,
+    kind,
+    name,
+    attempts,
+    cause,
+    first_failed_at,
+    set_aside_at,
+    1 AS is_set_aside
+FROM etl_set_aside
+WHERE status = 'SET_ASIDE'
+UNION ALL
+SELECT
+    feed.feed,
+    'none' AS kind,
+    'none' AS name,
+    0 AS attempts,
+    'Nothing is set aside.' AS cause,
+    CAST(NULL AS datetimeoffset(6)) AS first_failed_at,
+    CAST(NULL AS datetimeoffset(6)) AS set_aside_at,
+    0 AS is_set_aside
+FROM etl_feed AS feed
+WHERE NOT EXISTS (SELECT 1 FROM etl_set_aside AS aside WHERE aside.feed = feed.feed AND aside.status = 'SET_ASIDE')
 GO
 
 -- needs: iot_device_events
