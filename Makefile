@@ -2,7 +2,8 @@
 
 VENV    := .venv
 BIN     := $(VENV)/bin
-MESSAGES ?= 10000
+# How many readings `make run` simulates; by default 10,000, and none into a database, Kafka or folder of your own.
+MESSAGES ?=
 # Test files that run side by side, each with a Kafka, a PostgreSQL and a Spark of its own (about 2.5 GB).
 WORKERS ?= 2
 # The first Python on the path that is new enough and can make a virtual environment.
@@ -18,7 +19,7 @@ help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-22s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup ## Set up everything and run one cycle of the default feed with 10,000 simulated readings
-	@$(BIN)/python -m etl run --messages $(MESSAGES)
+	@$(BIN)/python -m etl run $(if $(MESSAGES),--messages $(MESSAGES))
 
 dashboards: setup ## Set up Superset with the dashboards, on 127.0.0.1; prints the address and how to sign in
 	@$(BIN)/python -m etl dashboards
@@ -106,7 +107,7 @@ $(VENV)/.user: requirements.txt pyproject.toml
 	@[ -n "$(PYTHON)" ] || { echo "Error: no Python 3.11, 3.12 or 3.13 with venv was found." >&2; \
 		echo "Remedy: install one (Debian, Ubuntu: apt-get install python3 python3-venv), or make PYTHON=/path/to/python3." >&2; exit 2; }
 	@echo "Setting up $(VENV) (once, one to three minutes)"
-	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	@[ -x $(BIN)/python ] || "$(PYTHON)" -m venv $(VENV)
 	@$(PIP) install -r requirements.txt
 	@$(PIP) install --no-deps --editable .
 	@touch $@

@@ -17,7 +17,7 @@ from etl import __version__, report, services
 from etl.cli import feeds as feeds_group
 from etl.cli import quarantine as quarantine_group
 from etl.cli.console import DEFAULT_FEED, AsJson, console, errors_console, pairs, print_json, progress
-from etl.cli.cycles import print_plan, run_on_schedule, run_once
+from etl.cli.cycles import print_defaults, print_plan, run_on_schedule, run_once
 from etl.cli.dashboards import dashboards as dashboards_command
 from etl.cli.dashboards import superset_status
 from etl.cli.tables import init_tables
@@ -25,6 +25,7 @@ from etl.contract import load_contract, load_contracts
 from etl.cycle import divide_parameters, kernel_config, parse_value
 from etl.database import client_url, database_title, product_named, shown_url
 from etl.ddl import script
+from etl.default_messages import BY_DEFAULT, MESSAGES
 from etl.doctor import examine
 from etl.errors import ConfigurationError, EtlError
 from etl.explain import explain as explain_cycle
@@ -41,8 +42,6 @@ from etl.status import history as read_history
 from etl.status import status as read_status
 from etl.undo import feed_of
 from etl.undo import undo as undo_cycle
-
-SIMULATED_MESSAGES = 10_000
 
 app = typer.Typer(
     help="Notebook-driven micro-batch ETL for IoT readings, with an audit log that proves every row balance.",
@@ -131,7 +130,8 @@ def run(
         int | None,
         typer.Option(
             min=0,
-            help=f"Simulated messages to produce first. Default: {SIMULATED_MESSAGES} on the embedded Kafka, 0 on your own.",
+            help=f"Simulated messages to produce first. Default: {MESSAGES} for packaged feeds on the embedded services,"
+            " 0 where the contract, the database, Kafka or the landing folder is yours.",
             show_default=False,
         ),
     ] = None,
@@ -152,10 +152,14 @@ def run(
         ),
     ] = None,
     cycles: Annotated[
-        int | None, typer.Option(min=1, help="End after so many; with --every.", show_default=False)
+        int | None, typer.Option(min=1, help="Stop after N cycles (needs --every).", show_default=False)
     ] = None,
     fresh_kernels: Annotated[
         bool, typer.Option("--fresh-kernels", help="Give each notebook a kernel of its own; slower, fully isolated.")
+    ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit code 1 also where all that a cycle read was rejected or set aside."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what a cycle would do, and do nothing.")] = False,
 ) -> None:
@@ -165,14 +169,15 @@ def run(
         raise ConfigurationError("--cycles is given without --every.", remedy="Say how often, e.g. --every 5m.")
     schedule = parse_schedule(every) if every else None
     contracts = [load_contract(feed, settings) for feed in dict.fromkeys(feeds or [DEFAULT_FEED])]
-    embedded = settings.kafka_bootstrap is None
-    if messages is None:
-        messages = SIMULATED_MESSAGES if embedded else 0
-    parameters = {name: parse_value(value) for name, value in pairs(parameter).items()} | {"messages": messages}
+    parameters = {"messages": BY_DEFAULT} | {name: parse_value(value) for name, value in pairs(parameter).items()}
+    if messages is not None:
+        parameters["messages"] = messages
     if isinstance(replay := parameters.get("replay"), str) and replay:
         # The notebooks run in a folder of their own; a relative path is meant from where the user is.
         parameters["replay"] = str(Path(replay).expanduser().absolute())
-    if create_topic or (embedded and messages):
+    # Asked for by a number or a file, it goes into a topic that is made where Kafka is nobody else's.
+    asked = parameters["messages"] not in (0, BY_DEFAULT) or parameters.get("replay")
+    if create_topic or (settings.kafka_is_embedded and asked):
         parameters["create_topic"] = True
     if accept_gap:
         parameters["accept_gap"] = getpass.getuser()
@@ -184,12 +189,13 @@ def run(
         # Refuse at once, before anything is started; the cycle itself holds the lock later on.
         with feed_lock(settings, contracts[0].feed, "cycle", what="a cycle that is starting"):
             pass
+    if parameters["messages"] == BY_DEFAULT and not parameters.get("replay"):
+        print_defaults(settings, contracts)
     settings = _ready(settings, with_kafka=any(contract.topic for contract in contracts))
+    options = {"fresh_kernels": fresh_kernels, "strict": strict}
     if schedule:
-        raise typer.Exit(
-            run_on_schedule(settings, contracts, parameters, schedule, cycles, fresh_kernels=fresh_kernels)
-        )
-    raise typer.Exit(run_once(settings, contracts, parameters, fresh_kernels=fresh_kernels))
+        raise typer.Exit(run_on_schedule(settings, contracts, parameters, schedule, cycles, **options))
+    raise typer.Exit(run_once(settings, contracts, parameters, **options))
 
 
 @app.command()
@@ -342,11 +348,10 @@ def version() -> None:
 def _ready(settings: Settings, *, with_kafka: bool = True) -> Settings:
     """Everything that notebooks need: services up, audit tables there, the environment that kernels inherit."""
     with progress() as tell:
-        if settings.kafka_bootstrap and settings.database_url:
-            if with_kafka:
-                services.prepare(settings, tell)
-        else:
+        if settings.kafka_is_embedded or settings.database_is_embedded:
             services.up(settings, load_contracts(settings), tell, with_kafka=with_kafka)
+        elif with_kafka:
+            services.prepare(settings, tell)
         os.environ["ETL_HOME"] = str(settings.home)
         if with_kafka:
             os.environ["JAVA_HOME"] = str(find_java(settings, tell).home)

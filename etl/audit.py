@@ -31,6 +31,7 @@ from etl.errors import BalanceError, EtlError, ParameterError, ServiceUnavailabl
 from etl.heartbeat import heartbeat
 from etl.locks import JOB_WAIT_SECONDS, alive, feed_lock, is_alive
 from etl.retry import retrying
+from etl.schema_changes import require_possible
 from etl.settings import PROJECT_ROOT, Settings
 from etl.tables import etl_log, require_current
 
@@ -164,6 +165,7 @@ def job(
     :param cycle_id: empty for a job that is run by hand: it joins the newest unfinished cycle that was begun by hand.
     :param alone: whether it is the feed's only job on this machine while it lasts.
     :raises AlreadyRunning: another job of this feed runs.
+    :raises ContractError: the contract asks for what the feed's table cannot become.
     :raises ConfigurationError: the audit tables are missing.
     :raises ParameterError: the cycle's name can name no file.
     """
@@ -181,6 +183,7 @@ def job(
             run = _open(engine, settings, contract, name, cycle_id, parameters, started)
             try:
                 with storage.explaining(settings), _explaining(engine), heartbeat(settings, run.log_id):
+                    retrying(settings, "comparing contract and table", lambda: _require_possible(run, contract))
                     yield run
                 if not run.closed:
                     retrying(settings, "closing the audit row", lambda: _succeed(run))
@@ -211,6 +214,12 @@ def rehearsal(
             raise _RolledBack
     finally:
         dispose(engine)
+
+
+def _require_possible(run: JobRun, contract: Contract) -> None:
+    """Refuse a contract that the feed's table cannot follow, before the job does anything."""
+    with transaction(run.engine) as connection:
+        require_possible(connection, contract)
 
 
 def _require_name(cycle_id: str) -> None:

@@ -127,7 +127,8 @@ def strongest(explored: Explored, rows: int = 10) -> pd.DataFrame:
         for low, high in zip(top["expected_low"], top["expected_high"], strict=True)
     ]
     top["event_time"] = pd.to_datetime(top["event_time"], utc=True).dt.strftime("%Y-%m-%d %H:%M:%S")
-    shown = [*explored.contract.sensor, "measure", "event_time", "value", "expected", "score", "kind"]
+    own = [f"sensor {name}" if f"sensor {name}" in top else name for name in explored.contract.sensor]
+    shown = [*own, "measure", "event_time", "value", "expected", "score", "kind"]
     return top[shown].round({"value": 2, "score": 1}).reset_index(drop=True)
 
 

@@ -147,7 +147,7 @@ def _missing(spark: SparkSession, trial: Path) -> list[str]:
     answered = {row.executor for row in asked.collect()}
     word = secrets.token_hex(8)
     try:
-        asked.select(F.concat_ws(" ", F.lit(word), "executor")).write.text((trial / "words").as_uri())
+        asked.select(F.concat_ws(" ", F.lit(word), "executor")).write.text(files.hadoop_path(trial / "words"))
     except (PySparkException, Py4JJavaError) as error:
         host = _HOST.search(str(error))
         raise StorageError(

@@ -188,7 +188,9 @@ def _read(
     )
     folder = positions.checkpoint_folder(settings, contract.feed, topic.id)
     query_writer = (
-        split_messages(stream, contract).writeStream.option("checkpointLocation", folder.as_uri()).foreachBatch(writer)
+        split_messages(stream, contract)
+        .writeStream.option("checkpointLocation", files.hadoop_path(folder))
+        .foreachBatch(writer)
     )
     catch_up = parameters["until"] == "caught_up"
     trigger: dict[str, Any] = (
@@ -308,7 +310,7 @@ class _BatchWriter:
             F.count_if(F.col(UNPARSABLE)).alias("unparsable"),
         )
         counted.drop(UNPARSABLE).write.csv(
-            temporary.as_uri(),
+            files.hadoop_path(temporary),
             header=True,
             escape='"',
             emptyValue='""',
@@ -330,6 +332,7 @@ class _BatchWriter:
             source=Source("kafka", self.topic.name, self.topic.id),
             offsets=offsets,
             columns=self.contract.file_columns,
+            paths=self.contract.paths,
             messages=told["messages"],
             rows=sum(part.rows for part in parts),
             unparsable=told["unparsable"],

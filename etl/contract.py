@@ -27,7 +27,8 @@ from etl import custom
 from etl.errors import ContractError
 from etl.gather import as_one, each, together
 from etl.marks import Marks
-from etl.model import RESERVED, Column, ColumnType, Contract, EventTime, Landing
+from etl.model import RESERVED, SYSTEM_COLUMNS, Column, ColumnType, Contract, EventTime, Landing, column_name
+from etl.patterns import broken_pattern
 from etl.settings import Settings
 
 __all__ = [
@@ -46,6 +47,8 @@ PACKAGED = Path(__file__).parent / "feeds"
 """The folder of the contracts that come with the project."""
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
+_NO_TABLE = ("etl_", "pg_", "alembic_version")
+"""So begin the names of other tables and views: of ours, and of databases."""
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _TYPES: dict[str, ColumnType] = {
     "string": "text",
@@ -136,6 +139,7 @@ def _in_one_line(error: yaml.YAMLError) -> str:
     return " ".join(str(error).split())
 
 
+_RENAME = "say under customProperties `rename` where its values are, as in `column: key`."
 _STANDARD = "See the Open Data Contract Standard v3.1."
 
 
@@ -185,10 +189,11 @@ class _Reader:
             {
                 "source": lambda: self._source(model),
                 "columns": lambda: self._columns(properties),
-                "table": lambda: self._identifier("schema[0].physicalName", table.physicalName or table.name or ""),
+                "table": lambda: self._table(table.physicalName or table.name or ""),
                 "explode": given.explode,
                 "lateness_seconds": given.lateness,
                 "growth": given.growth,
+                "max_new_columns": given.max_new_columns,
                 "fleet": given.fleet,
                 "freshness_seconds": lambda: self._freshness(model.slaProperties or []),
                 "failure_budget": given.failure_budget,
@@ -242,6 +247,16 @@ class _Reader:
             )
         return name
 
+    def _table(self, name: str) -> str:
+        place = "schema[0].physicalName"
+        if name.startswith(_NO_TABLE):
+            raise self.fail(
+                place,
+                f"{name!r} cannot name a feed's table",
+                f"Use a name that does not begin with {' or '.join(_NO_TABLE)}.",
+            )
+        return self._identifier(place, name)
+
     def _source(self, model: OpenDataContractStandard) -> tuple[str, Landing | None]:
         """The topic, or the landing folder."""
         servers = model.servers or []
@@ -276,9 +291,18 @@ class _Reader:
     def _column(self, index: int, item: SchemaProperty) -> Column:
         place = f"schema[0].properties[{index}]"
         name = item.name or ""
-        if not _COLUMN.fullmatch(name) or name.lower() in RESERVED:
+        if not _COLUMN.fullmatch(name):
             raise self.fail(
-                f"{place}.name", f"{name!r} cannot name a column", "Letters, digits, _ and no reserved name."
+                f"{place}.name",
+                f"{name!r} cannot name a column",
+                f"Use letters, digits and _, at most 60; {_RENAME}",
+            )
+        if name.lower() in RESERVED:
+            whose = "PostgreSQL" if name.lower() in SYSTEM_COLUMNS else "the loader"
+            raise self.fail(
+                f"{place}.name",
+                f"{name!r} cannot name a column: {whose} has one of this name",
+                f"Use another name, such as {column_name(name, RESERVED)}; {_RENAME}",
             )
         if item.logicalType not in _TYPES:
             raise self.fail(
@@ -318,10 +342,9 @@ class _Reader:
         return _INTEGER_BITS.get(width, 64)
 
     def _pattern(self, place: str, pattern: str | None) -> str | None:
-        try:
-            re.compile(pattern or "")
-        except re.error as error:
-            raise self.fail(f"{place}.logicalTypeOptions.pattern", str(error), "Mend the pattern.") from None
+        if pattern is not None and (problem := broken_pattern(pattern)):
+            remedy = "Use what Python, RE2 and Java understand alike: no look-around, back-references or named groups."
+            raise self.fail(f"{place}.logicalTypeOptions.pattern", problem, remedy)
         return pattern
 
     def _columns(self, properties: list[SchemaProperty]) -> tuple[Column, ...]:
@@ -330,7 +353,11 @@ class _Reader:
         for index, column in enumerate(columns):
             # Two names that differ in case alone are one column for SQL Server and for most people.
             if column.name.lower() in seen:
-                raise self.fail(f"schema[0].properties[{index}].name", f"{column.name!r} stands twice", "Rename one.")
+                raise self.fail(
+                    f"schema[0].properties[{index}].name",
+                    f"{column.name!r} stands twice; names that differ in case only are one",
+                    f"Give one of them another name, such as {column_name(column.name, seen)}; {_RENAME}",
+                )
             seen.add(column.name.lower())
         return columns
 

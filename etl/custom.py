@@ -18,6 +18,7 @@ from etl.model import (
     EPOCH_UNITS,
     ISO8601,
     ITEMS,
+    WINDOW_COLUMNS,
     AnomalyRules,
     Column,
     EventTime,
@@ -26,6 +27,7 @@ from etl.model import (
     Landing,
     OnConflict,
     Windows,
+    column_name,
 )
 
 KNOWN = {
@@ -39,6 +41,7 @@ KNOWN = {
     "lateness",
     "anomalies",
     "unknownKeys",
+    "maxNewColumns",
     "fleet",
 }
 _ANOMALY_NUMBERS = {
@@ -49,11 +52,14 @@ _ANOMALY_NUMBERS = {
     "stuckReadings": "stuck_readings",
 }
 _ANOMALY_TIMES = {"block": "block_seconds", "stuckAfter": "stuck_seconds", "gapAfter": "gap_seconds"}
+_MOST_NEW_COLUMNS = 500
 DEFAULT_WINDOWS = ("5m", "1d")
 
 Fail = Callable[[str, str, str], ContractError]
 """Makes the error that names the file: of a place, what is wrong there, and the remedy."""
 
+_DIRECTIVES = "%Y %y %m %d %H %I %p %M %S %f %z %j %b %B %a %A %%"
+_SAMPLE = datetime(2021, 11, 28, 15, 45, 59, 123456, tzinfo=UTC)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _ON_CONFLICT: dict[str, OnConflict] = {"quarantine": "quarantine", "keepFirst": "keepFirst", "keepLast": "keepLast"}
@@ -72,6 +78,20 @@ def parse_seconds(text: str) -> float | None:
     """A duration such as 30s, 5m, 2h or 1d, in seconds; None where the text is none."""
     found = _DURATION.fullmatch(text)
     return float(found[1]) * _UNITS[found[2]] if found else None
+
+
+def _broken_format(pattern: str) -> str:
+    """What is wrong with a pattern of `strptime`; empty where it writes and reads a day everywhere it is used."""
+    used = re.findall(r"%.?", pattern, re.DOTALL)
+    if unknown := [directive for directive in used if directive not in _DIRECTIVES.split()]:
+        return f"has {unknown[0]!r}, which is not understood everywhere"
+    if ("%I" in used) != ("%p" in used):
+        return "has one of %I and %p without the other"
+    try:
+        read = datetime.strptime(_SAMPLE.strftime(pattern), pattern)
+    except (ValueError, re.error) as error:
+        return f"cannot be read: {error}"
+    return "" if read.date() == _SAMPLE.date() else "does not say which day it is"
 
 
 @dataclass(frozen=True)
@@ -109,6 +129,8 @@ class Properties:
             if name != ISO8601 and name not in EPOCH_UNITS and "%" not in str(name):
                 known = ", ".join([ISO8601, *EPOCH_UNITS])
                 raise self.fail(place, f"{name!r} is not known", f"Use {known}, or a pattern such as %d-%m-%Y %H:%M.")
+            if "%" in str(name) and (problem := _broken_format(str(name))):
+                raise self.fail(place, f"{name!r} {problem}", f"Use {_DIRECTIVES}, and year, month and day among them.")
         return tuple(map(str, formats))
 
     def sensor(
@@ -170,6 +192,13 @@ class Properties:
         measures = self._measures("windows.measures", value.get("measures"), columns, sensor)
         if not lengths or not measures:
             return None
+        if taken := [name for name in key if name.lower() in WINDOW_COLUMNS]:
+            raise self.fail(
+                f"{place}.key",
+                f"{taken[0]!r} is a column of every table of windows",
+                f"Give the column another name, such as {column_name(taken[0], WINDOW_COLUMNS)}, and say under `rename` where"
+                " its values are.",
+            )
         return Windows(tuple((name, int(length)) for name, length in lengths), key, measures)
 
     def _measures(
@@ -194,6 +223,14 @@ class Properties:
         if value not in _GROWTH:
             raise self.fail(f"{self.place}.unknownKeys", f"{value!r}", f"Use {', '.join(_GROWTH)}.")
         return _GROWTH[value]
+
+    def max_new_columns(self) -> int:
+        value = self.values.get("maxNewColumns", 100)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_NEW_COLUMNS:
+            raise self.fail(
+                f"{self.place}.maxNewColumns", f"{value!r}", f"Give a whole number from 0 to {_MOST_NEW_COLUMNS}."
+            )
+        return value
 
     def anomalies(self, columns: tuple[Column, ...], sensor: tuple[str, ...]) -> AnomalyRules | None:
         if "anomalies" not in self.values:

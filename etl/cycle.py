@@ -7,12 +7,10 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
-
-from sqlalchemy import select
 
 from etl import audit, errors, files, storage
 from etl.audit import NOTEBOOKS
@@ -20,8 +18,8 @@ from etl.contract import Contract
 from etl.database import dispose, make_engine, transaction
 from etl.errors import ConfigurationError, EtlError, Interrupted, JobFailed, ParameterError, PermanentError
 from etl.locks import JOB_WAIT_SECONDS, feed_lock
+from etl.outcome import Outcome, cycle_log, read_outcome
 from etl.settings import PROJECT_ROOT, Settings
-from etl.tables import etl_log
 from etl.warm import ENGINE, WarmKernel
 
 if TYPE_CHECKING:
@@ -48,6 +46,8 @@ class Cycle:
     error: EtlError | None = None
     left: tuple[str, ...] = ()
     """Jobs that were not started, because somebody had asked to stop."""
+    outcome: Outcome = field(default_factory=Outcome)
+    """What it left out, and why."""
 
     @property
     def exit_code(self) -> int:
@@ -119,12 +119,12 @@ def run_cycle(
             kernel.end_cycle()
         try:
             _close_dead(settings, contract)
-            rows = cycle_rows(settings, cycle_id)
+            rows, outcome = _ended(settings, cycle_id)
         except EtlError:
             if error is None:
                 raise
-            rows = ()  # The job failed for the same cause, and says more about it.
-        return Cycle(contract.feed, cycle_id, rows, error, () if error else tuple(left))
+            rows, outcome = (), Outcome()  # The job failed for the same cause, and says more about it.
+        return Cycle(contract.feed, cycle_id, rows, error, () if error else tuple(left), outcome)
 
 
 def _try_job(settings: Settings, job: str, parameters: dict[str, Any], kernel: WarmKernel | None) -> EtlError | None:
@@ -191,13 +191,13 @@ def parse_value(text: str) -> Any:
         return text
 
 
-def cycle_rows(settings: Settings, cycle_id: str) -> tuple[dict[str, Any], ...]:
-    """The rows of `etl_log` of one cycle, in the order in which the jobs began."""
+def _ended(settings: Settings, cycle_id: str) -> tuple[tuple[dict[str, Any], ...], Outcome]:
+    """The rows of `etl_log` of a cycle, in the order in which the jobs began, and what it left out."""
     engine = make_engine(settings)
     try:
         with transaction(engine) as connection:
-            rows = connection.execute(select(etl_log).where(etl_log.c.cycle_id == cycle_id).order_by(etl_log.c.log_id))
-            return tuple(dict(row) for row in rows.mappings())
+            rows = cycle_log(connection, cycle_id)
+            return rows, read_outcome(connection, rows)
     finally:
         dispose(engine)
 
@@ -224,8 +224,8 @@ def _execute(
     shown = executed.relative_to(settings.home).as_posix()
     try:
         papermill.execute_notebook(
-            notebook,
-            executed,
+            _as_template(notebook),
+            _as_template(executed),
             parameters,
             engine_name=ENGINE if kernel else None,
             kernel_name="python3",
@@ -250,6 +250,11 @@ def _execute(
         ) from error
     except NoSuchKernel as error:
         raise ConfigurationError("Jupyter has no kernel `python3`.", remedy="Run `make setup`.") from error
+
+
+def _as_template(path: Path) -> str:
+    """A path for papermill, which puts parameters in place of names in braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _job_failed(settings: Settings, error: PapermillExecutionError, notebook: str) -> JobFailed:

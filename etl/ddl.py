@@ -14,7 +14,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable, CreateView, SetColumnCom
 from etl.contract import Contract
 from etl.database import Product
 from etl.tables import feed_table, metadata, newest_migration, require_fits
-from etl.views import common_views, needs, view_files, views_of
+from etl.views import columns_there, common_views, is_met, needs, view_files, views_of
 from etl.windows import window_tables
 
 _CLAUSES = re.compile(r"(?<!OUTER)(?<!CROSS) (?=(?:LEFT OUTER |CROSS )?JOIN |GROUP BY )")
@@ -33,19 +33,20 @@ def script(product: Product, contracts: Iterable[Contract]) -> str:
     statements: list[ClauseElement] = [found for table in metadata.sorted_tables for found in _table(table)]
     version = _version_table()
     statements += [*_table(version), insert(version).values(version_num=newest_migration())]
-    tables = set(metadata.tables)
     feeds = list(contracts)
     for contract in feeds:
         table, windows = feed_table(contract), list(window_tables(contract))
         require_fits(product, contract, [table, *windows])
         statements += [found for made in (table, *windows) for found in _table(made)]
         statements += [CreateView(query, name) for name, query in views_of(contract, table)]
-        tables |= {made.name for made in (table, *windows)}
     statements += [CreateView(query, name) for name, query in common_views(feeds)]
     texts = [
         layout(str(found.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))) for found in statements
     ]
-    texts += [file.read_text("utf-8").strip().rstrip(";") for file in view_files(product.name) if needs(file) <= tables]
+    there = columns_there(*feeds)
+    texts += [
+        file.read_text("utf-8").strip().rstrip(";") for file in view_files(product.name) if is_met(needs(file), there)
+    ]
     return "".join(f"{text}{product.batch_end}\n\n" for text in texts).rstrip("\n") + "\n"
 
 

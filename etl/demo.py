@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
-from etl.contract import PACKAGED, Contract
+from etl.contract import Contract
 from etl.cycle import Cycle, Reporter, run_cycle
+from etl.default_messages import default_messages
 from etl.settings import Settings
 from etl.simulate import span
 from etl.tables import connected, etl_log, feed_table
@@ -30,9 +31,10 @@ _SEED = 20250615
 
 def lacking(settings: Settings, contracts: Mapping[str, Contract]) -> list[Contract]:
     """The feeds for which `bring` would run a cycle; none on services of your own, or where readings are real."""
-    if settings.database_url or settings.kafka_bootstrap:
+    if not (settings.database_is_embedded and settings.kafka_is_embedded):
         return []
-    packaged = [contracts[feed] for feed in MESSAGES if feed in contracts and contracts[feed].file.parent == PACKAGED]
+    wanted = [contracts[feed] for feed in MESSAGES if feed in contracts]
+    packaged = [contract for contract in wanted if default_messages(settings, contract).messages]
     with connected(settings, "demo") as connection:
         if _has_real_readings(connection):
             return []

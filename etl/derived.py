@@ -122,4 +122,5 @@ def _describe_feed(connection: Connection, contract: Contract) -> None:
     }
     known = connection.execute(update(etl_feed).where(etl_feed.c.feed == contract.feed).values(**values))
     if not known.rowcount:
-        connection.execute(insert(etl_feed).values(feed=contract.feed, **values))
+        known_windows = {contract.table: windows.definitions(contract)}
+        connection.execute(insert(etl_feed).values(feed=contract.feed, windows=known_windows, **values))

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from etl.guess import Guess, guess_key, guess_sensor, guess_time, guess_type
-from etl.model import ITEMS, RESERVED, column_name
+from etl.guess import Guess, guess_key, guess_sensor, guess_time, infer_type, snake
+from etl.model import ISO8601, ITEMS, RESERVED, WINDOW_COLUMNS, column_name
 from etl.sample import Path, Sample, rows_of
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
@@ -45,10 +45,13 @@ def draft(feed: str, sample: Sample, *, topic: str = "", landing: str = "") -> s
     for column in columns:
         if column.name == time.column:
             column.guess = Guess("timestamp", f"guessed to be the event time: {time.why}")
+        elif column.guess.type == "timestamp" and time.formats != (ISO8601,):
+            column.guess = Guess("string", "a time in another format than the event time's")
     kinds = {c.name: c.guess.type for c in columns}
     values = {c.name: c.values for c in columns}
     sensor = guess_sensor(values, kinds, time.column)
     key = guess_key(values, kinds, sensor, time.column, split.outer_names({c.path: c.name for c in columns}))
+    sensor, key = _without_names_of_windows(columns, sensor, key, time.column)
     for column in columns:
         column.in_key = key.index(column.name) + 1 if column.name in key else 0
     lines = [
@@ -68,16 +71,24 @@ def _columns(rows: Sequence[dict[Path, Any]], paths: Sequence[Path]) -> list[_Fo
     found: list[_Found] = []
     for path in paths:
         taken = [*RESERVED, *(column.name for column in found)]
-        name = column_name(_snake(path[-1] if path[-1] != ITEMS else path[-2]), taken)
+        name = column_name(snake(path[-1] if path[-1] != ITEMS else path[-2]), taken)
         values = [row.get(path) for row in rows]
         given = [value for value in values if value is not None and value != ""]
-        found.append(_Found(name, path, values, guess_type(name, given), required=len(given) == len(rows)))
+        found.append(_Found(name, path, values, infer_type(name, given), required=len(given) == len(rows)))
     return found
 
 
-def _snake(key: str) -> str:
-    """`deviceId` → `device_id`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", key).lower()
+def _without_names_of_windows(
+    columns: Sequence[_Found], sensor: str | None, key: tuple[str, ...], time: str
+) -> tuple[str | None, tuple[str, ...]]:
+    """Sensor and key, where a column that tables of windows have for themselves was the sensor's, with another name for it."""
+    names = [column.name for column in columns]
+    old = sensor or next((name for name in (*key, *names) if name != time), names[0])
+    if old not in WINDOW_COLUMNS:
+        return sensor, key
+    new = column_name(f"sensor_{old}", [*RESERVED, *names])
+    next(column for column in columns if column.name == old).name = new
+    return sensor and new, tuple(new if name == old else name for name in key)
 
 
 def _text(value: str) -> str:

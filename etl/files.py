@@ -425,6 +425,15 @@ def _shown(letter: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in letter.encode("utf-8", "surrogateescape"))
 
 
+def hadoop_path(path: Path) -> str:
+    """A file's or folder's path as Spark and Hadoop take it, whatever is in its name.
+
+    Not a URI: Hadoop decodes nothing, so that a `%20` in it would be part of the name.
+    """
+    plain = path.absolute().as_posix()
+    return f"file://{plain}" if plain.startswith("/") else f"file:///{plain}"
+
+
 def header(columns: tuple[str, ...]) -> bytes:
     """The first line of every part and archive."""
     return ",".join(columns).encode() + b"\n"

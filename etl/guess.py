@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,9 +15,12 @@ from etl.sample import Sample
 Values = Mapping[str, Sequence[Any]]
 """The values of every column, by name; rows are in the same order."""
 
-_INTEGER = re.compile(r"-?(0|[1-9]\d{0,18})")
+_INTEGER = re.compile(r"-?(0|[1-9]\d*)")
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
-_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?")
+_CODE = re.compile(r"-?\d+[eE]\d+")
+_MOST_EXACT = 2**53
+"""Every whole number up to it is a double."""
+_ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?")
 _DAYS = ("%d-%m-%Y", "%m-%d-%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y-%m-%d", "%Y%m%d")
 _PATTERNS = [f"{day}{time}" for time in (" %H:%M:%S", " %H:%M", "T%H:%M:%S", "") for day in _DAYS]
 _TIME_NAME = re.compile(r"time|date|stamp|(^|_)(ts|at|when|epoch)($|_)")
@@ -47,29 +50,43 @@ class TimeGuess:
     """What remains uncertain about the format."""
 
 
-def guess_type(name: str, values: Sequence[Any]) -> Guess:
-    """The type that holds all these values; text of a CSV file counts as what it looks like.
+def infer_type(name: str, values: Iterable[Any]) -> Guess:
+    """The type that holds all these values, and what may follow them; for drafts and for columns that a feed takes up.
 
-    Whole numbers are integers only where the name speaks of a number or a count: 29 may be followed by 29.5.
+    A text counts as what it looks like. Whole numbers are integers only where the name speaks of a number or a count, or no
+    double holds them: 29 may be followed by 29.5. With leading zeros, or an exponent and no point or sign (12e5), digits are
+    somebody's code.
     """
-    if not values:
+    # By type as well, for True and 1 are the same to a set.
+    seen = [value for _, value in {(type(value), value) for value in values}]
+    if not seen:
         return Guess("string", "guessed: no record of the sample has a value")
-    if all(isinstance(value, bool) or value in ("true", "false") for value in values):
+    if all(isinstance(value, bool) or value in ("true", "false") for value in seen):
         return Guess("boolean")
-    if any(isinstance(value, bool) for value in values):
+    if any(isinstance(value, bool) for value in seen):
         return Guess("string", "guessed: its values differ in type")
-    texts = [str(value) for value in values]
-    if all(_INTEGER.fullmatch(text) and abs(int(text)) < 2**63 for text in texts):
-        is_count = _COUNT_NAME.search(name)
-        return (
-            Guess("integer") if is_count else Guess("number", "guessed: whole numbers in the sample, a measure by name")
-        )
-    if all(_NUMBER.fullmatch(text) for text in texts):
+    texts = [str(value) for value in seen]
+    if all(_INTEGER.fullmatch(text) for text in texts):
+        largest = max(abs(int(text)) for text in texts)
+        if largest >= 2**63:
+            return Guess("string", "guessed: its numbers are too large for the database")
+        if _COUNT_NAME.search(snake(name)) or largest > _MOST_EXACT:
+            return Guess("integer")
+        return Guess("number", "guessed: whole numbers in the sample, a measure by name")
+    if all(
+        _NUMBER.fullmatch(text) and not (isinstance(v, str) and _CODE.fullmatch(v))
+        for v, text in zip(seen, texts, strict=True)
+    ):
         return Guess("number")
-    if all(isinstance(value, str) and _is_iso(value) for value in values):
+    if all(isinstance(value, str) and _is_iso(value) for value in seen):
         return Guess("timestamp")
-    mixed = len({isinstance(value, str) for value in values}) > 1
+    mixed = len({isinstance(value, str) for value in seen}) > 1
     return Guess("string", "guessed: its values differ in type" if mixed else "")
+
+
+def snake(key: str) -> str:
+    """`deviceId` → `device_id`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", key).lower()
 
 
 def guess_time(columns: Values, sample: Sample) -> TimeGuess:

@@ -43,7 +43,8 @@ from etl.model import AnomalyRules, Contract
 from etl.tables import column_type, etl_anomaly
 
 ROWS_PER_SLICE = 500_000
-_NUMBER = "sensor_number"
+# A space, so that no column of a contract is called the same.
+_NUMBER, _NEW, _START, _FIRST, _LAST = "sensor number", "is new", "context start", "first new", "last new"
 _TIES = ("source_id", "source_partition", "source_offset", "source_item")
 """Tell readings of one moment apart, so that their order is always the same."""
 _MOST_SENSORS = 2_000
@@ -85,7 +86,7 @@ def judge_fresh(
             _NUMBER: np.cumsum(readings.number_changes) - 1,
             fresh.time: moments(readings.micros),
             **{name: pc.cast(readings.table[name], pa.float64()) for name in rules.measures},
-            "is_new": is_fresh,
+            _NEW: is_fresh,
         }
     ).filter(pa.array(is_fresh))
     if fresh.newest is not None:
@@ -94,7 +95,7 @@ def judge_fresh(
         earlier = read_table(connection, _earlier(contract, table, rules, sensors, fresh.newest, new), found.schema)
         found = pa.concat_tables([earlier, found])
         found = found.take(pc.sort_indices(found, sort_keys=[(_NUMBER, "ascending"), (fresh.time, "ascending")]))
-    anomalies = find(found, rules, key=(_NUMBER,), time=fresh.time, measures=rules.measures)
+    anomalies = find(found, rules, key=(_NUMBER,), time=fresh.time, measures=rules.measures, new=_NEW)
     _record(connection, contract, log_id, anomalies, {place: tuple(row.values()) for place, row in enumerate(named)})
     return True
 
@@ -139,11 +140,11 @@ def _judge_slice(
             (_NUMBER, pa.int64()),
             (time, _UTC),
             *((name, pa.float64()) for name in rules.measures),
-            ("is_new", pa.bool_()),
+            (_NEW, pa.bool_()),
         ]
     )
     readings = read_table(connection, _readings(contract, table, rules, sensors, new), schema)
-    anomalies = find(readings, rules, key=(_NUMBER,), time=time, measures=rules.measures)
+    anomalies = find(readings, rules, key=(_NUMBER,), time=time, measures=rules.measures, new=_NEW)
     if anomalies.num_rows:
         named = {row[0]: tuple(row[1:]) for row in connection.execute(_names(contract, sensors))}
         _record(connection, contract, log_id, anomalies, named)
@@ -174,15 +175,15 @@ def _sensors(
     time = table.c[contract.event_time.column]
     keys = [table.c[name] for name in contract.sensor]
     first = (
-        select(*keys, func.min(time).label("first"), func.max(time).label("last")).where(new).group_by(*keys).subquery()
+        select(*keys, func.min(time).label(_FIRST), func.max(time).label(_LAST)).where(new).group_by(*keys).subquery()
     )
-    block: ColumnElement[datetime] = window_start(first.c.first, literal_column(f"{rules.block_seconds:g}"))
+    block: ColumnElement[datetime] = window_start(first.c[_FIRST], literal_column(f"{rules.block_seconds:g}"))
     earlier: ColumnElement[datetime] = add_seconds(
-        first.c.first, literal_column(f"{-2 * (rules.stuck_seconds or 0):g}")
+        first.c[_FIRST], literal_column(f"{-2 * (rules.stuck_seconds or 0):g}")
     )
-    start = case((earlier < block, earlier), else_=block).label("start")
+    start = case((earlier < block, earlier), else_=block).label(_START)
     names = [first.c[name] for name in contract.sensor]
-    query = select(func.row_number().over(order_by=names).label(_NUMBER), *names, start, first.c.last)
+    query = select(func.row_number().over(order_by=names).label(_NUMBER), *names, start, first.c[_LAST])
     return keep_in_temporary(connection, f"judged_{contract.table}", query)
 
 
@@ -195,7 +196,7 @@ def _sensors_of(
 ) -> Table:
     """Like `_sensors`, of sensors whose first new readings are known."""
     names = [(name, column_type(contract.column(name))) for name in contract.sensor]
-    columns = [column(_NUMBER, BigInteger()), *(column(*name) for name in names), column("start", MOMENT)]
+    columns = [column(_NUMBER, BigInteger()), *(column(*name) for name in names), column(_START, MOMENT)]
     rows = [
         (number, *sensor.values(), context_start(begin, rules))
         for number, (sensor, begin) in enumerate(zip(named, first, strict=True))
@@ -219,21 +220,21 @@ def _earlier(
     same = and_(*(table.c[name] == sensors.c[name] for name in contract.sensor))
     names = [contract.event_time.column, *rules.measures]
     near = (
-        select(*(table.c[name] for name in names), case((new, true()), else_=false()).label("is_new"))
-        .where(same, time >= sensors.c.start, time <= newest)
+        select(*(table.c[name] for name in names), case((new, true()), else_=false()).label(_NEW))
+        .where(same, time >= sensors.c[_START], time <= newest)
         .correlate(sensors)
         .lateral("near")
     )
     far = _before(contract, table, rules, sensors, names)
     parts = (
-        select(sensors.c[_NUMBER], *(part.c[name] for name in names), is_new.label("is_new")).select_from(
+        select(sensors.c[_NUMBER], *(part.c[name] for name in names), is_new.label(_NEW)).select_from(
             for_each(sensors, part)
         )
-        for part, is_new in ((near, near.c.is_new), (far, false()))
+        for part, is_new in ((near, near.c[_NEW]), (far, false()))
     )
     everything = union_all(*parts).subquery()
     measures = (cast(everything.c[name], DOUBLE) for name in rules.measures)
-    return select(everything.c[_NUMBER], everything.c[contract.event_time.column], *measures, everything.c.is_new)
+    return select(everything.c[_NUMBER], everything.c[contract.event_time.column], *measures, everything.c[_NEW])
 
 
 def _before(
@@ -244,7 +245,7 @@ def _before(
     same = and_(*(table.c[name] == sensors.c[name] for name in contract.sensor))
     return (
         select(*(table.c[name] for name in names))
-        .where(same, time < sensors.c.start)
+        .where(same, time < sensors.c[_START])
         .order_by(time.desc(), *(table.c[name].desc() for name in _TIES))
         .limit(context_readings(rules))
         .correlate(sensors)
@@ -259,17 +260,15 @@ def _readings(contract: Contract, table: Table, rules: AnomalyRules, sensors: Ta
     names = [contract.event_time.column, *rules.measures, *_TIES]
     same = and_(*(table.c[name] == sensors.c[name] for name in contract.sensor))
     recent = (
-        select(
-            sensors.c[_NUMBER], *(table.c[name] for name in names), case((new, true()), else_=false()).label("is_new")
-        )
+        select(sensors.c[_NUMBER], *(table.c[name] for name in names), case((new, true()), else_=false()).label(_NEW))
         .select_from(sensors.join(table, same))
-        .where(time >= sensors.c.start, time <= sensors.c.last)
+        .where(time >= sensors.c[_START], time <= sensors.c[_LAST])
     )
     before = _before(contract, table, rules, sensors, names)
-    context = select(sensors.c[_NUMBER], *(before.c[name] for name in names), false().label("is_new")).select_from(
+    context = select(sensors.c[_NUMBER], *(before.c[name] for name in names), false().label(_NEW)).select_from(
         for_each(sensors, before)
     )
     everything = union_all(recent, context).subquery()
     measures = (cast(everything.c[name], DOUBLE) for name in rules.measures)
-    shown = (everything.c[_NUMBER], everything.c[contract.event_time.column], *measures, everything.c.is_new)
+    shown = (everything.c[_NUMBER], everything.c[contract.event_time.column], *measures, everything.c[_NEW])
     return select(*shown).order_by(everything.c[_NUMBER], *(everything.c[name] for name in order))

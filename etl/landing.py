@@ -11,6 +11,7 @@ On the disk names stay as they are, whatever bytes they are made of; everywhere 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import secrets
 import shutil
@@ -42,6 +43,11 @@ log = structlog.get_logger("landing")
 ROWS_PER_BATCH = 200_000
 FILES_PER_BATCH = 500
 _SUFFIXES = (".csv", ".csv.gz")
+_IGNORED_KINDS = ("other_ending", "in_subfolders", "hidden", "no_file")
+"""Why a file of a landing folder is not looked at; in this order they are named."""
+_IGNORED_NAMED = 100
+_IGNORED_COUNTED = 10_000
+"""What a folder has beyond these is not looked at: each cycle counts them again."""
 _SHORTEST_PAUSE_SECONDS = 0.1
 
 
@@ -56,8 +62,8 @@ class Taken:
     """File and its SHA-256; its content was taken before."""
     growing: tuple[str, ...] = ()
     """Files that are still being written."""
-    strays: tuple[str, ...] = ()
-    """Names that are no CSV files; they were left alone."""
+    ignored: Mapping[str, list[str]] = field(default_factory=dict)
+    """Files that are not looked at, and were left alone: their paths in the folder, by kind."""
     waits_for: tuple[str, ...] = ()
     """Batches and archives of which nobody knows which files are in them: nothing is taken until they are whole or set aside."""
     failed: list[Exception] = field(default_factory=list)
@@ -115,7 +121,7 @@ def take(
         if watch_on:
             for _ in _moments(folder, deadline, pause_seconds):
                 _take_stable(settings, contract, cycle_id, taken, known, failures, deadline)
-    taken.strays = tuple(sorted(path.name for path in _visible(folder) if not path.name.lower().endswith(_SUFFIXES)))
+    taken.ignored = _ignored(folder)
     return taken
 
 
@@ -151,6 +157,27 @@ def _dialect(contract: Contract) -> Landing:
 def _visible(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
         yield from (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def _ignored(folder: Path) -> dict[str, list[str]]:
+    """What is in a folder and never taken, by kind; at most `_IGNORED_COUNTED` files of it."""
+    everything = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
+    kinds = ((kind, path) for path in everything if (kind := _why_ignored(folder, path)))
+    found: dict[str, list[str]] = {}
+    for kind, path in itertools.islice(kinds, _IGNORED_COUNTED):
+        found.setdefault(kind, []).append(files.shown_name(path.relative_to(folder).as_posix()))
+    return {kind: sorted(found[kind]) for kind in _IGNORED_KINDS if kind in found}
+
+
+def _why_ignored(folder: Path, path: Path) -> str:
+    """One of `_IGNORED_KINDS`; empty for a file that is taken."""
+    if path.parent != folder:
+        return "in_subfolders"
+    if path.name.startswith("."):
+        return "hidden"
+    if not path.is_file():
+        return "no_file"
+    return "" if path.name.lower().endswith(_SUFFIXES) else "other_ending"
 
 
 class Known:
@@ -380,6 +407,8 @@ def _finish(
     whole: list[tuple[LandingFile, list[Part]]],
 ) -> Batch:
     """Write the manifest and give the batch its place with one rename."""
+    from etl.csvfiles import part_paths
+
     failpoints.reached("landing.parts_written")
     found = [file for file, _ in whole]
     parts = tuple(part for _, some in whole for part in some)
@@ -393,6 +422,7 @@ def _finish(
         source=Source("folder", _dialect(contract).path, content),
         offsets={str(n): OffsetRange(1, file.lines + 1, file.rows) for n, file in enumerate(found)},
         columns=contract.file_columns,
+        paths=part_paths(contract, (file.header for file in found)),
         messages=rows,
         rows=sum(part.rows for part in parts),
         unparsable=sum(file.unparsable for file in found),
@@ -453,6 +483,7 @@ def notes(taken: Taken) -> Mapping[str, object]:
         "files_taken_before": sorted(taken.same),
         "files_still_written": list(taken.growing),
         "waits_for": list(taken.waits_for),
-        "ignored_files": list(taken.strays),
+        "ignored_files": [name for names in taken.ignored.values() for name in names][:_IGNORED_NAMED],
+        "ignored": {kind: len(names) for kind, names in taken.ignored.items()},
     }
     return {name: value for name, value in told.items() if value}

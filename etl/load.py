@@ -227,12 +227,12 @@ def _with_new_columns(
     connection: Connection, contract: Contract, run: JobRun, archive: Archive, file: Path
 ) -> Contract:
     """The contract with the columns that the feed gained before, and those that this archive brings."""
-    contract = grown(connection, contract)
-    if columns := growth.discover(file, contract, archive.files):
-        names = {column.name: column.type for column in columns}
-        log.warning("new columns taken up", columns=names)
-        run.note(connection, {"new_columns": {**run.notes.get("new_columns", {}), **names}})
-    return growth.take_up(connection, contract, columns, run.log_id)
+    contract = growth.widen(connection, grown(connection, contract), file)
+    found = growth.discover(connection, file, contract, archive.files)
+    if notes := found.notes(run.notes):
+        log.warning("new keys", **notes)
+        run.note(connection, notes)
+    return growth.take_up(connection, contract, found.columns, run.log_id)
 
 
 def _require_unchanged(file: Path, archive: Archive) -> None:

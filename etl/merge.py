@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -243,14 +243,22 @@ class _Merging:
 
 
 def _of_bounded_size(batches: list[Batch]) -> Iterator[list[Batch]]:
-    """Divide batches, which keep their order, so that a load can keep each archive's rows in memory, and none takes long."""
+    """Divide batches, which keep their order, so that a load can keep each archive's rows in memory, and none takes long.
+
+    In one archive a column holds the values of one place in the source: an edit of the contract begins another archive.
+    """
     found: list[Batch] = []
     for batch in batches:
-        if found and sum(taken.rows for taken in found) + batch.rows > MOST_ROWS:
+        is_large = sum(taken.rows for taken in found) + batch.rows > MOST_ROWS
+        if found and (is_large or any(_is_other(taken.paths, batch.paths) for taken in found)):
             yield found
             found = []
         found.append(batch)
     yield found
+
+
+def _is_other(paths: Mapping[str, tuple[str, ...]], others: Mapping[str, tuple[str, ...]]) -> bool:
+    return any(others.get(name, path) != path for name, path in paths.items())
 
 
 def _gone(name: str) -> IntegrityError:
@@ -310,6 +318,7 @@ def _write_archive(planned: _Planned, output: Path, backup: Path, feed: str) -> 
         source=batches[0].source,
         offsets=_joined(batches),
         columns=columns,
+        paths={name: path for batch in batches for name, path in batch.paths.items()},
         rows=rows,
         bytes=temporary.stat().st_size,
         sha256=digest,

@@ -31,10 +31,17 @@ ISO8601 = "iso8601"
 EPOCH_UNITS = {"epoch_seconds": 1.0, "epoch_milliseconds": 1e-3, "epoch_microseconds": 1e-6}
 """Names of time formats that count from 1970-01-01 UTC, with the seconds of one unit."""
 
-# Names that the loader adds to every row; a contract may not use them for its own columns.
 LINEAGE_COLUMNS = ("source_partition", "source_offset", "source_item", "source_time", "raw")
 TABLE_COLUMNS = ("source_id", "source_partition", "source_offset", "source_item", "log_id", "lateness_seconds")
-RESERVED = {*LINEAGE_COLUMNS, *TABLE_COLUMNS, "stage_row"}
+VIEW_COLUMNS = ("source_name", "cycle_id", "loaded_at")
+"""What the view of a feed's readings adds to them."""
+SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "oid")
+"""PostgreSQL has these in every table (https://www.postgresql.org/docs/18/ddl-system-columns.html), `oid` up to version 11."""
+RESERVED = {*LINEAGE_COLUMNS, *TABLE_COLUMNS, *VIEW_COLUMNS, *SYSTEM_COLUMNS, "stage_row"}
+"""Names, in small letters, that no column of a contract may have in any case. Others that only statements use hold a space."""
+WINDOW_FIGURES = ("count", "min", "max", "avg", "stddev")
+WINDOW_COLUMNS = {"measure", "window_start", *WINDOW_FIGURES}
+"""Of every table of windows, beside those of its key."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,8 @@ class Column:
     description: str = ""
     path: tuple[str, ...] = ()
     """Where the value stands in a message, key by key, or the header of a CSV column; empty: under the column's own name."""
+    gained: bool = False
+    """The feed took it up by itself (see `etl.growth`); the contract does not name it."""
 
     @property
     def source(self) -> tuple[str, ...]:
@@ -152,6 +161,8 @@ class Contract:
     """How far a reading may lie behind the newest one loaded before it until it counts as late."""
     growth: Growth = "freeze"
     """What becomes of keys or columns that the contract does not name."""
+    max_new_columns: int = 100
+    """Most columns that the feed takes up beyond its contract, in all."""
     anomalies: AnomalyRules | None = None
     fleet: Fleet | None = None
     freshness_seconds: float | None = None
@@ -172,6 +183,11 @@ class Contract:
     def file_columns(self) -> tuple[str, ...]:
         """The header of every part file and archive: the contract's columns, then where each row came from."""
         return (*self.column_names, *LINEAGE_COLUMNS)
+
+    @property
+    def paths(self) -> dict[str, tuple[str, ...]]:
+        """Where each column's value is in a message, or the header of its column in a CSV file."""
+        return {column.name: column.source for column in self.columns}
 
     @property
     def message_key(self) -> str:

@@ -22,6 +22,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from etl import audit, broker, drop
 from etl.audit import Counts
 from etl.contract import Contract
+from etl.default_messages import BY_DEFAULT, default_messages
 from etl.errors import ConfigurationError, ServiceUnavailable
 from etl.settings import Settings
 from etl.simulate import CHUNK, DEFAULT_START, Message, simulate, span
@@ -58,7 +59,7 @@ def produce(
     contract: Contract,
     *,
     cycle_id: str = "",
-    messages: int = 10_000,
+    messages: int = BY_DEFAULT,
     bad_share: float = 0.02,
     seed: int | None = None,
     start: str | None = None,
@@ -67,7 +68,8 @@ def produce(
 ) -> Produced:
     """Send messages and wait until Kafka has acknowledged each of them; for a landing folder, drop them as one file.
 
-    :param messages: how many simulated readings; not used with `replay`.
+    :param messages: how many simulated readings; not used with `replay`. -1: what `etl.default_messages` decides, 10,000 where
+        everything is the project's own, and none into a database, topic or folder of the user's.
     :param bad_share: share of simulated readings that are bad in one way or another, 0 to 1.
     :param seed: makes the simulated readings repeatable; drawn at random, and returned, where it is None.
     :param start: ISO time of the first simulated reading; None: so that the last one is now (with a seed: a fixed day).
@@ -76,6 +78,11 @@ def produce(
     :raises TopicMissing: the topic does not exist.
     :raises ServiceUnavailable: Kafka did not answer in time.
     """
+    if messages < BY_DEFAULT:
+        raise ConfigurationError(f"messages is {messages}.", remedy="Give a number from 0, or -1 for the default.")
+    if messages == BY_DEFAULT:
+        messages = 0 if replay else _by_default(settings, contract)
+        create_topic = create_topic or messages > 0
     began = _start(contract, start, seed, messages)
     if seed is None and not replay:
         seed = secrets.randbits(31)
@@ -113,6 +120,13 @@ def produce(
             failures=sent.failures,
             sample=tuple(sample.values),
         )
+
+
+def _by_default(settings: Settings, contract: Contract) -> int:
+    default = default_messages(settings, contract)
+    if default.why_none:
+        log.info("nothing is simulated unless you ask for it with the parameter messages", because=default.why_none)
+    return default.messages
 
 
 def _send_all(

@@ -25,6 +25,7 @@ from typing import Literal
 from sqlalchemy import Connection, Engine, and_, delete, func, select
 
 from etl import failpoints, files
+from etl.conflicts import REPLACED
 from etl.contract import Contract
 from etl.database import dispose, in_batches, lock_feed, make_engine, transaction
 from etl.errors import AlreadyRunning, ConfigurationError, EtlError, IntegrityError, ServiceUnavailable
@@ -334,7 +335,7 @@ def _prune_quarantine(this: _Pass, connection: Connection, feed: str, standing: 
     row = etl_rejected_row.c
     decided = and_(
         row.feed == feed,
-        row.status.in_((REPLAYED, DISCARDED)),
+        row.status.in_((REPLAYED, DISCARDED, REPLACED)),
         row.decided_at <= this.now - this.policy.delete_after,
     )
     loads = set(connection.scalars(select(row.log_id).where(decided).distinct()))

@@ -5,7 +5,7 @@ the two others, accuracy and consistency, need a truth to compare with. Each com
 
 * completeness: required values that are there; with a `fleet` in the contract, times the share of expected readings seen;
 * validity: rows that were not rejected, or only for a missing value;
-* uniqueness: valid rows that are no duplicates;
+* uniqueness: valid rows that are the first with their key, neither duplicates nor conflicting;
 * timeliness: loaded rows that were not late.
 
 The score is their mean, weighted by WEIGHTS: our choice, because a reading that is wrong misleads more than one that is
@@ -42,6 +42,8 @@ _RULES: dict[str, tuple[str, set[Reason]]] = {
     "pattern": ("validity", {Reason.PATTERN}),
 }
 READABLE, VALID, UNIQUE, ON_TIME = "message.readable", "row.valid", "key.unique", "time.on_time"
+# A space, so that no column of a contract is called the same.
+_TIME, _SLOT, _FIRST, _LAST = "event time", "time slot", "first time", "last time"
 _WHOLE = {READABLE: "validity", VALID: "validity", UNIQUE: "uniqueness", ON_TIME: "timeliness"}
 
 
@@ -190,12 +192,13 @@ def _fleet(connection: Connection, contract: Contract, table: Table, log_id: int
     mine = and_(table.c.log_id == log_id, table.c.lateness_seconds.is_(None))
     sensor = [table.c[name] for name in contract.sensor]
     interval: ColumnElement[Any] = literal_column(f"{contract.fleet.interval_seconds:g}")
-    rows = select(*sensor, time.label("time"), window_start(time, interval).label("slot")).where(mine).subquery()
+    slot = window_start(time, interval).label(_SLOT)
+    rows = select(*sensor, time.label(_TIME), slot).where(mine).subquery()
     by = [rows.c[name] for name in contract.sensor]
-    span = (func.min(rows.c.time).label("first"), func.max(rows.c.time).label("last"))
-    slots = select(*by, *span).group_by(*by, rows.c.slot).subquery()
+    span = (func.min(rows.c[_TIME]).label(_FIRST), func.max(rows.c[_TIME]).label(_LAST))
+    slots = select(*by, *span).group_by(*by, rows.c[_SLOT]).subquery()
     by = [slots.c[name] for name in contract.sensor]
-    span = (func.min(slots.c.first).label("first"), func.max(slots.c.last).label("last"))
+    span = (func.min(slots.c[_FIRST]).label("first"), func.max(slots.c[_LAST]).label("last"))
     sensors = select(func.count().label("readings"), *span).group_by(*by).subquery()
     figures = (func.count(), func.sum(sensors.c.readings), func.min(sensors.c.first), func.max(sensors.c.last))
     seen, readings, first, last = connection.execute(select(*figures)).one()

@@ -33,6 +33,8 @@ from etl.tables import (
 from etl.windows import window_tables
 
 READINGS_SHOWN = 20_000
+# A space, so that no column of a contract is called the same.
+_NAME, _NEW = "whole name", "is new"
 
 
 @dataclass(frozen=True)
@@ -234,10 +236,10 @@ def _readings(
         .group_by(etl_anomaly.c.sensor)
         .subquery()
     )
-    present = select(*keys, name.label("name")).where(*within).distinct().subquery()
+    present = select(*keys, name.label(_NAME)).where(*within).distinct().subquery()
     some = (
         select(*(present.c[key.name] for key in keys))
-        .join(remarkable, remarkable.c.sensor == present.c.name, isouter=True)
+        .join(remarkable, remarkable.c.sensor == present.c[_NAME], isouter=True)
         .order_by(func.coalesce(remarkable.c.anomalies, 0).desc(), *(present.c[key.name] for key in keys))
         .limit(sensors)
         .subquery()
@@ -307,9 +309,14 @@ def _judged(contract: Contract, readings: pd.DataFrame, threshold: float) -> pd.
     if threshold:
         rules = replace(rules, threshold=threshold)
     names = [*contract.sensor, contract.event_time.column, *rules.measures]
-    table = pa.Table.from_pandas(readings[names].assign(is_new=True), preserve_index=False)
-    found = find(table, rules, key=contract.sensor, time=contract.event_time.column, measures=rules.measures)
-    return found.to_pandas()
+    # What `find` returns beside the sensor has names of its own.
+    key = tuple(f"sensor {name}" for name in contract.sensor)
+    columns = {_NEW: True, **{new: readings[name] for new, name in zip(key, contract.sensor, strict=True)}}
+    table = pa.Table.from_pandas(readings[names].assign(**columns), preserve_index=False)
+    found = find(table, rules, key=key, time=contract.event_time.column, measures=rules.measures, new=_NEW)
+    taken = set(found.column_names)
+    plain = {new: name for new, name in zip(key, contract.sensor, strict=True) if name not in taken}
+    return found.to_pandas().rename(columns=plain)
 
 
 def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:

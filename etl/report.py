@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from etl import endings
 from etl.cycle import Cycle
 from etl.doctor import Finding
 from etl.errors import AlreadyRunning, EtlError, JobFailed
@@ -43,9 +44,13 @@ def audit_table(rows: Iterable[Mapping[str, Any]], *, title: str = "", cycles: b
         table.add_column("feed")
     table.add_column("job")
     table.add_column("status")
-    for name in ("seconds", "read", "processed", "rejected", "duplicates"):
+    shown = list(rows)
+    counts = {"read": "read", "processed": "processed", "rejected": "rejected", "duplicate": "duplicates"}
+    if any(row.get("records_conflicting") for row in shown):
+        counts["conflicting"] = "conflicting"
+    for name in ("seconds", *counts.values()):
         table.add_column(name, justify="right")
-    for row in rows:
+    for row in shown:
         seconds = row["duration_seconds"]
         where = [row["cycle_id"], f"{row['start_time']:%Y-%m-%d %H:%M:%S}", row["feed"]] if cycles else []
         table.add_row(
@@ -53,7 +58,7 @@ def audit_table(rows: Iterable[Mapping[str, Any]], *, title: str = "", cycles: b
             row["job_name"],
             Text(row["status"], style=_STYLES.get(row["status"], "")),
             "" if seconds is None else f"{seconds:.1f}",
-            *(f"{row[f'records_{name}']:,}" for name in ("read", "processed", "rejected", "duplicate")),
+            *(f"{row.get(f'records_{name}') or 0:,}" for name in counts),
         )
     return table
 
@@ -66,11 +71,12 @@ def balance(rows: Iterable[Mapping[str, Any]]) -> str:
         return "The cycle did not end; what was read and not loaded yet is taken by the next one."
     if not consume["records_read"] and not load["records_read"]:
         return "Balance: nothing new was read, nothing was loaded."
+    conflicting = load.get("records_conflicting") or 0
     return (
         f"Balance: {consume['records_read']:,} messages read = {consume['records_processed']:,} parsed"
         f" + {consume['records_rejected']:,} unparsable; {load['records_read']:,} rows read ="
         f" {load['records_processed']:,} loaded + {load['records_rejected']:,} rejected"
-        f" + {load['records_duplicate']:,} duplicate."
+        f" + {load['records_duplicate']:,} duplicate{f' + {conflicting:,} conflicting' if conflicting else ''}."
     )
 
 
@@ -90,8 +96,7 @@ def feeds_summary(cycles: Iterable[Cycle], feeds: Iterable[str]) -> Table:
             table.add_row(feed, "–", "–", "not begun")
             continue
         loaded = sum(row["records_processed"] for row in cycle.rows if row["job_name"] == "load")
-        result = Text(f"failed: {cycle.error.cause}", style="red") if cycle.error else Text("done", style="green")
-        table.add_row(feed, cycle.cycle_id or "–", f"{loaded:,}", result)
+        table.add_row(feed, cycle.cycle_id or "–", f"{loaded:,}", endings.result(cycle))
     return table
 
 
@@ -104,7 +109,8 @@ def scheduled_line(cycle: Cycle) -> str:
         return f"{who}: failed"
     if cycle.left:
         return f"{who}: stopped before {', '.join(cycle.left)}; the next cycle takes what is left"
-    return f"{who}: {balance(cycle.rows).removeprefix('Balance: ')}"
+    told = f"{who}: {balance(cycle.rows).removeprefix('Balance: ')} {endings.in_line(cycle)}"
+    return told.rstrip()
 
 
 def effort(standing: Standing) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import Any
@@ -58,10 +60,7 @@ def read_sample(file: File) -> Sample:
     kinds = {".json": _json, ".jsonl": _json_lines, ".csv": _csv}
     if not file.is_file() or file.suffix.lower() not in kinds:
         raise ConfigurationError(f"There is no sample {file}.", remedy="Give the path of a .json, .jsonl or .csv file.")
-    try:
-        text, encoding = file.read_text("utf-8-sig"), "utf-8"
-    except UnicodeDecodeError:
-        text, encoding = file.read_text("latin-1"), "latin-1"
+    text, encoding = _decoded(file.read_bytes())
     try:
         sample = kinds[file.suffix.lower()](file.name, text, encoding)
     except (ValueError, csv.Error) as error:
@@ -73,20 +72,38 @@ def read_sample(file: File) -> Sample:
     return sample
 
 
+def _decoded(content: bytes) -> tuple[str, str]:
+    """A sample's text, and its encoding: where it is no UTF-8, that of Windows, if it has letters that only that one has."""
+    try:
+        return content.decode("utf-8-sig"), "utf-8"
+    except UnicodeDecodeError:
+        pass
+    # What is a euro sign or a dash there is a control character in Latin-1.
+    if any(0x80 <= byte <= 0x9F for byte in content):
+        with suppress(UnicodeDecodeError):
+            return content.decode("cp1252"), "cp1252"
+    return content.decode("latin-1"), "latin-1"
+
+
+def _lines(text: str) -> io.StringIO:
+    """The lines of a text, which end with CR, LF or both; `str.splitlines` knows seven more ends."""
+    return io.StringIO(text, newline="")
+
+
 def _json(name: str, text: str, _: str) -> Sample:
     document = json.loads(text)
     return Sample(name, (document if isinstance(document, list) else [document])[:RECORDS])
 
 
 def _json_lines(name: str, text: str, _: str) -> Sample:
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in _lines(text) if line.strip()]
     return Sample(name, [json.loads(line) for line in lines[:RECORDS]])
 
 
 def _csv(name: str, text: str, encoding: str) -> Sample:
-    header = text.partition("\n")[0]
+    header = next(_lines(text), "")
     delimiter = max(",;\t|", key=header.count)
-    rows = csv.DictReader(text.splitlines(), delimiter=delimiter, strict=True)
+    rows = csv.DictReader(_lines(text), delimiter=delimiter, strict=True)
     names = list(rows.fieldnames or ())
     if len(set(names)) < len(names) or not all(name.strip() for name in names):
         raise ValueError("a column of the header has no name, or one that stands twice")

@@ -1,7 +1,8 @@
 """Every setting and every path, read once from `ETL_*` variables or `.env`.
 
 Precedence: environment, then `.env` in `ETL_HOME`, then the endpoints that the embedded services
-left under `ETL_HOME/.services` when they were started.
+left under `ETL_HOME/.services` when they were started. A variable that names such an endpoint, also one of an earlier start,
+means the embedded service: what `python -m etl env` exports changes nothing.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from urllib.parse import quote, unquote
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from etl import endpoints
+from etl.endpoints import Known
 from etl.errors import ConfigurationError, ServiceUnavailable
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+_FIRST_PRINTABLE = 0x20
 
 
 class Settings(BaseSettings):
@@ -27,7 +31,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ETL_", env_file_encoding="utf-8", frozen=True, extra="ignore")
 
-    home: Path = Field(PROJECT_ROOT, description="folder that holds checkpoint/, output/, backup/ and .services/")
+    home: Path = Field(
+        PROJECT_ROOT,
+        validate_default=True,
+        description="folder that holds checkpoint/, output/, backup/ and .services/",
+    )
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of your own database; without it the embedded PostgreSQL is used"
     )
@@ -84,7 +92,8 @@ class Settings(BaseSettings):
             first = error.errors(include_input=False, include_url=False)[0]
             name = "ETL_" + str(first["loc"][0]).upper()
             raise ConfigurationError(
-                f"{name}: {first['msg']}", remedy=f"Set {name} in the environment or in .env (see README, Settings)."
+                f"{name}: {first['msg'].removeprefix('Value error, ')}",
+                remedy=f"Set {name} in the environment or in .env (see README, Settings).",
             ) from None
 
     @field_validator("feeds", mode="before")
@@ -96,6 +105,19 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("home", "jars", mode="after")
+    @classmethod
+    def _fit_for_java(cls, value: Path | None) -> Path | None:
+        """Refuse a folder whose name Java cannot take: its class path has no way to quote a separator."""
+        name = str(value or "")
+        if os.pathsep in name:
+            raise ValueError(
+                f"{name!r} has {os.pathsep!r} in it, which Java's class path cannot take; use another folder"
+            )
+        if any(ord(letter) < _FIRST_PRINTABLE or "\ud800" <= letter <= "\udfff" for letter in name):
+            raise ValueError(f"{name!r} has a control character in it, or is not UTF-8; use another folder")
+        return value
 
     @field_validator("database_url", "kafka_bootstrap", "superset_database_url", mode="before")
     @classmethod
@@ -140,6 +162,26 @@ class Settings(BaseSettings):
         """Where the embedded services say how to reach them (mode 0600: it holds the database password)."""
         return self.services / "endpoints.json"
 
+    @property
+    def known_endpoints_file(self) -> Path:
+        """Which addresses the embedded services ever had, without passwords (`etl.endpoints`)."""
+        return self.services / "known-endpoints.json"
+
+    @property
+    def kafka_is_embedded(self) -> bool:
+        """Whether Kafka is the embedded one: none is set, or the one that is set has, or once had, its address."""
+        return self.kafka_bootstrap is None or self.known_endpoints.is_kafka(self.kafka_bootstrap)
+
+    @property
+    def database_is_embedded(self) -> bool:
+        """Whether the database is the embedded one: none is set, or the one that is set has, or once had, its address."""
+        return self.database_url is None or self.known_endpoints.is_database(self.database_url.get_secret_value())
+
+    @cached_property
+    def known_endpoints(self) -> Known:
+        """The addresses that the embedded services of this home have, or once had."""
+        return endpoints.read(self.known_endpoints_file).with_endpoints(self._endpoints)
+
     @cached_property
     def _endpoints(self) -> dict[str, str]:
         try:
@@ -156,10 +198,9 @@ class Settings(BaseSettings):
 
     def _secrets(self) -> list[str]:
         found = {self.kafka_sasl_password.get_secret_value()} if self.kafka_sasl_password else set()
-        url = self.database_url.get_secret_value() if self.database_url else self._endpoints.get("database_url", "")
-        found |= _passwords_of(url)
-        if self.superset_database_url:
-            found |= _passwords_of(self.superset_database_url.get_secret_value())
+        found |= _passwords_of(self._endpoints.get("database_url", ""))
+        for url in (self.database_url, self.superset_database_url):
+            found |= _passwords_of(url.get_secret_value()) if url else set()
         # As it was given, decoded, and as others write it: percent-encoded in a URL, escaped in Kafka's JAAS line.
         plain = {unquote(secret) for secret in found} | found
         written = {quote(secret, safe="") for secret in plain} | {
@@ -173,10 +214,10 @@ class Settings(BaseSettings):
 
         :raises ServiceUnavailable: neither an own Kafka is set nor the embedded one was started.
         """
-        found = self.kafka_bootstrap or self._endpoints.get("kafka_bootstrap")
+        found = self._endpoints.get("kafka_bootstrap") if self.kafka_is_embedded else self.kafka_bootstrap
         if not found:
             raise ServiceUnavailable(
-                "No Kafka: ETL_KAFKA_BOOTSTRAP is not set and the embedded broker is not running.",
+                f"No Kafka: {_unset('ETL_KAFKA_BOOTSTRAP', self.kafka_bootstrap)} and the embedded broker is not running.",
                 remedy="Start it with `python -m etl up`, or set ETL_KAFKA_BOOTSTRAP to your own.",
             )
         return found
@@ -186,14 +227,19 @@ class Settings(BaseSettings):
 
         :raises ServiceUnavailable: neither an own database is set nor the embedded one was started.
         """
-        if self.database_url:
+        if self.database_url and not self.database_is_embedded:
             return self.database_url
         if found := self._endpoints.get("database_url"):
             return SecretStr(found)
         raise ServiceUnavailable(
-            "No database: ETL_DATABASE_URL is not set and the embedded PostgreSQL is not running.",
+            f"No database: {_unset('ETL_DATABASE_URL', self.database_url)} and the embedded PostgreSQL is not running.",
             remedy="Start it with `python -m etl up`, or set ETL_DATABASE_URL to your own.",
         )
+
+
+def _unset(variable: str, value: object) -> str:
+    """Why the embedded service is meant."""
+    return f"{variable} names the embedded one" if value else f"{variable} is not set"
 
 
 def _passwords_of(url: str) -> set[str]:

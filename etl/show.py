@@ -74,7 +74,7 @@ def counts(result_counts: Counts, cycle_id: str) -> pd.DataFrame:
 
 def messages(values: Iterable[bytes], contract: Contract) -> pd.DataFrame:
     """The readings of messages, or of lines, as a frame in the contract's columns; those that cannot be read are left out."""
-    header = tuple(column.source[0] for column in contract.columns)
+    header = tuple(column.source[0] for column in contract.columns) if contract.landing else None
     rows = []
     for value in values:
         raw = encode_raw(value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JError, Py4JJavaError
 
-from etl import cluster, files
+from etl import cluster, files, javatext
 from etl.errors import SetupError
 from etl.settings import Settings
 
@@ -104,7 +104,7 @@ def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.driver.extraJavaOptions": " ".join(
             [
-                f"-Dlog4j2.configurationFile={_log_configuration(settings).as_uri()}",
+                javatext.option(f"-Dlog4j2.configurationFile={_log_configuration(settings).as_uri()}"),
                 *_java_options(settings),
                 java_options,
             ]
@@ -139,7 +139,8 @@ def _java_options(settings: Settings) -> list[str]:
         options.append("-XX:+UseSerialGC")
     if (archive := class_archive(settings)).is_file():
         # An archive that does not fit is left alone, without a word.
-        options += [f"-XX:SharedArchiveFile={archive}", "-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr"]
+        shared = javatext.option(f"-XX:SharedArchiveFile={archive}")
+        options += [shared, "-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr"]
     return options
 
 
@@ -148,9 +149,10 @@ def _log_configuration(settings: Settings) -> Path:
     file = settings.services / "spark-log4j2.properties"
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     log_file = (settings.services / "spark.log").as_posix()
+    named, rolled = javatext.property_value(log_file).replace("$", "$$"), javatext.log4j_value(f"{log_file}.")
     file.write_text(
         "status=error\nappender.file.type=RollingFile\nappender.file.name=file\n"
-        f"appender.file.fileName={log_file}\nappender.file.filePattern={log_file}.%i\n"
+        f"appender.file.fileName={named}\nappender.file.filePattern={rolled}%i\n"
         "appender.file.layout.type=PatternLayout\n"
         "appender.file.layout.pattern=%d{yyyy-MM-dd HH:mm:ss} %-5p %c{1} - %m%n%ex\n"
         "appender.file.policies.type=Policies\nappender.file.policies.size.type=SizeBasedTriggeringPolicy\n"

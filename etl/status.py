@@ -60,7 +60,7 @@ def history(
 
 
 def _kafka(settings: Settings) -> dict[str, Any]:
-    described: dict[str, Any] = {"embedded": settings.kafka_bootstrap is None, "bootstrap": None, "reachable": False}
+    described: dict[str, Any] = {"embedded": settings.kafka_is_embedded, "bootstrap": None, "reachable": False}
     try:
         described["bootstrap"] = settings.kafka()
         with broker.admin(settings) as client:
@@ -75,7 +75,7 @@ class _Database:
     """The database, or the reason why it cannot be asked."""
 
     def __init__(self, settings: Settings) -> None:
-        self.described: dict[str, Any] = {"embedded": settings.database_url is None, "url": None, "reachable": False}
+        self.described: dict[str, Any] = {"embedded": settings.database_is_embedded, "url": None, "reachable": False}
         self.engine: Engine | None = None
         try:
             self.described["url"] = shown_url(settings)

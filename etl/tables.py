@@ -26,7 +26,6 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     UniqueConstraint,
-    inspect,
     select,
     text,
 )
@@ -34,8 +33,8 @@ from sqlalchemy.types import TypeEngine
 
 from etl import contract as contracts
 from etl.contract import Contract
-from etl.database import DOUBLE, MOMENT, Product, dispose, lock_feed, make_engine, text_of, transaction, type_name
-from etl.errors import ConfigurationError, ContractError, PermanentError
+from etl.database import DOUBLE, MOMENT, Product, dispose, lock_feed, make_engine, text_of, transaction
+from etl.errors import ConfigurationError, ContractError
 from etl.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
@@ -144,6 +143,7 @@ etl_feed = Table(
     Column("interval_seconds", DOUBLE, comment="and how often"),
     Column("freshness_seconds", DOUBLE, comment="how old the newest reading may be"),
     Column("description", text_of(400)),
+    Column("windows", JSON, comment="what its tables of windows were computed with, by table and size"),
     comment="What the contracts promise, for dashboards",
 )
 
@@ -307,7 +307,7 @@ def grown(connection: Connection, contract: Contract) -> Contract:
     )
     known = {name.lower() for name in contract.column_names}
     gained = tuple(
-        contracts.Column(row.column_name, row.type, path=tuple(row.path))
+        contracts.Column(row.column_name, row.type, path=tuple(row.path), gained=True)
         for row in connection.execute(query)
         if row.column_name.lower() not in known
     )
@@ -377,7 +377,8 @@ def _alembic() -> Config:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(PROJECT_ROOT / "sql" / "migrations"))
+    # A percent sign in the path would begin a name that Alembic's configuration puts in.
+    config.set_main_option("script_location", str(PROJECT_ROOT / "sql" / "migrations").replace("%", "%%"))
     return config
 
 
@@ -402,48 +403,7 @@ def require_fits(product: Product, contract: Contract, tables: Iterable[Table]) 
     """
     broken = [f"table {table.name}: {limit}" for table in tables for limit in product.broken_limits(table)]
     if broken:
-        raise ContractError(
-            f"{contract.file.name or contract.feed}: {product.title} cannot hold {broken[0]}",
-            remedy="Give the texts of keys a (smaller) maxLength, or use fewer columns.",
-            problems=[ContractError(f"{contract.file.name or contract.feed}: {limit}") for limit in broken],
-        )
-
-
-def ensure_feed_table(connection: Connection, contract: Contract) -> Table:
-    """Create a feed's table, or add the columns that the contract has gained.
-
-    :raises PermanentError: the contract would narrow or change a column that holds data; names the column.
-    """
-    table = feed_table(contract)
-    inspector = inspect(connection)
-    if not inspector.has_table(contract.table):
-        table.create(connection)
-        return table
-    existing = {column["name"]: column for column in inspector.get_columns(contract.table)}
-    for column in table.columns:
-        if column.name not in existing:
-            _add_column(connection, table, column)
-        else:
-            _refuse_change(connection, table, column, existing[column.name]["type"])
-    present = {index["name"] for index in inspector.get_indexes(contract.table)}
-    for index in table.indexes:
-        if index.name not in present:
-            index.create(connection)
-    return table
-
-
-def _add_column(connection: Connection, table: Table, column: Column[Any]) -> None:
-    preparer = connection.dialect.identifier_preparer
-    kind = column.type.compile(connection.dialect)
-    connection.execute(
-        text(f"ALTER TABLE {preparer.format_table(table)} ADD {preparer.format_column(column)} {kind} NULL")
-    )
-
-
-def _refuse_change(connection: Connection, table: Table, column: Column[Any], existing: TypeEngine[Any]) -> None:
-    wanted, found = (type_name(kind, connection.dialect) for kind in (column.type, existing))
-    if wanted != found:
-        raise PermanentError(
-            f"Column {column.name!r} of table {table.name!r} is {found}; the contract says {wanted}.",
-            remedy="Only new columns are added by themselves. Change the column in the database, or mend the contract.",
-        )
+        remedy = "Give the texts of keys a (smaller) maxLength, or use fewer columns and shorter names."
+        start = f"{contract.file.name or contract.feed}: {product.title} cannot hold "
+        problems = [ContractError(start + limit, remedy=remedy) for limit in broken]
+        raise ContractError(start + broken[0], remedy=remedy, problems=problems)

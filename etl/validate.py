@@ -135,7 +135,8 @@ class _Own:
         """How many rows have a key that the contract does not name."""
         self._contract = contract
         self._changes = changes
-        self._is_whole = {column.name for column in contract.columns if column.required} <= set(changes)
+        needed = {contract.event_time.column, *(column.name for column in contract.columns if column.required)}
+        self._is_whole = needed <= set(changes)
         self._has_columns = any(name in table.column_names for name in contract.column_names)
         self._size = table.num_rows
         self._texts: dict[int, Mapping[str, str | None]] = {}
@@ -174,7 +175,7 @@ class _Own:
         for name in reading.unstorable - self._changes.keys():
             self._add(row, Reason.INVALID_TEXT, name, reading.texts[name])
         for path, value in reading.unknown.items() if counts_unknown else ():
-            key = storable(".".join(path)) or ""
+            key = (storable(".".join(path)) or "")[:VALUE_SHOWN]
             self.unknown[key] += 1
             if self._contract.growth == "discard":
                 self._add(row, Reason.UNKNOWN_KEY, key, as_text(value) or "null")

@@ -3,14 +3,14 @@
 Built from the contract: `v_<table>` (readings with source, cycle and load time), `v_<table>_latest` (the newest reading of
 each sensor), `v_<table>_statistics` (figures per sensor and measure over all time). Of all feeds together, for dashboards:
 `v_etl_windows` and `v_etl_latest`. Written by hand, about the audit tables and where a packaged feed has more to show: the
-files of sql/views/, one folder per database product. A view that is there is left as it is; a migration that changes one
-drops it.
+files of sql/views/, one folder per database product. A view that is there is left as it is, unless its contract has changed;
+a migration that changes one drops it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
-    Inspector,
+    MetaData,
     Select,
     Table,
     and_,
@@ -32,47 +32,129 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateView, DropView
 
-from etl.database import DOUBLE, product_of, seconds_since, text_of
+from etl.database import DOUBLE, PRODUCTS, product_of, seconds_since, text_of
 from etl.model import Contract
 from etl.settings import PROJECT_ROOT
 from etl.tables import etl_log, etl_source, feed_table, metadata
 from etl.windows import pooled_deviation, window_tables
 
-_NEEDS = re.compile(r"-- needs: ([\w ]+)\n")
+COMMON_VIEWS = ("v_etl_windows", "v_etl_latest")
+_NEEDS = re.compile(r"-- needs: ([\w ()]+)\n")
+_NEEDED = re.compile(r"(\w+)(?: \(([\w ]+)\))?")
+_CREATE = re.compile(r"\A\s*CREATE\s+VIEW\s+\S+\s+AS\b", re.IGNORECASE)
+_UNION = re.compile(r"\bUNION ALL\b")
 _TEXT = re.compile(r"'(\w+)'")
 _NAME = re.compile(r"\b[a-z_]\w*\b")
+# A space, so that no column of a contract is called the same.
+_NEWEST, _PLACE = "newest time", "row number"
 _SENSOR_LENGTH = 200
 """As `etl_anomaly.sensor` has it."""
 
 
-def ensure_views(connection: Connection, contract: Contract, table: Table, inspector: Inspector) -> None:
-    """Create a feed's views, and those again whose columns are no longer the right ones."""
-    present = set(inspector.get_view_names())
+def view_names(table: str) -> tuple[str, ...]:
+    """The views that are built from the contract of a feed with this table; the last one only where it has windows."""
+    return f"v_{table}", f"v_{table}_latest", f"v_{table}_statistics"
+
+
+def made_names(contract: Contract) -> set[str]:
+    """The tables and views that are made for a feed."""
+    return {contract.table, *view_names(contract.table), *(table.name for table in window_tables(contract))}
+
+
+def view_columns(contract: Contract, table: Table) -> dict[str, set[str]]:
+    """The columns that the views built from a contract ought to have, by view."""
+    return {name: {column.name for column in query.selected_columns} for name, query in views_of(contract, table)}
+
+
+def is_packaged(name: str) -> bool:
+    """Whether a view is one of all feeds together, or written by hand in sql/views."""
+    return name in COMMON_VIEWS or any(file.stem == name for product in PRODUCTS for file in view_files(product.name))
+
+
+def ensure_views(connection: Connection, contract: Contract, table: Table, names: Iterable[str]) -> None:
+    """Create some of the views that are built from a contract."""
+    missing = set(names)
     for name, query in views_of(contract, table):
-        columns = {column.name for column in query.selected_columns}
-        if name in present and {column["name"] for column in inspector.get_columns(name)} == columns:
-            continue
-        view = CreateView(query, name)
-        if name in present:
-            connection.execute(DropView(view.table))
-        connection.execute(view)
-    there = {*metadata.tables, contract.table}
+        if name in missing:
+            connection.execute(CreateView(query, name))
+
+
+def ensure_packaged_views(connection: Connection, contract: Contract) -> None:
+    """Create the views written by hand for which everything is there, and leave those that are there as they are."""
+    present = set(inspect(connection).get_view_names())
+    there = columns_there(contract)
     for file in view_files(product_of(connection.dialect).name):
-        if file.stem not in present and needs(file) <= there:
+        if file.stem not in present and is_met(needs(file), there):
             connection.execute(text(file.read_text("utf-8")))
 
 
-def ensure_common_views(connection: Connection, contracts: Iterable[Contract]) -> None:
+def lacks_something(connection: Connection, name: str, contract: Contract) -> bool:
+    """Whether a view is one of sql/views that needs what this feed, whose tables it is about, no longer has."""
+    there = columns_there(contract)
+    files = [file for file in view_files(product_of(connection.dialect).name) if file.stem == name]
+    return any(not is_met(needs(file), there) for file in files)
+
+
+def columns_there(*contracts: Contract) -> dict[str, set[str]]:
+    """The columns of the audit tables, and of the tables of some feeds."""
+    tables = [*metadata.tables.values()]
+    tables += [table for contract in contracts for table in (feed_table(contract), *window_tables(contract))]
+    return {table.name: {column.name for column in table.columns} for table in tables}
+
+
+def is_met(needed: Mapping[str, set[str]], there: Mapping[str, set[str]]) -> bool:
+    """Whether all tables are there with the columns that are needed of them."""
+    return all(table in there and columns <= there[table] for table, columns in needed.items())
+
+
+def ensure_common_views(connection: Connection, contracts: Iterable[Contract], *, keep: Iterable[str] = ()) -> None:
     """Create `v_etl_windows` and `v_etl_latest`: all these feeds, whose tables must be there, as if they were one.
 
-    They are made anew where they show other feeds or measures; only who may create views need be let do that.
+    They are made again where they show other feeds or measures; only who may create views need be let do that.
+
+    :param keep: feeds whose part stays as it is.
     """
+    feeds, kept = list(contracts), set(keep)
     inspector = inspect(connection)
     present = set(inspector.get_view_names())
-    for name, query in common_views(contracts):
+    for name, query in common_views(feeds):
         wanted = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
-        if name not in present or not _shows(inspector.get_view_definition(name), wanted):
-            _replace(connection, name, query, present)
+        parts = [wanted]
+        definition = inspector.get_view_definition(name) if name in present else ""
+        if kept and definition:
+            parts += [part for feed, part in _parts(definition) if feed in kept]
+        if not definition or not _shows(definition, _joined(parts)):
+            _replace(connection, name, _joined(parts), present)
+
+
+def update_common_views(connection: Connection, contract: Contract, definitions: Mapping[str, str]) -> None:
+    """Make the views of all feeds together again, with the part of one feed as its contract has it now.
+
+    :param definitions: the queries of those that are, or were, there.
+    """
+    present = set(inspect(connection).get_view_names())
+    new = dict(common_views([contract]))
+    for name, definition in definitions.items():
+        parts = [part for feed, part in _parts(definition) if feed != contract.feed]
+        if name in new:
+            query = new[name].compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+            parts.append(str(query))
+        if parts:
+            _replace(connection, name, _joined(parts), present)
+        elif name in present:
+            connection.execute(DropView(Table(name, MetaData())))
+
+
+def _parts(definition: str) -> Iterator[tuple[str, str]]:
+    """The queries that are joined in a view of all feeds together, each with its feed, the first text in it."""
+    query = _CREATE.sub("", definition).strip().rstrip(";")
+    for part in _UNION.split(query):
+        if found := _TEXT.search(part):
+            yield found[1], part.strip()
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "\nUNION ALL\n".join(parts)
 
 
 def _shows(definition: str, wanted: str) -> bool:
@@ -90,18 +172,19 @@ def common_views(contracts: Iterable[Contract]) -> Iterator[tuple[str, CompoundS
     feeds = list(contracts)
     windows = [_windows(contract) for contract in feeds if contract.windows]
     latest = [query for contract in feeds for query in _latest_values(contract)]
-    for name, queries in (("v_etl_windows", windows), ("v_etl_latest", latest)):
+    for name, queries in zip(COMMON_VIEWS, (windows, latest), strict=True):
         if queries:
             yield name, union_all(*queries)
 
 
-def _replace(connection: Connection, name: str, query: CompoundSelect[Any], present: set[str]) -> None:
+def _replace(connection: Connection, name: str, query: str, present: set[str]) -> None:
     """Columns and their types are always the same; so where a view is replaced rather than dropped it keeps its rights."""
     replaces = product_of(connection.dialect).replaces_views
-    view = CreateView(query, name, or_replace=replaces)
     if name in present and not replaces:
-        connection.execute(DropView(view.table))
-    connection.execute(view)
+        connection.execute(DropView(Table(name, MetaData())))
+    # A colon would begin the name of a parameter.
+    escaped = query.replace(":", "\\:")
+    connection.execute(text(f"CREATE {'OR REPLACE ' if replaces else ''}VIEW {name} AS\n{escaped}"))
 
 
 def view_files(product: str) -> list[Path]:
@@ -109,10 +192,10 @@ def view_files(product: str) -> list[Path]:
     return sorted((PROJECT_ROOT / "sql" / "views" / product).glob("*.sql"))
 
 
-def needs(file: Path) -> set[str]:
-    """The tables that a view is about, from the file's first line."""
+def needs(file: Path) -> dict[str, set[str]]:
+    """The tables that a view is about, and what it needs of their columns, from the file's first line."""
     found = _NEEDS.match(file.read_text("utf-8"))
-    return set(found[1].split()) if found else set()
+    return {table: set(columns.split()) for table, columns in _NEEDED.findall(found[1])} if found else {}
 
 
 def views_of(contract: Contract, table: Table) -> Iterator[tuple[str, Select[Any]]]:
@@ -152,12 +235,12 @@ def _latest(contract: Contract, table: Table) -> Select[Any]:
         .correlate(sensors)
         .scalar_subquery()
     )
-    moments = select(*(sensors.c[name] for name in keys), newest.label("newest")).subquery("moments")
+    moments = select(*(sensors.c[name] for name in keys), newest.label(_NEWEST)).subquery("newest moments")
     place = [table.c[name].desc() for name in ("source_id", "source_partition", "source_offset", "source_item")]
-    number = func.row_number().over(partition_by=[table.c[name] for name in keys], order_by=place).label("number")
-    same = and_(*(table.c[name] == moments.c[name] for name in keys), table.c[time] == moments.c.newest)
+    number = func.row_number().over(partition_by=[table.c[name] for name in keys], order_by=place).label(_PLACE)
+    same = and_(*(table.c[name] == moments.c[name] for name in keys), table.c[time] == moments.c[_NEWEST])
     ranked = select(*table.columns, number).join(moments, same).subquery("ranked")
-    return select(*(ranked.c[column.name] for column in table.columns)).where(ranked.c.number == 1)
+    return select(*(ranked.c[column.name] for column in table.columns)).where(ranked.c[_PLACE] == 1)
 
 
 def _statistics(contract: Contract) -> Select[Any]:

@@ -7,8 +7,8 @@ their window, and the result is always that of a computation from scratch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -34,7 +34,6 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    inspect,
     literal_column,
     select,
     values,
@@ -47,6 +46,7 @@ from etl.database import (
     MOMENT,
     add_seconds,
     for_each,
+    in_batches,
     keep_in_temporary,
     make_stage,
     sample_deviation,
@@ -55,9 +55,11 @@ from etl.database import (
 )
 from etl.fresh import FreshRows, Ordered, micros_of, moments
 from etl.model import Contract, Windows
-from etl.tables import NAMES, column_type, feed_table
+from etl.tables import NAMES, column_type
 
 _Smaller = TypeVar("_Smaller")
+Definition = dict[str, Any]
+"""Of one size of windows: see `definitions`."""
 _FIGURES: dict[str, TypeEngine[Any]] = {
     "count": BigInteger(),
     "min": DOUBLE,
@@ -65,6 +67,10 @@ _FIGURES: dict[str, TypeEngine[Any]] = {
     "avg": DOUBLE,
     "stddev": DOUBLE,
 }
+
+
+# A space, so that no column or table of a contract is called the same.
+_END, _TOUCHED = "window end", "touched windows"
 
 
 @dataclass(frozen=True)
@@ -84,17 +90,35 @@ def window_tables(contract: Contract) -> Iterator[Table]:
         yield _table(contract, contract.windows, name)  # type: ignore[arg-type]
 
 
-def ensure_window_tables(connection: Connection, contract: Contract) -> None:
-    """Create the tables of a feed's windows, where they are not there yet, and fill them from the feed's table."""
-    present = set(inspect(connection).get_table_names())
-    missing = [table for table in window_tables(contract) if table.name not in present]
-    for table in missing:
-        table.create(connection)
-    readings = feed_table(contract)
-    if missing and connection.execute(select(literal_column("1")).select_from(readings).limit(1)).first():
-        touched = touch(connection, contract, readings)
-        names = {table.name for table in missing}
-        recompute(connection, contract, readings, [change for change in touched if change.rows.name in names])
+def definitions(contract: Contract) -> dict[str, Definition]:
+    """What each size of a feed's windows is computed with: `key` and `time`, columns of the feed's table, and `measures`."""
+    windows = contract.windows
+    if windows is None:
+        return {}
+    time = contract.event_time.column
+    return {
+        name: {"key": list(windows.key), "time": time, "measures": list(windows.measures)} for name, _ in windows.sizes
+    }
+
+
+def fill(connection: Connection, contract: Contract, readings: Table, measures: Mapping[str, Sequence[str]]) -> None:
+    """Compute windows of some sizes from all readings.
+
+    :param measures: by name of the windows' table, which hold none of these measures; of others nothing is computed.
+    """
+    windows = contract.windows
+    is_empty = connection.execute(select(literal_column("1")).select_from(readings).limit(1)).first() is None
+    if windows is None or is_empty or not any(measures.values()):
+        return
+    for change in touch(connection, contract, readings):
+        if some := tuple(measures.get(change.rows.name, ())):
+            _compute(connection, contract, replace(windows, measures=some), readings, change)
+
+
+def forget_measures(connection: Connection, table: Table, measures: Sequence[str]) -> None:
+    """Remove some measures from a table of windows."""
+    for batch in in_batches(measures):
+        connection.execute(delete(table).where(table.c.measure.in_(batch)))
 
 
 def add_fresh(
@@ -196,7 +220,7 @@ def _keep(connection: Connection, contract: Contract, name: str, seconds: int, r
     start = window_start(rows.c[time], length).label("window_start")
     known = [rows.c[column].is_not(None) for column in (*key, time)]
     distinct = select(*(rows.c[column] for column in key), start).where(*known).distinct().subquery()
-    ends = select(distinct, add_seconds(distinct.c.window_start, length).label("window_end"))
+    ends = select(distinct, add_seconds(distinct.c.window_start, length).label(_END))
     return keep_in_temporary(connection, f"touched_{contract.table}_{name}", ends)
 
 
@@ -205,15 +229,20 @@ def recompute(connection: Connection, contract: Contract, table: Table, touched:
     windows = contract.windows
     for change in touched if windows else ():
         assert windows is not None
-        anew = change.windows.alias("touched")
-        same = [change.rows.c[name] == anew.c[name] for name in (*windows.key, "window_start")]
+        noted = change.windows.alias(_TOUCHED)
+        same = [change.rows.c[name] == noted.c[name] for name in (*windows.key, "window_start")]
         connection.execute(delete(change.rows).where(exists().where(*same)))
-        names = [*windows.key, "measure", "window_start", *_FIGURES]
-        if change.smaller is None:
-            statistics = _of_readings(contract, windows, table, change)
-        else:
-            statistics = _pooled(windows, change.smaller, change)
-        connection.execute(insert(change.rows).from_select(names, statistics))
+        _compute(connection, contract, windows, table, change)
+
+
+def _compute(connection: Connection, contract: Contract, windows: Windows, table: Table, change: Touched) -> None:
+    """Insert the touched windows of one size, from readings or from smaller windows that are right already."""
+    names = [*windows.key, "measure", "window_start", *_FIGURES]
+    if change.smaller is None:
+        statistics = _of_readings(contract, windows, table, change)
+    else:
+        statistics = _pooled(windows, change.smaller, change)
+    connection.execute(insert(change.rows).from_select(names, statistics))
 
 
 def _pooled(windows: Windows, smaller: Table, change: Touched) -> Select[Any]:
@@ -221,14 +250,14 @@ def _pooled(windows: Windows, smaller: Table, change: Touched) -> Select[Any]:
 
     They are looked up sensor by sensor and measure by measure along their table's key.
     """
-    touched, part = change.windows.alias("touched"), smaller.alias("part")
+    touched, part = change.windows.alias(_TOUCHED), smaller.alias("part")
     measure = values(column("measure", text_of(64)), name="measured")
     measured = measure.data([(literal_column(f"'{name}'"),) for name in windows.measures]).lateral()
     lies_in = and_(
         *(part.c[key] == touched.c[key] for key in windows.key),
         part.c.measure == measured.c.measure,
         part.c.window_start >= touched.c.window_start,
-        part.c.window_start < touched.c.window_end,
+        part.c.window_start < touched.c[_END],
     )
     mean = func.sum(part.c.avg * part.c.count).over() / func.sum(part.c.count).over()
     figures = select(*(part.c[name] for name in _FIGURES), mean.label("mean"))
@@ -262,11 +291,11 @@ def pooled_deviation(window: ReadOnlyColumnCollection[str, Any], mean: ColumnEle
 
 def _of_readings(contract: Contract, windows: Windows, table: Table, change: Touched) -> Select[Any]:
     """Statistics of the touched windows from the feed's table, a row per measure that has a value in them."""
-    time, touched = table.c[contract.event_time.column], change.windows.alias("touched")
+    time, touched = table.c[contract.event_time.column], change.windows.alias(_TOUCHED)
     lies_in = and_(
         *(table.c[key] == touched.c[key] for key in windows.key),
         time >= touched.c.window_start,
-        time < touched.c.window_end,
+        time < touched.c[_END],
     )
     keys = [touched.c[key] for key in (*windows.key, "window_start")]
     figures = [figure for number, name in enumerate(windows.measures) for figure in _figures(table.c[name], number)]

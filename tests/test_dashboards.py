@@ -179,7 +179,7 @@ def test_no_secret_and_no_machine_stands_in_the_files() -> None:
 def test_both_products_have_the_same_views() -> None:
     postgresql, sqlserver = ({file.name: file for file in view_files(name)} for name in ("postgresql", "sqlserver"))
     assert postgresql.keys() == sqlserver.keys()
-    assert all(needs(file) == needs(sqlserver[name]) != set() for name, file in postgresql.items())
+    assert all(needs(file) == needs(sqlserver[name]) != {} for name, file in postgresql.items())
 
 
 @pytest.mark.parametrize("product", ["postgresql", "sqlserver"])

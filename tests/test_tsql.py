@@ -480,7 +480,7 @@ def test_the_tables_and_views_of_every_packaged_feed_can_be_made(
     ensure_feed(connection, contract)  # type: ignore[arg-type]
     made = set(engine.views) | {view for (view,) in connection.sql("SELECT view_name FROM duckdb_views()")}
     assert {f"v_{contract.table}", f"v_{contract.table}_latest"} <= made
-    before = len(engine.statements)
+    engine.forget()
     ensure_feed(connection, contract)  # type: ignore[arg-type]
-    assert len(engine.statements) == before, engine.statements[before:]
+    assert all(statement.startswith("SELECT") for statement in engine.statements), engine.statements
     assert offline_dialect().name == "mssql"

@@ -158,6 +158,12 @@ def test_what_the_contract_does_not_name_is_not_judged(contract: Contract, more:
     assert (result.accepted.num_rows, dict(result.unknown)) == (1, {"more": 1})
 
 
+def test_a_broken_message_is_rejected_also_where_nothing_is_required(contract: Contract) -> None:
+    columns = tuple(dataclasses.replace(column, required=False) for column in contract.columns)
+    result = check(dataclasses.replace(contract, columns=columns, primary_key=()), {"raw": "broken"}, GOOD)
+    assert (reasons(result), result.accepted.num_rows) == ([Reason.NOT_JSON], 1)
+
+
 def test_a_null_is_no_wrong_truth_value(contract: Contract) -> None:
     switch = dataclasses.replace(contract, columns=(*contract.columns, Column("light", "boolean")))
     result = check(switch, *({**GOOD, "light": light} for light in (None, "true", "false", "on")))

@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 import sqlglot
-from sqlalchemy import Index, Table, inspection, make_url
+from sqlalchemy import Index, Table, UniqueConstraint, inspection, make_url
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable, CreateView, DropView, ExecutableDDLElement
@@ -270,14 +270,33 @@ class _Inspector:
         query = "SELECT table_name FROM information_schema.tables WHERE table_type = ?"
         return [name for (name,) in self.owner.database.execute(query, [kind]).fetchall()]
 
-    def get_columns(self, name: str) -> list[dict[str, Any]]:
+    def get_multi_columns(
+        self, *, filter_names: Iterable[str], **_: Any
+    ) -> dict[tuple[None, str], list[dict[str, Any]]]:
+        """As read back: whether a column may be empty, and its type."""
+        there = {*self.get_table_names(), *self.get_view_names()}
+        return {(None, name): self._columns(name) for name in filter_names if name in there}
+
+    def _columns(self, name: str) -> list[dict[str, Any]]:
         if name in self.owner.views:
             return [{"name": column} for column in self.owner.views[name]]
         columns = self.owner.tables[name].columns
-        return [{"name": c.name, "type": c.type.dialect_impl(self.owner.dialect)} for c in columns]
+        dialect = self.owner.dialect
+        return [{"name": c.name, "type": c.type.dialect_impl(dialect), "nullable": c.nullable} for c in columns]
 
-    def get_indexes(self, name: str) -> list[dict[str, Any]]:
-        return [{"name": index.name} for index in self.owner.tables[name].indexes]
+    def get_multi_indexes(
+        self, *, filter_names: Iterable[str], **_: Any
+    ) -> dict[tuple[None, str], list[dict[str, Any]]]:
+        return {(None, name): self._indexes(self.owner.tables[name]) for name in filter_names}
+
+    def _indexes(self, table: Table) -> list[dict[str, Any]]:
+        """Those of unique constraints among them, as SQL Server has it."""
+        keys = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
+        found: list[Index | UniqueConstraint] = [*table.indexes, *keys]
+        return [
+            {"name": one.name, "column_names": one.columns.keys(), "unique": isinstance(one, UniqueConstraint)}
+            for one in found
+        ]
 
 
 inspection._inspects(TSQLConnection)(_Inspector)

@@ -12,20 +12,32 @@ SIZES = {"5m": 300, "1d": 86_400}
 MEASURES = ("temperature", "humidity")
 READINGS = "SELECT sensor_id, timestamp, temperature, humidity FROM sensor_data"
 
-Window = tuple[int, str, datetime, int, float, float, float, float | None]
+Window = tuple[Any, ...]
+"""The values of the key, measure, beginning, count, minimum, maximum, average, deviation."""
 
 
 def expected_windows(readings: Iterable[Sequence[Any]], seconds: int) -> list[Window]:
-    """Sensor, measure, beginning, count, minimum, maximum, average and deviation, in order.
+    """Windows of the default feed, in order.
 
     :param readings: rows of the query READINGS.
     """
-    values: dict[tuple[int, str, datetime], list[float]] = defaultdict(list)
-    for sensor, time, *measures in readings:
+    return expected_of(readings, 1, MEASURES, seconds)
+
+
+def expected_of(readings: Iterable[Sequence[Any]], keys: int, measures: Sequence[str], seconds: int) -> list[Window]:
+    """Windows of any feed, in order.
+
+    :param readings: rows of so many columns of the key, the time, and the measures.
+    """
+    values: dict[tuple[Any, ...], list[float]] = defaultdict(list)
+    for row in readings:
+        key, time, found = row[:keys], row[keys], row[keys + 1 :]
+        if time is None or None in key:
+            continue
         start = datetime.fromtimestamp(time.timestamp() // seconds * seconds, UTC)
-        for name, value in zip(MEASURES, measures, strict=True):
+        for name, value in zip(measures, found, strict=True):
             if value is not None:
-                values[sensor, name, start].append(float(value))
+                values[(*key, name, start)].append(float(value))
     return sorted(
         (*key, len(found), min(found), max(found), round(statistics.fmean(found), 9), _deviation(found))
         for key, found in values.items()
@@ -35,8 +47,8 @@ def expected_windows(readings: Iterable[Sequence[Any]], seconds: int) -> list[Wi
 def rounded(windows: Iterable[Sequence[Any]]) -> list[Window]:
     """Rows of a table of windows in the same form; a computer's sums differ in their last digits."""
     return sorted(
-        (sensor, measure, start.astimezone(UTC), count, low, high, round(mean, 9), _rounded(deviation))
-        for sensor, measure, start, count, low, high, mean, deviation in windows
+        (*key, start.astimezone(UTC), count, low, high, round(mean, 9), _rounded(deviation))
+        for *key, start, count, low, high, mean, deviation in windows
     )
 
 

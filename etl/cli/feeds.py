@@ -11,11 +11,16 @@ from rich.text import Text
 
 from etl.cli.console import AsJson, console, errors_console, print_json
 from etl.contract import SUFFIX, Contract, contract_files, load_contract, parse_contract, read_contract
+from etl.database import product_in
 from etl.describe import described, facts, page, rules, sample, source_path
 from etl.draft import draft
-from etl.errors import ConfigurationError, ContractError
+from etl.errors import ConfigurationError, ContractError, EtlError
 from etl.sample import read_sample
+from etl.schema_changes import Changes, compare
 from etl.settings import PROJECT_ROOT, Settings
+from etl.tables import connected, feed_table, require_fits
+from etl.views import made_names
+from etl.windows import window_tables
 
 app = typer.Typer(help="List, show, check and draft the contracts of feeds.", invoke_without_command=True)
 
@@ -71,19 +76,31 @@ def show(name: str, as_json: AsJson = False) -> None:
 @app.command("check")
 def check(files: Annotated[list[Path], typer.Argument(help=f"Contract files (NAME{SUFFIX}).")]) -> None:
     """Check contract files: every error with its line and what to do about it. Exit code 2 if there is one."""
-    known = contract_files(Settings.load())
+    settings = Settings.load()
+    known = contract_files(settings)
     wrong: list[ContractError] = []
+    sound: list[Contract] = []
     for file in files:
         try:
             contract = read_contract(file)
-            _require_own_table(contract, known)
+            _require_own_names(contract, known)
+            require_fits(product_in(settings), contract, [feed_table(contract), *window_tables(contract)])
         except ContractError as error:
             wrong += error.problems
         else:
-            source = contract.source_name
-            console.print(
-                f"{file.name} is fine: {source} → {contract.table}, {len(contract.columns)} columns.", soft_wrap=True
-            )
+            sound.append(contract)
+    compared = _compared(settings, sound)
+    for contract in sound:
+        changes = compared.get(contract.feed)
+        if changes and changes.refused:
+            wrong += changes.refused
+            continue
+        console.print(
+            f"{contract.file.name} is fine: {contract.source_name} → {contract.table}, {len(contract.columns)} columns.",
+            soft_wrap=True,
+        )
+        if changes and (told := list(changes.in_words())):
+            console.print(f"The next load, or `python -m etl init`, will change: {'; '.join(told)}.", soft_wrap=True)
     _refuse(wrong)
 
 
@@ -146,14 +163,31 @@ def _read_all(files: dict[str, Path]) -> tuple[list[Contract], list[ContractErro
     return read, wrong
 
 
-def _require_own_table(contract: Contract, known: dict[str, Path]) -> None:
-    """Two feeds must not fill one table."""
+def _compared(settings: Settings, contracts: list[Contract]) -> dict[str, Changes]:
+    """What contracts ask of the tables that are there, by feed; of no feed where no database can be asked."""
+    if not contracts:
+        return {}
+    try:
+        with connected(settings, "check") as connection:
+            return {contract.feed: compare(connection, contract) for contract in contracts}
+    except EtlError as error:
+        reason = error.cause
+    console.print(f"Not compared with the database: {reason}", soft_wrap=True)
+    return {}
+
+
+def _require_own_names(contract: Contract, known: dict[str, Path]) -> None:
+    """Two feeds must not fill one table, nor make tables or views of the same name."""
     others, _ = _read_all({feed: path for feed, path in known.items() if feed != contract.feed})
+    own = made_names(contract)
     for other in others:
-        if other.table == contract.table:
+        what = f"the table {contract.table} is that of feed {other.feed}"
+        if other.table != contract.table:
+            shared = sorted(own & made_names(other))
+            what = f"{shared[0]} would be of feed {other.feed} as well" if shared else ""
+        if what:
             raise ContractError(
-                f"{contract.file.name}: the table {contract.table} is that of feed {other.feed}",
-                remedy="Give the feed a table of its own: schema[0].physicalName.",
+                f"{contract.file.name}: {what}", remedy="Give the feed a table of its own: schema[0].physicalName."
             )
 
 

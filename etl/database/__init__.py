@@ -12,7 +12,7 @@ from etl.database.functions import (
     seconds_since,
     window_start,
 )
-from etl.database.product import STAGE_ROW, Product, Refused, Stage
+from etl.database.product import STAGE_ROW, AlteredColumn, DependentView, Product, Refused, Stage
 from etl.database.sessions import (
     PRODUCTS,
     client_url,
@@ -26,6 +26,7 @@ from etl.database.sessions import (
     make_engine,
     make_stage,
     place_of,
+    product_in,
     product_named,
     product_of,
     product_of_url,
@@ -43,6 +44,8 @@ __all__ = [
     "MOMENT",
     "PRODUCTS",
     "STAGE_ROW",
+    "AlteredColumn",
+    "DependentView",
     "Product",
     "Refused",
     "Stage",
@@ -61,6 +64,7 @@ __all__ = [
     "make_engine",
     "make_stage",
     "place_of",
+    "product_in",
     "product_named",
     "product_of",
     "product_of_url",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 import psycopg
@@ -26,8 +27,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import DropTable
 from sqlalchemy.types import TypeEngine
 
+from etl.database import postgresql_ddl
 from etl.database.bounded import BoundedConnection, driver_of
-from etl.database.product import Limits, Product, Rights, Stage
+from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights, Stage
 from etl.errors import ConfigurationError, EtlError, MissingRight, PermanentError, ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class PostgreSQL(Product):
     schemes = ("postgresql", "postgres", "postgresql+psycopg")
     replaces_views = True
     batch_end = ";"
+    indexes_hold_columns = False
     schema = "public"
     reader_sql = (
         "CREATE ROLE etl_reader LOGIN PASSWORD '…'; GRANT USAGE ON SCHEMA public TO etl_reader;"
@@ -183,8 +186,14 @@ class PostgreSQL(Product):
     def type_name(self, kind: TypeEngine[Any], dialect: Dialect) -> str:
         return kind.compile(dialect)
 
+    def altering(self, table: Table, column: AlteredColumn, dialect: Dialect) -> list[str]:
+        return postgresql_ddl.altering(table, column, dialect)
+
+    def views_upon(self, connection: Connection, names: Iterable[str]) -> list[DependentView]:
+        return postgresql_ddl.views_upon(connection, names)
+
     def broken_limits(self, table: Table) -> list[str]:
-        return []
+        return postgresql_ddl.broken_limits(table)
 
     def rights_on(self, connection: Connection, table: str) -> Rights | None:
         found = func.to_regclass(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
@@ -44,6 +45,39 @@ class Rights:
 
     read: bool
     write: bool
+
+
+@dataclass(frozen=True)
+class AlteredColumn:
+    """A column of a table as it shall be."""
+
+    name: str
+    kind: TypeEngine[Any]
+    nullable: bool
+    is_other_kind: bool
+    """Whether it has another type now."""
+    is_required_now: bool
+    """Whether it is NOT NULL now."""
+
+
+@dataclass(frozen=True)
+class DependentView:
+    """A view that reads a table, or another view that does, and what it takes to make it again."""
+
+    name: str
+    """Without its schema."""
+    definition: str
+    """Its query, as the database keeps it."""
+    reads: frozenset[tuple[str, str]] = frozenset()
+    """Relation and column, of what it reads itself; empty where the database does not tell."""
+    can_be_put_back: bool = True
+    """False for one with rows of its own."""
+    drop: str = ""
+    """The statement that removes it; empty where it may stay while what it reads is changed."""
+    create: str = ""
+    """The statement that makes it again, or lets it find out what has changed."""
+    grants: tuple[str, ...] = ()
+    """Its owner, rights and comment, for whoever makes it again."""
 
 
 class RowsRefused(Exception):
@@ -141,6 +175,8 @@ class Product(ABC):
     """Whether CREATE OR REPLACE VIEW is to be had."""
     batch_end: ClassVar[str]
     """What ends a statement in a script."""
+    indexes_hold_columns: ClassVar[bool]
+    """Whether a column cannot be altered while an index or a key has it."""
     schema: ClassVar[str]
     """Where our tables and views are."""
     reader_sql: ClassVar[str]
@@ -214,6 +250,14 @@ class Product(ABC):
     @abstractmethod
     def type_name(self, kind: TypeEngine[Any], dialect: Dialect) -> str:
         """A column's type as text; equal for a type that was declared and the one that was read back from the database."""
+
+    @abstractmethod
+    def altering(self, table: Table, column: AlteredColumn, dialect: Dialect) -> list[str]:
+        """The statements that make a column what it shall be: of a wider type, or nullable."""
+
+    @abstractmethod
+    def views_upon(self, connection: Connection, names: Iterable[str]) -> list[DependentView]:
+        """The views that depend on some tables or views of ours, and those views themselves; each after those it reads."""
 
     @abstractmethod
     def broken_limits(self, table: Table) -> list[str]:

@@ -88,6 +88,11 @@ def database_title(settings: Settings) -> str:
     return product_of_url(database_url(settings)).title
 
 
+def product_in(settings: Settings) -> Product:
+    """The product of the database of the settings, which need not answer; PostgreSQL where none was started yet."""
+    return product_of_url(database_url(settings)) if settings.database_url else PRODUCTS[0]
+
+
 def place_of(engine: Engine) -> str:
     """Host, port and database, for people."""
     url = engine.url

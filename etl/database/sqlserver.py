@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
@@ -13,8 +13,8 @@ from sqlalchemy.engine import Row
 from sqlalchemy.schema import DropTable
 from sqlalchemy.types import TypeEngine
 
-from etl.database import sqlserver_checks, sqlserver_driver, sqlserver_errors, sqlserver_reader
-from etl.database.product import Limits, Product, Rights, Stage
+from etl.database import sqlserver_checks, sqlserver_ddl, sqlserver_driver, sqlserver_errors, sqlserver_reader
+from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights, Stage
 from etl.database.sqlserver_limits import broken_limits
 from etl.errors import EtlError, PermanentError
 
@@ -39,6 +39,7 @@ class SQLServer(Product):
     schemes = ("mssql", sqlserver_driver.PYODBC, sqlserver_driver.MSSQL_PYTHON)
     replaces_views = False
     batch_end = "\nGO"
+    indexes_hold_columns = True
     schema = sqlserver_reader.SCHEMA
     reader_sql = sqlserver_reader.READER_SQL
     # A statement's time limit is no argument of pyodbc's; superset_config.py sets it.
@@ -154,6 +155,12 @@ class SQLServer(Product):
         """Without collation and precision of time, which reading back does not tell."""
         name = kind.compile(dialect).partition(" COLLATE ")[0]
         return "DATETIMEOFFSET" if name.startswith("DATETIMEOFFSET") else name
+
+    def altering(self, table: Table, column: AlteredColumn, dialect: Dialect) -> list[str]:
+        return sqlserver_ddl.altering(table, column, dialect)
+
+    def views_upon(self, connection: Connection, names: Iterable[str]) -> list[DependentView]:
+        return sqlserver_ddl.views_upon(connection, names)
 
     def broken_limits(self, table: Table) -> list[str]:
         return broken_limits(table)

@@ -23,7 +23,8 @@ from etl.errors import PermanentError
 
 log = structlog.get_logger("database")
 
-_TEXT = "_as_text"
+_TEXT = " as text"
+"""Ends names of columns that only the stage has; the space keeps them apart from those of contracts."""
 
 
 class BulkCopyStage(BatchStage):

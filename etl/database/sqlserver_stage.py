@@ -35,6 +35,8 @@ from etl.errors import ServiceUnavailable
 ROWS_PER_BATCH = 10_000
 BATCH_BYTES = 8 << 20
 """What a driver may set aside for the parameters of one batch: rows times the width of all columns."""
+# A space, so that no column of a contract is called the same.
+_PLACE = "place in key"
 # ODBC's numbers of SQL types, the same for pyodbc and mssql-python.
 _BIGINT, _DOUBLE, _BIT, _TEXT = -5, 8, -7, -9
 _MOMENT_LENGTH = 32
@@ -138,18 +140,18 @@ def insertion(
     :param span: only rows from the first number up to, not including, the second.
     """
     key = unique_key(table)
-    rows = stage.alias("stage")
+    rows = stage.alias("stage rows")
     # A column with one value for all rows tells none apart.
     apart = [rows.c[name] for name in key if name not in constants]
-    place = func.row_number().over(partition_by=apart, order_by=rows.c[STAGE_ROW]).label("place")
+    place = func.row_number().over(partition_by=apart, order_by=rows.c[STAGE_ROW]).label(_PLACE)
     numbered = select(*(rows.c[name] for name in names), place)
     if span:
         numbered = numbered.where(rows.c[STAGE_ROW] >= span[0], rows.c[STAGE_ROW] < span[1])
-    staged = numbered.subquery("staged")
+    staged = numbered.subquery("staged rows")
     values = {name: literal(value, table.c[name].type).label(name) for name, value in constants.items()}
     same = [table.c[name] == (values[name].element if name in values else staged.c[name]) for name in key]
     new = select(*(staged.c[name] for name in names), *values.values()).where(
-        staged.c.place == literal_column("1"),
+        staged.c[_PLACE] == literal_column("1"),
         ~exists(select(literal_column("1")).select_from(table).where(*same)),
     )
     return insert(table).from_select([*names, *values], new)

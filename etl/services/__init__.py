@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import FileLock
@@ -25,9 +25,9 @@ class Up:
     """What `up` found or started."""
 
     kafka: Service | None
-    """None where ETL_KAFKA_BOOTSTRAP names the user's own."""
+    """None where the settings name the user's own."""
     postgres: Service | None
-    """None where ETL_DATABASE_URL names the user's own."""
+    """None where the settings name the user's own."""
 
 
 def prepare(settings: Settings, progress: Progress) -> None:
@@ -45,14 +45,16 @@ def up(settings: Settings, contracts: dict[str, Contract], progress: Progress, *
 
     :param with_kafka: False where only landing folders are read: then neither Kafka nor Java is needed.
     """
+    if with_kafka and settings.kafka_is_embedded:
+        kafka.require_folder(settings)
     settings.services.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _exclusively(settings):
         broker = server = None
         if with_kafka:
             prepare(settings, progress)
-        if not settings.kafka_bootstrap:
+        if settings.kafka_is_embedded:
             broker = kafka.start(settings, contracts.values(), progress) if with_kafka else kafka.running(settings)
-        if not settings.database_url:
+        if settings.database_is_embedded:
             server = postgres.start(settings, progress)
         _write_endpoints(settings, broker, server)
     return Up(kafka=broker, postgres=server)
@@ -63,8 +65,8 @@ def up_postgres(settings: Settings, progress: Progress) -> Service:
     settings.services.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _exclusively(settings):
         server = postgres.start(settings, progress)
-        broker = None if settings.kafka_bootstrap else kafka.running(settings)
-        _write_endpoints(settings, broker, None if settings.database_url else server)
+        broker = kafka.running(settings) if settings.kafka_is_embedded else None
+        _write_endpoints(settings, broker, server if settings.database_is_embedded else None)
     return server
 
 
@@ -81,6 +83,8 @@ def down(settings: Settings, progress: Progress, *, delete_data: bool = False) -
         stopped += [
             name for name, stop in (("kafka", kafka.stop), ("postgres", postgres.stop)) if stop(settings, progress)
         ]
+        # A shell may hold the addresses longer than the services live.
+        _remember(settings, {})
         settings.endpoints_file.unlink(missing_ok=True)
         if delete_data:
             kafka.delete_data(settings)
@@ -107,9 +111,16 @@ def _exclusively(settings: Settings) -> Iterator[None]:
 
 
 def _write_endpoints(settings: Settings, broker: Service | None, server: Service | None) -> None:
-    endpoints = {}
+    found = {}
     if broker:
-        endpoints["kafka_bootstrap"] = broker.endpoint
+        found["kafka_bootstrap"] = broker.endpoint
     if server:
-        endpoints["database_url"] = server.endpoint
-    write_private(settings.endpoints_file, json.dumps(endpoints))
+        found["database_url"] = server.endpoint
+    _remember(settings, found)
+    write_private(settings.endpoints_file, json.dumps(found))
+
+
+def _remember(settings: Settings, found: dict[str, str]) -> None:
+    """Write down the addresses of now beside those of earlier starts."""
+    known = settings.known_endpoints.with_endpoints(found)
+    write_private(settings.known_endpoints_file, json.dumps(asdict(known)))

@@ -15,8 +15,9 @@ import psutil
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from etl import javatext
 from etl.contract import Contract
-from etl.errors import ServiceUnavailable, SetupError
+from etl.errors import ConfigurationError, ServiceUnavailable, SetupError
 from etl.services import jars, process
 from etl.services.java import Java, find_java
 from etl.services.process import Progress, Service
@@ -54,6 +55,18 @@ appender.console.layout.pattern=%d{yyyy-MM-dd HH:mm:ss} %-5p %c{1} - %m%n
 rootLogger.level=info
 rootLogger.appenderRef.console.ref=console
 """
+
+
+def require_folder(settings: Settings) -> None:
+    """Refuse a folder that the broker cannot keep its data in: `log.dirs` is a list with commas, which cannot be quoted.
+
+    :raises ConfigurationError: naming the folder.
+    """
+    if "," in str(_folder(settings)):
+        raise ConfigurationError(
+            f"ETL_HOME is {settings.home}, and the embedded Kafka cannot keep data in a folder with a comma in its name.",
+            remedy="Rename the folder, set ETL_HOME to another one, or set ETL_KAFKA_BOOTSTRAP to your own Kafka.",
+        )
 
 
 def start(settings: Settings, contracts: Iterable[Contract], progress: Progress) -> Service:
@@ -142,7 +155,7 @@ def _start_on(settings: Settings, java: Java, ports: list[int]) -> Service:
         _PROPERTIES.format(
             port=port,
             controller=controller,
-            data=(folder / "data").as_posix(),
+            data=javatext.property_value((folder / "data").as_posix()),
             partitions=max(2, os.cpu_count() or 1),
         ),
         "utf-8",
@@ -167,7 +180,7 @@ def _command(settings: Settings, java: Java, folder: Path) -> list[str]:
         "-Xmx512m",
         "-XX:+UseSerialGC",
         "-Djava.net.preferIPv4Stack=true",
-        f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}",
+        f"-Dlog4j2.configurationFile={(folder / 'log4j2.properties').as_uri()}",
         "-cp",
         os.pathsep.join(str(jar) for jar in jars.class_path(settings, "kafka")),
     ]

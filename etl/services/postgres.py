@@ -86,7 +86,8 @@ def start(settings: Settings, progress: Progress) -> Service:
     for attempt in range(_TRIES):
         port = process.free_ports(1, last if attempt == 0 else ())[0]
         progress("starting PostgreSQL")
-        run = _run(place, "pg_ctl", "-D", place.data, "-l", place.log, "-w", "-t", "60", "-o", f"-p {port}", "start")
+        # Relative names: pg_ctl makes a shell's command of them, in which a dollar or a quote in ETL_HOME would mean something.
+        run = _run(place, "pg_ctl", "-D", place.data.name, "-l", _LOG, "-w", "-t", "60", "-o", f"-p {port}", "start")
         if run.returncode == 0:
             break
         if attempt == _TRIES - 1 or "Address already in use" not in process.tail(place.log):
@@ -220,7 +221,7 @@ def _can_run(package: Path, user: dict[str, Any]) -> bool:
 
 
 def _run(place: _Place, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run one of PostgreSQL's programs as the server's user.
+    """Run one of PostgreSQL's programs as the server's user, in its own folder: another one may be closed to it.
 
     Output goes to files and not to pipes: the server that `pg_ctl` leaves behind would hold a pipe open.
     """
@@ -231,7 +232,7 @@ def _run(place: _Place, program: str, *arguments: str | Path) -> subprocess.Comp
             stdin=subprocess.DEVNULL,
             stdout=handle,
             stderr=subprocess.STDOUT,
-            cwd="/",
+            cwd=place.root,
             env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")},
             start_new_session=True,
             check=False,

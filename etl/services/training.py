@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from etl import files, javatext
 from etl.contract import load_contracts
 from etl.settings import Settings
 from etl.spark import kafka_options, spark_session
@@ -28,7 +29,7 @@ def train(archive: Path) -> None:
     from pyspark import SparkContext
 
     settings = Settings.load(kafka_bootstrap=_NOBODY, kafka_timeout_seconds=1, spark_master="local[2]")
-    spark = spark_session(settings, java_options=f"-XX:ArchiveClassesAtExit={archive}")
+    spark = spark_session(settings, java_options=javatext.option(f"-XX:ArchiveClassesAtExit={archive}"))
     with tempfile.TemporaryDirectory() as folder:
         _stream(spark, settings, Path(folder))
         with contextlib.suppress(Exception):  # what else, without a broker
@@ -51,23 +52,23 @@ def _stream(spark: SparkSession, settings: Settings, folder: Path) -> None:
         F.col("id").alias("offset"),
         F.current_timestamp().alias("timestamp"),
     )
-    messages.write.parquet((folder / "in").as_uri())
+    messages.write.parquet(files.hadoop_path(folder / "in"))
 
     def write(rows: DataFrame, _batch: int) -> None:
         counted = rows.observe(observed := Observation(), F.count("*").alias("rows"))
-        counted.write.csv((folder / "out").as_uri(), header=True, escape='"', emptyValue='""', nullValue="")
+        counted.write.csv(files.hadoop_path(folder / "out"), header=True, escape='"', emptyValue='""', nullValue="")
         _ = observed.get
 
-    stream = spark.readStream.schema(messages.schema).parquet((folder / "in").as_uri())
+    stream = spark.readStream.schema(messages.schema).parquet(files.hadoop_path(folder / "in"))
     writer = split_messages(stream, contract).writeStream.foreachBatch(write)
-    writer.option("checkpointLocation", (folder / "point").as_uri()).trigger(
+    writer.option("checkpointLocation", files.hadoop_path(folder / "point")).trigger(
         availableNow=True
     ).start().awaitTermination()
 
 
 def _stream_from_kafka(spark: SparkSession, settings: Settings, folder: Path) -> None:
     stream = spark.readStream.format("kafka").options(**kafka_options(settings)).option("subscribe", "none").load()
-    writer = stream.writeStream.format("noop").option("checkpointLocation", (folder / "kafka").as_uri())
+    writer = stream.writeStream.format("noop").option("checkpointLocation", files.hadoop_path(folder / "kafka"))
     writer.trigger(availableNow=True).start().awaitTermination(20)
 
 

@@ -62,6 +62,7 @@ CREATE TABLE etl_feed (
     interval_seconds FLOAT(53) NULL,
     freshness_seconds FLOAT(53) NULL,
     description NVARCHAR(400) COLLATE Latin1_General_100_BIN2 NULL,
+    windows NVARCHAR(max) NULL,
     CONSTRAINT etl_feed_pkey PRIMARY KEY (feed)
 )
 GO
@@ -84,6 +85,10 @@ GO
 
 execute sp_addextendedproperty 'MS_Description', N'how old the newest reading may be', 'schema', dbo, 'table', etl_feed,
     'column', freshness_seconds
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'what its tables of windows were computed with, by table and size',
+    'schema', dbo, 'table', etl_feed, 'column', windows
 GO
 
 CREATE TABLE etl_file (
@@ -414,7 +419,7 @@ CREATE TABLE alembic_version (
 )
 GO
 
-INSERT INTO alembic_version (version_num) VALUES ('0007')
+INSERT INTO alembic_version (version_num) VALUES ('0008')
 GO
 
 CREATE TABLE iot_device_events (
@@ -535,15 +540,15 @@ FROM (SELECT iot_device_events.event_id AS event_id, iot_device_events.event_off
         iot_device_events.log_id AS log_id, iot_device_events.lateness_seconds AS lateness_seconds, row_number() OVER
         (PARTITION BY iot_device_events.device_id ORDER BY iot_device_events.source_id DESC,
             iot_device_events.source_partition DESC, iot_device_events.source_offset DESC, iot_device_events.source_item
-            DESC) AS number
+            DESC) AS [row number]
     FROM iot_device_events
     JOIN (SELECT sensors.device_id AS device_id, (SELECT max(other.event_time) AS max_1
             FROM iot_device_events AS other
-            WHERE other.device_id = sensors.device_id) AS newest
+            WHERE other.device_id = sensors.device_id) AS [newest time]
         FROM (SELECT DISTINCT iot_device_events_1d.device_id AS device_id
-            FROM iot_device_events_1d) AS sensors) AS moments ON iot_device_events.device_id = moments.device_id AND
-        iot_device_events.event_time = moments.newest) AS ranked
-WHERE ranked.number = 1
+            FROM iot_device_events_1d) AS sensors) AS [newest moments] ON iot_device_events.device_id = [newest
+        moments].device_id AND iot_device_events.event_time = [newest moments].[newest time]) AS ranked
+WHERE ranked.[row number] = 1
 GO
 
 CREATE VIEW v_iot_device_events_statistics AS SELECT iot_device_events_1d.device_id, iot_device_events_1d.measure,
@@ -674,15 +679,15 @@ FROM (SELECT environment_telemetry.ts AS ts, environment_telemetry.device AS dev
         environment_telemetry.log_id AS log_id, environment_telemetry.lateness_seconds AS lateness_seconds, row_number()
         OVER (PARTITION BY environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
             environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-            environment_telemetry.source_item DESC) AS number
+            environment_telemetry.source_item DESC) AS [row number]
     FROM environment_telemetry
     JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_1
             FROM environment_telemetry AS other
-            WHERE other.device = sensors.device) AS newest
+            WHERE other.device = sensors.device) AS [newest time]
         FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-            FROM environment_telemetry_1d) AS sensors) AS moments ON environment_telemetry.device = moments.device AND
-        environment_telemetry.ts = moments.newest) AS ranked
-WHERE ranked.number = 1
+            FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
+        moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+WHERE ranked.[row number] = 1
 GO
 
 CREATE VIEW v_environment_telemetry_statistics AS SELECT environment_telemetry_1d.device,
@@ -806,16 +811,16 @@ FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.temperature AS te
         source_id, iot_readings.source_partition AS source_partition, iot_readings.source_offset AS source_offset,
         iot_readings.source_item AS source_item, iot_readings.log_id AS log_id, iot_readings.lateness_seconds AS
         lateness_seconds, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC,
-            iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS
-        number
+            iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS [row
+        number]
     FROM iot_readings
     JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_1
             FROM iot_readings AS other
-            WHERE other.sensor_id = sensors.sensor_id) AS newest
+            WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
         FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-            FROM iot_readings_1d) AS sensors) AS moments ON iot_readings.sensor_id = moments.sensor_id AND
-        iot_readings.timestamp = moments.newest) AS ranked
-WHERE ranked.number = 1
+            FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id = [newest moments].sensor_id
+        AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
+WHERE ranked.[row number] = 1
 GO
 
 CREATE VIEW v_iot_readings_statistics AS SELECT iot_readings_1d.sensor_id, iot_readings_1d.measure,
@@ -943,15 +948,16 @@ FROM (SELECT room_temperatures.id AS id, room_temperatures.room AS room, room_te
         room_temperatures.source_item AS source_item, room_temperatures.log_id AS log_id,
         room_temperatures.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY room_temperatures.room,
             room_temperatures.place ORDER BY room_temperatures.source_id DESC, room_temperatures.source_partition DESC,
-            room_temperatures.source_offset DESC, room_temperatures.source_item DESC) AS number
+            room_temperatures.source_offset DESC, room_temperatures.source_item DESC) AS [row number]
     FROM room_temperatures
     JOIN (SELECT sensors.room AS room, sensors.place AS place, (SELECT max(other.noted_date) AS max_1
             FROM room_temperatures AS other
-            WHERE other.room = sensors.room AND other.place = sensors.place) AS newest
+            WHERE other.room = sensors.room AND other.place = sensors.place) AS [newest time]
         FROM (SELECT DISTINCT room_temperatures_1d.room AS room, room_temperatures_1d.place AS place
-            FROM room_temperatures_1d) AS sensors) AS moments ON room_temperatures.room = moments.room AND
-        room_temperatures.place = moments.place AND room_temperatures.noted_date = moments.newest) AS ranked
-WHERE ranked.number = 1
+            FROM room_temperatures_1d) AS sensors) AS [newest moments] ON room_temperatures.room = [newest moments].room
+        AND room_temperatures.place = [newest moments].place AND room_temperatures.noted_date = [newest moments].[newest
+        time]) AS ranked
+WHERE ranked.[row number] = 1
 GO
 
 CREATE VIEW v_room_temperatures_statistics AS SELECT room_temperatures_1d.room, room_temperatures_1d.place,
@@ -1074,15 +1080,15 @@ FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temp
         AS source_partition, sensor_data.source_offset AS source_offset, sensor_data.source_item AS source_item,
         sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
             sensor_data.sensor_id ORDER BY sensor_data.source_id DESC, sensor_data.source_partition DESC,
-            sensor_data.source_offset DESC, sensor_data.source_item DESC) AS number
+            sensor_data.source_offset DESC, sensor_data.source_item DESC) AS [row number]
     FROM sensor_data
     JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_1
             FROM sensor_data AS other
-            WHERE other.sensor_id = sensors.sensor_id) AS newest
+            WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
         FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
-            FROM sensor_data_1d) AS sensors) AS moments ON sensor_data.sensor_id = moments.sensor_id AND
-        sensor_data.timestamp = moments.newest) AS ranked
-WHERE ranked.number = 1
+            FROM sensor_data_1d) AS sensors) AS [newest moments] ON sensor_data.sensor_id = [newest moments].sensor_id
+        AND sensor_data.timestamp = [newest moments].[newest time]) AS ranked
+WHERE ranked.[row number] = 1
 GO
 
 CREATE VIEW v_sensor_data_statistics AS SELECT sensor_data_1d.sensor_id, sensor_data_1d.measure,
@@ -1149,15 +1155,15 @@ FROM (SELECT ranked.event_id AS event_id, ranked.event_offset AS event_offset, r
             source_item, iot_device_events.log_id AS log_id, iot_device_events.lateness_seconds AS lateness_seconds,
             row_number() OVER (PARTITION BY iot_device_events.device_id ORDER BY iot_device_events.source_id DESC,
                 iot_device_events.source_partition DESC, iot_device_events.source_offset DESC,
-                iot_device_events.source_item DESC) AS number
+                iot_device_events.source_item DESC) AS [row number]
         FROM iot_device_events
         JOIN (SELECT sensors.device_id AS device_id, (SELECT max(other.event_time) AS max_1
                 FROM iot_device_events AS other
-                WHERE other.device_id = sensors.device_id) AS newest
+                WHERE other.device_id = sensors.device_id) AS [newest time]
             FROM (SELECT DISTINCT iot_device_events_1d.device_id AS device_id
-                FROM iot_device_events_1d) AS sensors) AS moments ON iot_device_events.device_id = moments.device_id AND
-            iot_device_events.event_time = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM iot_device_events_1d) AS sensors) AS [newest moments] ON iot_device_events.device_id = [newest
+            moments].device_id AND iot_device_events.event_time = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('co' AS NVARCHAR(64)) COLLATE
@@ -1176,15 +1182,15 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
             environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
                 environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
                 environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS number
+                environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
         JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
                 FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS newest
+                WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS moments ON environment_telemetry.device = moments.device
-            AND environment_telemetry.ts = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
+            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.co IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('humidity' AS NVARCHAR(64)) COLLATE
@@ -1203,15 +1209,15 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
             environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
                 environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
                 environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS number
+                environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
         JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
                 FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS newest
+                WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS moments ON environment_telemetry.device = moments.device
-            AND environment_telemetry.ts = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
+            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.humidity IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('lpg' AS NVARCHAR(64)) COLLATE
@@ -1230,15 +1236,15 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
             environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
                 environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
                 environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS number
+                environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
         JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
                 FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS newest
+                WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS moments ON environment_telemetry.device = moments.device
-            AND environment_telemetry.ts = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
+            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.lpg IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('smoke' AS NVARCHAR(64)) COLLATE
@@ -1257,15 +1263,15 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
             environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
                 environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
                 environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS number
+                environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
         JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
                 FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS newest
+                WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS moments ON environment_telemetry.device = moments.device
-            AND environment_telemetry.ts = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
+            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.smoke IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('temp' AS NVARCHAR(64)) COLLATE
@@ -1284,15 +1290,15 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
             environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
                 environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
                 environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS number
+                environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
         JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
                 FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS newest
+                WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS moments ON environment_telemetry.device = moments.device
-            AND environment_telemetry.ts = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
+            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temp IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS feed,
     CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
     Latin1_General_100_BIN2 AS sensor, CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
@@ -1308,15 +1314,15 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
             iot_readings.source_item AS source_item, iot_readings.log_id AS log_id, iot_readings.lateness_seconds AS
             lateness_seconds, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id
                 DESC, iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item
-                DESC) AS number
+                DESC) AS [row number]
         FROM iot_readings
         JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_3
                 FROM iot_readings AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS newest
+                WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS moments ON iot_readings.sensor_id = moments.sensor_id AND
-            iot_readings.timestamp = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id = [newest
+            moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS
     feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
     Latin1_General_100_BIN2 AS sensor, CAST('humidity' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
@@ -1332,15 +1338,15 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
             iot_readings.source_item AS source_item, iot_readings.log_id AS log_id, iot_readings.lateness_seconds AS
             lateness_seconds, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id
                 DESC, iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item
-                DESC) AS number
+                DESC) AS [row number]
         FROM iot_readings
         JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_3
                 FROM iot_readings AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS newest
+                WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS moments ON iot_readings.sensor_id = moments.sensor_id AND
-            iot_readings.timestamp = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id = [newest
+            moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.humidity IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS
     feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
     Latin1_General_100_BIN2 AS sensor, CAST('energy' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
@@ -1356,15 +1362,15 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
             iot_readings.source_item AS source_item, iot_readings.log_id AS log_id, iot_readings.lateness_seconds AS
             lateness_seconds, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id
                 DESC, iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item
-                DESC) AS number
+                DESC) AS [row number]
         FROM iot_readings
         JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_3
                 FROM iot_readings AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS newest
+                WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS moments ON iot_readings.sensor_id = moments.sensor_id AND
-            iot_readings.timestamp = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id = [newest
+            moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.energy IS NOT NULL UNION ALL SELECT CAST('room_temperatures' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.room AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 + '/' +
         CAST(newest.place AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
@@ -1382,15 +1388,16 @@ FROM (SELECT ranked.id AS id, ranked.room AS room, ranked.noted_date AS noted_da
             room_temperatures.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
                 room_temperatures.room, room_temperatures.place ORDER BY room_temperatures.source_id DESC,
                 room_temperatures.source_partition DESC, room_temperatures.source_offset DESC,
-                room_temperatures.source_item DESC) AS number
+                room_temperatures.source_item DESC) AS [row number]
         FROM room_temperatures
         JOIN (SELECT sensors.room AS room, sensors.place AS place, (SELECT max(other.noted_date) AS max_4
                 FROM room_temperatures AS other
-                WHERE other.room = sensors.room AND other.place = sensors.place) AS newest
+                WHERE other.room = sensors.room AND other.place = sensors.place) AS [newest time]
             FROM (SELECT DISTINCT room_temperatures_1d.room AS room, room_temperatures_1d.place AS place
-                FROM room_temperatures_1d) AS sensors) AS moments ON room_temperatures.room = moments.room AND
-            room_temperatures.place = moments.place AND room_temperatures.noted_date = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM room_temperatures_1d) AS sensors) AS [newest moments] ON room_temperatures.room = [newest
+            moments].room AND room_temperatures.place = [newest moments].place AND room_temperatures.noted_date =
+            [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temp IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2
     AS feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
     Latin1_General_100_BIN2 AS sensor, CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
@@ -1405,16 +1412,16 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
             sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
             sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
             lateness_seconds, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER BY sensor_data.source_id DESC,
-                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS
-            number
+                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS [row
+            number]
         FROM sensor_data
         JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_5
                 FROM sensor_data AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS newest
+                WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
-                FROM sensor_data_1d) AS sensors) AS moments ON sensor_data.sensor_id = moments.sensor_id AND
-            sensor_data.timestamp = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM sensor_data_1d) AS sensors) AS [newest moments] ON sensor_data.sensor_id = [newest
+            moments].sensor_id AND sensor_data.timestamp = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('humidity' AS NVARCHAR(64)) COLLATE
@@ -1429,16 +1436,16 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
             sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
             sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
             lateness_seconds, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER BY sensor_data.source_id DESC,
-                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS
-            number
+                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS [row
+            number]
         FROM sensor_data
         JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_5
                 FROM sensor_data AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS newest
+                WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
-                FROM sensor_data_1d) AS sensors) AS moments ON sensor_data.sensor_id = moments.sensor_id AND
-            sensor_data.timestamp = moments.newest) AS ranked
-    WHERE ranked.number = 1) AS newest
+                FROM sensor_data_1d) AS sensors) AS [newest moments] ON sensor_data.sensor_id = [newest
+            moments].sensor_id AND sensor_data.timestamp = [newest moments].[newest time]) AS ranked
+    WHERE ranked.[row number] = 1) AS newest
 WHERE newest.humidity IS NOT NULL
 GO
 
@@ -1777,7 +1784,7 @@ FROM etl_feed AS feed
 WHERE NOT EXISTS (SELECT 1 FROM etl_set_aside AS aside WHERE aside.feed = feed.feed AND aside.status = 'SET_ASIDE')
 GO
 
--- needs: iot_device_events
+-- needs: iot_device_events (device_id customer_id status temperature event_time)
 CREATE VIEW v_iot_device_states AS
 SELECT
     CAST('device_events' AS varchar(64)) AS feed,
@@ -1789,7 +1796,7 @@ SELECT
 FROM iot_device_events
 GO
 
--- needs: iot_device_events
+-- needs: iot_device_events (device_id status event_time)
 CREATE VIEW v_iot_device_status AS
 SELECT
     device_id,
@@ -1801,7 +1808,7 @@ FROM iot_device_events
 GROUP BY device_id, status
 GO
 
--- needs: room_temperatures
+-- needs: room_temperatures room_temperatures_5m (room place)
 CREATE VIEW v_room_temperature_windows AS
 SELECT
     CAST('room_temperatures' AS varchar(64)) AS feed,
@@ -1817,7 +1824,7 @@ FROM room_temperatures_5m
 WHERE measure = 'temp'
 GO
 
--- needs: room_temperatures
+-- needs: room_temperatures room_temperatures_1d (place)
 CREATE VIEW v_room_temperatures_by_place AS
 SELECT
     place,

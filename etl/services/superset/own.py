@@ -38,7 +38,7 @@ def product_of_data(settings: Settings) -> Product:
     """
     if given := _given(settings):
         return product_of_url(given)
-    return product_of_url(database_url(settings)) if settings.database_url else product_named(_EMBEDDED)
+    return product_named(_EMBEDDED) if settings.database_is_embedded else product_of_url(database_url(settings))
 
 
 def reader(settings: Settings, folder: Path, tell: Progress) -> URL | None:
@@ -52,7 +52,7 @@ def reader(settings: Settings, folder: Path, tell: Progress) -> URL | None:
         with _said_of(_SETTING):
             _require_reader(settings, given)
         return given
-    return _made(settings, folder, tell) if settings.database_url else None
+    return None if settings.database_is_embedded else _made(settings, folder, tell)
 
 
 def look(settings: Settings) -> str:
@@ -64,7 +64,7 @@ def look(settings: Settings) -> str:
         with _said_of(_SETTING):
             _require_reader(settings, given)
         return f"it reads {product_of_url(given).title} as {given.username or 'the login of this process'}"
-    if not settings.database_url:
+    if settings.database_is_embedded:
         return ""
     url = database_url(settings)
     product = product_of_url(url)

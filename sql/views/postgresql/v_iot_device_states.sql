@@ -1,4 +1,4 @@
--- needs: iot_device_events
+-- needs: iot_device_events (device_id customer_id status temperature event_time)
 CREATE OR REPLACE VIEW v_iot_device_states AS
 SELECT
     CAST('device_events' AS varchar(64)) AS feed,

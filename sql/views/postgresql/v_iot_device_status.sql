@@ -1,4 +1,4 @@
--- needs: iot_device_events
+-- needs: iot_device_events (device_id status event_time)
 CREATE OR REPLACE VIEW v_iot_device_status AS
 SELECT
     device_id,

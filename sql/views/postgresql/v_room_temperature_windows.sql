@@ -1,4 +1,4 @@
--- needs: room_temperatures
+-- needs: room_temperatures room_temperatures_5m (room place)
 CREATE OR REPLACE VIEW v_room_temperature_windows AS
 SELECT
     CAST('room_temperatures' AS varchar(64)) AS feed,

@@ -1,4 +1,4 @@
--- needs: room_temperatures
+-- needs: room_temperatures room_temperatures_1d (place)
 CREATE OR REPLACE VIEW v_room_temperatures_by_place AS
 SELECT
     place,

@@ -31,6 +31,16 @@ INSERT INTO etl_log (cycle_id, feed, job_name, status, start_time, notebook, not
         ?, CAST(? AS DATETIMEOFFSET(6)), ?)
 GO
 
+SELECT etl_column.feed, etl_column.column_name, etl_column.type, etl_column.path, etl_column.log_id, etl_column.added_at
+FROM etl_column
+WHERE etl_column.feed = ? ORDER BY etl_column.added_at, etl_column.column_name
+GO
+
+SELECT etl_feed.windows
+FROM etl_feed
+WHERE etl_feed.feed = ?
+GO
+
 UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_seconds=?, records_read=?,
     records_processed=?, records_rejected=?, records_duplicate=?, records_late=?, records_conflicting=?,
     heartbeat_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
@@ -53,11 +63,6 @@ SELECT etl_file.log_id, etl_file.file_name
 FROM etl_file
 JOIN etl_source ON etl_source.source_id = etl_file.source_id
 WHERE etl_source.feed = ? AND etl_source.[identity] = ? AND etl_file.sha256 = ? AND etl_file.undone_at IS NULL
-GO
-
-SELECT etl_column.feed, etl_column.column_name, etl_column.type, etl_column.path, etl_column.log_id, etl_column.added_at
-FROM etl_column
-WHERE etl_column.feed = ? ORDER BY etl_column.added_at, etl_column.column_name
 GO
 
 CREATE TABLE sensor_data (
@@ -113,10 +118,6 @@ GO
 CREATE INDEX ix_sensor_data_1d_start ON sensor_data_1d (window_start)
 GO
 
-SELECT TOP 1 1
-FROM sensor_data
-GO
-
 CREATE VIEW v_sensor_data AS SELECT sensor_data.sensor_id, sensor_data.temperature, sensor_data.humidity,
     sensor_data.timestamp, sensor_data.source_id, sensor_data.source_partition, sensor_data.source_offset,
     sensor_data.source_item, sensor_data.log_id, sensor_data.lateness_seconds, etl_source.name AS source_name,
@@ -134,15 +135,15 @@ FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temp
         AS source_partition, sensor_data.source_offset AS source_offset, sensor_data.source_item AS source_item,
         sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
             sensor_data.sensor_id ORDER BY sensor_data.source_id DESC, sensor_data.source_partition DESC,
-            sensor_data.source_offset DESC, sensor_data.source_item DESC) AS number
+            sensor_data.source_offset DESC, sensor_data.source_item DESC) AS [row number]
     FROM sensor_data
     JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_1
             FROM sensor_data AS other
-            WHERE other.sensor_id = sensors.sensor_id) AS newest
+            WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
         FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
             FROM sensor_data_1d) AS sensors) AS moments ON sensor_data.sensor_id = moments.sensor_id AND
-        sensor_data.timestamp = moments.newest) AS ranked
-WHERE ranked.number = 1
+        sensor_data.timestamp = moments.[newest time]) AS ranked
+WHERE ranked.[row number] = 1
 GO
 
 CREATE VIEW v_sensor_data_statistics AS SELECT sensor_data_1d.sensor_id, sensor_data_1d.measure,
@@ -483,7 +484,7 @@ DROP TABLE IF EXISTS [#stage_sensor_data]
 GO
 
 CREATE TABLE [#stage_sensor_data] (
-    stage_row BIGINT NOT NULL,
+    [stage row] BIGINT NOT NULL,
     sensor_id INTEGER NULL,
     temperature FLOAT(53) NULL,
     humidity FLOAT(53) NULL,
@@ -492,7 +493,7 @@ CREATE TABLE [#stage_sensor_data] (
     source_offset BIGINT NULL,
     source_item INTEGER NULL,
     lateness_seconds FLOAT(53) NULL,
-    PRIMARY KEY (stage_row)
+    PRIMARY KEY ([stage row])
 )
 GO
 
@@ -500,7 +501,7 @@ DROP TABLE IF EXISTS [#stage_etl_rejected_row]
 GO
 
 CREATE TABLE [#stage_etl_rejected_row] (
-    stage_row BIGINT NOT NULL,
+    [stage row] BIGINT NOT NULL,
     source_partition INTEGER NULL,
     source_offset BIGINT NULL,
     source_item INTEGER NULL,
@@ -508,7 +509,7 @@ CREATE TABLE [#stage_etl_rejected_row] (
     raw_rebuilt BIT NULL,
     reason NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NULL,
     problems NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
-    PRIMARY KEY (stage_row)
+    PRIMARY KEY ([stage row])
 )
 GO
 
@@ -517,11 +518,11 @@ FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.undone_at IS NULL
 GO
 
-INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, timestamp, source_partition,
+INSERT INTO [#stage_sensor_data] ([stage row], sensor_id, temperature, humidity, timestamp, source_partition,
         source_offset, source_item, lateness_seconds) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?)
 GO
 
-INSERT INTO [#stage_etl_rejected_row] (stage_row, source_partition, source_offset, source_item, raw, raw_rebuilt,
+INSERT INTO [#stage_etl_rejected_row] ([stage row], source_partition, source_offset, source_item, raw, raw_rebuilt,
         reason, problems) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 GO
 
@@ -532,9 +533,9 @@ INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_par
 FROM (SELECT stage.sensor_id AS sensor_id, stage.temperature AS temperature, stage.humidity AS humidity, stage.timestamp
         AS timestamp, stage.source_partition AS source_partition, stage.source_offset AS source_offset,
         stage.source_item AS source_item, stage.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
-            stage.sensor_id, stage.timestamp ORDER BY stage.stage_row) AS place
+            stage.sensor_id, stage.timestamp ORDER BY stage.[stage row]) AS [place in key]
     FROM [#stage_sensor_data] AS stage) AS staged
-WHERE staged.place = 1 AND NOT (EXISTS (SELECT 1
+WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data
         WHERE sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp))
 GO
@@ -545,9 +546,9 @@ INSERT INTO etl_rejected_row (source_partition, source_offset, source_item, raw,
 FROM (SELECT stage.source_partition AS source_partition, stage.source_offset AS source_offset, stage.source_item AS
         source_item, stage.raw AS raw, stage.raw_rebuilt AS raw_rebuilt, stage.reason AS reason, stage.problems AS
         problems, row_number() OVER (PARTITION BY stage.source_partition, stage.source_offset, stage.source_item ORDER
-            BY stage.stage_row) AS place
+            BY stage.[stage row]) AS [place in key]
     FROM [#stage_etl_rejected_row] AS stage) AS staged
-WHERE staged.place = 1 AND NOT (EXISTS (SELECT 1
+WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM etl_rejected_row
         WHERE etl_rejected_row.source_id = ? AND etl_rejected_row.source_partition = staged.source_partition AND
             etl_rejected_row.source_offset = staged.source_offset AND etl_rejected_row.source_item =
@@ -587,7 +588,7 @@ DROP TABLE IF EXISTS [#stage_sensor_data_5m]
 GO
 
 CREATE TABLE [#stage_sensor_data_5m] (
-    stage_row BIGINT NOT NULL,
+    [stage row] BIGINT NOT NULL,
     sensor_id INTEGER NULL,
     measure NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NULL,
     window_start DATETIMEOFFSET(6) NULL,
@@ -596,11 +597,11 @@ CREATE TABLE [#stage_sensor_data_5m] (
     max FLOAT(53) NULL,
     avg FLOAT(53) NULL,
     stddev FLOAT(53) NULL,
-    PRIMARY KEY (stage_row)
+    PRIMARY KEY ([stage row])
 )
 GO
 
-INSERT INTO [#stage_sensor_data_5m] (stage_row, sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
+INSERT INTO [#stage_sensor_data_5m] ([stage row], sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
     (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
 GO
 
@@ -608,9 +609,9 @@ INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, a
     staged.measure, staged.window_start, staged.count, staged.min, staged.max, staged.avg, staged.stddev
 FROM (SELECT stage.sensor_id AS sensor_id, stage.measure AS measure, stage.window_start AS window_start, stage.count AS
         count, stage.min AS min, stage.max AS max, stage.avg AS avg, stage.stddev AS stddev, row_number() OVER
-        (PARTITION BY stage.sensor_id, stage.measure, stage.window_start ORDER BY stage.stage_row) AS place
+        (PARTITION BY stage.sensor_id, stage.measure, stage.window_start ORDER BY stage.[stage row]) AS [place in key]
     FROM [#stage_sensor_data_5m] AS stage) AS staged
-WHERE staged.place = 1 AND NOT (EXISTS (SELECT 1
+WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data_5m
         WHERE sensor_data_5m.sensor_id = staged.sensor_id AND sensor_data_5m.measure = staged.measure AND
             sensor_data_5m.window_start = staged.window_start))
@@ -623,7 +624,7 @@ DROP TABLE IF EXISTS [#stage_sensor_data_1d]
 GO
 
 CREATE TABLE [#stage_sensor_data_1d] (
-    stage_row BIGINT NOT NULL,
+    [stage row] BIGINT NOT NULL,
     sensor_id INTEGER NULL,
     measure NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NULL,
     window_start DATETIMEOFFSET(6) NULL,
@@ -632,11 +633,11 @@ CREATE TABLE [#stage_sensor_data_1d] (
     max FLOAT(53) NULL,
     avg FLOAT(53) NULL,
     stddev FLOAT(53) NULL,
-    PRIMARY KEY (stage_row)
+    PRIMARY KEY ([stage row])
 )
 GO
 
-INSERT INTO [#stage_sensor_data_1d] (stage_row, sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
+INSERT INTO [#stage_sensor_data_1d] ([stage row], sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
     (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
 GO
 
@@ -644,9 +645,9 @@ INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, a
     staged.measure, staged.window_start, staged.count, staged.min, staged.max, staged.avg, staged.stddev
 FROM (SELECT stage.sensor_id AS sensor_id, stage.measure AS measure, stage.window_start AS window_start, stage.count AS
         count, stage.min AS min, stage.max AS max, stage.avg AS avg, stage.stddev AS stddev, row_number() OVER
-        (PARTITION BY stage.sensor_id, stage.measure, stage.window_start ORDER BY stage.stage_row) AS place
+        (PARTITION BY stage.sensor_id, stage.measure, stage.window_start ORDER BY stage.[stage row]) AS [place in key]
     FROM [#stage_sensor_data_1d] AS stage) AS staged
-WHERE staged.place = 1 AND NOT (EXISTS (SELECT 1
+WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data_1d
         WHERE sensor_data_1d.sensor_id = staged.sensor_id AND sensor_data_1d.measure = staged.measure AND
             sensor_data_1d.window_start = staged.window_start))
@@ -679,8 +680,8 @@ UPDATE etl_feed SET table_name=?, source=?, sensors=?, interval_seconds=?, fresh
     etl_feed.feed = ?
 GO
 
-INSERT INTO etl_feed (feed, table_name, source, sensors, interval_seconds, freshness_seconds, description) VALUES (?, ?,
-        ?, ?, ?, ?, ?)
+INSERT INTO etl_feed (feed, table_name, source, sensors, interval_seconds, freshness_seconds, description, windows)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 GO
 
 SELECT etl_rejected_row.reason, count(*) AS rows

@@ -31,6 +31,16 @@ INSERT INTO etl_log (cycle_id, feed, job_name, status, start_time, notebook, not
         ?, CAST(? AS DATETIMEOFFSET(6)), ?)
 GO
 
+SELECT etl_column.feed, etl_column.column_name, etl_column.type, etl_column.path, etl_column.log_id, etl_column.added_at
+FROM etl_column
+WHERE etl_column.feed = ? ORDER BY etl_column.added_at, etl_column.column_name
+GO
+
+SELECT etl_feed.windows
+FROM etl_feed
+WHERE etl_feed.feed = ?
+GO
+
 UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_seconds=?, records_read=?,
     records_processed=?, records_rejected=?, records_duplicate=?, records_late=?, records_conflicting=?,
     heartbeat_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
@@ -55,11 +65,6 @@ JOIN etl_source ON etl_source.source_id = etl_file.source_id
 WHERE etl_source.feed = ? AND etl_source.[identity] = ? AND etl_file.sha256 = ? AND etl_file.undone_at IS NULL
 GO
 
-SELECT etl_column.feed, etl_column.column_name, etl_column.type, etl_column.path, etl_column.log_id, etl_column.added_at
-FROM etl_column
-WHERE etl_column.feed = ? ORDER BY etl_column.added_at, etl_column.column_name
-GO
-
 SELECT etl_source.source_id
 FROM etl_source
 WHERE etl_source.feed = ? AND etl_source.name = ? AND etl_source.[identity] = ?
@@ -81,7 +86,7 @@ DROP TABLE IF EXISTS [#stage_sensor_data]
 GO
 
 CREATE TABLE [#stage_sensor_data] (
-    stage_row BIGINT NOT NULL,
+    [stage row] BIGINT NOT NULL,
     sensor_id INTEGER NULL,
     temperature FLOAT(53) NULL,
     humidity FLOAT(53) NULL,
@@ -90,7 +95,7 @@ CREATE TABLE [#stage_sensor_data] (
     source_offset BIGINT NULL,
     source_item INTEGER NULL,
     lateness_seconds FLOAT(53) NULL,
-    PRIMARY KEY (stage_row)
+    PRIMARY KEY ([stage row])
 )
 GO
 
@@ -98,7 +103,7 @@ DROP TABLE IF EXISTS [#stage_etl_rejected_row]
 GO
 
 CREATE TABLE [#stage_etl_rejected_row] (
-    stage_row BIGINT NOT NULL,
+    [stage row] BIGINT NOT NULL,
     source_partition INTEGER NULL,
     source_offset BIGINT NULL,
     source_item INTEGER NULL,
@@ -106,7 +111,7 @@ CREATE TABLE [#stage_etl_rejected_row] (
     raw_rebuilt BIT NULL,
     reason NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NULL,
     problems NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
-    PRIMARY KEY (stage_row)
+    PRIMARY KEY ([stage row])
 )
 GO
 
@@ -115,7 +120,7 @@ FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.undone_at IS NULL
 GO
 
-INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, timestamp, source_partition,
+INSERT INTO [#stage_sensor_data] ([stage row], sensor_id, temperature, humidity, timestamp, source_partition,
         source_offset, source_item, lateness_seconds) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?)
 GO
 
@@ -126,9 +131,9 @@ INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_par
 FROM (SELECT stage.sensor_id AS sensor_id, stage.temperature AS temperature, stage.humidity AS humidity, stage.timestamp
         AS timestamp, stage.source_partition AS source_partition, stage.source_offset AS source_offset,
         stage.source_item AS source_item, stage.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
-            stage.sensor_id, stage.timestamp ORDER BY stage.stage_row) AS place
+            stage.sensor_id, stage.timestamp ORDER BY stage.[stage row]) AS [place in key]
     FROM [#stage_sensor_data] AS stage) AS staged
-WHERE staged.place = 1 AND NOT (EXISTS (SELECT 1
+WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data
         WHERE sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp))
 GO
@@ -158,7 +163,7 @@ GO
 SELECT *
 INTO [#touched_sensor_data_5m]
 FROM (
-    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS window_end
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS [window end]
     FROM (SELECT DISTINCT shared.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
                             shared.timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
                         shared.timestamp), shared.timestamp)) AS window_start
@@ -189,7 +194,7 @@ CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.t
         AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
     FROM sensor_data
     WHERE sensor_data.sensor_id = touched.sensor_id AND sensor_data.timestamp >= touched.window_start AND
-        sensor_data.timestamp < touched.window_end) AS inside
+        sensor_data.timestamp < touched.[window end]) AS inside
 CROSS APPLY (VALUES ('temperature', inside.count_0, inside.min_0, inside.max_0, inside.avg_0, inside.stddev_0),
         ('humidity', inside.count_1, inside.min_1, inside.max_1, inside.avg_1, inside.stddev_1)) AS long (measure,
         count, min, max, avg, stddev)
@@ -200,7 +205,7 @@ DROP TABLE IF EXISTS [#stage_sensor_data_5m]
 GO
 
 CREATE TABLE [#stage_sensor_data_5m] (
-    stage_row BIGINT NOT NULL,
+    [stage row] BIGINT NOT NULL,
     sensor_id INTEGER NULL,
     measure NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NULL,
     window_start DATETIMEOFFSET(6) NULL,
@@ -209,11 +214,11 @@ CREATE TABLE [#stage_sensor_data_5m] (
     max FLOAT(53) NULL,
     avg FLOAT(53) NULL,
     stddev FLOAT(53) NULL,
-    PRIMARY KEY (stage_row)
+    PRIMARY KEY ([stage row])
 )
 GO
 
-INSERT INTO [#stage_sensor_data_5m] (stage_row, sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
+INSERT INTO [#stage_sensor_data_5m] ([stage row], sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
     (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
 GO
 
@@ -221,9 +226,9 @@ INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, a
     staged.measure, staged.window_start, staged.count, staged.min, staged.max, staged.avg, staged.stddev
 FROM (SELECT stage.sensor_id AS sensor_id, stage.measure AS measure, stage.window_start AS window_start, stage.count AS
         count, stage.min AS min, stage.max AS max, stage.avg AS avg, stage.stddev AS stddev, row_number() OVER
-        (PARTITION BY stage.sensor_id, stage.measure, stage.window_start ORDER BY stage.stage_row) AS place
+        (PARTITION BY stage.sensor_id, stage.measure, stage.window_start ORDER BY stage.[stage row]) AS [place in key]
     FROM [#stage_sensor_data_5m] AS stage) AS staged
-WHERE staged.place = 1 AND NOT (EXISTS (SELECT 1
+WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data_5m
         WHERE sensor_data_5m.sensor_id = staged.sensor_id AND sensor_data_5m.measure = staged.measure AND
             sensor_data_5m.window_start = staged.window_start))
@@ -238,7 +243,7 @@ GO
 SELECT *
 INTO [#touched_sensor_data_1d]
 FROM (
-    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS window_end
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS [window end]
     FROM (SELECT DISTINCT shared.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
                             shared.timestamp) % 86400 + 86400) % 86400), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
                         shared.timestamp), shared.timestamp)) AS window_start
@@ -272,7 +277,7 @@ CROSS APPLY (SELECT CAST(sum(parts.count) AS BIGINT) AS count, min(parts.min) AS
             sum(part.avg * part.count) OVER () / (sum(part.count) OVER () + 0.0) AS mean
         FROM sensor_data_5m AS part
         WHERE part.sensor_id = touched.sensor_id AND part.measure = measured.measure AND part.window_start >=
-            touched.window_start AND part.window_start < touched.window_end) AS parts) AS pooled
+            touched.window_start AND part.window_start < touched.[window end]) AS parts) AS pooled
 WHERE pooled.count > ?
 GO
 
@@ -282,33 +287,33 @@ GO
 SELECT *
 INTO [#judged_sensor_data]
 FROM (
-    SELECT CAST(known.sensor_number AS BIGINT) AS sensor_number, CAST(known.sensor_id AS INTEGER) AS sensor_id,
-        CAST(known.start AS DATETIMEOFFSET(6)) AS start
-    FROM (VALUES (0, 1, CAST('2025-06-15T08:10:00.000000+00:00' AS DATETIMEOFFSET(6)))) AS known (sensor_number,
-            sensor_id, start)
+    SELECT CAST(known.[sensor number] AS BIGINT) AS [sensor number], CAST(known.sensor_id AS INTEGER) AS sensor_id,
+        CAST(known.[context start] AS DATETIMEOFFSET(6)) AS [context start]
+    FROM (VALUES (0, 1, CAST('2025-06-15T08:10:00.000000+00:00' AS DATETIMEOFFSET(6)))) AS known ([sensor number],
+            sensor_id, [context start])
 ) AS found
 GO
 
-SELECT anon_1.sensor_number, anon_1.timestamp, CAST(anon_1.temperature AS FLOAT(53)) AS temperature,
-    CAST(anon_1.humidity AS FLOAT(53)) AS humidity, anon_1.is_new
-FROM (SELECT [#judged_sensor_data].sensor_number AS sensor_number, near.timestamp AS timestamp, near.temperature AS
-        temperature, near.humidity AS humidity, near.is_new AS is_new
+SELECT anon_1.[sensor number], anon_1.timestamp, CAST(anon_1.temperature AS FLOAT(53)) AS temperature,
+    CAST(anon_1.humidity AS FLOAT(53)) AS humidity, anon_1.[is new]
+FROM (SELECT [#judged_sensor_data].[sensor number] AS [sensor number], near.timestamp AS timestamp, near.temperature AS
+        temperature, near.humidity AS humidity, near.[is new] AS [is new]
     FROM [#judged_sensor_data]
     CROSS APPLY (SELECT sensor_data.timestamp AS timestamp, sensor_data.temperature AS temperature, sensor_data.humidity
             AS humidity, CASE WHEN (sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL AND
                 sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND sensor_data.source_offset >= 0 AND
-                sensor_data.source_offset < 2) THEN 1 ELSE 0 END AS is_new
+                sensor_data.source_offset < 2) THEN 1 ELSE 0 END AS [is new]
         FROM sensor_data
         WHERE sensor_data.sensor_id = [#judged_sensor_data].sensor_id AND sensor_data.timestamp >=
-            [#judged_sensor_data].start AND sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))) AS near UNION ALL
-        SELECT [#judged_sensor_data].sensor_number AS sensor_number, before.timestamp AS timestamp, before.temperature
-        AS temperature, before.humidity AS humidity, 0 AS is_new
+            [#judged_sensor_data].[context start] AND sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))) AS near
+        UNION ALL SELECT [#judged_sensor_data].[sensor number] AS [sensor number], before.timestamp AS timestamp,
+        before.temperature AS temperature, before.humidity AS humidity, 0 AS [is new]
     FROM [#judged_sensor_data]
     CROSS APPLY (SELECT TOP 120 sensor_data.timestamp AS timestamp, sensor_data.temperature AS temperature,
             sensor_data.humidity AS humidity
         FROM sensor_data
         WHERE sensor_data.sensor_id = [#judged_sensor_data].sensor_id AND sensor_data.timestamp <
-            [#judged_sensor_data].start ORDER BY sensor_data.timestamp DESC, sensor_data.source_id DESC,
+            [#judged_sensor_data].[context start] ORDER BY sensor_data.timestamp DESC, sensor_data.source_id DESC,
             sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS before)
     AS anon_1
 GO
@@ -326,14 +331,15 @@ INSERT INTO etl_quality (log_id, [rule], feed, dimension, checked, failed) VALUE
 GO
 
 SELECT count(*) AS count_1, sum(anon_1.readings) AS sum_1, min(anon_1.first) AS min_1, max(anon_1.last) AS max_1
-FROM (SELECT count(*) AS readings, min(anon_2.first) AS first, max(anon_2.last) AS last
-    FROM (SELECT anon_3.sensor_id AS sensor_id, min(anon_3.time) AS first, max(anon_3.time) AS last
-        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS time, DATEADD(SECOND,
+FROM (SELECT count(*) AS readings, min(anon_2.[first time]) AS first, max(anon_2.[last time]) AS last
+    FROM (SELECT anon_3.sensor_id AS sensor_id, min(anon_3.[event time]) AS [first time], max(anon_3.[event time]) AS
+            [last time]
+        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS [event time], DATEADD(SECOND,
                     -((DATEDIFF_BIG(SECOND, '1970-01-01', sensor_data.timestamp) % 10 + 10) % 10), DATEADD(NANOSECOND,
-                        -DATEPART(NANOSECOND, sensor_data.timestamp), sensor_data.timestamp)) AS slot
+                        -DATEPART(NANOSECOND, sensor_data.timestamp), sensor_data.timestamp)) AS [time slot]
             FROM sensor_data
             WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL) AS anon_3
-        GROUP BY anon_3.sensor_id, anon_3.slot) AS anon_2
+        GROUP BY anon_3.sensor_id, anon_3.[time slot]) AS anon_2
     GROUP BY anon_2.sensor_id) AS anon_1
 GO
 

@@ -59,6 +59,11 @@ INSERT INTO etl_log (cycle_id, feed, job_name, status, start_time, notebook, not
         ?, CAST(? AS DATETIMEOFFSET(6)), ?)
 GO
 
+SELECT etl_feed.windows
+FROM etl_feed
+WHERE etl_feed.feed = ?
+GO
+
 SELECT TOP (1) 1 FROM sys.objects
 GO
 
@@ -71,7 +76,7 @@ DROP TABLE IF EXISTS [#stage_sensor_data]
 GO
 
 CREATE TABLE [#stage_sensor_data] (
-    stage_row BIGINT NOT NULL,
+    [stage row] BIGINT NOT NULL,
     sensor_id INTEGER NULL,
     temperature FLOAT(53) NULL,
     humidity FLOAT(53) NULL,
@@ -80,11 +85,11 @@ CREATE TABLE [#stage_sensor_data] (
     source_partition INTEGER NULL,
     source_offset BIGINT NULL,
     source_item INTEGER NULL,
-    PRIMARY KEY (stage_row)
+    PRIMARY KEY ([stage row])
 )
 GO
 
-INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, timestamp, source_id, source_partition,
+INSERT INTO [#stage_sensor_data] ([stage row], sensor_id, temperature, humidity, timestamp, source_id, source_partition,
         source_offset, source_item) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?)
 GO
 
@@ -94,9 +99,9 @@ INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_id,
 FROM (SELECT stage.sensor_id AS sensor_id, stage.temperature AS temperature, stage.humidity AS humidity, stage.timestamp
         AS timestamp, stage.source_id AS source_id, stage.source_partition AS source_partition, stage.source_offset AS
         source_offset, stage.source_item AS source_item, row_number() OVER (PARTITION BY stage.sensor_id,
-            stage.timestamp ORDER BY stage.stage_row) AS place
+            stage.timestamp ORDER BY stage.[stage row]) AS [place in key]
     FROM [#stage_sensor_data] AS stage) AS staged
-WHERE staged.place = 1 AND NOT (EXISTS (SELECT 1
+WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data
         WHERE sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp))
 GO
@@ -118,7 +123,7 @@ GO
 SELECT *
 INTO [#touched_sensor_data_5m]
 FROM (
-    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS window_end
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS [window end]
     FROM (SELECT DISTINCT new.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
                             new.timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
                         new.timestamp), new.timestamp)) AS window_start
@@ -139,7 +144,7 @@ GO
 SELECT *
 INTO [#touched_sensor_data_1d]
 FROM (
-    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS window_end
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS [window end]
     FROM (SELECT DISTINCT [#touched_sensor_data_5m].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
                             '1970-01-01', [#touched_sensor_data_5m].window_start) % 86400 + 86400) % 86400),
                 DATEADD(NANOSECOND, -DATEPART(NANOSECOND, [#touched_sensor_data_5m].window_start),
@@ -164,7 +169,7 @@ CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.t
         AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
     FROM sensor_data
     WHERE sensor_data.sensor_id = touched.sensor_id AND sensor_data.timestamp >= touched.window_start AND
-        sensor_data.timestamp < touched.window_end) AS inside
+        sensor_data.timestamp < touched.[window end]) AS inside
 CROSS APPLY (VALUES ('temperature', inside.count_0, inside.min_0, inside.max_0, inside.avg_0, inside.stddev_0),
         ('humidity', inside.count_1, inside.min_1, inside.max_1, inside.avg_1, inside.stddev_1)) AS long (measure,
         count, min, max, avg, stddev)
@@ -188,7 +193,7 @@ CROSS APPLY (SELECT CAST(sum(parts.count) AS BIGINT) AS count, min(parts.min) AS
             sum(part.avg * part.count) OVER () / (sum(part.count) OVER () + 0.0) AS mean
         FROM sensor_data_5m AS part
         WHERE part.sensor_id = touched.sensor_id AND part.measure = measured.measure AND part.window_start >=
-            touched.window_start AND part.window_start < touched.window_end) AS parts) AS pooled
+            touched.window_start AND part.window_start < touched.[window end]) AS parts) AS pooled
 WHERE pooled.count > ?
 GO
 
@@ -203,14 +208,15 @@ GO
 SELECT *
 INTO [#judged_sensor_data]
 FROM (
-    SELECT row_number() OVER (ORDER BY anon_1.sensor_id) AS sensor_number, anon_1.sensor_id, CASE WHEN (DATEADD(SECOND,
-                -3600, anon_1.first) < DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01', anon_1.first) % 300 + 300)
-                    % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND, anon_1.first), anon_1.first))) THEN
-        DATEADD(SECOND, -3600, anon_1.first) ELSE DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01', anon_1.first) %
-                    300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND, anon_1.first), anon_1.first)) END AS
-        start, anon_1.last
-    FROM (SELECT sensor_data.sensor_id AS sensor_id, min(sensor_data.timestamp) AS first, max(sensor_data.timestamp) AS
-            last
+    SELECT row_number() OVER (ORDER BY anon_1.sensor_id) AS [sensor number], anon_1.sensor_id, CASE WHEN
+        (DATEADD(SECOND, -3600, anon_1.[first new]) < DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
+                            anon_1.[first new]) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
+                        anon_1.[first new]), anon_1.[first new]))) THEN DATEADD(SECOND, -3600, anon_1.[first new]) ELSE
+        DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01', anon_1.[first new]) % 300 + 300) % 300),
+            DATEADD(NANOSECOND, -DATEPART(NANOSECOND, anon_1.[first new]), anon_1.[first new])) END AS [context start],
+        anon_1.[last new]
+    FROM (SELECT sensor_data.sensor_id AS sensor_id, min(sensor_data.timestamp) AS [first new],
+            max(sensor_data.timestamp) AS [last new]
         FROM sensor_data
         WHERE sensor_data.log_id = 6 AND sensor_data.lateness_seconds IS NULL AND sensor_data.timestamp IS NOT NULL AND
             sensor_data.timestamp >= CAST('2025-06-15T09:00:20.000000+00:00' AS DATETIMEOFFSET(6)) AND
@@ -219,30 +225,30 @@ FROM (
 ) AS found
 GO
 
-SELECT anon_1.sensor_number, anon_1.timestamp, CAST(anon_1.temperature AS FLOAT(53)) AS temperature,
-    CAST(anon_1.humidity AS FLOAT(53)) AS humidity, anon_1.is_new
-FROM (SELECT [#judged_sensor_data].sensor_number AS sensor_number, sensor_data.timestamp AS timestamp,
+SELECT anon_1.[sensor number], anon_1.timestamp, CAST(anon_1.temperature AS FLOAT(53)) AS temperature,
+    CAST(anon_1.humidity AS FLOAT(53)) AS humidity, anon_1.[is new]
+FROM (SELECT [#judged_sensor_data].[sensor number] AS [sensor number], sensor_data.timestamp AS timestamp,
         sensor_data.temperature AS temperature, sensor_data.humidity AS humidity, sensor_data.source_id AS source_id,
         sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
         sensor_data.source_item AS source_item, CASE WHEN (sensor_data.log_id = ? AND sensor_data.lateness_seconds IS
             NULL AND sensor_data.timestamp IS NOT NULL AND sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND
-            sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))) THEN 1 ELSE 0 END AS is_new
+            sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))) THEN 1 ELSE 0 END AS [is new]
     FROM [#judged_sensor_data]
     JOIN sensor_data ON sensor_data.sensor_id = [#judged_sensor_data].sensor_id
-    WHERE sensor_data.timestamp >= [#judged_sensor_data].start AND sensor_data.timestamp <= [#judged_sensor_data].last
-        UNION ALL SELECT [#judged_sensor_data].sensor_number AS sensor_number, before.timestamp AS timestamp,
-        before.temperature AS temperature, before.humidity AS humidity, before.source_id AS source_id,
-        before.source_partition AS source_partition, before.source_offset AS source_offset, before.source_item AS
-        source_item, 0 AS is_new
+    WHERE sensor_data.timestamp >= [#judged_sensor_data].[context start] AND sensor_data.timestamp <=
+        [#judged_sensor_data].[last new] UNION ALL SELECT [#judged_sensor_data].[sensor number] AS [sensor number],
+        before.timestamp AS timestamp, before.temperature AS temperature, before.humidity AS humidity, before.source_id
+        AS source_id, before.source_partition AS source_partition, before.source_offset AS source_offset,
+        before.source_item AS source_item, 0 AS [is new]
     FROM [#judged_sensor_data]
     CROSS APPLY (SELECT TOP 120 sensor_data.timestamp AS timestamp, sensor_data.temperature AS temperature,
             sensor_data.humidity AS humidity, sensor_data.source_id AS source_id, sensor_data.source_partition AS
             source_partition, sensor_data.source_offset AS source_offset, sensor_data.source_item AS source_item
         FROM sensor_data
         WHERE sensor_data.sensor_id = [#judged_sensor_data].sensor_id AND sensor_data.timestamp <
-            [#judged_sensor_data].start ORDER BY sensor_data.timestamp DESC, sensor_data.source_id DESC,
+            [#judged_sensor_data].[context start] ORDER BY sensor_data.timestamp DESC, sensor_data.source_id DESC,
             sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS before)
-    AS anon_1 ORDER BY anon_1.sensor_number, anon_1.timestamp, anon_1.source_id, anon_1.source_partition,
+    AS anon_1 ORDER BY anon_1.[sensor number], anon_1.timestamp, anon_1.source_id, anon_1.source_partition,
     anon_1.source_offset, anon_1.source_item
 GO
 

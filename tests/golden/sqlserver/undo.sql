@@ -57,13 +57,18 @@ FROM etl_column
 WHERE etl_column.feed = ? ORDER BY etl_column.added_at, etl_column.column_name
 GO
 
+SELECT etl_feed.windows
+FROM etl_feed
+WHERE etl_feed.feed = ?
+GO
+
 DROP TABLE IF EXISTS [#touched_sensor_data_5m]
 GO
 
 SELECT *
 INTO [#touched_sensor_data_5m]
 FROM (
-    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS window_end
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS [window end]
     FROM (SELECT DISTINCT anon_2.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
                             anon_2.timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
                         anon_2.timestamp), anon_2.timestamp)) AS window_start
@@ -84,7 +89,7 @@ GO
 SELECT *
 INTO [#touched_sensor_data_1d]
 FROM (
-    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS window_end
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS [window end]
     FROM (SELECT DISTINCT [#touched_sensor_data_5m].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
                             '1970-01-01', [#touched_sensor_data_5m].window_start) % 86400 + 86400) % 86400),
                 DATEADD(NANOSECOND, -DATEPART(NANOSECOND, [#touched_sensor_data_5m].window_start),
@@ -112,7 +117,7 @@ CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.t
         AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
     FROM sensor_data
     WHERE sensor_data.sensor_id = touched.sensor_id AND sensor_data.timestamp >= touched.window_start AND
-        sensor_data.timestamp < touched.window_end) AS inside
+        sensor_data.timestamp < touched.[window end]) AS inside
 CROSS APPLY (VALUES ('temperature', inside.count_0, inside.min_0, inside.max_0, inside.avg_0, inside.stddev_0),
         ('humidity', inside.count_1, inside.min_1, inside.max_1, inside.avg_1, inside.stddev_1)) AS long (measure,
         count, min, max, avg, stddev)
@@ -136,7 +141,7 @@ CROSS APPLY (SELECT CAST(sum(parts.count) AS BIGINT) AS count, min(parts.min) AS
             sum(part.avg * part.count) OVER () / (sum(part.count) OVER () + 0.0) AS mean
         FROM sensor_data_5m AS part
         WHERE part.sensor_id = touched.sensor_id AND part.measure = measured.measure AND part.window_start >=
-            touched.window_start AND part.window_start < touched.window_end) AS parts) AS pooled
+            touched.window_start AND part.window_start < touched.[window end]) AS parts) AS pooled
 WHERE pooled.count > ?
 GO
 

@@ -1,0 +1,73 @@
+"""How many readings are simulated where nobody said how many: some to look at, and none beside what may be real.
+
+The one place that decides it, for the command line, notebooks run by hand, schedules and the dashboards' demonstration.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl import files
+from etl.contract import PACKAGED, Contract
+from etl.landing import landing_folder
+from etl.model import Landing
+from etl.settings import Settings
+
+BY_DEFAULT = -1
+"""As a number of messages: the one that `default_messages` gives."""
+MESSAGES = 10_000
+
+
+@dataclass(frozen=True)
+class Default:
+    """How many messages are simulated unless somebody asks for another number."""
+
+    messages: int
+    why_none: str = ""
+    """Why it is 0, in words that follow on "because"; empty where it is not."""
+
+
+def default_messages(settings: Settings, contract: Contract) -> Default:
+    """10,000 where contract, database, and Kafka or landing folder are all the project's own and not in use by others; else none.
+
+    Reads settings and folders only: no service needs to run.
+    """
+    why_none = _why_none(settings, contract)
+    return Default(0 if why_none else MESSAGES, why_none)
+
+
+def _why_none(settings: Settings, contract: Contract) -> str:
+    if contract.file.resolve().parent != PACKAGED:
+        return "its contract is your own"
+    if not settings.database_is_embedded:
+        return "the database is your own"
+    if contract.landing:
+        return _why_none_into_folder(settings, contract, contract.landing)
+    return "" if settings.kafka_is_embedded else "Kafka is your own"
+
+
+def _why_none_into_folder(settings: Settings, contract: Contract, landing: Landing) -> str:
+    folder = landing_folder(settings, landing)
+    # A link may lead out of ETL_HOME.
+    if not folder.resolve().is_relative_to(settings.home):
+        return f"its landing folder {folder} is outside ETL_HOME"
+    backup = files.feed_backup(settings, contract.feed)
+    for place in (folder, backup / "landing", backup / "quarantine"):
+        if name := next(_names_of_others(place, contract.feed), None):
+            return f"{files.shown_name(name)} in {place.relative_to(settings.home)} is a file of yours"
+    return ""
+
+
+def _names_of_others(folder: Path, feed: str) -> Iterator[str]:
+    """Files that `produce` did not make, also those that somebody is writing under a hidden name."""
+    # As `etl.drop` names them; a file that could not keep its name in backup/ begins with its SHA-256.
+    own = re.compile(rf"\.?([0-9a-f]{{12}}-)?{re.escape(feed)}_\d{{8}}T\d{{12}}Z_.+\.csv(\.gz)?")
+    for _, _, names in os.walk(folder):
+        for name in names:
+            is_marker = name.startswith(".") and ".csv" not in name.lower()
+            if not is_marker and not own.fullmatch(name):
+                yield name

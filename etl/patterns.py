@@ -1,0 +1,60 @@
+"""Patterns that mean something everywhere they are used: by Python, by RE2 in the loader, and by Java in Spark."""
+
+from __future__ import annotations
+
+import re
+
+_KNOWN_ESCAPES = set("AbBdDsSwWnrtfx")
+_QUANTIFIER = re.compile(r"\{\d+(,\d*)?\}")
+_GROUP = re.compile(r"\(\?(?:[ims]+\)|[ims]*:)")
+
+
+def broken_pattern(pattern: str) -> str:
+    """What is wrong with a pattern; empty where all three understand it.
+
+    RE2 and Python are asked. Of Java is known what it takes for something else: a bare brace, a bracket inside of brackets.
+    """
+    # First, for Python warns of brackets inside of brackets.
+    if problem := _unlike_in_java(pattern):
+        return problem
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        return f"{pattern!r} is no pattern: {error}"
+    return _unlike_in_re2(pattern)
+
+
+def _unlike_in_re2(pattern: str) -> str:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        pc.match_substring_regex(pa.array([""]), rf"\A(?:{pattern})\z")
+    except pa.ArrowInvalid as error:
+        return f"{pattern!r} is no pattern of RE2: {str(error).partition(': ')[2]}"
+    return ""
+
+
+def _unlike_in_java(pattern: str) -> str:
+    place, in_class = 0, False
+    while place < len(pattern):
+        letter, rest = pattern[place], pattern[place:]
+        if letter == "\\":
+            place += 1
+            if pattern[place : place + 1].isalnum() and pattern[place] not in _KNOWN_ESCAPES:
+                return f"{pattern!r} has \\{pattern[place]}, which is not known everywhere"
+        elif in_class:
+            if letter == "[" or rest.startswith("&&"):
+                return f"{pattern!r} has {letter!r} inside of brackets; write it with a backslash"
+            in_class = letter != "]"
+        elif letter == "[":
+            in_class = True
+            # A bracket that closes at once is a bracket among others for Python, and for Java as well.
+            place += 1 if rest.startswith("[^") else 0
+            place += 1 if pattern[place + 1 : place + 2] == "]" else 0
+        elif letter == "{" and not (place and _QUANTIFIER.match(rest)):
+            return f"{pattern!r} has a bare {{; write \\{{ for the brace itself"
+        elif rest.startswith("(?") and not _GROUP.match(rest):
+            return f"{pattern!r} has a group that is not known everywhere"
+        place += 1
+    return ""

@@ -1,0 +1,94 @@
+"""CSV files as other programs write them: headers, stray quotes, odd line ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from etl.chunks import read_chunks
+from etl.contract import Column, Contract, EventTime
+from etl.csvfiles import part_columns, part_paths, write_parts
+from etl.errors import UnreadableFile
+from etl.model import Growth, Landing
+
+SALES = Contract(
+    feed="sales",
+    topic="",
+    table="sales",
+    columns=(
+        Column("day", "timestamp", required=True, path=("DATE",)),
+        Column("hour", "text", path=("TIME",)),
+        Column("quantity", "double", path=("Qty",)),
+    ),
+    primary_key=(),
+    event_time=EventTime("day", formats=("%d/%m/%Y",)),
+    landing=Landing("landing/sales"),
+    sensor=("hour",),
+)
+
+
+def parts(folder: Path, content: str, contract: Contract = SALES) -> list[dict[str, str | None]]:
+    """The rows that come of a file, without what tells where they came from."""
+    file = folder / "sales.csv"
+    file.write_bytes(content.encode())
+    (folder / "out").mkdir(exist_ok=True)
+    _, found = write_parts(contract, file, "0" * 64, folder / "out", number=0)
+    rows = [row for part in found for chunk in read_chunks(folder / "out" / part.name) for row in chunk.to_pylist()]
+    return [{k: v for k, v in row.items() if not k.startswith("source_")} for row in rows]
+
+
+def test_names_of_a_header_are_matched_without_the_spaces_around_them(tmp_path: Path) -> None:
+    (row,) = parts(tmp_path, "DATE, TIME,\tQty \n17/02/2018,02:00,3\n")
+    assert row == {"day": "17/02/2018", "hour": "02:00", "quantity": "3", "raw": None}
+
+
+def test_a_name_with_spaces_in_the_contract_is_matched_as_it_is(tmp_path: Path) -> None:
+    spaced = replace(SALES, columns=(SALES.columns[0], Column("hour", "text", path=(" TIME",)), SALES.columns[2]))
+    (row,) = parts(tmp_path, "DATE, TIME,Qty\n17/02/2018,02:00,3\n", spaced)
+    assert row["hour"] == "02:00"
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("DATE;TIME;Qty", "lacks 'DATE'"),
+        ("DATE,when,how many", "names none of 'Qty'"),
+        ("DATE", "names none of 'Qty'"),
+        ("DATE,time,Qty", "names 'time', which the contract calls 'TIME'"),
+        ("DATE,TIME,Qty,QTY_", None),
+        ("DATE,Qty,note", None),
+        ("DATE, Qty,Qty", "names column 'Qty' twice"),
+        ("DATE,Qty,a,A", None),
+    ],
+)
+def test_a_header_that_would_lose_values_sets_the_file_aside(tmp_path: Path, header: str, reason: str | None) -> None:
+    content = f"{header}\n17/02/2018{',1' * header.count(',')}\n"
+    if reason is None:
+        assert parts(tmp_path, content)[0]["quantity"] == "1"
+        return
+    with pytest.raises(UnreadableFile, match=reason):
+        parts(tmp_path, content)
+
+
+@pytest.mark.parametrize("growth", ["evolve", "discard"])
+def test_a_column_of_another_case_is_a_new_one_where_new_ones_are_not_left_out(tmp_path: Path, growth: Growth) -> None:
+    (row,) = parts(tmp_path, "DATE,Qty,QTY,time\n17/02/2018,1,2,3\n", replace(SALES, growth=growth))
+    assert (row["quantity"], row["QTY"], row["time"]) == ("1", "2", "3")
+
+
+def test_a_line_with_a_separator_hidden_by_a_stray_quote_is_kept_whole(tmp_path: Path) -> None:
+    stray = """17/02/2018,$45"Silk, Crewneck","For ",1"""
+    wide = replace(SALES, columns=(*SALES.columns, Column("note", "text")))
+    rows = parts(tmp_path, f'DATE,TIME,Qty,note\n{stray}\n17/02/2018,5" pipe,1,"a, b"\n', wide)
+    assert [row["raw"] for row in rows] == [stray, None]
+    assert rows[0]["day"] is None
+    assert (rows[1]["hour"], rows[1]["note"]) == ('5" pipe', "a, b")
+
+
+def test_part_files_say_where_each_column_was_in_the_source() -> None:
+    headers = [("DATE", "a b", "Qty"), ("DATE", "a-b")]
+    assert set(part_columns(SALES, headers[0])) == {"day", "hour", "quantity", "a_b"}
+    # Two columns of the same name in part files, with values of different columns: neither is known.
+    assert part_paths(SALES, headers) == {"day": ("DATE",), "hour": ("TIME",), "quantity": ("Qty",)}
