@@ -167,7 +167,7 @@ def _header(records: Iterator[Record], contract: Contract, landing: Landing) -> 
     if repeated := sorted(name for name, number in Counter(header).items() if number > 1):
         raise UnreadableFile(f"its header names column {repeated[0]!r} twice")
     if reason := _lacking(header, contract):
-        raise UnreadableFile(f"its header {reason}; it begins {first.text.strip()[:60]!r}")
+        raise UnreadableFile(f"its header {reason}", seen=f"it begins {first.text.strip()[:60]!r}")
     return header
 
 

@@ -100,7 +100,14 @@ class IntegrityError(PermanentError):
 
 
 class UnreadableFile(PermanentError):
-    """A landing file cannot be unpacked, or its header is not that of the contract."""
+    """A landing file cannot be unpacked, or its header is not that of the contract.
+
+    `seen` quotes the file, and so is not for everybody who reads causes.
+    """
+
+    def __init__(self, cause: str, *, remedy: str = "", seen: str = "") -> None:
+        super().__init__(cause, remedy=remedy)
+        self.seen = seen
 
 
 class TopicMissing(PermanentError):

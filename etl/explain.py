@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from etl import files
 from etl.errors import ConfigurationError
+from etl.set_aside import FAILING, LANDING_FILE, RESOLVED, RETRIED, SET_ASIDE
 from etl.settings import Settings
 from etl.tables import (
     ARCHIVE,
@@ -19,6 +20,7 @@ from etl.tables import (
     etl_log,
     etl_quality_score,
     etl_rejected_row,
+    etl_set_aside,
     etl_source,
 )
 
@@ -43,6 +45,7 @@ def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
             "landing_files": _landing_files(connection, loads),
             "landing_moved_to": _landing_moved_to(connection, loads),
             "rejected": _reasons(connection, loads),
+            "set_aside": _set_aside(connection, [job["log_id"] for job in jobs]),
             **_derived(connection, loads),
             "before": _before(connection, jobs[0]),
         }
@@ -64,6 +67,7 @@ def in_words(settings: Settings, told: Mapping[str, Any]) -> list[str]:
         lines.append(f"Quality: {scores} of 100; {told['anomalies']:,} anomalies.")
     if told["rejected"]:
         lines.append("Rejected: " + ", ".join(f"{rows} {reason}" for reason, rows in told["rejected"].items()) + ".")
+    lines += [_set_aside_in_words(row) for row in told["set_aside"]]
     lines.append(_compared(told))
     return lines
 
@@ -111,6 +115,24 @@ def _reasons(connection: Connection, loads: Sequence[int]) -> dict[str, int]:
     return {row.reason: row.rows for row in connection.execute(query)}
 
 
+def _set_aside(connection: Connection, jobs: Sequence[int]) -> list[dict[str, Any]]:
+    """What the cycle's jobs could not process, and what has become of it since."""
+    names = ("kind", "name", "status", "attempts", "cause", "decided_at")
+    query = select(*(etl_set_aside.c[name] for name in names)).where(etl_set_aside.c.log_id.in_(jobs))
+    return [dict(row) for row in connection.execute(query.order_by(etl_set_aside.c.set_aside_id)).mappings()]
+
+
+def _set_aside_in_words(row: Row) -> str:
+    since = {
+        FAILING: "failed; the next job tries it again",
+        SET_ASIDE: "is set aside (`python -m etl quarantine list --files`)",
+        RETRIED: "was set aside, and is tried again",
+        RESOLVED: "failed, and has been processed since",
+    }[row["status"]]
+    kind = {LANDING_FILE: "landing file"}.get(row["kind"], row["kind"])
+    return f"The {kind} {row['name']} {since}: {row['cause'].splitlines()[0]}"
+
+
 def _before(connection: Connection, first: Row) -> dict[str, Any] | None:
     """The last load of the feed before this cycle that had something to do."""
     query = (
@@ -132,11 +154,14 @@ def _before(connection: Connection, first: Row) -> dict[str, Any] | None:
 def _job_in_words(settings: Settings, job: Row) -> list[str]:
     read, processed = f"{job['records_read']:,}", f"{job['records_processed']:,}"
     rejected, duplicate = f"{job['records_rejected']:,}", f"{job['records_duplicate']:,}"
+    others = f"{rejected} rejected and {duplicate} duplicate"
+    if conflicting := job["records_conflicting"]:
+        others = f"{rejected} rejected, {duplicate} duplicate and {conflicting:,} conflicting"
     did = {
         "produce": f"{processed} of {read} messages were acknowledged, {rejected} failed",
         "consume": f"{read} messages were read, {processed} parsed and {rejected} unparsable",
         "merge": f"{processed} rows were archived",
-        "load": f"{read} rows were read, {processed} loaded, {rejected} rejected and {duplicate} duplicate",
+        "load": f"{read} rows were read, {processed} loaded, {others}",
     }[job["job_name"]]
     seconds = "" if job["duration_seconds"] is None else f" after {job['duration_seconds']:.1f} s"
     lines = [f"{job['job_name']} ended {job['status']}{seconds}: {did}."]

@@ -391,7 +391,8 @@ def _count_failure(
         taken.failed.append(error)
         return
     if unreadable:
-        taken.unreadable[name] = cause_of(settings, error)
+        seen = error.seen if isinstance(error, UnreadableFile) else ""
+        taken.unreadable[name] = cause_of(settings, error) + (f"; {seen}" if seen else "")
     try:
         _move(path, target)
     except PermissionError as kept:

@@ -18,7 +18,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Table, UniqueConstraint, insert, literal, literal_column, select
 
-from etl import explain, prune, reading, spool, status
+from etl import explain, prune, quarantine_files, reading, spool, status
 from etl import quarantine as quarantine_
 from etl.contract import Contract, load_contract, load_contracts
 from etl.database import DOUBLE, MOMENT, Refused, add_seconds, make_stage, text_of, transaction, window_start
@@ -27,6 +27,7 @@ from etl.database.sqlserver_checks import ABOUT, RIGHTS, findings
 from etl.database.sqlserver_limits import PARAMETERS
 from etl.database.sqlserver_stage import BatchStage
 from etl.ddl import script
+from etl.errors import IntegrityError
 from etl.heartbeat import beat
 from etl.load import Loaded, load
 from etl.merge import merge
@@ -368,6 +369,25 @@ def test_the_whole_set_of_statements_is_as_committed(feed: Feed) -> None:
     replaced = feed.load([sensed(1, "08:00:00", 31.0)])
     undo(feed.settings, feed.contract, replaced.cycle_id)
     _golden(feed, "keep_last")
+
+
+def test_the_statements_of_what_is_set_aside_are_as_committed(feed: Feed) -> None:
+    feed.load([sensed(1, "09:00:00")])
+    feed.engine.forget()
+    write_batch(feed.settings, feed.contract, "sensor-data", "topic", [sensed(1, "09:10:00")])
+    (archive,) = merge(feed.settings, feed.contract).archives
+    file = feed.settings.backup / "sensor_readings" / archive.file_name
+    content = file.read_bytes()
+    file.write_bytes(content[:-5])
+    with pytest.raises(IntegrityError, match="was changed"):
+        load(feed.settings, feed.contract)
+    load(feed.settings, feed.contract)
+    assert feed.sql("SELECT kind, status, attempts FROM etl_set_aside") == [("archive", "SET_ASIDE", 2)]
+    file.write_bytes(content)
+    quarantine_files.retry(feed.settings, archive.file_name)
+    assert load(feed.settings, feed.contract).counts.processed == 1
+    assert feed.sql("SELECT status FROM etl_set_aside") == [("RESOLVED",)]
+    _golden(feed, "set_aside")
 
 
 def _kept(loaded: Loaded) -> dict[str, Any]:

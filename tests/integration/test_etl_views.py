@@ -49,9 +49,8 @@ class Log:
     def job(
         self, cycle: str, name: str, minutes: float, *, feed: str = "a", status: str = "SUCCESS", **values: Any
     ) -> Any:
-        counts = dict(
-            zip(("read", "processed", "rejected", "duplicate"), values.pop("counts", (0, 0, 0, 0)), strict=True)
-        )
+        names = ("read", "processed", "rejected", "duplicate", "conflicting")
+        counts = dict(zip(names, values.pop("counts", ()), strict=False))
         start = ago(minutes=minutes)
         ended = {} if status == "RUNNING" else {"end_time": start + timedelta(seconds=30), "duration_seconds": 30.0}
         return self.insert(
@@ -136,6 +135,27 @@ def test_failures_say_that_there_are_none_until_there_is_one(log: Log) -> None:
     ) == [
         ("c2", "3 merge", "IntegrityError", "changed", "n.ipynb"),
         ("c3", "4 load", "unknown", "No message was left.", "run by hand"),
+    ]
+
+
+def test_conflicting_rows_are_part_of_the_balance(log: Log) -> None:
+    log.job("c1", "load", 5, counts=(10, 6, 1, 1, 2))
+    assert log.see("SELECT records_conflicting, unaccounted FROM v_etl_jobs") == [(2, 0)]
+    assert log.see("SELECT records_loaded, records_conflicting FROM v_etl_cycles") == [(6, 2)]
+
+
+def test_what_is_set_aside_is_shown_and_feeds_without_any_say_so(log: Log) -> None:
+    for feed in ("a", "b"):
+        log.insert("etl_feed", feed=feed, table_name=feed, source="topic")
+    columns = "feed, kind, name, cause, is_set_aside"
+    good = ("none", "none", "Nothing is set aside.", 0)
+    assert log.see(f"SELECT {columns} FROM v_etl_set_aside ORDER BY feed") == [("a", *good), ("b", *good)]
+    failed = {"attempts": 2, "cause": "gone", "first_failed_at": now(), "last_failed_at": now(), "log_id": 1}
+    for name, status in (("x.csv", "SET_ASIDE"), ("y.csv", "FAILING"), ("z.csv", "RESOLVED")):
+        log.insert("etl_set_aside", feed="a", kind="archive", name=name, status=status, set_aside_at=now(), **failed)
+    assert log.see(f"SELECT {columns} FROM v_etl_set_aside ORDER BY feed") == [
+        ("a", "archive", "x.csv", "gone", 1),
+        ("b", *good),
     ]
 
 

@@ -41,6 +41,11 @@ FROM etl_feed
 WHERE etl_feed.feed = ?
 GO
 
+SELECT etl_set_aside.kind, etl_set_aside.name, etl_set_aside.status
+FROM etl_set_aside
+WHERE etl_set_aside.feed = ? AND etl_set_aside.status IN (?, ?, ?)
+GO
+
 UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_seconds=?, records_read=?,
     records_processed=?, records_rejected=?, records_duplicate=?, records_late=?, records_conflicting=?,
     heartbeat_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
@@ -48,7 +53,9 @@ GO
 
 SELECT etl_file.file_name
 FROM etl_file
-WHERE etl_file.feed = ? AND etl_file.undone_at IS NULL AND etl_file.kind = ?
+WHERE etl_file.feed = ? AND etl_file.undone_at IS NULL AND etl_file.kind = ? UNION ALL SELECT etl_set_aside.name
+FROM etl_set_aside
+WHERE etl_set_aside.feed = ? AND etl_set_aside.kind = ? AND etl_set_aside.status = ?
 GO
 
 SELECT TOP (1) 1 FROM sys.objects
@@ -141,8 +148,8 @@ FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temp
             FROM sensor_data AS other
             WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
         FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
-            FROM sensor_data_1d) AS sensors) AS moments ON sensor_data.sensor_id = moments.sensor_id AND
-        sensor_data.timestamp = moments.[newest time]) AS ranked
+            FROM sensor_data_1d) AS sensors) AS [newest moments] ON sensor_data.sensor_id = [newest moments].sensor_id
+        AND sensor_data.timestamp = [newest moments].[newest time]) AS ranked
 WHERE ranked.[row number] = 1
 GO
 
@@ -274,7 +281,8 @@ FROM (
     ('1 produce', 'FAILED', 'REPLAYED', 'ERROR', 'pattern'),
     ('2 consume', 'RUNNING', 'DISCARDED', 'STANDBY', 'bad_time'),
     ('3 merge', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'time_out_of_range'),
-    ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'database_refused')
+    ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'conflicting'),
+    ('1 produce', 'RUNNING', 'DISCARDED', 'STANDBY', 'database_refused')
 ) AS choices (step, status, quarantine_status, device_status, reason);
 GO
 
@@ -291,7 +299,8 @@ whole.duration_seconds,
 DATEDIFF_BIG(millisecond, whole.last_sign, SYSDATETIMEOFFSET()) / 1000.0 AS age_seconds,
 whole.records_loaded,
 whole.records_rejected,
-whole.records_duplicate
+whole.records_duplicate,
+whole.records_conflicting
 FROM etl_log AS head
 CROSS APPLY (
     SELECT
@@ -306,7 +315,8 @@ CROSS APPLY (
     AS duration_seconds,
     SUM(CASE WHEN job.job_name = 'load' THEN job.records_processed ELSE 0 END) AS records_loaded,
     SUM(CASE WHEN job.job_name = 'load' THEN job.records_rejected ELSE 0 END) AS records_rejected,
-    SUM(CASE WHEN job.job_name = 'load' THEN job.records_duplicate ELSE 0 END) AS records_duplicate
+    SUM(CASE WHEN job.job_name = 'load' THEN job.records_duplicate ELSE 0 END) AS records_duplicate,
+    SUM(CASE WHEN job.job_name = 'load' THEN job.records_conflicting ELSE 0 END) AS records_conflicting
     FROM etl_log AS job
     WHERE job.cycle_id = head.cycle_id AND job.feed = head.feed
 ) AS whole
@@ -404,9 +414,12 @@ records_read,
 records_processed,
 records_rejected,
 records_duplicate,
+records_conflicting,
 records_late,
-CASE status WHEN 'SUCCESS' THEN records_read - records_processed - records_rejected - records_duplicate ELSE 0 END
-AS unaccounted,
+CASE status
+WHEN 'SUCCESS' THEN records_read - records_processed - records_rejected - records_duplicate - records_conflicting
+ELSE 0
+END AS unaccounted,
 error_type,
 error_message,
 notebook,
@@ -429,6 +442,7 @@ score.timeliness,
 job.records_read,
 job.records_rejected,
 job.records_duplicate,
+job.records_conflicting,
 job.records_late,
 -- Zero where nothing was late: the chart's line then lies on the axis.
 COALESCE(score.lateness_mean_seconds, 0) AS lateness_mean_seconds,
@@ -463,6 +477,34 @@ JOIN etl_log AS job ON job.log_id = rejected.log_id
 JOIN etl_source AS origin ON origin.source_id = rejected.source_id;
 GO
 
+-- needs: etl_set_aside etl_feed
+-- A feed of which nothing is set aside says so: better than an empty table, which may mean anything.
+CREATE VIEW v_etl_set_aside AS
+SELECT
+feed,
+kind,
+name,
+attempts,
+cause,
+first_failed_at,
+set_aside_at,
+1 AS is_set_aside
+FROM etl_set_aside
+WHERE status = 'SET_ASIDE'
+UNION ALL
+SELECT
+feed.feed,
+'none' AS kind,
+'none' AS name,
+0 AS attempts,
+'Nothing is set aside.' AS cause,
+CAST(NULL AS datetimeoffset(6)) AS first_failed_at,
+CAST(NULL AS datetimeoffset(6)) AS set_aside_at,
+0 AS is_set_aside
+FROM etl_feed AS feed
+WHERE NOT EXISTS (SELECT 1 FROM etl_set_aside AS aside WHERE aside.feed = feed.feed AND aside.status = 'SET_ASIDE');
+GO
+
 SELECT etl_source.source_id
 FROM etl_source
 WHERE etl_source.feed = ? AND etl_source.name = ? AND etl_source.[identity] = ?
@@ -484,7 +526,7 @@ DROP TABLE IF EXISTS [#stage_sensor_data]
 GO
 
 CREATE TABLE [#stage_sensor_data] (
-    [stage row] BIGINT NOT NULL,
+    stage_row BIGINT NOT NULL,
     sensor_id INTEGER NULL,
     temperature FLOAT(53) NULL,
     humidity FLOAT(53) NULL,
@@ -493,7 +535,7 @@ CREATE TABLE [#stage_sensor_data] (
     source_offset BIGINT NULL,
     source_item INTEGER NULL,
     lateness_seconds FLOAT(53) NULL,
-    PRIMARY KEY ([stage row])
+    PRIMARY KEY (stage_row)
 )
 GO
 
@@ -501,7 +543,7 @@ DROP TABLE IF EXISTS [#stage_etl_rejected_row]
 GO
 
 CREATE TABLE [#stage_etl_rejected_row] (
-    [stage row] BIGINT NOT NULL,
+    stage_row BIGINT NOT NULL,
     source_partition INTEGER NULL,
     source_offset BIGINT NULL,
     source_item INTEGER NULL,
@@ -509,7 +551,7 @@ CREATE TABLE [#stage_etl_rejected_row] (
     raw_rebuilt BIT NULL,
     reason NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NULL,
     problems NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
-    PRIMARY KEY ([stage row])
+    PRIMARY KEY (stage_row)
 )
 GO
 
@@ -518,41 +560,44 @@ FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.undone_at IS NULL
 GO
 
-INSERT INTO [#stage_sensor_data] ([stage row], sensor_id, temperature, humidity, timestamp, source_partition,
+INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, timestamp, source_partition,
         source_offset, source_item, lateness_seconds) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?)
 GO
 
-INSERT INTO [#stage_etl_rejected_row] ([stage row], source_partition, source_offset, source_item, raw, raw_rebuilt,
+INSERT INTO [#stage_etl_rejected_row] (stage_row, source_partition, source_offset, source_item, raw, raw_rebuilt,
         reason, problems) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_partition, source_offset, source_item,
-        lateness_seconds, source_id, log_id) SELECT staged.sensor_id, staged.temperature, staged.humidity,
-    staged.timestamp, staged.source_partition, staged.source_offset, staged.source_item, staged.lateness_seconds, ? AS
-    source_id, ? AS log_id
-FROM (SELECT stage.sensor_id AS sensor_id, stage.temperature AS temperature, stage.humidity AS humidity, stage.timestamp
-        AS timestamp, stage.source_partition AS source_partition, stage.source_offset AS source_offset,
-        stage.source_item AS source_item, stage.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
-            stage.sensor_id, stage.timestamp ORDER BY stage.[stage row]) AS [place in key]
-    FROM [#stage_sensor_data] AS stage) AS staged
-WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
+        lateness_seconds, source_id, log_id) SELECT [staged rows].sensor_id, [staged rows].temperature, [staged
+    rows].humidity, [staged rows].timestamp, [staged rows].source_partition, [staged rows].source_offset, [staged
+    rows].source_item, [staged rows].lateness_seconds, ? AS source_id, ? AS log_id
+FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].temperature AS temperature, [stage rows].humidity AS
+        humidity, [stage rows].timestamp AS timestamp, [stage rows].source_partition AS source_partition, [stage
+        rows].source_offset AS source_offset, [stage rows].source_item AS source_item, [stage rows].lateness_seconds AS
+        lateness_seconds, row_number() OVER (PARTITION BY [stage rows].sensor_id, [stage rows].timestamp ORDER BY [stage
+            rows].stage_row) AS [place in key]
+    FROM [#stage_sensor_data] AS [stage rows]) AS [staged rows]
+WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data
-        WHERE sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp))
+        WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp))
 GO
 
 INSERT INTO etl_rejected_row (source_partition, source_offset, source_item, raw, raw_rebuilt, reason, problems,
-        source_id, log_id, feed) SELECT staged.source_partition, staged.source_offset, staged.source_item, staged.raw,
-    staged.raw_rebuilt, staged.reason, staged.problems, ? AS source_id, ? AS log_id, ? AS feed
-FROM (SELECT stage.source_partition AS source_partition, stage.source_offset AS source_offset, stage.source_item AS
-        source_item, stage.raw AS raw, stage.raw_rebuilt AS raw_rebuilt, stage.reason AS reason, stage.problems AS
-        problems, row_number() OVER (PARTITION BY stage.source_partition, stage.source_offset, stage.source_item ORDER
-            BY stage.[stage row]) AS [place in key]
-    FROM [#stage_etl_rejected_row] AS stage) AS staged
-WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
+        source_id, log_id, feed) SELECT [staged rows].source_partition, [staged rows].source_offset, [staged
+    rows].source_item, [staged rows].raw, [staged rows].raw_rebuilt, [staged rows].reason, [staged rows].problems, ? AS
+    source_id, ? AS log_id, ? AS feed
+FROM (SELECT [stage rows].source_partition AS source_partition, [stage rows].source_offset AS source_offset, [stage
+        rows].source_item AS source_item, [stage rows].raw AS raw, [stage rows].raw_rebuilt AS raw_rebuilt, [stage
+        rows].reason AS reason, [stage rows].problems AS problems, row_number() OVER (PARTITION BY [stage
+            rows].source_partition, [stage rows].source_offset, [stage rows].source_item ORDER BY [stage
+            rows].stage_row) AS [place in key]
+    FROM [#stage_etl_rejected_row] AS [stage rows]) AS [staged rows]
+WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM etl_rejected_row
-        WHERE etl_rejected_row.source_id = ? AND etl_rejected_row.source_partition = staged.source_partition AND
-            etl_rejected_row.source_offset = staged.source_offset AND etl_rejected_row.source_item =
-            staged.source_item))
+        WHERE etl_rejected_row.source_id = ? AND etl_rejected_row.source_partition = [staged rows].source_partition AND
+            etl_rejected_row.source_offset = [staged rows].source_offset AND etl_rejected_row.source_item = [staged
+            rows].source_item))
 GO
 
 SELECT staged.stage_row, staged.source_partition, staged.source_offset, staged.source_item, CASE WHEN (NOT EXISTS
@@ -588,7 +633,7 @@ DROP TABLE IF EXISTS [#stage_sensor_data_5m]
 GO
 
 CREATE TABLE [#stage_sensor_data_5m] (
-    [stage row] BIGINT NOT NULL,
+    stage_row BIGINT NOT NULL,
     sensor_id INTEGER NULL,
     measure NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NULL,
     window_start DATETIMEOFFSET(6) NULL,
@@ -597,24 +642,26 @@ CREATE TABLE [#stage_sensor_data_5m] (
     max FLOAT(53) NULL,
     avg FLOAT(53) NULL,
     stddev FLOAT(53) NULL,
-    PRIMARY KEY ([stage row])
+    PRIMARY KEY (stage_row)
 )
 GO
 
-INSERT INTO [#stage_sensor_data_5m] ([stage row], sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
+INSERT INTO [#stage_sensor_data_5m] (stage_row, sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
     (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
 GO
 
-INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT staged.sensor_id,
-    staged.measure, staged.window_start, staged.count, staged.min, staged.max, staged.avg, staged.stddev
-FROM (SELECT stage.sensor_id AS sensor_id, stage.measure AS measure, stage.window_start AS window_start, stage.count AS
-        count, stage.min AS min, stage.max AS max, stage.avg AS avg, stage.stddev AS stddev, row_number() OVER
-        (PARTITION BY stage.sensor_id, stage.measure, stage.window_start ORDER BY stage.[stage row]) AS [place in key]
-    FROM [#stage_sensor_data_5m] AS stage) AS staged
-WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
+INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT [staged
+    rows].sensor_id, [staged rows].measure, [staged rows].window_start, [staged rows].count, [staged rows].min, [staged
+    rows].max, [staged rows].avg, [staged rows].stddev
+FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].measure AS measure, [stage rows].window_start AS
+        window_start, [stage rows].count AS count, [stage rows].min AS min, [stage rows].max AS max, [stage rows].avg AS
+        avg, [stage rows].stddev AS stddev, row_number() OVER (PARTITION BY [stage rows].sensor_id, [stage
+            rows].measure, [stage rows].window_start ORDER BY [stage rows].stage_row) AS [place in key]
+    FROM [#stage_sensor_data_5m] AS [stage rows]) AS [staged rows]
+WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data_5m
-        WHERE sensor_data_5m.sensor_id = staged.sensor_id AND sensor_data_5m.measure = staged.measure AND
-            sensor_data_5m.window_start = staged.window_start))
+        WHERE sensor_data_5m.sensor_id = [staged rows].sensor_id AND sensor_data_5m.measure = [staged rows].measure AND
+            sensor_data_5m.window_start = [staged rows].window_start))
 GO
 
 DELETE FROM sensor_data_1d WHERE sensor_data_1d.window_start >= CAST(? AS DATETIMEOFFSET(6))
@@ -624,7 +671,7 @@ DROP TABLE IF EXISTS [#stage_sensor_data_1d]
 GO
 
 CREATE TABLE [#stage_sensor_data_1d] (
-    [stage row] BIGINT NOT NULL,
+    stage_row BIGINT NOT NULL,
     sensor_id INTEGER NULL,
     measure NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NULL,
     window_start DATETIMEOFFSET(6) NULL,
@@ -633,24 +680,26 @@ CREATE TABLE [#stage_sensor_data_1d] (
     max FLOAT(53) NULL,
     avg FLOAT(53) NULL,
     stddev FLOAT(53) NULL,
-    PRIMARY KEY ([stage row])
+    PRIMARY KEY (stage_row)
 )
 GO
 
-INSERT INTO [#stage_sensor_data_1d] ([stage row], sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
+INSERT INTO [#stage_sensor_data_1d] (stage_row, sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
     (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
 GO
 
-INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT staged.sensor_id,
-    staged.measure, staged.window_start, staged.count, staged.min, staged.max, staged.avg, staged.stddev
-FROM (SELECT stage.sensor_id AS sensor_id, stage.measure AS measure, stage.window_start AS window_start, stage.count AS
-        count, stage.min AS min, stage.max AS max, stage.avg AS avg, stage.stddev AS stddev, row_number() OVER
-        (PARTITION BY stage.sensor_id, stage.measure, stage.window_start ORDER BY stage.[stage row]) AS [place in key]
-    FROM [#stage_sensor_data_1d] AS stage) AS staged
-WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
+INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT [staged
+    rows].sensor_id, [staged rows].measure, [staged rows].window_start, [staged rows].count, [staged rows].min, [staged
+    rows].max, [staged rows].avg, [staged rows].stddev
+FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].measure AS measure, [stage rows].window_start AS
+        window_start, [stage rows].count AS count, [stage rows].min AS min, [stage rows].max AS max, [stage rows].avg AS
+        avg, [stage rows].stddev AS stddev, row_number() OVER (PARTITION BY [stage rows].sensor_id, [stage
+            rows].measure, [stage rows].window_start ORDER BY [stage rows].stage_row) AS [place in key]
+    FROM [#stage_sensor_data_1d] AS [stage rows]) AS [staged rows]
+WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data_1d
-        WHERE sensor_data_1d.sensor_id = staged.sensor_id AND sensor_data_1d.measure = staged.measure AND
-            sensor_data_1d.window_start = staged.window_start))
+        WHERE sensor_data_1d.sensor_id = [staged rows].sensor_id AND sensor_data_1d.measure = [staged rows].measure AND
+            sensor_data_1d.window_start = [staged rows].window_start))
 GO
 
 SELECT etl_quality.log_id, etl_quality.[rule], etl_quality.feed, etl_quality.dimension, etl_quality.checked,

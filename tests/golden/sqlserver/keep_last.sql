@@ -31,6 +31,21 @@ INSERT INTO etl_log (cycle_id, feed, job_name, status, start_time, notebook, not
         ?, CAST(? AS DATETIMEOFFSET(6)), ?)
 GO
 
+SELECT etl_column.feed, etl_column.column_name, etl_column.type, etl_column.path, etl_column.log_id, etl_column.added_at
+FROM etl_column
+WHERE etl_column.feed = ? ORDER BY etl_column.added_at, etl_column.column_name
+GO
+
+SELECT etl_feed.windows
+FROM etl_feed
+WHERE etl_feed.feed = ?
+GO
+
+SELECT etl_set_aside.kind, etl_set_aside.name, etl_set_aside.status
+FROM etl_set_aside
+WHERE etl_set_aside.feed = ? AND etl_set_aside.status IN (?, ?, ?)
+GO
+
 UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_seconds=?, records_read=?,
     records_processed=?, records_rejected=?, records_duplicate=?, records_late=?, records_conflicting=?,
     heartbeat_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
@@ -38,7 +53,9 @@ GO
 
 SELECT etl_file.file_name
 FROM etl_file
-WHERE etl_file.feed = ? AND etl_file.undone_at IS NULL AND etl_file.kind = ?
+WHERE etl_file.feed = ? AND etl_file.undone_at IS NULL AND etl_file.kind = ? UNION ALL SELECT etl_set_aside.name
+FROM etl_set_aside
+WHERE etl_set_aside.feed = ? AND etl_set_aside.kind = ? AND etl_set_aside.status = ?
 GO
 
 SELECT TOP (1) 1 FROM sys.objects
@@ -53,11 +70,6 @@ SELECT etl_file.log_id, etl_file.file_name
 FROM etl_file
 JOIN etl_source ON etl_source.source_id = etl_file.source_id
 WHERE etl_source.feed = ? AND etl_source.[identity] = ? AND etl_file.sha256 = ? AND etl_file.undone_at IS NULL
-GO
-
-SELECT etl_column.feed, etl_column.column_name, etl_column.type, etl_column.path, etl_column.log_id, etl_column.added_at
-FROM etl_column
-WHERE etl_column.feed = ? ORDER BY etl_column.added_at, etl_column.column_name
 GO
 
 SELECT etl_source.source_id
@@ -120,17 +132,18 @@ INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, t
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_partition, source_offset, source_item,
-        lateness_seconds, source_id, log_id) SELECT staged.sensor_id, staged.temperature, staged.humidity,
-    staged.timestamp, staged.source_partition, staged.source_offset, staged.source_item, staged.lateness_seconds, ? AS
-    source_id, ? AS log_id
-FROM (SELECT stage.sensor_id AS sensor_id, stage.temperature AS temperature, stage.humidity AS humidity, stage.timestamp
-        AS timestamp, stage.source_partition AS source_partition, stage.source_offset AS source_offset,
-        stage.source_item AS source_item, stage.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
-            stage.sensor_id, stage.timestamp ORDER BY stage.stage_row) AS place
-    FROM [#stage_sensor_data] AS stage) AS staged
-WHERE staged.place = 1 AND NOT (EXISTS (SELECT 1
+        lateness_seconds, source_id, log_id) SELECT [staged rows].sensor_id, [staged rows].temperature, [staged
+    rows].humidity, [staged rows].timestamp, [staged rows].source_partition, [staged rows].source_offset, [staged
+    rows].source_item, [staged rows].lateness_seconds, ? AS source_id, ? AS log_id
+FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].temperature AS temperature, [stage rows].humidity AS
+        humidity, [stage rows].timestamp AS timestamp, [stage rows].source_partition AS source_partition, [stage
+        rows].source_offset AS source_offset, [stage rows].source_item AS source_item, [stage rows].lateness_seconds AS
+        lateness_seconds, row_number() OVER (PARTITION BY [stage rows].sensor_id, [stage rows].timestamp ORDER BY [stage
+            rows].stage_row) AS [place in key]
+    FROM [#stage_sensor_data] AS [stage rows]) AS [staged rows]
+WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data
-        WHERE sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp))
+        WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp))
 GO
 
 SELECT staged.stage_row, staged.source_partition, staged.source_offset, staged.source_item, CASE WHEN (NOT EXISTS
@@ -175,7 +188,7 @@ GO
 SELECT *
 INTO [#touched_sensor_data_5m]
 FROM (
-    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS window_end
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS [window end]
     FROM (SELECT DISTINCT replaced.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
                             replaced.timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
                         replaced.timestamp), replaced.timestamp)) AS window_start
@@ -200,7 +213,7 @@ GO
 SELECT *
 INTO [#touched_sensor_data_1d]
 FROM (
-    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS window_end
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS [window end]
     FROM (SELECT DISTINCT [#touched_sensor_data_5m].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
                             '1970-01-01', [#touched_sensor_data_5m].window_start) % 86400 + 86400) % 86400),
                 DATEADD(NANOSECOND, -DATEPART(NANOSECOND, [#touched_sensor_data_5m].window_start),
@@ -248,20 +261,22 @@ JOIN [#last_sensor_data] ON [#last_sensor_data].stage_row = staged.stage_row
 GO
 
 DELETE FROM sensor_data_5m WHERE EXISTS (SELECT *
-    FROM [#touched_sensor_data_5m] AS touched
-    WHERE sensor_data_5m.sensor_id = touched.sensor_id AND sensor_data_5m.window_start = touched.window_start)
+    FROM [#touched_sensor_data_5m] AS [touched windows]
+    WHERE sensor_data_5m.sensor_id = [touched windows].sensor_id AND sensor_data_5m.window_start = [touched
+        windows].window_start)
 GO
 
-INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT touched.sensor_id,
-    long.measure, touched.window_start, long.count, long.min, long.max, long.avg, long.stddev
-FROM [#touched_sensor_data_5m] AS touched
+INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT [touched
+    windows].sensor_id, long.measure, [touched windows].window_start, long.count, long.min, long.max, long.avg,
+    long.stddev
+FROM [#touched_sensor_data_5m] AS [touched windows]
 CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
         max(sensor_data.temperature) AS max_0, avg(sensor_data.temperature) AS avg_0, STDEV(sensor_data.temperature) AS
         stddev_0, count(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1, max(sensor_data.humidity)
         AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
     FROM sensor_data
-    WHERE sensor_data.sensor_id = touched.sensor_id AND sensor_data.timestamp >= touched.window_start AND
-        sensor_data.timestamp < touched.window_end) AS inside
+    WHERE sensor_data.sensor_id = [touched windows].sensor_id AND sensor_data.timestamp >= [touched
+        windows].window_start AND sensor_data.timestamp < [touched windows].[window end]) AS inside
 CROSS APPLY (VALUES ('temperature', inside.count_0, inside.min_0, inside.max_0, inside.avg_0, inside.stddev_0),
         ('humidity', inside.count_1, inside.min_1, inside.max_1, inside.avg_1, inside.stddev_1)) AS long (measure,
         count, min, max, avg, stddev)
@@ -269,13 +284,15 @@ WHERE long.count > ?
 GO
 
 DELETE FROM sensor_data_1d WHERE EXISTS (SELECT *
-    FROM [#touched_sensor_data_1d] AS touched
-    WHERE sensor_data_1d.sensor_id = touched.sensor_id AND sensor_data_1d.window_start = touched.window_start)
+    FROM [#touched_sensor_data_1d] AS [touched windows]
+    WHERE sensor_data_1d.sensor_id = [touched windows].sensor_id AND sensor_data_1d.window_start = [touched
+        windows].window_start)
 GO
 
-INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT touched.sensor_id,
-    measured.measure, touched.window_start, pooled.count, pooled.min, pooled.max, pooled.avg, pooled.stddev
-FROM [#touched_sensor_data_1d] AS touched
+INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT [touched
+    windows].sensor_id, measured.measure, [touched windows].window_start, pooled.count, pooled.min, pooled.max,
+    pooled.avg, pooled.stddev
+FROM [#touched_sensor_data_1d] AS [touched windows]
 CROSS APPLY (VALUES ('temperature'), ('humidity')) AS measured (measure)
 CROSS APPLY (SELECT CAST(sum(parts.count) AS BIGINT) AS count, min(parts.min) AS min, max(parts.max) AS max,
         max(parts.mean) AS avg, CASE WHEN (sum(parts.count) > ?) THEN sqrt(sum((parts.count - ?) *
@@ -284,8 +301,8 @@ CROSS APPLY (SELECT CAST(sum(parts.count) AS BIGINT) AS count, min(parts.min) AS
     FROM (SELECT part.count AS count, part.min AS min, part.max AS max, part.avg AS avg, part.stddev AS stddev,
             sum(part.avg * part.count) OVER () / (sum(part.count) OVER () + 0.0) AS mean
         FROM sensor_data_5m AS part
-        WHERE part.sensor_id = touched.sensor_id AND part.measure = measured.measure AND part.window_start >=
-            touched.window_start AND part.window_start < touched.window_end) AS parts) AS pooled
+        WHERE part.sensor_id = [touched windows].sensor_id AND part.measure = measured.measure AND part.window_start >=
+            [touched windows].window_start AND part.window_start < [touched windows].[window end]) AS parts) AS pooled
 WHERE pooled.count > ?
 GO
 
@@ -309,7 +326,7 @@ GO
 SELECT *
 INTO [#touched_sensor_data_5m]
 FROM (
-    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS window_end
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS [window end]
     FROM (SELECT DISTINCT new.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
                             new.timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
                         new.timestamp), new.timestamp)) AS window_start
@@ -345,14 +362,15 @@ INSERT INTO etl_quality (log_id, [rule], feed, dimension, checked, failed) VALUE
 GO
 
 SELECT count(*) AS count_1, sum(anon_1.readings) AS sum_1, min(anon_1.first) AS min_1, max(anon_1.last) AS max_1
-FROM (SELECT count(*) AS readings, min(anon_2.first) AS first, max(anon_2.last) AS last
-    FROM (SELECT anon_3.sensor_id AS sensor_id, min(anon_3.time) AS first, max(anon_3.time) AS last
-        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS time, DATEADD(SECOND,
+FROM (SELECT count(*) AS readings, min(anon_2.[first time]) AS first, max(anon_2.[last time]) AS last
+    FROM (SELECT anon_3.sensor_id AS sensor_id, min(anon_3.[event time]) AS [first time], max(anon_3.[event time]) AS
+            [last time]
+        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS [event time], DATEADD(SECOND,
                     -((DATEDIFF_BIG(SECOND, '1970-01-01', sensor_data.timestamp) % 10 + 10) % 10), DATEADD(NANOSECOND,
-                        -DATEPART(NANOSECOND, sensor_data.timestamp), sensor_data.timestamp)) AS slot
+                        -DATEPART(NANOSECOND, sensor_data.timestamp), sensor_data.timestamp)) AS [time slot]
             FROM sensor_data
             WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL) AS anon_3
-        GROUP BY anon_3.sensor_id, anon_3.slot) AS anon_2
+        GROUP BY anon_3.sensor_id, anon_3.[time slot]) AS anon_2
     GROUP BY anon_2.sensor_id) AS anon_1
 GO
 
@@ -421,7 +439,7 @@ GO
 SELECT *
 INTO [#touched_sensor_data_5m]
 FROM (
-    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS window_end
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS [window end]
     FROM (SELECT DISTINCT anon_2.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
                             anon_2.timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
                         anon_2.timestamp), anon_2.timestamp)) AS window_start
@@ -471,22 +489,24 @@ INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, t
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_id, source_partition, source_offset,
-        source_item, log_id) SELECT staged.sensor_id, staged.temperature, staged.humidity, staged.timestamp,
-    staged.source_id, staged.source_partition, staged.source_offset, staged.source_item, staged.log_id
-FROM (SELECT stage.sensor_id AS sensor_id, stage.temperature AS temperature, stage.humidity AS humidity, stage.timestamp
-        AS timestamp, stage.source_id AS source_id, stage.source_partition AS source_partition, stage.source_offset AS
-        source_offset, stage.source_item AS source_item, stage.log_id AS log_id, row_number() OVER (PARTITION BY
-            stage.sensor_id, stage.timestamp ORDER BY stage.stage_row) AS place
-    FROM [#stage_sensor_data] AS stage) AS staged
-WHERE staged.place = 1 AND NOT (EXISTS (SELECT 1
+        source_item, log_id) SELECT [staged rows].sensor_id, [staged rows].temperature, [staged rows].humidity, [staged
+    rows].timestamp, [staged rows].source_id, [staged rows].source_partition, [staged rows].source_offset, [staged
+    rows].source_item, [staged rows].log_id
+FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].temperature AS temperature, [stage rows].humidity AS
+        humidity, [stage rows].timestamp AS timestamp, [stage rows].source_id AS source_id, [stage
+        rows].source_partition AS source_partition, [stage rows].source_offset AS source_offset, [stage
+        rows].source_item AS source_item, [stage rows].log_id AS log_id, row_number() OVER (PARTITION BY [stage
+            rows].sensor_id, [stage rows].timestamp ORDER BY [stage rows].stage_row) AS [place in key]
+    FROM [#stage_sensor_data] AS [stage rows]) AS [staged rows]
+WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data
-        WHERE sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp))
+        WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp))
 GO
 
 SELECT *
 INTO [#touched_sensor_data_5m]
 FROM (
-    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS window_end
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS [window end]
     FROM (SELECT DISTINCT put_back.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
                             put_back.timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
                         put_back.timestamp), put_back.timestamp)) AS window_start

@@ -9,7 +9,7 @@ GO
 
 SELECT DISTINCT etl_rejected_row.log_id
 FROM etl_rejected_row
-WHERE etl_rejected_row.feed = ? AND etl_rejected_row.status IN (?, ?) AND etl_rejected_row.decided_at <= CAST(? AS
+WHERE etl_rejected_row.feed = ? AND etl_rejected_row.status IN (?, ?, ?) AND etl_rejected_row.decided_at <= CAST(? AS
         DATETIMEOFFSET(6))
 GO
 
@@ -20,7 +20,7 @@ GO
 
 SELECT count(*) AS count_1
 FROM etl_rejected_row
-WHERE etl_rejected_row.feed = ? AND etl_rejected_row.status IN (?, ?) AND etl_rejected_row.decided_at <= CAST(? AS
+WHERE etl_rejected_row.feed = ? AND etl_rejected_row.status IN (?, ?, ?) AND etl_rejected_row.decided_at <= CAST(? AS
         DATETIMEOFFSET(6)) AND etl_rejected_row.log_id IN (?)
 GO
 

@@ -36,6 +36,12 @@ WHERE etl_rejected_row.log_id IN (?, ?)
 GROUP BY etl_rejected_row.reason ORDER BY rows DESC
 GO
 
+SELECT etl_set_aside.kind, etl_set_aside.name, etl_set_aside.status, etl_set_aside.attempts, etl_set_aside.cause,
+    etl_set_aside.decided_at
+FROM etl_set_aside
+WHERE etl_set_aside.log_id IN (?, ?, ?) ORDER BY etl_set_aside.set_aside_id
+GO
+
 SELECT etl_quality_score.score
 FROM etl_quality_score
 WHERE etl_quality_score.log_id IN (?, ?)
@@ -69,7 +75,15 @@ GO
 
 SELECT etl_file.file_name
 FROM etl_file
-WHERE etl_file.feed = ? AND etl_file.undone_at IS NULL AND etl_file.kind = ?
+WHERE etl_file.feed = ? AND etl_file.undone_at IS NULL AND etl_file.kind = ? UNION ALL SELECT etl_set_aside.name
+FROM etl_set_aside
+WHERE etl_set_aside.feed = ? AND etl_set_aside.kind = ? AND etl_set_aside.status = ?
+GO
+
+SELECT etl_set_aside.feed, count(*) AS things
+FROM etl_set_aside
+WHERE etl_set_aside.status = ?
+GROUP BY etl_set_aside.feed
 GO
 
 SELECT TOP 1 etl_log.cycle_id
