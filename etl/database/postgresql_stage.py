@@ -96,12 +96,11 @@ class CopyStage(Stage):
         some = sql.SQL(" WHERE {0} >= {1} AND {0} < {2}").format(
             sql.Identifier(_ROW), sql.Literal(first), sql.Literal(end)
         )
-        return sql.SQL("INSERT INTO {} ({}, {}) SELECT {}, {} FROM {}{} ON CONFLICT DO NOTHING").format(
+        names = [sql.Identifier(name) for name in self.columns]
+        return sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}{} ON CONFLICT DO NOTHING").format(
             sql.Identifier(self.table.name),
-            self._names(),
-            sql.SQL(", ").join(map(sql.Identifier, constants)),
-            self._names(),
-            sql.SQL(", ").join(map(sql.Literal, constants.values())),
+            sql.SQL(", ").join([*names, *map(sql.Identifier, constants)]),
+            sql.SQL(", ").join([*names, *map(sql.Literal, constants.values())]),
             sql.Identifier(self.name),
             sql.SQL("") if everything else some,
         )
