@@ -140,8 +140,8 @@ FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temp
             FROM sensor_data AS other
             WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
         FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
-            FROM sensor_data_1d) AS sensors) AS moments ON sensor_data.sensor_id = moments.sensor_id AND
-        sensor_data.timestamp = moments.[newest time]) AS ranked
+            FROM sensor_data_1d) AS sensors) AS [newest moments] ON sensor_data.sensor_id = [newest moments].sensor_id
+        AND sensor_data.timestamp = [newest moments].[newest time]) AS ranked
 WHERE ranked.[row number] = 1
 GO
 
@@ -526,32 +526,35 @@ INSERT INTO [#stage_etl_rejected_row] ([stage row], source_partition, source_off
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_partition, source_offset, source_item,
-        lateness_seconds, source_id, log_id) SELECT staged.sensor_id, staged.temperature, staged.humidity,
-    staged.timestamp, staged.source_partition, staged.source_offset, staged.source_item, staged.lateness_seconds, ? AS
-    source_id, ? AS log_id
-FROM (SELECT stage.sensor_id AS sensor_id, stage.temperature AS temperature, stage.humidity AS humidity, stage.timestamp
-        AS timestamp, stage.source_partition AS source_partition, stage.source_offset AS source_offset,
-        stage.source_item AS source_item, stage.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
-            stage.sensor_id, stage.timestamp ORDER BY stage.[stage row]) AS [place in key]
-    FROM [#stage_sensor_data] AS stage) AS staged
-WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
+        lateness_seconds, source_id, log_id) SELECT [staged rows].sensor_id, [staged rows].temperature,
+    [staged rows].humidity, [staged rows].timestamp, [staged rows].source_partition, [staged rows].source_offset,
+    [staged rows].source_item, [staged rows].lateness_seconds, ? AS source_id, ? AS log_id
+FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].temperature AS temperature, [stage rows].humidity AS
+        humidity, [stage rows].timestamp AS timestamp, [stage rows].source_partition AS source_partition,
+        [stage rows].source_offset AS source_offset, [stage rows].source_item AS source_item,
+        [stage rows].lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY [stage rows].sensor_id,
+            [stage rows].timestamp ORDER BY [stage rows].[stage row]) AS [place in key]
+    FROM [#stage_sensor_data] AS [stage rows]) AS [staged rows]
+WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data
-        WHERE sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp))
+        WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp))
 GO
 
 INSERT INTO etl_rejected_row (source_partition, source_offset, source_item, raw, raw_rebuilt, reason, problems,
-        source_id, log_id, feed) SELECT staged.source_partition, staged.source_offset, staged.source_item, staged.raw,
-    staged.raw_rebuilt, staged.reason, staged.problems, ? AS source_id, ? AS log_id, ? AS feed
-FROM (SELECT stage.source_partition AS source_partition, stage.source_offset AS source_offset, stage.source_item AS
-        source_item, stage.raw AS raw, stage.raw_rebuilt AS raw_rebuilt, stage.reason AS reason, stage.problems AS
-        problems, row_number() OVER (PARTITION BY stage.source_partition, stage.source_offset, stage.source_item ORDER
-            BY stage.[stage row]) AS [place in key]
-    FROM [#stage_etl_rejected_row] AS stage) AS staged
-WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
+        source_id, log_id, feed) SELECT [staged rows].source_partition, [staged rows].source_offset,
+    [staged rows].source_item, [staged rows].raw, [staged rows].raw_rebuilt, [staged rows].reason,
+    [staged rows].problems, ? AS source_id, ? AS log_id, ? AS feed
+FROM (SELECT [stage rows].source_partition AS source_partition, [stage rows].source_offset AS source_offset,
+        [stage rows].source_item AS source_item, [stage rows].raw AS raw, [stage rows].raw_rebuilt AS raw_rebuilt,
+        [stage rows].reason AS reason, [stage rows].problems AS problems, row_number() OVER (PARTITION BY
+            [stage rows].source_partition, [stage rows].source_offset, [stage rows].source_item ORDER BY
+            [stage rows].[stage row]) AS [place in key]
+    FROM [#stage_etl_rejected_row] AS [stage rows]) AS [staged rows]
+WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM etl_rejected_row
-        WHERE etl_rejected_row.source_id = ? AND etl_rejected_row.source_partition = staged.source_partition AND
-            etl_rejected_row.source_offset = staged.source_offset AND etl_rejected_row.source_item =
-            staged.source_item))
+        WHERE etl_rejected_row.source_id = ? AND etl_rejected_row.source_partition = [staged rows].source_partition AND
+            etl_rejected_row.source_offset = [staged rows].source_offset AND etl_rejected_row.source_item =
+            [staged rows].source_item))
 GO
 
 SELECT count(*) AS count_1, count(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
@@ -593,16 +596,18 @@ INSERT INTO [#stage_sensor_data_5m] ([stage row], sensor_id, measure, window_sta
     (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
 GO
 
-INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT staged.sensor_id,
-    staged.measure, staged.window_start, staged.count, staged.min, staged.max, staged.avg, staged.stddev
-FROM (SELECT stage.sensor_id AS sensor_id, stage.measure AS measure, stage.window_start AS window_start, stage.count AS
-        count, stage.min AS min, stage.max AS max, stage.avg AS avg, stage.stddev AS stddev, row_number() OVER
-        (PARTITION BY stage.sensor_id, stage.measure, stage.window_start ORDER BY stage.[stage row]) AS [place in key]
-    FROM [#stage_sensor_data_5m] AS stage) AS staged
-WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
+INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
+    [staged rows].sensor_id, [staged rows].measure, [staged rows].window_start, [staged rows].count, [staged rows].min,
+    [staged rows].max, [staged rows].avg, [staged rows].stddev
+FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].measure AS measure, [stage rows].window_start AS
+        window_start, [stage rows].count AS count, [stage rows].min AS min, [stage rows].max AS max, [stage rows].avg AS
+        avg, [stage rows].stddev AS stddev, row_number() OVER (PARTITION BY [stage rows].sensor_id,
+            [stage rows].measure, [stage rows].window_start ORDER BY [stage rows].[stage row]) AS [place in key]
+    FROM [#stage_sensor_data_5m] AS [stage rows]) AS [staged rows]
+WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data_5m
-        WHERE sensor_data_5m.sensor_id = staged.sensor_id AND sensor_data_5m.measure = staged.measure AND
-            sensor_data_5m.window_start = staged.window_start))
+        WHERE sensor_data_5m.sensor_id = [staged rows].sensor_id AND sensor_data_5m.measure = [staged rows].measure AND
+            sensor_data_5m.window_start = [staged rows].window_start))
 GO
 
 DELETE FROM sensor_data_1d WHERE sensor_data_1d.window_start >= CAST(? AS DATETIMEOFFSET(6))
@@ -629,16 +634,18 @@ INSERT INTO [#stage_sensor_data_1d] ([stage row], sensor_id, measure, window_sta
     (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
 GO
 
-INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT staged.sensor_id,
-    staged.measure, staged.window_start, staged.count, staged.min, staged.max, staged.avg, staged.stddev
-FROM (SELECT stage.sensor_id AS sensor_id, stage.measure AS measure, stage.window_start AS window_start, stage.count AS
-        count, stage.min AS min, stage.max AS max, stage.avg AS avg, stage.stddev AS stddev, row_number() OVER
-        (PARTITION BY stage.sensor_id, stage.measure, stage.window_start ORDER BY stage.[stage row]) AS [place in key]
-    FROM [#stage_sensor_data_1d] AS stage) AS staged
-WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
+INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
+    [staged rows].sensor_id, [staged rows].measure, [staged rows].window_start, [staged rows].count, [staged rows].min,
+    [staged rows].max, [staged rows].avg, [staged rows].stddev
+FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].measure AS measure, [stage rows].window_start AS
+        window_start, [stage rows].count AS count, [stage rows].min AS min, [stage rows].max AS max, [stage rows].avg AS
+        avg, [stage rows].stddev AS stddev, row_number() OVER (PARTITION BY [stage rows].sensor_id,
+            [stage rows].measure, [stage rows].window_start ORDER BY [stage rows].[stage row]) AS [place in key]
+    FROM [#stage_sensor_data_1d] AS [stage rows]) AS [staged rows]
+WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data_1d
-        WHERE sensor_data_1d.sensor_id = staged.sensor_id AND sensor_data_1d.measure = staged.measure AND
-            sensor_data_1d.window_start = staged.window_start))
+        WHERE sensor_data_1d.sensor_id = [staged rows].sensor_id AND sensor_data_1d.measure = [staged rows].measure AND
+            sensor_data_1d.window_start = [staged rows].window_start))
 GO
 
 SELECT etl_quality.log_id, etl_quality.[rule], etl_quality.feed, etl_quality.dimension, etl_quality.checked,

@@ -93,16 +93,18 @@ INSERT INTO [#stage_sensor_data] ([stage row], sensor_id, temperature, humidity,
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_id, source_partition, source_offset,
-        source_item, log_id) SELECT staged.sensor_id, staged.temperature, staged.humidity, staged.timestamp,
-    staged.source_id, staged.source_partition, staged.source_offset, staged.source_item, ? AS log_id
-FROM (SELECT stage.sensor_id AS sensor_id, stage.temperature AS temperature, stage.humidity AS humidity, stage.timestamp
-        AS timestamp, stage.source_id AS source_id, stage.source_partition AS source_partition, stage.source_offset AS
-        source_offset, stage.source_item AS source_item, row_number() OVER (PARTITION BY stage.sensor_id,
-            stage.timestamp ORDER BY stage.[stage row]) AS [place in key]
-    FROM [#stage_sensor_data] AS stage) AS staged
-WHERE staged.[place in key] = 1 AND NOT (EXISTS (SELECT 1
+        source_item, log_id) SELECT [staged rows].sensor_id, [staged rows].temperature, [staged rows].humidity,
+    [staged rows].timestamp, [staged rows].source_id, [staged rows].source_partition, [staged rows].source_offset,
+    [staged rows].source_item, ? AS log_id
+FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].temperature AS temperature, [stage rows].humidity AS
+        humidity, [stage rows].timestamp AS timestamp, [stage rows].source_id AS source_id,
+        [stage rows].source_partition AS source_partition, [stage rows].source_offset AS source_offset,
+        [stage rows].source_item AS source_item, row_number() OVER (PARTITION BY [stage rows].sensor_id,
+            [stage rows].timestamp ORDER BY [stage rows].[stage row]) AS [place in key]
+    FROM [#stage_sensor_data] AS [stage rows]) AS [staged rows]
+WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data
-        WHERE sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp))
+        WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp))
 GO
 
 DROP TABLE IF EXISTS [#touched_sensor_data_5m]
@@ -144,20 +146,22 @@ FROM (
 GO
 
 DELETE FROM sensor_data_5m WHERE EXISTS (SELECT *
-    FROM [#touched_sensor_data_5m] AS touched
-    WHERE sensor_data_5m.sensor_id = touched.sensor_id AND sensor_data_5m.window_start = touched.window_start)
+    FROM [#touched_sensor_data_5m] AS [touched windows]
+    WHERE sensor_data_5m.sensor_id = [touched windows].sensor_id AND sensor_data_5m.window_start =
+        [touched windows].window_start)
 GO
 
-INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT touched.sensor_id,
-    long.measure, touched.window_start, long.count, long.min, long.max, long.avg, long.stddev
-FROM [#touched_sensor_data_5m] AS touched
+INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
+    [touched windows].sensor_id, long.measure, [touched windows].window_start, long.count, long.min, long.max, long.avg,
+    long.stddev
+FROM [#touched_sensor_data_5m] AS [touched windows]
 CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
         max(sensor_data.temperature) AS max_0, avg(sensor_data.temperature) AS avg_0, STDEV(sensor_data.temperature) AS
         stddev_0, count(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1, max(sensor_data.humidity)
         AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
     FROM sensor_data
-    WHERE sensor_data.sensor_id = touched.sensor_id AND sensor_data.timestamp >= touched.window_start AND
-        sensor_data.timestamp < touched.[window end]) AS inside
+    WHERE sensor_data.sensor_id = [touched windows].sensor_id AND sensor_data.timestamp >=
+        [touched windows].window_start AND sensor_data.timestamp < [touched windows].[window end]) AS inside
 CROSS APPLY (VALUES ('temperature', inside.count_0, inside.min_0, inside.max_0, inside.avg_0, inside.stddev_0),
         ('humidity', inside.count_1, inside.min_1, inside.max_1, inside.avg_1, inside.stddev_1)) AS long (measure,
         count, min, max, avg, stddev)
@@ -165,13 +169,15 @@ WHERE long.count > ?
 GO
 
 DELETE FROM sensor_data_1d WHERE EXISTS (SELECT *
-    FROM [#touched_sensor_data_1d] AS touched
-    WHERE sensor_data_1d.sensor_id = touched.sensor_id AND sensor_data_1d.window_start = touched.window_start)
+    FROM [#touched_sensor_data_1d] AS [touched windows]
+    WHERE sensor_data_1d.sensor_id = [touched windows].sensor_id AND sensor_data_1d.window_start =
+        [touched windows].window_start)
 GO
 
-INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT touched.sensor_id,
-    measured.measure, touched.window_start, pooled.count, pooled.min, pooled.max, pooled.avg, pooled.stddev
-FROM [#touched_sensor_data_1d] AS touched
+INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
+    [touched windows].sensor_id, measured.measure, [touched windows].window_start, pooled.count, pooled.min, pooled.max,
+    pooled.avg, pooled.stddev
+FROM [#touched_sensor_data_1d] AS [touched windows]
 CROSS APPLY (VALUES ('temperature'), ('humidity')) AS measured (measure)
 CROSS APPLY (SELECT CAST(sum(parts.count) AS BIGINT) AS count, min(parts.min) AS min, max(parts.max) AS max,
         max(parts.mean) AS avg, CASE WHEN (sum(parts.count) > ?) THEN sqrt(sum((parts.count - ?) *
@@ -180,8 +186,8 @@ CROSS APPLY (SELECT CAST(sum(parts.count) AS BIGINT) AS count, min(parts.min) AS
     FROM (SELECT part.count AS count, part.min AS min, part.max AS max, part.avg AS avg, part.stddev AS stddev,
             sum(part.avg * part.count) OVER () / (sum(part.count) OVER () + 0.0) AS mean
         FROM sensor_data_5m AS part
-        WHERE part.sensor_id = touched.sensor_id AND part.measure = measured.measure AND part.window_start >=
-            touched.window_start AND part.window_start < touched.[window end]) AS parts) AS pooled
+        WHERE part.sensor_id = [touched windows].sensor_id AND part.measure = measured.measure AND part.window_start >=
+            [touched windows].window_start AND part.window_start < [touched windows].[window end]) AS parts) AS pooled
 WHERE pooled.count > ?
 GO
 

@@ -103,20 +103,22 @@ DELETE FROM sensor_data WHERE sensor_data.log_id IN (?)
 GO
 
 DELETE FROM sensor_data_5m WHERE EXISTS (SELECT *
-    FROM [#touched_sensor_data_5m] AS touched
-    WHERE sensor_data_5m.sensor_id = touched.sensor_id AND sensor_data_5m.window_start = touched.window_start)
+    FROM [#touched_sensor_data_5m] AS [touched windows]
+    WHERE sensor_data_5m.sensor_id = [touched windows].sensor_id AND sensor_data_5m.window_start =
+        [touched windows].window_start)
 GO
 
-INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT touched.sensor_id,
-    long.measure, touched.window_start, long.count, long.min, long.max, long.avg, long.stddev
-FROM [#touched_sensor_data_5m] AS touched
+INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
+    [touched windows].sensor_id, long.measure, [touched windows].window_start, long.count, long.min, long.max, long.avg,
+    long.stddev
+FROM [#touched_sensor_data_5m] AS [touched windows]
 CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
         max(sensor_data.temperature) AS max_0, avg(sensor_data.temperature) AS avg_0, STDEV(sensor_data.temperature) AS
         stddev_0, count(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1, max(sensor_data.humidity)
         AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
     FROM sensor_data
-    WHERE sensor_data.sensor_id = touched.sensor_id AND sensor_data.timestamp >= touched.window_start AND
-        sensor_data.timestamp < touched.[window end]) AS inside
+    WHERE sensor_data.sensor_id = [touched windows].sensor_id AND sensor_data.timestamp >=
+        [touched windows].window_start AND sensor_data.timestamp < [touched windows].[window end]) AS inside
 CROSS APPLY (VALUES ('temperature', inside.count_0, inside.min_0, inside.max_0, inside.avg_0, inside.stddev_0),
         ('humidity', inside.count_1, inside.min_1, inside.max_1, inside.avg_1, inside.stddev_1)) AS long (measure,
         count, min, max, avg, stddev)
@@ -124,13 +126,15 @@ WHERE long.count > ?
 GO
 
 DELETE FROM sensor_data_1d WHERE EXISTS (SELECT *
-    FROM [#touched_sensor_data_1d] AS touched
-    WHERE sensor_data_1d.sensor_id = touched.sensor_id AND sensor_data_1d.window_start = touched.window_start)
+    FROM [#touched_sensor_data_1d] AS [touched windows]
+    WHERE sensor_data_1d.sensor_id = [touched windows].sensor_id AND sensor_data_1d.window_start =
+        [touched windows].window_start)
 GO
 
-INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT touched.sensor_id,
-    measured.measure, touched.window_start, pooled.count, pooled.min, pooled.max, pooled.avg, pooled.stddev
-FROM [#touched_sensor_data_1d] AS touched
+INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
+    [touched windows].sensor_id, measured.measure, [touched windows].window_start, pooled.count, pooled.min, pooled.max,
+    pooled.avg, pooled.stddev
+FROM [#touched_sensor_data_1d] AS [touched windows]
 CROSS APPLY (VALUES ('temperature'), ('humidity')) AS measured (measure)
 CROSS APPLY (SELECT CAST(sum(parts.count) AS BIGINT) AS count, min(parts.min) AS min, max(parts.max) AS max,
         max(parts.mean) AS avg, CASE WHEN (sum(parts.count) > ?) THEN sqrt(sum((parts.count - ?) *
@@ -139,8 +143,8 @@ CROSS APPLY (SELECT CAST(sum(parts.count) AS BIGINT) AS count, min(parts.min) AS
     FROM (SELECT part.count AS count, part.min AS min, part.max AS max, part.avg AS avg, part.stddev AS stddev,
             sum(part.avg * part.count) OVER () / (sum(part.count) OVER () + 0.0) AS mean
         FROM sensor_data_5m AS part
-        WHERE part.sensor_id = touched.sensor_id AND part.measure = measured.measure AND part.window_start >=
-            touched.window_start AND part.window_start < touched.[window end]) AS parts) AS pooled
+        WHERE part.sensor_id = [touched windows].sensor_id AND part.measure = measured.measure AND part.window_start >=
+            [touched windows].window_start AND part.window_start < [touched windows].[window end]) AS parts) AS pooled
 WHERE pooled.count > ?
 GO
 
