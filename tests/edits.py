@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ class Tanks:
 
     @property
     def file(self) -> Path:
-        return self.project.home.parent / "feeds" / f"{self.feed}.odcs.yaml"
+        return Path(self.project.settings.home, "..", "feeds", f"{self.feed}.odcs.yaml").resolve()
 
     @property
     def contract(self) -> Contract:
@@ -127,10 +127,13 @@ class Tanks:
 
     def drop(self, *rows: Mapping[str, object]) -> Path:
         """Put a file into the landing folder; what a row lacks is empty, device and time are made up."""
-        whole = [{**self.reading(), **self.defaults, **row} for row in rows]
+        return self.write([{**self.reading(), **self.defaults, **row} for row in rows])
+
+    def write(self, whole: Sequence[Mapping[str, object]]) -> Path:
+        """Put a file of whole rows into the landing folder."""
         names = list(dict.fromkeys(name for row in whole for name in row))
         lines = [",".join(names), *(",".join(str(row.get(name, "")) for name in names) for row in whole), ""]
-        file = self.folder / f"{next(self._files):04d}.csv"
+        file = Path(self.folder, f"{next(self._files):04d}.csv")
         file.write_text("\n".join(lines), "utf-8")
         return file
 

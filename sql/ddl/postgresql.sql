@@ -396,8 +396,8 @@ FROM (SELECT iot_device_events.event_id AS event_id, iot_device_events.event_off
             FROM iot_device_events AS other
             WHERE other.device_id = sensors.device_id) AS "newest time"
         FROM (SELECT DISTINCT iot_device_events_1d.device_id AS device_id
-            FROM iot_device_events_1d) AS sensors) AS "newest moments" ON iot_device_events.device_id = "newest
-        moments".device_id AND iot_device_events.event_time = "newest moments"."newest time") AS ranked
+            FROM iot_device_events_1d) AS sensors) AS "newest moments" ON iot_device_events.device_id =
+        "newest moments".device_id AND iot_device_events.event_time = "newest moments"."newest time") AS ranked
 WHERE ranked."row number" = 1;
 
 CREATE VIEW v_iot_device_events_statistics AS SELECT iot_device_events_1d.device_id, iot_device_events_1d.measure,
@@ -510,8 +510,8 @@ FROM (SELECT environment_telemetry.ts AS ts, environment_telemetry.device AS dev
             FROM environment_telemetry AS other
             WHERE other.device = sensors.device) AS "newest time"
         FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-            FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device = "newest
-        moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
+            FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device =
+        "newest moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
 WHERE ranked."row number" = 1;
 
 CREATE VIEW v_environment_telemetry_statistics AS SELECT environment_telemetry_1d.device,
@@ -610,8 +610,8 @@ FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.temperature AS te
         source_id, iot_readings.source_partition AS source_partition, iot_readings.source_offset AS source_offset,
         iot_readings.source_item AS source_item, iot_readings.log_id AS log_id, iot_readings.lateness_seconds AS
         lateness_seconds, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC,
-            iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS "row
-        number"
+            iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS
+        "row number"
     FROM iot_readings
     JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_1
             FROM iot_readings AS other
@@ -727,8 +727,8 @@ FROM (SELECT room_temperatures.id AS id, room_temperatures.room AS room, room_te
             WHERE other.room = sensors.room AND other.place = sensors.place) AS "newest time"
         FROM (SELECT DISTINCT room_temperatures_1d.room AS room, room_temperatures_1d.place AS place
             FROM room_temperatures_1d) AS sensors) AS "newest moments" ON room_temperatures.room = "newest moments".room
-        AND room_temperatures.place = "newest moments".place AND room_temperatures.noted_date = "newest moments"."newest
-        time") AS ranked
+        AND room_temperatures.place = "newest moments".place AND room_temperatures.noted_date =
+        "newest moments"."newest time") AS ranked
 WHERE ranked."row number" = 1;
 
 CREATE VIEW v_room_temperatures_statistics AS SELECT room_temperatures_1d.room, room_temperatures_1d.place,
@@ -899,8 +899,8 @@ FROM (SELECT ranked.event_id AS event_id, ranked.event_offset AS event_offset, r
                 FROM iot_device_events AS other
                 WHERE other.device_id = sensors.device_id) AS "newest time"
             FROM (SELECT DISTINCT iot_device_events_1d.device_id AS device_id
-                FROM iot_device_events_1d) AS sensors) AS "newest moments" ON iot_device_events.device_id = "newest
-            moments".device_id AND iot_device_events.event_time = "newest moments"."newest time") AS ranked
+                FROM iot_device_events_1d) AS sensors) AS "newest moments" ON iot_device_events.device_id =
+            "newest moments".device_id AND iot_device_events.event_time = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
     CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('co' AS VARCHAR(64)) AS measure,
@@ -925,8 +925,8 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
                 FROM environment_telemetry AS other
                 WHERE other.device = sensors.device) AS "newest time"
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device = "newest
-            moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
+                FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device =
+            "newest moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
 WHERE newest.co IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
     CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('humidity' AS VARCHAR(64)) AS measure,
@@ -951,8 +951,8 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
                 FROM environment_telemetry AS other
                 WHERE other.device = sensors.device) AS "newest time"
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device = "newest
-            moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
+                FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device =
+            "newest moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
 WHERE newest.humidity IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
     CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('lpg' AS VARCHAR(64)) AS measure,
@@ -977,8 +977,8 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
                 FROM environment_telemetry AS other
                 WHERE other.device = sensors.device) AS "newest time"
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device = "newest
-            moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
+                FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device =
+            "newest moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
 WHERE newest.lpg IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
     CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('smoke' AS VARCHAR(64)) AS measure,
@@ -1003,8 +1003,8 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
                 FROM environment_telemetry AS other
                 WHERE other.device = sensors.device) AS "newest time"
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device = "newest
-            moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
+                FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device =
+            "newest moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
 WHERE newest.smoke IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
     CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('temp' AS VARCHAR(64)) AS measure,
@@ -1029,8 +1029,8 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
                 FROM environment_telemetry AS other
                 WHERE other.device = sensors.device) AS "newest time"
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device = "newest
-            moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
+                FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device =
+            "newest moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
 WHERE newest.temp IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS VARCHAR(64)) AS feed, CAST(CAST(newest.sensor_id AS
             VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('temperature' AS VARCHAR(64)) AS measure,
@@ -1052,8 +1052,8 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
                 FROM iot_readings AS other
                 WHERE other.sensor_id = sensors.sensor_id) AS "newest time"
             FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS "newest moments" ON iot_readings.sensor_id = "newest
-            moments".sensor_id AND iot_readings.timestamp = "newest moments"."newest time") AS ranked
+                FROM iot_readings_1d) AS sensors) AS "newest moments" ON iot_readings.sensor_id =
+            "newest moments".sensor_id AND iot_readings.timestamp = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS VARCHAR(64)) AS feed, CAST(CAST(newest.sensor_id
             AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('humidity' AS VARCHAR(64)) AS measure,
@@ -1075,8 +1075,8 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
                 FROM iot_readings AS other
                 WHERE other.sensor_id = sensors.sensor_id) AS "newest time"
             FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS "newest moments" ON iot_readings.sensor_id = "newest
-            moments".sensor_id AND iot_readings.timestamp = "newest moments"."newest time") AS ranked
+                FROM iot_readings_1d) AS sensors) AS "newest moments" ON iot_readings.sensor_id =
+            "newest moments".sensor_id AND iot_readings.timestamp = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
 WHERE newest.humidity IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS VARCHAR(64)) AS feed, CAST(CAST(newest.sensor_id AS
             VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('energy' AS VARCHAR(64)) AS measure, CAST(newest.energy AS
@@ -1098,8 +1098,8 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
                 FROM iot_readings AS other
                 WHERE other.sensor_id = sensors.sensor_id) AS "newest time"
             FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS "newest moments" ON iot_readings.sensor_id = "newest
-            moments".sensor_id AND iot_readings.timestamp = "newest moments"."newest time") AS ranked
+                FROM iot_readings_1d) AS sensors) AS "newest moments" ON iot_readings.sensor_id =
+            "newest moments".sensor_id AND iot_readings.timestamp = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
 WHERE newest.energy IS NOT NULL UNION ALL SELECT CAST('room_temperatures' AS VARCHAR(64)) AS feed, CAST(CAST(newest.room
             AS VARCHAR(200)) || '/' || CAST(newest.place AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('temp' AS
@@ -1122,9 +1122,9 @@ FROM (SELECT ranked.id AS id, ranked.room AS room, ranked.noted_date AS noted_da
                 FROM room_temperatures AS other
                 WHERE other.room = sensors.room AND other.place = sensors.place) AS "newest time"
             FROM (SELECT DISTINCT room_temperatures_1d.room AS room, room_temperatures_1d.place AS place
-                FROM room_temperatures_1d) AS sensors) AS "newest moments" ON room_temperatures.room = "newest
-            moments".room AND room_temperatures.place = "newest moments".place AND room_temperatures.noted_date =
-            "newest moments"."newest time") AS ranked
+                FROM room_temperatures_1d) AS sensors) AS "newest moments" ON room_temperatures.room =
+            "newest moments".room AND room_temperatures.place = "newest moments".place AND room_temperatures.noted_date
+            = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
 WHERE newest.temp IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS VARCHAR(64)) AS feed,
     CAST(CAST(newest.sensor_id AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('temperature' AS VARCHAR(64)) AS
@@ -1139,15 +1139,15 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
             sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
             sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
             lateness_seconds, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER BY sensor_data.source_id DESC,
-                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS "row
-            number"
+                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS
+            "row number"
         FROM sensor_data
         JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_5
                 FROM sensor_data AS other
                 WHERE other.sensor_id = sensors.sensor_id) AS "newest time"
             FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
-                FROM sensor_data_1d) AS sensors) AS "newest moments" ON sensor_data.sensor_id = "newest
-            moments".sensor_id AND sensor_data.timestamp = "newest moments"."newest time") AS ranked
+                FROM sensor_data_1d) AS sensors) AS "newest moments" ON sensor_data.sensor_id =
+            "newest moments".sensor_id AND sensor_data.timestamp = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS VARCHAR(64)) AS feed,
     CAST(CAST(newest.sensor_id AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('humidity' AS VARCHAR(64)) AS measure,
@@ -1162,15 +1162,15 @@ FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, r
             sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
             sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
             lateness_seconds, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER BY sensor_data.source_id DESC,
-                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS "row
-            number"
+                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS
+            "row number"
         FROM sensor_data
         JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_5
                 FROM sensor_data AS other
                 WHERE other.sensor_id = sensors.sensor_id) AS "newest time"
             FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
-                FROM sensor_data_1d) AS sensors) AS "newest moments" ON sensor_data.sensor_id = "newest
-            moments".sensor_id AND sensor_data.timestamp = "newest moments"."newest time") AS ranked
+                FROM sensor_data_1d) AS sensors) AS "newest moments" ON sensor_data.sensor_id =
+            "newest moments".sensor_id AND sensor_data.timestamp = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
 WHERE newest.humidity IS NOT NULL;
 
