@@ -18,6 +18,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,17 +109,16 @@ def read(raw: str, contract: Contract, item: int = 0, header: tuple[str, ...] = 
 
 def _read_object(parsed: _Pairs, chain: tuple[Any, ...], contract: Contract) -> Reading:
     root = tree(contract)
-    seen = list(_walk_readings(parsed, contract.explode, chain))
-    if any(isinstance(value, _Pairs) and value.repeated for value in seen):
+    values = {column.name: _pick(parsed, column.source, chain) for column in contract.columns}
+    if _repeats(parsed, root, chain):
         return Reading(Reason.DUPLICATE_KEY)
-    if any(isinstance(value, str) and not is_storable(value) for value in seen):
+    if any(isinstance(text, str) and not is_storable(text) for value in values.values() for text in _walk(value)):
         return Reading(Reason.INVALID_TEXT)
     for element, node in zip(chain, _elements(root), strict=True):
         if element is _ABSENT:
             return Reading(Reason.NO_ITEMS)
         if not node.whole and not isinstance(element, _Pairs):
             return Reading(Reason.NOT_OBJECT)
-    values = {column.name: _pick(parsed, column.source, chain) for column in contract.columns}
     return Reading(
         None,
         {name: as_text(value) for name, value in values.items()},
@@ -165,12 +165,13 @@ class Digits(str):
 
 
 class _Pairs(dict[str, Any]):
-    """A JSON object that knows whether a key stood in it twice."""
+    """A JSON object that knows which keys stood in it twice."""
 
     def __init__(self, pairs: Iterable[tuple[str, Any]]) -> None:
         pairs = list(pairs)
         super().__init__(pairs)
-        self.repeated = len(self) < len(pairs)
+        counts = Counter(key for key, _ in pairs) if len(self) < len(pairs) else Counter[str]()
+        self.repeated = {key for key, count in counts.items() if count > 1}
 
 
 class _NotFinite(Exception):
@@ -261,24 +262,24 @@ def _elements(node: Node) -> list[Node]:
     return [found for inner in node.objects.values() for found in _elements(inner)]
 
 
-def _walk_readings(value: Any, explode: tuple[Path, ...], chain: tuple[Any, ...]) -> Iterator[Any]:
-    """Every key and value of a message, without those of its other readings."""
-    yield from _walk(value, _follow(value, explode[0]) if explode else _ABSENT)
-    if chain:
-        yield from _walk_readings(chain[0], explode[1:], chain[1:])
+def _repeats(value: Any, node: Node, chain: tuple[Any, ...]) -> bool:
+    """Whether a key that the contract names stands twice, in the message or around and in its reading."""
+    if not isinstance(value, _Pairs):
+        return False
+    if value.repeated.intersection(node.keys):
+        return True
+    if any(_repeats(value.get(key), child, chain) for key, child in node.objects.items()):
+        return True
+    return node.element is not None and bool(chain) and _repeats(chain[0], node.element, chain[1:])
 
 
-def _walk(value: Any, leave_out: Any) -> Iterator[Any]:
-    if value is leave_out:
-        return
+def _walk(value: Any) -> Iterator[Any]:
+    """A value, and every key and value in it."""
     yield value
     if isinstance(value, dict):
         yield from value
-        for inner in value.values():
-            yield from _walk(inner, leave_out)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _walk(inner, leave_out)
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _walk(inner)
 
 
 def _unknown(value: Any, node: Node, chain: tuple[Any, ...], path: Path) -> Iterator[tuple[Path, Any]]:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 from etl import files
 from etl.broker import Topic
 from etl.contract import Contract
-from etl.errors import IntegrityError, RetentionGap
+from etl.errors import BalanceError, IntegrityError, RetentionGap
 from etl.files import Batch, OffsetRange
 from etl.settings import Settings
 from etl.tables import etl_file, etl_source
@@ -81,6 +81,34 @@ def next_offsets(settings: Settings, connection: Connection, contract: Contract,
     return found
 
 
+def reached(settings: Settings, contract: Contract, topic: Topic, before: Mapping[int, int]) -> dict[int, int]:
+    """The offset to read next after a job that began at `before`: what Spark has committed, whatever the offsets held."""
+    checkpoint = read_checkpoint(checkpoint_folder(settings, contract.feed, topic.id), topic.name)
+    return {**before, **checkpoint.offsets} if checkpoint else dict(before)
+
+
+def planned_offsets(folder: Path, topic: str, batch_id: int) -> dict[int, int]:
+    """Per partition, the offset after a batch that Spark has begun."""
+    return _offsets(folder / "offsets" / str(batch_id), topic)
+
+
+def without_message(topic: Topic, before: Mapping[int, int], after: Mapping[int, int], messages: int) -> int:
+    """How many of the offsets that were passed hold no message that can be read.
+
+    Those are messages of an aborted transaction, the marks with which Kafka ends a transaction, and what compaction removed.
+
+    :raises BalanceError: there were more messages than offsets.
+    """
+    starts = {part: max(before.get(part, 0), topic.beginning.get(part, 0)) for part in after}
+    passed = sum(max(0, offset - starts[part]) for part, offset in after.items())
+    if messages > passed:
+        raise BalanceError(
+            f"Topic {topic.name}: {messages} messages were read, but the position moved by {passed} offsets only.",
+            remedy="This is a defect: keep checkpoint/ and output/ as they are and report it.",
+        )
+    return passed - messages
+
+
 def gaps(topic: Topic, following: Mapping[int, int]) -> dict[int, tuple[int, int]]:
     """Per partition, the first and last offset of messages that Kafka deleted before they were read."""
     beginnings = {partition: topic.beginning.get(partition, 0) for partition in following}
@@ -104,7 +132,7 @@ def require_no_gap(topic: Topic, following: Mapping[int, int]) -> None:
 
 
 def unread(topic: Topic, following: Mapping[int, int]) -> int:
-    """How many messages wait in the topic."""
+    """How many offsets wait to be read: messages, and what else stands between them until it is passed."""
     return sum(
         max(0, end - max(following.get(part, 0), topic.beginning.get(part, 0))) for part, end in topic.end.items()
     )
