@@ -128,7 +128,10 @@ def _from_topic(settings: Settings, contract: Contract, run: JobRun, parameters:
     positions.require_no_gap(topic, following)
     writer = _BatchWriter(settings, contract, topic, run.cycle_id)
     goes_on = parameters["until"] == "time_box"
-    if goes_on or positions.unread(topic, following) or _unfinished(settings, contract, topic):
+    planned = _unfinished(settings, contract, topic)
+    if positions.waits(topic, following, planned):
+        log.warning("nothing is read until a transaction ends", open_transaction=topic.open_transactions)
+    elif goes_on or positions.unread(topic, following) or planned:
         with spark_errors.explaining(settings):
             _read(settings, contract, topic, following, writer, parameters)
     run.counts = _counted(writer.written)
@@ -157,11 +160,13 @@ def _retire_checkpoints(settings: Settings, contract: Contract, topic: Topic) ->
             log.warning("the topic was made anew; its old checkpoint is set aside", topic=topic.name, old_id=path.name)
 
 
-def _unfinished(settings: Settings, contract: Contract, topic: Topic) -> bool:
-    """Whether Spark has begun a batch that it did not commit."""
+def _unfinished(settings: Settings, contract: Contract, topic: Topic) -> dict[int, int]:
+    """Where a batch ends that Spark has begun and did not commit; empty where there is none."""
     folder = positions.checkpoint_folder(settings, contract.feed, topic.id)
     checkpoint = positions.read_checkpoint(folder, topic.name)
-    return checkpoint is not None and checkpoint.planned > checkpoint.committed
+    if checkpoint is None or checkpoint.planned <= checkpoint.committed:
+        return {}
+    return positions.planned_offsets(folder, topic.name, checkpoint.planned)
 
 
 def _read(

@@ -87,6 +87,16 @@ def reached(settings: Settings, contract: Contract, topic: Topic, before: Mappin
     return {**before, **checkpoint.offsets} if checkpoint else dict(before)
 
 
+def waits(topic: Topic, following: Mapping[int, int], planned: Mapping[int, int]) -> bool:
+    """Whether a position lies in a transaction that is still open: a version that did not wait for its end has left it there.
+
+    Spark must not be started then. It would plan a batch that goes back, and refuse it from then on.
+    """
+    ends = {part: (topic.end.get(part, 0), topic.high_watermark.get(part, 0)) for part in {*following, *planned}}
+    furthest = {part: max(following.get(part, 0), planned.get(part, 0)) for part in ends}
+    return any(end < furthest[part] <= written for part, (end, written) in ends.items())
+
+
 def planned_offsets(folder: Path, topic: str, batch_id: int) -> dict[int, int]:
     """Per partition, the offset after a batch that Spark has begun."""
     return _offsets(folder / "offsets" / str(batch_id), topic)

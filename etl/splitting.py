@@ -32,6 +32,10 @@ _SURROGATE = r"\\u[dD][89a-fA-F]"
 # Also an escaped backslash, after which a `u` is just a letter.
 _PAIRS = r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _LARGE_BYTES = 65_536
+_MOST_COPIED_BYTES = 4 << 30
+_MOST_VALUES = 2_000_000
+_MOST_VALUES_EXPLODED = 300_000
+"""Spark holds the keys and elements of a message in memory, each as an object: `[0,0,…]` takes a hundred times its size."""
 
 
 def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
@@ -52,7 +56,8 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
     split = messages
     if plain:
         split = split.withColumn(_APART, plain.take_apart(whole)).withColumn(_PLAIN, plain.is_plain(F.col(_APART)))
-    text = F.when(~F.col(_PLAIN), whole) if plain else whole
+    is_parsed = ~_is_crowded(whole, _MOST_VALUES_EXPLODED if contract.explode else _MOST_VALUES)
+    text = F.when(~F.col(_PLAIN) & is_parsed if plain else is_parsed, whole)
     parsed = F.from_json(
         F.concat(F.lit("["), text, F.lit(f',{{"{mark}":"{mark}"}}]')),
         f"array<struct<{_fields(root, mark)}>>",
@@ -81,10 +86,12 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
     doubts = [unsound, _any(found.unknown)]
     if contract.explode:
         split = split.select(
-            *("value", "partition", "offset", "timestamp", UNPARSABLE),
+            *("partition", "offset", "timestamp", UNPARSABLE),
+            # As text, for Spark copies bytes with every look at them.
+            whole.alias("message"),
+            F.coalesce(F.length("value").cast("bigint"), F.lit(0)).alias("bytes"),
             *(value.alias(_of_message(name)) for name, value in found.values.items()),
             F.when(~F.col(UNPARSABLE), _array(root, first)).alias("array"),
-            (F.coalesce(F.length("value"), F.lit(0)) > _LARGE_BYTES).alias("is large"),
             unsound.alias("is unsound"),
             _any(found.unknown).alias("has unknown keys"),
         )
@@ -93,6 +100,7 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
             *("is unsound", "has unknown keys"),
             F.posexplode(_items(root, contract)).alias("item", "reading"),
         )
+        split = split.withColumn(UNPARSABLE, F.col(UNPARSABLE) | F.col("reading.is_given_up"))
         inner = _Found({name: F.col(_of_message(name)) for name in found.values})
         inner.look_into(_elements(root), F.col("reading.chain"))
         doubts = [F.col("is unsound"), F.col("has unknown keys"), F.col("reading.chain").isNull(), inner.is_doubtful]
@@ -109,7 +117,7 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
         F.col("offset").cast("string").alias("source_offset"),
         (F.col("item").cast("string") if contract.explode else F.lit("0")).alias("source_item"),
         F.date_format("timestamp", "yyyy-MM-dd HH:mm:ss.SSS").alias("source_time"),
-        F.col("reading.message" if contract.explode else "value").alias(_BYTES),
+        (F.col("reading.message").cast("binary") if contract.explode else F.col("value")).alias(_BYTES),
         UNPARSABLE,
         _any(doubts).alias(_DOUBTFUL),
     )
@@ -192,24 +200,39 @@ def _items(root: Node, contract: Contract) -> SparkColumn:
 
     Each has a `chain`, the texts of the elements in which it lies, outermost first, and the `message`, which every row would
     keep a copy of: 65,000 readings in 5 MB would be 300 GB. So those of a large message have it only where its text is doubtful
-    (of keys that the contract leaves alone, the first one is enough). What the loader rejects then, it writes again from the
-    columns.
+    (unknown keys around the readings are told by the first). What the loader rejects then, it writes again from the columns.
+    If the copies would take too much even so, the message `is_given_up`: it is left as one row.
 
     This must be exploded as it is, not as a column: `transform` is outside of the code that Spark generates, and the explosion
     with it. Generated code would keep all rows of a message in memory at once.
     """
     from pyspark.sql import functions as F
 
-    def reading(chain: SparkColumn, number: SparkColumn) -> SparkColumn:
+    is_large = F.col("bytes") > _LARGE_BYTES
+    all_are_doubtful = F.col("is unsound") | (F.col("has unknown keys") & F.lit(contract.growth == "discard"))
+
+    def is_doubtful(chain: SparkColumn) -> SparkColumn:
         inner = _Found()
         inner.look_into(_elements(root), chain)
-        unknown = F.col("has unknown keys") & (F.lit(contract.growth != "freeze") | (number == 0))
-        is_kept = ~F.col("is large") | F.col("is unsound") | unknown | inner.is_doubtful
-        return F.struct(chain.alias("chain"), F.when(is_kept, F.col("value")).alias("message"))
+        return inner.is_doubtful
+
+    def reading(chain: SparkColumn, number: SparkColumn) -> SparkColumn:
+        tells_keys = F.col("has unknown keys") & (number == 0)
+        message = F.when(~is_large | all_are_doubtful | tells_keys | is_doubtful(chain), F.col("message"))
+        return _reading(chain, message)
 
     chains = _chains(root)
-    nothing = F.struct(F.lit(None).cast("array<string>").alias("chain"), F.col("value").alias("message"))
-    return F.when(F.size(chains) > 0, F.transform(chains, reading)).otherwise(F.array(nothing))
+    copies = F.when(all_are_doubtful, F.size(chains)).otherwise(F.size(F.filter(chains, is_doubtful)))
+    is_given_up = F.coalesce(is_large & (copies * F.col("bytes") > _MOST_COPIED_BYTES), F.lit(False))
+    nothing = _reading(F.lit(None).cast("array<string>"), F.col("message"), is_given_up)
+    return F.when((F.size(chains) > 0) & ~is_given_up, F.transform(chains, reading)).otherwise(F.array(nothing))
+
+
+def _reading(chain: SparkColumn, message: SparkColumn, is_given_up: SparkColumn | None = None) -> SparkColumn:
+    from pyspark.sql import functions as F
+
+    given_up = F.lit(False) if is_given_up is None else is_given_up
+    return F.struct(chain.alias("chain"), message.alias("message"), given_up.alias("is_given_up"))
 
 
 def _chains(root: Node) -> SparkColumn:
@@ -241,6 +264,14 @@ def _array(node: Node, parsed: SparkColumn) -> SparkColumn:
         return parsed[node.array]
     key, inner = next((key, inner) for key, inner in node.objects.items() if _elements(inner))
     return _array(inner, F.from_json(parsed[key], f"struct<{_fields(inner)}>"))
+
+
+def _is_crowded(text: SparkColumn, most: int) -> SparkColumn:
+    """Whether a message has too many values to be parsed; never NULL."""
+    from pyspark.sql import functions as F
+
+    values = F.length(text) - F.length(F.replace(text, F.lit(",")))
+    return F.coalesce((F.octet_length(text) > most) & (values > most), F.lit(False))
 
 
 def _raw_text() -> SparkColumn:
