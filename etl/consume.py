@@ -164,9 +164,7 @@ def _unfinished(settings: Settings, contract: Contract, topic: Topic) -> dict[in
     """Where a batch ends that Spark has begun and did not commit; empty where there is none."""
     folder = positions.checkpoint_folder(settings, contract.feed, topic.id)
     checkpoint = positions.read_checkpoint(folder, topic.name)
-    if checkpoint is None or checkpoint.planned <= checkpoint.committed:
-        return {}
-    return positions.planned_offsets(folder, topic.name, checkpoint.planned)
+    return dict(checkpoint.planned_offsets) if checkpoint else {}
 
 
 def _read(

@@ -8,6 +8,7 @@ only a hint for keeping a message's text, so it gets only those of which the par
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
@@ -24,10 +25,13 @@ _REPEATS = {_constants.MAX_REPEAT, _constants.MIN_REPEAT}
 
 def is_cheap(pattern: str) -> bool:
     """Whether any text of up to LENGTH characters can be matched in few steps."""
-    try:
-        return _ways(_parser.parse(pattern)) <= _MOST_WAYS
-    except (re.error, RecursionError, OverflowError):
-        return False
+    with warnings.catch_warnings():
+        # Python warns of classes in classes, which mean something else in Java.
+        warnings.simplefilter("error", FutureWarning)
+        try:
+            return _ways(_parser.parse(pattern)) <= _MOST_WAYS
+        except (re.error, RecursionError, OverflowError, FutureWarning):
+            return False
 
 
 def _ways(tree: Iterable[tuple[Any, Any]]) -> float:

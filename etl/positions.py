@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -34,6 +34,8 @@ class Checkpoint:
     """Number of the last batch that was begun; larger than `committed` after a crash."""
     offsets: Mapping[int, int]
     """Per partition, the offset after the last committed batch."""
+    planned_offsets: Mapping[int, int] = field(default_factory=dict)
+    """The same of a batch that was begun and not committed; empty where there is none."""
 
 
 def checkpoint_folder(settings: Settings, feed: str, topic_id: str) -> Path:
@@ -52,12 +54,13 @@ def read_checkpoint(folder: Path, topic: str) -> Checkpoint | None:
         query_id = json.loads(metadata.read_text("utf-8"))["id"]
         committed, planned = _last(folder / "commits"), _last(folder / "offsets")
         offsets = _offsets(folder / "offsets" / str(committed), topic) if committed >= 0 else {}
+        under_way = _offsets(folder / "offsets" / str(planned), topic) if planned > committed else {}
     except (ValueError, KeyError, IndexError, OSError) as error:
         raise IntegrityError(
             f"Spark's checkpoint {folder.parent.name}/{folder.name} cannot be read ({type(error).__name__}: {error}).",
             remedy="Move that folder away: reading then goes on from the manifests and the ledger, nothing is lost.",
         ) from None
-    return Checkpoint(query_id, committed, planned, offsets)
+    return Checkpoint(query_id, committed, planned, offsets, under_way)
 
 
 def is_committed(settings: Settings, batch: Batch) -> bool:

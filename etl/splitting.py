@@ -348,7 +348,10 @@ def _with_usable_patterns(spark: SparkSession, columns: Iterable[Column]) -> lis
             return False
         return True
 
-    return [replace(column, pattern=column.pattern if column.pattern and usable(column.pattern) else None) for column in columns]
+    return [
+        replace(column, pattern=column.pattern if column.pattern and usable(column.pattern) else None)
+        for column in columns
+    ]
 
 
 def _anchored(pattern: str) -> str:

@@ -39,7 +39,11 @@ def send(
     producer.begin_transaction()
     for number, temperature in readings.items():
         producer.send(
-            project.topic, reading(number, temperature), key=b"\x00\xff", headers=[("h", b"\xff" * 100)], partition=partition
+            project.topic,
+            reading(number, temperature),
+            key=b"\x00\xff",
+            headers=[("h", b"\xff" * 100)],
+            partition=partition,
         )
     producer.flush()
     if end:
