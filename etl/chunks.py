@@ -43,7 +43,6 @@ def read_chunks(file: Path, columns: tuple[str, ...] | None = None) -> Iterator[
             for chunk in _blocks(file, options, block_bytes, skip=done):
                 yield chunk
                 done += chunk.num_rows
-            return
         except pa.ArrowInvalid as error:
             if _ROW_OVER_TWO_BLOCKS not in str(error) or block_bytes >= _LARGEST_BLOCK_BYTES:
                 raise IntegrityError(
@@ -51,6 +50,8 @@ def read_chunks(file: Path, columns: tuple[str, ...] | None = None) -> Iterator[
                 ) from None
             # A row with a large message in it. Go on where it stands, with larger blocks.
             block_bytes *= 8
+        else:
+            return
 
 
 def _blocks(file: Path, options: csv.ConvertOptions, block_bytes: int, *, skip: int) -> Iterator[pa.RecordBatch]:
