@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,8 @@ class Consumed:
     backlog: int
     """Messages that waited when the job ended, or files that were still being written."""
     notes: Mapping[str, object] = field(default_factory=dict)
-    """Of a landing folder: which files were taken, and what became of the others."""
+    """Of a landing folder: which files were taken, and what became of the others. Of a topic: `offsets_without_message`, and
+    `open_transaction` with the number of offsets per partition that wait for its end."""
 
 
 def consume(
@@ -135,13 +136,23 @@ def _from_topic(settings: Settings, contract: Contract, run: JobRun, parameters:
     positions.require_no_gap(topic, following)
     writer = _BatchWriter(settings, contract, topic, run.cycle_id)
     goes_on = parameters["until"] == "time_box"
-    if goes_on or positions.unread(topic, following) or _unfinished(settings, contract, topic):
+    planned = _unfinished(settings, contract, topic)
+    if positions.waits(topic, following, planned):
+        log.warning("nothing is read until a transaction ends", open_transaction=topic.open_transactions)
+    elif goes_on or positions.unread(topic, following) or planned:
         with spark_errors.explaining(settings):
             _read(settings, contract, topic, following, writer, parameters)
     run.counts = _counted(writer.written)
+    after = positions.reached(settings, contract, topic, following)
     end = broker.describe(settings, contract.topic)
-    backlog = positions.unread(end, {**following, **writer.next_offsets})
-    return Consumed(run.cycle_id, run.counts, tuple(writer.written), backlog)
+    notes = {
+        "offsets_without_message": positions.without_message(topic, following, after, run.counts.read),
+        "open_transaction": end.open_transactions,
+    }
+    notes = {name: value for name, value in notes.items() if value}
+    with transaction(run.engine) as connection:
+        run.note(connection, notes)
+    return Consumed(run.cycle_id, run.counts, tuple(writer.written), positions.unread(end, after), notes)
 
 
 def _counted(batches: Iterable[Batch]) -> Counts:
@@ -157,11 +168,11 @@ def _retire_checkpoints(settings: Settings, contract: Contract, topic: Topic) ->
             log.warning("the topic was made anew; its old checkpoint is set aside", topic=topic.name, old_id=path.name)
 
 
-def _unfinished(settings: Settings, contract: Contract, topic: Topic) -> bool:
-    """Whether Spark has begun a batch that it did not commit."""
+def _unfinished(settings: Settings, contract: Contract, topic: Topic) -> dict[int, int]:
+    """Where a batch ends that Spark has begun and did not commit; empty where there is none."""
     folder = positions.checkpoint_folder(settings, contract.feed, topic.id)
     checkpoint = positions.read_checkpoint(folder, topic.name)
-    return checkpoint is not None and checkpoint.planned > checkpoint.committed
+    return dict(checkpoint.planned_offsets) if checkpoint else {}
 
 
 def _read(
@@ -227,8 +238,8 @@ def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first
     pause = threading.Event()
     try:
         while query.isActive:
-            first_is_under_way = not writer.has_got_on and (first_batch_is_sure or writer.is_under_way)
-            if (now := time.monotonic()) >= deadline and not first_is_under_way:
+            now = time.monotonic()
+            if now >= deadline and (writer.has_got_on or not (first_batch_is_sure or writer.begun)):
                 last = writer.begun if last is None else last
                 if writer.is_through_with(last) or now >= deadline + 2 * writer.longest_seconds:
                     break
@@ -250,7 +261,10 @@ class _BatchWriter:
         self.contract = contract
         self.topic = topic
         self.cycle_id = cycle_id
+        self.checkpoint = positions.checkpoint_folder(settings, contract.feed, topic.id)
         self.query_id = ""
+        self.first: int | None = None
+        """Number of the job's first batch."""
         self.written: list[Batch] = []
         self.error: BaseException | None = None
         self.begun = self.ended = 0
@@ -260,13 +274,14 @@ class _BatchWriter:
         """The time box is over: an error of the batch under way only says that it was cancelled."""
 
     @property
-    def is_under_way(self) -> bool:
-        return self.begun > self.ended or bool(self.written)
-
-    @property
     def has_got_on(self) -> bool:
         """Whether Spark has committed the job's first batch."""
-        return bool(self.written) and positions.is_committed(self.settings, self.written[0])
+        return self.first is not None and self._committed >= self.first
+
+    @property
+    def _committed(self) -> int:
+        checkpoint = positions.read_checkpoint(self.checkpoint, self.topic.name)
+        return checkpoint.committed if checkpoint else -1
 
     def is_through_with(self, number: int) -> bool:
         """Whether so many batches have ended, and Spark has committed what was written."""
@@ -276,12 +291,9 @@ class _BatchWriter:
         """Leave a batch to the job that will write it again. Once the query has ended, its checkpoint says which one that is."""
         self.written = [batch for batch in self.written if positions.is_committed(self.settings, batch)]
 
-    @property
-    def next_offsets(self) -> dict[int, int]:
-        return {int(part): found.next for batch in self.written for part, found in batch.offsets.items()}
-
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
         self.begun += 1
+        self.first = batch_id if self.first is None else self.first
         start = time.monotonic()
         try:
             self._write(rows, batch_id)
@@ -323,7 +335,10 @@ class _BatchWriter:
         if told["messages"] == 0:
             shutil.rmtree(temporary)
             return
-        parts, offsets, messages = _take_stock(temporary)
+        parts, found, messages = _take_stock(temporary)
+        planned = positions.planned_offsets(self.checkpoint, self.topic.name, batch_id)
+        # What follows the last message up to there has been read as well: it holds none.
+        offsets = {part: replace(passed, next=planned[int(part)]) for part, passed in found.items()}
         batch = Batch(
             feed=self.contract.feed,
             cycle_id=self.cycle_id,
@@ -349,8 +364,7 @@ class _BatchWriter:
 
     def _query_id(self) -> str:
         """The query's id from the checkpoint: the first batch may come before `start()` has returned."""
-        folder = positions.checkpoint_folder(self.settings, self.contract.feed, self.topic.id)
-        return str(json.loads((folder / "metadata").read_text("utf-8"))["id"])
+        return str(json.loads((self.checkpoint / "metadata").read_text("utf-8"))["id"])
 
 
 def _take_stock(folder: Path) -> tuple[list[Part], dict[str, OffsetRange], int]:

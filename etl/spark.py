@@ -117,6 +117,8 @@ def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str
         # The checkpoint's files get their rights from Hadoop, which does not ask for the process's umask.
         "spark.hadoop.fs.permissions.umask-mode": f"{files.PRIVATE_UMASK:03o}",
         "spark.sql.session.timeZone": "UTC",
+        # JSON is: `T` and `t` are two keys.
+        "spark.sql.caseSensitive": "true",
         "spark.sql.adaptive.enabled": "false",
         # Stopping a query interrupts its thread; a call that heeds no interrupt must not hold the job for ever.
         "spark.sql.streaming.stopTimeout": "60s",
@@ -175,6 +177,8 @@ def kafka_options(settings: Settings) -> dict[str, str]:
         # A task looks for its partition's end before it reads, and the request for what may follow there has to return before
         # the one that it wants. By default that takes half a second a task.
         "kafka.fetch.max.wait.ms": "10",
+        # Messages of a transaction that was aborted have never been sent (docs/decisions/0024).
+        "kafka.isolation.level": "read_committed",
     }
     if settings.kafka_ca_file:
         options |= {"kafka.ssl.truststore.type": "PEM", "kafka.ssl.truststore.location": str(settings.kafka_ca_file)}
