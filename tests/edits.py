@@ -125,6 +125,10 @@ class Tanks:
         new = [] if value is None else [{"property": name, "value": value}]
         self.document["customProperties"] = [*others, *new]
 
+    def property(self, name: str, default: Any) -> Any:
+        """The value of a custom property."""
+        return next((item["value"] for item in self.document["customProperties"] if item["property"] == name), default)
+
     def drop(self, *rows: Mapping[str, object]) -> Path:
         """Put a file into the landing folder; what a row lacks is empty, device and time are made up."""
         return self.write([{**self.reading(), **self.defaults, **row} for row in rows])
