@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
+from py4j.protocol import Py4JJavaError
 
 from etl import audit, broker, cluster, failpoints, files, landing, positions, spark_errors
 from etl.audit import Counts, JobRun
@@ -24,6 +25,7 @@ from etl.contract import Contract
 from etl.database import transaction
 from etl.errors import BalanceError, ConfigurationError
 from etl.files import Batch, OffsetRange, Part, Source
+from etl.halving import Halving, ranges
 from etl.set_aside import LANDING_FILE, Failures
 from etl.settings import Settings
 from etl.spark import close_callbacks, kafka_options, spark_session
@@ -134,7 +136,7 @@ def _from_topic(settings: Settings, contract: Contract, run: JobRun, parameters:
             log.warning("lost messages accepted", by=parameters["accept_gap"], offsets=lost)
             following = {part: max(offset, topic.beginning.get(part, 0)) for part, offset in following.items()}
     positions.require_no_gap(topic, following)
-    writer = _BatchWriter(settings, contract, topic, run.cycle_id)
+    writer = _BatchWriter(settings, contract, topic, following, run.cycle_id)
     goes_on = parameters["until"] == "time_box"
     planned = _unfinished(settings, contract, topic)
     if positions.waits(topic, following, planned):
@@ -148,6 +150,7 @@ def _from_topic(settings: Settings, contract: Contract, run: JobRun, parameters:
     notes = {
         "offsets_without_message": positions.without_message(topic, following, after, run.counts.read),
         "open_transaction": end.open_transactions,
+        "set_aside": writer.set_aside,
     }
     notes = {name: value for name, value in notes.items() if value}
     with transaction(run.engine) as connection:
@@ -256,7 +259,9 @@ def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first
 class _BatchWriter:
     """Writes each micro-batch under a temporary name, checks it, and gives it its place with one rename."""
 
-    def __init__(self, settings: Settings, contract: Contract, topic: Topic, cycle_id: str) -> None:
+    def __init__(
+        self, settings: Settings, contract: Contract, topic: Topic, following: Mapping[int, int], cycle_id: str
+    ) -> None:
         self.settings = settings
         self.contract = contract
         self.topic = topic
@@ -265,6 +270,9 @@ class _BatchWriter:
         self.query_id = ""
         self.first: int | None = None
         """Number of the job's first batch."""
+        self.following = following
+        self.set_aside: dict[str, str] = {}
+        """Messages on which Spark has failed twice, with the error."""
         self.written: list[Batch] = []
         self.error: BaseException | None = None
         self.begun = self.ended = 0
@@ -307,31 +315,21 @@ class _BatchWriter:
             self.ended += 1
 
     def _write(self, rows: DataFrame, batch_id: int) -> None:
-        from pyspark.sql import Observation
-        from pyspark.sql import functions as F
+        from pyspark.errors import AnalysisException, PySparkException
 
         query_id = self.query_id or self._query_id()
         folder = files.feed_output(self.settings, self.contract.feed)
         temporary = folder / f"{files.TEMPORARY_PREFIX}{query_id}-{batch_id:06d}"
-        files.remove_folder(temporary)
-        observed = Observation()
-        counted = rows.observe(
-            observed,
-            F.count("*").alias("rows"),
-            F.count_if(F.col("source_item") == "0").alias("messages"),
-            F.count_if(F.col(UNPARSABLE)).alias("unparsable"),
-        )
-        counted.drop(UNPARSABLE).write.csv(
-            files.hadoop_path(temporary),
-            header=True,
-            escape='"',
-            emptyValue='""',
-            nullValue="",
-            ignoreLeadingWhiteSpace=False,
-            ignoreTrailingWhiteSpace=False,
-        )
-        failpoints.reached("consume.parts_written")
-        told = observed.get
+        try:
+            told = self._write_parts(rows, temporary)
+        except AnalysisException:
+            raise
+        except (PySparkException, Py4JJavaError) as error:
+            if self.is_given_up or not spark_errors.is_unknown(self.settings, error):
+                raise
+            if not self._has_failed_before(f"{query_id}/{batch_id}"):
+                raise
+            told = self._write_parts(self._without_poison(rows.sparkSession, batch_id, error), temporary)
         if told["messages"] == 0:
             shutil.rmtree(temporary)
             return
@@ -361,6 +359,49 @@ class _BatchWriter:
         self.written.append(batch)
         log.info("batch written", batch=batch_id, messages=batch.messages, unparsable=batch.unparsable)
         failpoints.reached("consume.before_commit")
+
+    def _write_parts(self, rows: DataFrame, temporary: Path) -> dict[str, Any]:
+        """Write the rows as CSV files, and count them on the way."""
+        from pyspark.sql import Observation
+        from pyspark.sql import functions as F
+
+        files.remove_folder(temporary)
+        observed = Observation()
+        counted = rows.observe(
+            observed,
+            F.count("*").alias("rows"),
+            F.count_if(F.col("source_item") == "0").alias("messages"),
+            F.count_if(F.col(UNPARSABLE)).alias("unparsable"),
+        )
+        counted.drop(UNPARSABLE).write.csv(
+            files.hadoop_path(temporary),
+            header=True,
+            escape='"',
+            emptyValue='""',
+            nullValue="",
+            ignoreLeadingWhiteSpace=False,
+            ignoreTrailingWhiteSpace=False,
+        )
+        failpoints.reached("consume.parts_written")
+        return dict(observed.get)
+
+    def _has_failed_before(self, batch: str) -> bool:
+        """Whether a batch has failed in an earlier job; else it is written down that it has now."""
+        file = self.checkpoint.parent / ".failed-batch.json"
+        if file.is_file() and files.read_json(file)["batch"] == batch:
+            return True
+        files.write_json(file, {"batch": batch})
+        return False
+
+    def _without_poison(self, spark: SparkSession, batch_id: int, error: Exception) -> DataFrame:
+        ends = positions.planned_offsets(self.checkpoint, self.topic.name, batch_id)
+        starts = {**self.topic.beginning, **self.following}
+        if batch_id:
+            starts |= positions.planned_offsets(self.checkpoint, self.topic.name, batch_id - 1)
+        halving = Halving(self.settings, spark, self.contract, error)
+        rows = halving.rows(ranges(starts, ends))
+        self.set_aside |= halving.set_aside
+        return rows
 
     def _query_id(self) -> str:
         """The query's id from the checkpoint: the first batch may come before `start()` has returned."""

@@ -130,6 +130,21 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
     return located.select(*names, "source_partition", "source_offset", "source_item", "source_time", raw, UNPARSABLE)
 
 
+def unsplit_messages(messages: DataFrame, contract: Contract) -> DataFrame:
+    """Kafka messages as `split_messages` gives those that it cannot split: nothing but their text."""
+    from pyspark.sql import functions as F
+
+    return messages.withColumn(_BYTES, F.col("value")).select(
+        *(F.lit(None).cast("string").alias(name) for name in contract.column_names),
+        F.col("partition").cast("string").alias("source_partition"),
+        F.col("offset").cast("string").alias("source_offset"),
+        F.lit("0").alias("source_item"),
+        F.date_format("timestamp", "yyyy-MM-dd HH:mm:ss.SSS").alias("source_time"),
+        _raw_text().alias("raw"),
+        F.lit(True).alias(UNPARSABLE),
+    )
+
+
 @dataclass
 class _Found:
     """What was found in the objects of a message: columns, and reasons to doubt it."""

@@ -25,7 +25,7 @@ from etl.contract import (
 )
 from etl.errors import ContractError
 from etl.settings import PROJECT_ROOT, Settings
-from etl.validate import times
+from etl.times import times
 
 FEEDS = PROJECT_ROOT / "etl" / "feeds"
 PACKAGED = sorted(FEEDS.glob("*.odcs.yaml"))
