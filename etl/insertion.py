@@ -74,7 +74,7 @@ class Insertion:
         self._sieve, self._fresh = Unseen(contract, newest, archive.rows), Fresh(contract, newest)
         self._constants = {**sources.constants(), "log_id": run.log_id}
         self._tally, self._unknown = Tally(), Counter[str]()
-        self._read = self._accepted = self._refused = 0
+        self._read = self._known = self._accepted = self._refused = 0
 
     def insert(self) -> Inserted:
         """Take the whole archive."""
@@ -84,15 +84,15 @@ class Insertion:
             failpoints.reached("load.copying")
         return self._finish()
 
-    def _prepared(self, chunk: pa.RecordBatch) -> tuple[int, Validated, pa.Table, pa.Table]:
-        checked = validate(
-            chunk, self._contract, now=self._run.started, headers=self._sources.headers, paths=self._paths
-        )
+    def _prepared(self, chunk: pa.RecordBatch) -> tuple[int, int, Validated, pa.Table, pa.Table]:
+        new = self._sources.new_rows(chunk)
+        checked = validate(new, self._contract, now=self._run.started, headers=self._sources.headers, paths=self._paths)
         rows = with_lateness(checked.accepted, self._contract, self._mark)
-        return chunk.num_rows, checked, *self._sieve.split(rows)
+        return chunk.num_rows, chunk.num_rows - new.num_rows, checked, *self._sieve.split(rows)
 
-    def _take(self, rows: int, checked: Validated, unseen: pa.Table, others: pa.Table) -> None:
+    def _take(self, rows: int, known: int, checked: Validated, unseen: pa.Table, others: pa.Table) -> None:
         self._read += rows
+        self._known += known
         self._accepted += checked.accepted.num_rows
         self._refused += checked.rejected.num_rows
         self._tally.count(self._contract, checked)
@@ -113,7 +113,7 @@ class Insertion:
         conflicting, taken = self._conflicting() if self._accepted > loaded else (0, conflicts.NONE_TAKEN)
         if self._unknown:
             self._run.note(self._connection, {"unknown_keys": dict(self._unknown.most_common(50))})
-        duplicate = (self._accepted - loaded - conflicting) + (self._refused - rejected)
+        duplicate = self._known + (self._accepted - loaded - conflicting) + (self._refused - rejected)
         self._tally.add(UNIQUE, self._accepted, self._accepted - loaded)
         counts = Counts(self._read, loaded, rejected, duplicate, 0, conflicting)
         return Inserted(counts, self._tally, None if taken.rows else self._fresh.loaded(), taken)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -26,11 +25,11 @@ from etl.reasons import Reason
 from etl.retry import retrying
 from etl.schema import ensure_feed
 from etl.set_aside import ARCHIVE as ARCHIVE_KIND
-from etl.set_aside import Failures, is_of_the_thing
+from etl.set_aside import Failures
 from etl.settings import Settings
 from etl.sources import Sources
 from etl.tables import ARCHIVE, LANDING, etl_file, etl_rejected_row, feed_table, grown
-from etl.turns import Queue, is_loaded_otherwise
+from etl.turns import Queue
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,21 +98,13 @@ def _load_next(
     except Exception as error:
         # Nothing of it was committed, so nothing of it is told either.
         run.counts, run.closed, run.notes = before, False, notes
+        if not queue.names:
+            raise
         name = queue.names[0]
-        if not (is_of_the_thing(error) and _is_loaded_otherwise(run, folder, name)):
-            aside = failures.count(name, error)
-            if not aside and not failures.goes_on:
-                raise
+        if not failures.count(name, error) and not failures.goes_on:
+            raise
         queue.leave_out(name)
         return None
-
-
-def _is_loaded_otherwise(run: JobRun, folder: Path, name: str) -> bool:
-    with suppress(IntegrityError), transaction(run.engine) as connection:
-        if is_loaded_otherwise(connection, files.read_archive(folder, name)):
-            log.warning("its landing files were loaded with another archive", archive=name)
-            return True
-    return False
 
 
 def _finish(connection: Connection, run: JobRun, contract: Contract, done: list[Archive]) -> Loaded:
@@ -259,7 +250,8 @@ def _enter(connection: Connection, archive: Archive, sources: Sources, run: JobR
     ]
     entries += [
         (LANDING, source_id, file.name, file.sha256, file.bytes, file.rows, {})
-        for source_id, file in zip(sources.files, archive.files, strict=True)
+        for number, (source_id, file) in enumerate(zip(sources.files, archive.files, strict=True))
+        if number not in sources.loaded_before
     ]
     for kind, source_id, name, sha256, size, rows, offsets in entries:
         same = (etl_file.c.source_id == source_id, etl_file.c.sha256 == sha256)

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import ColumnElement, Connection, Table, and_, false, insert, or_, select
 
-from etl.database import in_text
+from etl.database import in_batches, in_text
 from etl.files import Archive, Source
-from etl.tables import etl_source
+from etl.tables import LANDING, etl_file, etl_source
 
 
 class Sources:
@@ -23,12 +24,15 @@ class Sources:
             for file in archive.files
         ]
         self.headers = {number: file.header for number, file in enumerate(archive.files)}
+        self.loaded_before = _loaded_before(connection, archive)
+        """Numbers of landing files that another archive has brought: while this one's manifest was damaged, they were taken again."""
         self._offsets = archive.offsets
 
     def are_of(self, table: Table) -> ColumnElement[bool]:
         """Which rows of a feed's table came from this archive."""
         if self.files:
-            return table.c.source_id.in_(self.files)
+            own = [source for number, source in enumerate(self.files) if number not in self.loaded_before]
+            return table.c.source_id.in_(own) if own else false()
         return and_(
             table.c.source_id == self.archive,
             or_(
@@ -55,6 +59,13 @@ class Sources:
         ids = pa.array(self.files, pa.int32()).take(rows["source_partition"])
         return rows.append_column("source_id", ids)
 
+    def new_rows(self, chunk: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows of files that no other archive has brought."""
+        if not self.loaded_before:
+            return chunk
+        numbers = pa.array([str(number) for number in sorted(self.loaded_before)])
+        return chunk.filter(pc.invert(pc.is_in(chunk.column("source_partition"), value_set=numbers)))
+
     @staticmethod
     def _source_id(connection: Connection, feed: str, source: Source, header: tuple[str, ...] | None) -> int:
         values: dict[str, Any] = {"feed": feed, "name": source.name, "identity": source.identity}
@@ -63,3 +74,13 @@ class Sources:
             values |= {"first_seen": datetime.now(UTC)} | ({"header": list(header)} if header else {})
             known = connection.scalar(insert(etl_source).values(**values).returning(etl_source.c.source_id))
         return int(known or 0)
+
+
+def _loaded_before(connection: Connection, archive: Archive) -> frozenset[int]:
+    numbers = {file.sha256: number for number, file in enumerate(archive.files)}
+    entry = etl_file.c
+    mine = (entry.feed == archive.feed, entry.kind == LANDING, entry.undone_at.is_(None))
+    found: set[str] = set()
+    for some in in_batches(numbers):
+        found |= set(connection.scalars(select(entry.sha256).where(*mine, entry.sha256.in_(some))))
+    return frozenset(numbers[digest] for digest in found)

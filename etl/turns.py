@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 
 import structlog
-from sqlalchemy import Connection, Row, func, select, union_all
+from sqlalchemy import Connection, Row, select, union_all
 
 from etl import files, set_aside
 from etl.database import lock_feed, try_lock_feed
 from etl.files import Archive
 from etl.model import Contract
-from etl.tables import ARCHIVE, LANDING, etl_file, etl_source
+from etl.tables import ARCHIVE, etl_file, etl_source
 
 log = structlog.get_logger("turns")
 
@@ -101,22 +101,6 @@ class Queue:
 
     def _is_own(self, archive: Archive, entry: Row[int, str] | None) -> bool:
         return entry is not None and (entry.log_id, entry.file_name) == (self._log_id, archive.file_name)
-
-
-def is_loaded_otherwise(connection: Connection, archive: Archive) -> bool:
-    """Whether all landing files of an archive were loaded with others: its manifest was damaged, so they were taken again."""
-    wanted = {file.sha256 for file in archive.files}
-    query = (
-        select(func.count())
-        .select_from(etl_file)
-        .where(
-            etl_file.c.feed == archive.feed,
-            etl_file.c.kind == LANDING,
-            etl_file.c.sha256.in_(wanted),
-            etl_file.c.undone_at.is_(None),
-        )
-    )
-    return bool(wanted) and connection.scalar(query) == len(wanted)
 
 
 def _entry(connection: Connection, archive: Archive) -> Row[int, str] | None:

@@ -80,14 +80,13 @@ class Fuzz:
     def bad(self) -> bytes:
         tag = self.random.randrange(10**9)
         line = f"b{tag},Room Admin,08-12-2018 09:00,29,In"
-        many = ",".join(f"c{number}" for number in range(3_000))
         contents = [
             self.random.randbytes(self.random.choice([1, 50, 3_000])),
             b"",
             f"{HEADER}\n".encode() + b"\0" * (tag % 500),
             f'{HEADER},"quoted, ""name""",,,\n{line},1,2,3,4\n'.encode(),
             f"{HEADER},id\n{line},x\n".encode(),
-            f"{HEADER},{many}\n{line},{','.join(['1'] * 3_000)}\n".encode(),
+            self.wide(300),
             f"{HEADER}\n{line}\n".encode("utf-16"),
             f'{HEADER}\n"{line}\n{line}\n'.encode(),
             f"{HEADER}\n{line},{'x' * 1_000_000}\n".encode(),
@@ -100,6 +99,11 @@ class Fuzz:
             f"{HEADER}\n{line}\x0b\x0c\u2028\n,,,,\n\n\n{'(' * 5_000}\n".encode(),
         ]
         return self.random.choice(contents)
+
+    def wide(self, columns: int) -> bytes:
+        names = ",".join(f"c{number}" for number in range(columns))
+        line = f"w{columns},Room Admin,08-12-2018 09:00,29,In,{','.join(['1'] * columns)}"
+        return f"{HEADER},{names}\n{line}\n".encode()
 
     def drop(self, content: bytes) -> None:
         path = self.rooms.folder / os.fsdecode(self.name())
@@ -151,7 +155,9 @@ class Fuzz:
                 job(self.rooms.project.settings, self.contract)
             except EtlError as error:
                 self.story.append(f"{job.__name__} failed: {error.cause}")
-                assert not self.failed.get(job.__name__), f"{job.__name__} failed twice in a row: {self.story}"
+                assert not self.failed.get(job.__name__), f"{job.__name__} failed twice in a row: " + "\n".join(
+                    self.story
+                )
                 self.failed[job.__name__] = True
                 return False
             self.story.append(f"{job.__name__} done")
@@ -177,11 +183,12 @@ class Fuzz:
         return [name for (name,) in self.rooms.rows() if name in self.wanted]
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("F0", "0")), int(os.environ.get("F1", "2"))))
+@pytest.mark.parametrize("seed", [1, 2])
 def test_nothing_blocks_a_feed_and_nothing_of_it_is_lost(project: Project, tmp_path: Path, seed: int) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
     fuzz = Fuzz(Rooms(project), kept, seed)
+    fuzz.drop(fuzz.wide(3_000 if seed == 1 else 300))
     for _ in range(CYCLES):
         for number in range(FILES_PER_CYCLE):
             fuzz.drop(fuzz.good() if number % 2 else fuzz.bad())
@@ -194,8 +201,8 @@ def test_nothing_blocks_a_feed_and_nothing_of_it_is_lost(project: Project, tmp_p
         fuzz.repair(entry)
         quarantine_files.retry(project.settings, entry["name"], kind=entry["kind"])
     for _ in range(3):
-        assert fuzz.cycle(harmless=True), fuzz.story
-    assert sorted(fuzz.loaded()) == sorted(fuzz.wanted), fuzz.story
+        assert fuzz.cycle(harmless=True), "\n".join(fuzz.story)
+    assert sorted(fuzz.loaded()) == sorted(fuzz.wanted), "\n".join(fuzz.story)
     assert quarantine_files.find(project.settings) == []
     sums = "records_processed + records_rejected + records_duplicate + records_conflicting"
     assert project.sql(f"SELECT * FROM etl_log WHERE status = 'SUCCESS' AND records_read <> {sums}") == []

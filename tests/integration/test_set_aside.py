@@ -342,7 +342,8 @@ def test_landing_files_of_a_damaged_archive_are_taken_again_and_loaded_once(
     assert rooms.cycle().counts.processed == 5
     repair()
     quarantine_files.retry(settings, archive.file_name)
-    assert rooms.cycle().counts.read == 0
+    again = rooms.cycle().counts
+    assert (again.read, again.duplicate) == (3, 3)
     assert len(rooms.rows()) == 5
     assert rooms.project.sql("SELECT status FROM etl_set_aside") == [("RESOLVED",)]
     assert rooms.moved() == ["a.csv", "b.csv"]
