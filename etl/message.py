@@ -115,6 +115,13 @@ def read(raw: str, contract: Contract, item: int = 0, header: tuple[str, ...] | 
     return _read_object(parsed, chains[item], contract)
 
 
+def count_readings(raw: str, contract: Contract) -> int:
+    """How many readings the JSON message has that `raw` holds; one where it has none, or is no sound message."""
+    message = decode_raw(raw)
+    parsed = Reason.TOMBSTONE if message is None else _parse(message)
+    return 1 if isinstance(parsed, Reason) else max(1, len(_chains(parsed, contract.explode)))
+
+
 def _read_object(parsed: _Pairs, chain: tuple[Any, ...], contract: Contract) -> Reading:
     root = tree(contract)
     if any(value.repeated & {*node.keys} for value, node in _known_objects(parsed, root, chain)):

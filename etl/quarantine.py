@@ -16,6 +16,8 @@ from etl.tables import connected, etl_log, etl_rejected_row, etl_source
 
 QUARANTINED, REPLAYED, DISCARDED = "QUARANTINED", "REPLAYED", "DISCARDED"
 REPLAY_SUFFIX = "-replay"
+REPLAYED_ROWS = "replayed_rows"
+"""Note of a replay: how many rows of the quarantine it loaded, each with all its readings."""
 _row = etl_rejected_row.c
 
 

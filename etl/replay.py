@@ -17,10 +17,10 @@ from etl.conflicts import Conflicts
 from etl.contract import Contract
 from etl.database import STAGE_ROW, Refused, in_batches, lock_feed, make_stage, transaction
 from etl.errors import ConfigurationError
-from etl.quarantine import QUARANTINED, REPLAY_SUFFIX, REPLAYED, Selection
+from etl.quarantine import QUARANTINED, REPLAY_SUFFIX, REPLAYED, REPLAYED_ROWS, Selection
 from etl.reasons import Reason
 from etl.rejected import COORDINATES, Problem, as_json
-from etl.reread import placed, reread, still_bad
+from etl.reread import placed, reread, still_bad, with_all_readings
 from etl.schema import ensure_feed
 from etl.settings import Settings
 from etl.tables import connected, etl_rejected_row, etl_source, grown
@@ -32,8 +32,8 @@ _row = etl_rejected_row.c
 class Replayed:
     """What a replay did, or would do.
 
-    `counts`: read = rows selected, processed = loaded, duplicate = the very same reading is in the table already, conflicting =
-    one with the same key and other values is, rejected = still bad.
+    `counts`: read = readings of the rows selected, processed = loaded, duplicate = the very same reading is in the table
+    already, conflicting = one with the same key and other values is, rejected = still bad.
     """
 
     cycle_id: str | None
@@ -102,10 +102,11 @@ def _load(
     lock_feed(connection, contract.feed)
     contract = grown(connection, contract)
     # Selected again under the lock: somebody may have decided on a row meanwhile.
-    rows = [row for row in _select(connection, contract, selection) if row["rejected_id"] in chosen]
-    if not rows:
+    chosen_rows = [row for row in _select(connection, contract, selection) if row["rejected_id"] in chosen]
+    if not chosen_rows:
         run.succeed(connection, Counts())
         return Replayed(run.cycle_id, Counts(), ())
+    rows = with_all_readings(contract, chosen_rows)
     checked = reread(contract, rows, changes, now=run.started)
     ids = [rows[place]["rejected_id"] for place in checked.accepted["source_offset"].to_pylist()]
     table = ensure_feed(connection, contract)
@@ -113,27 +114,30 @@ def _load(
     stage.copy(placed(checked, contract, rows, ()))
     constants = {"log_id": run.log_id}
     loaded, refused = stage.insert_new(constants)
-    bad = {ids[place.row]: _refused(place) for place in refused}
+    still = still_bad(rows, checked)
+    bad = {place.row: _refused(place) for place in refused}
     found = conflicts.find(connection, contract, stage, constants)
     if contract.on_conflict == "keepLast" and found.rows.num_rows:
         loaded += conflicts.keep_last(connection, contract, stage, constants, found, run.log_id).rows
     else:
-        bad |= {ids[row]: _conflicting(found, number) for number, row in enumerate(found.rows[STAGE_ROW].to_pylist())}
+        bad |= {row: _conflicting(found, number) for number, row in enumerate(found.rows[STAGE_ROW].to_pylist())}
     derived.derive(connection, contract, table, run.log_id, true())
     derived.reach(connection, run.log_id, derived.brought(connection, contract, table, run.log_id))
-    done = [number for number in ids if number not in bad]
-    _decide(connection, run, done, changes)
-    still = (*still_bad(rows, checked), *({"rejected_id": number, **why} for number, why in bad.items()))
+    still += [{"rejected_id": ids[row], **why} for row, why in bad.items()]
+    # A message is replayed when all its readings are; those that are good are loaded all the same.
+    done = dict.fromkeys(number for number in ids if number not in {one["rejected_id"] for one in still})
+    _decide(connection, run, [*done], changes)
+    run.note(connection, {REPLAYED_ROWS: len(done)})
     conflicting = sum(why["reason"] == Reason.CONFLICTING.value for why in bad.values())
     counts = Counts(
         read=len(rows),
         processed=loaded,
         rejected=len(still) - conflicting,
-        duplicate=len(done) - loaded,
+        duplicate=len(ids) - len(bad) - loaded,
         conflicting=conflicting,
     )
     run.succeed(connection, counts)
-    return Replayed(run.cycle_id, counts, still)
+    return Replayed(run.cycle_id, counts, tuple(still))
 
 
 def _decide(connection: Connection, run: JobRun, done: Sequence[int], changes: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from etl.compose import compose_json, compose_line
-from etl.message import as_text
+from etl.message import as_text, count_readings
 from etl.model import Contract, Landing
 from etl.rejected import COORDINATES
 from etl.validate import Validated, validate
@@ -38,6 +38,19 @@ def reread(
     )
     headers = {place: tuple(row["header"]) for place, row in enumerate(rows) if row["header"]}
     return validate(chunk, contract, now=now, headers=headers, changes=changes)
+
+
+def with_all_readings(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows, and one more for each further reading of a message that was rejected as a whole.
+
+    Its text is kept in one row, whatever it holds.
+    """
+    found: list[Mapping[str, Any]] = []
+    for row in rows:
+        is_whole = row["source_item"] == 0 and row["problems"][0]["column"] is None
+        has_more = contract.explode and is_whole and not row["raw_rebuilt"] and not row["header"]
+        found += [{**row, "source_item": n} for n in range(count_readings(row["raw"], contract))] if has_more else [row]
+    return found
 
 
 def placed(checked: Validated, contract: Contract, rows: Sequence[Mapping[str, Any]], more: Sequence[str]) -> pa.Table:

@@ -14,7 +14,7 @@ from etl.contract import Contract
 from etl.database import dispose, lock_feed, make_engine, transaction
 from etl.errors import AlreadyRunning, ConfigurationError
 from etl.locks import feed_lock
-from etl.quarantine import REPLAY_SUFFIX, REPLAYED
+from etl.quarantine import REPLAY_SUFFIX, REPLAYED, REPLAYED_ROWS
 from etl.schema import ensure_feed
 from etl.settings import Settings
 from etl.tables import ARCHIVE, connected, etl_file, etl_log, etl_rejected_row, grown, require_current
@@ -132,8 +132,12 @@ def _refuse_pruned(
     if not cycle_id.endswith(REPLAY_SUFFIX):
         return
     log, row = etl_log.c, etl_rejected_row.c
-    replayed = connection.scalar(
-        select(func.sum(log.records_processed + log.records_duplicate)).where(log.log_id.in_(loads))
+    # Earlier versions did not note it, and loaded one reading of a row.
+    replayed = sum(
+        (notes or {}).get(REPLAYED_ROWS, rows)
+        for notes, rows in connection.execute(
+            select(log.notes, log.records_processed + log.records_duplicate).where(log.log_id.in_(loads))
+        )
     )
     kept = connection.scalar(select(func.count()).select_from(etl_rejected_row).where(row.replayed_by.in_(loads)))
     if kept != replayed:
