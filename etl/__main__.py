@@ -21,7 +21,7 @@ from etl.cli.cycles import print_defaults, print_plan, run_on_schedule, run_once
 from etl.cli.dashboards import dashboards as dashboards_command
 from etl.cli.dashboards import superset_status
 from etl.cli.tables import init_tables
-from etl.contract import load_contract, load_contracts
+from etl.contract import load_contract, load_contracts, read_contracts, sound_contracts
 from etl.cycle import divide_parameters, kernel_config, parse_value
 from etl.database import client_url, database_title, product_named, shown_url
 from etl.ddl import script
@@ -31,6 +31,7 @@ from etl.errors import ConfigurationError, EtlError
 from etl.explain import explain as explain_cycle
 from etl.explain import in_words
 from etl.files import PRIVATE_UMASK
+from etl.gather import as_one
 from etl.locks import feed_lock
 from etl.prune import Policy, parse_age
 from etl.prune import prune as prune_files
@@ -77,7 +78,7 @@ def up() -> None:
     """Start the embedded Kafka and PostgreSQL, as far as your own do not replace them."""
     settings = Settings.load()
     with progress() as tell:
-        found = services.up(settings, load_contracts(settings), tell)
+        found = services.up(settings, sound_contracts(settings), tell)
     console.print(f"Kafka       {found.kafka.endpoint if found.kafka else settings.kafka() + ' (your own)'}")
     settings = Settings.load()
     console.print(f"{database_title(settings):<12}{shown_url(settings)}{'' if found.postgres else ' (your own)'}")
@@ -104,13 +105,15 @@ def init(
 ) -> None:
     """Create or update the audit tables and the tables of all feeds."""
     settings = Settings.load()
-    contracts = load_contracts(settings)
     if sql:
-        typer.echo(script(product_named(sql), contracts.values()), nl=False)
+        typer.echo(script(product_named(sql), load_contracts(settings).values()), nl=False)
         return
+    contracts, broken = read_contracts(settings)
     changed = init_tables(settings, contracts)
     state = "brought up to date" if changed else "are up to date"
     console.print(f"The audit tables {state}; tables of {len(contracts)} feeds are there.")
+    if broken:
+        raise as_one(broken)
 
 
 @app.command()
@@ -202,7 +205,7 @@ def run(
 def status(as_json: AsJson = False) -> None:
     """Show services, each feed's backlog and its last cycle."""
     settings = Settings.load()
-    found = read_status(settings, load_contracts(settings))
+    found = read_status(settings, sound_contracts(settings))
     found["services"]["superset"] = superset_status(settings)
     if as_json:
         print_json(found)
@@ -281,7 +284,7 @@ def prune(
 ) -> None:
     """Compress, then delete or move, what is old and loaded. What is not loaded is never touched."""
     settings = Settings.load()
-    contracts = {feed: load_contract(feed, settings) for feed in feeds} if feeds else load_contracts(settings)
+    contracts = {feed: load_contract(feed, settings) for feed in feeds} if feeds else sound_contracts(settings)
     policy = Policy(parse_age(compress_after), parse_age(delete_after))
     remote = Remote(to) if to else None
     done = prune_files(settings, contracts, policy, logs=services.logs(settings), dry_run=dry_run, remote=remote)
@@ -349,7 +352,7 @@ def _ready(settings: Settings, *, with_kafka: bool = True) -> Settings:
     """Everything that notebooks need: services up, audit tables there, the environment that kernels inherit."""
     with progress() as tell:
         if settings.kafka_is_embedded or settings.database_is_embedded:
-            services.up(settings, load_contracts(settings), tell, with_kafka=with_kafka)
+            services.up(settings, sound_contracts(settings), tell, with_kafka=with_kafka)
         elif with_kafka:
             services.prepare(settings, tell)
         os.environ["ETL_HOME"] = str(settings.home)

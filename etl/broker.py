@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from kafka import TopicPartition
+from kafka import IsolationLevel, TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError
 
@@ -21,13 +21,22 @@ UNKNOWN_TOPIC = 3
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic as it is now. Offsets are per partition; `end` is the offset that the next message gets."""
+    """A topic as it is now, with offsets per partition."""
 
     name: str
     id: str
     """UUID of the topic (KIP-516): a topic that was deleted and made anew has another one."""
     beginning: Mapping[int, int]
     end: Mapping[int, int]
+    """How far it can be read: the last stable offset, up to which every transaction is committed or aborted."""
+    high_watermark: Mapping[int, int] = field(default_factory=dict)
+    """The offset that the next message gets; beyond `end` while a transaction is open."""
+
+    @property
+    def open_transactions(self) -> dict[int, int]:
+        """Per partition where a transaction is open, how many offsets wait for its end."""
+        beyond = {part: offset - self.end.get(part, 0) for part, offset in self.high_watermark.items()}
+        return {part: offsets for part, offsets in sorted(beyond.items()) if offsets > 0}
 
 
 def client_config(settings: Settings) -> dict[str, Any]:
@@ -91,11 +100,14 @@ def describe(settings: Settings, name: str) -> Topic:
                 remedy="Create it, or let the producer do so (parameter create_topic of 1_produce, `run --create-topic`).",
             )
         partitions = [TopicPartition(name, part["partition_index"]) for part in found["partitions"]]
+        # First how far it is written: what comes in between must not look like an open transaction.
+        written = _offsets(client, partitions, OffsetSpec.LATEST, IsolationLevel.READ_UNCOMMITTED)
         return Topic(
             name=name,
             id=str(uuid.UUID(str(found["topic_id"]))),
             beginning=_offsets(client, partitions, OffsetSpec.EARLIEST),
             end=_offsets(client, partitions, OffsetSpec.LATEST),
+            high_watermark=written,
         )
 
 
@@ -108,6 +120,11 @@ def create(settings: Settings, name: str) -> bool:
         return True
 
 
-def _offsets(client: KafkaAdminClient, partitions: list[TopicPartition], spec: OffsetSpec) -> dict[int, int]:
-    found = client.list_partition_offsets(dict.fromkeys(partitions, spec))
+def _offsets(
+    client: KafkaAdminClient,
+    partitions: list[TopicPartition],
+    spec: OffsetSpec,
+    isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
+) -> dict[int, int]:
+    found = client.list_partition_offsets(dict.fromkeys(partitions, spec), isolation_level=isolation)
     return {part.partition: answer.offset for part, answer in sorted(found.items())}

@@ -13,6 +13,9 @@ from etl.errors import IntegrityError
 from etl.files import open_content
 
 _BLOCK_BYTES = 4 << 20
+_LARGEST_BLOCK_BYTES = 1 << 30
+_ROW_OVER_TWO_BLOCKS = "straddling object"
+"""Arrow's words for a row that is longer than a block."""
 
 
 def read_chunks(file: Path, columns: tuple[str, ...] | None = None) -> Iterator[pa.RecordBatch]:
@@ -34,17 +37,36 @@ def read_chunks(file: Path, columns: tuple[str, ...] | None = None) -> Iterator[
         quoted_strings_can_be_null=False,
         null_values=[""],
     )
-    try:
-        # From its name pyarrow knows that a file is compressed, as `open_content` does.
-        with csv.open_csv(
-            file,
-            read_options=csv.ReadOptions(block_size=_BLOCK_BYTES),
-            parse_options=csv.ParseOptions(newlines_in_values=True),
-            convert_options=options,
-        ) as reader:
-            yield from reader
-    except pa.ArrowInvalid as error:
-        raise IntegrityError(f"{file.name} cannot be read: {str(error)[:200]}", remedy="Restore the file.") from None
+    done, block_bytes = 0, _BLOCK_BYTES
+    while True:
+        try:
+            for chunk in _blocks(file, options, block_bytes, skip=done):
+                yield chunk
+                done += chunk.num_rows
+        except pa.ArrowInvalid as error:
+            if _ROW_OVER_TWO_BLOCKS not in str(error) or block_bytes >= _LARGEST_BLOCK_BYTES:
+                raise IntegrityError(
+                    f"{file.name} cannot be read: {str(error)[:200]}", remedy="Restore the file."
+                ) from None
+            # A row with a large message in it. Go on where it stands, with larger blocks.
+            block_bytes *= 8
+        else:
+            return
+
+
+def _blocks(file: Path, options: csv.ConvertOptions, block_bytes: int, *, skip: int) -> Iterator[pa.RecordBatch]:
+    """The rows from number `skip` on."""
+    # From its name pyarrow knows that a file is compressed, as `open_content` does.
+    with csv.open_csv(
+        file,
+        read_options=csv.ReadOptions(block_size=block_bytes),
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+        convert_options=options,
+    ) as reader:
+        for chunk in reader:
+            if skip < chunk.num_rows:
+                yield chunk.slice(skip)
+            skip = max(0, skip - chunk.num_rows)
 
 
 def to_csv(chunk: pa.RecordBatch | pa.Table) -> bytes:

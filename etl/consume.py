@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import structlog
+from py4j.protocol import Py4JJavaError
 
 from etl import audit, broker, cluster, failpoints, files, landing, positions, spark_errors
 from etl.audit import Counts, JobRun
@@ -24,6 +25,7 @@ from etl.contract import Contract
 from etl.database import transaction
 from etl.errors import BalanceError, ConfigurationError
 from etl.files import Batch, OffsetRange, Part, Source
+from etl.halving import Halving, ranges
 from etl.set_aside import LANDING_FILE, Failures
 from etl.settings import Settings
 from etl.spark import close_callbacks, kafka_options, spark_session
@@ -50,7 +52,8 @@ class Consumed:
     backlog: int
     """Messages that waited when the job ended, or files that were still being written."""
     notes: Mapping[str, object] = field(default_factory=dict)
-    """Of a landing folder: which files were taken, and what became of the others."""
+    """Of a landing folder: which files were taken, and what became of the others. Of a topic: `offsets_without_message`, and
+    `open_transaction` with the number of offsets per partition that wait for its end."""
 
 
 def consume(
@@ -133,15 +136,26 @@ def _from_topic(settings: Settings, contract: Contract, run: JobRun, parameters:
             log.warning("lost messages accepted", by=parameters["accept_gap"], offsets=lost)
             following = {part: max(offset, topic.beginning.get(part, 0)) for part, offset in following.items()}
     positions.require_no_gap(topic, following)
-    writer = _BatchWriter(settings, contract, topic, run.cycle_id)
+    writer = _BatchWriter(settings, contract, topic, following, run.cycle_id)
     goes_on = parameters["until"] == "time_box"
-    if goes_on or positions.unread(topic, following) or _unfinished(settings, contract, topic):
+    planned = _unfinished(settings, contract, topic)
+    if positions.waits(topic, following, planned):
+        log.warning("nothing is read until a transaction ends", open_transaction=topic.open_transactions)
+    elif goes_on or positions.unread(topic, following) or planned:
         with spark_errors.explaining(settings):
             _read(settings, contract, topic, following, writer, parameters)
     run.counts = _counted(writer.written)
+    after = positions.reached(settings, contract, topic, following)
     end = broker.describe(settings, contract.topic)
-    backlog = positions.unread(end, {**following, **writer.next_offsets})
-    return Consumed(run.cycle_id, run.counts, tuple(writer.written), backlog)
+    notes = {
+        "offsets_without_message": positions.without_message(topic, following, after, run.counts.read),
+        "open_transaction": end.open_transactions,
+        "set_aside": writer.set_aside,
+    }
+    notes = {name: value for name, value in notes.items() if value}
+    with transaction(run.engine) as connection:
+        run.note(connection, notes)
+    return Consumed(run.cycle_id, run.counts, tuple(writer.written), positions.unread(end, after), notes)
 
 
 def _counted(batches: Iterable[Batch]) -> Counts:
@@ -157,11 +171,11 @@ def _retire_checkpoints(settings: Settings, contract: Contract, topic: Topic) ->
             log.warning("the topic was made anew; its old checkpoint is set aside", topic=topic.name, old_id=path.name)
 
 
-def _unfinished(settings: Settings, contract: Contract, topic: Topic) -> bool:
-    """Whether Spark has begun a batch that it did not commit."""
+def _unfinished(settings: Settings, contract: Contract, topic: Topic) -> dict[int, int]:
+    """Where a batch ends that Spark has begun and did not commit; empty where there is none."""
     folder = positions.checkpoint_folder(settings, contract.feed, topic.id)
     checkpoint = positions.read_checkpoint(folder, topic.name)
-    return checkpoint is not None and checkpoint.planned > checkpoint.committed
+    return dict(checkpoint.planned_offsets) if checkpoint else {}
 
 
 def _read(
@@ -227,8 +241,8 @@ def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first
     pause = threading.Event()
     try:
         while query.isActive:
-            first_is_under_way = not writer.has_got_on and (first_batch_is_sure or writer.is_under_way)
-            if (now := time.monotonic()) >= deadline and not first_is_under_way:
+            now = time.monotonic()
+            if now >= deadline and (writer.has_got_on or not (first_batch_is_sure or writer.begun)):
                 last = writer.begun if last is None else last
                 if writer.is_through_with(last) or now >= deadline + 2 * writer.longest_seconds:
                     break
@@ -245,12 +259,20 @@ def _await(query: StreamingQuery, writer: _BatchWriter, seconds: float, *, first
 class _BatchWriter:
     """Writes each micro-batch under a temporary name, checks it, and gives it its place with one rename."""
 
-    def __init__(self, settings: Settings, contract: Contract, topic: Topic, cycle_id: str) -> None:
+    def __init__(
+        self, settings: Settings, contract: Contract, topic: Topic, following: Mapping[int, int], cycle_id: str
+    ) -> None:
         self.settings = settings
         self.contract = contract
         self.topic = topic
         self.cycle_id = cycle_id
+        self.checkpoint = positions.checkpoint_folder(settings, contract.feed, topic.id)
         self.query_id = ""
+        self.first: int | None = None
+        """Number of the job's first batch."""
+        self.following = following
+        self.set_aside: dict[str, str] = {}
+        """Messages on which Spark has failed twice, with the error."""
         self.written: list[Batch] = []
         self.error: BaseException | None = None
         self.begun = self.ended = 0
@@ -260,13 +282,14 @@ class _BatchWriter:
         """The time box is over: an error of the batch under way only says that it was cancelled."""
 
     @property
-    def is_under_way(self) -> bool:
-        return self.begun > self.ended or bool(self.written)
-
-    @property
     def has_got_on(self) -> bool:
         """Whether Spark has committed the job's first batch."""
-        return bool(self.written) and positions.is_committed(self.settings, self.written[0])
+        return self.first is not None and self._committed >= self.first
+
+    @property
+    def _committed(self) -> int:
+        checkpoint = positions.read_checkpoint(self.checkpoint, self.topic.name)
+        return checkpoint.committed if checkpoint else -1
 
     def is_through_with(self, number: int) -> bool:
         """Whether so many batches have ended, and Spark has committed what was written."""
@@ -276,12 +299,9 @@ class _BatchWriter:
         """Leave a batch to the job that will write it again. Once the query has ended, its checkpoint says which one that is."""
         self.written = [batch for batch in self.written if positions.is_committed(self.settings, batch)]
 
-    @property
-    def next_offsets(self) -> dict[int, int]:
-        return {int(part): found.next for batch in self.written for part, found in batch.offsets.items()}
-
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
         self.begun += 1
+        self.first = batch_id if self.first is None else self.first
         start = time.monotonic()
         try:
             self._write(rows, batch_id)
@@ -295,35 +315,28 @@ class _BatchWriter:
             self.ended += 1
 
     def _write(self, rows: DataFrame, batch_id: int) -> None:
-        from pyspark.sql import Observation
-        from pyspark.sql import functions as F
+        from pyspark.errors import AnalysisException, PySparkException
 
         query_id = self.query_id or self._query_id()
         folder = files.feed_output(self.settings, self.contract.feed)
         temporary = folder / f"{files.TEMPORARY_PREFIX}{query_id}-{batch_id:06d}"
-        files.remove_folder(temporary)
-        observed = Observation()
-        counted = rows.observe(
-            observed,
-            F.count("*").alias("rows"),
-            F.count_if(F.col("source_item") == "0").alias("messages"),
-            F.count_if(F.col(UNPARSABLE)).alias("unparsable"),
-        )
-        counted.drop(UNPARSABLE).write.csv(
-            files.hadoop_path(temporary),
-            header=True,
-            escape='"',
-            emptyValue='""',
-            nullValue="",
-            ignoreLeadingWhiteSpace=False,
-            ignoreTrailingWhiteSpace=False,
-        )
-        failpoints.reached("consume.parts_written")
-        told = observed.get
+        try:
+            told = self._write_parts(rows, temporary)
+        except AnalysisException:
+            raise
+        except (PySparkException, Py4JJavaError) as error:
+            if self.is_given_up or not spark_errors.is_unknown(self.settings, error):
+                raise
+            if not self._has_failed_before(f"{query_id}/{batch_id}"):
+                raise
+            told = self._write_parts(self._without_poison(rows.sparkSession, batch_id, error), temporary)
         if told["messages"] == 0:
             shutil.rmtree(temporary)
             return
-        parts, offsets, messages = _take_stock(temporary)
+        parts, found, messages = _take_stock(temporary)
+        planned = positions.planned_offsets(self.checkpoint, self.topic.name, batch_id)
+        # What follows the last message up to there has been read as well: it holds none.
+        offsets = {part: replace(passed, next=planned[int(part)]) for part, passed in found.items()}
         batch = Batch(
             feed=self.contract.feed,
             cycle_id=self.cycle_id,
@@ -347,10 +360,52 @@ class _BatchWriter:
         log.info("batch written", batch=batch_id, messages=batch.messages, unparsable=batch.unparsable)
         failpoints.reached("consume.before_commit")
 
+    def _write_parts(self, rows: DataFrame, temporary: Path) -> dict[str, Any]:
+        """Write the rows as CSV files, and count them on the way."""
+        from pyspark.sql import Observation
+        from pyspark.sql import functions as F
+
+        files.remove_folder(temporary)
+        observed = Observation()
+        counted = rows.observe(
+            observed,
+            F.count("*").alias("rows"),
+            F.count_if(F.col("source_item") == "0").alias("messages"),
+            F.count_if(F.col(UNPARSABLE)).alias("unparsable"),
+        )
+        counted.drop(UNPARSABLE).write.csv(
+            files.hadoop_path(temporary),
+            header=True,
+            escape='"',
+            emptyValue='""',
+            nullValue="",
+            ignoreLeadingWhiteSpace=False,
+            ignoreTrailingWhiteSpace=False,
+        )
+        failpoints.reached("consume.parts_written")
+        return dict(observed.get)
+
+    def _has_failed_before(self, batch: str) -> bool:
+        """Whether a batch has failed in an earlier job; else it is written down that it has now."""
+        file = self.checkpoint.parent / ".failed-batch.json"
+        if file.is_file() and files.read_json(file)["batch"] == batch:
+            return True
+        files.write_json(file, {"batch": batch})
+        return False
+
+    def _without_poison(self, spark: SparkSession, batch_id: int, error: Exception) -> DataFrame:
+        ends = positions.planned_offsets(self.checkpoint, self.topic.name, batch_id)
+        starts = {**self.topic.beginning, **self.following}
+        if batch_id:
+            starts |= positions.planned_offsets(self.checkpoint, self.topic.name, batch_id - 1)
+        halving = Halving(self.settings, spark, self.contract, error)
+        rows = halving.rows(ranges(starts, ends))
+        self.set_aside |= halving.set_aside
+        return rows
+
     def _query_id(self) -> str:
         """The query's id from the checkpoint: the first batch may come before `start()` has returned."""
-        folder = positions.checkpoint_folder(self.settings, self.contract.feed, self.topic.id)
-        return str(json.loads((folder / "metadata").read_text("utf-8"))["id"])
+        return str(json.loads((self.checkpoint / "metadata").read_text("utf-8"))["id"])
 
 
 def _take_stock(folder: Path) -> tuple[list[Part], dict[str, OffsetRange], int]:

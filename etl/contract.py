@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
 import yaml
 from open_data_contract_standard.model import (
     CustomProperty,
@@ -40,7 +41,11 @@ __all__ = [
     "load_contracts",
     "parse_contract",
     "read_contract",
+    "read_contracts",
+    "sound_contracts",
 ]
+
+log = structlog.get_logger("contract")
 
 SUFFIX = ".odcs.yaml"
 PACKAGED = Path(__file__).parent / "feeds"
@@ -102,6 +107,25 @@ def load_contract(feed: str, settings: Settings) -> Contract:
 def load_contracts(settings: Settings) -> dict[str, Contract]:
     """Every feed that can be found, by name."""
     return {feed: read_contract(path) for feed, path in sorted(contract_files(settings).items())}
+
+
+def read_contracts(settings: Settings) -> tuple[dict[str, Contract], list[ContractError]]:
+    """Every feed whose contract can be used, by name, and the errors of the others."""
+    sound, wrong = dict[str, Contract](), list[ContractError]()
+    for feed, path in sorted(contract_files(settings).items()):
+        try:
+            sound[feed] = read_contract(path)
+        except ContractError as error:
+            wrong += error.problems
+    return sound, wrong
+
+
+def sound_contracts(settings: Settings) -> dict[str, Contract]:
+    """Every feed whose contract can be used; a file that is broken is told in the log, and harms no other feed."""
+    sound, wrong = read_contracts(settings)
+    for error in wrong:
+        log.warning("a contract cannot be used", cause=error.cause, remedy=error.remedy)
+    return sound
 
 
 def read_contract(path: Path) -> Contract:

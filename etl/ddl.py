@@ -18,8 +18,8 @@ from etl.views import columns_there, common_views, is_met, needs, view_files, vi
 from etl.windows import window_tables
 
 _CLAUSES = re.compile(r"(?<!OUTER)(?<!CROSS) (?=(?:LEFT OUTER |CROSS )?JOIN |GROUP BY )")
-# A text in quotes is one word, or a piece of one.
-_WORDS = re.compile(r"(?:[^\s']|'(?:[^']|'')*')+")
+# A text or a name in quotes or brackets is one word, or a piece of one.
+_WORDS = re.compile(r"""(?:[^\s'"\[]|'(?:[^']|'')*'|"[^"]*"|\[[^\]]*\])+""")
 _TEXTS = re.compile(r"'(?:[^']|'')*'")
 _WIDTH = 120
 

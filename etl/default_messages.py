@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,18 +56,30 @@ def _why_none_into_folder(settings: Settings, contract: Contract, landing: Landi
     if not folder.resolve().is_relative_to(settings.home):
         return f"its landing folder {folder} is outside ETL_HOME"
     backup = files.feed_backup(settings, contract.feed)
-    for place in (folder, backup / "landing", backup / "quarantine"):
-        if name := next(_names_of_others(place, contract.feed), None):
+    for place, names in (
+        (folder, _files_below(folder)),
+        (backup / "landing", _files_in(backup / "landing")),
+        # Folders in it are batches that were set aside.
+        (files.quarantine(settings, contract.feed), _files_in(files.quarantine(settings, contract.feed))),
+    ):
+        if name := next(_of_others(names, contract.feed), None):
             return f"{files.shown_name(name)} in {place.relative_to(settings.home)} is a file of yours"
     return ""
 
 
-def _names_of_others(folder: Path, feed: str) -> Iterator[str]:
-    """Files that `produce` did not make, also those that somebody is writing under a hidden name."""
+def _of_others(names: Iterable[str], feed: str) -> Iterator[str]:
+    """Names of files that `produce` did not make, also of those that somebody is writing under a hidden name."""
     # As `etl.drop` names them; a file that could not keep its name in backup/ begins with its SHA-256.
     own = re.compile(rf"\.?([0-9a-f]{{12}}-)?{re.escape(feed)}_\d{{8}}T\d{{12}}Z_.+\.csv(\.gz)?")
-    for _, _, names in os.walk(folder):
-        for name in names:
-            is_marker = name.startswith(".") and ".csv" not in name.lower()
-            if not is_marker and not own.fullmatch(name):
-                yield name
+    for name in names:
+        is_marker = name.startswith(".") and ".csv" not in name.lower()
+        if not is_marker and not own.fullmatch(name):
+            yield name
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    return (name for _, _, names in os.walk(folder) for name in names)
+
+
+def _files_in(folder: Path) -> Iterator[str]:
+    return (path.name for path in folder.iterdir() if path.is_file()) if folder.is_dir() else iter(())

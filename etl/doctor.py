@@ -208,6 +208,7 @@ def _superset(settings: Settings) -> str:
             told = "Superset is installed and does not run; `make dashboards` starts it"
         else:
             python = environment.find_python()
+            environment.require_folder(settings)
             environment.require_space(settings)
             told = f"Superset is not installed, or not wholly; `make dashboards` does so with {python}"
     except EtlError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rich.text import Text
 
@@ -37,7 +37,7 @@ def result(cycle: Cycle) -> Text:
 def lines(cycle: Cycle) -> list[Text]:
     """What follows on a cycle's balance; empty where all that was read is loaded or was known, and nothing was ignored."""
     outcome = cycle.outcome
-    sentences = (_rejected(cycle), _conflicting(cycle), _set_aside(outcome), _ignored(outcome))
+    sentences = (_rejected(cycle), _conflicting(cycle), _set_aside(outcome), _failing(outcome), _ignored(outcome))
     told = [Text(sentence) for sentence in sentences if sentence]
     if outcome.is_all_lost:
         told.insert(0, Text(f"Nothing was loaded: {'; '.join(_losses(outcome))}.", style="bold red"))
@@ -60,6 +60,7 @@ def _losses(outcome: Outcome) -> list[str]:
         (outcome.rejected, "row", "rejected"),
         (outcome.conflicting, "row", "conflicting"),
         (len(outcome.set_aside), "file", "set aside"),
+        (len(outcome.failing), "file", "not processed yet"),
     )
     found = [(f"{_counted(number, noun)} {what}", number) for number, noun, what in counted if number]
     every = outcome.is_all_lost
@@ -92,11 +93,19 @@ def _top(reasons: list[tuple[str, int]]) -> str:
 
 
 def _set_aside(outcome: Outcome) -> str:
-    if not outcome.set_aside:
-        return ""
-    told = [f"{safe(name)} ({safe(cause).rstrip('.')})" for name, cause in list(outcome.set_aside.items())[:_SHOWN]]
-    more = f" and {len(outcome.set_aside) - _SHOWN:,} more" if len(outcome.set_aside) > _SHOWN else ""
-    return f"{_counted(len(outcome.set_aside), 'file')} set aside: {', '.join(told)}{more}. {_LOOK} --files"
+    found = outcome.set_aside
+    return f"{_counted(len(found), 'file')} set aside: {_causes(found)}. {_LOOK} --files" if found else ""
+
+
+def _failing(outcome: Outcome) -> str:
+    found = outcome.failing
+    told = f"{_counted(len(found), 'file')} not processed yet: {_causes(found)}. The next cycle tries again."
+    return told if found else ""
+
+
+def _causes(found: Mapping[str, str]) -> str:
+    told = [f"{safe(name)} ({safe(cause).rstrip('.')})" for name, cause in list(found.items())[:_SHOWN]]
+    return ", ".join(told) + (f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else "")
 
 
 def _ignored(outcome: Outcome) -> str:

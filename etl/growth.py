@@ -21,7 +21,7 @@ from etl.csvfiles import part_columns
 from etl.database import product_of
 from etl.files import LandingFile
 from etl.guess import infer_type
-from etl.message import Digits, read
+from etl.message import Digits, read, shown_path
 from etl.model import RESERVED, Column, ColumnType, Contract, column_name
 from etl.schema_changes import compare
 from etl.tables import etl_column, feed_table
@@ -98,23 +98,24 @@ def discover(
     """
     if contract.growth != "evolve":
         return Discovered()
-    keys = _of_files(file, contract, landing_files) if contract.landing else _of_messages(file, contract)
+    found = tuple(landing_files)
+    keys = _of_files(file, contract, found) if found else _of_messages(file, contract)
     order = sorted(keys, key=lambda path: (-keys[path].rows, path))
     room = contract.max_new_columns - sum(column.gained for column in contract.columns)
     there = _columns_there(connection, contract) if keys else {}
     taken, columns, left = [*contract.column_names, *RESERVED], list[Column](), list[str]()
     for path in order:
-        column = _column(path, keys[path].values, taken, there, is_csv=contract.landing is not None)
+        column = _column(path, keys[path].values, taken, there, is_csv=bool(found))
         if column is None or len(columns) >= room:
-            left.append(".".join(path))
+            left.append(shown_path(path))
         else:
             columns.append(column)
             taken.append(column.name)
     while columns and _is_too_much(connection, contract, columns):
-        left.append(".".join(columns.pop().path))
+        left.append(shown_path(columns.pop().path))
     if there and columns and _with(connection, contract, columns) is None:
         # What an earlier contract left in the table cannot become what these need.
-        left += [".".join(column.path) for column in columns if column.name in there]
+        left += [shown_path(column.path) for column in columns if column.name in there]
         columns = [column for column in columns if column.name not in there]
     return Discovered(tuple(columns), tuple(left))
 

@@ -13,8 +13,13 @@ def property_value(text: str) -> str:
 
 
 def log4j_value(text: str) -> str:
-    """The same for log4j, which also looks for `${…}` and, in the names of rolled files, for `%i` and `%d`."""
-    return property_value(text).replace("$", "$$").replace("%", "%%")
+    """The same for log4j, which looks for `${…}` in it; a dollar alone means nothing."""
+    return property_value(text).replace("${", "$${")
+
+
+def log4j_pattern(text: str) -> str:
+    """The same for names of rolled files, in which log4j looks for `%i` and `%d` as well."""
+    return log4j_value(text).replace("%", "%%")
 
 
 def option(text: str) -> str:

@@ -32,6 +32,7 @@ from etl.model import ITEMS, Contract, Landing
 from etl.reasons import Reason
 
 Path = tuple[str, ...]
+_PATH_SHOWN = 200
 
 
 @dataclass
@@ -165,6 +166,11 @@ def is_storable(text: str) -> bool:
 def storable(text: str | None) -> str | None:
     """A text as it is where a database can hold it, else with escapes."""
     return text if text is None or is_storable(text) else text.encode("unicode_escape").decode("ascii")
+
+
+def shown_path(path: Path) -> str:
+    """A path for people, in one text that is neither long nor anything that a database cannot hold."""
+    return (storable(".".join(path)) or "")[:_PATH_SHOWN]
 
 
 # --- JSON ------------------------------------------------------------------------------------------------------------

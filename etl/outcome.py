@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from etl.tables import etl_log, etl_rejected_row
+from etl.set_aside import FAILING, SET_ASIDE
+from etl.tables import etl_log, etl_rejected_row, etl_set_aside
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Outcome:
     """Landing files whose content was taken before."""
     set_aside: Mapping[str, str] = field(default_factory=dict)
     """Files, batches and archives that no job could process, each with its cause."""
+    failing: Mapping[str, str] = field(default_factory=dict)
+    """Those that failed for the first time: the next cycle tries them again."""
     ignored: Mapping[str, int] = field(default_factory=dict)
     """Files of a landing folder that are not looked at, by kind (`etl.landing.IGNORED`)."""
     ignored_names: tuple[str, ...] = ()
@@ -37,13 +40,13 @@ class Outcome:
     @property
     def is_loss(self) -> bool:
         """Whether anything that was read is neither loaded nor known already."""
-        return bool(self.rejected or self.conflicting or self.set_aside)
+        return bool(self.rejected or self.conflicting or self.set_aside or self.failing)
 
     @property
     def is_all_lost(self) -> bool:
         """Whether everything that was read is in quarantine or set aside: nothing was loaded, and nothing was known already."""
         known = self.duplicate + self.known_files + (self.rejected + self.conflicting - self.quarantined)
-        return bool(self.quarantined or self.set_aside) and not self.loaded and not known
+        return bool(self.quarantined or self.set_aside or self.failing) and not self.loaded and not known
 
 
 def read_outcome(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> Outcome:
@@ -61,6 +64,8 @@ def read_outcome(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> O
         loaded=sum(row["records_processed"] for row in loads),
         quarantined=sum(rows for _, rows in reasons),
         reasons=reasons,
+        set_aside=_things(connection, jobs, SET_ASIDE),
+        failing=_things(connection, jobs, FAILING),
         **counts,
         **_of_notes(jobs),
     )
@@ -74,18 +79,21 @@ def _reasons(connection: Connection, loads: list[int]) -> tuple[tuple[str, int],
     return tuple((row.reason, row.rows) for row in connection.execute(query)) if loads else ()
 
 
+def _things(connection: Connection, jobs: list[Mapping[str, Any]], status: str) -> dict[str, str]:
+    """What these jobs could not process, with the cause; `notes` names only the first ones."""
+    mine = (etl_set_aside.c.log_id.in_([row["log_id"] for row in jobs]), etl_set_aside.c.status == status)
+    query = select(etl_set_aside.c.name, etl_set_aside.c.cause).where(*mine).order_by(etl_set_aside.c.set_aside_id)
+    return {row.name: row.cause.partition("\n")[0] for row in connection.execute(query)} if jobs else {}
+
+
 def _of_notes(jobs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What jobs wrote down about files."""
-    found: dict[str, Any] = {"set_aside": {}}
-    for row in jobs:
-        notes = row["notes"] or {}
-        for key in ("unreadable_files", "set_aside"):
-            found["set_aside"] |= notes.get(key) or {}
-        if row["job_name"] == "consume":
-            found["known_files"] = len(notes.get("files_taken_before") or ())
-            found["ignored"] = notes.get("ignored") or {}
-            found["ignored_names"] = tuple(notes.get("ignored_files") or ())
-    return found
+    """What `consume` wrote down about files that it did not read."""
+    notes: Mapping[str, Any] = next((row["notes"] for row in jobs if row["job_name"] == "consume" and row["notes"]), {})
+    return {
+        "known_files": len(notes.get("files_taken_before") or ()),
+        "ignored": notes.get("ignored") or {},
+        "ignored_names": tuple(notes.get("ignored_files") or ()),
+    }
 
 
 def cycle_log(connection: Connection, cycle_id: str) -> tuple[dict[str, Any], ...]:

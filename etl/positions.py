@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 from etl import files
 from etl.broker import Topic
 from etl.contract import Contract
-from etl.errors import IntegrityError, RetentionGap
+from etl.errors import BalanceError, IntegrityError, RetentionGap
 from etl.files import Batch, OffsetRange
 from etl.settings import Settings
 from etl.tables import etl_file, etl_source
@@ -35,6 +35,8 @@ class Checkpoint:
     """Number of the last batch that was begun; larger than `committed` after a crash."""
     offsets: Mapping[int, int]
     """Per partition, the offset after the last committed batch."""
+    planned_offsets: Mapping[int, int] = field(default_factory=dict)
+    """The same of a batch that was begun and not committed; empty where there is none."""
 
 
 def checkpoint_folder(settings: Settings, feed: str, topic_id: str) -> Path:
@@ -53,12 +55,13 @@ def read_checkpoint(folder: Path, topic: str) -> Checkpoint | None:
         query_id = json.loads(metadata.read_text("utf-8"))["id"]
         committed, planned = _last(folder / "commits"), _last(folder / "offsets")
         offsets = _offsets(folder / "offsets" / str(committed), topic) if committed >= 0 else {}
+        under_way = _offsets(folder / "offsets" / str(planned), topic) if planned > committed else {}
     except (ValueError, KeyError, IndexError, OSError) as error:
         raise IntegrityError(
             f"Spark's checkpoint {folder.parent.name}/{folder.name} cannot be read ({type(error).__name__}: {error}).",
             remedy="Move that folder away: reading then goes on from the manifests and the ledger, nothing is lost.",
         ) from None
-    return Checkpoint(query_id, committed, planned, offsets)
+    return Checkpoint(query_id, committed, planned, offsets, under_way)
 
 
 def is_committed(settings: Settings, batch: Batch) -> bool:
@@ -80,6 +83,44 @@ def next_offsets(settings: Settings, connection: Connection, contract: Contract,
     _raise(found, _from_archives(settings, contract, topic))
     _raise(found, _from_ledger(connection, contract, topic))
     return found
+
+
+def reached(settings: Settings, contract: Contract, topic: Topic, before: Mapping[int, int]) -> dict[int, int]:
+    """The offset to read next after a job that began at `before`: what Spark has committed, whatever the offsets held."""
+    checkpoint = read_checkpoint(checkpoint_folder(settings, contract.feed, topic.id), topic.name)
+    return {**before, **checkpoint.offsets} if checkpoint else dict(before)
+
+
+def waits(topic: Topic, following: Mapping[int, int], planned: Mapping[int, int]) -> bool:
+    """Whether a position lies in a transaction that is still open: a version that did not wait for its end has left it there.
+
+    Spark must not be started then. It would plan a batch that goes back, and refuse it from then on.
+    """
+    ends = {part: (topic.end.get(part, 0), topic.high_watermark.get(part, 0)) for part in {*following, *planned}}
+    furthest = {part: max(following.get(part, 0), planned.get(part, 0)) for part in ends}
+    return any(end < furthest[part] <= written for part, (end, written) in ends.items())
+
+
+def planned_offsets(folder: Path, topic: str, batch_id: int) -> dict[int, int]:
+    """Per partition, the offset after a batch that Spark has begun."""
+    return _offsets(folder / "offsets" / str(batch_id), topic)
+
+
+def without_message(topic: Topic, before: Mapping[int, int], after: Mapping[int, int], messages: int) -> int:
+    """How many of the offsets that were passed hold no message that can be read.
+
+    Those are messages of an aborted transaction, the marks with which Kafka ends a transaction, and what compaction removed.
+
+    :raises BalanceError: there were more messages than offsets.
+    """
+    starts = {part: max(before.get(part, 0), topic.beginning.get(part, 0)) for part in after}
+    passed = sum(max(0, offset - starts[part]) for part, offset in after.items())
+    if messages > passed:
+        raise BalanceError(
+            f"Topic {topic.name}: {messages} messages were read, but the position moved by {passed} offsets only.",
+            remedy="This is a defect: keep checkpoint/ and output/ as they are and report it.",
+        )
+    return passed - messages
 
 
 def gaps(topic: Topic, following: Mapping[int, int]) -> dict[int, tuple[int, int]]:
@@ -105,7 +146,7 @@ def require_no_gap(topic: Topic, following: Mapping[int, int]) -> None:
 
 
 def unread(topic: Topic, following: Mapping[int, int]) -> int:
-    """How many messages wait in the topic."""
+    """How many offsets wait to be read: messages, and what else stands between them until it is passed."""
     return sum(
         max(0, end - max(following.get(part, 0), topic.beginning.get(part, 0))) for part, end in topic.end.items()
     )

@@ -135,9 +135,9 @@ def _send_all(
     """Send messages to the feed's topic, and see how far its partitions move."""
     if create_topic and broker.create(settings, contract.topic):
         log.info("topic created", topic=contract.topic)
-    before = broker.describe(settings, contract.topic).end
+    before = broker.describe(settings, contract.topic).high_watermark
     counts, failures = send(settings, contract.topic, chunks)
-    after = broker.describe(settings, contract.topic).end
+    after = broker.describe(settings, contract.topic).high_watermark
     log.info("sent", topic=contract.topic, acknowledged=counts.processed, failed=counts.rejected)
     moved = {partition: end - before.get(partition, 0) for partition, end in after.items()}
     return drop.Sent(counts, contract.topic, moved, tuple(failures))

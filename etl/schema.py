@@ -37,8 +37,14 @@ def ensure_feed(connection: Connection, contract: Contract) -> Table:
 def ensure_feeds(connection: Connection, contracts: Iterable[Contract]) -> None:
     """Create what these feeds lack, and the views in which they are together. One that is refused does not stop the others.
 
-    :raises EtlError: some were refused; names the feeds.
+    :raises EtlError: some were refused; names them. What was done for the others is lost if the transaction is rolled back.
     """
+    if error := ensure_possible(connection, contracts):
+        raise error
+
+
+def ensure_possible(connection: Connection, contracts: Iterable[Contract]) -> EtlError | None:
+    """Like `ensure_feeds`; returns what was refused, so that the others can be committed."""
     done, errors = list[Contract](), dict[str, EtlError]()
     for contract in contracts:
         try:
@@ -49,8 +55,7 @@ def ensure_feeds(connection: Connection, contracts: Iterable[Contract]) -> None:
         except EtlError as error:
             errors[contract.feed] = error
     ensure_common_views(connection, done, keep=errors)
-    if errors:
-        raise _as_one(errors)
+    return _as_one(errors) if errors else None
 
 
 def _ensure_alone(connection: Connection, contract: Contract) -> None:

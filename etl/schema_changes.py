@@ -341,9 +341,8 @@ class _Comparison:
         """The tables of windows, with keys of the types that the feed's table has."""
         tables = list(window_tables(self.contract))
         for table in tables:
-            for key in table.primary_key.columns:
-                if key.name in self.table.columns:
-                    key.type = self.table.c[key.name].type
+            for name in self.contract.windows.key if self.contract.windows else ():
+                table.c[name].type = self.table.c[name].type
         return tables
 
     def _windows(self, added: tuple[str, ...]) -> WindowChanges:

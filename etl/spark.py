@@ -117,6 +117,8 @@ def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str
         # The checkpoint's files get their rights from Hadoop, which does not ask for the process's umask.
         "spark.hadoop.fs.permissions.umask-mode": f"{files.PRIVATE_UMASK:03o}",
         "spark.sql.session.timeZone": "UTC",
+        # JSON is: `T` and `t` are two keys.
+        "spark.sql.caseSensitive": "true",
         "spark.sql.adaptive.enabled": "false",
         # Stopping a query interrupts its thread; a call that heeds no interrupt must not hold the job for ever.
         "spark.sql.streaming.stopTimeout": "60s",
@@ -149,10 +151,10 @@ def _log_configuration(settings: Settings) -> Path:
     file = settings.services / "spark-log4j2.properties"
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     log_file = (settings.services / "spark.log").as_posix()
-    named, rolled = javatext.property_value(log_file).replace("$", "$$"), javatext.log4j_value(f"{log_file}.")
+    named, rolled = javatext.log4j_value(log_file), javatext.log4j_pattern(log_file)
     file.write_text(
         "status=error\nappender.file.type=RollingFile\nappender.file.name=file\n"
-        f"appender.file.fileName={named}\nappender.file.filePattern={rolled}%i\n"
+        f"appender.file.fileName={named}\nappender.file.filePattern={rolled}.%i\n"
         "appender.file.layout.type=PatternLayout\n"
         "appender.file.layout.pattern=%d{yyyy-MM-dd HH:mm:ss} %-5p %c{1} - %m%n%ex\n"
         "appender.file.policies.type=Policies\nappender.file.policies.size.type=SizeBasedTriggeringPolicy\n"
@@ -175,6 +177,8 @@ def kafka_options(settings: Settings) -> dict[str, str]:
         # A task looks for its partition's end before it reads, and the request for what may follow there has to return before
         # the one that it wants. By default that takes half a second a task.
         "kafka.fetch.max.wait.ms": "10",
+        # Messages of a transaction that was aborted have never been sent (docs/decisions/0024).
+        "kafka.isolation.level": "read_committed",
     }
     if settings.kafka_ca_file:
         options |= {"kafka.ssl.truststore.type": "PEM", "kafka.ssl.truststore.location": str(settings.kafka_ca_file)}

@@ -38,6 +38,12 @@ def explaining(settings: Settings) -> Iterator[None]:
         raise _of_disk(settings, told) or _of_kafka(settings, told) or _unknown(told) from error
 
 
+def is_unknown(settings: Settings, error: BaseException) -> bool:
+    """Whether Spark failed neither for Kafka's sake nor for a disk's."""
+    told = "\n".join(_chain(error))
+    return not (_of_disk(settings, told) or _of_kafka(settings, told))
+
+
 def _chain(error: BaseException) -> list[str]:
     """What an error and its causes in the JVM say."""
     found: list[str] = []

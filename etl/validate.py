@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.message import Path, Reading, as_text, read, storable
+from etl.message import Path, Reading, as_text, read, shown_path
 from etl.model import Column, Contract
 from etl.reasons import Reason
 from etl.rejected import COORDINATES, VALUE_SHOWN, Problem, aligned, by_row_of, column_of, rejected_rows
@@ -175,7 +175,7 @@ class _Own:
         for name in reading.unstorable - self._changes.keys():
             self._add(row, Reason.INVALID_TEXT, name, reading.texts[name])
         for path, value in reading.unknown.items() if counts_unknown else ():
-            key = (storable(".".join(path)) or "")[:VALUE_SHOWN]
+            key = shown_path(path)
             self.unknown[key] += 1
             if self._contract.growth == "discard":
                 self._add(row, Reason.UNKNOWN_KEY, key, as_text(value) or "null")

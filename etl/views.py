@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import CreateView, DropView
 
 from etl.database import DOUBLE, PRODUCTS, product_of, seconds_since, text_of
-from etl.model import Contract
+from etl.model import VIEW_COLUMNS, WINDOW_FIGURES, Contract
 from etl.settings import PROJECT_ROOT
 from etl.tables import etl_log, etl_source, feed_table, metadata
 from etl.windows import pooled_deviation, window_tables
@@ -62,8 +62,13 @@ def made_names(contract: Contract) -> set[str]:
 
 
 def view_columns(contract: Contract, table: Table) -> dict[str, set[str]]:
-    """The columns that the views built from a contract ought to have, by view."""
-    return {name: {column.name for column in query.selected_columns} for name, query in views_of(contract, table)}
+    """The columns that the views built from a contract ought to have, by view; those of `views_of`."""
+    readings, latest, statistics = view_names(table.name)
+    columns = set(table.columns.keys())
+    found = {readings: columns | set(VIEW_COLUMNS), latest: columns}
+    if contract.windows:
+        found[statistics] = {*contract.windows.key, "measure", *WINDOW_FIGURES}
+    return found
 
 
 def is_packaged(name: str) -> bool:
@@ -220,8 +225,12 @@ def _readings(table: Table) -> Select[Any]:
     )
 
 
-def _latest(contract: Contract, table: Table) -> Select[Any]:
-    """The newest reading of each sensor, found by the index on sensor and time."""
+def _latest(contract: Contract, table: Table, names: Iterable[str] = ()) -> Select[Any]:
+    """The newest reading of each sensor, found by the index on sensor and time.
+
+    :param names: only these columns.
+    """
+    shown = [table.c[name] for name in names] or [*table.columns]
     time = contract.event_time.column
     keys = contract.sensor
     same_key = contract.windows is not None and contract.windows.key == keys
@@ -239,8 +248,8 @@ def _latest(contract: Contract, table: Table) -> Select[Any]:
     place = [table.c[name].desc() for name in ("source_id", "source_partition", "source_offset", "source_item")]
     number = func.row_number().over(partition_by=[table.c[name] for name in keys], order_by=place).label(_PLACE)
     same = and_(*(table.c[name] == moments.c[name] for name in keys), table.c[time] == moments.c[_NEWEST])
-    ranked = select(*table.columns, number).join(moments, same).subquery("ranked")
-    return select(*(ranked.c[column.name] for column in table.columns)).where(ranked.c[_PLACE] == 1)
+    ranked = select(*shown, number).join(moments, same).subquery("ranked")
+    return select(*(ranked.c[column.name] for column in shown)).where(ranked.c[_PLACE] == 1)
 
 
 def _statistics(contract: Contract) -> Select[Any]:
@@ -285,9 +294,11 @@ def _windows(contract: Contract) -> Select[Any]:
 
 def _latest_values(contract: Contract) -> Iterator[Select[Any]]:
     """The newest value of each sensor, a query per measure."""
-    newest = _latest(contract, feed_table(contract)).subquery("newest").c
-    time = newest[contract.event_time.column]
+    table, at = feed_table(contract), contract.event_time.column
     for measure in contract.windows.measures if contract.windows else ():
+        names = dict.fromkeys([*contract.sensor, at, measure])
+        newest = _latest(contract, table, names).subquery("newest").c
+        time = newest[at]
         yield select(
             _text(contract.feed, 64).label("feed"),
             _sensor(newest[name] for name in contract.sensor).label("sensor"),

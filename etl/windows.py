@@ -58,6 +58,8 @@ from etl.model import Contract, Windows
 from etl.tables import NAMES, column_type
 
 _Smaller = TypeVar("_Smaller")
+_MEASURES_AT_ONCE = 200
+"""PostgreSQL selects at most 1,664 columns, and each measure takes five."""
 Definition = dict[str, Any]
 """Of one size of windows: see `definitions`."""
 _FIGURES: dict[str, TypeEngine[Any]] = {
@@ -238,11 +240,13 @@ def recompute(connection: Connection, contract: Contract, table: Table, touched:
 def _compute(connection: Connection, contract: Contract, windows: Windows, table: Table, change: Touched) -> None:
     """Insert the touched windows of one size, from readings or from smaller windows that are right already."""
     names = [*windows.key, "measure", "window_start", *_FIGURES]
-    if change.smaller is None:
-        statistics = _of_readings(contract, windows, table, change)
-    else:
-        statistics = _pooled(windows, change.smaller, change)
-    connection.execute(insert(change.rows).from_select(names, statistics))
+    for first in range(0, len(windows.measures), _MEASURES_AT_ONCE):
+        some = replace(windows, measures=windows.measures[first : first + _MEASURES_AT_ONCE])
+        if change.smaller is None:
+            statistics = _of_readings(contract, some, table, change)
+        else:
+            statistics = _pooled(some, change.smaller, change)
+        connection.execute(insert(change.rows).from_select(names, statistics))
 
 
 def _pooled(windows: Windows, smaller: Table, change: Touched) -> Select[Any]:

@@ -34,7 +34,7 @@ def write_batch(
             "source_offset": str(start + place),
             "source_item": "0",
             "source_time": "2025-06-15 09:12:02.000",
-            "raw": None,
+            "raw": reading.get("raw"),
         }
         for place, reading in enumerate(readings)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ class Tanks:
 
     @property
     def file(self) -> Path:
-        return self.project.home.parent / "feeds" / f"{self.feed}.odcs.yaml"
+        return Path(self.project.settings.home, "..", "feeds", f"{self.feed}.odcs.yaml").resolve()
 
     @property
     def contract(self) -> Contract:
@@ -125,12 +125,19 @@ class Tanks:
         new = [] if value is None else [{"property": name, "value": value}]
         self.document["customProperties"] = [*others, *new]
 
+    def property(self, name: str, default: Any) -> Any:
+        """The value of a custom property."""
+        return next((item["value"] for item in self.document["customProperties"] if item["property"] == name), default)
+
     def drop(self, *rows: Mapping[str, object]) -> Path:
         """Put a file into the landing folder; what a row lacks is empty, device and time are made up."""
-        whole = [{**self.reading(), **self.defaults, **row} for row in rows]
+        return self.write([{**self.reading(), **self.defaults, **row} for row in rows])
+
+    def write(self, whole: Sequence[Mapping[str, object]]) -> Path:
+        """Put a file of whole rows into the landing folder."""
         names = list(dict.fromkeys(name for row in whole for name in row))
         lines = [",".join(names), *(",".join(str(row.get(name, "")) for name in names) for row in whole), ""]
-        file = self.folder / f"{next(self._files):04d}.csv"
+        file = Path(self.folder, f"{next(self._files):04d}.csv")
         file.write_text("\n".join(lines), "utf-8")
         return file
 

@@ -3,17 +3,29 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import yaml
 
-from etl.contract import Contract, contract_files, load_contract, read_contract
+from etl.contract import (
+    Contract,
+    contract_files,
+    load_contract,
+    load_contracts,
+    read_contract,
+    read_contracts,
+    sound_contracts,
+)
 from etl.errors import ContractError
 from etl.settings import PROJECT_ROOT, Settings
+from etl.times import times
 
 FEEDS = PROJECT_ROOT / "etl" / "feeds"
 PACKAGED = sorted(FEEDS.glob("*.odcs.yaml"))
@@ -65,6 +77,21 @@ def custom(document: dict[str, Any], name: str, value: object = None, **parts: o
     document["customProperties"] = [*others, {"property": name, "value": value if value is not None else parts}]
 
 
+def event_format(document: dict[str, Any], pattern: str) -> None:
+    custom(document, "eventTime", column="timestamp", formats=[pattern])
+
+
+def count_as_sensor(document: dict[str, Any]) -> None:
+    first_column(document).update(name="count")
+    custom(document, "sensor", "count")
+
+
+def pattern(document: dict[str, Any], expression: str) -> None:
+    document["schema"][0]["properties"].append(
+        {"name": "label", "logicalType": "string", "logicalTypeOptions": {"pattern": expression}}
+    )
+
+
 def landing(document: dict[str, Any], *, path: str = "in", format: str = "csv", csv: object = None) -> None:
     own = [{"property": "csv", "value": csv}] if csv else []
     document["servers"] = [
@@ -84,7 +111,14 @@ def landing(document: dict[str, Any], *, path: str = "in", format: str = "csv", 
         (lambda d: first_column(d).update(name='x"; DROP TABLE--'), "cannot name a column"),
         (lambda d: first_column(d).update(name="raw"), "cannot name a column"),
         (lambda d: first_column(d).update(name="Humidity"), "stands twice"),
+        (lambda d: first_column(d).update(name="xmin"), "'xmin' cannot name a column: PostgreSQL has one of this name"),
+        (
+            lambda d: first_column(d).update(name="CTID"),
+            "Use another name, such as CTID_; say under customProperties `rename`",
+        ),
+        (lambda d: first_column(d).update(name="loaded_at"), "the loader has one of this name"),
         (lambda d: d["schema"][0].update(physicalName='x"; DROP TABLE--'), "cannot name a feed or a table"),
+        (lambda d: d["schema"][0].update(physicalName="etl_log"), "'etl_log' cannot name a feed's table"),
         (lambda d: d.update(name="other"), "The feed is named like its file"),
         (lambda d: d["servers"][0]["customProperties"][0].update(value="no topic!"), "cannot name a topic"),
         (lambda d: d["customProperties"].append({"property": "windws", "value": 1}), "'windws' is not known"),
@@ -92,6 +126,25 @@ def landing(document: dict[str, Any], *, path: str = "in", format: str = "csv", 
         (lambda d: d["customProperties"][0]["value"].update(timezone="Mars/Olympus"), "Mars/Olympus"),
         (lambda d: d["customProperties"].clear(), "has no eventTime"),
         (lambda d: custom(d, "eventTime", column="timestamp", formats=["ISO"]), "'ISO' is not known"),
+        (lambda d: event_format(d, "%d.%m.%Y %H:%M %Z"), "has '%Z', which is not understood everywhere"),
+        (lambda d: event_format(d, "%s"), "has '%s'"),
+        (lambda d: event_format(d, "%x %X"), "has '%x'"),
+        (lambda d: event_format(d, "%-d.%m.%Y"), "has '%-'"),
+        (lambda d: event_format(d, "%d.%m.%Y %"), "has '%'"),
+        (lambda d: event_format(d, "%d.%m.%Y %I:%M"), "has one of %I and %p without the other"),
+        (lambda d: event_format(d, "%H:%M:%S"), "does not say which day it is"),
+        (lambda d: event_format(d, "%d.%m %H:%M"), "does not say which day it is"),
+        (lambda d: event_format(d, "%Y-%m-%d %Y"), "cannot be read"),
+        (lambda d: custom(d, "maxNewColumns", 501), "Give a whole number from 0 to 500"),
+        (lambda d: custom(d, "maxNewColumns", True), "Give a whole number from 0 to 500"),
+        (count_as_sensor, "windows.key: 'count' is a column"),
+        (lambda d: pattern(d, "(?P<a>x)"), "has a group that is not known everywhere"),
+        (lambda d: pattern(d, "(?<=a)b"), "has a group that is not known everywhere"),
+        (lambda d: pattern(d, r"(a)\1"), "has \\1, which is not known everywhere"),
+        (lambda d: pattern(d, "a{1001}"), "is no pattern of RE2"),
+        (lambda d: pattern(d, "[[a]"), "has '[' inside of brackets"),
+        (lambda d: pattern(d, "a{"), "has a bare {"),
+        (lambda d: pattern(d, "(a"), "is no pattern: missing )"),
         (lambda d: custom(d, "failureBudget", 2), "Give a share from 0 to 1"),
         (lambda d: custom(d, "lateness", "ten minutes"), "'ten minutes' is no duration"),
         (lambda d: custom(d, "windows", sizes=["7m"]), "'7m' does not divide a day"),
@@ -118,6 +171,43 @@ def test_a_wrong_contract_names_file_place_and_remedy(
     assert said in str(raised.value)
     assert re.match(r"sensor_readings\.odcs\.yaml: line \d+: ", raised.value.cause)
     assert raised.value.remedy
+
+
+_FORMATS = ["%Y-%m-%d %H:%M:%S.%f", "%a %d %b %y %I:%M:%S %p", "%A, %d. %B %Y", "%Y%j %H", "%m/%d/%Y at 100%%"]
+
+
+@pytest.mark.parametrize("form", _FORMATS)
+def test_formats_of_times_that_are_allowed_write_and_read_a_time(tmp_path: Path, form: str) -> None:
+    """As the loader reads them."""
+    contract = read_contract(write_changed(tmp_path / "mine", lambda d: event_format(d, form)))
+    written = datetime(2024, 5, 31, 13, 14, 15, tzinfo=UTC).strftime(form)
+    (read,) = times(pa.chunked_array([[written]]), contract).to_pylist()
+    assert read.date() == date(2024, 5, 31)
+
+
+_PATTERNS = [r"[A-Z]{2}\d+", r"(?i)abc|d\.e", r"[\w.-]+@[^\]]+", r"(?:a|b)*?\{\}", r"é+\s?", r"[]a-z]{1,3}"]
+
+
+@pytest.mark.parametrize("expression", _PATTERNS)
+def test_patterns_that_are_allowed_compile_everywhere(tmp_path: Path, expression: str) -> None:
+    contract = read_contract(write_changed(tmp_path / "mine", lambda d: pattern(d, expression)))
+    assert contract.column("label").pattern == expression
+    assert re.compile(expression)
+    pc.match_substring_regex(pa.array(["a"]), rf"\A(?:{expression})\z")
+
+
+def test_a_broken_contract_harms_no_other_feed(tmp_path: Path, settings: Settings) -> None:
+    folder = tmp_path / "contracts"
+    folder.mkdir()
+    (folder / "mine.odcs.yaml").write_text("name: [", "utf-8")
+    settings = settings.model_copy(update={"feeds": (folder,)})
+    sound, wrong = read_contracts(settings)
+    assert (
+        sound.keys()
+        == sound_contracts(settings).keys()
+        == load_contracts(settings.model_copy(update={"feeds": ()})).keys()
+    )
+    assert "mine.odcs.yaml is not YAML" in wrong[0].cause
 
 
 def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:

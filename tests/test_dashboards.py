@@ -12,11 +12,13 @@ import sqlglot
 from sqlglot import exp
 
 from etl.audit import NOTEBOOKS
+from etl.contract import load_contracts
 from etl.reasons import Reason
 from etl.services.superset import assets
 from etl.services.superset.check import require_sound
-from etl.settings import PROJECT_ROOT
-from etl.views import needs, view_files
+from etl.settings import PROJECT_ROOT, Settings
+from etl.tables import feed_table
+from etl.views import needs, view_columns, view_files, views_of
 
 BUNDLE = assets.read(assets.FOLDER)
 CHARTS = BUNDLE.documents("charts")
@@ -180,6 +182,13 @@ def test_both_products_have_the_same_views() -> None:
     postgresql, sqlserver = ({file.name: file for file in view_files(name)} for name in ("postgresql", "sqlserver"))
     assert postgresql.keys() == sqlserver.keys()
     assert all(needs(file) == needs(sqlserver[name]) != {} for name, file in postgresql.items())
+
+
+def test_the_columns_of_views_that_are_built_from_a_contract_are_those_of_their_queries(settings: Settings) -> None:
+    for contract in load_contracts(settings).values():
+        table = feed_table(contract)
+        made = {name: {column.name for column in query.selected_columns} for name, query in views_of(contract, table)}
+        assert view_columns(contract, table) == made
 
 
 @pytest.mark.parametrize("product", ["postgresql", "sqlserver"])

@@ -88,6 +88,12 @@ def test_names_become_snake_case_and_never_clash(tmp_path: Path) -> None:
         (["007", "008"], "text"),
         (["a", 1], "text"),
         ([None, None], "text"),
+        ([9_007_199_254_740_993, 5], "integer"),
+        ([2**63, 5], "text"),
+        (["12e5", "13e7"], "text"),
+        (["1.2e5", "13e-7"], "double"),
+        ([12e300, 5], "double"),
+        ([True, 1], "text"),
         (["2025-06-15 09:12:01", "2025-06-15 09:12:02"], "timestamp"),
         (["2025-02-30 09:12:01", "2025-06-15 09:12:02"], "text"),
     ],
@@ -110,6 +116,7 @@ def test_whole_numbers_are_integers_where_the_name_says_so() -> None:
     ("time", "form"),
     [
         ("2025-06-15T09:12:01+02:00", "iso8601"),
+        ("2025-06-15 09:12:01+02", "iso8601"),
         (1_750_000_000, "epoch_seconds"),
         (1_750_000_000_123, "epoch_milliseconds"),
         (1_750_000_000_123_456, "epoch_microseconds"),
@@ -193,6 +200,47 @@ def test_the_dialect_of_a_csv_sample_is_found(tmp_path: Path) -> None:
     assert found.landing is not None
     assert (found.landing.delimiter, found.landing.encoding) == (";", "latin-1")
     assert found.column("ger_t").source == ("gerät",)
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "text"),
+    [
+        ("time,text\n2025-06-15T09:12:01Z,9,90 € …".encode("cp1252"), "cp1252", "9"),
+        ("time,text\n2025-06-15T09:12:01Z,é".encode("latin-1"), "latin-1", "é"),
+        (b"time,text\n2025-06-15T09:12:01Z,\x81\xe9", "latin-1", "\x81é"),
+        ("time,text\n2025-06-15T09:12:01Z,€".encode(), "utf-8", "€"),
+    ],
+)
+def test_a_sample_of_windows_keeps_its_letters(tmp_path: Path, content: bytes, encoding: str, text: str) -> None:
+    (tmp_path / "s.csv").write_bytes(content)
+    sample = read_sample(tmp_path / "s.csv")
+    assert (sample.encoding, sample.records[0]["text"]) == (encoding, text)
+
+
+@pytest.mark.parametrize("letter", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_a_line_ends_with_cr_or_lf_and_nothing_else(tmp_path: Path, letter: str) -> None:
+    (tmp_path / "s.csv").write_text(f"time,text\r2025-06-15T09:12:01Z,a{letter}b\r", "utf-8", newline="")
+    (tmp_path / "s.jsonl").write_text(f'{{"time": "2025-06-15T09:12:01Z", "text": "a{letter}b"}}\n' * 2, "utf-8")
+    assert [record["text"] for record in read_sample(tmp_path / "s.csv").records] == [f"a{letter}b"]
+    # In JSON only some of them may stand as they are.
+    if letter > "\x20":
+        assert [record["text"] for record in read_sample(tmp_path / "s.jsonl").records] == 2 * [f"a{letter}b"]
+
+
+def test_names_that_others_have_are_not_drafted() -> None:
+    time = "2025-06-15T00:00:00Z"
+    found = drafted(
+        [{"count": "a", "xmin": 1.5, "cycle_id": "c", "time": time}, {"count": "a", "xmin": 2, "time": time}]
+    )
+    assert found.column_names == ("sensor_count", "xmin_", "cycle_id_", "time")
+    assert found.sensor == ("sensor_count",)
+    assert [column.source for column in found.columns] == [("count",), ("xmin",), ("cycle_id",), ("time",)]
+
+
+def test_a_time_in_another_format_than_the_event_times_stays_text() -> None:
+    found = drafted([{"id": "a", "ts": 1_750_000_000, "v": 1.5, "installed": "2025-06-15T00:00:00Z"}])
+    assert found.event_time.formats == ("epoch_seconds",)
+    assert found.column("installed").type == "text"
 
 
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from etl import services
 from etl.errors import ConfigurationError, ServiceUnavailable
 from etl.settings import Settings
 
@@ -56,3 +57,17 @@ def test_an_empty_variable_is_the_same_as_none(monkeypatch: pytest.MonkeyPatch) 
     settings = Settings.load()
     assert settings.kafka_bootstrap is None
     assert settings.database_url is None
+
+
+@pytest.mark.parametrize("name", ["a:b", "a\nb", "a\x1bb", "a\udcfcb"])
+@pytest.mark.parametrize("variable", ["home", "jars"])
+def test_a_folder_that_java_cannot_take_is_refused_at_the_start(tmp_path: Path, variable: str, name: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^ETL_{variable.upper()}: .*use another folder"):
+        Settings.load(**{variable: tmp_path / name})
+
+
+def test_the_embedded_kafka_is_refused_in_a_folder_with_a_comma(tmp_path: Path) -> None:
+    settings = Settings.load(home=tmp_path / "a,b")
+    with pytest.raises(ConfigurationError, match="comma"):
+        services.up(settings, {}, print)
+    assert not settings.home.exists()

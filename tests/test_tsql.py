@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import secrets
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -20,14 +22,14 @@ from sqlalchemy import Column, Integer, MetaData, Table, UniqueConstraint, inser
 
 from etl import explain, prune, quarantine_files, reading, spool, status
 from etl import quarantine as quarantine_
-from etl.contract import Contract, load_contract, load_contracts
+from etl.contract import Contract, load_contract, load_contracts, parse_contract
 from etl.database import DOUBLE, MOMENT, Refused, add_seconds, make_stage, text_of, transaction, window_start
 from etl.database.sqlserver import BEGIN, TAKE_LOCK, SQLServer, offline_dialect
 from etl.database.sqlserver_checks import ABOUT, RIGHTS, findings
 from etl.database.sqlserver_limits import PARAMETERS
 from etl.database.sqlserver_stage import BatchStage
 from etl.ddl import script
-from etl.errors import IntegrityError
+from etl.errors import ContractError, IntegrityError
 from etl.heartbeat import beat
 from etl.load import Loaded, load
 from etl.merge import merge
@@ -35,11 +37,14 @@ from etl.prune import Policy
 from etl.quarantine import Selection
 from etl.replay import replay
 from etl.schema import ensure_feed
+from etl.schema_changes import require_possible
 from etl.settings import PROJECT_ROOT, Settings
 from etl.undo import undo
 from etl.views import ensure_common_views
 from tests.batches import write_batch
+from tests.edits import DOCUMENT, column
 from tests.golden import FOLDER, require_golden
+from tests.hostile import ROLES, document, readings
 from tests.tsql import TSQLConnection, TSQLEngine, parse
 from tests.windows import READINGS, SIZES, expected_windows, rounded
 
@@ -150,6 +155,22 @@ def test_a_load_leaves_log_ledger_quality_and_anomalies(feed: Feed) -> None:
     log = feed.sql("SELECT status, records_read, last_event_time FROM etl_log WHERE job_name = 'load'")
     assert log == [("SUCCESS", 200, start + timedelta(seconds=1990))]
     assert feed.sql("SELECT sensors_expected, sensors_seen, readings_seen FROM etl_quality_score") == [(100, 1, 200)]
+
+
+@pytest.mark.parametrize(("table", "sensor", "time", "measure"), ROLES)
+def test_names_of_our_own_statements_and_of_sql_are_columns_like_others(
+    engine: TSQLEngine, home: Settings, tmp_path: Path, table: str, sensor: str, time: str, measure: str
+) -> None:
+    text = yaml.safe_dump(document("hostile", table, sensor, time, [measure, "level"]))
+    contract = replace(parse_contract(text, tmp_path / "hostile.odcs.yaml"), landing=None, topic="sensor-data")
+    feed = Feed(engine, home, contract)
+    for days in ((2,), (1, 3)):
+        rows = [row for day in days for row in readings(sensor, time, [measure, "level"], day=day)]
+        loaded = feed.load(rows)
+        assert (loaded.counts.processed, loaded.counts.rejected) == (len(rows), 0)
+    assert feed.sql(f'SELECT count(*) FROM "v_{table}_latest"') == [(2,)]
+    assert feed.sql("SELECT count(DISTINCT measure) FROM etl_anomaly") == [(2,)]
+    assert reading.explore(home, contract, since="7d", sensors=2).summary["sensors"][0] == 2
 
 
 def test_views_show_the_newest_reading_and_pooled_statistics(feed: Feed) -> None:
@@ -504,3 +525,90 @@ def test_the_tables_and_views_of_every_packaged_feed_can_be_made(
     ensure_feed(connection, contract)  # type: ignore[arg-type]
     assert all(statement.startswith("SELECT") for statement in engine.statements), engine.statements
     assert offline_dialect().name == "mssql"
+
+
+# --- contracts that are edited ---------------------------------------------------------------------------------------
+
+
+class Recorder(TSQLConnection):
+    """Asks the database, and changes nothing in it: DuckDB alters no column of which there is an index."""
+
+    def carry_out(self, tsql: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
+        if "sys.sql_expression_dependencies" in tsql:
+            assert parse(tsql)
+            upon = [
+                ("v_tanks", "tanks"),
+                ("v_tanks_latest", "tanks_1h"),
+                ("v_etl_windows", "tanks_5m"),
+                ("mine", "v_tanks"),
+            ]
+            return ["name", "relation", "definition"], [(name, relation, _DEFINITION) for name, relation in upon]
+        if tsql.startswith("SELECT") and "INTO [#" not in tsql:
+            return super().carry_out(tsql, parameters)
+        assert tsql.startswith("EXEC sp_refreshview ") or parse(tsql), tsql
+        return [], []
+
+
+_READING: dict[str, str | None] = {
+    "device": "d",
+    "time": "2024-05-01 00:00:00",
+    "site": "s",
+    "level": "1",
+    "pulses": "1",
+    "rssi": "1",
+}
+_DEFINITION = "CREATE VIEW any AS\nSELECT CAST('other' AS NVARCHAR(64)) AS feed"
+_EDITS: dict[str, Callable[[dict[str, Any], dict[str, Any]], object]] = {
+    "a required column added": lambda d, c: d["schema"][0]["properties"].append(
+        column("volt", "number", required=True)
+    ),
+    "a required column made optional": lambda d, c: c["rssi"].pop("required"),
+    "a required column removed": lambda d, c: d["schema"][0]["properties"].remove(c["rssi"]),
+    "i16 to number": lambda d, c: c["pulses"].update(logicalType="number", logicalTypeOptions={}),
+    "i32 to i64": lambda d, c: c["rssi"].update(logicalTypeOptions={}),
+    "a longer text": lambda d, c: c["note"].update(logicalTypeOptions={"maxLength": 40}),
+    "a longer text of the key": lambda d, c: c["device"].update(logicalTypeOptions={"maxLength": 40}),
+    "another sensor": lambda d, c: d["customProperties"].append({"property": "sensor", "value": "site"}),
+    "other windows": lambda d, c: d["customProperties"][1]["value"].update(
+        sizes=["5m", "1d"], measures=["level", "rssi"]
+    ),
+}
+
+
+def test_the_statements_of_edited_contracts_are_as_committed(
+    engine: TSQLEngine, home: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "tanks.odcs.yaml"
+    contract = replace(parse_contract(yaml.safe_dump(DOCUMENT), file), landing=None, topic="tanks")
+    Feed(engine, home, contract).load([_READING])
+    tables, views, script_ = engine.tables, engine.views, []
+    for edit, change in _EDITS.items():
+        edited = copy.deepcopy(DOCUMENT)
+        change(edited, {item["name"]: item for item in edited["schema"][0]["properties"]})
+        engine.forget()
+        engine.tables, engine.views = dict(tables), dict(views)
+        contract = replace(parse_contract(yaml.safe_dump(edited), file), landing=None, topic="tanks")
+        ensure_feed(Recorder(engine), contract)  # type: ignore[arg-type]
+        # Views are the same in other files.
+        changes = [text for text in engine.recorded() if not text.startswith(("SELECT", "CREATE VIEW"))]
+        script_ += [f"-- {edit}\n{changes[0]}", *changes[1:]]
+    require_golden("sqlserver/edits.sql", _as_script(script_))
+
+
+def test_what_is_refused_on_sql_server_is_told_with_the_statements(
+    engine: TSQLEngine, home: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "tanks.odcs.yaml"
+    contract = replace(parse_contract(yaml.safe_dump(DOCUMENT), file), landing=None, topic="tanks")
+    Feed(engine, home, contract).load([_READING])
+    connection = TSQLConnection(engine)
+    other_key = replace(contract, primary_key=("device", "time", "pulses"))
+    narrower = replace(contract, columns=tuple(replace(c, bits=16, type="integer") for c in contract.columns[3:4]))
+    narrower = replace(contract, columns=(*contract.columns[:3], *narrower.columns, *contract.columns[4:]))
+    for wrong, said in (
+        (other_key, "ALTER TABLE tanks ADD CONSTRAINT uq_tanks UNIQUE (device, time, pulses);"),
+        (narrower, "column 'level' of table 'tanks' is FLOAT(53); the contract says SMALLINT."),
+    ):
+        with pytest.raises(ContractError) as raised:
+            require_possible(connection, wrong)  # type: ignore[arg-type]
+        assert said in str(raised.value)

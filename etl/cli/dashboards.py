@@ -10,8 +10,8 @@ import typer
 from etl import services
 from etl.cli.console import AsJson, Tell, console, errors_console, print_json, progress
 from etl.cli.tables import init_tables
-from etl.contract import Contract, load_contracts
-from etl.errors import ConfigurationError
+from etl.contract import Contract, sound_contracts
+from etl.errors import ConfigurationError, ContractError
 from etl.report import print_error
 from etl.services import superset
 from etl.services.superset.server import answers
@@ -46,8 +46,12 @@ def dashboards(
             _print_export(superset.export(settings, server, tell), as_json=as_json)
             return
         tell("bringing tables up to date")
-        contracts = load_contracts(settings)
-        init_tables(settings, contracts)
+        contracts = sound_contracts(settings)
+        try:
+            init_tables(settings, contracts)
+        except ContractError as error:
+            # Of one feed; the dashboards show the others.
+            tell(f"not brought up to date: {error.cause} {error.remedy}")
         if demo:
             _bring_demo(settings, contracts, tell)
         ready = superset.up(settings, server, tell, force=force)

@@ -6,18 +6,23 @@ from collections.abc import Mapping
 
 from etl.contract import Contract
 from etl.database import dispose, make_engine, transaction
-from etl.schema import ensure_feeds
+from etl.schema import ensure_possible
 from etl.settings import Settings
 from etl.tables import migrate
 
 
 def init_tables(settings: Settings, contracts: Mapping[str, Contract]) -> bool:
-    """Create or update the audit tables, and the tables and views of these feeds; whether the audit tables changed."""
+    """Create or update the audit tables, and the tables and views of these feeds; whether the audit tables changed.
+
+    :raises EtlError: some feeds were refused, after all is done for the others; names them.
+    """
     engine = make_engine(settings, application="init")
     try:
         changed = migrate(engine)
         with transaction(engine) as connection:
-            ensure_feeds(connection, contracts.values())
+            refused = ensure_possible(connection, contracts.values())
     finally:
         dispose(engine)
+    if refused:
+        raise refused
     return changed

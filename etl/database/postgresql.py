@@ -27,7 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import DropTable
 from sqlalchemy.types import TypeEngine
 
-from etl.database import postgresql_ddl
+from etl.database import postgresql_ddl, words
 from etl.database.bounded import BoundedConnection, driver_of
 from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights, Stage
 from etl.errors import ConfigurationError, EtlError, MissingRight, PermanentError, ServiceUnavailable
@@ -35,6 +35,8 @@ from etl.errors import ConfigurationError, EtlError, MissingRight, PermanentErro
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# SQLAlchemy shortens names of columns in inner queries that come within 6 of it, and then does not find them.
+_LONGEST_LABEL = 63 + 6
 # SQLSTATE classes: https://www.postgresql.org/docs/18/errcodes-appendix.html
 _WRONG_LOGIN = ("28", "3D")
 _FORBIDDEN = "42501"
@@ -98,6 +100,7 @@ class PostgreSQL(Product):
         engine = create_engine(
             url,
             pool_size=3,
+            max_identifier_length=_LONGEST_LABEL,
             # A connection that lay idle while Spark was reading may be dead by now.
             pool_pre_ping=True,
             connect_args={
@@ -111,6 +114,7 @@ class PostgreSQL(Product):
             # What is bound to a statement may be row data, and tracebacks stand in notebooks and on terminals.
             hide_parameters=True,
         )
+        words.quote(engine.dialect, words.POSTGRESQL)
 
         @event.listens_for(engine, "do_connect")
         def connect(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> BoundedConnection:
@@ -122,7 +126,9 @@ class PostgreSQL(Product):
         return engine
 
     def offline(self) -> Dialect:
-        return postgresql.dialect()  # type: ignore[no-untyped-call]
+        dialect = postgresql.dialect(max_identifier_length=_LONGEST_LABEL)  # type: ignore[no-untyped-call]
+        words.quote(dialect, words.POSTGRESQL)
+        return dialect
 
     def explain(self, error: BaseException, url: URL) -> EtlError:
         origin = error.orig if isinstance(error, DBAPIError) else error

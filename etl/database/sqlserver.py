@@ -13,7 +13,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.schema import DropTable
 from sqlalchemy.types import TypeEngine
 
-from etl.database import sqlserver_checks, sqlserver_ddl, sqlserver_driver, sqlserver_errors, sqlserver_reader
+from etl.database import sqlserver_checks, sqlserver_ddl, sqlserver_driver, sqlserver_errors, sqlserver_reader, words
 from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights, Stage
 from etl.database.sqlserver_limits import broken_limits
 from etl.errors import EtlError, PermanentError
@@ -65,6 +65,7 @@ class SQLServer(Product):
             # Connections come from us; SQLAlchemy only wants to know that there is a driver.
             url = url.update_query_dict({"driver": driver})
         engine = create_engine(url, pool_size=3, pool_pre_ping=True, hide_parameters=True)
+        words.quote(engine.dialect, words.SQL_SERVER)
         fast = driver is None or not sqlserver_driver.is_freetds(driver)
 
         @event.listens_for(engine, "do_connect")
@@ -190,6 +191,7 @@ def offline_dialect() -> Dialect:
     dialect.default_schema_name = "dbo"
     dialect._supports_offset_fetch = True
     dialect._supports_nvarchar_max = True
+    words.quote(dialect, words.SQL_SERVER)
     return dialect
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etl import files, javatext
-from etl.contract import load_contracts
+from etl.contract import sound_contracts
 from etl.settings import Settings
 from etl.spark import kafka_options, spark_session
 from etl.splitting import split_messages
@@ -45,7 +45,7 @@ def _stream(spark: SparkSession, settings: Settings, folder: Path) -> None:
     from pyspark.sql import Observation
     from pyspark.sql import functions as F
 
-    contract = next(iter(load_contracts(settings).values()))
+    contract = next(iter(sound_contracts(settings).values()))
     messages = spark.range(100).select(
         F.to_json(F.struct(F.col("id").alias(contract.column_names[0]))).cast("binary").alias("value"),
         F.lit(0).alias("partition"),

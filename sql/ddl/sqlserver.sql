@@ -546,8 +546,8 @@ FROM (SELECT iot_device_events.event_id AS event_id, iot_device_events.event_off
             FROM iot_device_events AS other
             WHERE other.device_id = sensors.device_id) AS [newest time]
         FROM (SELECT DISTINCT iot_device_events_1d.device_id AS device_id
-            FROM iot_device_events_1d) AS sensors) AS [newest moments] ON iot_device_events.device_id = [newest
-        moments].device_id AND iot_device_events.event_time = [newest moments].[newest time]) AS ranked
+            FROM iot_device_events_1d) AS sensors) AS [newest moments] ON iot_device_events.device_id =
+        [newest moments].device_id AND iot_device_events.event_time = [newest moments].[newest time]) AS ranked
 WHERE ranked.[row number] = 1
 GO
 
@@ -685,8 +685,8 @@ FROM (SELECT environment_telemetry.ts AS ts, environment_telemetry.device AS dev
             FROM environment_telemetry AS other
             WHERE other.device = sensors.device) AS [newest time]
         FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-            FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
-        moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+            FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device =
+        [newest moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
 WHERE ranked.[row number] = 1
 GO
 
@@ -811,8 +811,8 @@ FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.temperature AS te
         source_id, iot_readings.source_partition AS source_partition, iot_readings.source_offset AS source_offset,
         iot_readings.source_item AS source_item, iot_readings.log_id AS log_id, iot_readings.lateness_seconds AS
         lateness_seconds, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC,
-            iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS [row
-        number]
+            iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS
+        [row number]
     FROM iot_readings
     JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_1
             FROM iot_readings AS other
@@ -955,8 +955,8 @@ FROM (SELECT room_temperatures.id AS id, room_temperatures.room AS room, room_te
             WHERE other.room = sensors.room AND other.place = sensors.place) AS [newest time]
         FROM (SELECT DISTINCT room_temperatures_1d.room AS room, room_temperatures_1d.place AS place
             FROM room_temperatures_1d) AS sensors) AS [newest moments] ON room_temperatures.room = [newest moments].room
-        AND room_temperatures.place = [newest moments].place AND room_temperatures.noted_date = [newest moments].[newest
-        time]) AS ranked
+        AND room_temperatures.place = [newest moments].place AND room_temperatures.noted_date =
+        [newest moments].[newest time]) AS ranked
 WHERE ranked.[row number] = 1
 GO
 
@@ -1140,47 +1140,27 @@ CREATE VIEW v_etl_latest AS SELECT CAST('device_events' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS sensor, CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
     CAST(newest.temperature AS FLOAT(53)) AS value, newest.event_time AS event_time, DATEDIFF_BIG(MILLISECOND,
         newest.event_time, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.event_id AS event_id, ranked.event_offset AS event_offset, ranked.event_publisher AS
-        event_publisher, ranked.customer_id AS customer_id, ranked.device_id AS device_id, ranked.temperature AS
-        temperature, ranked.measure AS measure, ranked.status AS status, ranked.event_time AS event_time,
-        ranked.source_id AS source_id, ranked.source_partition AS source_partition, ranked.source_offset AS
-        source_offset, ranked.source_item AS source_item, ranked.log_id AS log_id, ranked.lateness_seconds AS
-        lateness_seconds
-    FROM (SELECT iot_device_events.event_id AS event_id, iot_device_events.event_offset AS event_offset,
-            iot_device_events.event_publisher AS event_publisher, iot_device_events.customer_id AS customer_id,
-            iot_device_events.device_id AS device_id, iot_device_events.temperature AS temperature,
-            iot_device_events.measure AS measure, iot_device_events.status AS status, iot_device_events.event_time AS
-            event_time, iot_device_events.source_id AS source_id, iot_device_events.source_partition AS
-            source_partition, iot_device_events.source_offset AS source_offset, iot_device_events.source_item AS
-            source_item, iot_device_events.log_id AS log_id, iot_device_events.lateness_seconds AS lateness_seconds,
-            row_number() OVER (PARTITION BY iot_device_events.device_id ORDER BY iot_device_events.source_id DESC,
-                iot_device_events.source_partition DESC, iot_device_events.source_offset DESC,
-                iot_device_events.source_item DESC) AS [row number]
+FROM (SELECT ranked.device_id AS device_id, ranked.event_time AS event_time, ranked.temperature AS temperature
+    FROM (SELECT iot_device_events.device_id AS device_id, iot_device_events.event_time AS event_time,
+            iot_device_events.temperature AS temperature, row_number() OVER (PARTITION BY iot_device_events.device_id
+                ORDER BY iot_device_events.source_id DESC, iot_device_events.source_partition DESC,
+                iot_device_events.source_offset DESC, iot_device_events.source_item DESC) AS [row number]
         FROM iot_device_events
         JOIN (SELECT sensors.device_id AS device_id, (SELECT max(other.event_time) AS max_1
                 FROM iot_device_events AS other
                 WHERE other.device_id = sensors.device_id) AS [newest time]
             FROM (SELECT DISTINCT iot_device_events_1d.device_id AS device_id
-                FROM iot_device_events_1d) AS sensors) AS [newest moments] ON iot_device_events.device_id = [newest
-            moments].device_id AND iot_device_events.event_time = [newest moments].[newest time]) AS ranked
+                FROM iot_device_events_1d) AS sensors) AS [newest moments] ON iot_device_events.device_id =
+            [newest moments].device_id AND iot_device_events.event_time = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('co' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS measure, CAST(newest.co AS FLOAT(53)) AS value, newest.ts AS event_time,
     DATEDIFF_BIG(MILLISECOND, newest.ts, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.humidity AS humidity, ranked.light AS
-        light, ranked.lpg AS lpg, ranked.motion AS motion, ranked.smoke AS smoke, ranked.temp AS temp, ranked.source_id
-        AS source_id, ranked.source_partition AS source_partition, ranked.source_offset AS source_offset,
-        ranked.source_item AS source_item, ranked.log_id AS log_id, ranked.lateness_seconds AS lateness_seconds
-    FROM (SELECT environment_telemetry.ts AS ts, environment_telemetry.device AS device, environment_telemetry.co AS co,
-            environment_telemetry.humidity AS humidity, environment_telemetry.light AS light, environment_telemetry.lpg
-            AS lpg, environment_telemetry.motion AS motion, environment_telemetry.smoke AS smoke,
-            environment_telemetry.temp AS temp, environment_telemetry.source_id AS source_id,
-            environment_telemetry.source_partition AS source_partition, environment_telemetry.source_offset AS
-            source_offset, environment_telemetry.source_item AS source_item, environment_telemetry.log_id AS log_id,
-            environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
-                environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
+FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.co AS co
+    FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.co AS co,
+            row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
                 environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
                 environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
@@ -1188,188 +1168,134 @@ FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.h
                 FROM environment_telemetry AS other
                 WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
-            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device =
+            [newest moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
 WHERE newest.co IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('humidity' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS measure, CAST(newest.humidity AS FLOAT(53)) AS value, newest.ts AS event_time,
     DATEDIFF_BIG(MILLISECOND, newest.ts, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.humidity AS humidity, ranked.light AS
-        light, ranked.lpg AS lpg, ranked.motion AS motion, ranked.smoke AS smoke, ranked.temp AS temp, ranked.source_id
-        AS source_id, ranked.source_partition AS source_partition, ranked.source_offset AS source_offset,
-        ranked.source_item AS source_item, ranked.log_id AS log_id, ranked.lateness_seconds AS lateness_seconds
-    FROM (SELECT environment_telemetry.ts AS ts, environment_telemetry.device AS device, environment_telemetry.co AS co,
-            environment_telemetry.humidity AS humidity, environment_telemetry.light AS light, environment_telemetry.lpg
-            AS lpg, environment_telemetry.motion AS motion, environment_telemetry.smoke AS smoke,
-            environment_telemetry.temp AS temp, environment_telemetry.source_id AS source_id,
-            environment_telemetry.source_partition AS source_partition, environment_telemetry.source_offset AS
-            source_offset, environment_telemetry.source_item AS source_item, environment_telemetry.log_id AS log_id,
-            environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
-                environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
-                environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS [row number]
+FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.humidity AS humidity
+    FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.humidity
+            AS humidity, row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY
+                environment_telemetry.source_id DESC, environment_telemetry.source_partition DESC,
+                environment_telemetry.source_offset DESC, environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
-        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
+        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_3
                 FROM environment_telemetry AS other
                 WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
-            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device =
+            [newest moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
 WHERE newest.humidity IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('lpg' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS measure, CAST(newest.lpg AS FLOAT(53)) AS value, newest.ts AS event_time,
     DATEDIFF_BIG(MILLISECOND, newest.ts, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.humidity AS humidity, ranked.light AS
-        light, ranked.lpg AS lpg, ranked.motion AS motion, ranked.smoke AS smoke, ranked.temp AS temp, ranked.source_id
-        AS source_id, ranked.source_partition AS source_partition, ranked.source_offset AS source_offset,
-        ranked.source_item AS source_item, ranked.log_id AS log_id, ranked.lateness_seconds AS lateness_seconds
-    FROM (SELECT environment_telemetry.ts AS ts, environment_telemetry.device AS device, environment_telemetry.co AS co,
-            environment_telemetry.humidity AS humidity, environment_telemetry.light AS light, environment_telemetry.lpg
-            AS lpg, environment_telemetry.motion AS motion, environment_telemetry.smoke AS smoke,
-            environment_telemetry.temp AS temp, environment_telemetry.source_id AS source_id,
-            environment_telemetry.source_partition AS source_partition, environment_telemetry.source_offset AS
-            source_offset, environment_telemetry.source_item AS source_item, environment_telemetry.log_id AS log_id,
-            environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
-                environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
-                environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
+FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.lpg AS lpg
+    FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.lpg AS
+            lpg, row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY environment_telemetry.source_id
+                DESC, environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
                 environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
-        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
+        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_4
                 FROM environment_telemetry AS other
                 WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
-            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device =
+            [newest moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
 WHERE newest.lpg IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('smoke' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS measure, CAST(newest.smoke AS FLOAT(53)) AS value, newest.ts AS event_time,
     DATEDIFF_BIG(MILLISECOND, newest.ts, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.humidity AS humidity, ranked.light AS
-        light, ranked.lpg AS lpg, ranked.motion AS motion, ranked.smoke AS smoke, ranked.temp AS temp, ranked.source_id
-        AS source_id, ranked.source_partition AS source_partition, ranked.source_offset AS source_offset,
-        ranked.source_item AS source_item, ranked.log_id AS log_id, ranked.lateness_seconds AS lateness_seconds
-    FROM (SELECT environment_telemetry.ts AS ts, environment_telemetry.device AS device, environment_telemetry.co AS co,
-            environment_telemetry.humidity AS humidity, environment_telemetry.light AS light, environment_telemetry.lpg
-            AS lpg, environment_telemetry.motion AS motion, environment_telemetry.smoke AS smoke,
-            environment_telemetry.temp AS temp, environment_telemetry.source_id AS source_id,
-            environment_telemetry.source_partition AS source_partition, environment_telemetry.source_offset AS
-            source_offset, environment_telemetry.source_item AS source_item, environment_telemetry.log_id AS log_id,
-            environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
-                environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
-                environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
+FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.smoke AS smoke
+    FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.smoke AS
+            smoke, row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY environment_telemetry.source_id
+                DESC, environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
                 environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
-        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
+        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_5
                 FROM environment_telemetry AS other
                 WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
-            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device =
+            [newest moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
 WHERE newest.smoke IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('temp' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS measure, CAST(newest.temp AS FLOAT(53)) AS value, newest.ts AS event_time,
     DATEDIFF_BIG(MILLISECOND, newest.ts, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.ts AS ts, ranked.device AS device, ranked.co AS co, ranked.humidity AS humidity, ranked.light AS
-        light, ranked.lpg AS lpg, ranked.motion AS motion, ranked.smoke AS smoke, ranked.temp AS temp, ranked.source_id
-        AS source_id, ranked.source_partition AS source_partition, ranked.source_offset AS source_offset,
-        ranked.source_item AS source_item, ranked.log_id AS log_id, ranked.lateness_seconds AS lateness_seconds
-    FROM (SELECT environment_telemetry.ts AS ts, environment_telemetry.device AS device, environment_telemetry.co AS co,
-            environment_telemetry.humidity AS humidity, environment_telemetry.light AS light, environment_telemetry.lpg
-            AS lpg, environment_telemetry.motion AS motion, environment_telemetry.smoke AS smoke,
-            environment_telemetry.temp AS temp, environment_telemetry.source_id AS source_id,
-            environment_telemetry.source_partition AS source_partition, environment_telemetry.source_offset AS
-            source_offset, environment_telemetry.source_item AS source_item, environment_telemetry.log_id AS log_id,
-            environment_telemetry.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
-                environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
-                environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
+FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.temp AS temp
+    FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.temp AS
+            temp, row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY environment_telemetry.source_id
+                DESC, environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
                 environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
-        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
+        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_6
                 FROM environment_telemetry AS other
                 WHERE other.device = sensors.device) AS [newest time]
             FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device = [newest
-            moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
+                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device =
+            [newest moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temp IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS feed,
     CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
     Latin1_General_100_BIN2 AS sensor, CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
     CAST(newest.temperature AS FLOAT(53)) AS value, newest.timestamp AS event_time, DATEDIFF_BIG(MILLISECOND,
         newest.timestamp, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, ranked.humidity AS humidity,
-        ranked.energy AS energy, ranked.timestamp AS timestamp, ranked.source_id AS source_id, ranked.source_partition
-        AS source_partition, ranked.source_offset AS source_offset, ranked.source_item AS source_item, ranked.log_id AS
-        log_id, ranked.lateness_seconds AS lateness_seconds
-    FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.temperature AS temperature, iot_readings.humidity AS
-            humidity, iot_readings.energy AS energy, iot_readings.timestamp AS timestamp, iot_readings.source_id AS
-            source_id, iot_readings.source_partition AS source_partition, iot_readings.source_offset AS source_offset,
-            iot_readings.source_item AS source_item, iot_readings.log_id AS log_id, iot_readings.lateness_seconds AS
-            lateness_seconds, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id
-                DESC, iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item
-                DESC) AS [row number]
+FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.temperature AS temperature
+    FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.timestamp AS timestamp, iot_readings.temperature AS
+            temperature, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC,
+                iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS
+            [row number]
         FROM iot_readings
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_3
+        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_7
                 FROM iot_readings AS other
                 WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id = [newest
-            moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
+                FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id =
+            [newest moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS
     feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
     Latin1_General_100_BIN2 AS sensor, CAST('humidity' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
     CAST(newest.humidity AS FLOAT(53)) AS value, newest.timestamp AS event_time, DATEDIFF_BIG(MILLISECOND,
         newest.timestamp, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, ranked.humidity AS humidity,
-        ranked.energy AS energy, ranked.timestamp AS timestamp, ranked.source_id AS source_id, ranked.source_partition
-        AS source_partition, ranked.source_offset AS source_offset, ranked.source_item AS source_item, ranked.log_id AS
-        log_id, ranked.lateness_seconds AS lateness_seconds
-    FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.temperature AS temperature, iot_readings.humidity AS
-            humidity, iot_readings.energy AS energy, iot_readings.timestamp AS timestamp, iot_readings.source_id AS
-            source_id, iot_readings.source_partition AS source_partition, iot_readings.source_offset AS source_offset,
-            iot_readings.source_item AS source_item, iot_readings.log_id AS log_id, iot_readings.lateness_seconds AS
-            lateness_seconds, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id
-                DESC, iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item
-                DESC) AS [row number]
+FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.humidity AS humidity
+    FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.timestamp AS timestamp, iot_readings.humidity AS
+            humidity, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC,
+                iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS
+            [row number]
         FROM iot_readings
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_3
+        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_8
                 FROM iot_readings AS other
                 WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id = [newest
-            moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
+                FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id =
+            [newest moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
 WHERE newest.humidity IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS
     feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
     Latin1_General_100_BIN2 AS sensor, CAST('energy' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
     CAST(newest.energy AS FLOAT(53)) AS value, newest.timestamp AS event_time, DATEDIFF_BIG(MILLISECOND,
         newest.timestamp, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, ranked.humidity AS humidity,
-        ranked.energy AS energy, ranked.timestamp AS timestamp, ranked.source_id AS source_id, ranked.source_partition
-        AS source_partition, ranked.source_offset AS source_offset, ranked.source_item AS source_item, ranked.log_id AS
-        log_id, ranked.lateness_seconds AS lateness_seconds
-    FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.temperature AS temperature, iot_readings.humidity AS
-            humidity, iot_readings.energy AS energy, iot_readings.timestamp AS timestamp, iot_readings.source_id AS
-            source_id, iot_readings.source_partition AS source_partition, iot_readings.source_offset AS source_offset,
-            iot_readings.source_item AS source_item, iot_readings.log_id AS log_id, iot_readings.lateness_seconds AS
-            lateness_seconds, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id
-                DESC, iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item
-                DESC) AS [row number]
+FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.energy AS energy
+    FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.timestamp AS timestamp, iot_readings.energy AS
+            energy, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC,
+                iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS
+            [row number]
         FROM iot_readings
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_3
+        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_9
                 FROM iot_readings AS other
                 WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id = [newest
-            moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
+                FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id =
+            [newest moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
 WHERE newest.energy IS NOT NULL UNION ALL SELECT CAST('room_temperatures' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.room AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 + '/' +
@@ -1377,74 +1303,55 @@ WHERE newest.energy IS NOT NULL UNION ALL SELECT CAST('room_temperatures' AS NVA
     Latin1_General_100_BIN2 AS sensor, CAST('temp' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
     CAST(newest.temp AS FLOAT(53)) AS value, newest.noted_date AS event_time, DATEDIFF_BIG(MILLISECOND,
         newest.noted_date, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.id AS id, ranked.room AS room, ranked.noted_date AS noted_date, ranked.temp AS temp, ranked.place AS
-        place, ranked.source_id AS source_id, ranked.source_partition AS source_partition, ranked.source_offset AS
-        source_offset, ranked.source_item AS source_item, ranked.log_id AS log_id, ranked.lateness_seconds AS
-        lateness_seconds
-    FROM (SELECT room_temperatures.id AS id, room_temperatures.room AS room, room_temperatures.noted_date AS noted_date,
-            room_temperatures.temp AS temp, room_temperatures.place AS place, room_temperatures.source_id AS source_id,
-            room_temperatures.source_partition AS source_partition, room_temperatures.source_offset AS source_offset,
-            room_temperatures.source_item AS source_item, room_temperatures.log_id AS log_id,
-            room_temperatures.lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY
-                room_temperatures.room, room_temperatures.place ORDER BY room_temperatures.source_id DESC,
-                room_temperatures.source_partition DESC, room_temperatures.source_offset DESC,
-                room_temperatures.source_item DESC) AS [row number]
+FROM (SELECT ranked.room AS room, ranked.place AS place, ranked.noted_date AS noted_date, ranked.temp AS temp
+    FROM (SELECT room_temperatures.room AS room, room_temperatures.place AS place, room_temperatures.noted_date AS
+            noted_date, room_temperatures.temp AS temp, row_number() OVER (PARTITION BY room_temperatures.room,
+                room_temperatures.place ORDER BY room_temperatures.source_id DESC, room_temperatures.source_partition
+                DESC, room_temperatures.source_offset DESC, room_temperatures.source_item DESC) AS [row number]
         FROM room_temperatures
-        JOIN (SELECT sensors.room AS room, sensors.place AS place, (SELECT max(other.noted_date) AS max_4
+        JOIN (SELECT sensors.room AS room, sensors.place AS place, (SELECT max(other.noted_date) AS max_10
                 FROM room_temperatures AS other
                 WHERE other.room = sensors.room AND other.place = sensors.place) AS [newest time]
             FROM (SELECT DISTINCT room_temperatures_1d.room AS room, room_temperatures_1d.place AS place
-                FROM room_temperatures_1d) AS sensors) AS [newest moments] ON room_temperatures.room = [newest
-            moments].room AND room_temperatures.place = [newest moments].place AND room_temperatures.noted_date =
-            [newest moments].[newest time]) AS ranked
+                FROM room_temperatures_1d) AS sensors) AS [newest moments] ON room_temperatures.room =
+            [newest moments].room AND room_temperatures.place = [newest moments].place AND room_temperatures.noted_date
+            = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temp IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2
     AS feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
     Latin1_General_100_BIN2 AS sensor, CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
     CAST(newest.temperature AS FLOAT(53)) AS value, newest.timestamp AS event_time, DATEDIFF_BIG(MILLISECOND,
         newest.timestamp, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, ranked.humidity AS humidity,
-        ranked.timestamp AS timestamp, ranked.source_id AS source_id, ranked.source_partition AS source_partition,
-        ranked.source_offset AS source_offset, ranked.source_item AS source_item, ranked.log_id AS log_id,
-        ranked.lateness_seconds AS lateness_seconds
-    FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
-            humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id,
-            sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
-            sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
-            lateness_seconds, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER BY sensor_data.source_id DESC,
-                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS [row
-            number]
+FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.temperature AS temperature
+    FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS timestamp, sensor_data.temperature AS
+            temperature, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER BY sensor_data.source_id DESC,
+                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS
+            [row number]
         FROM sensor_data
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_5
+        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_11
                 FROM sensor_data AS other
                 WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
-                FROM sensor_data_1d) AS sensors) AS [newest moments] ON sensor_data.sensor_id = [newest
-            moments].sensor_id AND sensor_data.timestamp = [newest moments].[newest time]) AS ranked
+                FROM sensor_data_1d) AS sensors) AS [newest moments] ON sensor_data.sensor_id =
+            [newest moments].sensor_id AND sensor_data.timestamp = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
 WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
         NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('humidity' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS measure, CAST(newest.humidity AS FLOAT(53)) AS value, newest.timestamp AS event_time,
     DATEDIFF_BIG(MILLISECOND, newest.timestamp, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.temperature AS temperature, ranked.humidity AS humidity,
-        ranked.timestamp AS timestamp, ranked.source_id AS source_id, ranked.source_partition AS source_partition,
-        ranked.source_offset AS source_offset, ranked.source_item AS source_item, ranked.log_id AS log_id,
-        ranked.lateness_seconds AS lateness_seconds
-    FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
-            humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id,
-            sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
-            sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
-            lateness_seconds, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER BY sensor_data.source_id DESC,
-                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS [row
-            number]
+FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.humidity AS humidity
+    FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS timestamp, sensor_data.humidity AS
+            humidity, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER BY sensor_data.source_id DESC,
+                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS
+            [row number]
         FROM sensor_data
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_5
+        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_12
                 FROM sensor_data AS other
                 WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
-                FROM sensor_data_1d) AS sensors) AS [newest moments] ON sensor_data.sensor_id = [newest
-            moments].sensor_id AND sensor_data.timestamp = [newest moments].[newest time]) AS ranked
+                FROM sensor_data_1d) AS sensors) AS [newest moments] ON sensor_data.sensor_id =
+            [newest moments].sensor_id AND sensor_data.timestamp = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
 WHERE newest.humidity IS NOT NULL
 GO

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -180,14 +181,51 @@ customProperties:
 """
 
 
-def test_a_users_own_contract_runs_without_touching_the_package(project: Project) -> None:
-    (project.settings.feeds[0] / "tanks.odcs.yaml").write_text(OWN)
-    folder = project.home / "landing" / "tanks"
+@pytest.fixture
+def tanks(project: Project, tmp_path: Path) -> Path:
+    """The landing folder of a user's own feed, on a database of the user's own, and no Kafka; with spaces in all names."""
+    feeds = tmp_path / "my own feeds"
+    feeds.mkdir()
+    (feeds / "tanks.odcs.yaml").write_text(OWN.replace("landing/tanks", "'my landing/tanks #1'"))
+    project.env |= {"ETL_FEEDS": str(feeds), "ETL_KAFKA_BOOTSTRAP": ""}
+    folder = project.home / "my landing" / "tanks #1"
     folder.mkdir(parents=True)
-    (folder / "monday.csv").write_text(
-        "at,tank,level\n2025-06-16T08:00:00Z,north,3.5\n2025-06-16T08:00:00Z,south,high\n"
-    )
-    project.etl("run", "tanks", "--messages", "0")
+    return folder
+
+
+def test_a_users_own_feed_of_one_line_is_one_row(project: Project, tanks: Path) -> None:
+    (tanks / "monday.csv").write_text("at,tank,level\n2025-06-16T08:00:00Z,north,3.5\n")
+    (tanks / "older").mkdir()
+    for name in ("older/sunday.csv", ".tuesday.csv", "notes\x1b.xlsx"):
+        (tanks / name).touch()
+    (tanks / "broken.csv").write_text("when,tank\n")
+    planned = project.etl("run", "tanks", "--dry-run").stdout
+    assert "tanks: 0 readings are simulated, because its contract is your own" in planned
+    told = project.etl("run", "tanks", "--strict").stdout
     assert project.sql("SELECT tank, level FROM tank_levels") == [("north", 3.5)]
-    assert project.sql("SELECT reason FROM etl_rejected_row") == [("wrong_type",)]
     assert project.value("SELECT avg FROM tank_levels_5m") == 3.5
+    assert "tanks: no readings are simulated, because its contract is your own; --messages N simulates some." in told
+    assert "1 file set aside: broken.csv (" in told
+    assert (
+        "3 files ignored: 1 with another ending than .csv or .csv.gz (notes\\x1b.xlsx), 1 in a subfolder, 1 hidden."
+        in told
+    )
+    notes = project.value("SELECT notes FROM etl_log WHERE job_name = 'consume'")
+    assert notes["ignored"] == {"other_ending": 1, "in_subfolders": 1, "hidden": 1}
+    assert notes["ignored_files"] == ["notes\\x1b.xlsx", "older/sunday.csv", ".tuesday.csv"]
+
+
+def test_a_cycle_that_rejected_everything_is_not_done(project: Project, tanks: Path) -> None:
+    lines = ["at,tank,level", *(f"2025-06-16T08:0{n}:00Z,north,high" for n in range(3)), ",south,1"]
+    (tanks / "monday.csv").write_text("\n".join([*lines, ""]))
+    told = project.etl("run", "tanks")
+    cycle = project.log()[-1]["cycle_id"]
+    assert "Nothing was loaded: all 4 rows rejected." in told.stdout
+    look = f"4 rows rejected: 3 wrong_type, 1 missing. Look at them: python -m etl quarantine list --cycle {cycle}"
+    assert look in told.stdout
+    assert "wrong_type" in project.etl("quarantine", "list", "--cycle", cycle).stdout
+
+    (tanks / "tuesday.csv").write_text("\n".join(lines[:2]))
+    told = project.etl("run", "tanks", "--every", "1s", "--cycles", "1", "--strict", expect=1)
+    assert re.search(r"UTC tanks \S+: .*Nothing was loaded: 1 row rejected\.", told.stdout)
+    assert project.sql("SELECT tank FROM tank_levels") == []

@@ -25,6 +25,7 @@ from etl.contract import Column, Contract
 from etl.database import make_engine, transaction
 from etl.errors import (
     ConfigurationError,
+    ContractError,
     FailureBudgetExceeded,
     IntegrityError,
     PermanentError,
@@ -497,7 +498,7 @@ def test_a_contract_that_narrows_a_column_is_refused_by_name(project: Project) -
     first, *others = project.contract.columns
     narrower = dataclasses.replace(project.contract, columns=(dataclasses.replace(first, bits=16), *others))
     with (
-        pytest.raises(PermanentError, match="Column 'sensor_id' of table 'sensor_data' is INTEGER"),
+        pytest.raises(ContractError, match="column 'sensor_id' of table 'sensor_data' is INTEGER"),
         transaction(engine) as c,
     ):
         ensure_feed(c, narrower)

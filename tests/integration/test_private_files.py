@@ -1,14 +1,20 @@
-"""What the tool makes is for its owner only; what it did not make keeps its rights."""
+"""What the tool makes on the embedded services, under an odd name, is for its owner only; `env` exports their addresses.
+
+What the tool did not make keeps its rights.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from etl import services
@@ -32,7 +38,7 @@ def open_to_others(folder: Path) -> list[str]:
     )
 
 
-def run(*command: str, **env: str) -> None:
+def run(*command: str, **env: str) -> str:
     """Run Python as a user does whose umask lets everybody read."""
     done = subprocess.run(
         [sys.executable, "-m", *command],
@@ -44,11 +50,14 @@ def run(*command: str, **env: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
-@pytest.fixture
-def embedded(tmp_path: Path) -> Iterator[Settings]:
-    settings = Settings.load(home=tmp_path / "embedded", jars=JARS)
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    # Java, log4j, Kafka, PostgreSQL, Hadoop, papermill: to each of them another one of these letters means something.
+    name = tmp_path_factory.mktemp("homes") / "my étl 100% #1 project + 'x' & $y {z}"
+    settings = Settings.load(home=name, jars=JARS)
     settings.home.mkdir()
     yield settings
     services.down(settings, quiet, delete_data=True)
@@ -61,6 +70,31 @@ def test_a_cycle_on_the_embedded_services_leaves_nothing_open(embedded: Settings
     for expected in ("backup/*/*.csv", "backup/*/*.manifest.json", "output/runs/*/*.ipynb", "checkpoint/*/*/metadata"):
         assert list(embedded.home.glob(expected)), expected
     assert open_to_others(postgres._root(embedded)) == []
+    assert (embedded.services / "spark.log").read_text("utf-8").count("WARN") > 0, "log4j found its folder"
+    assert [path.name for path in embedded.home.parent.iterdir()] == [embedded.home.name], "nothing is beside it"
+
+
+def test_what_env_exports_means_the_embedded_services_also_after_they_got_other_ports(embedded: Settings) -> None:
+    home = {"ETL_HOME": str(embedded.home), "ETL_JARS": str(JARS)}
+    run("etl", "up", **home)
+    lines = [line.removeprefix("export ").partition("=") for line in run("etl", "env", **home).splitlines()]
+    exported = home | {name: shlex.split(value)[0] for name, _, value in lines}
+    assert set(exported) >= {"ETL_KAFKA_BOOTSTRAP", "ETL_DATABASE_URL"}
+    run("etl", "down", **exported)
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", int(exported["ETL_DATABASE_URL"].rpartition(":")[2].partition("/")[0])))
+        taken.listen()
+        told = run("etl", "run", "room_temperatures", **exported)
+    assert "starting PostgreSQL" in told
+    assert "no readings are simulated" not in told
+    found = json.loads(run("etl", "status", "--json", **exported))["services"]
+    assert {name: service["embedded"] for name, service in found.items()} == dict.fromkeys(found, True)
+    url = Settings.load(home=embedded.home).database().get_secret_value().replace("+psycopg", "")
+    assert url != exported["ETL_DATABASE_URL"]
+    with psycopg.connect(url) as connection:
+        (rows,) = connection.execute("SELECT count(*) FROM room_temperatures").fetchone() or (0,)
+    assert rows > 9_000
 
 
 def test_jobs_that_are_run_by_hand_keep_the_rights_of_what_was_there(project: Project) -> None:

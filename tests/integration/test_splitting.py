@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
+from pyspark.sql import functions as F
 
 from etl.contract import load_contract
 from etl.message import decode_raw, encode_raw, read
-from etl.model import Contract
+from etl.model import Column, Contract, EventTime
 from etl.settings import Settings
 from etl.spark import spark_session
 from etl.splitting import UNPARSABLE, split_messages
@@ -156,6 +158,20 @@ def test_messages_in_any_form_become_what_they_mean(settings: Settings) -> None:
         (b"}", b""),
         (b"}", b',"sensor_id":"b"}'),
         (b"}", b',"more":1}'),
+        # What the contract does not name is not judged; the message must be JSON.
+        (b"}", b',"more":NaN}'),
+        (b"}", b',"more":{"a":[-Infinity]}}'),
+        (b"}", rb',"more":"\u0000 \ud800"}'),
+        (b"}", rb',"\u0000\udc00":1}'),
+        (b"}", b',"more":{"a":1,"a":2}}'),
+        (b"}", b',"more":1,"more":2}'),
+        (b"}", b',"more":1,"energy":2}'),
+        (b"}", b',"more":' + b"1" * 2000 + b"}"),
+        (b"}", b',"Temperature":1,"TEMPERATURE":2,"":3}'),
+        (b'"a"', rb'"\ud83d\ude00"'),
+        (b'"a"', rb'"\ud83d"'),
+        (b'"a"', rb'"\\ud83d\ude00"'),
+        (b'"a"', rb'"\ude00\ud83d"'),
         (b'"sensor_id":"a",', b""),
         (PLAIN, b"\x1f".join([b"a"] * 6)),
         (PLAIN, b""),
@@ -204,8 +220,95 @@ def test_the_code_that_spark_makes_is_the_same_at_any_time(settings: Settings) -
     assert compiled.compileTime() == before
 
 
-def test_keys_with_marks_in_them_are_found(settings: Settings) -> None:
-    column = dataclasses.replace(SCALARS.columns[0], path=("a`b c",))
-    contract = dataclasses.replace(SCALARS, columns=(column, SCALARS.columns[1]))
-    (row,) = split(settings, contract, [b'{"a`b c":"x","values":[1]}'])
-    assert row["event"] == "x"
+KEYS = (
+    "a`b c",
+    "T",
+    "t",
+    """ä'"\\$1""",
+    "value",
+    "partition",
+    "offset",
+    "items",
+    "parsed",
+    "keys",
+    "chain",
+    "item",
+    "message",
+    "",
+)
+
+
+@pytest.mark.parametrize("explode", [False, True])
+def test_keys_are_found_whatever_they_are(settings: Settings, explode: bool) -> None:
+    where = ("readings", "[]") if explode else ()
+    columns = [Column(f"c{number}", "text", path=(*where, key)) for number, key in enumerate(KEYS)]
+    columns += [Column(f"d{number}", "text", path=(*where, "in", key)) for number, key in enumerate(KEYS)]
+    # Columns that bear the names of Spark's.
+    columns += [Column(key, "text", path=(*where, key)) for key in KEYS[4:-1]]
+    contract = dataclasses.replace(
+        SCALARS, columns=tuple(columns), explode=(("readings",),) if explode else (), event_time=EventTime("c0")
+    )
+    values = {key: f"v{number}" for number, key in enumerate(KEYS)}
+    reading = {**values, "in": {key: f"w{number}" for number, key in enumerate(KEYS)}}
+    messages = [
+        reading,
+        # Known and unknown keys that differ only in case.
+        {**reading, "VALUE": 1, "In": {"T": 1}},
+        {**dict(reversed(reading.items())), "in": {**reading["in"], "KEYS": 1}},  # type: ignore[dict-item]
+    ]
+    texts = [json.dumps({"readings": [message]} if explode else message).encode() for message in messages]
+    rows = split(settings, contract, texts)
+    expected = {f"c{n}": f"v{n}" for n in range(len(KEYS))} | {f"d{n}": f"w{n}" for n in range(len(KEYS))}
+    expected |= {key: values[key] for key in KEYS[4:-1]}
+    assert [{name: row[name] for name in contract.column_names} for row in rows] == [expected] * 3
+    assert [row["raw"] for row in rows] == [None, *(text.decode() for text in texts[1:])]
+    assert not any(row[UNPARSABLE] for row in rows)
+
+
+HOSTILE_PATTERNS = ["(a|b)*", "(a+)+c", "(?P<x>a)+", r"(?P<x>a)(?P=x)", "[[a]", "[a&&[b]", "a{1,200}a{1,200}a{1,200}c"]
+
+
+@pytest.mark.parametrize("pattern", HOSTILE_PATTERNS)
+def test_a_pattern_can_neither_stop_a_job_nor_hold_it_up(settings: Settings, pattern: str) -> None:
+    column = dataclasses.replace(load_contract("raw_iot", settings).columns[0], pattern=pattern)
+    contract = dataclasses.replace(
+        load_contract("raw_iot", settings), columns=(column, *load_contract("raw_iot", settings).columns[1:])
+    )
+    messages = [PLAIN.replace(b'"a"', b'"' + b"a" * length + b'"') for length in (1, 40, 100_000)]
+    assert [row[column.name] for row in split(settings, contract, messages)] == ["a", "a" * 40, "a" * 100_000]
+
+
+def test_a_pattern_that_java_understands_keeps_the_text_of_what_does_not_match(settings: Settings) -> None:
+    contract = load_contract("raw_iot", settings)
+    column = dataclasses.replace(contract.columns[0], pattern="[ab]+")
+    contract = dataclasses.replace(contract, columns=(column, *contract.columns[1:]))
+    messages = [PLAIN, PLAIN.replace(b'"a"', b'"c"'), PLAIN.replace(b'"a"', b'"' + b"a" * 201 + b'"')]
+    assert [row["raw"] is None for row in split(settings, contract, messages)] == [True, False, False]
+
+
+def test_keys_of_one_hash_code_stop_no_job(settings: Settings) -> None:
+    """Jackson's table of names gives up with an error that Spark does not expect."""
+    keys = (b"".join(letters) for letters in product((b"aB", b"b!"), repeat=16))
+    message = PLAIN.replace(b"}", b"".join(b',"%s":1' % key for key in keys) + b"}")
+    rows = split(settings, load_contract("raw_iot", settings), [PLAIN, message, PLAIN])
+    assert [row[UNPARSABLE] for row in rows] == [False, True, False]
+    assert decode_raw(rows[1]["raw"]) == message
+
+
+def test_a_message_with_very_many_readings_takes_memory_for_one(settings: Settings) -> None:
+    """A copy of the message per reading, all at once, was more than Spark's heap."""
+    contract = load_contract("device_events", settings)
+    spark = spark_session(settings)
+    many = [json.dumps(event(*[DEVICE] * 4_000, **more)).encode() for more in ({}, {"version": 2})]
+    zeros = json.dumps(event(*[0] * 200_000)).encode()
+    rows = [(message, 0, number, datetime(2025, 6, 15)) for number, message in enumerate([*many, zeros])]
+    frame = split_messages(
+        spark.createDataFrame(rows, "value binary, partition int, offset long, timestamp timestamp"), contract
+    )
+    found = frame.groupBy("source_offset", UNPARSABLE).agg(F.count("*"), F.count("raw"), F.count("device_id")).collect()
+    # Around the readings, an unknown key is told once. A copy for each of the zeros is refused.
+    assert sorted(map(tuple, found)) == [
+        ("0", False, 4_000, 0, 4_000),
+        ("1", False, 4_000, 1, 4_000),
+        ("2", True, 1, 1, 0),
+    ]

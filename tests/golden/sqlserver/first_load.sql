@@ -569,14 +569,14 @@ INSERT INTO [#stage_etl_rejected_row] (stage_row, source_partition, source_offse
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_partition, source_offset, source_item,
-        lateness_seconds, source_id, log_id) SELECT [staged rows].sensor_id, [staged rows].temperature, [staged
-    rows].humidity, [staged rows].timestamp, [staged rows].source_partition, [staged rows].source_offset, [staged
-    rows].source_item, [staged rows].lateness_seconds, ? AS source_id, ? AS log_id
+        lateness_seconds, source_id, log_id) SELECT [staged rows].sensor_id, [staged rows].temperature,
+    [staged rows].humidity, [staged rows].timestamp, [staged rows].source_partition, [staged rows].source_offset,
+    [staged rows].source_item, [staged rows].lateness_seconds, ? AS source_id, ? AS log_id
 FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].temperature AS temperature, [stage rows].humidity AS
-        humidity, [stage rows].timestamp AS timestamp, [stage rows].source_partition AS source_partition, [stage
-        rows].source_offset AS source_offset, [stage rows].source_item AS source_item, [stage rows].lateness_seconds AS
-        lateness_seconds, row_number() OVER (PARTITION BY [stage rows].sensor_id, [stage rows].timestamp ORDER BY [stage
-            rows].stage_row) AS [place in key]
+        humidity, [stage rows].timestamp AS timestamp, [stage rows].source_partition AS source_partition,
+        [stage rows].source_offset AS source_offset, [stage rows].source_item AS source_item,
+        [stage rows].lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY [stage rows].sensor_id,
+            [stage rows].timestamp ORDER BY [stage rows].[stage row]) AS [place in key]
     FROM [#stage_sensor_data] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data
@@ -584,31 +584,20 @@ WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
 GO
 
 INSERT INTO etl_rejected_row (source_partition, source_offset, source_item, raw, raw_rebuilt, reason, problems,
-        source_id, log_id, feed) SELECT [staged rows].source_partition, [staged rows].source_offset, [staged
-    rows].source_item, [staged rows].raw, [staged rows].raw_rebuilt, [staged rows].reason, [staged rows].problems, ? AS
-    source_id, ? AS log_id, ? AS feed
-FROM (SELECT [stage rows].source_partition AS source_partition, [stage rows].source_offset AS source_offset, [stage
-        rows].source_item AS source_item, [stage rows].raw AS raw, [stage rows].raw_rebuilt AS raw_rebuilt, [stage
-        rows].reason AS reason, [stage rows].problems AS problems, row_number() OVER (PARTITION BY [stage
-            rows].source_partition, [stage rows].source_offset, [stage rows].source_item ORDER BY [stage
-            rows].stage_row) AS [place in key]
+        source_id, log_id, feed) SELECT [staged rows].source_partition, [staged rows].source_offset,
+    [staged rows].source_item, [staged rows].raw, [staged rows].raw_rebuilt, [staged rows].reason,
+    [staged rows].problems, ? AS source_id, ? AS log_id, ? AS feed
+FROM (SELECT [stage rows].source_partition AS source_partition, [stage rows].source_offset AS source_offset,
+        [stage rows].source_item AS source_item, [stage rows].raw AS raw, [stage rows].raw_rebuilt AS raw_rebuilt,
+        [stage rows].reason AS reason, [stage rows].problems AS problems, row_number() OVER (PARTITION BY
+            [stage rows].source_partition, [stage rows].source_offset, [stage rows].source_item ORDER BY
+            [stage rows].[stage row]) AS [place in key]
     FROM [#stage_etl_rejected_row] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM etl_rejected_row
         WHERE etl_rejected_row.source_id = ? AND etl_rejected_row.source_partition = [staged rows].source_partition AND
-            etl_rejected_row.source_offset = [staged rows].source_offset AND etl_rejected_row.source_item = [staged
-            rows].source_item))
-GO
-
-SELECT staged.stage_row, staged.source_partition, staged.source_offset, staged.source_item, CASE WHEN (NOT EXISTS
-        (SELECT sensor_data.temperature INTERSECT SELECT staged.temperature)) THEN 1 ELSE 0 END AS [differs 0], CASE
-    WHEN (NOT EXISTS (SELECT sensor_data.humidity INTERSECT SELECT staged.humidity)) THEN 1 ELSE 0 END AS [differs 1]
-FROM [#stage_sensor_data] AS staged
-JOIN sensor_data ON sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp
-WHERE NOT (sensor_data.source_id = ? AND sensor_data.source_partition = staged.source_partition AND
-        sensor_data.source_offset = staged.source_offset AND sensor_data.source_item = staged.source_item) AND (NOT
-        EXISTS (SELECT sensor_data.temperature INTERSECT SELECT staged.temperature) OR NOT EXISTS (SELECT
-            sensor_data.humidity INTERSECT SELECT staged.humidity)) ORDER BY staged.stage_row
+            etl_rejected_row.source_offset = [staged rows].source_offset AND etl_rejected_row.source_item =
+            [staged rows].source_item))
 GO
 
 SELECT count(*) AS count_1, count(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
@@ -650,13 +639,13 @@ INSERT INTO [#stage_sensor_data_5m] (stage_row, sensor_id, measure, window_start
     (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
 GO
 
-INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT [staged
-    rows].sensor_id, [staged rows].measure, [staged rows].window_start, [staged rows].count, [staged rows].min, [staged
-    rows].max, [staged rows].avg, [staged rows].stddev
+INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
+    [staged rows].sensor_id, [staged rows].measure, [staged rows].window_start, [staged rows].count, [staged rows].min,
+    [staged rows].max, [staged rows].avg, [staged rows].stddev
 FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].measure AS measure, [stage rows].window_start AS
         window_start, [stage rows].count AS count, [stage rows].min AS min, [stage rows].max AS max, [stage rows].avg AS
-        avg, [stage rows].stddev AS stddev, row_number() OVER (PARTITION BY [stage rows].sensor_id, [stage
-            rows].measure, [stage rows].window_start ORDER BY [stage rows].stage_row) AS [place in key]
+        avg, [stage rows].stddev AS stddev, row_number() OVER (PARTITION BY [stage rows].sensor_id,
+            [stage rows].measure, [stage rows].window_start ORDER BY [stage rows].[stage row]) AS [place in key]
     FROM [#stage_sensor_data_5m] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data_5m
@@ -688,13 +677,13 @@ INSERT INTO [#stage_sensor_data_1d] (stage_row, sensor_id, measure, window_start
     (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
 GO
 
-INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT [staged
-    rows].sensor_id, [staged rows].measure, [staged rows].window_start, [staged rows].count, [staged rows].min, [staged
-    rows].max, [staged rows].avg, [staged rows].stddev
+INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
+    [staged rows].sensor_id, [staged rows].measure, [staged rows].window_start, [staged rows].count, [staged rows].min,
+    [staged rows].max, [staged rows].avg, [staged rows].stddev
 FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].measure AS measure, [stage rows].window_start AS
         window_start, [stage rows].count AS count, [stage rows].min AS min, [stage rows].max AS max, [stage rows].avg AS
-        avg, [stage rows].stddev AS stddev, row_number() OVER (PARTITION BY [stage rows].sensor_id, [stage
-            rows].measure, [stage rows].window_start ORDER BY [stage rows].stage_row) AS [place in key]
+        avg, [stage rows].stddev AS stddev, row_number() OVER (PARTITION BY [stage rows].sensor_id,
+            [stage rows].measure, [stage rows].window_start ORDER BY [stage rows].[stage row]) AS [place in key]
     FROM [#stage_sensor_data_1d] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data_1d

@@ -105,12 +105,12 @@ GO
 
 DELETE FROM sensor_data_5m WHERE EXISTS (SELECT *
     FROM [#touched_sensor_data_5m] AS [touched windows]
-    WHERE sensor_data_5m.sensor_id = [touched windows].sensor_id AND sensor_data_5m.window_start = [touched
-        windows].window_start)
+    WHERE sensor_data_5m.sensor_id = [touched windows].sensor_id AND sensor_data_5m.window_start =
+        [touched windows].window_start)
 GO
 
-INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT [touched
-    windows].sensor_id, long.measure, [touched windows].window_start, long.count, long.min, long.max, long.avg,
+INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
+    [touched windows].sensor_id, long.measure, [touched windows].window_start, long.count, long.min, long.max, long.avg,
     long.stddev
 FROM [#touched_sensor_data_5m] AS [touched windows]
 CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
@@ -118,8 +118,8 @@ CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.t
         stddev_0, count(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1, max(sensor_data.humidity)
         AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
     FROM sensor_data
-    WHERE sensor_data.sensor_id = [touched windows].sensor_id AND sensor_data.timestamp >= [touched
-        windows].window_start AND sensor_data.timestamp < [touched windows].[window end]) AS inside
+    WHERE sensor_data.sensor_id = [touched windows].sensor_id AND sensor_data.timestamp >=
+        [touched windows].window_start AND sensor_data.timestamp < [touched windows].[window end]) AS inside
 CROSS APPLY (VALUES ('temperature', inside.count_0, inside.min_0, inside.max_0, inside.avg_0, inside.stddev_0),
         ('humidity', inside.count_1, inside.min_1, inside.max_1, inside.avg_1, inside.stddev_1)) AS long (measure,
         count, min, max, avg, stddev)
@@ -128,12 +128,12 @@ GO
 
 DELETE FROM sensor_data_1d WHERE EXISTS (SELECT *
     FROM [#touched_sensor_data_1d] AS [touched windows]
-    WHERE sensor_data_1d.sensor_id = [touched windows].sensor_id AND sensor_data_1d.window_start = [touched
-        windows].window_start)
+    WHERE sensor_data_1d.sensor_id = [touched windows].sensor_id AND sensor_data_1d.window_start =
+        [touched windows].window_start)
 GO
 
-INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT [touched
-    windows].sensor_id, measured.measure, [touched windows].window_start, pooled.count, pooled.min, pooled.max,
+INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
+    [touched windows].sensor_id, measured.measure, [touched windows].window_start, pooled.count, pooled.min, pooled.max,
     pooled.avg, pooled.stddev
 FROM [#touched_sensor_data_1d] AS [touched windows]
 CROSS APPLY (VALUES ('temperature'), ('humidity')) AS measured (measure)

@@ -1,0 +1,44 @@
+"""Whatever columns and tables are called, a feed loads, is derived, and can be looked at."""
+
+from __future__ import annotations
+
+import pytest
+
+from etl import charts, reading, show
+from etl.database import words
+from tests.edits import Tanks
+from tests.hostile import NAMES, ROLES, document, readings
+from tests.stack import Project
+
+pytestmark = pytest.mark.postgresql
+
+
+def test_names_of_our_own_statements_and_of_sql_are_columns_like_others(project: Project) -> None:
+    """Each in the place where it would hurt: as table, sensor, event time and measure; and all of them as measures."""
+    cases = [(table, sensor, time, [measure, "level"]) for table, sensor, time, measure in ROLES]
+    cases.append(("everything", "device", "at", NAMES))
+    feeds = []
+    for number, (table, sensor, time, measures) in enumerate(cases):
+        feeds.append(feed := Tanks(project, document(f"hostile_{number}", table, sensor, time, measures)))
+        # First in memory; then by the database, for what is older does not lie near.
+        for days in ((2,), (1, 3)):
+            rows = [row for day in days for row in readings(sensor, time, measures, day=day)]
+            feed.write(rows)
+            loaded = feed.cycle()
+            assert (loaded.counts.processed, loaded.counts.rejected) == (len(rows), 0), table
+        feed.require_windows()
+        explored = reading.explore(project.settings, feed.contract, since="7d", sensors=2)
+        assert (len(explored.readings), explored.summary["sensors"][0]) == (180, 2)
+        assert len(charts.strongest(explored)) > 0
+        assert show.readings(loaded.sample, feed.contract)
+        assert charts.anomalies(explored)
+        assert feed.sql(f'SELECT count(*) FROM "v_{table}_latest"') == [(2,)]
+        assert feed.sql(f"SELECT count(DISTINCT measure) FROM etl_anomaly WHERE feed = '{feed.feed}'") == [(2,)]
+    feeds[0].init()
+    for view, columns in (("v_etl_windows", "feed"), ("v_etl_latest", "feed")):
+        assert len(feeds[0].sql(f"SELECT DISTINCT {columns} FROM {view}")) == len(feeds)
+
+
+def test_every_word_that_the_server_reserves_is_put_into_quotes(project: Project) -> None:
+    query = "SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T')"
+    assert {word for (word,) in project.sql(query)} <= set(words.POSTGRESQL.split())

@@ -1,0 +1,142 @@
+"""How a cycle's end is told."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from etl import endings, report
+from etl.cycle import Cycle
+from etl.errors import PermanentError
+from etl.outcome import Outcome
+
+REASONS = (("not_json", 5), ("missing", 4), ("bad_time", 2), ("pattern", 1))
+
+
+def cycle(**outcome: Any) -> Cycle:
+    return Cycle("rooms", "c1", (), outcome=Outcome(**outcome))
+
+
+def told(**outcome: Any) -> list[str]:
+    return [line.plain for line in endings.lines(cycle(**outcome))]
+
+
+def test_nothing_is_said_where_all_is_loaded_or_was_known() -> None:
+    assert told(loaded=5, duplicate=2, known_files=1) == []
+    assert endings.result(cycle(loaded=5)).plain == "done"
+
+
+def test_how_many_were_rejected_why_and_where_to_look() -> None:
+    assert told(loaded=9, rejected=12, quarantined=12, reasons=REASONS) == [
+        "12 rows rejected: 5 not_json, 4 missing, 2 bad_time, 1 for another reason."
+        " Look at them: python -m etl quarantine list --cycle c1"
+    ]
+    assert endings.result(cycle(loaded=9, rejected=12)).plain == "done, but 12 rows rejected"
+
+
+def test_conflicting_rows_are_told_apart_and_looked_up_where_they_are_kept() -> None:
+    (dropped,) = told(loaded=9, conflicting=1)
+    assert dropped == "1 row conflicting: earlier ones have the same key and other values."
+    rejected, kept = told(
+        loaded=9, rejected=2, conflicting=3, quarantined=5, reasons=(("conflicting", 3), ("missing", 2))
+    )
+    assert rejected.startswith("2 rows rejected: 2 missing. ")
+    assert kept.endswith("Look at them: python -m etl quarantine list --cycle c1 --reason conflicting")
+
+
+def test_files_that_were_set_aside_are_named_with_their_cause() -> None:
+    aside = {f"{n}\x1b.csv": "The header lacks 'id'." for n in range(5)}
+    (line,) = told(loaded=1, set_aside=aside)
+    assert line.startswith(
+        "5 files set aside: 0\\x1b.csv (The header lacks 'id'), 1\\x1b.csv (The header lacks 'id'), "
+    )
+    assert line.endswith(" and 2 more. Look at them: python -m etl quarantine list --files")
+
+
+def test_ignored_files_are_counted_by_kind() -> None:
+    names = ("backup.xlsx", "2026/a.csv", ".b.csv")
+    assert told(ignored={"other_ending": 1, "in_subfolders": 1, "hidden": 1}, ignored_names=names) == [
+        "3 files ignored: 1 with another ending than .csv or .csv.gz (backup.xlsx), 1 in a subfolder, 1 hidden."
+    ]
+    assert told(ignored={"other_ending": 5}, ignored_names=("a.txt", "b.txt", "c.txt", "d.txt")) == [
+        "5 files ignored: 5 with other endings than .csv or .csv.gz (a.txt, b.txt, c.txt, …)."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "short"),
+    [
+        ({"rejected": 12, "quarantined": 12}, "nothing loaded: all 12 rows rejected"),
+        ({"rejected": 1, "quarantined": 1}, "nothing loaded: 1 row rejected"),
+        ({"set_aside": {"a.csv": "?"}}, "nothing loaded: 1 file set aside"),
+        ({"failing": {"a.csv": "?", "b.csv": "?"}}, "nothing loaded: all 2 files not processed yet"),
+        (
+            {"rejected": 2, "conflicting": 3, "quarantined": 5, "set_aside": {"a.csv": "?"}},
+            "nothing loaded: all 2 rows rejected; all 3 rows conflicting; 1 file set aside",
+        ),
+    ],
+)
+def test_a_cycle_all_of_whose_rows_were_left_out_is_not_done(outcome: dict[str, Any], short: str) -> None:
+    ended = cycle(**outcome)
+    assert ended.outcome.is_all_lost
+    assert endings.result(ended).plain == short
+    assert endings.lines(ended)[0].plain == f"Nothing was loaded: {short.removeprefix('nothing loaded: ')}."
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        {},
+        {"loaded": 1, "rejected": 12, "quarantined": 12},
+        {"duplicate": 1, "rejected": 12, "quarantined": 12},
+        {"known_files": 1, "set_aside": {"a.csv": "?"}},
+        {"conflicting": 3},
+        {"ignored": {"hidden": 1}},
+    ],
+    ids=str,
+)
+def test_a_cycle_that_loaded_or_knew_something_is_done(outcome: dict[str, Any]) -> None:
+    assert not Outcome(**outcome).is_all_lost
+
+
+def test_the_summary_of_several_feeds_and_the_line_of_a_schedule_tell_it_too() -> None:
+    def rows(feed: str, processed: int, **more: int) -> tuple[dict[str, Any], ...]:
+        counts = {"records_read": 12, "records_processed": processed, "records_rejected": 0, "records_duplicate": 0}
+        return tuple(
+            {"feed": feed, "job_name": job, "status": "SUCCESS", **counts, **more} for job in ("consume", "load")
+        )
+
+    lost = Outcome(rejected=12, quarantined=12, reasons=(("missing", 12),))
+    cycles = [
+        Cycle("good", "c1", rows("good", 12), outcome=Outcome(loaded=12)),
+        Cycle("bad", "c2", rows("bad", 0, records_rejected=12), outcome=lost),
+        Cycle("broken", "", (), PermanentError("it broke")),
+    ]
+    console = Console(file=StringIO(), width=120)
+    console.print(report.feeds_summary(cycles, ["good", "bad", "broken", "later"]))
+    summary = console.file.getvalue()  # type: ignore[attr-defined]
+    results = [line.split(maxsplit=3)[-1].strip() for line in summary.splitlines()[2:]]
+    assert results == ["done", "nothing loaded: all 12 rows rejected", "failed: it broke", "not begun"]
+
+    line = report.scheduled_line(cycles[1])
+    assert (
+        "= 0 loaded + 12 rejected + 0 duplicate. Nothing was loaded: all 12 rows rejected. 12 rows rejected: " in line
+    )
+    assert report.scheduled_line(cycles[0]).endswith("= 12 loaded + 0 rejected + 0 duplicate.")
+
+
+def test_conflicting_rows_are_in_the_balance_and_the_table_only_where_there_are_some() -> None:
+    row = {
+        "job_name": "load",
+        "status": "SUCCESS",
+        "duration_seconds": 1.0,
+        **{f"records_{name}": n for name, n in (("read", 9), ("processed", 4), ("rejected", 2), ("duplicate", 0))},
+    }
+    rows = [{**row, "job_name": "consume"}, {**row, "records_conflicting": 3}]
+    assert "4 loaded + 2 rejected + 0 duplicate + 3 conflicting." in report.balance(rows)
+    assert "conflicting" not in report.balance([rows[0], row])
+    assert [column.header for column in report.audit_table(rows).columns][-1] == "conflicting"
+    assert [column.header for column in report.audit_table([row]).columns][-1] == "duplicates"
