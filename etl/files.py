@@ -21,6 +21,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import zlib
 from collections.abc import Iterator, Mapping
@@ -42,6 +43,8 @@ COMPRESSED_SUFFIX = ".gz"
 PRIVATE_UMASK = 0o077
 QUARANTINE = "quarantine"
 _PART_PATTERN = "part-*"
+_ARCHIVE_NAME = re.compile(r"\d{8}T\d{6,}Z_.+\.csv")
+"""After the feed's name and `_`: time and cycle."""
 _FIRST_PRINTABLE = 0x20
 _STORED_LENGTH = 400
 """Of the columns that hold names of files, in UTF-16 code units, as SQL Server counts."""
@@ -191,10 +194,10 @@ def archives(folder: Path) -> list[str]:
 def without_manifest(folder: Path, output: Path) -> list[str]:
     """Names of archives in `backup/<feed>` that have lost their manifest.
 
-    Not those that a merge has not finished yet: they stand in its plan.
+    Not those that a merge has not finished yet, which stand in its plan, and not files that are somebody's own.
     """
-    suspect = {path.name.removesuffix(COMPRESSED_SUFFIX) for path in folder.glob("*.csv*") if path.is_file()}
-    suspect = {name for name in suspect if name.endswith(".csv") and not name.startswith(TEMPORARY_PREFIX)}
+    there = {path.name.removesuffix(COMPRESSED_SUFFIX) for path in folder.glob(f"{folder.name}_*.csv*")}
+    suspect = {name for name in there if _ARCHIVE_NAME.fullmatch(name.removeprefix(f"{folder.name}_"))}
     if suspect := suspect - set(archives(folder)):
         try:
             suspect -= planned_archives(output)

@@ -25,7 +25,7 @@ class Sources:
         ]
         self.headers = {number: file.header for number, file in enumerate(archive.files)}
         self.loaded_before = _loaded_before(connection, archive)
-        """Numbers of landing files that another archive has brought: they were taken again while a manifest was damaged."""
+        """Numbers of landing files that another archive has brought: its own manifest was damaged meanwhile."""
         self._offsets = archive.offsets
 
     def are_of(self, table: Table) -> ColumnElement[bool]:
