@@ -1,7 +1,7 @@
 """The audit tables, and a feed's own table built from its contract.
 
-The audit tables come into a database by the migrations under `sql/`; a feed's table is created here, and grows by
-nullable columns only.
+The audit tables come into a database by the migrations under `sql/`; a feed's table is made, and follows its contract, by
+`etl.schema`.
 """
 
 from __future__ import annotations

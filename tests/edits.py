@@ -74,18 +74,21 @@ DOCUMENT: Document = {
 
 
 class Tanks:
-    """The feed of a project, whose contract is a document that tests edit."""
+    """The feed of a project, whose contract is a document that tests edit.
 
-    def __init__(self, project: Project, document: Document = DOCUMENT) -> None:
+    :param first: number of its first file and reading.
+    """
+
+    def __init__(self, project: Project, document: Document = DOCUMENT, *, first: int = 0) -> None:
         self.project = project
         self.document = copy.deepcopy(document)
         self.feed: str = document["name"]
         self.folder = project.home / document["servers"][0]["path"]
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.defaults: dict[str, object] = {}
         """What every reading has from now on."""
-        self._files = itertools.count()
-        self._moments = itertools.count()
+        self._files = itertools.count(first)
+        self._moments = itertools.count(first)
         self.save()
 
     @property
