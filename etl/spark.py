@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,8 @@ def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str
         "spark.sql.session.timeZone": "UTC",
         # JSON is: `T` and `t` are two keys.
         "spark.sql.caseSensitive": "true",
+        # A key of this name would get the text of broken messages instead of its own value; the default is `_corrupt_record`.
+        "spark.sql.columnNameOfCorruptRecord": f"no key {secrets.token_hex(16)}",
         "spark.sql.adaptive.enabled": "false",
         # Stopping a query interrupts its thread; a call that heeds no interrupt must not hold the job for ever.
         "spark.sql.streaming.stopTimeout": "60s",

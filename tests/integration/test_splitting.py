@@ -234,6 +234,7 @@ KEYS = (
     "chain",
     "item",
     "message",
+    "_corrupt_record",
     "",
 )
 
