@@ -28,7 +28,7 @@ from etl.contract import Contract
 from etl.errors import UnreadableFile
 from etl.files import LandingFile, Part
 from etl.message import encode_raw, fields_with_nulls, hides_separator
-from etl.model import LINEAGE_COLUMNS, RESERVED, Landing, column_name
+from etl.model import LINEAGE_COLUMNS, RESERVED, Landing, column_names
 from etl.validate import validate
 
 RECORDS_PER_PART = 50_000
@@ -199,9 +199,8 @@ def part_columns(contract: Contract, header: tuple[str, ...]) -> dict[str, str |
     columns: dict[str, str | None] = {
         column.name: column.source[0] if column.source[0] in header else None for column in contract.columns
     }
-    for name in sorted(set(header) - set(columns.values())):
-        columns[column_name(name, (*columns, *RESERVED))] = name
-    return columns
+    others = sorted(set(header) - set(columns.values()))
+    return columns | dict(zip(column_names(others, (*columns, *RESERVED)), others, strict=True))
 
 
 def part_paths(contract: Contract, headers: Iterable[tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

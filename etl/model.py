@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -19,12 +20,24 @@ ITEMS = "[]"
 
 def column_name(key: str, taken: Iterable[str]) -> str:
     """A column's name for a key that the contract does not name, unlike those that are taken."""
-    others = {name.lower() for name in taken}
-    plain = re.sub(r"\W+", "_", key, flags=re.ASCII).strip("_") or "column"
-    name = (f"_{plain}" if plain[0].isdigit() else plain)[:50]
-    while name.lower() in others:
-        name += "_"
+    (name,) = column_names([key], taken)
     return name
+
+
+def column_names(keys: Iterable[str], taken: Iterable[str]) -> list[str]:
+    """The same for several keys: names of at most 60 characters, each unlike all others."""
+    others = {name.lower() for name in taken}
+    found = []
+    for key in keys:
+        plain = re.sub(r"\W+", "_", key, flags=re.ASCII).strip("_") or "column"
+        name = base = (f"_{plain}" if plain[0].isdigit() else plain)[:50]
+        for number in count(1):
+            if name.lower() not in others:
+                break
+            name = f"{base}_" if number == 1 else f"{base}_{number}"
+        found.append(name)
+        others.add(name.lower())
+    return found
 
 
 ISO8601 = "iso8601"

@@ -87,6 +87,14 @@ def test_a_line_with_a_separator_hidden_by_a_stray_quote_is_kept_whole(tmp_path:
     assert (rows[1]["hour"], rows[1]["note"]) == ('5" pipe', "a, b")
 
 
+def test_columns_whose_names_begin_alike_have_names_that_a_database_can_tell_apart() -> None:
+    header = ("DATE", *(f"{'a long name, ' * 6}{number}" for number in range(200)), "x", "X", "x.")
+    names = [name for name, source in part_columns(SALES, header).items() if source != "DATE"]
+    assert len({name.lower() for name in names}) == len(names)
+    assert max(map(len, names)) <= 60
+    assert {"X", "x_", "x_2"} <= set(names)
+
+
 def test_part_files_say_where_each_column_was_in_the_source() -> None:
     headers = [("DATE", "a b", "Qty"), ("DATE", "a-b")]
     assert set(part_columns(SALES, headers[0])) == {"day", "hour", "quantity", "a_b"}
