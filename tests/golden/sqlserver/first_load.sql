@@ -576,7 +576,7 @@ FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].temperature AS te
         humidity, [stage rows].timestamp AS timestamp, [stage rows].source_partition AS source_partition,
         [stage rows].source_offset AS source_offset, [stage rows].source_item AS source_item,
         [stage rows].lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY [stage rows].sensor_id,
-            [stage rows].timestamp ORDER BY [stage rows].[stage row]) AS [place in key]
+            [stage rows].timestamp ORDER BY [stage rows].stage_row) AS [place in key]
     FROM [#stage_sensor_data] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data
@@ -591,13 +591,24 @@ FROM (SELECT [stage rows].source_partition AS source_partition, [stage rows].sou
         [stage rows].source_item AS source_item, [stage rows].raw AS raw, [stage rows].raw_rebuilt AS raw_rebuilt,
         [stage rows].reason AS reason, [stage rows].problems AS problems, row_number() OVER (PARTITION BY
             [stage rows].source_partition, [stage rows].source_offset, [stage rows].source_item ORDER BY
-            [stage rows].[stage row]) AS [place in key]
+            [stage rows].stage_row) AS [place in key]
     FROM [#stage_etl_rejected_row] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM etl_rejected_row
         WHERE etl_rejected_row.source_id = ? AND etl_rejected_row.source_partition = [staged rows].source_partition AND
             etl_rejected_row.source_offset = [staged rows].source_offset AND etl_rejected_row.source_item =
             [staged rows].source_item))
+GO
+
+SELECT staged.stage_row, staged.source_partition, staged.source_offset, staged.source_item, CASE WHEN (NOT EXISTS
+        (SELECT sensor_data.temperature INTERSECT SELECT staged.temperature)) THEN 1 ELSE 0 END AS [differs 0], CASE
+    WHEN (NOT EXISTS (SELECT sensor_data.humidity INTERSECT SELECT staged.humidity)) THEN 1 ELSE 0 END AS [differs 1]
+FROM [#stage_sensor_data] AS staged
+JOIN sensor_data ON sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp
+WHERE NOT (sensor_data.source_id = ? AND sensor_data.source_partition = staged.source_partition AND
+        sensor_data.source_offset = staged.source_offset AND sensor_data.source_item = staged.source_item) AND (NOT
+        EXISTS (SELECT sensor_data.temperature INTERSECT SELECT staged.temperature) OR NOT EXISTS (SELECT
+            sensor_data.humidity INTERSECT SELECT staged.humidity)) ORDER BY staged.stage_row
 GO
 
 SELECT count(*) AS count_1, count(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
@@ -645,7 +656,7 @@ INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, a
 FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].measure AS measure, [stage rows].window_start AS
         window_start, [stage rows].count AS count, [stage rows].min AS min, [stage rows].max AS max, [stage rows].avg AS
         avg, [stage rows].stddev AS stddev, row_number() OVER (PARTITION BY [stage rows].sensor_id,
-            [stage rows].measure, [stage rows].window_start ORDER BY [stage rows].[stage row]) AS [place in key]
+            [stage rows].measure, [stage rows].window_start ORDER BY [stage rows].stage_row) AS [place in key]
     FROM [#stage_sensor_data_5m] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data_5m
@@ -683,7 +694,7 @@ INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, a
 FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].measure AS measure, [stage rows].window_start AS
         window_start, [stage rows].count AS count, [stage rows].min AS min, [stage rows].max AS max, [stage rows].avg AS
         avg, [stage rows].stddev AS stddev, row_number() OVER (PARTITION BY [stage rows].sensor_id,
-            [stage rows].measure, [stage rows].window_start ORDER BY [stage rows].[stage row]) AS [place in key]
+            [stage rows].measure, [stage rows].window_start ORDER BY [stage rows].stage_row) AS [place in key]
     FROM [#stage_sensor_data_1d] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data_1d

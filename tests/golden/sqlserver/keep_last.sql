@@ -132,14 +132,14 @@ INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, t
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_partition, source_offset, source_item,
-        lateness_seconds, source_id, log_id) SELECT [staged rows].sensor_id, [staged rows].temperature, [staged
-    rows].humidity, [staged rows].timestamp, [staged rows].source_partition, [staged rows].source_offset, [staged
-    rows].source_item, [staged rows].lateness_seconds, ? AS source_id, ? AS log_id
+        lateness_seconds, source_id, log_id) SELECT [staged rows].sensor_id, [staged rows].temperature,
+    [staged rows].humidity, [staged rows].timestamp, [staged rows].source_partition, [staged rows].source_offset,
+    [staged rows].source_item, [staged rows].lateness_seconds, ? AS source_id, ? AS log_id
 FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].temperature AS temperature, [stage rows].humidity AS
-        humidity, [stage rows].timestamp AS timestamp, [stage rows].source_partition AS source_partition, [stage
-        rows].source_offset AS source_offset, [stage rows].source_item AS source_item, [stage rows].lateness_seconds AS
-        lateness_seconds, row_number() OVER (PARTITION BY [stage rows].sensor_id, [stage rows].timestamp ORDER BY [stage
-            rows].stage_row) AS [place in key]
+        humidity, [stage rows].timestamp AS timestamp, [stage rows].source_partition AS source_partition,
+        [stage rows].source_offset AS source_offset, [stage rows].source_item AS source_item,
+        [stage rows].lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY [stage rows].sensor_id,
+            [stage rows].timestamp ORDER BY [stage rows].stage_row) AS [place in key]
     FROM [#stage_sensor_data] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data
@@ -262,12 +262,12 @@ GO
 
 DELETE FROM sensor_data_5m WHERE EXISTS (SELECT *
     FROM [#touched_sensor_data_5m] AS [touched windows]
-    WHERE sensor_data_5m.sensor_id = [touched windows].sensor_id AND sensor_data_5m.window_start = [touched
-        windows].window_start)
+    WHERE sensor_data_5m.sensor_id = [touched windows].sensor_id AND sensor_data_5m.window_start =
+        [touched windows].window_start)
 GO
 
-INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT [touched
-    windows].sensor_id, long.measure, [touched windows].window_start, long.count, long.min, long.max, long.avg,
+INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
+    [touched windows].sensor_id, long.measure, [touched windows].window_start, long.count, long.min, long.max, long.avg,
     long.stddev
 FROM [#touched_sensor_data_5m] AS [touched windows]
 CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
@@ -275,8 +275,8 @@ CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.t
         stddev_0, count(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1, max(sensor_data.humidity)
         AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
     FROM sensor_data
-    WHERE sensor_data.sensor_id = [touched windows].sensor_id AND sensor_data.timestamp >= [touched
-        windows].window_start AND sensor_data.timestamp < [touched windows].[window end]) AS inside
+    WHERE sensor_data.sensor_id = [touched windows].sensor_id AND sensor_data.timestamp >=
+        [touched windows].window_start AND sensor_data.timestamp < [touched windows].[window end]) AS inside
 CROSS APPLY (VALUES ('temperature', inside.count_0, inside.min_0, inside.max_0, inside.avg_0, inside.stddev_0),
         ('humidity', inside.count_1, inside.min_1, inside.max_1, inside.avg_1, inside.stddev_1)) AS long (measure,
         count, min, max, avg, stddev)
@@ -285,12 +285,12 @@ GO
 
 DELETE FROM sensor_data_1d WHERE EXISTS (SELECT *
     FROM [#touched_sensor_data_1d] AS [touched windows]
-    WHERE sensor_data_1d.sensor_id = [touched windows].sensor_id AND sensor_data_1d.window_start = [touched
-        windows].window_start)
+    WHERE sensor_data_1d.sensor_id = [touched windows].sensor_id AND sensor_data_1d.window_start =
+        [touched windows].window_start)
 GO
 
-INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT [touched
-    windows].sensor_id, measured.measure, [touched windows].window_start, pooled.count, pooled.min, pooled.max,
+INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
+    [touched windows].sensor_id, measured.measure, [touched windows].window_start, pooled.count, pooled.min, pooled.max,
     pooled.avg, pooled.stddev
 FROM [#touched_sensor_data_1d] AS [touched windows]
 CROSS APPLY (VALUES ('temperature'), ('humidity')) AS measured (measure)
@@ -489,14 +489,14 @@ INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, t
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_id, source_partition, source_offset,
-        source_item, log_id) SELECT [staged rows].sensor_id, [staged rows].temperature, [staged rows].humidity, [staged
-    rows].timestamp, [staged rows].source_id, [staged rows].source_partition, [staged rows].source_offset, [staged
-    rows].source_item, [staged rows].log_id
+        source_item, log_id) SELECT [staged rows].sensor_id, [staged rows].temperature, [staged rows].humidity,
+    [staged rows].timestamp, [staged rows].source_id, [staged rows].source_partition, [staged rows].source_offset,
+    [staged rows].source_item, [staged rows].log_id
 FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].temperature AS temperature, [stage rows].humidity AS
-        humidity, [stage rows].timestamp AS timestamp, [stage rows].source_id AS source_id, [stage
-        rows].source_partition AS source_partition, [stage rows].source_offset AS source_offset, [stage
-        rows].source_item AS source_item, [stage rows].log_id AS log_id, row_number() OVER (PARTITION BY [stage
-            rows].sensor_id, [stage rows].timestamp ORDER BY [stage rows].stage_row) AS [place in key]
+        humidity, [stage rows].timestamp AS timestamp, [stage rows].source_id AS source_id,
+        [stage rows].source_partition AS source_partition, [stage rows].source_offset AS source_offset,
+        [stage rows].source_item AS source_item, [stage rows].log_id AS log_id, row_number() OVER (PARTITION BY
+            [stage rows].sensor_id, [stage rows].timestamp ORDER BY [stage rows].stage_row) AS [place in key]
     FROM [#stage_sensor_data] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data

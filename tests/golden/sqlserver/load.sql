@@ -139,7 +139,7 @@ FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].temperature AS te
         humidity, [stage rows].timestamp AS timestamp, [stage rows].source_partition AS source_partition,
         [stage rows].source_offset AS source_offset, [stage rows].source_item AS source_item,
         [stage rows].lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY [stage rows].sensor_id,
-            [stage rows].timestamp ORDER BY [stage rows].[stage row]) AS [place in key]
+            [stage rows].timestamp ORDER BY [stage rows].stage_row) AS [place in key]
     FROM [#stage_sensor_data] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data
@@ -238,7 +238,7 @@ INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, a
 FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].measure AS measure, [stage rows].window_start AS
         window_start, [stage rows].count AS count, [stage rows].min AS min, [stage rows].max AS max, [stage rows].avg AS
         avg, [stage rows].stddev AS stddev, row_number() OVER (PARTITION BY [stage rows].sensor_id,
-            [stage rows].measure, [stage rows].window_start ORDER BY [stage rows].[stage row]) AS [place in key]
+            [stage rows].measure, [stage rows].window_start ORDER BY [stage rows].stage_row) AS [place in key]
     FROM [#stage_sensor_data_5m] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data_5m

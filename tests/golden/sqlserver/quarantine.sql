@@ -101,11 +101,22 @@ FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].temperature AS te
         humidity, [stage rows].timestamp AS timestamp, [stage rows].source_id AS source_id,
         [stage rows].source_partition AS source_partition, [stage rows].source_offset AS source_offset,
         [stage rows].source_item AS source_item, row_number() OVER (PARTITION BY [stage rows].sensor_id,
-            [stage rows].timestamp ORDER BY [stage rows].[stage row]) AS [place in key]
+            [stage rows].timestamp ORDER BY [stage rows].stage_row) AS [place in key]
     FROM [#stage_sensor_data] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data
         WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp))
+GO
+
+SELECT staged.stage_row, staged.source_partition, staged.source_offset, staged.source_item, CASE WHEN (NOT EXISTS
+        (SELECT sensor_data.temperature INTERSECT SELECT staged.temperature)) THEN 1 ELSE 0 END AS [differs 0], CASE
+    WHEN (NOT EXISTS (SELECT sensor_data.humidity INTERSECT SELECT staged.humidity)) THEN 1 ELSE 0 END AS [differs 1]
+FROM [#stage_sensor_data] AS staged
+JOIN sensor_data ON sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp
+WHERE NOT (sensor_data.source_id = staged.source_id AND sensor_data.source_partition = staged.source_partition AND
+        sensor_data.source_offset = staged.source_offset AND sensor_data.source_item = staged.source_item) AND (NOT
+        EXISTS (SELECT sensor_data.temperature INTERSECT SELECT staged.temperature) OR NOT EXISTS (SELECT
+            sensor_data.humidity INTERSECT SELECT staged.humidity)) ORDER BY staged.stage_row
 GO
 
 DROP TABLE IF EXISTS [#touched_sensor_data_5m]
@@ -258,6 +269,9 @@ GO
 
 UPDATE etl_rejected_row SET status=?, replayed_by=?, decided_at=CAST(? AS DATETIMEOFFSET(6)), note=? WHERE
     etl_rejected_row.rejected_id IN (?)
+GO
+
+UPDATE etl_log SET notes=? WHERE etl_log.log_id = ?
 GO
 
 UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_seconds=?, records_read=?,

@@ -184,14 +184,14 @@ INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, t
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_partition, source_offset, source_item,
-        lateness_seconds, source_id, log_id) SELECT [staged rows].sensor_id, [staged rows].temperature, [staged
-    rows].humidity, [staged rows].timestamp, [staged rows].source_partition, [staged rows].source_offset, [staged
-    rows].source_item, [staged rows].lateness_seconds, ? AS source_id, ? AS log_id
+        lateness_seconds, source_id, log_id) SELECT [staged rows].sensor_id, [staged rows].temperature,
+    [staged rows].humidity, [staged rows].timestamp, [staged rows].source_partition, [staged rows].source_offset,
+    [staged rows].source_item, [staged rows].lateness_seconds, ? AS source_id, ? AS log_id
 FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].temperature AS temperature, [stage rows].humidity AS
-        humidity, [stage rows].timestamp AS timestamp, [stage rows].source_partition AS source_partition, [stage
-        rows].source_offset AS source_offset, [stage rows].source_item AS source_item, [stage rows].lateness_seconds AS
-        lateness_seconds, row_number() OVER (PARTITION BY [stage rows].sensor_id, [stage rows].timestamp ORDER BY [stage
-            rows].stage_row) AS [place in key]
+        humidity, [stage rows].timestamp AS timestamp, [stage rows].source_partition AS source_partition,
+        [stage rows].source_offset AS source_offset, [stage rows].source_item AS source_item,
+        [stage rows].lateness_seconds AS lateness_seconds, row_number() OVER (PARTITION BY [stage rows].sensor_id,
+            [stage rows].timestamp ORDER BY [stage rows].stage_row) AS [place in key]
     FROM [#stage_sensor_data] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data
@@ -238,13 +238,13 @@ INSERT INTO [#stage_sensor_data_5m] (stage_row, sensor_id, measure, window_start
     (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
 GO
 
-INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT [staged
-    rows].sensor_id, [staged rows].measure, [staged rows].window_start, [staged rows].count, [staged rows].min, [staged
-    rows].max, [staged rows].avg, [staged rows].stddev
+INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
+    [staged rows].sensor_id, [staged rows].measure, [staged rows].window_start, [staged rows].count, [staged rows].min,
+    [staged rows].max, [staged rows].avg, [staged rows].stddev
 FROM (SELECT [stage rows].sensor_id AS sensor_id, [stage rows].measure AS measure, [stage rows].window_start AS
         window_start, [stage rows].count AS count, [stage rows].min AS min, [stage rows].max AS max, [stage rows].avg AS
-        avg, [stage rows].stddev AS stddev, row_number() OVER (PARTITION BY [stage rows].sensor_id, [stage
-            rows].measure, [stage rows].window_start ORDER BY [stage rows].stage_row) AS [place in key]
+        avg, [stage rows].stddev AS stddev, row_number() OVER (PARTITION BY [stage rows].sensor_id,
+            [stage rows].measure, [stage rows].window_start ORDER BY [stage rows].stage_row) AS [place in key]
     FROM [#stage_sensor_data_5m] AS [stage rows]) AS [staged rows]
 WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         FROM sensor_data_5m
@@ -280,12 +280,12 @@ GO
 
 DELETE FROM sensor_data_1d WHERE EXISTS (SELECT *
     FROM [#touched_sensor_data_1d] AS [touched windows]
-    WHERE sensor_data_1d.sensor_id = [touched windows].sensor_id AND sensor_data_1d.window_start = [touched
-        windows].window_start)
+    WHERE sensor_data_1d.sensor_id = [touched windows].sensor_id AND sensor_data_1d.window_start =
+        [touched windows].window_start)
 GO
 
-INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT [touched
-    windows].sensor_id, measured.measure, [touched windows].window_start, pooled.count, pooled.min, pooled.max,
+INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
+    [touched windows].sensor_id, measured.measure, [touched windows].window_start, pooled.count, pooled.min, pooled.max,
     pooled.avg, pooled.stddev
 FROM [#touched_sensor_data_1d] AS [touched windows]
 CROSS APPLY (VALUES ('temperature'), ('humidity')) AS measured (measure)

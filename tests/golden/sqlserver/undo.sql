@@ -42,7 +42,7 @@ FROM etl_file
 WHERE etl_file.log_id IN (?) AND etl_file.kind = ?
 GO
 
-SELECT sum(etl_log.records_processed + etl_log.records_duplicate) AS sum_1
+SELECT etl_log.notes, etl_log.records_processed + etl_log.records_duplicate AS anon_1
 FROM etl_log
 WHERE etl_log.log_id IN (?)
 GO
