@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.edits import Document, column
 
 LABELS = (
-    "number newest ranked sensors moments other sensor_number is_new start first last time slot place stage_row window_end"
+    "number newest ranked sensors moments other sensor_number is_new start first last time slot place window_end"
     " readings total lowest highest deviation mean value count min max avg stddev window_start measure score kind event_time"
     " feed sensor age_seconds anomalies late near before inside long part pooled known key values index columns parsed item"
 )
@@ -19,7 +19,7 @@ ROLES = [
     # Table, sensor, event time, measure.
     ("moments", "number", "newest", "first"),
     ("touched", "name", "slot", "is_new"),
-    ("staged", "stage_row", "start", "last"),
+    ("staged", "place", "start", "last"),
     ("stage", "place", "window_end", "measure"),
     ("order", "user", "select", "group"),
     ("long", "anomalies", "value", "kind"),

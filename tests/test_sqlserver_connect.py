@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Iterator
+from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,8 @@ def _microsoft() -> Client:
 
 def _mssql_python() -> Client:
     pytest.importorskip("mssql_python", reason="SQL Server: mssql-python is missing", exc_type=ImportError)
+    if sys.platform == "linux" and not find_library("ltdl"):
+        pytest.skip("SQL Server: libltdl is missing, which mssql-python loads (Debian: apt-get install unixodbc)")
     return Client(MSSQL_PYTHON, None)
 
 
