@@ -197,7 +197,8 @@ def _load_archive(
     counts.require_balance(archive.file_name)
     _require_budget(contract, archive, counts)
     found = derived.brought(connection, contract, table, run.log_id)
-    counts = replace(counts, late=found.late - before.late)
+    # With `keepLast` an archive may take the place of late rows that an earlier one of the same job brought.
+    counts = replace(counts, late=max(0, found.late - before.late))
     total = before + counts
     if contract.on_conflict == "keepLast":
         _require_of_archive(connection, run, table, sources, inserted)
