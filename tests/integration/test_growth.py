@@ -58,7 +58,7 @@ def test_keys_that_meet_names_of_columns_get_names_of_their_own(tanks: Tanks) ->
     tanks.save()
     message = {"T": 21.5, "t": 1714521600, "xmin": 5, "source_name": "x", "ID": "0012", "Id": "12e5", "id": 1}
     assert sent(tanks, message).counts.processed == 1
-    assert tanks.sql('SELECT "T", t_, xmin_, source_name_, "ID", "Id_", id__ FROM tanks') == [
+    assert tanks.sql('SELECT "T", t_, xmin_, source_name_, "ID", "Id_", id_2 FROM tanks') == [
         (21.5, 1714521600, 5, "x", "0012", "12e5", 1)
     ]
     # What an earlier contract has left behind, and cannot take the new values.
