@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyspark
 import pytest
 
 from etl.services import archive, jars
@@ -68,7 +69,10 @@ def test_it_is_made_once_and_used(tmp_path: Path) -> None:
     assert counts_seven(settings, _JAVA_OPTIONS=f"-Xlog:class+load:file={tmp_path}/classes.%p")
     lines = "".join(file.read_text("utf-8") for file in tmp_path.glob("classes.*")).splitlines()
     spark = [line for line in lines if " org.apache.spark.sql." in line]
-    assert sum("shared objects file (top)" in line for line in spark) > len(spark) / 2 > 0
+    assert len(spark) > 1_000
+    # OpenJDK 17 shares no classes of libraries whose path is written with escapes in a URL: then they are read as ever.
+    if "%" not in Path(pyspark.__file__).as_uri():
+        assert sum("shared objects file (top)" in line for line in spark) > len(spark) / 2
 
 
 @pytest.mark.integration

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.stack import Project
 def documented() -> str:
     text = (PROJECT_ROOT / "docs" / "scheduling.md").read_text("utf-8")
     (block,) = [block for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL) if "bin/papermill" in block]
-    return str(block).replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+    return str(block).replace(".venv/bin/", f"{shlex.quote(str(Path(sys.executable).parent))}/")
 
 
 def test_the_documented_commands_make_a_cycle(project: Project) -> None:
