@@ -41,6 +41,9 @@ IN_METADATA = {
 @pytest.fixture
 def work(tmp_path: Path) -> Iterator[superset._Work]:
     """What `dashboards` works with once it has found who may read."""
+    pyodbc = pytest.importorskip("pyodbc", reason="SQL Server: unixODBC is missing", exc_type=ImportError)
+    if FREETDS not in pyodbc.drivers():
+        pytest.skip("SQL Server: FreeTDS is missing (Debian: apt-get install unixodbc tdsodbc)")
     venv_settings("sqlserver")
     settings = Settings.load(home=tmp_path / "home", jars=JARS, superset_venv=VENV)
     product, folder = product_named("sqlserver"), settings.services / "superset"
