@@ -70,6 +70,7 @@ TOP 100
   SUM(records_processed) AS [Processed],
   SUM(records_rejected) AS [Rejected],
   SUM(records_duplicate) AS [Duplicate],
+  SUM(records_conflicting) AS [Conflicting],
   SUM(unaccounted) AS [Lost]
 FROM dbo.v_etl_jobs
 WHERE
@@ -496,7 +497,8 @@ TOP 20000
   step AS step,
   SUM(records_processed) AS [Processed],
   SUM(records_rejected) AS [Rejected],
-  SUM(records_duplicate) AS [Duplicate]
+  SUM(records_duplicate) AS [Duplicate],
+  SUM(records_conflicting) AS [Conflicting]
 FROM dbo.v_etl_jobs
 WHERE
   start_time >= CONVERT(DATETIME, '2026-01-01T00:00:00.000', 126)
@@ -535,6 +537,22 @@ WHERE
   AND feed IN (N'sensor_readings', N'raw_iot')
 ORDER BY
   [Rows loaded] DESC
+GO
+-- charts/set_aside.yaml
+SELECT
+TOP 100
+  set_aside_at AS set_aside_at,
+  feed AS feed,
+  kind AS kind,
+  name AS name,
+  attempts AS attempts,
+  cause AS cause
+FROM dbo.v_etl_set_aside
+WHERE
+  feed IN (N'sensor_readings', N'raw_iot')
+ORDER BY
+  is_set_aside DESC,
+  set_aside_at DESC
 GO
 -- charts/success_rate.yaml
 SELECT
