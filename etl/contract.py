@@ -53,7 +53,7 @@ PACKAGED = Path(__file__).parent / "feeds"
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 _NO_TABLE = ("etl_", "pg_", "alembic_version")
-"""So begin the names of other tables and views: of ours, and of databases."""
+"""So begin the names of other tables and views: the audit tables, and those of databases."""
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _TYPES: dict[str, ColumnType] = {
     "string": "text",
@@ -121,7 +121,7 @@ def read_contracts(settings: Settings) -> tuple[dict[str, Contract], list[Contra
 
 
 def sound_contracts(settings: Settings) -> dict[str, Contract]:
-    """Every feed whose contract can be used; a file that is broken is told in the log, and harms no other feed."""
+    """Every feed whose contract can be used; a broken file is reported in the log, and harms no other feed."""
     sound, wrong = read_contracts(settings)
     for error in wrong:
         log.warning("a contract cannot be used", cause=error.cause, remedy=error.remedy)

@@ -1,4 +1,4 @@
-"""How a cycle's end is told: what was rejected, set aside or ignored, why, and where to look."""
+"""How a cycle's end is reported: what was rejected, set aside or ignored, why, and where to look."""
 
 from __future__ import annotations
 

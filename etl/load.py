@@ -96,7 +96,7 @@ def _load_next(
     try:
         return retrying(settings, f"loading {queue.names[0]}", turn)
     except Exception as error:
-        # Nothing of it was committed, so nothing of it is told either.
+        # Nothing of it was committed, so nothing of it is reported either.
         run.counts, run.closed, run.notes = before, False, notes
         if not queue.names:
             raise

@@ -323,7 +323,7 @@ class _Comparison:
         return None
 
     def _other_indexes(self) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
-        """Indexes of ours that go, and that come: those follow sensor and event time."""
+        """The indexes that go, and those that come: they follow sensor and event time."""
         wanted = {str(index.name): index for index in self.table.indexes}
         ours = {f"ix_{self.table.name}_{what}" for what in ("sensor", "time", "log_id")}
         drop, make = [], []

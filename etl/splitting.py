@@ -215,7 +215,8 @@ def _items(root: Node, contract: Contract) -> SparkColumn:
 
     Each has a `chain`, the texts of the elements in which it lies, outermost first, and the `message`, which every row would
     keep a copy of: 65,000 readings in 5 MB would be 300 GB. So those of a large message have it only where its text is doubtful
-    (unknown keys around the readings are told by the first). What the loader rejects then, it writes again from the columns.
+    (unknown keys around the readings are reported with the first one). What the loader rejects then, it writes again from the
+    columns.
     If the copies would take too much even so, the message `is_given_up`: it is left as one row.
 
     This must be exploded as it is, not as a column: `transform` is outside of the code that Spark generates, and the explosion

@@ -54,6 +54,12 @@ def test_the_default_feed_is_what_the_design_says(contract: Contract) -> None:
     assert contract.primary_key == ("sensor_id", "timestamp")
 
 
+def test_what_becomes_of_conflicting_rows_is_said_by_the_contract(contract: Contract, tmp_path: Path) -> None:
+    assert contract.on_conflict == "quarantine"
+    changed = write_changed(tmp_path / "feeds", lambda document: custom(document, "onConflict", "keepLast"))
+    assert read_contract(changed).on_conflict == "keepLast"
+
+
 def test_an_unknown_feed_lists_the_known_ones(settings: Settings) -> None:
     with pytest.raises(ContractError, match="sensor_readings"):
         load_contract("nope", settings)
@@ -137,6 +143,7 @@ def landing(document: dict[str, Any], *, path: str = "in", format: str = "csv", 
         (lambda d: event_format(d, "%Y-%m-%d %Y"), "cannot be read"),
         (lambda d: custom(d, "maxNewColumns", 501), "Give a whole number from 0 to 500"),
         (lambda d: custom(d, "maxNewColumns", True), "Give a whole number from 0 to 500"),
+        (lambda d: custom(d, "onConflict", "last"), "Use quarantine, keepFirst, keepLast"),
         (count_as_sensor, "windows.key: 'count' is a column"),
         (lambda d: pattern(d, "(?P<a>x)"), "has a group that is not known everywhere"),
         (lambda d: pattern(d, "(?<=a)b"), "has a group that is not known everywhere"),

@@ -1,4 +1,4 @@
-"""How a cycle's end is told."""
+"""How a cycle's end is reported."""
 
 from __future__ import annotations
 

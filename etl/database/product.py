@@ -257,7 +257,7 @@ class Product(ABC):
 
     @abstractmethod
     def views_upon(self, connection: Connection, names: Iterable[str]) -> list[DependentView]:
-        """The views that depend on some tables or views of ours, and those views themselves; each after those it reads."""
+        """The views that depend on some of these tables or views, and those views themselves; each after those it reads."""
 
     @abstractmethod
     def broken_limits(self, table: Table) -> list[str]:

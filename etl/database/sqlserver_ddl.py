@@ -25,7 +25,7 @@ def altering(table: Table, column: AlteredColumn, dialect: Dialect) -> list[str]
 
 
 def views_upon(connection: Connection, names: Iterable[str]) -> list[DependentView]:
-    """See `Product.views_upon`. Nothing hinders a table from changing here; views are told of it afterwards."""
+    """See `Product.views_upon`. Nothing hinders a table from changing here; views are refreshed afterwards."""
     given, found = set(names), dict[str, tuple[int, str]]()
     references = [(row.name, row.relation, row.definition) for row in connection.execute(text(_REFERENCES))]
     front, depth = given, 0

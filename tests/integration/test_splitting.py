@@ -307,7 +307,7 @@ def test_a_message_with_very_many_readings_takes_memory_for_one(settings: Settin
         spark.createDataFrame(rows, "value binary, partition int, offset long, timestamp timestamp"), contract
     )
     found = frame.groupBy("source_offset", UNPARSABLE).agg(F.count("*"), F.count("raw"), F.count("device_id")).collect()
-    # Around the readings, an unknown key is told once. A copy for each of the zeros is refused.
+    # Around the readings, an unknown key is reported once. A copy for each of the zeros is refused.
     assert sorted(map(tuple, found)) == [
         ("0", False, 4_000, 0, 4_000),
         ("1", False, 4_000, 1, 4_000),
