@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gc
 import json
 import re
@@ -22,8 +21,10 @@ from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from etl import audit, broker, drop
 from etl.audit import Counts
 from etl.contract import Contract
+from etl.csvfiles import read_records
 from etl.default_messages import BY_DEFAULT, default_messages
 from etl.errors import ConfigurationError, ServiceUnavailable
+from etl.model import Landing
 from etl.settings import Settings
 from etl.simulate import CHUNK, DEFAULT_START, Message, simulate, span
 
@@ -311,10 +312,22 @@ def _json_lines(file: Path) -> Iterator[bytes]:
 
 def _csv_values(file: Path, contract: Contract) -> Iterator[bytes]:
     numbers = {column.name for column in contract.columns if column.type in ("integer", "double")}
-    with file.open(encoding="utf-8-sig", newline="") as handle:
-        for row in csv.DictReader(handle):
-            pairs = (f"{json.dumps(str(k))}:{_json_value(k in numbers, v)}" for k, v in row.items() if v is not None)
-            yield f"{{{','.join(pairs)}}}".encode()
+    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
+        records = read_records(handle, Landing(""))
+        header = next(records, None)
+        if header and header.fields is None:
+            raise ConfigurationError(
+                f"{file.name}: the first line is no CSV header.", remedy="Give a file with a header."
+            )
+        names = header.fields if header and header.fields else []
+        for record in records:
+            if record.fields is None:
+                # A line that breaks is sent as it is: the load rejects it, and keeps its text.
+                yield record.text.rstrip("\r\n").encode("utf-8", "surrogateescape")
+            else:
+                fields = zip(names, record.fields, strict=True)
+                pairs = (f"{json.dumps(k or '')}:{_json_value(k in numbers, v or '')}" for k, v in fields)
+                yield f"{{{','.join(pairs)}}}".encode()
 
 
 def _json_value(is_number: bool, value: Any) -> str:

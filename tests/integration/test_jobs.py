@@ -400,11 +400,15 @@ def test_a_file_can_be_replayed_and_a_message_too_large_is_counted_and_named(pro
     produced = produce(project.settings, project.contract, replay=str(tmp_path / "file.jsonl"))
     assert (produced.counts.read, produced.counts.processed, produced.counts.rejected) == (3, 2, 1)
     assert produced.failures[0].startswith("message 1: MessageSizeTooLargeError")
-    (tmp_path / "file.csv").write_text("sensor_id,temperature,humidity,timestamp\n5,20.50,41,2025-06-15 09:12:59\n")
+    shifted = "5,20,50,41,2025-06-15 09:12:58"
+    (tmp_path / "file.csv").write_text(
+        f"sensor_id,temperature,humidity,timestamp\n5,20.50,41,2025-06-15 09:12:59\n{shifted}\n"
+    )
     produce(project.settings, project.contract, replay=str(tmp_path / "file.csv"))
     cycle(project)
     assert project.value("SELECT count(*) FROM sensor_data") == 2
-    project.require_exact(3)
+    assert project.value(f"SELECT reason FROM etl_rejected_row WHERE raw = '{shifted}'") == "not_json"
+    project.require_exact(4)
 
 
 def test_simulated_readings_balance_by_partition(project: Project) -> None:
