@@ -94,7 +94,7 @@ class JobRun:
     def succeed(self, connection: Connection, counts: Counts) -> None:
         """Close the row as SUCCESS on a transaction of the job's own."""
         counts.require_balance(self.job)
-        values = {**self._ended("SUCCESS"), **_columns(counts)}
+        values = {**self._ended("SUCCESS"), **self._so_far(counts)}
         connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(**values))
         self.counts = counts
         self.closed = True
@@ -102,15 +102,22 @@ class JobRun:
     def record(self, connection: Connection, counts: Counts) -> None:
         """Write down what is done so far; the row stays RUNNING."""
         self.counts = counts
-        connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(**_columns(counts)))
+        connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(**self._so_far(counts)))
 
     def recorded(self, connection: Connection) -> Counts:
         """The numbers that stand in the row."""
         columns = [etl_log.c[name] for name in _columns(Counts())]
         return Counts(*connection.execute(select(*columns).where(etl_log.c.log_id == self.log_id)).one())
 
+    def remember(self, notes: Mapping[str, Any]) -> None:
+        """Note what a reader should know beyond the numbers; it is written with them, at the end of a transaction.
+
+        Until then nothing is changed in the job's row, so that signs of life can be written there.
+        """
+        self.notes |= notes
+
     def note(self, connection: Connection, notes: Mapping[str, Any]) -> None:
-        """Write down what a reader should know beyond the numbers; it is added to what stands there."""
+        """Write such notes at once, in a short transaction; they are added to what stands there."""
         self.notes |= notes
         if self.notes:
             connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(notes=self.notes))
@@ -135,6 +142,9 @@ class JobRun:
             "error_type": type(error).__name__,
             "error_message": settings.mask(describe(error)),
         }
+
+    def _so_far(self, counts: Counts) -> dict[str, Any]:
+        return {**_columns(counts), **({"notes": self.notes} if self.notes else {})}
 
     def _ended(self, status: str) -> dict[str, Any]:
         ended = datetime.now(UTC)

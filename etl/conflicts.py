@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Select, Table, delete, exists, insert, litera
 
 from etl import windows
 from etl.compose import compose_json, compose_line
-from etl.database import STAGE_ROW, Stage, in_batches, keep_in_temporary, make_stage, read_table
+from etl.database import STAGE_ROW, Stage, in_batches, insert_rows, keep_in_temporary, make_stage, read_table
 from etl.database.conflicts import PLACE, conflicting, differs, last_of_each_key, same_key
 from etl.fresh import micros_of
 from etl.model import EPOCH_UNITS, ISO8601, Column, Contract, Landing
@@ -129,7 +129,7 @@ def _keep_replaced(connection: Connection, contract: Contract, rows: Sequence[Ma
         same = [etl_rejected_row.c[name].in_({row[name] for row in some}) for name in ("source_id", "source_offset")]
         there = {tuple(found) for found in connection.execute(select(*place).where(*same))}
         if new := [row for row in some if tuple(row[name] for name in PLACE) not in there]:
-            connection.execute(insert(etl_rejected_row), new)
+            insert_rows(connection, etl_rejected_row, new)
     return sum(row["log_id"] == log_id for row in rows)
 
 

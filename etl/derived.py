@@ -95,8 +95,9 @@ def describe_load(
     }
     is_all = fresh is not None and fresh.rows == found.rows
     quality.record(connection, contract, table, log_id, tally, times, fresh if is_all else None)
-    reach(connection, log_id, found)
     _describe_feed(connection, contract)
+    # Last, because signs of life go to the same row.
+    reach(connection, log_id, found)
 
 
 def reach(connection: Connection, log_id: int, found: Brought) -> None:

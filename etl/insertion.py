@@ -112,7 +112,7 @@ class Insertion:
         rejected = self._insert_bad()
         conflicting, taken = self._conflicting() if self._accepted > loaded else (0, conflicts.NONE_TAKEN)
         if self._unknown:
-            self._run.note(self._connection, {"unknown_keys": dict(self._unknown.most_common(50))})
+            self._run.remember({"unknown_keys": dict(self._unknown.most_common(50))})
         duplicate = self._known + (self._accepted - loaded - conflicting) + (self._refused - rejected)
         self._tally.add(UNIQUE, self._accepted, self._accepted - loaded)
         counts = Counts(self._read, loaded, rejected, duplicate, 0, conflicting)

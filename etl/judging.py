@@ -27,7 +27,6 @@ from sqlalchemy import (
     column,
     false,
     func,
-    insert,
     literal_column,
     select,
     true,
@@ -37,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from etl.anomalies import context_readings, context_start, find
-from etl.database import DOUBLE, MOMENT, add_seconds, for_each, keep_in_temporary, read_table, window_start
+from etl.database import DOUBLE, MOMENT, add_seconds, for_each, insert_rows, keep_in_temporary, read_table, window_start
 from etl.fresh import FreshRows, moments
 from etl.model import AnomalyRules, Contract
 from etl.tables import column_type, etl_anomaly
@@ -158,8 +157,7 @@ def _record(
         {"log_id": log_id, "feed": contract.feed, "sensor": "/".join(map(str, named[row.pop(_NUMBER)]))[:200], **row}
         for row in anomalies.to_pylist()
     ]
-    if rows:
-        connection.execute(insert(etl_anomaly), rows)
+    insert_rows(connection, etl_anomaly, rows)
 
 
 def _names(contract: Contract, sensors: Table) -> Select[Any]:

@@ -223,7 +223,7 @@ def _with_new_columns(
     found = growth.discover(connection, file, contract, archive.files)
     if notes := found.notes(run.notes):
         log.warning("new keys", **notes)
-        run.note(connection, notes)
+        run.remember(notes)
     return growth.take_up(connection, contract, found.columns, run.log_id)
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, literal_column, select
 
-from etl.database import window_start
+from etl.database import insert_rows, window_start
 from etl.fresh import FreshRows
 from etl.model import Column, Contract
 from etl.reasons import Reason
@@ -111,7 +111,7 @@ def record(
     ]
     if not rows or not summed.checked[READABLE]:
         return
-    connection.execute(insert(etl_quality), rows)
+    insert_rows(connection, etl_quality, rows)
     fleet = _fleet_of(contract, fresh) if fresh else _fleet(connection, contract, table, log_id)
     connection.execute(delete(etl_quality_score).where(etl_quality_score.c.log_id == log_id))
     connection.execute(

@@ -122,12 +122,11 @@ def _load(
     else:
         bad |= {row: _conflicting(found, number) for number, row in enumerate(found.rows[STAGE_ROW].to_pylist())}
     derived.derive(connection, contract, table, run.log_id, true())
-    derived.reach(connection, run.log_id, derived.brought(connection, contract, table, run.log_id))
     still += [{"rejected_id": ids[row], **why} for row, why in bad.items()]
     # A message is replayed when all its readings are; those that are good are loaded all the same.
     done = dict.fromkeys(number for number in ids if number not in {one["rejected_id"] for one in still})
     _decide(connection, run, [*done], changes)
-    run.note(connection, {REPLAYED_ROWS: len(done)})
+    run.remember({REPLAYED_ROWS: len(done)})
     conflicting = sum(why["reason"] == Reason.CONFLICTING.value for why in bad.values())
     counts = Counts(
         read=len(rows),
@@ -136,6 +135,7 @@ def _load(
         duplicate=len(ids) - len(bad) - loaded,
         conflicting=conflicting,
     )
+    derived.reach(connection, run.log_id, derived.brought(connection, contract, table, run.log_id))
     run.succeed(connection, counts)
     return Replayed(run.cycle_id, counts, tuple(still))
 

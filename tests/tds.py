@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 
 _STATEMENT, _PROCEDURE, _REPLY, _ATTENTION, _LOGIN, _PRELOGIN = 0x01, 0x03, 0x04, 0x06, 0x10, 0x12
 _NO_ENCRYPTION = 2
+_VERSION = "Microsoft SQL Server - 16.0.1000.6"
+_PREPARE_AND_EXECUTE = 13
+"""sp_prepexec, whose answer has the number of the prepared statement."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class TDSServer:
     answer: Refusal | None = None
     silent: bool = False
     logins: list[Login] = field(default_factory=list)
+    asked: list[bytes] = field(default_factory=list)
+    """Statements and calls of procedures as they came; texts in UTF-16."""
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -80,13 +85,21 @@ class TDSServer:
                     _send(client, _error(self.refuse) if self.refuse else _accepted())
                 elif kind == _ATTENTION:
                     _send(client, _done(0x20))
-                elif kind == _PROCEDURE:
-                    # Drivers ask for the server's types; there are none.
-                    _send(client, _error(Refusal(2812, "Could not find stored procedure.", 16)))
-                elif kind == _STATEMENT and self.answer:
-                    _send(client, _error(self.answer))
                 else:
-                    _send(client, _done(0))
+                    self.asked.append(payload)
+                    _send(client, self._answer(kind, payload))
+
+    def _answer(self, kind: int, payload: bytes) -> bytes:
+        if kind == _PROCEDURE:
+            number = _procedure(payload)
+            # By name drivers ask for the server's types; there are none, so that texts must be short.
+            missing = Refusal(2812, "Could not find stored procedure.", 16)
+            return _error(self.answer or missing) if self.answer or number is None else _called(number)
+        if self.answer and kind == _STATEMENT:
+            return _error(self.answer)
+        # SQLAlchemy asks a new server for its version and settings.
+        statement = payload[struct.unpack_from("<I", payload)[0] :].decode("utf-16-le", "replace").strip()
+        return _row(_VERSION) if statement.upper().startswith("SELECT") else _done(0)
 
 
 @contextlib.contextmanager
@@ -158,5 +171,27 @@ def _short_text(text: str) -> bytes:
     return bytes([len(text)]) + text.encode("utf-16-le")
 
 
+def _row(text: str) -> bytes:
+    """One row with one column."""
+    value = text.encode("utf-16-le")
+    column = struct.pack("<IHBH", 0, 1, 0xE7, 8000) + bytes(5) + b"\x00"
+    row = b"\xd1" + struct.pack("<H", len(value)) + value
+    return b"\x81\x01\x00" + column + row + struct.pack("<BHHQ", 0xFD, 0x10, 0, 1)
+
+
 def _done(status: int) -> bytes:
     return struct.pack("<BHHQ", 0xFD, status, 0, 0)
+
+
+def _procedure(payload: bytes) -> int | None:
+    """The number of a procedure that is called by it; None: it is called by its name."""
+    (headers,) = struct.unpack_from("<I", payload)
+    length, number = struct.unpack_from("<HH", payload, headers)
+    return number if length == 0xFFFF else None
+
+
+def _called(number: int) -> bytes:
+    """A procedure has done what it should, and no rows came of it."""
+    status = b"\x79" + struct.pack("<I", 0)
+    handle = b"\xac" + struct.pack("<HBBIH", 0, 0, 1, 0, 0) + b"\x26\x04\x04" + struct.pack("<I", 1)
+    return status + (handle if number == _PREPARE_AND_EXECUTE else b"") + struct.pack("<BHHQ", 0xFE, 0, 0, 0)

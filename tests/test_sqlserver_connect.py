@@ -10,10 +10,12 @@ from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, BigInteger, MetaData, Table
+from sqlalchemy import Column as SqlColumn
 
-from etl.database import make_engine, transaction
+from etl.database import make_engine, make_stage, text_of, transaction
 from etl.database.product import Limits
 from etl.database.sqlserver_driver import FREETDS, MSSQL_PYTHON, PYODBC, connect
 from etl.database.sqlserver_errors import explain, read_error
@@ -210,3 +212,18 @@ def test_the_doctor_says_what_is_wrong_with_the_login(client: Client, tmp_path: 
     assert not findings["database"].ok
     assert "refuses user 'etl'" in findings["database"].found
     assert "secret" not in str(findings)
+
+
+def test_rows_go_to_the_server_in_one_text_whatever_the_driver(client: Client, tmp_path: Path) -> None:
+    """On a pool and a connection as a load has them: what is asked of the driver is what it sends."""
+    rows = pa.table({"a": pa.array([1, 2, 3]), "b": pa.array([None, "é", "x"])})
+    table = Table("t", MetaData(), SqlColumn("a", BigInteger, primary_key=True), SqlColumn("b", text_of(9)))
+    with tds_server() as server:
+        engine = make_engine(client.settings(server.port, tmp_path))
+        with transaction(engine) as connection:
+            make_stage(connection, table, ["a", "b"]).copy(rows)
+        engine.dispose()
+    texts = ("OPENJSON", '[[0,1,null],[1,2,"é"],[2,3,"x"]]')
+    statements, sent = (sum(text.encode("utf-16-le") in asked for asked in server.asked) for text in texts)
+    assert statements in (1, 2), "some drivers prepare a statement in a call of its own"
+    assert sent == 1

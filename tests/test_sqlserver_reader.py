@@ -138,7 +138,7 @@ def library(tmp_path: Path) -> str:
 
 
 def test_options_go_along_and_ours_do_not(library: str) -> None:
-    given = f"mssql+pyodbc://etl_reader:x@h/iot?driver={library}&TrustServerCertificate=yes&BulkCopy=yes"
+    given = f"mssql+pyodbc://etl_reader:x@h/iot?driver={library}&TrustServerCertificate=yes"
     assert dashboard(given) == {
         "driver": library,
         "TrustServerCertificate": "yes",

@@ -24,10 +24,10 @@ from etl import explain, prune, quarantine_files, reading, spool, status
 from etl import quarantine as quarantine_
 from etl.contract import Contract, load_contract, load_contracts, parse_contract
 from etl.database import DOUBLE, MOMENT, Refused, add_seconds, make_stage, text_of, transaction, window_start
-from etl.database.sqlserver import BEGIN, TAKE_LOCK, SQLServer, offline_dialect
+from etl.database.sqlserver import BEGIN, HOLDS_LOCK, TAKE_LOCK, SQLServer, offline_dialect
 from etl.database.sqlserver_checks import ABOUT, RIGHTS, findings
 from etl.database.sqlserver_limits import PARAMETERS
-from etl.database.sqlserver_stage import BatchStage
+from etl.database.sqlserver_stage import BATCH_BYTES, batches
 from etl.ddl import script
 from etl.errors import ContractError, IntegrityError
 from etl.heartbeat import beat
@@ -278,10 +278,8 @@ def test_rows_that_the_database_refuses_are_found_by_halving(engine: TSQLEngine)
     assert stage.read(64) == {"a": 64, "b": None}
 
 
-@pytest.mark.parametrize("bulk_copy", [False, True], ids=["batches", "bulk copy"])
-def test_values_come_back_as_they_were(bulk_copy: bool, engine: TSQLEngine) -> None:
+def test_values_come_back_as_they_were(engine: TSQLEngine) -> None:
     connection = TSQLConnection(engine)
-    connection.connection.record_info["etl_bulk_copy"] = bulk_copy
     columns: list[Column[Any]] = [
         Column("t", MOMENT),
         Column("d", DOUBLE),
@@ -295,23 +293,25 @@ def test_values_come_back_as_they_were(bulk_copy: bool, engine: TSQLEngine) -> N
     stage = make_stage(connection, table, list(values))  # type: ignore[arg-type]
     stage.copy(pa.table({**values, "t": pa.array(values["t"], pa.timestamp("us", "UTC"))}))
     stage.insert_new({})
-    assert ("##" in engine.statements[-1]) == bulk_copy
     found = connection.execute(select(table).order_by(table.c.i)).all()
     assert [tuple(row) for row in found] == list(zip(*values.values(), strict=True))
     connection.execute(insert(table).values(t=moment.astimezone(), i=3))
     assert connection.scalar(select(table.c.i).where(table.c.t == moment, table.c.i == 3)) == 3
 
 
-@pytest.mark.parametrize(("endless", "told"), [(0, 0), (None, 9000)])
-def test_texts_of_any_length_are_bound_as_the_driver_wants(engine: TSQLEngine, endless: int | None, told: int) -> None:
+def test_rows_are_sent_in_batches_of_bounded_length(engine: TSQLEngine) -> None:
     connection = TSQLConnection(engine)
     table = Table("long", MetaData(), Column("a", Integer), Column("b", text_of(None)), UniqueConstraint("a"))
-    stage = BatchStage(connection, table, ["a", "b"], fast=True, endless=endless)  # type: ignore[arg-type]
-    stage.copy(pa.table({"a": [1, 2], "b": ["x", "y" * 9000]}))
-    stage.copy(pa.table({"a": [3, 4], "b": ["€", None]}))
-    assert engine.sizes == [[(-5, 0, 0), (-5, 0, 0), (-9, told, 0)], [(-5, 0, 0), (-5, 0, 0), (-9, 3, 0)]]
-    assert engine.fast == [False, True]
-    assert connection.sql("SELECT length(b) FROM temporary_stage_long ORDER BY a") == [(1,), (9000,), (1,), (None,)]
+    stage = make_stage(connection, table, ["a", "b"])  # type: ignore[arg-type]
+    rows = pa.table({"a": [1, 2, 3, 4], "b": ["x", "y" * (BATCH_BYTES // 2), "€", None]})
+    assert [part.num_rows for part in batches(rows)] == [1, 1, 1, 1]
+    stage.copy(rows)
+    assert connection.sql("SELECT length(b) FROM temporary_stage_long ORDER BY a") == [
+        (1,),
+        (BATCH_BYTES // 2,),
+        (1,),
+        (None,),
+    ]
 
 
 @hypothesis_settings(max_examples=60, deadline=None)
@@ -419,7 +419,7 @@ def _kept(loaded: Loaded) -> dict[str, Any]:
 
 
 def test_the_sessions_own_statements_are_as_committed() -> None:
-    require_golden("sqlserver/session.sql", _as_script([BEGIN, TAKE_LOCK, ABOUT, RIGHTS]))
+    require_golden("sqlserver/session.sql", _as_script([BEGIN, TAKE_LOCK, HOLDS_LOCK, ABOUT, RIGHTS]))
 
 
 class Answers:

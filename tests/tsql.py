@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable, CreateView, DropView, ExecutableDDLElement
 from sqlglot import exp
 
-from etl.database.sqlserver import BEGIN, TAKE_LOCK, offline_dialect
+from etl.database.sqlserver import BEGIN, HOLDS_LOCK, TAKE_LOCK, offline_dialect, with_nulls
 from etl.ddl import layout
 
 _TEMPORARY = re.compile(r"\[##?(\w+)\]")
@@ -42,9 +42,6 @@ class TSQLEngine:
         self.database = duckdb.connect()
         self.database.execute("CREATE SCHEMA dbo")
         self.statements: list[str] = []
-        self.sizes: list[list[tuple[int, int, int]]] = []
-        """Types and lengths with which rows were bound in bulk, and whether as arrays."""
-        self.fast: list[bool] = []
         self.tables: dict[str, Table] = {}
         self.views: dict[str, list[str]] = {}
 
@@ -78,6 +75,7 @@ class TSQLConnection:
         self.database = engine.database.cursor()
         self.database.execute("SET TimeZone = 'UTC'; SET schema = 'dbo'")
         self.connection = _Fairy(self)
+        self.options: dict[str, Any] = {}
         self.rowcount = 0
 
     def __enter__(self) -> TSQLConnection:
@@ -89,11 +87,12 @@ class TSQLConnection:
     def close(self) -> None:
         self.closed = True
 
-    def detach(self) -> None:
-        """It belongs to no pool anyway."""
-
-    def execution_options(self, **_: Any) -> TSQLConnection:
+    def execution_options(self, **options: Any) -> TSQLConnection:
+        self.options |= options
         return self
+
+    def get_execution_options(self) -> dict[str, Any]:
+        return self.options
 
     def begin(self) -> TSQLConnection:
         self.database.begin()
@@ -131,11 +130,14 @@ class TSQLConnection:
     def scalars(self, statement: Any) -> Any:
         return self.execute(statement).scalars()
 
-    def exec_driver_sql(self, statement: str) -> Any:
-        self.statements.append(statement)
+    def exec_driver_sql(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
+        if not self.statements or self.statements[-1] != statement:
+            self.statements.append(statement)
         if statement in ("SELECT @@TRANCOUNT", BEGIN):
             return _result(["n"], [(1,)])
-        return _result(*self.carry_out(statement, []))
+        if statement == HOLDS_LOCK:
+            return _result(["mode"], [("Exclusive",)])
+        return _result(*self.carry_out(statement, parameters))
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
         """Ask DuckDB itself."""
@@ -186,7 +188,8 @@ class TSQLConnection:
     def carry_out(self, tsql: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """One statement; returns names and rows of its result, or of a change none, and `rowcount`."""
         try:
-            done = self.database.execute(to_duckdb(tsql), list(parameters))
+            sent, values = with_nulls(tsql, tuple(parameters))
+            done = self.database.execute(to_duckdb(sent), list(values))
         except duckdb.ConstraintException as error:
             reason = "[23000] [Microsoft][SQL Server]The INSERT statement conflicted. (547) (SQLExecDirectW)"
             raise IntegrityError(tsql, None, OdbcError("23000", reason)) from error
@@ -205,7 +208,6 @@ class _Fairy:
 
     def __init__(self, owner: TSQLConnection) -> None:
         self.owner = owner
-        self.record_info: dict[str, Any] = {"etl_fast_executemany": True}
         self.driver_connection = self
 
     def cursor(self) -> _Cursor:
@@ -213,30 +215,10 @@ class _Fairy:
 
 
 class _Cursor:
-    fast_executemany = False
     description: tuple[str, ...] | None = None
 
     def __init__(self, owner: TSQLConnection) -> None:
         self.owner = owner
-
-    def setinputsizes(self, sizes: list[tuple[int, int, int]]) -> None:
-        self.owner.engine.sizes.append(sizes)
-
-    def executemany(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
-        self.owner.engine.fast.append(self.fast_executemany)
-        if not self.owner.statements or self.owner.statements[-1] != statement:
-            self.owner.statements.append(statement)
-        self.owner.database.executemany(to_duckdb(statement), rows)
-
-    def bulkcopy(
-        self, table: str, rows: Iterable[tuple[Any, ...]], *, column_mappings: list[tuple[int, str]], **_: Any
-    ) -> dict[str, int]:
-        """As mssql-python's, but not over a connection of its own."""
-        names = ", ".join(f"[{name}]" for _, name in sorted(column_mappings))
-        marks = ", ".join("?" for _ in column_mappings)
-        found = list(rows)
-        self.owner.database.executemany(to_duckdb(f"INSERT INTO [{table}] ({names}) VALUES ({marks})"), found)
-        return {"rows_copied": len(found)}
 
     def execute(self, statement: str, parameters: tuple[Any, ...]) -> None:
         """The only one that is not SQL for all: the lock. Nobody else is there."""
@@ -345,6 +327,13 @@ def _translated(statement: exp.Expr) -> str:
                 before = f"CREATE SEQUENCE {name};\n"
                 default = sqlglot.parse_one(f"CREATE TABLE t (c BIGINT DEFAULT nextval('{name}'))", dialect="duckdb")
                 column.append("constraints", next(default.find_all(exp.ColumnConstraint)).copy())
+    for sent in list(statement.find_all(exp.OpenJSON)):
+        parts = ", ".join(
+            f"CAST(value ->> {part.args['path'].sql()} AS {part.args['kind'].sql('duckdb')}) AS {part.this.sql('duckdb')}"
+            for part in sent.expressions
+        )
+        rows = f"SELECT {parts} FROM json_each(CAST(? AS JSON))"
+        sent.replace(exp.Subquery(this=sqlglot.parse_one(rows, dialect="duckdb")))
     for kind in statement.find_all(exp.DataType):
         if kind.this in (exp.DataType.Type.FLOAT, exp.DataType.Type.DOUBLE):
             kind.replace(exp.DataType.build("DOUBLE", dialect="duckdb"))

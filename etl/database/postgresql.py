@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from sqlalchemy import (
     URL,
     Connection,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    insert,
     select,
 )
 from sqlalchemy import text as sql_text
@@ -54,6 +56,13 @@ _IN_VAIN = {
 }
 # A connection that fails has no SQLSTATE in libpq, only the server's text. One that is not understood counts as transient.
 _REFUSED_LOGIN = re.compile(r"FATAL:.*(authentication failed|does not exist|no pg_hba\.conf entry)")
+
+
+_HOLDS_LOCK = (
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND classid = 0 AND objid = CAST(:number AS bigint) AND objsubid = 1"
+)
 
 
 class PostgreSQL(Product):
@@ -160,7 +169,16 @@ class PostgreSQL(Product):
         return PermanentError(refused)
 
     def try_lock(self, connection: Connection, resource: str) -> bool:
-        return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(zlib.crc32(resource.encode())))))
+        return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_lock_number(resource)))))
+
+    def holds_lock(self, connection: Connection, resource: str) -> bool:
+        # After an error COMMIT is answered with ROLLBACK, of which the driver makes no error.
+        if driver_of(connection).info.transaction_status != TransactionStatus.INTRANS:
+            return False
+        return bool(connection.execute(sql_text(_HOLDS_LOCK), {"number": _lock_number(resource)}).scalar())
+
+    def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        connection.execute(insert(table), list(rows))
 
     def keep(self, connection: Connection, name: str, query: Select[Any]) -> Table:
         """With statistics: without them the planner takes a new table for a large one."""
@@ -229,3 +247,7 @@ def _session_options(limits: Limits) -> str:
         "tcp_keepalives_count": "3",
     }
     return " ".join(f"-c {name}={value}" for name, value in options.items())
+
+
+def _lock_number(resource: str) -> int:
+    return zlib.crc32(resource.encode())

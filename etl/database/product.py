@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
@@ -226,6 +226,14 @@ class Product(ABC):
         """Take a lock, held until the transaction ends; False where another session has it."""
 
     @abstractmethod
+    def holds_lock(self, connection: Connection, resource: str) -> bool:
+        """Whether the transaction is still the one that took a lock: False after one that the server has ended by itself."""
+
+    @abstractmethod
+    def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert some rows, all with the same columns; at least one."""
+
+    @abstractmethod
     def keep(self, connection: Connection, name: str, query: Select[Any]) -> Table:
         """The result of a query as a temporary table of this connection; it takes the place of its namesake."""
 
@@ -243,9 +251,6 @@ class Product(ABC):
     @abstractmethod
     def make_stage(self, connection: Connection, table: Table, columns: list[str]) -> Stage:
         """A temporary table with some columns of a table."""
-
-    def end(self, connection: Connection) -> None:  # noqa: B027 - most have nothing to do
-        """The transaction has ended: let go of what it used beside its connection."""
 
     @abstractmethod
     def type_name(self, kind: TypeEngine[Any], dialect: Dialect) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sqlalchemy import URL, Connection, Dialect, Engine, Select, Table, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError
 from sqlalchemy.types import TypeEngine
 
 from etl.database.postgresql import PostgreSQL
 from etl.database.product import Limits, Product, Stage
 from etl.database.sqlserver import SQLServer
-from etl.errors import AlreadyRunning, ConfigurationError, EtlError
+from etl.errors import AlreadyRunning, ConfigurationError, EtlError, ServiceUnavailable
 from etl.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 PRODUCTS: tuple[Product, ...] = (PostgreSQL(), SQLServer())
 _BY_DIALECT = {"postgresql": PRODUCTS[0], "mssql": PRODUCTS[1]}
+_LOCKS = "etl_locks"
+"""Of a connection's options: the locks that its transaction has taken."""
+_BROKE = "broke off the connection in the middle. Nothing was committed."
+_AGAIN = "Run again; if it stays so, look into the server's log."
 _SECRET = ("password", "passfile", "sslpassword", "pwd", "accesstoken")
 _URL_REMEDY = (
     f"Use the form {' or '.join(product.example for product in PRODUCTS)} (special characters percent-encoded)."
@@ -145,14 +149,45 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             begun = connection.begin()
             try:
                 yield connection
+                _require_locks(connection)
                 begun.commit()
+            except InvalidRequestError as error:
+                # SQLAlchemy's own, about a result or connection that is closed: mostly because the server is gone.
+                is_gone = not _answers(connection)
+                _roll_back(connection, error, raw_error)
+                if is_gone:
+                    raise ServiceUnavailable(f"The database {place_of(engine)} {_BROKE}", remedy=_AGAIN) from error
+                raise
             except BaseException as error:
                 _roll_back(connection, error, raw_error)
                 raise
-            finally:
-                product_of(engine.dialect).end(connection)
     except (DBAPIError, raw_error) as error:
         raise explain(error, engine) from error
+
+
+def _require_locks(connection: Connection) -> None:
+    """Refuse to commit what is not all of it: a server may end a transaction beneath its client, and begin another one.
+
+    The lock that a transaction took goes with it, so a transaction that still has it is the one that took it.
+
+    :raises ServiceUnavailable: one is not held any more.
+    """
+    for resource in connection.get_execution_options().get(_LOCKS, ()):
+        if not product_of(connection.dialect).holds_lock(connection, resource):
+            where = place_of(connection.engine)
+            raise ServiceUnavailable(
+                f"The database {where} ended the transaction by itself. Nothing of it was committed.", remedy=_AGAIN
+            )
+
+
+def _answers(connection: Connection) -> bool:
+    """Whether the connection is there, and the server at its other end."""
+    if connection.invalidated or connection.closed:
+        return False
+    try:
+        return bool(connection.dialect.do_ping(connection.connection.dbapi_connection))  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001 - each driver has exceptions of its own
+        return False
 
 
 def _roll_back(connection: Connection, error: BaseException, raw_error: type[Exception]) -> None:
@@ -178,8 +213,16 @@ def explain(error: BaseException, engine: Engine) -> EtlError:
 
 
 def try_lock_feed(connection: Connection, feed: str) -> bool:
-    """Take the feed's lock in the database until the transaction ends; False where another session holds it."""
-    return product_of(connection.dialect).try_lock(connection, f"etl:{feed}")
+    """Take the feed's lock in the database until the transaction ends; False where another session holds it.
+
+    The transaction is only committed while it holds it.
+    """
+    resource = f"etl:{feed}"
+    if not product_of(connection.dialect).try_lock(connection, resource):
+        return False
+    held = connection.get_execution_options().get(_LOCKS, ())
+    connection.execution_options(**{_LOCKS: (*held, resource)})
+    return True
 
 
 def lock_feed(connection: Connection, feed: str) -> None:
@@ -214,6 +257,12 @@ def read_table(connection: Connection, query: Select[Any], schema: pa.Schema) ->
 def copy_csv(connection: Connection, query: Select[Any], sink: BinaryIO) -> int:
     """Write the result of a query as CSV with a header, as a stream; returns its rows."""
     return product_of(connection.dialect).write_csv(connection, query, sink)
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert some rows, all with the same columns, in bulk; none is fine."""
+    if rows:
+        product_of(connection.dialect).insert_rows(connection, table, rows)
 
 
 def make_stage(connection: Connection, table: Table, columns: list[str]) -> Stage:

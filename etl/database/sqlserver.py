@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
@@ -13,7 +14,15 @@ from sqlalchemy.engine import Row
 from sqlalchemy.schema import DropTable
 from sqlalchemy.types import TypeEngine
 
-from etl.database import sqlserver_checks, sqlserver_ddl, sqlserver_driver, sqlserver_errors, sqlserver_reader, words
+from etl.database import (
+    sqlserver_checks,
+    sqlserver_ddl,
+    sqlserver_driver,
+    sqlserver_errors,
+    sqlserver_json,
+    sqlserver_reader,
+    words,
+)
 from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights, Stage
 from etl.database.sqlserver_limits import broken_limits
 from etl.errors import EtlError, PermanentError
@@ -22,11 +31,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS_AT_ONCE = 20_000
-_MSSQL_PYTHON = "mssqlpython"
 # https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-getapplock-transact-sql
 _LOCK_REFUSED, _NO_RESULT = -1, -999
-# What is noted of a connection.
-_FAST, _BULK_COPY, _STAGES = "etl_fast_executemany", "etl_bulk_copy", "etl_stages"
+# Texts and names in quotes, which may have a question mark in them; then the place of a parameter.
+_QUOTED_OR_PLACE = re.compile(r"'(?:[^']|'')*'|\[(?:[^\]]|\]\])*\]|\"(?:[^\"]|\"\")*\"|(\?)")
 
 
 class SQLServer(Product):
@@ -66,12 +74,9 @@ class SQLServer(Product):
             url = url.update_query_dict({"driver": driver})
         engine = create_engine(url, pool_size=3, pool_pre_ping=True, hide_parameters=True)
         words.quote(engine.dialect, words.SQL_SERVER)
-        fast = driver is None or not sqlserver_driver.is_freetds(driver)
 
         @event.listens_for(engine, "do_connect")
         def connect(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
-            record.info[_FAST] = fast
-            record.info[_BULK_COPY] = driver is None and sqlserver_driver.wants_bulk_copy(url)
             return sqlserver_driver.connect(url, driver, limits)
 
         @event.listens_for(engine, "connect")
@@ -81,6 +86,10 @@ class SQLServer(Product):
             cursor.execute(f"SET XACT_ABORT OFF; SET LOCK_TIMEOUT {limits.lock_seconds * 1000:.0f};")
             cursor.close()
             connection.commit()
+
+        @event.listens_for(engine, "before_cursor_execute", retval=True)
+        def write_nulls(_: Any, __: Any, statement: str, values: Any, ___: Any, many: bool) -> tuple[str, Any]:
+            return (statement, values) if many else with_nulls(statement, values)
 
         @event.listens_for(engine, "handle_error")
         def close_after_timeout(context: Any) -> None:
@@ -112,6 +121,9 @@ class SQLServer(Product):
         finally:
             cursor.close()
 
+    def holds_lock(self, connection: Connection, resource: str) -> bool:
+        return bool(connection.exec_driver_sql(HOLDS_LOCK, (resource,)).scalar() == "Exclusive")
+
     def keep(self, connection: Connection, name: str, query: Select[Any]) -> Table:
         """Made by a plain batch: a temporary table that a statement with parameters makes is gone when that has ended."""
         kept = Table(f"#{name}", MetaData(), *(SqlColumn(found.name, found.type) for found in query.selected_columns))
@@ -136,21 +148,12 @@ class SQLServer(Product):
 
     def make_stage(self, connection: Connection, table: Table, columns: list[str]) -> Stage:
         # Imported late: who has PostgreSQL need not wait for it.
-        from etl.database.sqlserver_bulk import BulkCopyStage
         from etl.database.sqlserver_stage import BatchStage
 
-        told = connection.connection.record_info or {}
-        if not told.get(_BULK_COPY):
-            endless = None if connection.dialect.driver == _MSSQL_PYTHON else 0
-            return BatchStage(connection, table, columns, fast=bool(told.get(_FAST)), endless=endless)
-        stage = BulkCopyStage(connection, table, columns, fast=True)
-        told.setdefault(_STAGES, []).append(stage)
-        return stage
+        return BatchStage(connection, table, columns)
 
-    def end(self, connection: Connection) -> None:
-        told = {} if connection.invalidated or connection.closed else connection.connection.record_info or {}
-        for stage in told.pop(_STAGES, ()):
-            stage.close()
+    def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        sqlserver_json.insert_rows(connection, table, rows)
 
     def type_name(self, kind: TypeEngine[Any], dialect: Dialect) -> str:
         """Without collation and precision of time, which reading back does not tell."""
@@ -184,6 +187,9 @@ TAKE_LOCK = (
 )
 
 
+HOLDS_LOCK = "SELECT APPLOCK_MODE('public', ?, 'Transaction')"
+
+
 def offline_dialect() -> Dialect:
     """The dialect as it is when connected to a server of 2016 or later."""
     dialect = mssql_pyodbc.MSDialect_pyodbc(paramstyle="qmark", deprecate_large_types=True)  # type: ignore[no-untyped-call]
@@ -193,6 +199,22 @@ def offline_dialect() -> Dialect:
     dialect._supports_nvarchar_max = True
     words.quote(dialect, words.SQL_SERVER)
     return dialect
+
+
+def with_nulls(statement: str, values: Any) -> tuple[str, Any]:
+    """A statement with NULL in the place of parameters that are None, and the other parameters.
+
+    Of a parameter that is None pyodbc asks the server the type, and takes no notice of an error in that; some of them end the
+    transaction, and what follows would be committed without what was before.
+    """
+    if not isinstance(values, list | tuple) or None not in values:
+        return statement, values
+    left = iter(values)
+
+    def written(found: re.Match[str]) -> str:
+        return "NULL" if found[1] and next(left) is None else found[0]
+
+    return _QUOTED_OR_PLACE.sub(written, statement), tuple(value for value in values if value is not None)
 
 
 def keeping(query: Select[Any], kept: Table, dialect: Dialect) -> str:

@@ -29,8 +29,7 @@ _EXAMPLE = "mssql+pyodbc://user:password@host:1433/database"
 _CONNECTION_TIMEOUT = 113
 """ODBC's SQL_ATTR_CONNECTION_TIMEOUT."""
 _PATIENCE_SECONDS = 15
-_BULK_COPY = "bulkcopy"
-_OURS = ("driver", "dsn", "odbc_connect", _BULK_COPY)
+_OURS = ("driver", "dsn", "odbc_connect")
 _AUTHENTICATION = ("authentication", "trusted_connection")
 # Folders of the wheel that mssql-python gets its driver from.
 _FAMILIES = {"debian": "debian_ubuntu", "rhel": "rhel"}
@@ -160,13 +159,8 @@ def wheel_driver() -> str | None:
     return str(drivers[-1]) if drivers else None
 
 
-def wants_bulk_copy(url: URL) -> bool:
-    """Whether the URL says BulkCopy=yes."""
-    return any(name.lower() == _BULK_COPY and str(value).lower() == "yes" for name, value in url.query.items())
-
-
 def is_freetds(driver: str) -> bool:
-    """Whether a driver, by name or path, is FreeTDS, which crashes the process on arrays of parameters."""
+    """Whether a driver, by name or path, is FreeTDS."""
     name = driver.lower()
     return FREETDS.lower() in name or "libtdsodbc" in name
 

@@ -29,66 +29,41 @@ from sqlalchemy.types import JSON, TypeEngine
 
 from etl.database.product import STAGE_ROW, RowsRefused, Stage
 from etl.database.sqlserver_errors import DUPLICATE, read_error
+from etl.database.sqlserver_json import insert_json
 from etl.database.types import EXACT, LONGEST_NVARCHAR
 from etl.errors import ServiceUnavailable
 
 ROWS_PER_BATCH = 10_000
 BATCH_BYTES = 8 << 20
-"""What a driver may set aside for the parameters of one batch: rows times the width of all columns."""
+"""What one batch takes about at most, in characters."""
 # A space, so that no column of a contract is called the same.
 _PLACE = "place in key"
-# ODBC's numbers of SQL types, the same for pyodbc and mssql-python.
-_BIGINT, _DOUBLE, _BIT, _TEXT = -5, 8, -7, -9
-_MOMENT_LENGTH = 32
+_LONGEST_NUMBER = 40
+"""In characters, also of a time in quotes; with the comma."""
 
 
 class BatchStage(Stage):
-    """A temporary table of the session.
+    """A temporary table of the session."""
 
-    :param fast: whether the driver can take a batch as arrays of parameters; FreeTDS crashes on them.
-    :param endless: how a text is bound that is longer than nvarchar(n) can be: pyodbc wants its length to be 0, mssql-python
-        (None) to be what it is.
-    """
-
-    def __init__(
-        self, connection: Connection, table: Table, columns: list[str], *, fast: bool, endless: int | None = 0
-    ) -> None:
+    def __init__(self, connection: Connection, table: Table, columns: list[str]) -> None:
         self.connection = connection
         self.table = table
         self.columns = columns
         self.rows = 0
-        self.fast = fast
-        self.endless = endless
         self.staged = stage_of(table, columns)
-        self.create()
+        self._create()
 
-    def create(self) -> None:
-        """Make the stage."""
+    def _create(self) -> None:
         # A pooled connection may still have that of an earlier load.
         self.connection.execute(DropTable(self.staged, if_exists=True))
         self.connection.execute(CreateTable(self.staged))
 
     def copy(self, rows: pa.Table) -> None:
         numbers = pa.array(range(self.rows, self.rows + rows.num_rows), pa.int64())
+        names = [STAGE_ROW, *rows.column_names]
         for part in batches(rows.add_column(0, STAGE_ROW, numbers)):
-            self.send(part)
+            insert_json(self.connection, self.staged, names, [values_of(column) for column in part.columns])
         self.rows += rows.num_rows
-
-    def send(self, rows: pa.Table) -> None:
-        """Put one batch of numbered rows into the stage."""
-        statement = str(insert(self.staged).compile(dialect=self.connection.dialect))
-        sizes = [_size(column, self.endless) for column in rows.columns]
-        columns = [values_of(column) for column in rows.columns]
-        cursor: Any = self.connection.connection.cursor()
-        try:
-            # A text of unknown length is sent piece by piece, which arrays of parameters cannot.
-            cursor.fast_executemany = self.fast and all(
-                0 < size <= LONGEST_NVARCHAR for kind, size, _ in sizes if kind == _TEXT
-            )
-            cursor.setinputsizes(sizes)
-            cursor.executemany(statement, list(zip(*columns, strict=True)))
-        finally:
-            cursor.close()
 
     def insert_some(self, constants: dict[str, Any], first: int, end: int) -> int:
         span = None if first == 0 and end == self.rows else (first, end)
@@ -164,8 +139,8 @@ def unique_key(table: Table) -> list[str]:
 
 
 def batches(rows: pa.Table) -> Iterator[pa.Table]:
-    """Rows in batches for which a driver sets aside a bounded amount of memory."""
-    width = sum(2 * _longest(column) + 2 if pa.types.is_string(column.type) else 80 for column in rows.columns)
+    """Rows in batches of a bounded number of characters."""
+    width = sum(_longest(column) + 3 if pa.types.is_string(column.type) else _LONGEST_NUMBER for column in rows.columns)
     length = max(1, min(ROWS_PER_BATCH, BATCH_BYTES // width))
     for start in range(0, rows.num_rows, length):
         yield rows.slice(start, length)
@@ -181,30 +156,14 @@ def _roomy(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     return mssql.NVARCHAR(double if double and double <= LONGEST_NVARCHAR else None, collation=EXACT)
 
 
-def _size(column: pa.ChunkedArray, endless: int | None) -> tuple[int, int, int]:
-    """How a column is bound: SQL type, length, digits. A text gets the length of the longest in the batch."""
-    kind = column.type
-    if pa.types.is_integer(kind):
-        return _BIGINT, 0, 0
-    if pa.types.is_floating(kind) or pa.types.is_null(kind):
-        return _DOUBLE, 0, 0
-    if pa.types.is_boolean(kind):
-        return _BIT, 0, 0
-    if pa.types.is_timestamp(kind):
-        return _TEXT, _MOMENT_LENGTH, 0
-    longest = _longest(column)
-    return _TEXT, longest if longest <= LONGEST_NVARCHAR or endless is None else endless, 0
-
-
 def _longest(texts: pa.ChunkedArray) -> int:
     """An upper bound of their UTF-16 code units: no character takes more of them than bytes of UTF-8."""
     return max(1, pc.max(pc.binary_length(texts)).as_py() or 0)
 
 
 def values_of(column: pa.ChunkedArray) -> list[Any]:
-    """A column's values as drivers take them."""
+    """A column's values as JSON has them; times as text, in UTC and with six decimals."""
     if pa.types.is_timestamp(column.type):
-        # Text, because pyodbc drops the offset of an aware datetime; UTC, and always with six decimals.
         utc = pc.strftime(column.cast(pa.timestamp("us", "UTC")), "%Y-%m-%dT%H:%M:%S")
         return [None if text is None else f"{text}+00:00" for text in utc.to_pylist()]
     found: list[Any] = column.to_pylist()

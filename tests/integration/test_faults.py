@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -14,10 +15,10 @@ from sqlalchemy import text
 
 from etl.consume import consume
 from etl.contract import Contract
-from etl.database import make_engine, transaction
+from etl.database import dispose, make_engine, transaction
 from etl.database.bounded import BoundedConnection
 from etl.errors import ServiceUnavailable
-from etl.heartbeat import heartbeat
+from etl.heartbeat import beat, heartbeat
 from etl.load import load
 from etl.merge import merge
 from etl.produce import produce
@@ -284,3 +285,23 @@ def test_a_heartbeat_that_hangs_does_not_hold_up_the_end(
     between.resume()
     load(project.settings, project.contract)
     project.require_exact(500)
+
+
+def test_a_load_that_waits_leaves_its_audit_row_to_signs_of_life(project: Project) -> None:
+    """Also one that has something to note: what it writes in its row it writes at the end."""
+    message = b'{"sensor_id": 1, "temperature": 20, "humidity": 40, "timestamp": "2025-06-15T00:00:00Z", "extra": 1}'
+    project.send([message])
+    consume(project.settings, project.contract)
+    merge(project.settings, project.contract)
+    engine = make_engine(project.settings, statement_seconds=4)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with ThreadPoolExecutor() as pool:
+        with transaction(engine) as other:
+            other.exec_driver_sql("LOCK TABLE etl_feed IN EXCLUSIVE MODE")
+            loading = pool.submit(load, project.settings, project.contract)
+            while not project.value(waiting):
+                assert not loading.done()
+            beat(engine, project.log()[-1]["log_id"])
+        assert loading.result().counts.processed == 1
+    assert project.log()[-1]["notes"] == {"unknown_keys": {"extra": 1}}
+    dispose(engine)

@@ -164,7 +164,7 @@ def test_superset_signs_in_to_sql_server_with_the_password_from_the_file(driver:
     product = product_named("sqlserver")
     password = WITHOUT_BRACE if driver == FREETDS else PASSWORD
     with tds_server() as server:
-        query = {"Encrypt": "no", "BulkCopy": "yes", "driver": _drivers()[driver]}
+        query = {"Encrypt": "no", "driver": _drivers()[driver]}
         given = URL.create("mssql+pyodbc", "etl_reader", password, "127.0.0.1", server.port, "iot", query)
         url = product.dashboard_url(given)
         found = ask(tmp_path, product, url._replace(password=None), password=password, connect=True)["connected"]

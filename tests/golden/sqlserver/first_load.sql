@@ -560,12 +560,24 @@ FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.undone_at IS NULL
 GO
 
-INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, timestamp, source_partition,
-        source_offset, source_item, lateness_seconds) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?)
+INSERT INTO [#stage_sensor_data] ([stage_row], [sensor_id], [temperature], [humidity], [timestamp], [source_partition],
+        [source_offset], [source_item], [lateness_seconds])
+SELECT sent.[stage_row], sent.[sensor_id], sent.[temperature], sent.[humidity], CAST(sent.[timestamp] AS
+        DATETIMEOFFSET(6)), sent.[source_partition], sent.[source_offset], sent.[source_item], sent.[lateness_seconds]
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([stage_row] BIGINT '$[0]', [sensor_id] INTEGER '$[1]', [temperature] FLOAT(53) '$[2]', [humidity] FLOAT(53)
+        '$[3]', [timestamp] NVARCHAR(40) '$[4]', [source_partition] INTEGER '$[5]', [source_offset] BIGINT '$[6]',
+        [source_item] INTEGER '$[7]', [lateness_seconds] FLOAT(53) '$[8]') AS sent
 GO
 
-INSERT INTO [#stage_etl_rejected_row] (stage_row, source_partition, source_offset, source_item, raw, raw_rebuilt,
-        reason, problems) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO [#stage_etl_rejected_row] ([stage_row], [source_partition], [source_offset], [source_item], [raw],
+        [raw_rebuilt], [reason], [problems])
+SELECT sent.[stage_row], sent.[source_partition], sent.[source_offset], sent.[source_item], sent.[raw],
+    sent.[raw_rebuilt], sent.[reason], sent.[problems]
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([stage_row] BIGINT '$[0]', [source_partition] INTEGER '$[1]', [source_offset] BIGINT '$[2]', [source_item] INTEGER
+        '$[3]', [raw] NVARCHAR(max) '$[4]', [raw_rebuilt] BIT '$[5]', [reason] NVARCHAR(64) '$[6]', [problems]
+        NVARCHAR(max) '$[7]') AS sent
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_partition, source_offset, source_item,
@@ -646,8 +658,14 @@ CREATE TABLE [#stage_sensor_data_5m] (
 )
 GO
 
-INSERT INTO [#stage_sensor_data_5m] (stage_row, sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
-    (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
+INSERT INTO [#stage_sensor_data_5m] ([stage_row], [sensor_id], [measure], [window_start], [count], [min], [max], [avg],
+        [stddev])
+SELECT sent.[stage_row], sent.[sensor_id], sent.[measure], CAST(sent.[window_start] AS DATETIMEOFFSET(6)), sent.[count],
+    sent.[min], sent.[max], sent.[avg], sent.[stddev]
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([stage_row] BIGINT '$[0]', [sensor_id] INTEGER '$[1]', [measure] NVARCHAR(128) '$[2]', [window_start] NVARCHAR(40)
+        '$[3]', [count] BIGINT '$[4]', [min] FLOAT(53) '$[5]', [max] FLOAT(53) '$[6]', [avg] FLOAT(53) '$[7]', [stddev]
+        FLOAT(53) '$[8]') AS sent
 GO
 
 INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
@@ -684,8 +702,14 @@ CREATE TABLE [#stage_sensor_data_1d] (
 )
 GO
 
-INSERT INTO [#stage_sensor_data_1d] (stage_row, sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
-    (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
+INSERT INTO [#stage_sensor_data_1d] ([stage_row], [sensor_id], [measure], [window_start], [count], [min], [max], [avg],
+        [stddev])
+SELECT sent.[stage_row], sent.[sensor_id], sent.[measure], CAST(sent.[window_start] AS DATETIMEOFFSET(6)), sent.[count],
+    sent.[min], sent.[max], sent.[avg], sent.[stddev]
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([stage_row] BIGINT '$[0]', [sensor_id] INTEGER '$[1]', [measure] NVARCHAR(128) '$[2]', [window_start] NVARCHAR(40)
+        '$[3]', [count] BIGINT '$[4]', [min] FLOAT(53) '$[5]', [max] FLOAT(53) '$[6]', [avg] FLOAT(53) '$[7]', [stddev]
+        FLOAT(53) '$[8]') AS sent
 GO
 
 INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
@@ -711,7 +735,11 @@ GO
 DELETE FROM etl_quality WHERE etl_quality.log_id = ?
 GO
 
-INSERT INTO etl_quality (log_id, [rule], feed, dimension, checked, failed) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO etl_quality ([log_id], [feed], [rule], [dimension], [checked], [failed])
+SELECT sent.[log_id], sent.[feed], sent.[rule], sent.[dimension], sent.[checked], sent.[failed]
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([log_id] BIGINT '$[0]', [feed] NVARCHAR(64) '$[1]', [rule] NVARCHAR(128) '$[2]', [dimension] NVARCHAR(16) '$[3]',
+        [checked] BIGINT '$[4]', [failed] BIGINT '$[5]') AS sent
 GO
 
 DELETE FROM etl_quality_score WHERE etl_quality_score.log_id = ?
@@ -722,15 +750,18 @@ INSERT INTO etl_quality_score (log_id, feed, score, completeness, validity, uniq
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 GO
 
-UPDATE etl_log SET last_event_time=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
-GO
-
 UPDATE etl_feed SET table_name=?, source=?, sensors=?, interval_seconds=?, freshness_seconds=?, description=? WHERE
     etl_feed.feed = ?
 GO
 
 INSERT INTO etl_feed (feed, table_name, source, sensors, interval_seconds, freshness_seconds, description, windows)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+GO
+
+UPDATE etl_log SET last_event_time=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
+GO
+
+SELECT APPLOCK_MODE('public', ?, 'Transaction')
 GO
 
 SELECT etl_rejected_row.reason, count(*) AS rows

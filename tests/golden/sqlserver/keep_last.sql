@@ -127,8 +127,14 @@ FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.undone_at IS NULL
 GO
 
-INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, timestamp, source_partition,
-        source_offset, source_item, lateness_seconds) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?)
+INSERT INTO [#stage_sensor_data] ([stage_row], [sensor_id], [temperature], [humidity], [timestamp], [source_partition],
+        [source_offset], [source_item], [lateness_seconds])
+SELECT sent.[stage_row], sent.[sensor_id], sent.[temperature], sent.[humidity], CAST(sent.[timestamp] AS
+        DATETIMEOFFSET(6)), sent.[source_partition], sent.[source_offset], sent.[source_item], sent.[lateness_seconds]
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([stage_row] BIGINT '$[0]', [sensor_id] INTEGER '$[1]', [temperature] FLOAT(53) '$[2]', [humidity] FLOAT(53)
+        '$[3]', [timestamp] NVARCHAR(40) '$[4]', [source_partition] INTEGER '$[5]', [source_offset] BIGINT '$[6]',
+        [source_item] INTEGER '$[7]', [lateness_seconds] FLOAT(53) '$[8]') AS sent
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_partition, source_offset, source_item,
@@ -241,9 +247,16 @@ FROM etl_rejected_row
 WHERE etl_rejected_row.source_id IN (?) AND etl_rejected_row.source_offset IN (?)
 GO
 
-INSERT INTO etl_rejected_row (log_id, feed, source_id, source_partition, source_offset, source_item, raw, raw_rebuilt,
-        reason, problems, status, replayed_by, decided_at) OUTPUT inserted.rejected_id VALUES (?, ?, ?, ?, ?, ?, ?, ?,
-        ?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)))
+INSERT INTO etl_rejected_row ([feed], [source_id], [source_partition], [source_offset], [source_item], [raw],
+        [raw_rebuilt], [reason], [problems], [status], [log_id], [replayed_by], [decided_at])
+SELECT sent.[feed], sent.[source_id], sent.[source_partition], sent.[source_offset], sent.[source_item], sent.[raw],
+    sent.[raw_rebuilt], sent.[reason], sent.[problems], sent.[status], sent.[log_id], sent.[replayed_by],
+    CAST(sent.[decided_at] AS DATETIMEOFFSET(6))
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([feed] NVARCHAR(64) '$[0]', [source_id] INTEGER '$[1]', [source_partition] INTEGER '$[2]', [source_offset] BIGINT
+        '$[3]', [source_item] INTEGER '$[4]', [raw] NVARCHAR(max) '$[5]', [raw_rebuilt] BIT '$[6]', [reason]
+        NVARCHAR(32) '$[7]', [problems] NVARCHAR(MAX) '$[8]', [status] NVARCHAR(16) '$[9]', [log_id] BIGINT '$[10]',
+        [replayed_by] BIGINT '$[11]', [decided_at] NVARCHAR(40) '$[12]') AS sent
 GO
 
 DELETE FROM sensor_data WHERE EXISTS (SELECT 1
@@ -358,7 +371,11 @@ GO
 DELETE FROM etl_quality WHERE etl_quality.log_id = ?
 GO
 
-INSERT INTO etl_quality (log_id, [rule], feed, dimension, checked, failed) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO etl_quality ([log_id], [feed], [rule], [dimension], [checked], [failed])
+SELECT sent.[log_id], sent.[feed], sent.[rule], sent.[dimension], sent.[checked], sent.[failed]
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([log_id] BIGINT '$[0]', [feed] NVARCHAR(64) '$[1]', [rule] NVARCHAR(128) '$[2]', [dimension] NVARCHAR(16) '$[3]',
+        [checked] BIGINT '$[4]', [failed] BIGINT '$[5]') AS sent
 GO
 
 SELECT count(*) AS count_1, sum(anon_1.readings) AS sum_1, min(anon_1.first) AS min_1, max(anon_1.last) AS max_1
@@ -381,11 +398,14 @@ INSERT INTO etl_quality_score (log_id, feed, score, completeness, validity, uniq
         lateness_mean_seconds, lateness_max_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 GO
 
+UPDATE etl_feed SET table_name=?, source=?, sensors=?, interval_seconds=?, freshness_seconds=?, description=? WHERE
+    etl_feed.feed = ?
+GO
+
 UPDATE etl_log SET last_event_time=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
 GO
 
-UPDATE etl_feed SET table_name=?, source=?, sensors=?, interval_seconds=?, freshness_seconds=?, description=? WHERE
-    etl_feed.feed = ?
+SELECT APPLOCK_MODE('public', ?, 'Transaction')
 GO
 
 SELECT etl_rejected_row.reason, count(*) AS rows
@@ -484,8 +504,15 @@ CREATE TABLE [#stage_sensor_data] (
 )
 GO
 
-INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, timestamp, source_id, source_partition,
-        source_offset, source_item, log_id) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
+INSERT INTO [#stage_sensor_data] ([stage_row], [sensor_id], [temperature], [humidity], [timestamp], [source_id],
+        [source_partition], [source_offset], [source_item], [log_id])
+SELECT sent.[stage_row], sent.[sensor_id], sent.[temperature], sent.[humidity], CAST(sent.[timestamp] AS
+        DATETIMEOFFSET(6)), sent.[source_id], sent.[source_partition], sent.[source_offset], sent.[source_item],
+    sent.[log_id]
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([stage_row] BIGINT '$[0]', [sensor_id] INTEGER '$[1]', [temperature] FLOAT(53) '$[2]', [humidity] FLOAT(53)
+        '$[3]', [timestamp] NVARCHAR(40) '$[4]', [source_id] INTEGER '$[5]', [source_partition] INTEGER '$[6]',
+        [source_offset] BIGINT '$[7]', [source_item] INTEGER '$[8]', [log_id] BIGINT '$[9]') AS sent
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_id, source_partition, source_offset,

@@ -89,8 +89,14 @@ CREATE TABLE [#stage_sensor_data] (
 )
 GO
 
-INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, timestamp, source_id, source_partition,
-        source_offset, source_item) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?)
+INSERT INTO [#stage_sensor_data] ([stage_row], [sensor_id], [temperature], [humidity], [timestamp], [source_id],
+        [source_partition], [source_offset], [source_item])
+SELECT sent.[stage_row], sent.[sensor_id], sent.[temperature], sent.[humidity], CAST(sent.[timestamp] AS
+        DATETIMEOFFSET(6)), sent.[source_id], sent.[source_partition], sent.[source_offset], sent.[source_item]
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([stage_row] BIGINT '$[0]', [sensor_id] INTEGER '$[1]', [temperature] FLOAT(53) '$[2]', [humidity] FLOAT(53)
+        '$[3]', [timestamp] NVARCHAR(40) '$[4]', [source_id] INTEGER '$[5]', [source_partition] INTEGER '$[6]',
+        [source_offset] BIGINT '$[7]', [source_item] INTEGER '$[8]') AS sent
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_id, source_partition, source_offset,
@@ -258,6 +264,10 @@ FROM (SELECT [#judged_sensor_data].[sensor number] AS [sensor number], sensor_da
     anon_1.source_offset, anon_1.source_item
 GO
 
+UPDATE etl_rejected_row SET status=?, replayed_by=?, decided_at=CAST(? AS DATETIMEOFFSET(6)), note=? WHERE
+    etl_rejected_row.rejected_id IN (?)
+GO
+
 SELECT count(*) AS count_1, count(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
     avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds) AS max_2
 FROM sensor_data
@@ -267,16 +277,12 @@ GO
 UPDATE etl_log SET last_event_time=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
 GO
 
-UPDATE etl_rejected_row SET status=?, replayed_by=?, decided_at=CAST(? AS DATETIMEOFFSET(6)), note=? WHERE
-    etl_rejected_row.rejected_id IN (?)
-GO
-
-UPDATE etl_log SET notes=? WHERE etl_log.log_id = ?
-GO
-
 UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_seconds=?, records_read=?,
     records_processed=?, records_rejected=?, records_duplicate=?, records_late=?, records_conflicting=?,
-    heartbeat_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
+    heartbeat_at=CAST(? AS DATETIMEOFFSET(6)), notes=? WHERE etl_log.log_id = ?
+GO
+
+SELECT APPLOCK_MODE('public', ?, 'Transaction')
 GO
 
 UPDATE etl_rejected_row SET status=?, decided_at=CAST(? AS DATETIMEOFFSET(6)), note=? WHERE etl_rejected_row.reason = ?

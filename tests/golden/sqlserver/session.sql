@@ -6,6 +6,9 @@ EXEC @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner 
 SELECT @result;
 GO
 
+SELECT APPLOCK_MODE('public', ?, 'Transaction')
+GO
+
 SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,
     CAST(SERVERPROPERTY('EngineEdition') AS int) AS edition,
     compatibility_level, is_read_committed_snapshot_on,

@@ -94,6 +94,11 @@ UPDATE etl_set_aside SET status=?, attempts=?, cause=?, last_failed_at=CAST(? AS
     etl_set_aside.kind = ? AND etl_set_aside.name = ?
 GO
 
+UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_seconds=?, records_read=?,
+    records_processed=?, records_rejected=?, records_duplicate=?, records_late=?, records_conflicting=?,
+    heartbeat_at=CAST(? AS DATETIMEOFFSET(6)), notes=? WHERE etl_log.log_id = ?
+GO
+
 SELECT etl_rejected_row.reason, count(*) AS rows
 FROM etl_rejected_row
 WHERE etl_rejected_row.log_id = ?
@@ -107,6 +112,9 @@ SELECT etl_quality_score.log_id, etl_quality_score.feed, etl_quality_score.score
     etl_quality_score.lateness_max_seconds
 FROM etl_quality_score
 WHERE etl_quality_score.log_id = ?
+GO
+
+SELECT APPLOCK_MODE('public', ?, 'Transaction')
 GO
 
 SELECT etl_set_aside.feed, etl_set_aside.name
@@ -179,8 +187,14 @@ FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.undone_at IS NULL
 GO
 
-INSERT INTO [#stage_sensor_data] (stage_row, sensor_id, temperature, humidity, timestamp, source_partition,
-        source_offset, source_item, lateness_seconds) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?)
+INSERT INTO [#stage_sensor_data] ([stage_row], [sensor_id], [temperature], [humidity], [timestamp], [source_partition],
+        [source_offset], [source_item], [lateness_seconds])
+SELECT sent.[stage_row], sent.[sensor_id], sent.[temperature], sent.[humidity], CAST(sent.[timestamp] AS
+        DATETIMEOFFSET(6)), sent.[source_partition], sent.[source_offset], sent.[source_item], sent.[lateness_seconds]
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([stage_row] BIGINT '$[0]', [sensor_id] INTEGER '$[1]', [temperature] FLOAT(53) '$[2]', [humidity] FLOAT(53)
+        '$[3]', [timestamp] NVARCHAR(40) '$[4]', [source_partition] INTEGER '$[5]', [source_offset] BIGINT '$[6]',
+        [source_item] INTEGER '$[7]', [lateness_seconds] FLOAT(53) '$[8]') AS sent
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_partition, source_offset, source_item,
@@ -234,8 +248,14 @@ CREATE TABLE [#stage_sensor_data_5m] (
 )
 GO
 
-INSERT INTO [#stage_sensor_data_5m] (stage_row, sensor_id, measure, window_start, count, min, max, avg, stddev) VALUES
-    (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?)
+INSERT INTO [#stage_sensor_data_5m] ([stage_row], [sensor_id], [measure], [window_start], [count], [min], [max], [avg],
+        [stddev])
+SELECT sent.[stage_row], sent.[sensor_id], sent.[measure], CAST(sent.[window_start] AS DATETIMEOFFSET(6)), sent.[count],
+    sent.[min], sent.[max], sent.[avg], sent.[stddev]
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([stage_row] BIGINT '$[0]', [sensor_id] INTEGER '$[1]', [measure] NVARCHAR(128) '$[2]', [window_start] NVARCHAR(40)
+        '$[3]', [count] BIGINT '$[4]', [min] FLOAT(53) '$[5]', [max] FLOAT(53) '$[6]', [avg] FLOAT(53) '$[7]', [stddev]
+        FLOAT(53) '$[8]') AS sent
 GO
 
 INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, avg, stddev) SELECT
@@ -347,7 +367,11 @@ GO
 DELETE FROM etl_quality WHERE etl_quality.log_id = ?
 GO
 
-INSERT INTO etl_quality (log_id, [rule], feed, dimension, checked, failed) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO etl_quality ([log_id], [feed], [rule], [dimension], [checked], [failed])
+SELECT sent.[log_id], sent.[feed], sent.[rule], sent.[dimension], sent.[checked], sent.[failed]
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([log_id] BIGINT '$[0]', [feed] NVARCHAR(64) '$[1]', [rule] NVARCHAR(128) '$[2]', [dimension] NVARCHAR(16) '$[3]',
+        [checked] BIGINT '$[4]', [failed] BIGINT '$[5]') AS sent
 GO
 
 DELETE FROM etl_quality_score WHERE etl_quality_score.log_id = ?
@@ -358,11 +382,11 @@ INSERT INTO etl_quality_score (log_id, feed, score, completeness, validity, uniq
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 GO
 
-UPDATE etl_log SET last_event_time=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
-GO
-
 UPDATE etl_feed SET table_name=?, source=?, sensors=?, interval_seconds=?, freshness_seconds=?, description=? WHERE
     etl_feed.feed = ?
+GO
+
+UPDATE etl_log SET last_event_time=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
 GO
 
 UPDATE etl_set_aside SET status=?, decided_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_set_aside.feed = ? AND

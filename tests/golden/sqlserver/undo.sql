@@ -184,3 +184,6 @@ GO
 
 UPDATE etl_log SET undone_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id IN (?)
 GO
+
+SELECT APPLOCK_MODE('public', ?, 'Transaction')
+GO
