@@ -342,7 +342,7 @@ class _Reader:
             )
         if item.quality or item.properties:
             raise self.fail(place, "quality and properties are not supported on a column", "Remove them.")
-        own = self._custom(f"{place}.customProperties", item.customProperties, {"unit"})
+        own = self._custom(f"{place}.customProperties", item.customProperties, {"unit", "trim"})
         return Column(
             name=name,
             type=column_type,
@@ -353,6 +353,7 @@ class _Reader:
             min_length=options.get("minLength"),
             max_length=options.get("maxLength"),
             pattern=self._pattern(place, options.get("pattern")),
+            trim=self._trim(f"{place}.customProperties.trim", column_type, own.get("trim", False)),
             unit=str(own.get("unit", "")),
             description=item.description or "",
         )
@@ -364,6 +365,13 @@ class _Reader:
         if column_type != "integer" and width != "f64":
             raise self.fail(f"{place}.logicalTypeOptions.format", f"{width!r}", "Use f64.")
         return _INTEGER_BITS.get(width, 64)
+
+    def _trim(self, place: str, column_type: ColumnType, value: object) -> bool:
+        if not isinstance(value, bool):
+            raise self.fail(place, f"{value!r}", "Use true or false.")
+        if value and column_type != "text":
+            raise self.fail(place, "it is for texts only", "Remove it.")
+        return value
 
     def _pattern(self, place: str, pattern: str | None) -> str | None:
         if pattern is not None and (problem := broken_pattern(pattern)):

@@ -55,7 +55,8 @@ def rules(column: Column, contract: Contract) -> list[str]:
         found += [f"at most {column.maximum:g}"] if column.maximum is not None else []
     found += [f"{column.min_length} or more characters"] if column.min_length else []
     found += [f"at most {column.max_length} characters"] if column.max_length else []
-    return found + ([f"matches {column.pattern}"] if column.pattern else [])
+    found += [f"matches {column.pattern}"] if column.pattern else []
+    return found + (["without blanks at its ends"] if column.trim else [])
 
 
 def sample(contract: Contract) -> list[str]:

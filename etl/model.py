@@ -71,6 +71,8 @@ class Column:
     min_length: int | None = None
     max_length: int | None = None
     pattern: str | None = None
+    trim: bool = False
+    """Whether blanks at both ends of a text are no part of it."""
     unit: str = ""
     description: str = ""
     path: tuple[str, ...] = ()
@@ -211,6 +213,11 @@ class Contract:
     def source_name(self) -> str:
         """The topic or the landing folder, for people."""
         return self.landing.path if self.landing else self.topic
+
+    @property
+    def identifying(self) -> frozenset[str]:
+        """The columns that tell rows and sensors apart: of the key, the sensor, and the windows' key."""
+        return frozenset({*self.primary_key, *self.sensor, *(self.windows.key if self.windows else ())})
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

@@ -33,6 +33,8 @@ class Reason(StrEnum):
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"
     PATTERN = "pattern"
+    TRAILING_BLANK = "trailing_blank"
+    """A text that tells rows or sensors apart ends in a blank: SQL Server takes it for the same as without, others do not."""
     BAD_TIME = "bad_time"
     """Not in a format of the contract, no such day, or a local time that the clocks skipped."""
     TIME_OUT_OF_RANGE = "time_out_of_range"

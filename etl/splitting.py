@@ -124,7 +124,7 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
     meant = {_meant(column): _as_meant(column, contract.event_time) for column in contract.columns}
     located = located.withColumns({name: value for name, value in meant.items() if value is not None})
     columns = _with_usable_patterns(messages.sparkSession, contract.columns)
-    wrong = _any(_suspect(column, contract.event_time) for column in columns)
+    wrong = _any(_suspect(column, contract) for column in columns)
     is_there = F.col(UNPARSABLE) | F.col(_BYTES).isNotNull()
     raw = F.when(is_there & (F.col(_DOUBTFUL) | F.coalesce(wrong, F.lit(True))), _raw_text()).alias("raw")
     return located.select(*names, "source_partition", "source_offset", "source_item", "source_time", raw, UNPARSABLE)
@@ -323,7 +323,7 @@ def _as_meant(column: Column, event_time: EventTime) -> SparkColumn | None:
     return None
 
 
-def _suspect(column: Column, event_time: EventTime) -> SparkColumn:
+def _suspect(column: Column, contract: Contract) -> SparkColumn:
     """Whether a value looks wrong at a glance, or NULL where it may; a hint for keeping the message's text, no verdict."""
     from pyspark.sql import functions as F
 
@@ -336,12 +336,14 @@ def _suspect(column: Column, event_time: EventTime) -> SparkColumn:
         high = column.maximum if column.maximum is not None else limit
         doubts.append(~number.between(low, high))
     elif column.type == "timestamp":
-        doubts += _suspect_time(column, event_time)
+        doubts += _suspect_time(column, contract.event_time)
     elif column.type == "boolean":
         doubts.append(~value.isin("true", "false"))
     else:
         # A nested object or array arrives as its JSON text, and could pass for a text.
         doubts.append(value.startswith("{") | value.startswith("[") | value.contains("\0"))
+        if column.name in contract.identifying and not column.trim:
+            doubts.append(value.endswith(" "))
         if column.max_length is not None:
             doubts.append(F.length(value) > column.max_length)
         if column.min_length is not None:

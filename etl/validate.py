@@ -205,7 +205,8 @@ def _check(
     text: pa.ChunkedArray, column: Column, contract: Contract, now: datetime
 ) -> tuple[pa.ChunkedArray, list[Problem]]:
     """A column's values in its type (NULL where they break a rule), and those that do."""
-    checks = _Checks(text, column)
+    checks = _Checks(pc.utf8_trim(text, " ") if column.trim else text, column)
+    text = checks.text
     if column.required:
         checks.refuse(pc.is_null(text), Reason.MISSING)
     if column.type == "integer":
@@ -219,7 +220,7 @@ def _check(
         checks.refuse(checks.present(pc.is_in(text, pa.array(["true", "false"]))), Reason.WRONG_TYPE)
         values = pc.equal(text, "true")
     else:
-        values = _texts_checked(checks, column)
+        values = _texts_checked(checks, column, contract)
     return values, checks.problems
 
 
@@ -289,7 +290,7 @@ def _outside(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     return outside
 
 
-def _texts_checked(checks: _Checks, column: Column) -> pa.ChunkedArray:
+def _texts_checked(checks: _Checks, column: Column, contract: Contract) -> pa.ChunkedArray:
     text = checks.text
     checks.refuse(pc.match_substring(text, "\0"), Reason.INVALID_TEXT)
     length = pc.utf8_length(text)
@@ -299,6 +300,8 @@ def _texts_checked(checks: _Checks, column: Column) -> pa.ChunkedArray:
         checks.refuse(pc.greater(length, column.max_length), Reason.TOO_LONG)
     if column.pattern is not None:
         checks.refuse(checks.present(pc.match_substring_regex(text, rf"\A(?:{column.pattern})\z")), Reason.PATTERN)
+    if column.name in contract.identifying:
+        checks.refuse(pc.ends_with(text, " "), Reason.TRAILING_BLANK)
     return text
 
 
@@ -317,8 +320,7 @@ def _times(checks: _Checks, column: Column, contract: Contract, now: datetime) -
 
 def _too_long_for_index(typed: Mapping[str, pa.ChunkedArray], contract: Contract) -> Iterator[Problem]:
     """Rows whose key or sensor no index of a database could hold."""
-    keys = {*contract.primary_key, *contract.sensor, *(contract.windows.key if contract.windows else ())}
-    columns = [column for column in contract.columns if column.name in keys and column.type == "text"]
+    columns = [column for column in contract.columns if column.name in contract.identifying and column.type == "text"]
     bound = sum(4 * column.max_length if column.max_length else 2 * _INDEXED_BYTES for column in columns)
     if bound <= _INDEXED_BYTES:
         return

@@ -356,3 +356,25 @@ def test_failures_and_present_values_are_counted_by_column(contract: Contract) -
     }
     assert result.present["temperature"] == 2
     assert result.rejected_rows == (1, 2)
+
+
+@pytest.mark.parametrize("role", ["key", "sensor", "windows"])
+def test_a_text_that_tells_rows_apart_ends_in_no_blank(contract: Contract, role: str) -> None:
+    """SQL Server compares without blanks at the end, PostgreSQL with them."""
+    texts = tuple(Column(name, "text") for name in ("id", "note"))
+    contract = dataclasses.replace(contract, columns=(*contract.columns, *texts))
+    assert contract.windows is not None
+    if role == "key":
+        contract = dataclasses.replace(contract, primary_key=(*contract.primary_key, "id"))
+    elif role == "sensor":
+        contract = dataclasses.replace(contract, sensor=("id",))
+    else:
+        contract = dataclasses.replace(contract, windows=dataclasses.replace(contract.windows, key=("id",)))
+    texts_of = [{"id": "S3", "note": "x "}, {"id": "S3 "}, {"id": " S3"}, {"id": " "}, {"id": "S3\u00a0"}]
+    result = check(contract, *({**GOOD, **texts} for texts in texts_of))
+    assert result.rejected["source_offset"].to_pylist() == [1, 3]
+    assert reasons(result) == ["trailing_blank"] * 2
+    trimmed = tuple(dataclasses.replace(c, trim=c.name == "id") for c in contract.columns)
+    result = check(dataclasses.replace(contract, columns=trimmed), *({**GOOD, **texts} for texts in texts_of))
+    assert result.accepted["id"].to_pylist() == ["S3", "S3", "S3", "", "S3\u00a0"]
+    assert result.accepted["note"][0].as_py() == "x "

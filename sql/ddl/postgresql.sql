@@ -1200,10 +1200,11 @@ FROM (
         ('3 merge', 'RUNNING', 'DISCARDED', 'STANDBY', 'too_short'),
         ('4 load', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'too_long'),
         ('1 produce', 'FAILED', 'REPLAYED', 'ERROR', 'pattern'),
-        ('2 consume', 'RUNNING', 'DISCARDED', 'STANDBY', 'bad_time'),
-        ('3 merge', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'time_out_of_range'),
-        ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'conflicting'),
-        ('1 produce', 'RUNNING', 'DISCARDED', 'STANDBY', 'database_refused')
+        ('2 consume', 'RUNNING', 'DISCARDED', 'STANDBY', 'trailing_blank'),
+        ('3 merge', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'bad_time'),
+        ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'time_out_of_range'),
+        ('1 produce', 'RUNNING', 'DISCARDED', 'STANDBY', 'conflicting'),
+        ('2 consume', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'database_refused')
 ) AS choices (step, status, quarantine_status, device_status, reason);
 
 -- needs: etl_log

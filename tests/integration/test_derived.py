@@ -26,6 +26,7 @@ from etl.replay import replay
 from etl.tables import feed_table
 from etl.undo import undo
 from tests.batches import write_batch
+from tests.edits import Tanks
 from tests.stack import Project
 from tests.windows import READINGS, SIZES, expected_windows, rounded
 
@@ -403,3 +404,17 @@ def test_one_reading_of_long_ago_does_not_put_all_others_into_one_slice(
     assert sum(filter(None, counts)) == 201
     assert max(filter(None, counts)) <= 20
     assert all(before[1] < after[0] for before, after in pairwise(slices))
+
+
+def test_windows_are_the_databases_where_it_takes_keys_for_equal_that_differ_in_memory(project: Project) -> None:
+    """Such as the two zeros of floating-point numbers; or two texts, by a collation that an administrator chose."""
+    feed = Tanks(project)
+    feed.columns["device"].update(logicalType="number", logicalTypeOptions={})
+    feed.load({"device": 1, "level": 1})
+    times = [f"2025-06-01T00:00:0{second}Z" for second in range(4)]
+    zeros = ("0.0", "-0.0", "0.0", "-0.0")
+    rows = [{"device": zero, "time": time, "level": n} for n, (zero, time) in enumerate(zip(zeros, times, strict=True))]
+    assert feed.load(*rows).counts.processed == 4
+    for table in ("tanks_5m", "tanks_1h"):
+        figures = f"SELECT count, min, max FROM {table} WHERE measure = 'level' AND device = 0"
+        assert project.sql(figures) == [(4, 0, 3)]
