@@ -25,7 +25,7 @@ from etl import quarantine as quarantine_
 from etl.contract import Contract, load_contract, load_contracts, parse_contract
 from etl.database import DOUBLE, MOMENT, Refused, add_seconds, make_stage, text_of, transaction, window_start
 from etl.database.sqlserver import BEGIN, TAKE_LOCK, SQLServer, offline_dialect
-from etl.database.sqlserver_checks import ABOUT, RIGHTS, findings
+from etl.database.sqlserver_checks import ABOUT, RIGHTS, SNAPSHOT, findings
 from etl.database.sqlserver_limits import PARAMETERS
 from etl.database.sqlserver_stage import BatchStage
 from etl.ddl import script
@@ -419,7 +419,7 @@ def _kept(loaded: Loaded) -> dict[str, Any]:
 
 
 def test_the_sessions_own_statements_are_as_committed() -> None:
-    require_golden("sqlserver/session.sql", _as_script([BEGIN, TAKE_LOCK, ABOUT, RIGHTS]))
+    require_golden("sqlserver/session.sql", _as_script([BEGIN, TAKE_LOCK, ABOUT, SNAPSHOT, RIGHTS]))
 
 
 class Answers:

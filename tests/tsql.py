@@ -21,6 +21,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable, CreateView, DropView, Ex
 from sqlglot import exp
 
 from etl.database.sqlserver import BEGIN, TAKE_LOCK, offline_dialect
+from etl.database.sqlserver_checks import SNAPSHOT
 from etl.ddl import layout
 
 _TEMPORARY = re.compile(r"\[##?(\w+)\]")
@@ -133,7 +134,7 @@ class TSQLConnection:
 
     def exec_driver_sql(self, statement: str) -> Any:
         self.statements.append(statement)
-        if statement in ("SELECT @@TRANCOUNT", BEGIN):
+        if statement in ("SELECT @@TRANCOUNT", BEGIN, SNAPSHOT):
             return _result(["n"], [(1,)])
         return _result(*self.carry_out(statement, []))
 
@@ -181,7 +182,17 @@ class TSQLConnection:
         if readers and len(readers) == len(names):
             rows = [tuple(r(v) if r else v for r, v in zip(readers, row, strict=True)) for row in rows]
         names = [column.keyname for column in compiled._result_columns] or names
-        return _result(names, rows, self.rowcount)
+        result = _result(names, rows, self.rowcount)
+        if compiled.isinsert and not compiled.effective_returning:
+            result.inserted_primary_key = self._scope_identity(compiled.statement.table)
+        return result
+
+    def _scope_identity(self, table: Table) -> tuple[int] | None:
+        """The key that the last INSERT made: what the driver asks SCOPE_IDENTITY() for in the same batch."""
+        column = table.autoincrement_column
+        if column is None or column.identity is None:
+            return None
+        return self.sql(f"SELECT currval('{table.name}_{column.name}')")[0]
 
     def carry_out(self, tsql: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """One statement; returns names and rows of its result, or of a change none, and `rowcount`."""
