@@ -67,7 +67,7 @@ class SQLServer(Product):
             # Connections come from us; SQLAlchemy only wants to know that there is a driver.
             url = url.update_query_dict({"driver": driver})
         engine = create_engine(url, pool_size=3, pool_pre_ping=True, hide_parameters=True)
-        _prepare(engine.dialect)
+        prepare_dialect(engine.dialect)
         fast = driver is None or not sqlserver_driver.is_freetds(driver)
 
         @event.listens_for(engine, "do_connect")
@@ -202,11 +202,11 @@ def offline_dialect() -> Dialect:
     dialect.default_schema_name = "dbo"
     dialect._supports_offset_fetch = True
     dialect._supports_nvarchar_max = True
-    _prepare(dialect)
+    prepare_dialect(dialect)
     return dialect
 
 
-def _prepare(dialect: Dialect) -> None:
+def prepare_dialect(dialect: Dialect) -> None:
     """Let a dialect write what every table takes: OUTPUT without INTO fails (error 334) where a trigger is upon it."""
     words.quote(dialect, words.SQL_SERVER)
     dialect.insert_returning = False
