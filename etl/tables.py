@@ -357,7 +357,7 @@ def migrate(engine: Engine) -> bool:
 def require_current(connection: Connection) -> None:
     """Refuse a database whose audit tables are not those of this version.
 
-    :raises ConfigurationError: they are missing, older or newer.
+    :raises ConfigurationError: they are missing, older or newer, or this user would not find them.
     """
     product_of(connection.dialect).require_fit(connection)
     if not _is_current(connection):

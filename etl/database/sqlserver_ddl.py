@@ -53,7 +53,9 @@ def altering(table: Table, column: AlteredColumn, dialect: Dialect) -> list[str]
 
 def sharing(table: str) -> str:
     """The statement that keeps a change of thousands of rows from locking a whole table."""
-    return f"ALTER TABLE {table} SET (LOCK_ESCALATION = DISABLE)"
+    # Babelfish, which locks no table because of rows, would refuse even a batch in which this is not reached. For SQL Server
+    # the property is none, and NULL.
+    return f"IF SERVERPROPERTY('Babelfish') IS NULL\n    EXEC('ALTER TABLE {table} SET (LOCK_ESCALATION = DISABLE)')"
 
 
 def views_upon(connection: Connection, names: Iterable[str]) -> list[DependentView]:

@@ -453,13 +453,16 @@ execute sp_addextendedproperty 'MS_Description', N'of a CSV file: the names of i
     etl_source, 'column', header
 GO
 
-ALTER TABLE etl_anomaly SET (LOCK_ESCALATION = DISABLE)
+IF SERVERPROPERTY('Babelfish') IS NULL
+    EXEC('ALTER TABLE etl_anomaly SET (LOCK_ESCALATION = DISABLE)')
 GO
 
-ALTER TABLE etl_file SET (LOCK_ESCALATION = DISABLE)
+IF SERVERPROPERTY('Babelfish') IS NULL
+    EXEC('ALTER TABLE etl_file SET (LOCK_ESCALATION = DISABLE)')
 GO
 
-ALTER TABLE etl_rejected_row SET (LOCK_ESCALATION = DISABLE)
+IF SERVERPROPERTY('Babelfish') IS NULL
+    EXEC('ALTER TABLE etl_rejected_row SET (LOCK_ESCALATION = DISABLE)')
 GO
 
 CREATE TABLE alembic_version (
