@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, Row, and_, case, exists, insert, select, update
+from sqlalchemy import Connection, Engine, Row, and_, case, exists, select, update
 from sqlalchemy.exc import DBAPIError
 
 from etl import __version__, failpoints, files, spool, storage
 from etl.contract import Contract
-from etl.database import dispose, explain, make_engine, transaction
+from etl.database import dispose, explain, insert_row, make_engine, product_of, transaction
 from etl.errors import BalanceError, EtlError, ParameterError, ServiceUnavailable
 from etl.heartbeat import heartbeat
 from etl.locks import JOB_WAIT_SECONDS, alive, feed_lock, is_alive
@@ -90,6 +90,8 @@ class JobRun:
     counts: Counts = field(default_factory=Counts)
     closed: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
+    lacks_tables: bool = False
+    """Whether the database lacked something that the contract asks for when the job began."""
 
     def succeed(self, connection: Connection, counts: Counts) -> None:
         """Close the row as SUCCESS on a transaction of the job's own."""
@@ -219,8 +221,8 @@ def rehearsal(
     try:
         with suppress(_RolledBack), transaction(engine) as connection:
             require_current(connection)
-            log_id = connection.scalar(insert(etl_log).values(**row, cycle_id=cycle_id).returning(etl_log.c.log_id))
-            yield JobRun(engine, int(log_id or 0), cycle_id, name, started), connection
+            log_id = insert_row(connection, etl_log, {**row, **_of_cycle(cycle_id)})
+            yield JobRun(engine, log_id, cycle_id, name, started), connection
             raise _RolledBack
     finally:
         dispose(engine)
@@ -229,7 +231,7 @@ def rehearsal(
 def _require_possible(run: JobRun, contract: Contract) -> None:
     """Refuse a contract that the feed's table cannot follow, before the job does anything."""
     with transaction(run.engine) as connection:
-        require_possible(connection, contract)
+        run.lacks_tables = require_possible(connection, contract)
 
 
 def _require_name(cycle_id: str) -> None:
@@ -328,7 +330,8 @@ def _open(
         return retrying(settings, "opening the audit row", lambda: _insert(engine, settings, row, cycle_id))
     except ServiceUnavailable as error:
         run = JobRun(engine, 0, cycle_id, name, started)
-        _keep(settings, {**row, "cycle_id": cycle_id or new_cycle_id(by_hand=True), **run.failure(error, settings)})
+        cycle = _of_cycle(cycle_id or new_cycle_id(by_hand=True))
+        _keep(settings, {**row, **cycle, **run.failure(error, settings)})
         raise
 
 
@@ -358,9 +361,15 @@ def _insert(engine: Engine, settings: Settings, row: Mapping[str, Any], cycle_id
         cycle_id = cycle_id or _hand_made_cycle(connection, row["feed"])
         executed, source = _notebook(settings, cycle_id, row["job_name"])
         found = hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else None
-        values = {**row, "cycle_id": cycle_id, "notebook": executed, "notebook_sha256": found}
-        log_id = connection.scalar(insert(etl_log).values(**values).returning(etl_log.c.log_id))
-    return JobRun(engine, int(log_id or 0), cycle_id, row["job_name"], row["start_time"])
+        values = {**row, **_of_cycle(cycle_id), "notebook": executed, "notebook_sha256": found}
+        log_id = insert_row(connection, etl_log, values)
+        for what, remedy in product_of(connection.dialect).warnings(connection):
+            log.warning(what, remedy=remedy)
+    return JobRun(engine, log_id, cycle_id, row["job_name"], row["start_time"])
+
+
+def _of_cycle(cycle_id: str) -> dict[str, Any]:
+    return {"cycle_id": cycle_id, "by_hand": cycle_id.endswith(HAND_SUFFIX)}
 
 
 def _own_row(connection: Connection, row: Mapping[str, Any]) -> Row[Any, Any] | None:
@@ -377,7 +386,7 @@ def _hand_made_cycle(connection: Connection, feed: str) -> str:
     )
     newest = connection.execute(
         select(etl_log.c.cycle_id, case((finished, 1), else_=0).label("finished"))
-        .where(etl_log.c.feed == feed, etl_log.c.cycle_id.endswith(HAND_SUFFIX))
+        .where(etl_log.c.feed == feed, etl_log.c.by_hand)
         .order_by(etl_log.c.log_id.desc())
         .limit(1)
     ).first()

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 
-from sqlalchemy import ClauseElement, Column, MetaData, String, Table, insert
+from sqlalchemy import ClauseElement, Column, Dialect, MetaData, String, Table, insert
 from sqlalchemy.schema import CreateIndex, CreateTable, CreateView, SetColumnComment, SetTableComment
 
 from etl.contract import Contract
 from etl.database import Product
-from etl.tables import feed_table, metadata, newest_migration, require_fits
+from etl.tables import SHARED, feed_table, metadata, newest_migration, require_fits
 from etl.views import columns_there, common_views, is_met, needs, view_files, views_of
 from etl.windows import window_tables
 
@@ -30,9 +31,11 @@ def script(product: Product, contracts: Iterable[Contract]) -> str:
     :raises ContractError: the product cannot hold what a contract asks for.
     """
     dialect = product.offline()
-    statements: list[ClauseElement] = [found for table in metadata.sorted_tables for found in _table(table)]
+    tables = metadata.sorted_tables
+    audit: list[ClauseElement] = [found for table in tables for found in _table(table)]
+    shared = [statement for table in tables if table.name in SHARED for statement in product.sharing(table.name)]
     version = _version_table()
-    statements += [*_table(version), insert(version).values(version_num=newest_migration())]
+    statements: list[ClauseElement] = [*_table(version), insert(version).values(version_num=newest_migration())]
     feeds = list(contracts)
     for contract in feeds:
         table, windows = feed_table(contract), list(window_tables(contract))
@@ -40,14 +43,18 @@ def script(product: Product, contracts: Iterable[Contract]) -> str:
         statements += [found for made in (table, *windows) for found in _table(made)]
         statements += [CreateView(query, name) for name, query in views_of(contract, table)]
     statements += [CreateView(query, name) for name, query in common_views(feeds)]
-    texts = [
-        layout(str(found.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))) for found in statements
-    ]
+    written = partial(_written, dialect)
+    texts = [*product.script_start, *map(written, audit), *shared, *map(written, statements)]
     there = columns_there(*feeds)
     texts += [
         file.read_text("utf-8").strip().rstrip(";") for file in view_files(product.name) if is_met(needs(file), there)
     ]
+    texts += product.script_end
     return "".join(f"{text}{product.batch_end}\n\n" for text in texts).rstrip("\n") + "\n"
+
+
+def _written(dialect: Dialect, statement: ClauseElement) -> str:
+    return layout(str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True})))
 
 
 def layout(statement: str) -> str:

@@ -23,6 +23,7 @@ POINTS = frozenset(
         "merge.archive_renamed",
         "merge.archived",
         "merge.removing",
+        "load.tables_made",
         "load.copying",
         "load.before_commit",
         "load.committed",

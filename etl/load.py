@@ -74,6 +74,8 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
         failures = Failures(settings, run, contract.feed, ARCHIVE_KIND)
         with transaction(run.engine) as connection:
             queue = Queue(connection, contract, folder, files.feed_output(settings, contract.feed), run.log_id)
+        if run.lacks_tables:
+            retrying(settings, "making tables", partial(_make_tables, run, contract))
         done: list[Archive] = []
         while queue.names:
             if archive := _load_next(settings, run, contract, folder, queue, failures):
@@ -85,6 +87,17 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
         with transaction(run.engine) as connection:
             audit.close_dead(connection, settings, contract.feed)
             return _finish(connection, run, contract, done)
+
+
+def _make_tables(run: JobRun, contract: Contract) -> None:
+    """Make what the feed lacks before any row is loaded: who looks into the catalogue meanwhile need not wait for a load.
+
+    Where another loader has the turn, it does so.
+    """
+    with transaction(run.engine) as connection:
+        if try_lock_feed(connection, contract.feed):
+            ensure_feed(connection, contract)
+    failpoints.reached("load.tables_made")
 
 
 def _load_next(

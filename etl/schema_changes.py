@@ -123,12 +123,14 @@ class Changes:
         yield from (f"windows {name} will be computed" for name in sorted({*remade, *self.windows.add_measures}))
 
 
-def require_possible(connection: Connection, contract: Contract) -> None:
+def require_possible(connection: Connection, contract: Contract) -> bool:
     """Refuse a contract that the tables which are there cannot follow; for jobs, before they do anything.
+
+    Returns whether the database lacks something that the contract asks for.
 
     :raises ContractError: naming column and remedy; with all that is refused.
     """
-    compare(connection, contract).require_allowed()
+    return compare(connection, contract).require_allowed().is_any
 
 
 def compare(connection: Connection, contract: Contract) -> Changes:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import ColumnElement, Connection, Table, and_, false, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, false, or_, select
 
-from etl.database import in_batches, in_text
+from etl.database import in_batches, in_text, insert_row
 from etl.files import Archive, Source
 from etl.tables import LANDING, etl_file, etl_source
 
@@ -72,8 +72,8 @@ class Sources:
         known = connection.scalar(select(etl_source.c.source_id).filter_by(**values))
         if known is None:
             values |= {"first_seen": datetime.now(UTC)} | ({"header": list(header)} if header else {})
-            known = connection.scalar(insert(etl_source).values(**values).returning(etl_source.c.source_id))
-        return int(known or 0)
+            known = insert_row(connection, etl_source, values)
+        return int(known)
 
 
 def _loaded_before(connection: Connection, archive: Archive) -> frozenset[int]:

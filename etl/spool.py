@@ -59,6 +59,7 @@ def _write(connection: Connection, row: dict[str, Any]) -> None:
     else:
         # It was written by this very call before, or as RUNNING by a job that never heard so; such a row knows its cycle.
         del row["cycle_id"]
+        row.pop("by_hand", None)
         _close(connection, known, row)
 
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     UniqueConstraint,
+    false,
     select,
     text,
 )
@@ -33,7 +34,7 @@ from sqlalchemy.types import TypeEngine
 
 from etl import contract as contracts
 from etl.contract import Contract
-from etl.database import DOUBLE, MOMENT, Product, dispose, lock_feed, make_engine, text_of, transaction
+from etl.database import DOUBLE, MOMENT, Product, dispose, lock_feed, make_engine, product_of, text_of, transaction
 from etl.errors import ConfigurationError, ContractError
 from etl.settings import PROJECT_ROOT, Settings
 
@@ -45,9 +46,12 @@ NAMES = {"pk": "%(table_name)s_pkey"}
 metadata = MetaData(naming_convention=NAMES)
 
 
-def _only(condition: str) -> dict[str, Any]:
-    """An index of the few rows for which this holds."""
-    return {"postgresql_where": text(condition), "mssql_where": text(condition)}
+def _only(condition: str, of_sql_server: str = "") -> dict[str, Any]:
+    """An index of the few rows for which this holds.
+
+    :param of_sql_server: the condition as SQL Server has it, where it is another.
+    """
+    return {"postgresql_where": text(condition), "mssql_where": text(of_sql_server or condition)}
 
 
 etl_log = Table(
@@ -85,12 +89,14 @@ etl_log = Table(
     Column("undone_at", MOMENT, comment="when what it loaded was removed"),
     Column("notes", JSON, comment="what a reader should know beyond the numbers"),
     Column("last_event_time", MOMENT, comment="of the readings that a load brought"),
+    Column("by_hand", Boolean, nullable=False, server_default=false(), comment="whether its cycle was begun by hand"),
     Index("ix_etl_log_watermark", "feed", "last_event_time"),
     Index("ix_etl_log_start_time", "start_time"),
     Index("ix_etl_log_cycle_id", "cycle_id"),
     Index("ix_etl_log_feed_status", "feed", "status"),
     Index("ix_etl_log_feed", "feed", "log_id"),
     Index("ix_etl_log_feed_job", "feed", "job_name", "log_id"),
+    Index("ix_etl_log_by_hand", "feed", "log_id", **_only("by_hand", "by_hand = 1")),
     Index("ix_etl_log_failed", "start_time", **_only("status = 'FAILED'")),
     comment="One row per job of a cycle",
 )
@@ -128,6 +134,7 @@ etl_file = Table(
     Column("moved_at", MOMENT),
     UniqueConstraint("source_id", "sha256", name="uq_etl_file"),
     Index("ix_etl_file_feed", "feed", "file_name"),
+    Index("ix_etl_file_log_id", "log_id"),
     Index("ix_etl_file_sha256", "sha256"),
     Index("ix_etl_file_undone", "feed", **_only("undone_at IS NOT NULL")),
     comment="The ledger: every archive and landing file that was loaded, exactly once",
@@ -240,7 +247,9 @@ etl_rejected_row = Table(
     Column("note", text_of(400), comment="who discarded or changed it, and why"),
     UniqueConstraint("source_id", "source_partition", "source_offset", "source_item", name="uq_etl_rejected_row"),
     Index("ix_etl_rejected_row_log_id", "log_id"),
+    Index("ix_etl_rejected_row_replayed_by", "replayed_by"),
     Index("ix_etl_rejected_row_feed_status", "feed", "status", "reason"),
+    Index("ix_etl_rejected_row_status", "status", "reason"),
     comment="Quarantine: every rejected row with its text and why",
 )
 
@@ -260,8 +269,12 @@ etl_set_aside = Table(
     Column("log_id", BigInteger, nullable=False, comment="the job that failed last, or set it aside"),
     Column("decided_at", MOMENT, comment="when it was retried, or turned out well"),
     UniqueConstraint("feed", "kind", "name", name="uq_etl_set_aside"),
+    Index("ix_etl_set_aside_log_id", "log_id"),
     comment="Files that a job could not process, with the cause",
 )
+
+SHARED = ("etl_anomaly", "etl_file", "etl_rejected_row")
+"""Tables in which a load or an undo may change thousands of rows at once, while other feeds have theirs there."""
 
 _TYPES: dict[str, TypeEngine[Any]] = {"double": DOUBLE, "boolean": Boolean(), "timestamp": MOMENT}
 _INTEGERS: dict[int, TypeEngine[Any]] = {16: SmallInteger(), 32: Integer(), 64: BigInteger()}
@@ -331,6 +344,7 @@ def migrate(engine: Engine) -> bool:
     from alembic import command
 
     with transaction(engine) as connection:
+        product_of(connection.dialect).require_fit(connection)
         if _is_current(connection):
             return False
         lock_feed(connection, "migrations")
@@ -343,8 +357,9 @@ def migrate(engine: Engine) -> bool:
 def require_current(connection: Connection) -> None:
     """Refuse a database whose audit tables are not those of this version.
 
-    :raises ConfigurationError: they are missing, older or newer.
+    :raises ConfigurationError: they are missing, older or newer, or this user would not find them.
     """
+    product_of(connection.dialect).require_fit(connection)
     if not _is_current(connection):
         raise ConfigurationError(
             "The audit tables of the database are missing or of another version.", remedy="Run `python -m etl init`."

@@ -23,16 +23,18 @@ from sqlalchemy import (
     Table,
     and_,
     cast,
+    column,
     func,
     inspect,
     literal_column,
     select,
     text,
     union_all,
+    values,
 )
 from sqlalchemy.schema import CreateView, DropView
 
-from etl.database import DOUBLE, PRODUCTS, product_of, seconds_since, text_of
+from etl.database import DOUBLE, PRODUCTS, for_each, product_of, seconds_since, text_of
 from etl.model import VIEW_COLUMNS, WINDOW_FIGURES, Contract
 from etl.settings import PROJECT_ROOT
 from etl.tables import etl_log, etl_source, feed_table, metadata
@@ -46,7 +48,7 @@ _UNION = re.compile(r"\bUNION ALL\b")
 _TEXT = re.compile(r"'(\w+)'")
 _NAME = re.compile(r"\b[a-z_]\w*\b")
 # A space, so that no column of a contract is called the same.
-_NEWEST, _PLACE = "newest time", "row number"
+_NEWEST, _PLACE, _LONG = "newest time", "row number", "newest values"
 _SENSOR_LENGTH = 200
 """As `etl_anomaly.sensor` has it."""
 
@@ -176,7 +178,7 @@ def common_views(contracts: Iterable[Contract]) -> Iterator[tuple[str, CompoundS
     """Names and queries of the views of all feeds together."""
     feeds = list(contracts)
     windows = [_windows(contract) for contract in feeds if contract.windows]
-    latest = [query for contract in feeds for query in _latest_values(contract)]
+    latest = [_latest_values(contract) for contract in feeds if contract.windows]
     for name, queries in zip(COMMON_VIEWS, (windows, latest), strict=True):
         if queries:
             yield name, union_all(*queries)
@@ -292,21 +294,26 @@ def _windows(contract: Contract) -> Select[Any]:
     )
 
 
-def _latest_values(contract: Contract) -> Iterator[Select[Any]]:
-    """The newest value of each sensor, a query per measure."""
-    table, at = feed_table(contract), contract.event_time.column
-    for measure in contract.windows.measures if contract.windows else ():
-        names = dict.fromkeys([*contract.sensor, at, measure])
-        newest = _latest(contract, table, names).subquery("newest").c
-        time = newest[at]
-        yield select(
+def _latest_values(contract: Contract) -> Select[Any]:
+    """The newest value of each sensor and measure. The newest readings are looked for once, whatever they measure."""
+    measures, at = contract.windows.measures if contract.windows else (), contract.event_time.column
+    names = dict.fromkeys([*contract.sensor, at, *measures])
+    newest = _latest(contract, feed_table(contract), names).subquery("newest")
+    time = newest.c[at]
+    long = values(column("measure", text_of(64)), column("value", DOUBLE), name=_LONG)
+    long = long.data([(_text(name, 64), cast(newest.c[name], DOUBLE)) for name in measures]).lateral()
+    return (
+        select(
             _text(contract.feed, 64).label("feed"),
-            _sensor(newest[name] for name in contract.sensor).label("sensor"),
-            _text(measure, 64).label("measure"),
-            cast(newest[measure], DOUBLE).label("value"),
+            _sensor(newest.c[name] for name in contract.sensor).label("sensor"),
+            long.c.measure,
+            long.c.value,
             time.label("event_time"),
             seconds_since(time).label("age_seconds"),
-        ).where(newest[measure].is_not(None))
+        )
+        .select_from(for_each(newest, long))
+        .where(long.c.value.is_not(None))
+    )
 
 
 def _sensor(keys: Iterable[ColumnElement[Any]]) -> ColumnElement[str]:

@@ -25,7 +25,7 @@ from etl import quarantine as quarantine_
 from etl.contract import Contract, load_contract, load_contracts, parse_contract
 from etl.database import DOUBLE, MOMENT, Refused, add_seconds, make_stage, text_of, transaction, window_start
 from etl.database.sqlserver import BEGIN, HOLDS_LOCK, TAKE_LOCK, SQLServer, offline_dialect
-from etl.database.sqlserver_checks import ABOUT, RIGHTS, findings
+from etl.database.sqlserver_checks import ABOUT, RIGHTS, SNAPSHOT, findings
 from etl.database.sqlserver_limits import PARAMETERS
 from etl.database.sqlserver_stage import BATCH_BYTES, batches
 from etl.ddl import script
@@ -419,7 +419,7 @@ def _kept(loaded: Loaded) -> dict[str, Any]:
 
 
 def test_the_sessions_own_statements_are_as_committed() -> None:
-    require_golden("sqlserver/session.sql", _as_script([BEGIN, TAKE_LOCK, HOLDS_LOCK, ABOUT, RIGHTS]))
+    require_golden("sqlserver/session.sql", _as_script([BEGIN, TAKE_LOCK, HOLDS_LOCK, ABOUT, SNAPSHOT, RIGHTS]))
 
 
 class Answers:
@@ -445,13 +445,15 @@ class _Rows(list[Any]):
 @pytest.mark.parametrize(
     ("about", "granted", "told"),
     [
-        (("16.0.4135.4", 3, 160, True, 0), 1, []),
-        (("12.0.2000.8", 5, 160, True, 0), 1, []),
-        (("12.0.6433.1", 3, 120, True, 0), 1, ["SQL Server 12.0.6433.1 is too old", "compatibility level 120"]),
-        (("16.0.4135.4", 3, 160, False, 0), 1, ["READ_COMMITTED_SNAPSHOT is off"]),
-        (("16.0.4135.4", 3, 160, True, 0), 0, ["lacks the right to UPDATE on etl_log"]),
-        (("16.0.4135.4", 3, 160, True, 0), None, ["audit tables are not there"]),
-        (("16.0.4135.4", 3, 160, True, 1), None, []),
+        (("16.0.4135.4", 3, 160, True, 0, "dbo"), 1, []),
+        (("12.0.2000.8", 5, 160, True, 0, "dbo"), 1, []),
+        (("12.0.6433.1", 3, 120, True, 0, "dbo"), 1, ["SQL Server 12.0.6433.1 is too old", "compatibility level 120"]),
+        (("16.0.4135.4", 3, 160, False, 0, "dbo"), 1, ["READ_COMMITTED_SNAPSHOT is off"]),
+        (("16.0.4135.4", 3, 160, None, 0, None), 1, []),
+        (("16.0.4135.4", 3, 160, True, 0, "sales"), 1, ["default schema is sales"]),
+        (("16.0.4135.4", 3, 160, True, 0, "dbo"), 0, ["lacks the right to UPDATE on etl_log"]),
+        (("16.0.4135.4", 3, 160, True, 0, "dbo"), None, ["audit tables are not there"]),
+        (("16.0.4135.4", 3, 160, True, 1, "dbo"), None, []),
     ],
 )
 def test_the_doctor_says_what_a_database_lacks(about: tuple[Any, ...], granted: int | None, told: list[str]) -> None:

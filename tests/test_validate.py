@@ -369,7 +369,7 @@ def test_a_text_that_tells_rows_apart_ends_in_no_blank(contract: Contract, role:
     elif role == "sensor":
         contract = dataclasses.replace(contract, sensor=("id",))
     else:
-        contract = dataclasses.replace(contract, windows=dataclasses.replace(contract.windows, key=("id",)))
+        contract = dataclasses.replace(contract, windows=dataclasses.replace(contract.windows, key=("id",)))  # type: ignore[type-var]
     texts_of = [{"id": "S3", "note": "x "}, {"id": "S3 "}, {"id": " S3"}, {"id": " "}, {"id": "S3\u00a0"}]
     result = check(contract, *({**GOOD, **texts} for texts in texts_of))
     assert result.rejected["source_offset"].to_pylist() == [1, 3]

@@ -21,6 +21,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable, CreateView, DropView, Ex
 from sqlglot import exp
 
 from etl.database.sqlserver import BEGIN, HOLDS_LOCK, TAKE_LOCK, offline_dialect, with_nulls
+from etl.database.sqlserver_checks import SNAPSHOT
 from etl.ddl import layout
 
 _TEMPORARY = re.compile(r"\[##?(\w+)\]")
@@ -42,6 +43,9 @@ class TSQLEngine:
         self.database = duckdb.connect()
         self.database.execute("CREATE SCHEMA dbo")
         self.statements: list[str] = []
+        self.answers: dict[str, int | str | None] = dict.fromkeys(("SELECT @@TRANCOUNT", BEGIN, SNAPSHOT), 1)
+        """What no database but SQL Server knows."""
+        self.answers[HOLDS_LOCK] = "Exclusive"
         self.tables: dict[str, Table] = {}
         self.views: dict[str, list[str]] = {}
 
@@ -133,10 +137,8 @@ class TSQLConnection:
     def exec_driver_sql(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
         if not self.statements or self.statements[-1] != statement:
             self.statements.append(statement)
-        if statement in ("SELECT @@TRANCOUNT", BEGIN):
-            return _result(["n"], [(1,)])
-        if statement == HOLDS_LOCK:
-            return _result(["mode"], [("Exclusive",)])
+        if statement in self.engine.answers:
+            return _result(["n"], [(self.engine.answers[statement],)])
         return _result(*self.carry_out(statement, parameters))
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
@@ -183,7 +185,17 @@ class TSQLConnection:
         if readers and len(readers) == len(names):
             rows = [tuple(r(v) if r else v for r, v in zip(readers, row, strict=True)) for row in rows]
         names = [column.keyname for column in compiled._result_columns] or names
-        return _result(names, rows, self.rowcount)
+        result = _result(names, rows, self.rowcount)
+        if compiled.isinsert and not compiled.effective_returning:
+            result.inserted_primary_key = self._scope_identity(compiled.statement.table)
+        return result
+
+    def _scope_identity(self, table: Table) -> tuple[int] | None:
+        """The key that the last INSERT made: what the driver asks SCOPE_IDENTITY() for in the same batch."""
+        column = table.autoincrement_column
+        if column is None or column.identity is None:
+            return None
+        return self.sql(f"SELECT currval('{table.name}_{column.name}')")[0]
 
     def carry_out(self, tsql: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
         """One statement; returns names and rows of its result, or of a change none, and `rowcount`."""

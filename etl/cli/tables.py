@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import structlog
+
 from etl.contract import Contract
-from etl.database import dispose, make_engine, transaction
+from etl.database import dispose, make_engine, product_of, transaction
 from etl.schema import ensure_possible
 from etl.settings import Settings
 from etl.tables import migrate
+
+log = structlog.get_logger("init")
 
 
 def init_tables(settings: Settings, contracts: Mapping[str, Contract]) -> bool:
@@ -20,6 +24,8 @@ def init_tables(settings: Settings, contracts: Mapping[str, Contract]) -> bool:
     try:
         changed = migrate(engine)
         with transaction(engine) as connection:
+            for what, remedy in product_of(connection.dialect).warnings(connection):
+                log.warning(what, remedy=remedy)
             refused = ensure_possible(connection, contracts.values())
     finally:
         dispose(engine)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice, product
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, FromClause, Join, Values, literal, true
+from sqlalchemy import BindParameter, Connection, FromClause, Join, Table, Values, insert, literal, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.functions import FunctionElement, count
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from etl.database.types import DOUBLE, MOMENT
@@ -49,6 +49,13 @@ class sample_deviation(FunctionElement[float]):
 
     inherit_cache = True
     type = DOUBLE
+
+
+def insert_row(connection: Connection, table: Table, values: Mapping[str, Any]) -> int:
+    """Insert a row; returns the key that the database makes for it, whatever triggers are on the table."""
+    key = connection.execute(insert(table).values(**values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 class _ForEach(Join):
@@ -118,6 +125,12 @@ def _seconds_since(element: seconds_since, compiler: SQLCompiler, **kw: Any) -> 
 def _seconds_since_of_sql_server(element: seconds_since, compiler: SQLCompiler, **kw: Any) -> str:
     time = compiler.process(element.clauses, **kw)
     return f"DATEDIFF_BIG(MILLISECOND, {time}, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53))"
+
+
+@compiles(count, "mssql")
+def _count_of_sql_server(element: count, compiler: SQLCompiler, **kw: Any) -> str:
+    """COUNT is an int there, and fails above two thousand million."""
+    return f"COUNT_BIG{compiler.function_argspec(element, **kw)}"
 
 
 @compiles(sample_deviation, "postgresql")

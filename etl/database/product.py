@@ -175,6 +175,10 @@ class Product(ABC):
     """Whether CREATE OR REPLACE VIEW is to be had."""
     batch_end: ClassVar[str]
     """What ends a statement in a script."""
+    script_start: ClassVar[tuple[str, ...]] = ()
+    """Statements with which a script begins, whatever client runs it."""
+    script_end: ClassVar[tuple[str, ...]] = ()
+    """Those with which it ends."""
     indexes_hold_columns: ClassVar[bool]
     """Whether a column cannot be altered while an index or a key has it."""
     schema: ClassVar[str]
@@ -278,6 +282,20 @@ class Product(ABC):
         False, and nothing is changed, where this connection's user may not do so, or where there is one of this name.
         """
         return False
+
+    def sharing(self, table: str) -> list[str]:
+        """The statements that let sessions change rows of their own in a table at the same time, however many."""
+        return []
+
+    def require_fit(self, connection: Connection) -> None:  # noqa: B027 - most take every session
+        """Refuse a session in which our tables would not be found, or be made in a wrong place.
+
+        :raises ConfigurationError: says what to change.
+        """
+
+    def warnings(self, connection: Connection) -> list[tuple[str, str]]:
+        """What makes sessions wait for each other although everything works: what was found, and the remedy."""
+        return []
 
     @abstractmethod
     def findings(self, connection: Connection) -> list[tuple[str, str]]:

@@ -47,6 +47,8 @@ class SQLServer(Product):
     schemes = ("mssql", sqlserver_driver.PYODBC, sqlserver_driver.MSSQL_PYTHON)
     replaces_views = False
     batch_end = "\nGO"
+    script_start = sqlserver_ddl.SCRIPT_START
+    script_end = sqlserver_ddl.SCRIPT_END
     indexes_hold_columns = True
     schema = sqlserver_reader.SCHEMA
     reader_sql = sqlserver_reader.READER_SQL
@@ -73,7 +75,7 @@ class SQLServer(Product):
             # Connections come from us; SQLAlchemy only wants to know that there is a driver.
             url = url.update_query_dict({"driver": driver})
         engine = create_engine(url, pool_size=3, pool_pre_ping=True, hide_parameters=True)
-        words.quote(engine.dialect, words.SQL_SERVER)
+        prepare_dialect(engine.dialect)
 
         @event.listens_for(engine, "do_connect")
         def connect(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
@@ -175,6 +177,15 @@ class SQLServer(Product):
     def make_reader(self, connection: Connection, name: str, password: str) -> bool:
         return sqlserver_reader.make(connection, name, password)
 
+    def sharing(self, table: str) -> list[str]:
+        return [sqlserver_ddl.sharing(table)]
+
+    def require_fit(self, connection: Connection) -> None:
+        sqlserver_checks.require_schema(connection.dialect.default_schema_name)
+
+    def warnings(self, connection: Connection) -> list[tuple[str, str]]:
+        return sqlserver_checks.warnings(connection)
+
     def findings(self, connection: Connection) -> list[tuple[str, str]]:
         return sqlserver_checks.findings(connection)
 
@@ -197,7 +208,7 @@ def offline_dialect() -> Dialect:
     dialect.default_schema_name = "dbo"
     dialect._supports_offset_fetch = True
     dialect._supports_nvarchar_max = True
-    words.quote(dialect, words.SQL_SERVER)
+    prepare_dialect(dialect)
     return dialect
 
 
@@ -215,6 +226,12 @@ def with_nulls(statement: str, values: Any) -> tuple[str, Any]:
         return "NULL" if found[1] and next(left) is None else found[0]
 
     return _QUOTED_OR_PLACE.sub(written, statement), tuple(value for value in values if value is not None)
+
+
+def prepare_dialect(dialect: Dialect) -> None:
+    """Let a dialect write what every table takes: OUTPUT without INTO fails (error 334) where a trigger is upon it."""
+    words.quote(dialect, words.SQL_SERVER)
+    dialect.insert_returning = False
 
 
 def keeping(query: Select[Any], kept: Table, dialect: Dialect) -> str:

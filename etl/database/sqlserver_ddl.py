@@ -7,6 +7,33 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, Dialect, Table, text
 
 from etl.database.product import AlteredColumn, DependentView
+from etl.database.sqlserver_checks import SNAPSHOT_IS_OFF, SNAPSHOT_REMEDY
+from etl.database.sqlserver_reader import SCHEMA
+
+_SETTINGS = (
+    "ANSI_NULLS",
+    "ANSI_PADDING",
+    "ANSI_WARNINGS",
+    "ARITHABORT",
+    "CONCAT_NULL_YIELDS_NULL",
+    "QUOTED_IDENTIFIER",
+)
+"""What must be ON where a filtered index is made, or a table changed that has one (error 1934); sqlcmd begins without the last.
+
+https://learn.microsoft.com/sql/t-sql/statements/create-index-transact-sql#required-set-options-for-filtered-indexes
+"""
+_WITHOUT_SNAPSHOT = "SELECT 1 FROM sys.databases WHERE name = DB_NAME() AND is_read_committed_snapshot_on = 0"
+SCRIPT_START = (
+    "\n".join(f"SET {name} ON;" for name in _SETTINGS) + "\nSET NUMERIC_ROUNDABORT OFF;",
+    # RAISERROR alone would end only its batch.
+    f"IF SCHEMA_NAME() <> '{SCHEMA}'\n"
+    "BEGIN\n"
+    f"    RAISERROR('Nothing is made: the default schema of this user must be {SCHEMA}.', 16, 1);\n"
+    "    SET NOEXEC ON;\n"
+    "END",
+    f"IF EXISTS ({_WITHOUT_SNAPSHOT})\n    PRINT '{SNAPSHOT_IS_OFF} {SNAPSHOT_REMEDY}'",
+)
+SCRIPT_END = ("SET NOEXEC OFF",)
 
 # A view that reads another knows nothing of what that one reads.
 _REFERENCES = """
@@ -22,6 +49,13 @@ def altering(table: Table, column: AlteredColumn, dialect: Dialect) -> list[str]
     quoted = dialect.identifier_preparer
     kind, null = column.kind.compile(dialect), "NULL" if column.nullable else "NOT NULL"
     return [f"ALTER TABLE {quoted.format_table(table)} ALTER COLUMN {quoted.quote(column.name)} {kind} {null}"]
+
+
+def sharing(table: str) -> str:
+    """The statement that keeps a change of thousands of rows from locking a whole table."""
+    # Babelfish, which locks no table because of rows, would refuse even a batch in which this is not reached. For SQL Server
+    # the property is none, and NULL.
+    return f"IF SERVERPROPERTY('Babelfish') IS NULL\n    EXEC('ALTER TABLE {table} SET (LOCK_ESCALATION = DISABLE)')"
 
 
 def views_upon(connection: Connection, names: Iterable[str]) -> list[DependentView]:

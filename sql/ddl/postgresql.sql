@@ -85,6 +85,8 @@ CREATE TABLE etl_file (
 
 CREATE INDEX ix_etl_file_feed ON etl_file (feed, file_name);
 
+CREATE INDEX ix_etl_file_log_id ON etl_file (log_id);
+
 CREATE INDEX ix_etl_file_sha256 ON etl_file (sha256);
 
 CREATE INDEX ix_etl_file_undone ON etl_file (feed) WHERE undone_at IS NOT NULL;
@@ -126,8 +128,11 @@ CREATE TABLE etl_log (
     undone_at TIMESTAMP WITH TIME ZONE,
     notes JSON,
     last_event_time TIMESTAMP WITH TIME ZONE,
+    by_hand BOOLEAN DEFAULT false NOT NULL,
     CONSTRAINT etl_log_pkey PRIMARY KEY (log_id)
 );
+
+CREATE INDEX ix_etl_log_by_hand ON etl_log (feed, log_id) WHERE by_hand;
 
 CREATE INDEX ix_etl_log_cycle_id ON etl_log (cycle_id);
 
@@ -162,6 +167,8 @@ COMMENT ON COLUMN etl_log.undone_at IS 'when what it loaded was removed';
 COMMENT ON COLUMN etl_log.notes IS 'what a reader should know beyond the numbers';
 
 COMMENT ON COLUMN etl_log.last_event_time IS 'of the readings that a load brought';
+
+COMMENT ON COLUMN etl_log.by_hand IS 'whether its cycle was begun by hand';
 
 CREATE TABLE etl_quality (
     log_id BIGINT NOT NULL,
@@ -227,6 +234,10 @@ CREATE INDEX ix_etl_rejected_row_feed_status ON etl_rejected_row (feed, status, 
 
 CREATE INDEX ix_etl_rejected_row_log_id ON etl_rejected_row (log_id);
 
+CREATE INDEX ix_etl_rejected_row_replayed_by ON etl_rejected_row (replayed_by);
+
+CREATE INDEX ix_etl_rejected_row_status ON etl_rejected_row (status, reason);
+
 COMMENT ON TABLE etl_rejected_row IS 'Quarantine: every rejected row with its text and why';
 
 COMMENT ON COLUMN etl_rejected_row.raw IS 'the message; \x… are its bytes where it is no text, \null a null';
@@ -255,6 +266,8 @@ CREATE TABLE etl_set_aside (
     CONSTRAINT etl_set_aside_pkey PRIMARY KEY (set_aside_id),
     CONSTRAINT uq_etl_set_aside UNIQUE (feed, kind, name)
 );
+
+CREATE INDEX ix_etl_set_aside_log_id ON etl_set_aside (log_id);
 
 COMMENT ON TABLE etl_set_aside IS 'Files that a job could not process, with the cause';
 
@@ -296,7 +309,7 @@ CREATE TABLE alembic_version (
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0008');
+INSERT INTO alembic_version (version_num) VALUES ('0009');
 
 CREATE TABLE iot_device_events (
     event_id VARCHAR(64) NOT NULL,
@@ -875,9 +888,8 @@ FROM room_temperatures_5m UNION ALL SELECT CAST('sensor_readings' AS VARCHAR(64)
 FROM sensor_data_5m;
 
 CREATE VIEW v_etl_latest AS SELECT CAST('device_events' AS VARCHAR(64)) AS feed, CAST(CAST(newest.device_id AS
-            VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('temperature' AS VARCHAR(64)) AS measure,
-    CAST(newest.temperature AS DOUBLE PRECISION) AS value, newest.event_time AS event_time, CAST(EXTRACT(epoch FROM
-            now() - newest.event_time) AS double precision) AS age_seconds
+            VARCHAR(200)) AS VARCHAR(200)) AS sensor, "newest values".measure, "newest values".value, newest.event_time
+    AS event_time, CAST(EXTRACT(epoch FROM now() - newest.event_time) AS double precision) AS age_seconds
 FROM (SELECT ranked.device_id AS device_id, ranked.event_time AS event_time, ranked.temperature AS temperature
     FROM (SELECT iot_device_events.device_id AS device_id, iot_device_events.event_time AS event_time,
             iot_device_events.temperature AS temperature, row_number() OVER (PARTITION BY iot_device_events.device_id
@@ -891,15 +903,18 @@ FROM (SELECT ranked.device_id AS device_id, ranked.event_time AS event_time, ran
                 FROM iot_device_events_1d) AS sensors) AS "newest moments" ON iot_device_events.device_id =
             "newest moments".device_id AND iot_device_events.event_time = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
-WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
-    CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('co' AS VARCHAR(64)) AS measure,
-    CAST(newest.co AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(EXTRACT(epoch FROM now() - newest.ts) AS
-        double precision) AS age_seconds
-FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.co AS co
+JOIN LATERAL (VALUES (CAST('temperature' AS VARCHAR(64)), CAST(newest.temperature AS DOUBLE PRECISION))) AS
+    "newest values" (measure, value) ON true
+WHERE "newest values".value IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
+    CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, "newest values".measure, "newest values".value,
+    newest.ts AS event_time, CAST(EXTRACT(epoch FROM now() - newest.ts) AS double precision) AS age_seconds
+FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.co AS co, ranked.humidity AS humidity, ranked.lpg AS lpg,
+        ranked.smoke AS smoke, ranked.temp AS temp
     FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.co AS co,
-            row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
-                environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS "row number"
+            environment_telemetry.humidity AS humidity, environment_telemetry.lpg AS lpg, environment_telemetry.smoke AS
+            smoke, environment_telemetry.temp AS temp, row_number() OVER (PARTITION BY environment_telemetry.device
+                ORDER BY environment_telemetry.source_id DESC, environment_telemetry.source_partition DESC,
+                environment_telemetry.source_offset DESC, environment_telemetry.source_item DESC) AS "row number"
         FROM environment_telemetry
         JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
                 FROM environment_telemetry AS other
@@ -908,136 +923,42 @@ FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.co AS co
                 FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device =
             "newest moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
-WHERE newest.co IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
-    CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('humidity' AS VARCHAR(64)) AS measure,
-    CAST(newest.humidity AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(EXTRACT(epoch FROM now() -
-            newest.ts) AS double precision) AS age_seconds
-FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.humidity AS humidity
-    FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.humidity
-            AS humidity, row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY
-                environment_telemetry.source_id DESC, environment_telemetry.source_partition DESC,
-                environment_telemetry.source_offset DESC, environment_telemetry.source_item DESC) AS "row number"
-        FROM environment_telemetry
-        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_3
-                FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS "newest time"
-            FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device =
-            "newest moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
-    WHERE ranked."row number" = 1) AS newest
-WHERE newest.humidity IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
-    CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('lpg' AS VARCHAR(64)) AS measure,
-    CAST(newest.lpg AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(EXTRACT(epoch FROM now() - newest.ts)
-        AS double precision) AS age_seconds
-FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.lpg AS lpg
-    FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.lpg AS
-            lpg, row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY environment_telemetry.source_id
-                DESC, environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS "row number"
-        FROM environment_telemetry
-        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_4
-                FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS "newest time"
-            FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device =
-            "newest moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
-    WHERE ranked."row number" = 1) AS newest
-WHERE newest.lpg IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
-    CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('smoke' AS VARCHAR(64)) AS measure,
-    CAST(newest.smoke AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(EXTRACT(epoch FROM now() - newest.ts)
-        AS double precision) AS age_seconds
-FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.smoke AS smoke
-    FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.smoke AS
-            smoke, row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY environment_telemetry.source_id
-                DESC, environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS "row number"
-        FROM environment_telemetry
-        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_5
-                FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS "newest time"
-            FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device =
-            "newest moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
-    WHERE ranked."row number" = 1) AS newest
-WHERE newest.smoke IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS VARCHAR(64)) AS feed,
-    CAST(CAST(newest.device AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('temp' AS VARCHAR(64)) AS measure,
-    CAST(newest.temp AS DOUBLE PRECISION) AS value, newest.ts AS event_time, CAST(EXTRACT(epoch FROM now() - newest.ts)
-        AS double precision) AS age_seconds
-FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.temp AS temp
-    FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.temp AS
-            temp, row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY environment_telemetry.source_id
-                DESC, environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS "row number"
-        FROM environment_telemetry
-        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_6
-                FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS "newest time"
-            FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS "newest moments" ON environment_telemetry.device =
-            "newest moments".device AND environment_telemetry.ts = "newest moments"."newest time") AS ranked
-    WHERE ranked."row number" = 1) AS newest
-WHERE newest.temp IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS VARCHAR(64)) AS feed, CAST(CAST(newest.sensor_id AS
-            VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('temperature' AS VARCHAR(64)) AS measure,
-    CAST(newest.temperature AS DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(EXTRACT(epoch FROM now()
-            - newest.timestamp) AS double precision) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.temperature AS temperature
+JOIN LATERAL (VALUES (CAST('co' AS VARCHAR(64)), CAST(newest.co AS DOUBLE PRECISION)), (CAST('humidity' AS VARCHAR(64)),
+            CAST(newest.humidity AS DOUBLE PRECISION)), (CAST('lpg' AS VARCHAR(64)), CAST(newest.lpg AS DOUBLE
+                PRECISION)), (CAST('smoke' AS VARCHAR(64)), CAST(newest.smoke AS DOUBLE PRECISION)), (CAST('temp' AS
+                VARCHAR(64)), CAST(newest.temp AS DOUBLE PRECISION))) AS "newest values" (measure, value) ON true
+WHERE "newest values".value IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS VARCHAR(64)) AS feed,
+    CAST(CAST(newest.sensor_id AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, "newest values".measure,
+    "newest values".value, newest.timestamp AS event_time, CAST(EXTRACT(epoch FROM now() - newest.timestamp) AS double
+        precision) AS age_seconds
+FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.temperature AS temperature,
+        ranked.humidity AS humidity, ranked.energy AS energy
     FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.timestamp AS timestamp, iot_readings.temperature AS
-            temperature, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC,
-                iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS
-            "row number"
+            temperature, iot_readings.humidity AS humidity, iot_readings.energy AS energy, row_number() OVER (PARTITION
+                BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC, iot_readings.source_partition DESC,
+                iot_readings.source_offset DESC, iot_readings.source_item DESC) AS "row number"
         FROM iot_readings
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_7
+        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_3
                 FROM iot_readings AS other
                 WHERE other.sensor_id = sensors.sensor_id) AS "newest time"
             FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
                 FROM iot_readings_1d) AS sensors) AS "newest moments" ON iot_readings.sensor_id =
             "newest moments".sensor_id AND iot_readings.timestamp = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
-WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS VARCHAR(64)) AS feed, CAST(CAST(newest.sensor_id
-            AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('humidity' AS VARCHAR(64)) AS measure,
-    CAST(newest.humidity AS DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(EXTRACT(epoch FROM now() -
-            newest.timestamp) AS double precision) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.humidity AS humidity
-    FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.timestamp AS timestamp, iot_readings.humidity AS
-            humidity, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC,
-                iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS
-            "row number"
-        FROM iot_readings
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_8
-                FROM iot_readings AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS "newest time"
-            FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS "newest moments" ON iot_readings.sensor_id =
-            "newest moments".sensor_id AND iot_readings.timestamp = "newest moments"."newest time") AS ranked
-    WHERE ranked."row number" = 1) AS newest
-WHERE newest.humidity IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS VARCHAR(64)) AS feed, CAST(CAST(newest.sensor_id AS
-            VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('energy' AS VARCHAR(64)) AS measure, CAST(newest.energy AS
-        DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(EXTRACT(epoch FROM now() - newest.timestamp) AS
-        double precision) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.energy AS energy
-    FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.timestamp AS timestamp, iot_readings.energy AS
-            energy, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC,
-                iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS
-            "row number"
-        FROM iot_readings
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_9
-                FROM iot_readings AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS "newest time"
-            FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS "newest moments" ON iot_readings.sensor_id =
-            "newest moments".sensor_id AND iot_readings.timestamp = "newest moments"."newest time") AS ranked
-    WHERE ranked."row number" = 1) AS newest
-WHERE newest.energy IS NOT NULL UNION ALL SELECT CAST('room_temperatures' AS VARCHAR(64)) AS feed, CAST(CAST(newest.room
-            AS VARCHAR(200)) || '/' || CAST(newest.place AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('temp' AS
-        VARCHAR(64)) AS measure, CAST(newest.temp AS DOUBLE PRECISION) AS value, newest.noted_date AS event_time,
-    CAST(EXTRACT(epoch FROM now() - newest.noted_date) AS double precision) AS age_seconds
+JOIN LATERAL (VALUES (CAST('temperature' AS VARCHAR(64)), CAST(newest.temperature AS DOUBLE PRECISION)),
+        (CAST('humidity' AS VARCHAR(64)), CAST(newest.humidity AS DOUBLE PRECISION)), (CAST('energy' AS VARCHAR(64)),
+            CAST(newest.energy AS DOUBLE PRECISION))) AS "newest values" (measure, value) ON true
+WHERE "newest values".value IS NOT NULL UNION ALL SELECT CAST('room_temperatures' AS VARCHAR(64)) AS feed,
+    CAST(CAST(newest.room AS VARCHAR(200)) || '/' || CAST(newest.place AS VARCHAR(200)) AS VARCHAR(200)) AS sensor,
+    "newest values".measure, "newest values".value, newest.noted_date AS event_time, CAST(EXTRACT(epoch FROM now() -
+            newest.noted_date) AS double precision) AS age_seconds
 FROM (SELECT ranked.room AS room, ranked.place AS place, ranked.noted_date AS noted_date, ranked.temp AS temp
     FROM (SELECT room_temperatures.room AS room, room_temperatures.place AS place, room_temperatures.noted_date AS
             noted_date, room_temperatures.temp AS temp, row_number() OVER (PARTITION BY room_temperatures.room,
                 room_temperatures.place ORDER BY room_temperatures.source_id DESC, room_temperatures.source_partition
                 DESC, room_temperatures.source_offset DESC, room_temperatures.source_item DESC) AS "row number"
         FROM room_temperatures
-        JOIN (SELECT sensors.room AS room, sensors.place AS place, (SELECT max(other.noted_date) AS max_10
+        JOIN (SELECT sensors.room AS room, sensors.place AS place, (SELECT max(other.noted_date) AS max_4
                 FROM room_temperatures AS other
                 WHERE other.room = sensors.room AND other.place = sensors.place) AS "newest time"
             FROM (SELECT DISTINCT room_temperatures_1d.room AS room, room_temperatures_1d.place AS place
@@ -1045,41 +966,30 @@ FROM (SELECT ranked.room AS room, ranked.place AS place, ranked.noted_date AS no
             "newest moments".room AND room_temperatures.place = "newest moments".place AND room_temperatures.noted_date
             = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
-WHERE newest.temp IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS VARCHAR(64)) AS feed,
-    CAST(CAST(newest.sensor_id AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('temperature' AS VARCHAR(64)) AS
-    measure, CAST(newest.temperature AS DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(EXTRACT(epoch
-            FROM now() - newest.timestamp) AS double precision) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.temperature AS temperature
+JOIN LATERAL (VALUES (CAST('temp' AS VARCHAR(64)), CAST(newest.temp AS DOUBLE PRECISION))) AS "newest values" (measure,
+        value) ON true
+WHERE "newest values".value IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS VARCHAR(64)) AS feed,
+    CAST(CAST(newest.sensor_id AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, "newest values".measure,
+    "newest values".value, newest.timestamp AS event_time, CAST(EXTRACT(epoch FROM now() - newest.timestamp) AS double
+        precision) AS age_seconds
+FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.temperature AS temperature,
+        ranked.humidity AS humidity
     FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS timestamp, sensor_data.temperature AS
-            temperature, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER BY sensor_data.source_id DESC,
-                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS
-            "row number"
+            temperature, sensor_data.humidity AS humidity, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER
+                BY sensor_data.source_id DESC, sensor_data.source_partition DESC, sensor_data.source_offset DESC,
+                sensor_data.source_item DESC) AS "row number"
         FROM sensor_data
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_11
+        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_5
                 FROM sensor_data AS other
                 WHERE other.sensor_id = sensors.sensor_id) AS "newest time"
             FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
                 FROM sensor_data_1d) AS sensors) AS "newest moments" ON sensor_data.sensor_id =
             "newest moments".sensor_id AND sensor_data.timestamp = "newest moments"."newest time") AS ranked
     WHERE ranked."row number" = 1) AS newest
-WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS VARCHAR(64)) AS feed,
-    CAST(CAST(newest.sensor_id AS VARCHAR(200)) AS VARCHAR(200)) AS sensor, CAST('humidity' AS VARCHAR(64)) AS measure,
-    CAST(newest.humidity AS DOUBLE PRECISION) AS value, newest.timestamp AS event_time, CAST(EXTRACT(epoch FROM now() -
-            newest.timestamp) AS double precision) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.humidity AS humidity
-    FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS timestamp, sensor_data.humidity AS
-            humidity, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER BY sensor_data.source_id DESC,
-                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS
-            "row number"
-        FROM sensor_data
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_12
-                FROM sensor_data AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS "newest time"
-            FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
-                FROM sensor_data_1d) AS sensors) AS "newest moments" ON sensor_data.sensor_id =
-            "newest moments".sensor_id AND sensor_data.timestamp = "newest moments"."newest time") AS ranked
-    WHERE ranked."row number" = 1) AS newest
-WHERE newest.humidity IS NOT NULL;
+JOIN LATERAL (VALUES (CAST('temperature' AS VARCHAR(64)), CAST(newest.temperature AS DOUBLE PRECISION)),
+        (CAST('humidity' AS VARCHAR(64)), CAST(newest.humidity AS DOUBLE PRECISION))) AS "newest values" (measure,
+        value) ON true
+WHERE "newest values".value IS NOT NULL;
 
 -- needs: etl_log etl_anomaly
 CREATE OR REPLACE VIEW v_etl_anomalies AS

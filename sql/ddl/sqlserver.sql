@@ -1,3 +1,23 @@
+SET ANSI_NULLS ON;
+SET ANSI_PADDING ON;
+SET ANSI_WARNINGS ON;
+SET ARITHABORT ON;
+SET CONCAT_NULL_YIELDS_NULL ON;
+SET QUOTED_IDENTIFIER ON;
+SET NUMERIC_ROUNDABORT OFF;
+GO
+
+IF SCHEMA_NAME() <> 'dbo'
+BEGIN
+    RAISERROR('Nothing is made: the default schema of this user must be dbo.', 16, 1);
+    SET NOEXEC ON;
+END
+GO
+
+IF EXISTS (SELECT 1 FROM sys.databases WHERE name = DB_NAME() AND is_read_committed_snapshot_on = 0)
+    PRINT 'READ_COMMITTED_SNAPSHOT is off: dashboards and loads of other feeds wait while a load goes on. ALTER DATABASE CURRENT SET READ_COMMITTED_SNAPSHOT ON WITH ROLLBACK IMMEDIATE, while nobody works.'
+GO
+
 CREATE TABLE etl_anomaly (
     anomaly_id BIGINT NOT NULL IDENTITY,
     log_id BIGINT NOT NULL,
@@ -115,6 +135,9 @@ GO
 CREATE INDEX ix_etl_file_feed ON etl_file (feed, file_name)
 GO
 
+CREATE INDEX ix_etl_file_log_id ON etl_file (log_id)
+GO
+
 CREATE INDEX ix_etl_file_sha256 ON etl_file (sha256)
 GO
 
@@ -167,8 +190,12 @@ CREATE TABLE etl_log (
     undone_at DATETIMEOFFSET(6) NULL,
     notes NVARCHAR(max) NULL,
     last_event_time DATETIMEOFFSET(6) NULL,
+    by_hand BIT NOT NULL DEFAULT 0,
     CONSTRAINT etl_log_pkey PRIMARY KEY (log_id)
 )
+GO
+
+CREATE INDEX ix_etl_log_by_hand ON etl_log (feed, log_id) WHERE by_hand = 1
 GO
 
 CREATE INDEX ix_etl_log_cycle_id ON etl_log (cycle_id)
@@ -229,6 +256,10 @@ GO
 
 execute sp_addextendedproperty 'MS_Description', N'of the readings that a load brought', 'schema', dbo, 'table',
     etl_log, 'column', last_event_time
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'whether its cycle was begun by hand', 'schema', dbo, 'table',
+    etl_log, 'column', by_hand
 GO
 
 CREATE TABLE etl_quality (
@@ -311,6 +342,12 @@ GO
 CREATE INDEX ix_etl_rejected_row_log_id ON etl_rejected_row (log_id)
 GO
 
+CREATE INDEX ix_etl_rejected_row_replayed_by ON etl_rejected_row (replayed_by)
+GO
+
+CREATE INDEX ix_etl_rejected_row_status ON etl_rejected_row (status, reason)
+GO
+
 execute sp_addextendedproperty 'MS_Description', N'Quarantine: every rejected row with its text and why', 'schema', dbo,
     'table', etl_rejected_row
 GO
@@ -351,6 +388,9 @@ CREATE TABLE etl_set_aside (
     CONSTRAINT etl_set_aside_pkey PRIMARY KEY (set_aside_id),
     CONSTRAINT uq_etl_set_aside UNIQUE (feed, kind, name)
 )
+GO
+
+CREATE INDEX ix_etl_set_aside_log_id ON etl_set_aside (log_id)
 GO
 
 execute sp_addextendedproperty 'MS_Description', N'Files that a job could not process, with the cause', 'schema', dbo,
@@ -413,13 +453,25 @@ execute sp_addextendedproperty 'MS_Description', N'of a CSV file: the names of i
     etl_source, 'column', header
 GO
 
+IF SERVERPROPERTY('Babelfish') IS NULL
+    EXEC('ALTER TABLE etl_anomaly SET (LOCK_ESCALATION = DISABLE)')
+GO
+
+IF SERVERPROPERTY('Babelfish') IS NULL
+    EXEC('ALTER TABLE etl_file SET (LOCK_ESCALATION = DISABLE)')
+GO
+
+IF SERVERPROPERTY('Babelfish') IS NULL
+    EXEC('ALTER TABLE etl_rejected_row SET (LOCK_ESCALATION = DISABLE)')
+GO
+
 CREATE TABLE alembic_version (
     version_num VARCHAR(32) NOT NULL,
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 )
 GO
 
-INSERT INTO alembic_version (version_num) VALUES ('0008')
+INSERT INTO alembic_version (version_num) VALUES ('0009')
 GO
 
 CREATE TABLE iot_device_events (
@@ -1137,9 +1189,8 @@ GO
 
 CREATE VIEW v_etl_latest AS SELECT CAST('device_events' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS feed,
     CAST(CAST(newest.device_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
-    Latin1_General_100_BIN2 AS sensor, CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
-    CAST(newest.temperature AS FLOAT(53)) AS value, newest.event_time AS event_time, DATEDIFF_BIG(MILLISECOND,
-        newest.event_time, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
+    Latin1_General_100_BIN2 AS sensor, [newest values].measure, [newest values].value, newest.event_time AS event_time,
+    DATEDIFF_BIG(MILLISECOND, newest.event_time, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
 FROM (SELECT ranked.device_id AS device_id, ranked.event_time AS event_time, ranked.temperature AS temperature
     FROM (SELECT iot_device_events.device_id AS device_id, iot_device_events.event_time AS event_time,
             iot_device_events.temperature AS temperature, row_number() OVER (PARTITION BY iot_device_events.device_id
@@ -1153,16 +1204,20 @@ FROM (SELECT ranked.device_id AS device_id, ranked.event_time AS event_time, ran
                 FROM iot_device_events_1d) AS sensors) AS [newest moments] ON iot_device_events.device_id =
             [newest moments].device_id AND iot_device_events.event_time = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
-WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
+CROSS APPLY (VALUES (CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(newest.temperature AS
+                FLOAT(53)))) AS [newest values] (measure, value)
+WHERE [newest values].value IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
-        NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('co' AS NVARCHAR(64)) COLLATE
-    Latin1_General_100_BIN2 AS measure, CAST(newest.co AS FLOAT(53)) AS value, newest.ts AS event_time,
-    DATEDIFF_BIG(MILLISECOND, newest.ts, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.co AS co
+        NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, [newest values].measure, [newest values].value,
+    newest.ts AS event_time, DATEDIFF_BIG(MILLISECOND, newest.ts, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS
+    age_seconds
+FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.co AS co, ranked.humidity AS humidity, ranked.lpg AS lpg,
+        ranked.smoke AS smoke, ranked.temp AS temp
     FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.co AS co,
-            row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY environment_telemetry.source_id DESC,
-                environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS [row number]
+            environment_telemetry.humidity AS humidity, environment_telemetry.lpg AS lpg, environment_telemetry.smoke AS
+            smoke, environment_telemetry.temp AS temp, row_number() OVER (PARTITION BY environment_telemetry.device
+                ORDER BY environment_telemetry.source_id DESC, environment_telemetry.source_partition DESC,
+                environment_telemetry.source_offset DESC, environment_telemetry.source_item DESC) AS [row number]
         FROM environment_telemetry
         JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_2
                 FROM environment_telemetry AS other
@@ -1171,145 +1226,46 @@ FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.co AS co
                 FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device =
             [newest moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
-WHERE newest.co IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
-    Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
-        NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('humidity' AS NVARCHAR(64)) COLLATE
-    Latin1_General_100_BIN2 AS measure, CAST(newest.humidity AS FLOAT(53)) AS value, newest.ts AS event_time,
-    DATEDIFF_BIG(MILLISECOND, newest.ts, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.humidity AS humidity
-    FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.humidity
-            AS humidity, row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY
-                environment_telemetry.source_id DESC, environment_telemetry.source_partition DESC,
-                environment_telemetry.source_offset DESC, environment_telemetry.source_item DESC) AS [row number]
-        FROM environment_telemetry
-        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_3
-                FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS [newest time]
-            FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device =
-            [newest moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
-    WHERE ranked.[row number] = 1) AS newest
-WHERE newest.humidity IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
-    Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
-        NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('lpg' AS NVARCHAR(64)) COLLATE
-    Latin1_General_100_BIN2 AS measure, CAST(newest.lpg AS FLOAT(53)) AS value, newest.ts AS event_time,
-    DATEDIFF_BIG(MILLISECOND, newest.ts, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.lpg AS lpg
-    FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.lpg AS
-            lpg, row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY environment_telemetry.source_id
-                DESC, environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS [row number]
-        FROM environment_telemetry
-        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_4
-                FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS [newest time]
-            FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device =
-            [newest moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
-    WHERE ranked.[row number] = 1) AS newest
-WHERE newest.lpg IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
-    Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
-        NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('smoke' AS NVARCHAR(64)) COLLATE
-    Latin1_General_100_BIN2 AS measure, CAST(newest.smoke AS FLOAT(53)) AS value, newest.ts AS event_time,
-    DATEDIFF_BIG(MILLISECOND, newest.ts, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.smoke AS smoke
-    FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.smoke AS
-            smoke, row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY environment_telemetry.source_id
-                DESC, environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS [row number]
-        FROM environment_telemetry
-        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_5
-                FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS [newest time]
-            FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device =
-            [newest moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
-    WHERE ranked.[row number] = 1) AS newest
-WHERE newest.smoke IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
-    Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.device AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
-        NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('temp' AS NVARCHAR(64)) COLLATE
-    Latin1_General_100_BIN2 AS measure, CAST(newest.temp AS FLOAT(53)) AS value, newest.ts AS event_time,
-    DATEDIFF_BIG(MILLISECOND, newest.ts, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.device AS device, ranked.ts AS ts, ranked.temp AS temp
-    FROM (SELECT environment_telemetry.device AS device, environment_telemetry.ts AS ts, environment_telemetry.temp AS
-            temp, row_number() OVER (PARTITION BY environment_telemetry.device ORDER BY environment_telemetry.source_id
-                DESC, environment_telemetry.source_partition DESC, environment_telemetry.source_offset DESC,
-                environment_telemetry.source_item DESC) AS [row number]
-        FROM environment_telemetry
-        JOIN (SELECT sensors.device AS device, (SELECT max(other.ts) AS max_6
-                FROM environment_telemetry AS other
-                WHERE other.device = sensors.device) AS [newest time]
-            FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
-                FROM environment_telemetry_1d) AS sensors) AS [newest moments] ON environment_telemetry.device =
-            [newest moments].device AND environment_telemetry.ts = [newest moments].[newest time]) AS ranked
-    WHERE ranked.[row number] = 1) AS newest
-WHERE newest.temp IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS feed,
-    CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
-    Latin1_General_100_BIN2 AS sensor, CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
-    CAST(newest.temperature AS FLOAT(53)) AS value, newest.timestamp AS event_time, DATEDIFF_BIG(MILLISECOND,
-        newest.timestamp, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.temperature AS temperature
+CROSS APPLY (VALUES (CAST('co' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(newest.co AS FLOAT(53))),
+        (CAST('humidity' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(newest.humidity AS FLOAT(53))),
+        (CAST('lpg' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(newest.lpg AS FLOAT(53))), (CAST('smoke' AS
+                NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(newest.smoke AS FLOAT(53))), (CAST('temp' AS
+                NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(newest.temp AS FLOAT(53)))) AS [newest values]
+    (measure, value)
+WHERE [newest values].value IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2
+    AS feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
+    Latin1_General_100_BIN2 AS sensor, [newest values].measure, [newest values].value, newest.timestamp AS event_time,
+    DATEDIFF_BIG(MILLISECOND, newest.timestamp, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
+FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.temperature AS temperature,
+        ranked.humidity AS humidity, ranked.energy AS energy
     FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.timestamp AS timestamp, iot_readings.temperature AS
-            temperature, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC,
-                iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS
-            [row number]
+            temperature, iot_readings.humidity AS humidity, iot_readings.energy AS energy, row_number() OVER (PARTITION
+                BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC, iot_readings.source_partition DESC,
+                iot_readings.source_offset DESC, iot_readings.source_item DESC) AS [row number]
         FROM iot_readings
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_7
+        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_3
                 FROM iot_readings AS other
                 WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
                 FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id =
             [newest moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
-WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS
-    feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
-    Latin1_General_100_BIN2 AS sensor, CAST('humidity' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
-    CAST(newest.humidity AS FLOAT(53)) AS value, newest.timestamp AS event_time, DATEDIFF_BIG(MILLISECOND,
-        newest.timestamp, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.humidity AS humidity
-    FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.timestamp AS timestamp, iot_readings.humidity AS
-            humidity, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC,
-                iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS
-            [row number]
-        FROM iot_readings
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_8
-                FROM iot_readings AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
-            FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id =
-            [newest moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
-    WHERE ranked.[row number] = 1) AS newest
-WHERE newest.humidity IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS
-    feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
-    Latin1_General_100_BIN2 AS sensor, CAST('energy' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
-    CAST(newest.energy AS FLOAT(53)) AS value, newest.timestamp AS event_time, DATEDIFF_BIG(MILLISECOND,
-        newest.timestamp, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.energy AS energy
-    FROM (SELECT iot_readings.sensor_id AS sensor_id, iot_readings.timestamp AS timestamp, iot_readings.energy AS
-            energy, row_number() OVER (PARTITION BY iot_readings.sensor_id ORDER BY iot_readings.source_id DESC,
-                iot_readings.source_partition DESC, iot_readings.source_offset DESC, iot_readings.source_item DESC) AS
-            [row number]
-        FROM iot_readings
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_9
-                FROM iot_readings AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
-            FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
-                FROM iot_readings_1d) AS sensors) AS [newest moments] ON iot_readings.sensor_id =
-            [newest moments].sensor_id AND iot_readings.timestamp = [newest moments].[newest time]) AS ranked
-    WHERE ranked.[row number] = 1) AS newest
-WHERE newest.energy IS NOT NULL UNION ALL SELECT CAST('room_temperatures' AS NVARCHAR(64)) COLLATE
+CROSS APPLY (VALUES (CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(newest.temperature AS
+                FLOAT(53))), (CAST('humidity' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(newest.humidity AS
+                FLOAT(53))), (CAST('energy' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(newest.energy AS
+                FLOAT(53)))) AS [newest values] (measure, value)
+WHERE [newest values].value IS NOT NULL UNION ALL SELECT CAST('room_temperatures' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.room AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 + '/' +
         CAST(newest.place AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
-    Latin1_General_100_BIN2 AS sensor, CAST('temp' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
-    CAST(newest.temp AS FLOAT(53)) AS value, newest.noted_date AS event_time, DATEDIFF_BIG(MILLISECOND,
-        newest.noted_date, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
+    Latin1_General_100_BIN2 AS sensor, [newest values].measure, [newest values].value, newest.noted_date AS event_time,
+    DATEDIFF_BIG(MILLISECOND, newest.noted_date, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
 FROM (SELECT ranked.room AS room, ranked.place AS place, ranked.noted_date AS noted_date, ranked.temp AS temp
     FROM (SELECT room_temperatures.room AS room, room_temperatures.place AS place, room_temperatures.noted_date AS
             noted_date, room_temperatures.temp AS temp, row_number() OVER (PARTITION BY room_temperatures.room,
                 room_temperatures.place ORDER BY room_temperatures.source_id DESC, room_temperatures.source_partition
                 DESC, room_temperatures.source_offset DESC, room_temperatures.source_item DESC) AS [row number]
         FROM room_temperatures
-        JOIN (SELECT sensors.room AS room, sensors.place AS place, (SELECT max(other.noted_date) AS max_10
+        JOIN (SELECT sensors.room AS room, sensors.place AS place, (SELECT max(other.noted_date) AS max_4
                 FROM room_temperatures AS other
                 WHERE other.room = sensors.room AND other.place = sensors.place) AS [newest time]
             FROM (SELECT DISTINCT room_temperatures_1d.room AS room, room_temperatures_1d.place AS place
@@ -1317,43 +1273,31 @@ FROM (SELECT ranked.room AS room, ranked.place AS place, ranked.noted_date AS no
             [newest moments].room AND room_temperatures.place = [newest moments].place AND room_temperatures.noted_date
             = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
-WHERE newest.temp IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2
-    AS feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
-    Latin1_General_100_BIN2 AS sensor, CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure,
-    CAST(newest.temperature AS FLOAT(53)) AS value, newest.timestamp AS event_time, DATEDIFF_BIG(MILLISECOND,
-        newest.timestamp, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.temperature AS temperature
-    FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS timestamp, sensor_data.temperature AS
-            temperature, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER BY sensor_data.source_id DESC,
-                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS
-            [row number]
-        FROM sensor_data
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_11
-                FROM sensor_data AS other
-                WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
-            FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
-                FROM sensor_data_1d) AS sensors) AS [newest moments] ON sensor_data.sensor_id =
-            [newest moments].sensor_id AND sensor_data.timestamp = [newest moments].[newest time]) AS ranked
-    WHERE ranked.[row number] = 1) AS newest
-WHERE newest.temperature IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS NVARCHAR(64)) COLLATE
+CROSS APPLY (VALUES (CAST('temp' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(newest.temp AS FLOAT(53)))) AS
+    [newest values] (measure, value)
+WHERE [newest values].value IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS NVARCHAR(64)) COLLATE
     Latin1_General_100_BIN2 AS feed, CAST(CAST(newest.sensor_id AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
-        NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, CAST('humidity' AS NVARCHAR(64)) COLLATE
-    Latin1_General_100_BIN2 AS measure, CAST(newest.humidity AS FLOAT(53)) AS value, newest.timestamp AS event_time,
-    DATEDIFF_BIG(MILLISECOND, newest.timestamp, SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS age_seconds
-FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.humidity AS humidity
-    FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS timestamp, sensor_data.humidity AS
-            humidity, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER BY sensor_data.source_id DESC,
-                sensor_data.source_partition DESC, sensor_data.source_offset DESC, sensor_data.source_item DESC) AS
-            [row number]
+        NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS sensor, [newest values].measure, [newest values].value,
+    newest.timestamp AS event_time, DATEDIFF_BIG(MILLISECOND, newest.timestamp, SYSDATETIMEOFFSET()) / CAST(1000 AS
+        FLOAT(53)) AS age_seconds
+FROM (SELECT ranked.sensor_id AS sensor_id, ranked.timestamp AS timestamp, ranked.temperature AS temperature,
+        ranked.humidity AS humidity
+    FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS timestamp, sensor_data.temperature AS
+            temperature, sensor_data.humidity AS humidity, row_number() OVER (PARTITION BY sensor_data.sensor_id ORDER
+                BY sensor_data.source_id DESC, sensor_data.source_partition DESC, sensor_data.source_offset DESC,
+                sensor_data.source_item DESC) AS [row number]
         FROM sensor_data
-        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_12
+        JOIN (SELECT sensors.sensor_id AS sensor_id, (SELECT max(other.timestamp) AS max_5
                 FROM sensor_data AS other
                 WHERE other.sensor_id = sensors.sensor_id) AS [newest time]
             FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
                 FROM sensor_data_1d) AS sensors) AS [newest moments] ON sensor_data.sensor_id =
             [newest moments].sensor_id AND sensor_data.timestamp = [newest moments].[newest time]) AS ranked
     WHERE ranked.[row number] = 1) AS newest
-WHERE newest.humidity IS NOT NULL
+CROSS APPLY (VALUES (CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(newest.temperature AS
+                FLOAT(53))), (CAST('humidity' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(newest.humidity AS
+                FLOAT(53)))) AS [newest values] (measure, value)
+WHERE [newest values].value IS NOT NULL
 GO
 
 -- needs: etl_log etl_anomaly
@@ -1406,7 +1350,7 @@ SELECT
             WHERE undone.feed = feeds.feed AND undone.kind = 'archive' AND undone.undone_at IS NOT NULL
         ) AS bigint
     ) AS waiting_for_load,
-    (SELECT COUNT(*) FROM etl_log AS job WHERE job.feed = feeds.feed AND job.status = 'RUNNING') AS running_jobs
+    (SELECT COUNT_BIG(*) FROM etl_log AS job WHERE job.feed = feeds.feed AND job.status = 'RUNNING') AS running_jobs
 FROM (SELECT DISTINCT feed FROM etl_log) AS feeds
 CROSS APPLY (
     SELECT TOP (1)
@@ -1417,11 +1361,13 @@ CROSS APPLY (
         -- As v_etl_cycles has it.
         (
             SELECT
-                CASE
-                    WHEN SUM(CASE WHEN job.status = 'FAILED' THEN 1 ELSE 0 END) > 0 THEN 'FAILED'
-                    WHEN SUM(CASE WHEN job.status = 'RUNNING' THEN 1 ELSE 0 END) > 0 THEN 'RUNNING'
-                    ELSE 'SUCCESS'
-                END
+                CAST(
+                    CASE
+                        WHEN SUM(CASE WHEN job.status = 'FAILED' THEN 1 ELSE 0 END) > 0 THEN 'FAILED'
+                        WHEN SUM(CASE WHEN job.status = 'RUNNING' THEN 1 ELSE 0 END) > 0 THEN 'RUNNING'
+                        ELSE 'SUCCESS'
+                    END AS nvarchar(16)
+                ) COLLATE Latin1_General_100_BIN2
             FROM etl_log AS job
             WHERE job.cycle_id = latest.cycle_id AND job.feed = latest.feed
         ) AS status
@@ -1447,7 +1393,12 @@ GO
 -- What the dashboards' filters offer where the names are known beforehand, so that none has to be looked for in millions of
 -- rows. Each column is a list of its own, repeated as often as needed; what stands beside it means nothing.
 CREATE VIEW v_etl_choices AS
-SELECT step, status, quarantine_status, device_status, reason
+SELECT
+    step COLLATE Latin1_General_100_BIN2 AS step,
+    status COLLATE Latin1_General_100_BIN2 AS status,
+    quarantine_status COLLATE Latin1_General_100_BIN2 AS quarantine_status,
+    device_status COLLATE Latin1_General_100_BIN2 AS device_status,
+    reason COLLATE Latin1_General_100_BIN2 AS reason
 FROM (
     VALUES
         ('1 produce', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'tombstone'),
@@ -1493,11 +1444,13 @@ SELECT
 FROM etl_log AS head
 CROSS APPLY (
     SELECT
-        CASE
-            WHEN SUM(CASE WHEN job.status = 'FAILED' THEN 1 ELSE 0 END) > 0 THEN 'FAILED'
-            WHEN SUM(CASE WHEN job.status = 'RUNNING' THEN 1 ELSE 0 END) > 0 THEN 'RUNNING'
-            ELSE 'SUCCESS'
-        END AS status,
+        CAST(
+            CASE
+                WHEN SUM(CASE WHEN job.status = 'FAILED' THEN 1 ELSE 0 END) > 0 THEN 'FAILED'
+                WHEN SUM(CASE WHEN job.status = 'RUNNING' THEN 1 ELSE 0 END) > 0 THEN 'RUNNING'
+                ELSE 'SUCCESS'
+            END AS nvarchar(16)
+        ) COLLATE Latin1_General_100_BIN2 AS status,
         MAX(job.end_time) AS end_time,
         MAX(COALESCE(job.end_time, job.heartbeat_at, job.start_time)) AS last_sign,
         DATEDIFF_BIG(millisecond, MIN(job.start_time), MAX(COALESCE(job.end_time, SYSDATETIMEOFFSET()))) / 1000.0
@@ -1558,13 +1511,15 @@ SELECT
     newest.last_event_time,
     DATEDIFF_BIG(millisecond, newest.last_event_time, SYSDATETIMEOFFSET()) / 1000.0 AS age_seconds,
     promised.freshness_seconds AS sla_seconds,
-    CASE
-        WHEN newest.last_event_time IS NULL THEN 'NO READINGS'
-        WHEN promised.freshness_seconds IS NULL THEN 'NO SLA'
-        WHEN DATEDIFF_BIG(millisecond, newest.last_event_time, SYSDATETIMEOFFSET()) / 1000.0 <= promised.freshness_seconds
-            THEN 'FRESH'
-        ELSE 'STALE'
-    END AS freshness,
+    CAST(
+        CASE
+            WHEN newest.last_event_time IS NULL THEN 'NO READINGS'
+            WHEN promised.freshness_seconds IS NULL THEN 'NO SLA'
+            WHEN DATEDIFF_BIG(millisecond, newest.last_event_time, SYSDATETIMEOFFSET()) / 1000.0 <= promised.freshness_seconds
+                THEN 'FRESH'
+            ELSE 'STALE'
+        END AS nvarchar(16)
+    ) COLLATE Latin1_General_100_BIN2 AS freshness,
     promised.sensors AS sensors_expected,
     fleet.sensors_seen,
     CASE WHEN promised.sensors > fleet.sensors_seen THEN promised.sensors - fleet.sensors_seen ELSE 0 END AS sensors_missing,
@@ -1652,7 +1607,7 @@ SELECT
     job.cycle_id,
     rejected.feed,
     rejected.reason,
-    JSON_VALUE(rejected.problems, '$[0].column') AS column_name,
+    JSON_VALUE(rejected.problems, '$[0].column') COLLATE Latin1_General_100_BIN2 AS column_name,
     rejected.status AS quarantine_status,
     origin.name AS source_name,
     rejected.source_partition,
@@ -1695,7 +1650,7 @@ GO
 -- needs: iot_device_events (device_id customer_id status temperature event_time)
 CREATE VIEW v_iot_device_states AS
 SELECT
-    CAST('device_events' AS varchar(64)) AS feed,
+    CAST('device_events' AS nvarchar(64)) COLLATE Latin1_General_100_BIN2 AS feed,
     device_id AS sensor,
     customer_id,
     status AS device_status,
@@ -1709,8 +1664,8 @@ CREATE VIEW v_iot_device_status AS
 SELECT
     device_id,
     status,
-    COUNT(*) AS readings,
-    1.0 * COUNT(*) / SUM(COUNT(*)) OVER (PARTITION BY device_id) AS share,
+    COUNT_BIG(*) AS readings,
+    1.0 * COUNT_BIG(*) / SUM(COUNT_BIG(*)) OVER (PARTITION BY device_id) AS share,
     MAX(event_time) AS last_seen
 FROM iot_device_events
 GROUP BY device_id, status
@@ -1719,7 +1674,7 @@ GO
 -- needs: room_temperatures room_temperatures_5m (room place)
 CREATE VIEW v_room_temperature_windows AS
 SELECT
-    CAST('room_temperatures' AS varchar(64)) AS feed,
+    CAST('room_temperatures' AS nvarchar(64)) COLLATE Latin1_General_100_BIN2 AS feed,
     room + '/' + place AS sensor,
     room,
     place,
@@ -1744,4 +1699,7 @@ SELECT
 FROM room_temperatures_1d
 WHERE measure = 'temp'
 GROUP BY place, window_start
+GO
+
+SET NOEXEC OFF
 GO

@@ -247,6 +247,9 @@ def test_all_feeds_stand_together_in_windows_and_latest_values(project: Project)
     ]
     latest = "SELECT sensor, value FROM v_etl_latest WHERE feed = 'room_temperatures' ORDER BY sensor"
     assert project.sql(latest) == [("Lab/In", 30.0), ("Lab/Out", 5.0)]
+    # With another type a view that is there could not be replaced.
+    lengths = "SELECT character_maximum_length FROM information_schema.columns WHERE table_name = 'v_etl_latest'"
+    assert sorted(project.sql(f"{lengths} AND data_type = 'character varying'")) == [(64,), (64,), (200,)]
     of_both = project.sql("SELECT feed, measure, sum(readings) FROM v_etl_windows GROUP BY feed, measure ORDER BY 1, 2")
     assert of_both == [
         ("room_temperatures", "temp", 3),

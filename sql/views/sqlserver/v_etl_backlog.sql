@@ -30,7 +30,7 @@ SELECT
             WHERE undone.feed = feeds.feed AND undone.kind = 'archive' AND undone.undone_at IS NOT NULL
         ) AS bigint
     ) AS waiting_for_load,
-    (SELECT COUNT(*) FROM etl_log AS job WHERE job.feed = feeds.feed AND job.status = 'RUNNING') AS running_jobs
+    (SELECT COUNT_BIG(*) FROM etl_log AS job WHERE job.feed = feeds.feed AND job.status = 'RUNNING') AS running_jobs
 FROM (SELECT DISTINCT feed FROM etl_log) AS feeds
 CROSS APPLY (
     SELECT TOP (1)
@@ -41,11 +41,13 @@ CROSS APPLY (
         -- As v_etl_cycles has it.
         (
             SELECT
-                CASE
-                    WHEN SUM(CASE WHEN job.status = 'FAILED' THEN 1 ELSE 0 END) > 0 THEN 'FAILED'
-                    WHEN SUM(CASE WHEN job.status = 'RUNNING' THEN 1 ELSE 0 END) > 0 THEN 'RUNNING'
-                    ELSE 'SUCCESS'
-                END
+                CAST(
+                    CASE
+                        WHEN SUM(CASE WHEN job.status = 'FAILED' THEN 1 ELSE 0 END) > 0 THEN 'FAILED'
+                        WHEN SUM(CASE WHEN job.status = 'RUNNING' THEN 1 ELSE 0 END) > 0 THEN 'RUNNING'
+                        ELSE 'SUCCESS'
+                    END AS nvarchar(16)
+                ) COLLATE Latin1_General_100_BIN2
             FROM etl_log AS job
             WHERE job.cycle_id = latest.cycle_id AND job.feed = latest.feed
         ) AS status

@@ -2,7 +2,12 @@
 -- What the dashboards' filters offer where the names are known beforehand, so that none has to be looked for in millions of
 -- rows. Each column is a list of its own, repeated as often as needed; what stands beside it means nothing.
 CREATE VIEW v_etl_choices AS
-SELECT step, status, quarantine_status, device_status, reason
+SELECT
+    step COLLATE Latin1_General_100_BIN2 AS step,
+    status COLLATE Latin1_General_100_BIN2 AS status,
+    quarantine_status COLLATE Latin1_General_100_BIN2 AS quarantine_status,
+    device_status COLLATE Latin1_General_100_BIN2 AS device_status,
+    reason COLLATE Latin1_General_100_BIN2 AS reason
 FROM (
     VALUES
         ('1 produce', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'tombstone'),

@@ -16,11 +16,13 @@ SELECT
 FROM etl_log AS head
 CROSS APPLY (
     SELECT
-        CASE
-            WHEN SUM(CASE WHEN job.status = 'FAILED' THEN 1 ELSE 0 END) > 0 THEN 'FAILED'
-            WHEN SUM(CASE WHEN job.status = 'RUNNING' THEN 1 ELSE 0 END) > 0 THEN 'RUNNING'
-            ELSE 'SUCCESS'
-        END AS status,
+        CAST(
+            CASE
+                WHEN SUM(CASE WHEN job.status = 'FAILED' THEN 1 ELSE 0 END) > 0 THEN 'FAILED'
+                WHEN SUM(CASE WHEN job.status = 'RUNNING' THEN 1 ELSE 0 END) > 0 THEN 'RUNNING'
+                ELSE 'SUCCESS'
+            END AS nvarchar(16)
+        ) COLLATE Latin1_General_100_BIN2 AS status,
         MAX(job.end_time) AS end_time,
         MAX(COALESCE(job.end_time, job.heartbeat_at, job.start_time)) AS last_sign,
         DATEDIFF_BIG(millisecond, MIN(job.start_time), MAX(COALESCE(job.end_time, SYSDATETIMEOFFSET()))) / 1000.0

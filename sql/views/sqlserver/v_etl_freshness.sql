@@ -6,13 +6,15 @@ SELECT
     newest.last_event_time,
     DATEDIFF_BIG(millisecond, newest.last_event_time, SYSDATETIMEOFFSET()) / 1000.0 AS age_seconds,
     promised.freshness_seconds AS sla_seconds,
-    CASE
-        WHEN newest.last_event_time IS NULL THEN 'NO READINGS'
-        WHEN promised.freshness_seconds IS NULL THEN 'NO SLA'
-        WHEN DATEDIFF_BIG(millisecond, newest.last_event_time, SYSDATETIMEOFFSET()) / 1000.0 <= promised.freshness_seconds
-            THEN 'FRESH'
-        ELSE 'STALE'
-    END AS freshness,
+    CAST(
+        CASE
+            WHEN newest.last_event_time IS NULL THEN 'NO READINGS'
+            WHEN promised.freshness_seconds IS NULL THEN 'NO SLA'
+            WHEN DATEDIFF_BIG(millisecond, newest.last_event_time, SYSDATETIMEOFFSET()) / 1000.0 <= promised.freshness_seconds
+                THEN 'FRESH'
+            ELSE 'STALE'
+        END AS nvarchar(16)
+    ) COLLATE Latin1_General_100_BIN2 AS freshness,
     promised.sensors AS sensors_expected,
     fleet.sensors_seen,
     CASE WHEN promised.sensors > fleet.sensors_seen THEN promised.sensors - fleet.sensors_seen ELSE 0 END AS sensors_missing,

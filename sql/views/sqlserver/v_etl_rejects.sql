@@ -7,7 +7,7 @@ SELECT
     job.cycle_id,
     rejected.feed,
     rejected.reason,
-    JSON_VALUE(rejected.problems, '$[0].column') AS column_name,
+    JSON_VALUE(rejected.problems, '$[0].column') COLLATE Latin1_General_100_BIN2 AS column_name,
     rejected.status AS quarantine_status,
     origin.name AS source_name,
     rejected.source_partition,

@@ -3,8 +3,8 @@ CREATE VIEW v_iot_device_status AS
 SELECT
     device_id,
     status,
-    COUNT(*) AS readings,
-    1.0 * COUNT(*) / SUM(COUNT(*)) OVER (PARTITION BY device_id) AS share,
+    COUNT_BIG(*) AS readings,
+    1.0 * COUNT_BIG(*) / SUM(COUNT_BIG(*)) OVER (PARTITION BY device_id) AS share,
     MAX(event_time) AS last_seen
 FROM iot_device_events
 GROUP BY device_id, status;

@@ -1,7 +1,7 @@
 -- needs: room_temperatures room_temperatures_5m (room place)
 CREATE VIEW v_room_temperature_windows AS
 SELECT
-    CAST('room_temperatures' AS varchar(64)) AS feed,
+    CAST('room_temperatures' AS nvarchar(64)) COLLATE Latin1_General_100_BIN2 AS feed,
     room + '/' + place AS sensor,
     room,
     place,

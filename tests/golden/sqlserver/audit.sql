@@ -8,6 +8,6 @@ WHERE etl_log.feed = ? AND etl_log.job_name = ? AND etl_log.start_time = CAST(? 
 GO
 
 INSERT INTO etl_log (cycle_id, feed, job_name, status, start_time, end_time, duration_seconds, error_type,
-        error_message, host, pid, heartbeat_at) OUTPUT inserted.log_id VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)),
-        CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)))
+        error_message, host, pid, heartbeat_at) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), CAST(? AS
+            DATETIMEOFFSET(6)), ?, ?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)))
 GO

@@ -142,9 +142,9 @@ GO
 INSERT INTO tanks_5m (device, measure, window_start, count, min, max, avg, stddev) SELECT [touched windows].device,
     long.measure, [touched windows].window_start, long.count, long.min, long.max, long.avg, long.stddev
 FROM [#touched_tanks_5m] AS [touched windows]
-CROSS APPLY (SELECT count(tanks.level) AS count_0, min(tanks.level) AS min_0, max(tanks.level) AS max_0,
-        avg(tanks.level) AS avg_0, STDEV(tanks.level) AS stddev_0, count(tanks.pulses) AS count_1, min(tanks.pulses) AS
-        min_1, max(tanks.pulses) AS max_1, avg(CAST(tanks.pulses AS FLOAT(53))) AS avg_1, STDEV(CAST(tanks.pulses AS
+CROSS APPLY (SELECT COUNT_BIG(tanks.level) AS count_0, min(tanks.level) AS min_0, max(tanks.level) AS max_0,
+        avg(tanks.level) AS avg_0, STDEV(tanks.level) AS stddev_0, COUNT_BIG(tanks.pulses) AS count_1, min(tanks.pulses)
+        AS min_1, max(tanks.pulses) AS max_1, avg(CAST(tanks.pulses AS FLOAT(53))) AS avg_1, STDEV(CAST(tanks.pulses AS
                 FLOAT(53))) AS stddev_1
     FROM tanks
     WHERE tanks.device = [touched windows].device AND tanks.time >= [touched windows].window_start AND tanks.time <
@@ -234,9 +234,9 @@ GO
 INSERT INTO tanks_5m (site, measure, window_start, count, min, max, avg, stddev) SELECT [touched windows].site,
     long.measure, [touched windows].window_start, long.count, long.min, long.max, long.avg, long.stddev
 FROM [#touched_tanks_5m] AS [touched windows]
-CROSS APPLY (SELECT count(tanks.level) AS count_0, min(tanks.level) AS min_0, max(tanks.level) AS max_0,
-        avg(tanks.level) AS avg_0, STDEV(tanks.level) AS stddev_0, count(tanks.pulses) AS count_1, min(tanks.pulses) AS
-        min_1, max(tanks.pulses) AS max_1, avg(CAST(tanks.pulses AS FLOAT(53))) AS avg_1, STDEV(CAST(tanks.pulses AS
+CROSS APPLY (SELECT COUNT_BIG(tanks.level) AS count_0, min(tanks.level) AS min_0, max(tanks.level) AS max_0,
+        avg(tanks.level) AS avg_0, STDEV(tanks.level) AS stddev_0, COUNT_BIG(tanks.pulses) AS count_1, min(tanks.pulses)
+        AS min_1, max(tanks.pulses) AS max_1, avg(CAST(tanks.pulses AS FLOAT(53))) AS avg_1, STDEV(CAST(tanks.pulses AS
                 FLOAT(53))) AS stddev_1
     FROM tanks
     WHERE tanks.site = [touched windows].site AND tanks.time >= [touched windows].window_start AND tanks.time <
@@ -310,7 +310,7 @@ GO
 INSERT INTO tanks_5m (device, measure, window_start, count, min, max, avg, stddev) SELECT [touched windows].device,
     long.measure, [touched windows].window_start, long.count, long.min, long.max, long.avg, long.stddev
 FROM [#touched_tanks_5m] AS [touched windows]
-CROSS APPLY (SELECT count(tanks.rssi) AS count_0, min(tanks.rssi) AS min_0, max(tanks.rssi) AS max_0,
+CROSS APPLY (SELECT COUNT_BIG(tanks.rssi) AS count_0, min(tanks.rssi) AS min_0, max(tanks.rssi) AS max_0,
         avg(CAST(tanks.rssi AS FLOAT(53))) AS avg_0, STDEV(CAST(tanks.rssi AS FLOAT(53))) AS stddev_0
     FROM tanks
     WHERE tanks.device = [touched windows].device AND tanks.time >= [touched windows].window_start AND tanks.time <

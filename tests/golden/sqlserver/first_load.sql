@@ -13,7 +13,7 @@ SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time
+    etl_log.last_event_time, etl_log.by_hand
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.status = ?
 GO
@@ -23,12 +23,17 @@ SELECT TOP 1 etl_log.cycle_id, CASE WHEN (EXISTS (SELECT *
         WHERE loaded.cycle_id = etl_log.cycle_id AND loaded.job_name = ? AND loaded.status = ?)) THEN ? ELSE ? END AS
     finished
 FROM etl_log
-WHERE etl_log.feed = ? AND (etl_log.cycle_id LIKE '%' + ?) ORDER BY etl_log.log_id DESC
+WHERE etl_log.feed = ? AND etl_log.by_hand = 1 ORDER BY etl_log.log_id DESC
 GO
 
 INSERT INTO etl_log (cycle_id, feed, job_name, status, start_time, notebook, notebook_sha256, parameters, host, pid,
-        heartbeat_at, code_version) OUTPUT inserted.log_id VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?,
-        ?, CAST(? AS DATETIMEOFFSET(6)), ?)
+        heartbeat_at, code_version, by_hand) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?, CAST(? AS
+            DATETIMEOFFSET(6)), ?, ?)
+GO
+
+SELECT is_read_committed_snapshot_on
+FROM sys.databases
+WHERE name = DB_NAME()
 GO
 
 SELECT etl_column.feed, etl_column.column_name, etl_column.type, etl_column.path, etl_column.log_id, etl_column.added_at
@@ -64,12 +69,6 @@ GO
 DECLARE @result int;
 EXEC @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 0;
 SELECT @result;
-GO
-
-SELECT etl_file.log_id, etl_file.file_name
-FROM etl_file
-JOIN etl_source ON etl_source.source_id = etl_file.source_id
-WHERE etl_source.feed = ? AND etl_source.[identity] = ? AND etl_file.sha256 = ? AND etl_file.undone_at IS NULL
 GO
 
 CREATE TABLE sensor_data (
@@ -217,7 +216,7 @@ CAST(
         WHERE undone.feed = feeds.feed AND undone.kind = 'archive' AND undone.undone_at IS NOT NULL
     ) AS bigint
 ) AS waiting_for_load,
-(SELECT COUNT(*) FROM etl_log AS job WHERE job.feed = feeds.feed AND job.status = 'RUNNING') AS running_jobs
+(SELECT COUNT_BIG(*) FROM etl_log AS job WHERE job.feed = feeds.feed AND job.status = 'RUNNING') AS running_jobs
 FROM (SELECT DISTINCT feed FROM etl_log) AS feeds
 CROSS APPLY (
     SELECT TOP (1)
@@ -229,11 +228,13 @@ CROSS APPLY (
 -- As v_etl_cycles has it.
     (
         SELECT
-        CASE
-        WHEN SUM(CASE WHEN job.status = 'FAILED' THEN 1 ELSE 0 END) > 0 THEN 'FAILED'
-        WHEN SUM(CASE WHEN job.status = 'RUNNING' THEN 1 ELSE 0 END) > 0 THEN 'RUNNING'
-        ELSE 'SUCCESS'
-        END
+        CAST(
+            CASE
+            WHEN SUM(CASE WHEN job.status = 'FAILED' THEN 1 ELSE 0 END) > 0 THEN 'FAILED'
+            WHEN SUM(CASE WHEN job.status = 'RUNNING' THEN 1 ELSE 0 END) > 0 THEN 'RUNNING'
+            ELSE 'SUCCESS'
+            END AS nvarchar(16)
+        ) COLLATE Latin1_General_100_BIN2
         FROM etl_log AS job
         WHERE job.cycle_id = latest.cycle_id AND job.feed = latest.feed
     ) AS status
@@ -259,7 +260,12 @@ GO
 -- What the dashboards' filters offer where the names are known beforehand, so that none has to be looked for in millions of
 -- rows. Each column is a list of its own, repeated as often as needed; what stands beside it means nothing.
 CREATE VIEW v_etl_choices AS
-SELECT step, status, quarantine_status, device_status, reason
+SELECT
+step COLLATE Latin1_General_100_BIN2 AS step,
+status COLLATE Latin1_General_100_BIN2 AS status,
+quarantine_status COLLATE Latin1_General_100_BIN2 AS quarantine_status,
+device_status COLLATE Latin1_General_100_BIN2 AS device_status,
+reason COLLATE Latin1_General_100_BIN2 AS reason
 FROM (
     VALUES
     ('1 produce', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'tombstone'),
@@ -305,11 +311,13 @@ whole.records_conflicting
 FROM etl_log AS head
 CROSS APPLY (
     SELECT
-    CASE
-    WHEN SUM(CASE WHEN job.status = 'FAILED' THEN 1 ELSE 0 END) > 0 THEN 'FAILED'
-    WHEN SUM(CASE WHEN job.status = 'RUNNING' THEN 1 ELSE 0 END) > 0 THEN 'RUNNING'
-    ELSE 'SUCCESS'
-    END AS status,
+    CAST(
+        CASE
+        WHEN SUM(CASE WHEN job.status = 'FAILED' THEN 1 ELSE 0 END) > 0 THEN 'FAILED'
+        WHEN SUM(CASE WHEN job.status = 'RUNNING' THEN 1 ELSE 0 END) > 0 THEN 'RUNNING'
+        ELSE 'SUCCESS'
+        END AS nvarchar(16)
+    ) COLLATE Latin1_General_100_BIN2 AS status,
     MAX(job.end_time) AS end_time,
     MAX(COALESCE(job.end_time, job.heartbeat_at, job.start_time)) AS last_sign,
     DATEDIFF_BIG(millisecond, MIN(job.start_time), MAX(COALESCE(job.end_time, SYSDATETIMEOFFSET()))) / 1000.0
@@ -370,13 +378,15 @@ promised.source,
 newest.last_event_time,
 DATEDIFF_BIG(millisecond, newest.last_event_time, SYSDATETIMEOFFSET()) / 1000.0 AS age_seconds,
 promised.freshness_seconds AS sla_seconds,
-CASE
-WHEN newest.last_event_time IS NULL THEN 'NO READINGS'
-WHEN promised.freshness_seconds IS NULL THEN 'NO SLA'
-WHEN DATEDIFF_BIG(millisecond, newest.last_event_time, SYSDATETIMEOFFSET()) / 1000.0 <= promised.freshness_seconds
-THEN 'FRESH'
-ELSE 'STALE'
-END AS freshness,
+CAST(
+    CASE
+    WHEN newest.last_event_time IS NULL THEN 'NO READINGS'
+    WHEN promised.freshness_seconds IS NULL THEN 'NO SLA'
+    WHEN DATEDIFF_BIG(millisecond, newest.last_event_time, SYSDATETIMEOFFSET()) / 1000.0 <= promised.freshness_seconds
+    THEN 'FRESH'
+    ELSE 'STALE'
+    END AS nvarchar(16)
+) COLLATE Latin1_General_100_BIN2 AS freshness,
 promised.sensors AS sensors_expected,
 fleet.sensors_seen,
 CASE WHEN promised.sensors > fleet.sensors_seen THEN promised.sensors - fleet.sensors_seen ELSE 0 END AS
@@ -466,7 +476,7 @@ job.start_time,
 job.cycle_id,
 rejected.feed,
 rejected.reason,
-JSON_VALUE(rejected.problems, '$[0].column') AS column_name,
+JSON_VALUE(rejected.problems, '$[0].column') COLLATE Latin1_General_100_BIN2 AS column_name,
 rejected.status AS quarantine_status,
 origin.name AS source_name,
 rejected.source_partition,
@@ -506,21 +516,28 @@ FROM etl_feed AS feed
 WHERE NOT EXISTS (SELECT 1 FROM etl_set_aside AS aside WHERE aside.feed = feed.feed AND aside.status = 'SET_ASIDE');
 GO
 
+SELECT APPLOCK_MODE('public', ?, 'Transaction')
+GO
+
+SELECT etl_file.log_id, etl_file.file_name
+FROM etl_file
+JOIN etl_source ON etl_source.source_id = etl_file.source_id
+WHERE etl_source.feed = ? AND etl_source.[identity] = ? AND etl_file.sha256 = ? AND etl_file.undone_at IS NULL
+GO
+
 SELECT etl_source.source_id
 FROM etl_source
 WHERE etl_source.feed = ? AND etl_source.name = ? AND etl_source.[identity] = ?
 GO
 
-INSERT INTO etl_source (feed, name, [identity], first_seen) OUTPUT inserted.source_id VALUES (?, ?, ?, CAST(? AS
-            DATETIMEOFFSET(6)))
+INSERT INTO etl_source (feed, name, [identity], first_seen) VALUES (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)))
 GO
 
 DELETE FROM etl_file WHERE etl_file.source_id = ? AND etl_file.sha256 = ? AND etl_file.undone_at IS NOT NULL
 GO
 
 INSERT INTO etl_file (feed, file_name, sha256, source_id, bytes, rows, offset_ranges, archived_at, loaded_at, log_id,
-        kind) OUTPUT inserted.file_id VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), CAST(? AS
-            DATETIMEOFFSET(6)), ?, ?)
+        kind) VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), CAST(? AS DATETIMEOFFSET(6)), ?, ?)
 GO
 
 DROP TABLE IF EXISTS [#stage_sensor_data]
@@ -624,18 +641,19 @@ WHERE NOT (sensor_data.source_id = ? AND sensor_data.source_partition = staged.s
             sensor_data.humidity INTERSECT SELECT staged.humidity)) ORDER BY staged.stage_row
 GO
 
-SELECT count(*) AS count_1, count(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
+SELECT COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
     avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds) AS max_2
 FROM sensor_data
 WHERE sensor_data.log_id = ?
 GO
 
-SELECT count(*) AS count_1, coalesce(sum(CASE WHEN (etl_rejected_row.reason = ?) THEN ? ELSE ? END), ?) AS coalesce_1
+SELECT COUNT_BIG(*) AS count_1, coalesce(sum(CASE WHEN (etl_rejected_row.reason = ?) THEN ? ELSE ? END), ?) AS
+    coalesce_1
 FROM etl_rejected_row
 WHERE etl_rejected_row.log_id = ?
 GO
 
-SELECT count(*) AS count_1
+SELECT COUNT_BIG(*) AS count_1
 FROM sensor_data
 GO
 
@@ -762,13 +780,10 @@ GO
 UPDATE etl_log SET last_event_time=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
 GO
 
-SELECT APPLOCK_MODE('public', ?, 'Transaction')
-GO
-
-SELECT etl_rejected_row.reason, count(*) AS rows
+SELECT etl_rejected_row.reason, COUNT_BIG(*) AS rows
 FROM etl_rejected_row
 WHERE etl_rejected_row.log_id = ?
-GROUP BY etl_rejected_row.reason ORDER BY count(*) DESC, etl_rejected_row.reason
+GROUP BY etl_rejected_row.reason ORDER BY COUNT_BIG(*) DESC, etl_rejected_row.reason
 GO
 
 SELECT TOP 5 sensor_data.sensor_id

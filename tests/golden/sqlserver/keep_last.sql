@@ -13,7 +13,7 @@ SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time
+    etl_log.last_event_time, etl_log.by_hand
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.status = ?
 GO
@@ -23,12 +23,17 @@ SELECT TOP 1 etl_log.cycle_id, CASE WHEN (EXISTS (SELECT *
         WHERE loaded.cycle_id = etl_log.cycle_id AND loaded.job_name = ? AND loaded.status = ?)) THEN ? ELSE ? END AS
     finished
 FROM etl_log
-WHERE etl_log.feed = ? AND (etl_log.cycle_id LIKE '%' + ?) ORDER BY etl_log.log_id DESC
+WHERE etl_log.feed = ? AND etl_log.by_hand = 1 ORDER BY etl_log.log_id DESC
 GO
 
 INSERT INTO etl_log (cycle_id, feed, job_name, status, start_time, notebook, notebook_sha256, parameters, host, pid,
-        heartbeat_at, code_version) OUTPUT inserted.log_id VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?,
-        ?, CAST(? AS DATETIMEOFFSET(6)), ?)
+        heartbeat_at, code_version, by_hand) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?, CAST(? AS
+            DATETIMEOFFSET(6)), ?, ?)
+GO
+
+SELECT is_read_committed_snapshot_on
+FROM sys.databases
+WHERE name = DB_NAME()
 GO
 
 SELECT etl_column.feed, etl_column.column_name, etl_column.type, etl_column.path, etl_column.log_id, etl_column.added_at
@@ -77,16 +82,14 @@ FROM etl_source
 WHERE etl_source.feed = ? AND etl_source.name = ? AND etl_source.[identity] = ?
 GO
 
-INSERT INTO etl_source (feed, name, [identity], first_seen) OUTPUT inserted.source_id VALUES (?, ?, ?, CAST(? AS
-            DATETIMEOFFSET(6)))
+INSERT INTO etl_source (feed, name, [identity], first_seen) VALUES (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)))
 GO
 
 DELETE FROM etl_file WHERE etl_file.source_id = ? AND etl_file.sha256 = ? AND etl_file.undone_at IS NOT NULL
 GO
 
 INSERT INTO etl_file (feed, file_name, sha256, source_id, bytes, rows, offset_ranges, archived_at, loaded_at, log_id,
-        kind) OUTPUT inserted.file_id VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), CAST(? AS
-            DATETIMEOFFSET(6)), ?, ?)
+        kind) VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), CAST(? AS DATETIMEOFFSET(6)), ?, ?)
 GO
 
 DROP TABLE IF EXISTS [#stage_sensor_data]
@@ -283,10 +286,10 @@ INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, a
     [touched windows].sensor_id, long.measure, [touched windows].window_start, long.count, long.min, long.max, long.avg,
     long.stddev
 FROM [#touched_sensor_data_5m] AS [touched windows]
-CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
+CROSS APPLY (SELECT COUNT_BIG(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
         max(sensor_data.temperature) AS max_0, avg(sensor_data.temperature) AS avg_0, STDEV(sensor_data.temperature) AS
-        stddev_0, count(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1, max(sensor_data.humidity)
-        AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
+        stddev_0, COUNT_BIG(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1,
+        max(sensor_data.humidity) AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
     FROM sensor_data
     WHERE sensor_data.sensor_id = [touched windows].sensor_id AND sensor_data.timestamp >=
         [touched windows].window_start AND sensor_data.timestamp < [touched windows].[window end]) AS inside
@@ -319,19 +322,20 @@ CROSS APPLY (SELECT CAST(sum(parts.count) AS BIGINT) AS count, min(parts.min) AS
 WHERE pooled.count > ?
 GO
 
-SELECT count(*) AS count_1, count(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
+SELECT COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
     avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds) AS max_2
 FROM sensor_data
 WHERE sensor_data.log_id = ?
 GO
 
-SELECT count(*) AS count_1
+SELECT COUNT_BIG(*) AS count_1
 FROM sensor_data
 WHERE sensor_data.log_id = ? AND sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND
     sensor_data.source_offset >= 0 AND sensor_data.source_offset < 1
 GO
 
-SELECT count(*) AS count_1, coalesce(sum(CASE WHEN (etl_rejected_row.reason = ?) THEN ? ELSE ? END), ?) AS coalesce_1
+SELECT COUNT_BIG(*) AS count_1, coalesce(sum(CASE WHEN (etl_rejected_row.reason = ?) THEN ? ELSE ? END), ?) AS
+    coalesce_1
 FROM etl_rejected_row
 WHERE etl_rejected_row.log_id = ?
 GO
@@ -355,7 +359,7 @@ FROM (
 ) AS found
 GO
 
-SELECT count(*) AS count_1, min(sensor_data.timestamp) AS min_1, max(sensor_data.timestamp) AS max_1
+SELECT COUNT_BIG(*) AS count_1, min(sensor_data.timestamp) AS min_1, max(sensor_data.timestamp) AS max_1
 FROM sensor_data
 WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL AND sensor_data.timestamp IS NOT NULL AND
     sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND sensor_data.source_offset >= 0 AND
@@ -378,8 +382,8 @@ WITH ([log_id] BIGINT '$[0]', [feed] NVARCHAR(64) '$[1]', [rule] NVARCHAR(128) '
         [checked] BIGINT '$[4]', [failed] BIGINT '$[5]') AS sent
 GO
 
-SELECT count(*) AS count_1, sum(anon_1.readings) AS sum_1, min(anon_1.first) AS min_1, max(anon_1.last) AS max_1
-FROM (SELECT count(*) AS readings, min(anon_2.[first time]) AS first, max(anon_2.[last time]) AS last
+SELECT COUNT_BIG(*) AS count_1, sum(anon_1.readings) AS sum_1, min(anon_1.first) AS min_1, max(anon_1.last) AS max_1
+FROM (SELECT COUNT_BIG(*) AS readings, min(anon_2.[first time]) AS first, max(anon_2.[last time]) AS last
     FROM (SELECT anon_3.sensor_id AS sensor_id, min(anon_3.[event time]) AS [first time], max(anon_3.[event time]) AS
             [last time]
         FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS [event time], DATEADD(SECOND,
@@ -408,10 +412,10 @@ GO
 SELECT APPLOCK_MODE('public', ?, 'Transaction')
 GO
 
-SELECT etl_rejected_row.reason, count(*) AS rows
+SELECT etl_rejected_row.reason, COUNT_BIG(*) AS rows
 FROM etl_rejected_row
 WHERE etl_rejected_row.log_id = ?
-GROUP BY etl_rejected_row.reason ORDER BY count(*) DESC, etl_rejected_row.reason
+GROUP BY etl_rejected_row.reason ORDER BY COUNT_BIG(*) DESC, etl_rejected_row.reason
 GO
 
 SELECT TOP 5 sensor_data.sensor_id

@@ -18,7 +18,7 @@ FROM etl_file
 WHERE etl_file.feed = ?
 GO
 
-SELECT count(*) AS count_1
+SELECT COUNT_BIG(*) AS count_1
 FROM etl_rejected_row
 WHERE etl_rejected_row.feed = ? AND etl_rejected_row.status IN (?, ?, ?) AND etl_rejected_row.decided_at <= CAST(? AS
         DATETIMEOFFSET(6)) AND etl_rejected_row.log_id IN (?)

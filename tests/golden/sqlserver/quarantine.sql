@@ -14,12 +14,12 @@ WHERE etl_rejected_row.status = ? AND (CAST(etl_rejected_row.problems AS NVARCHA
         LIKE '%' + ? + '%' ESCAPE '/') ORDER BY etl_rejected_row.rejected_id DESC
 GO
 
-SELECT etl_rejected_row.feed, etl_rejected_row.reason, etl_rejected_row.status, count(*) AS rows
+SELECT etl_rejected_row.feed, etl_rejected_row.reason, etl_rejected_row.status, COUNT_BIG(*) AS rows
 FROM etl_rejected_row
 WHERE etl_rejected_row.status = ? AND etl_rejected_row.log_id IN (SELECT etl_log.log_id
     FROM etl_log
     WHERE etl_log.cycle_id = ?)
-GROUP BY etl_rejected_row.feed, etl_rejected_row.reason, etl_rejected_row.status ORDER BY count(*) DESC
+GROUP BY etl_rejected_row.feed, etl_rejected_row.reason, etl_rejected_row.status ORDER BY COUNT_BIG(*) DESC
 GO
 
 SELECT etl_column.feed, etl_column.column_name, etl_column.type, etl_column.path, etl_column.log_id, etl_column.added_at
@@ -49,14 +49,19 @@ SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time
+    etl_log.last_event_time, etl_log.by_hand
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.status = ?
 GO
 
 INSERT INTO etl_log (cycle_id, feed, job_name, status, start_time, notebook, notebook_sha256, parameters, host, pid,
-        heartbeat_at, code_version) OUTPUT inserted.log_id VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?,
-        ?, CAST(? AS DATETIMEOFFSET(6)), ?)
+        heartbeat_at, code_version, by_hand) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?, CAST(? AS
+            DATETIMEOFFSET(6)), ?, ?)
+GO
+
+SELECT is_read_committed_snapshot_on
+FROM sys.databases
+WHERE name = DB_NAME()
 GO
 
 SELECT etl_feed.windows
@@ -173,10 +178,10 @@ INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, a
     [touched windows].sensor_id, long.measure, [touched windows].window_start, long.count, long.min, long.max, long.avg,
     long.stddev
 FROM [#touched_sensor_data_5m] AS [touched windows]
-CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
+CROSS APPLY (SELECT COUNT_BIG(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
         max(sensor_data.temperature) AS max_0, avg(sensor_data.temperature) AS avg_0, STDEV(sensor_data.temperature) AS
-        stddev_0, count(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1, max(sensor_data.humidity)
-        AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
+        stddev_0, COUNT_BIG(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1,
+        max(sensor_data.humidity) AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
     FROM sensor_data
     WHERE sensor_data.sensor_id = [touched windows].sensor_id AND sensor_data.timestamp >=
         [touched windows].window_start AND sensor_data.timestamp < [touched windows].[window end]) AS inside
@@ -209,7 +214,7 @@ CROSS APPLY (SELECT CAST(sum(parts.count) AS BIGINT) AS count, min(parts.min) AS
 WHERE pooled.count > ?
 GO
 
-SELECT count(*) AS count_1, min(sensor_data.timestamp) AS min_1, max(sensor_data.timestamp) AS max_1
+SELECT COUNT_BIG(*) AS count_1, min(sensor_data.timestamp) AS min_1, max(sensor_data.timestamp) AS max_1
 FROM sensor_data
 WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL AND sensor_data.timestamp IS NOT NULL
 GO
@@ -268,7 +273,7 @@ UPDATE etl_rejected_row SET status=?, replayed_by=?, decided_at=CAST(? AS DATETI
     etl_rejected_row.rejected_id IN (?)
 GO
 
-SELECT count(*) AS count_1, count(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
+SELECT COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
     avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds) AS max_2
 FROM sensor_data
 WHERE sensor_data.log_id = ?

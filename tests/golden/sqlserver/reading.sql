@@ -7,7 +7,7 @@ SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time
+    etl_log.last_event_time, etl_log.by_hand
 FROM etl_log
 WHERE etl_log.cycle_id = ? ORDER BY etl_log.log_id
 GO
@@ -30,7 +30,7 @@ FROM etl_file
 WHERE etl_file.log_id IN (?, ?) AND etl_file.kind = ? AND etl_file.moved_to IS NOT NULL ORDER BY etl_file.file_id
 GO
 
-SELECT etl_rejected_row.reason, count(*) AS rows
+SELECT etl_rejected_row.reason, COUNT_BIG(*) AS rows
 FROM etl_rejected_row
 WHERE etl_rejected_row.log_id IN (?, ?)
 GROUP BY etl_rejected_row.reason ORDER BY rows DESC
@@ -47,7 +47,7 @@ FROM etl_quality_score
 WHERE etl_quality_score.log_id IN (?, ?)
 GO
 
-SELECT count(*) AS count_1
+SELECT COUNT_BIG(*) AS count_1
 FROM etl_anomaly
 WHERE etl_anomaly.log_id IN (?, ?)
 GO
@@ -57,7 +57,7 @@ SELECT TOP 1 etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, e
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time
+    etl_log.last_event_time, etl_log.by_hand
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.job_name = ? AND etl_log.status = ? AND etl_log.records_read > ? AND etl_log.log_id <
     ? ORDER BY etl_log.log_id DESC
@@ -68,7 +68,7 @@ SELECT TOP 20 etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, 
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time
+    etl_log.last_event_time, etl_log.by_hand
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.status = ? ORDER BY etl_log.log_id DESC
 GO
@@ -80,7 +80,7 @@ FROM etl_set_aside
 WHERE etl_set_aside.feed = ? AND etl_set_aside.kind = ? AND etl_set_aside.status = ?
 GO
 
-SELECT etl_set_aside.feed, count(*) AS things
+SELECT etl_set_aside.feed, COUNT_BIG(*) AS things
 FROM etl_set_aside
 WHERE etl_set_aside.status = ?
 GROUP BY etl_set_aside.feed
@@ -109,7 +109,7 @@ JOIN (SELECT TOP 5 anon_2.sensor_id AS sensor_id
         FROM sensor_data
         WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS
                 DATETIMEOFFSET(6))) AS anon_2
-    LEFT OUTER JOIN (SELECT etl_anomaly.sensor AS sensor, count(*) AS anomalies
+    LEFT OUTER JOIN (SELECT etl_anomaly.sensor AS sensor, COUNT_BIG(*) AS anomalies
         FROM etl_anomaly
         WHERE etl_anomaly.feed = ?
         GROUP BY etl_anomaly.sensor) AS anon_3 ON anon_3.sensor = anon_2.[whole name] ORDER BY
@@ -118,12 +118,12 @@ WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.time
     ORDER BY sensor_data.timestamp DESC
 GO
 
-SELECT count(*) AS readings, (SELECT count(*) AS count_1
+SELECT COUNT_BIG(*) AS readings, (SELECT COUNT_BIG(*) AS count_1
     FROM (SELECT DISTINCT sensor_data.sensor_id AS sensor_id
         FROM sensor_data
         WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS
                 DATETIMEOFFSET(6))) AS anon_1) AS sensors, min(sensor_data.timestamp) AS first,
-    max(sensor_data.timestamp) AS last, count(sensor_data.lateness_seconds) AS late, (SELECT count(*) AS count_2
+    max(sensor_data.timestamp) AS last, COUNT_BIG(sensor_data.lateness_seconds) AS late, (SELECT COUNT_BIG(*) AS count_2
     FROM etl_anomaly
     WHERE etl_anomaly.feed = ? AND etl_anomaly.event_time >= CAST(? AS DATETIMEOFFSET(6)) AND etl_anomaly.event_time <=
         CAST(? AS DATETIMEOFFSET(6))) AS [anomalies recorded]
@@ -157,7 +157,7 @@ SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time
+    etl_log.last_event_time, etl_log.by_hand
 FROM etl_log
 WHERE etl_log.start_time >= CAST(? AS DATETIMEOFFSET(6)) ORDER BY etl_log.start_time
 GO
@@ -172,11 +172,11 @@ JOIN etl_log ON etl_log.log_id = etl_quality_score.log_id
 WHERE etl_log.start_time >= CAST(? AS DATETIMEOFFSET(6)) ORDER BY etl_log.end_time
 GO
 
-SELECT etl_rejected_row.feed, etl_rejected_row.reason, etl_rejected_row.status, count(*) AS rows
+SELECT etl_rejected_row.feed, etl_rejected_row.reason, etl_rejected_row.status, COUNT_BIG(*) AS rows
 FROM etl_rejected_row
 JOIN etl_log ON etl_log.log_id = etl_rejected_row.log_id
 WHERE etl_log.start_time >= CAST(? AS DATETIMEOFFSET(6))
-GROUP BY etl_rejected_row.feed, etl_rejected_row.reason, etl_rejected_row.status ORDER BY count(*) DESC
+GROUP BY etl_rejected_row.feed, etl_rejected_row.reason, etl_rejected_row.status ORDER BY COUNT_BIG(*) DESC
 GO
 
 SELECT TOP 10 etl_log.start_time, etl_log.feed, etl_log.job_name, etl_log.error_type, etl_log.error_message,

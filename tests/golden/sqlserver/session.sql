@@ -12,7 +12,12 @@ GO
 SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,
     CAST(SERVERPROPERTY('EngineEdition') AS int) AS edition,
     compatibility_level, is_read_committed_snapshot_on,
-    HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE') AS may_create
+    HAS_PERMS_BY_NAME(DB_NAME(), 'DATABASE', 'CREATE TABLE') AS may_create, SCHEMA_NAME() AS default_schema
+FROM sys.databases
+WHERE name = DB_NAME()
+GO
+
+SELECT is_read_committed_snapshot_on
 FROM sys.databases
 WHERE name = DB_NAME()
 GO

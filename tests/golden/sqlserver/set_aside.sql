@@ -13,7 +13,7 @@ SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time
+    etl_log.last_event_time, etl_log.by_hand
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.status = ?
 GO
@@ -23,12 +23,17 @@ SELECT TOP 1 etl_log.cycle_id, CASE WHEN (EXISTS (SELECT *
         WHERE loaded.cycle_id = etl_log.cycle_id AND loaded.job_name = ? AND loaded.status = ?)) THEN ? ELSE ? END AS
     finished
 FROM etl_log
-WHERE etl_log.feed = ? AND (etl_log.cycle_id LIKE '%' + ?) ORDER BY etl_log.log_id DESC
+WHERE etl_log.feed = ? AND etl_log.by_hand = 1 ORDER BY etl_log.log_id DESC
 GO
 
 INSERT INTO etl_log (cycle_id, feed, job_name, status, start_time, notebook, notebook_sha256, parameters, host, pid,
-        heartbeat_at, code_version) OUTPUT inserted.log_id VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?,
-        ?, CAST(? AS DATETIMEOFFSET(6)), ?)
+        heartbeat_at, code_version, by_hand) VALUES (?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, ?, ?, ?, ?, CAST(? AS
+            DATETIMEOFFSET(6)), ?, ?)
+GO
+
+SELECT is_read_committed_snapshot_on
+FROM sys.databases
+WHERE name = DB_NAME()
 GO
 
 SELECT etl_column.feed, etl_column.column_name, etl_column.type, etl_column.path, etl_column.log_id, etl_column.added_at
@@ -78,8 +83,8 @@ WHERE etl_set_aside.feed = ? AND etl_set_aside.kind = ? AND etl_set_aside.name =
 GO
 
 INSERT INTO etl_set_aside (feed, kind, name, status, attempts, cause, first_failed_at, last_failed_at, set_aside_at,
-        log_id, decided_at) OUTPUT inserted.set_aside_id VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), CAST(?
-            AS DATETIMEOFFSET(6)), CAST(? AS DATETIMEOFFSET(6)), ?, CAST(? AS DATETIMEOFFSET(6)))
+        log_id, decided_at) VALUES (?, ?, ?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), CAST(? AS DATETIMEOFFSET(6)), CAST(?
+            AS DATETIMEOFFSET(6)), ?, CAST(? AS DATETIMEOFFSET(6)))
 GO
 
 UPDATE etl_log SET notes=? WHERE etl_log.log_id = ?
@@ -99,10 +104,10 @@ UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_sec
     heartbeat_at=CAST(? AS DATETIMEOFFSET(6)), notes=? WHERE etl_log.log_id = ?
 GO
 
-SELECT etl_rejected_row.reason, count(*) AS rows
+SELECT etl_rejected_row.reason, COUNT_BIG(*) AS rows
 FROM etl_rejected_row
 WHERE etl_rejected_row.log_id = ?
-GROUP BY etl_rejected_row.reason ORDER BY count(*) DESC, etl_rejected_row.reason
+GROUP BY etl_rejected_row.reason ORDER BY COUNT_BIG(*) DESC, etl_rejected_row.reason
 GO
 
 SELECT etl_quality_score.log_id, etl_quality_score.feed, etl_quality_score.score, etl_quality_score.completeness,
@@ -137,16 +142,14 @@ FROM etl_source
 WHERE etl_source.feed = ? AND etl_source.name = ? AND etl_source.[identity] = ?
 GO
 
-INSERT INTO etl_source (feed, name, [identity], first_seen) OUTPUT inserted.source_id VALUES (?, ?, ?, CAST(? AS
-            DATETIMEOFFSET(6)))
+INSERT INTO etl_source (feed, name, [identity], first_seen) VALUES (?, ?, ?, CAST(? AS DATETIMEOFFSET(6)))
 GO
 
 DELETE FROM etl_file WHERE etl_file.source_id = ? AND etl_file.sha256 = ? AND etl_file.undone_at IS NOT NULL
 GO
 
 INSERT INTO etl_file (feed, file_name, sha256, source_id, bytes, rows, offset_ranges, archived_at, loaded_at, log_id,
-        kind) OUTPUT inserted.file_id VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), CAST(? AS
-            DATETIMEOFFSET(6)), ?, ?)
+        kind) VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), CAST(? AS DATETIMEOFFSET(6)), ?, ?)
 GO
 
 DROP TABLE IF EXISTS [#stage_sensor_data]
@@ -212,18 +215,19 @@ WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp))
 GO
 
-SELECT count(*) AS count_1, count(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
+SELECT COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
     avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds) AS max_2
 FROM sensor_data
 WHERE sensor_data.log_id = ?
 GO
 
-SELECT count(*) AS count_1, coalesce(sum(CASE WHEN (etl_rejected_row.reason = ?) THEN ? ELSE ? END), ?) AS coalesce_1
+SELECT COUNT_BIG(*) AS count_1, coalesce(sum(CASE WHEN (etl_rejected_row.reason = ?) THEN ? ELSE ? END), ?) AS
+    coalesce_1
 FROM etl_rejected_row
 WHERE etl_rejected_row.log_id = ?
 GO
 
-SELECT count(*) AS count_1
+SELECT COUNT_BIG(*) AS count_1
 FROM sensor_data
 WHERE sensor_data.timestamp > CAST(? AS DATETIMEOFFSET(6))
 GO

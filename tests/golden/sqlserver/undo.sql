@@ -15,7 +15,7 @@ SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time
+    etl_log.last_event_time, etl_log.by_hand
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.status = ?
 GO
@@ -47,7 +47,7 @@ FROM etl_log
 WHERE etl_log.log_id IN (?)
 GO
 
-SELECT count(*) AS count_1
+SELECT COUNT_BIG(*) AS count_1
 FROM etl_rejected_row
 WHERE etl_rejected_row.replayed_by IN (?)
 GO
@@ -113,10 +113,10 @@ INSERT INTO sensor_data_5m (sensor_id, measure, window_start, count, min, max, a
     [touched windows].sensor_id, long.measure, [touched windows].window_start, long.count, long.min, long.max, long.avg,
     long.stddev
 FROM [#touched_sensor_data_5m] AS [touched windows]
-CROSS APPLY (SELECT count(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
+CROSS APPLY (SELECT COUNT_BIG(sensor_data.temperature) AS count_0, min(sensor_data.temperature) AS min_0,
         max(sensor_data.temperature) AS max_0, avg(sensor_data.temperature) AS avg_0, STDEV(sensor_data.temperature) AS
-        stddev_0, count(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1, max(sensor_data.humidity)
-        AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
+        stddev_0, COUNT_BIG(sensor_data.humidity) AS count_1, min(sensor_data.humidity) AS min_1,
+        max(sensor_data.humidity) AS max_1, avg(sensor_data.humidity) AS avg_1, STDEV(sensor_data.humidity) AS stddev_1
     FROM sensor_data
     WHERE sensor_data.sensor_id = [touched windows].sensor_id AND sensor_data.timestamp >=
         [touched windows].window_start AND sensor_data.timestamp < [touched windows].[window end]) AS inside
