@@ -43,7 +43,6 @@ from etl.views import ensure_common_views
 from tests.batches import write_batch
 from tests.edits import DOCUMENT, column
 from tests.golden import FOLDER, require_golden
-from tests.hostile import ROLES, document, readings
 from tests.tsql import TSQLConnection, TSQLEngine, parse
 from tests.tsqlfeed import NOWHERE, Feed, as_initialised, sensed
 
@@ -112,22 +111,6 @@ def test_a_load_leaves_log_ledger_quality_and_anomalies(feed: Feed) -> None:
     log = feed.sql("SELECT status, records_read, last_event_time FROM etl_log WHERE job_name = 'load'")
     assert log == [("SUCCESS", 200, start + timedelta(seconds=1990))]
     assert feed.sql("SELECT sensors_expected, sensors_seen, readings_seen FROM etl_quality_score") == [(100, 1, 200)]
-
-
-@pytest.mark.parametrize(("table", "sensor", "time", "measure"), ROLES)
-def test_names_of_our_own_statements_and_of_sql_are_columns_like_others(
-    engine: TSQLEngine, home: Settings, tmp_path: Path, table: str, sensor: str, time: str, measure: str
-) -> None:
-    text = yaml.safe_dump(document("hostile", table, sensor, time, [measure, "level"]))
-    contract = replace(parse_contract(text, tmp_path / "hostile.odcs.yaml"), landing=None, topic="sensor-data")
-    feed = Feed(engine, home, contract)
-    for days in ((2,), (1, 3)):
-        rows = [row for day in days for row in readings(sensor, time, [measure, "level"], day=day)]
-        loaded = feed.load(rows)
-        assert (loaded.counts.processed, loaded.counts.rejected) == (len(rows), 0)
-    assert feed.sql(f'SELECT count(*) FROM "v_{table}_latest"') == [(2,)]
-    assert feed.sql("SELECT count(DISTINCT measure) FROM etl_anomaly") == [(2,)]
-    assert reading.explore(home, contract, since="7d", sensors=2).summary["sensors"][0] == 2
 
 
 def test_views_show_the_newest_reading_and_pooled_statistics(feed: Feed) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,6 +44,8 @@ class TSQLEngine:
         self.database = duckdb.connect()
         self.database.execute("CREATE SCHEMA dbo")
         self.statements: list[str] = []
+        self.elements: dict[str, tuple[Any, tuple[str, ...]]] = {}
+        """What SQLAlchemy compiled, with the names of the values, by the text it became."""
         self.sizes: list[list[tuple[int, int, int]]] = []
         """Types and lengths with which rows were bound in bulk, and whether as arrays."""
         self.fast: list[bool] = []
@@ -99,6 +103,10 @@ class TSQLConnection:
         self.database.begin()
         return self
 
+    def begin_nested(self) -> AbstractContextManager[None]:
+        """DuckDB has no savepoints; what goes back to one is not tested with it."""
+        return nullcontext()
+
     def commit(self) -> None:
         self.database.commit()
 
@@ -153,6 +161,7 @@ class TSQLConnection:
     def _ddl(self, element: Any) -> Any:
         text = str(element.compile(dialect=self.dialect)).strip()
         self.statements.append(text)
+        self.engine.elements.setdefault(text, (element, ()))
         if isinstance(element, CreateTable):
             self.tables[element.element.name] = element.element
         if isinstance(element, CreateView):
@@ -175,6 +184,7 @@ class TSQLConnection:
         ]
         if not self.statements or self.statements[-1] != str(compiled):
             self.statements.append(str(compiled))
+        self.engine.elements.setdefault(str(compiled), (statement, tuple(row)))
         names, rows = self.carry_out(str(compiled), bound)
         kinds = [column.type for column in compiled._result_columns]
         readers = [kind.dialect_impl(self.dialect).result_processor(self.dialect, None) for kind in kinds]
@@ -315,6 +325,7 @@ def _result(names: list[str], rows: Sequence[tuple[Any, ...]], rowcount: int = -
     return found
 
 
+@cache
 def to_duckdb(tsql: str) -> str:
     """A T-SQL statement in DuckDB's dialect."""
     # Each test has a database of its own, so a temporary table is one like any other there.
