@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, event
 
 from etl import explain, prune, quarantine, reading, status
 from etl.contract import Contract
@@ -21,6 +22,19 @@ from etl.settings import Settings
 from etl.undo import undo
 
 Readings = Sequence[Mapping[str, str | None]]
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What is said to databases meanwhile, by SQLAlchemy."""
+    said: list[str] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    yield said
+    event.remove(Engine, "before_cursor_execute", listen)
 
 
 def run_all(

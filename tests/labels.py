@@ -9,7 +9,6 @@ from sqlglot import exp
 
 from etl.contract import Contract
 from etl.model import RESERVED
-from etl.tables import metadata
 from tests.hostile import NAMES, ROLES
 
 _NUMBERED = re.compile(r"_\d+$")
@@ -21,7 +20,8 @@ def colliding(statement: exp.Expr, contract: Contract) -> set[str]:
     They must either be impossible there (reserved, or with a space), or be tried.
     """
     query = statement.expression if isinstance(statement, exp.Create) and statement.expression else statement
-    if {table.name for table in query.find_all(exp.Table)} <= {*metadata.tables}:
+    # Its tables of windows, stages and temporary ones are called by its own.
+    if not any(contract.table in table.name for table in query.find_all(exp.Table) if not table.db):
         return set()
     columns = {name.lower() for name in [*NAMES, *contract.column_names, *RESERVED]}
     tables = {contract.table, *(table for table, *_ in ROLES)}
@@ -34,8 +34,8 @@ def _columns(query: exp.Expr) -> Iterator[str]:
     """Labels of columns."""
     for alias in query.find_all(exp.Alias):
         yield alias.alias
-    for alias in query.find_all(exp.TableAlias):
-        yield from (column.name for column in alias.columns)
+    for named in query.find_all(exp.TableAlias):
+        yield from (column.name for column in named.columns)
 
 
 def _beside(query: exp.Expr, table: str) -> Iterator[str]:

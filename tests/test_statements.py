@@ -41,7 +41,7 @@ def home(tmp_path: Path) -> Settings:
 
 def mssql_python() -> Dialect:
     """As SQL Server's other client has it: https://peps.python.org/pep-0249/#paramstyle."""
-    dialect = MSDialect_mssqlpython(paramstyle="pyformat", deprecate_large_types=True)
+    dialect: Dialect = MSDialect_mssqlpython(paramstyle="pyformat", deprecate_large_types=True)  # type: ignore[no-untyped-call]
     known = SQLServer().offline()
     for name in ("server_version_info", "default_schema_name", "_supports_offset_fetch", "_supports_nvarchar_max"):
         setattr(dialect, name, getattr(known, name))

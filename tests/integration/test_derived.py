@@ -6,8 +6,6 @@ import random
 import secrets
 import shutil
 import statistics
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -16,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event, func, select, true
+from sqlalchemy import func, select, true
 
 from etl import fresh, judging
 from etl.database import make_engine, transaction
@@ -27,6 +25,7 @@ from etl.replay import replay
 from etl.tables import feed_table
 from etl.undo import undo
 from tests.batches import write_batch
+from tests.commands import statements
 from tests.stack import Project
 from tests.windows import READINGS, SIZES, expected_windows, rounded
 
@@ -169,19 +168,6 @@ def test_windows_are_computed_from_the_largest_that_fill_them(project: Project) 
         (insert,) = (one for one in said if one.startswith(f"INSERT INTO sensor_data_{size} "))
         assert f"FROM sensor_data{source} " in insert
         require_windows(project, size, sizes[size])
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """What is said to databases meanwhile."""
-    said: list[str] = []
-
-    def listen(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        said.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", listen)
-    yield said
-    event.remove(Engine, "before_cursor_execute", listen)
 
 
 def take_everything_back(project: Project) -> None:
