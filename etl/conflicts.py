@@ -85,7 +85,7 @@ def keep_last(
     table, key = stage.table, contract.primary_key
     numbers = last_of_each_key(stage, key, found.query)
     last = keep_in_temporary(connection, f"last_{contract.table}", numbers)
-    staged = stage.staged.alias("staged")
+    staged = stage.staged.alias("staged rows")
     rows = staged.join(last, last.c[STAGE_ROW] == staged.c[STAGE_ROW])
     is_replaced = exists(select(literal_column("1")).select_from(rows).where(same_key(table, staged, key)))
     touched = windows.touch(connection, contract, select(table).where(is_replaced).subquery("replaced"))

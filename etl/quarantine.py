@@ -65,6 +65,42 @@ def find(settings: Settings, selection: Selection, *, limit: int = 50) -> list[d
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def feeds_of(settings: Settings, selection: Selection) -> list[str]:
+    """The feeds of the rows whose numbers are selected.
+
+    :raises ConfigurationError: there is no such row, or it is of another feed than the selection says.
+    """
+    query = select(_row.rejected_id, _row.feed).where(_row.rejected_id.in_(selection.ids))
+    with connected(settings, "quarantine") as connection:
+        feeds = {number: str(feed) for number, feed in connection.execute(query)}
+    for number in selection.ids:
+        if number not in feeds:
+            raise _missing(number)
+        if selection.feed not in (None, feeds[number]):
+            raise ConfigurationError(
+                f"Rejected row {number} is of feed {feeds[number]}, not {selection.feed}.",
+                remedy="Leave --feed out: the number is enough.",
+            )
+    return sorted({*feeds.values()})
+
+
+def one(settings: Settings, rejected_id: int) -> dict[str, Any]:
+    """A rejected row by its number, as `find` gives it.
+
+    :raises ConfigurationError: there is no such row.
+    """
+    rows = find(settings, Selection(ids=(rejected_id,), status=None))
+    if not rows:
+        raise _missing(rejected_id)
+    return rows[0]
+
+
+def _missing(rejected_id: int) -> ConfigurationError:
+    return ConfigurationError(
+        f"There is no rejected row {rejected_id}.", remedy="`quarantine list` shows their numbers."
+    )
+
+
 def summary(settings: Settings, selection: Selection) -> list[dict[str, Any]]:
     """How many rows there are per feed, reason and status."""
     names = (_row.feed, _row.reason, _row.status)

@@ -242,7 +242,7 @@ def _readings(
         .join(remarkable, remarkable.c.sensor == present.c[_NAME], isouter=True)
         .order_by(func.coalesce(remarkable.c.anomalies, 0).desc(), *(present.c[key.name] for key in keys))
         .limit(sensors)
-        .subquery()
+        .subquery("some sensors")
     )
     same = [table.c[name] == some.c[name] for name in contract.sensor]
     time = table.c[contract.event_time.column]

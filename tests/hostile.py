@@ -8,6 +8,7 @@ LABELS = (
     "number newest ranked sensors moments other sensor_number is_new start first last time slot place window_end"
     " readings total lowest highest deviation mean value count min max avg stddev window_start measure score kind event_time"
     " feed sensor age_seconds anomalies late near before inside long part pooled known key values index columns parsed item"
+    " average high low measured parts problems raw_rebuilt reason staged anon_1 count_1 sum_1 min_1 max_1 avg_1 stddev_1"
 )
 KEYWORDS = (
     "select from where group order table check references default desc limit offset lateral window end primary unique"

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import psycopg
-import sqlglot
 import tenacity
 from sqlalchemy import Engine, make_url
 
@@ -17,6 +16,7 @@ from etl.database import make_engine, transaction
 from etl.errors import EtlError
 from etl.settings import Settings
 from etl.tables import migrate
+from tests.portable import json_of, tsql_of
 
 SQLSERVER_URL = "ETL_TEST_SQLSERVER_URL"
 TEMPLATE = "migrated"
@@ -35,15 +35,19 @@ class DatabaseServer(Protocol):
     def url(self, database: str) -> str: ...
 
     def sql(self, database: str, query: str) -> list[tuple[Any, ...]]:
-        """The rows of a query, which is written for PostgreSQL; of a change none."""
+        """The rows of a query, which is written for PostgreSQL (tests/portable.py); of a change none."""
         ...
 
 
 class PostgreSQLServer:
-    """PostgreSQL, started by the test run."""
+    """PostgreSQL, started by the test run.
 
-    def __init__(self, url: str) -> None:
+    :param portable: queries must be such that they could be asked of SQL Server.
+    """
+
+    def __init__(self, url: str, *, portable: bool = False) -> None:
         self._url = url
+        self._portable = portable
 
     def connect(self, database: str = "etl", **options: Any) -> psycopg.Connection[Any]:
         return psycopg.connect(self.url(database).replace("+psycopg", ""), **options)
@@ -60,6 +64,8 @@ class PostgreSQLServer:
             connection.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
 
     def sql(self, database: str, query: str) -> list[tuple[Any, ...]]:
+        if self._portable:
+            tsql_of(query)
         with self.connect(database) as connection:
             done = connection.execute(query.encode())
             return done.fetchall() if done.description else []
@@ -94,10 +100,12 @@ class SQLServerServer:
             self._administer(f"DROP LOGIN {name}")
 
     def sql(self, database: str, query: str) -> list[tuple[Any, ...]]:
-        (tsql,) = sqlglot.transpile(query, read="postgres", write="tsql")
         with self._engine(database) as engine, transaction(engine) as connection:
-            done = connection.exec_driver_sql(tsql)
-            return [tuple(map(_value, row)) for row in done] if done.returns_rows else []
+            done = connection.exec_driver_sql(tsql_of(query))
+            if not done.returns_rows:
+                return []
+            are_json = [name in json_of(query) for name in [*done.keys()]]
+            return [tuple(map(_value, row, are_json)) for row in done]
 
     def _administer(self, statement: str) -> None:
         with self._engine(self._url.database or "master") as engine:
@@ -114,12 +122,9 @@ class SQLServerServer:
             engine.dispose()
 
 
-def _value(found: Any) -> Any:
-    """A value as PostgreSQL's driver gives it: JSON is text for SQL Server."""
-    if isinstance(found, str) and found[:1] in ("{", "["):
-        with contextlib.suppress(ValueError):
-            return json.loads(found)
-    return found
+def _value(found: Any, is_json: bool) -> Any:
+    """A value as PostgreSQL's driver gives it."""
+    return json.loads(found) if is_json and found is not None else found
 
 
 def sqlserver_url() -> str:

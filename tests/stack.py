@@ -58,6 +58,12 @@ class Stack:
     def postgresql(self) -> PostgreSQLServer:
         return PostgreSQLServer(self.database)
 
+    def server(self, product: str, *, portable: bool) -> DatabaseServer:
+        """Where a test has its database; `portable`: it is a test of both products."""
+        if product == "sqlserver":
+            return SQLServerServer(sqlserver_url())
+        return PostgreSQLServer(self.database, portable=portable)
+
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
@@ -133,7 +139,7 @@ class Project:
         )
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
-        """Rows of a query in PostgreSQL's dialect; on another server it is translated."""
+        """Rows of a query in PostgreSQL's dialect; where the test is one of both products, it must be T-SQL when translated."""
         return self.server.sql(self.database, query)
 
     def value(self, query: str) -> Any:
@@ -222,9 +228,9 @@ def product(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def project(stack: Stack, product: str, tmp_path: Path) -> Iterator[Project]:
+def project(request: pytest.FixtureRequest, stack: Stack, product: str, tmp_path: Path) -> Iterator[Project]:
     name = f"t{secrets.token_hex(4)}"
-    server: DatabaseServer = SQLServerServer(sqlserver_url()) if product == "sqlserver" else stack.postgresql
+    server = stack.server(product, portable=request.node.get_closest_marker("both_products") is not None)
     server.create(name)
     document = yaml.safe_load((PROJECT_ROOT / "etl/feeds/sensor_readings.odcs.yaml").read_text("utf-8"))
     document["servers"][0]["customProperties"][0]["value"] = name

@@ -117,6 +117,9 @@ def landing(document: dict[str, Any], *, path: str = "in", format: str = "csv", 
         (lambda d: first_column(d).update(name='x"; DROP TABLE--'), "cannot name a column"),
         (lambda d: first_column(d).update(name="raw"), "cannot name a column"),
         (lambda d: first_column(d).update(name="Humidity"), "stands twice"),
+        # PostgreSQL would cut it off after 63, and some of what is made up from it earlier.
+        (lambda d: first_column(d).update(name=61 * "c"), "at most 60"),
+        (lambda d: d["schema"][0].update(physicalName=49 * "t"), "at most 48"),
         (lambda d: first_column(d).update(name="xmin"), "'xmin' cannot name a column: PostgreSQL has one of this name"),
         (
             lambda d: first_column(d).update(name="CTID"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-import secrets
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -24,12 +23,12 @@ from etl import explain, prune, quarantine_files, reading, spool, status
 from etl import quarantine as quarantine_
 from etl.contract import Contract, load_contract, load_contracts, parse_contract
 from etl.database import DOUBLE, MOMENT, Refused, add_seconds, make_stage, text_of, transaction, window_start
-from etl.database.sqlserver import BEGIN, HOLDS_LOCK, TAKE_LOCK, SQLServer, offline_dialect
+from etl.database.sqlserver import BEGIN, HOLDS_LOCK, TAKE_LOCK, offline_dialect
 from etl.database.sqlserver_checks import ABOUT, RIGHTS, SNAPSHOT, findings
 from etl.database.sqlserver_limits import PARAMETERS
 from etl.database.sqlserver_stage import BATCH_BYTES, batches
 from etl.ddl import script
-from etl.errors import ContractError, IntegrityError
+from etl.errors import ConfigurationError, ContractError, IntegrityError
 from etl.heartbeat import beat
 from etl.load import Loaded, load
 from etl.merge import merge
@@ -44,66 +43,23 @@ from etl.views import ensure_common_views
 from tests.batches import write_batch
 from tests.edits import DOCUMENT, column
 from tests.golden import FOLDER, require_golden
-from tests.hostile import ROLES, document, readings
 from tests.tsql import TSQLConnection, TSQLEngine, parse
-from tests.windows import READINGS, SIZES, expected_windows, rounded
+from tests.tsqlfeed import NOWHERE, Feed, as_initialised, sensed
 
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> TSQLEngine:
-    """A database as `init` leaves it, by the script for administrators."""
-    found = TSQLEngine()
-    monkeypatch.setattr(SQLServer, "make_engine", lambda *_: found)
-    connection = TSQLConnection(found)
-    for statement in script(SQLServer(), []).split("\nGO\n"):
-        if statement.strip().startswith(("CREATE TABLE", "INSERT")):
-            connection.carry_out(statement, [])
-    return found
+    return as_initialised(monkeypatch)
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Settings:
-    return Settings.load(home=tmp_path, database_url="mssql+pyodbc://etl:secret@nowhere/etl")
-
-
-class Feed:
-    """A feed on the database that understands T-SQL."""
-
-    def __init__(self, engine: TSQLEngine, settings: Settings, contract: Contract) -> None:
-        self.engine = engine
-        self.settings = settings
-        self.contract = contract
-
-    def load(self, readings: list[dict[str, str | None]]) -> Loaded:
-        write_batch(self.settings, self.contract, "sensor-data", secrets.token_hex(8), readings)
-        merge(self.settings, self.contract)
-        return load(self.settings, self.contract)
-
-    def sql(self, query: str) -> list[tuple[Any, ...]]:
-        return TSQLConnection(self.engine).sql(query)
-
-    def value(self, query: str) -> Any:
-        return self.sql(query)[0][0]
-
-    def require_windows(self) -> None:
-        """Each window is what Python makes of the readings in it."""
-        readings = self.sql(READINGS)
-        for size, seconds in SIZES.items():
-            assert rounded(self.sql(f"SELECT * FROM sensor_data_{size}")) == expected_windows(readings, seconds)
+    return Settings.load(home=tmp_path, database_url=NOWHERE)
 
 
 @pytest.fixture
 def feed(engine: TSQLEngine, home: Settings, contract: Contract) -> Feed:
     return Feed(engine, home, contract)
-
-
-def sensed(sensor: int, time: str, temperature: float | str = 20.0, humidity: float = 40.0) -> dict[str, str | None]:
-    return {
-        "sensor_id": str(sensor),
-        "temperature": str(temperature),
-        "humidity": str(humidity),
-        "timestamp": f"2025-06-15 {time}",
-    }
 
 
 # --- what the statements mean ----------------------------------------------------------------------------------------
@@ -155,22 +111,6 @@ def test_a_load_leaves_log_ledger_quality_and_anomalies(feed: Feed) -> None:
     log = feed.sql("SELECT status, records_read, last_event_time FROM etl_log WHERE job_name = 'load'")
     assert log == [("SUCCESS", 200, start + timedelta(seconds=1990))]
     assert feed.sql("SELECT sensors_expected, sensors_seen, readings_seen FROM etl_quality_score") == [(100, 1, 200)]
-
-
-@pytest.mark.parametrize(("table", "sensor", "time", "measure"), ROLES)
-def test_names_of_our_own_statements_and_of_sql_are_columns_like_others(
-    engine: TSQLEngine, home: Settings, tmp_path: Path, table: str, sensor: str, time: str, measure: str
-) -> None:
-    text = yaml.safe_dump(document("hostile", table, sensor, time, [measure, "level"]))
-    contract = replace(parse_contract(text, tmp_path / "hostile.odcs.yaml"), landing=None, topic="sensor-data")
-    feed = Feed(engine, home, contract)
-    for days in ((2,), (1, 3)):
-        rows = [row for day in days for row in readings(sensor, time, [measure, "level"], day=day)]
-        loaded = feed.load(rows)
-        assert (loaded.counts.processed, loaded.counts.rejected) == (len(rows), 0)
-    assert feed.sql(f'SELECT count(*) FROM "v_{table}_latest"') == [(2,)]
-    assert feed.sql("SELECT count(DISTINCT measure) FROM etl_anomaly") == [(2,)]
-    assert reading.explore(home, contract, since="7d", sensors=2).summary["sensors"][0] == 2
 
 
 def test_views_show_the_newest_reading_and_pooled_statistics(feed: Feed) -> None:
@@ -250,6 +190,64 @@ def test_a_replay_loads_what_was_rejected_and_can_be_undone(feed: Feed) -> None:
     assert undo(feed.settings, feed.contract, done.cycle_id).rejected == 1
     assert feed.value("SELECT count(*) FROM etl_rejected_row WHERE status = 'QUARANTINED'") == 2
     feed.require_windows()
+
+
+@pytest.fixture
+def rows_of_two_feeds(feed: Feed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Feed:
+    """Row 1 is the tanks', which were too empty; row 2 the sensors'. Commands are given from outside."""
+    folder = tmp_path / "feeds"
+    folder.mkdir()
+    (folder / "tanks.odcs.yaml").write_text(yaml.safe_dump(DOCUMENT), "utf-8")
+    for name, value in (("ETL_HOME", tmp_path), ("ETL_DATABASE_URL", NOWHERE), ("ETL_FEEDS", folder)):
+        monkeypatch.setenv(name, str(value))
+    tanks = Feed(feed.engine, feed.settings, load_contract("tanks", Settings.load()))
+    tanks.load([{**_READING, "level": "empty"}])
+    feed.load([sensed(1, "09:00:00", 999.0)])
+    assert feed.sql("SELECT rejected_id, feed FROM etl_rejected_row ORDER BY 1") == [
+        (1, "tanks"),
+        (2, "sensor_readings"),
+    ]
+    return feed
+
+
+def _decided(feed: Feed) -> list[int]:
+    return [row for (row,) in feed.sql("SELECT rejected_id FROM etl_rejected_row WHERE status <> 'QUARANTINED'")]
+
+
+def _quarantine(*arguments: str) -> None:
+    """The command line."""
+    from etl.cli.quarantine import app
+
+    app(arguments, standalone_mode=False)
+
+
+@pytest.mark.parametrize(("row", "change"), [("1", "level=1.5"), ("2", "temperature=21")])
+def test_the_number_of_a_row_is_enough_to_replay_it(rows_of_two_feeds: Feed, row: str, change: str) -> None:
+    _quarantine("replay", row, "--set", change)
+    assert _decided(rows_of_two_feeds) == [int(row)]
+
+
+@pytest.mark.parametrize("command", [["replay"], ["discard", "--note", "broken"]])
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (["1", "--feed", "sensor_readings"], "row 1 is of feed tanks, not sensor_readings"),
+        (["1", "9"], "no rejected row 9"),
+    ],
+)
+def test_numbers_that_contradict_are_refused(
+    rows_of_two_feeds: Feed, command: list[str], rows: list[str], told: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        _quarantine(*command, *rows)
+    assert _decided(rows_of_two_feeds) == []
+
+
+def test_rows_of_several_feeds_are_discarded_but_not_replayed_together(rows_of_two_feeds: Feed) -> None:
+    with pytest.raises(ConfigurationError, match="of several feeds: sensor_readings, tanks"):
+        _quarantine("replay", "1", "2")
+    _quarantine("discard", "1", "2", "--note", "broken")
+    assert sorted(_decided(rows_of_two_feeds)) == [1, 2]
 
 
 def test_whole_numbers_have_an_average_with_a_fraction(feed: Feed) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,6 +48,8 @@ class TSQLEngine:
         self.answers: dict[str, int | str | None] = dict.fromkeys(("SELECT @@TRANCOUNT", BEGIN, SNAPSHOT), 1)
         """What no database but SQL Server knows."""
         self.answers[HOLDS_LOCK] = "Exclusive"
+        self.elements: dict[str, tuple[Any, tuple[str, ...]]] = {}
+        """What SQLAlchemy compiled, with the names of the values, by the text it became."""
         self.tables: dict[str, Table] = {}
         self.views: dict[str, list[str]] = {}
 
@@ -102,6 +106,10 @@ class TSQLConnection:
         self.database.begin()
         return self
 
+    def begin_nested(self) -> AbstractContextManager[None]:
+        """DuckDB has no savepoints; what goes back to one is not tested with it."""
+        return nullcontext()
+
     def commit(self) -> None:
         self.database.commit()
 
@@ -157,6 +165,7 @@ class TSQLConnection:
     def _ddl(self, element: Any) -> Any:
         text = str(element.compile(dialect=self.dialect)).strip()
         self.statements.append(text)
+        self.engine.elements.setdefault(text, (element, ()))
         if isinstance(element, CreateTable):
             self.tables[element.element.name] = element.element
         if isinstance(element, CreateView):
@@ -179,6 +188,7 @@ class TSQLConnection:
         ]
         if not self.statements or self.statements[-1] != str(compiled):
             self.statements.append(str(compiled))
+        self.engine.elements.setdefault(str(compiled), (statement, tuple(row)))
         names, rows = self.carry_out(str(compiled), bound)
         kinds = [column.type for column in compiled._result_columns]
         readers = [kind.dialect_impl(self.dialect).result_processor(self.dialect, None) for kind in kinds]
@@ -309,6 +319,7 @@ def _result(names: list[str], rows: Sequence[tuple[Any, ...]], rowcount: int = -
     return found
 
 
+@cache
 def to_duckdb(tsql: str) -> str:
     """A T-SQL statement in DuckDB's dialect."""
     # Each test has a database of its own, so a temporary table is one like any other there.

@@ -84,15 +84,11 @@ def quarantine_retry(
 @app.command("show")
 def quarantine_show(rejected_id: int, as_json: AsJson = False) -> None:
     """Show one rejected row: its text, where it came from, and every rule that it breaks."""
-    rows = quarantine.find(Settings.load(), Selection(ids=(rejected_id,), status=None))
-    if not rows:
-        raise ConfigurationError(
-            f"There is no rejected row {rejected_id}.", remedy="`quarantine list` shows their numbers."
-        )
+    row = quarantine.one(Settings.load(), rejected_id)
     if as_json:
-        print_json(rows[0])
+        print_json(row)
     else:
-        console.print(report.rejected_row(rows[0]))
+        console.print(report.rejected_row(row))
 
 
 @app.command("replay")
@@ -100,7 +96,10 @@ def quarantine_replay(
     ids: Annotated[
         list[int] | None, typer.Argument(help="Numbers of rows; or use the filters.", show_default=False)
     ] = None,
-    feed: Annotated[str, typer.Option(help="The feed whose rows are meant.")] = DEFAULT_FEED,
+    feed: Annotated[
+        str | None,
+        typer.Option(help=f"The feed whose rows are meant: that of the numbers; without numbers {DEFAULT_FEED}."),
+    ] = None,
     reason: ReasonOption = None,
     cycle: CycleOption = None,
     column: ColumnOption = None,
@@ -115,8 +114,22 @@ def quarantine_replay(
 
     settings = Settings.load()
     selection = Selection(tuple(ids or ()), feed=feed, reason=reason, cycle_id=cycle, column=column)
-    done = replay(settings, load_contract(feed, settings), selection, changes=pairs(changes), dry_run=dry_run)
+    contract = load_contract(_feed_of(settings, selection), settings)
+    done = replay(settings, contract, selection, changes=pairs(changes), dry_run=dry_run)
     console.print(report.replayed(done, dry_run=dry_run))
+
+
+def _feed_of(settings: Settings, selection: Selection) -> str:
+    """The one feed that a replay is about."""
+    if not selection.ids:
+        return selection.feed or DEFAULT_FEED
+    feed, *others = quarantine.feeds_of(settings, selection)
+    if others:
+        raise ConfigurationError(
+            f"These rows are of several feeds: {', '.join([feed, *others])}.",
+            remedy="Replay each feed's rows by themselves.",
+        )
+    return feed
 
 
 @app.command("discard")
@@ -134,5 +147,8 @@ def quarantine_discard(
     selection = Selection(tuple(ids or ()), feed=feed, reason=reason, cycle_id=cycle, column=column)
     if selection == Selection():
         raise ConfigurationError("Which rows?", remedy="Give their numbers, or a filter such as --reason.")
-    done = quarantine.discard(Settings.load(), selection, f"{getpass.getuser()}: {note}" if note.strip() else "")
+    settings = Settings.load()
+    if ids:
+        quarantine.feeds_of(settings, selection)
+    done = quarantine.discard(settings, selection, f"{getpass.getuser()}: {note}" if note.strip() else "")
     console.print(f"Discarded {done} rows.")

@@ -26,7 +26,7 @@ def conflicting(stage: Stage, key: Sequence[str], compared: Sequence[str], const
     :param compared: the columns that make a difference.
     :param constants: columns that have one value for all staged rows.
     """
-    table, staged = stage.table, stage.staged.alias("staged")
+    table, staged = stage.table, stage.staged.alias("staged rows")
     place = {name: staged.c[name] if name in staged.c else literal(constants[name]) for name in PLACE}
     is_itself = and_(*(table.c[name] == value for name, value in place.items()))
     other: list[ColumnElement[bool]] = [table.c[name].is_distinct_from(staged.c[name]) for name in compared]

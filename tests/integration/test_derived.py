@@ -6,16 +6,15 @@ import random
 import secrets
 import shutil
 import statistics
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event, func, select, true
+from sqlalchemy import func, select, true
 
 from etl import fresh, judging
 from etl.database import make_engine, transaction
@@ -26,6 +25,7 @@ from etl.replay import replay
 from etl.tables import feed_table
 from etl.undo import undo
 from tests.batches import write_batch
+from tests.commands import statements
 from tests.edits import Tanks
 from tests.stack import Project
 from tests.windows import READINGS, SIZES, expected_windows, rounded
@@ -151,7 +151,7 @@ def test_a_row_that_was_inserted_by_hand_is_in_its_window(project: Project) -> N
     names = "sensor_id, temperature, humidity, source_id, source_partition, source_item, log_id"
     project.sql(
         f"INSERT INTO sensor_data ({names}, timestamp, source_offset)"
-        f" SELECT {names}, '2025-06-15 09:06:00+00', -1 FROM sensor_data RETURNING 1"
+        f" SELECT {names}, '2025-06-15 09:06:00+00:00', -1 FROM sensor_data"
     )
     load_readings(project, [reading(1, "09:07:00")])
     require_windows_from_scratch(project)
@@ -169,19 +169,6 @@ def test_windows_are_computed_from_the_largest_that_fill_them(project: Project) 
         (insert,) = (one for one in said if one.startswith(f"INSERT INTO sensor_data_{size} "))
         assert f"FROM sensor_data{source} " in insert
         require_windows(project, size, sizes[size])
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """What is said to databases meanwhile."""
-    said: list[str] = []
-
-    def listen(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        said.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", listen)
-    yield said
-    event.remove(Engine, "before_cursor_execute", listen)
 
 
 def take_everything_back(project: Project) -> None:
@@ -223,8 +210,6 @@ def test_late_readings_do_not_stretch_the_time_in_which_the_fleet_is_expected(pr
 
 
 def test_a_clock_that_runs_ahead_does_not_make_everything_late(project: Project) -> None:
-    from datetime import UTC, datetime, timedelta
-
     def at(moment: datetime) -> dict[str, str | None]:
         return {**reading(1, ""), "timestamp": moment.isoformat()}
 
@@ -300,10 +285,10 @@ def series(minutes: int, *, spike_at: int | None = None) -> list[dict[str, str |
 
 
 def anomalies(project: Project) -> list[tuple[Any, ...]]:
-    return project.sql(
-        "SELECT sensor, measure, kind, to_char(event_time AT TIME ZONE 'UTC', 'HH24:MI') FROM etl_anomaly"
-        " ORDER BY event_time, sensor, measure, kind"
+    found = project.sql(
+        "SELECT sensor, measure, kind, event_time FROM etl_anomaly ORDER BY event_time, sensor, measure, kind"
     )
+    return [(*what, f"{time.astimezone(UTC):%H:%M}") for *what, time in found]
 
 
 def test_a_reading_that_jumps_is_an_anomaly_however_the_readings_are_cut_into_loads(project: Project) -> None:

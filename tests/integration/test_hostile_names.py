@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
+import sqlglot
+import yaml
 
 from etl import charts, reading, show
+from etl.contract import Contract, parse_contract
 from etl.database import words
+from etl.load import Loaded, load
+from etl.merge import merge
+from tests.batches import write_batch
+from tests.commands import Readings, run_all, statements
 from tests.edits import Tanks
 from tests.hostile import NAMES, ROLES, document, readings
+from tests.labels import colliding
 from tests.stack import Project
 
 pytestmark = pytest.mark.postgresql
@@ -37,6 +50,28 @@ def test_names_of_our_own_statements_and_of_sql_are_columns_like_others(project:
     feeds[0].init()
     for view, columns in (("v_etl_windows", "feed"), ("v_etl_latest", "feed")):
         assert len(feeds[0].sql(f"SELECT DISTINCT {columns} FROM {view}")) == len(feeds)
+
+
+@pytest.mark.parametrize(("table", "sensor", "time", "measure"), ROLES)
+def test_every_command_takes_them_and_makes_up_no_name_that_is_not_tried(
+    project: Project, tmp_path: Path, table: str, sensor: str, time: str, measure: str
+) -> None:
+    text = yaml.safe_dump(document("hostile", table, sensor, time, [measure, "level"]))
+    contract = replace(parse_contract(text, tmp_path / "hostile.odcs.yaml"), landing=None, topic=project.topic)
+
+    def load_batch(under: Contract, some: Readings) -> Loaded:
+        write_batch(project.settings, under, project.topic, secrets.token_hex(8), some)
+        merge(project.settings, under)
+        return load(project.settings, under)
+
+    with statements() as said:
+        run_all(project.settings, contract, load_batch, readings(sensor, time, [measure, "level"], day=2))
+    asked = [one for one in dict.fromkeys(said) if one.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"))]
+    assert len(asked) > 50
+    for one in asked:
+        (tree,) = sqlglot.parse(re.sub(r"%\(\w+\)s", "NULL", one).replace("%%", "%"), dialect="postgres")
+        assert tree is not None
+        assert colliding(tree, contract) == set(), one
 
 
 def test_every_word_that_the_server_reserves_is_put_into_quotes(project: Project) -> None:

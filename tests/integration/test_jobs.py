@@ -462,7 +462,8 @@ def test_any_text_goes_from_part_to_table_and_comes_back_equal(project: Project,
     merge(project.settings, contract)
     load(project.settings, contract)
     found = project.sql(
-        f"SELECT label FROM sensor_data NATURAL JOIN etl_source WHERE identity = '{topic}' ORDER BY source_offset"
+        "SELECT label FROM sensor_data AS d JOIN etl_source AS s ON s.source_id = d.source_id"
+        f" WHERE s.identity = '{topic}' ORDER BY d.source_offset"
     )
     assert found == rows
 
@@ -571,6 +572,7 @@ def test_an_archive_with_too_many_bad_rows_is_not_loaded_at_all(project: Project
     project.require_exact(10)
 
 
+@pytest.mark.postgresql
 def test_an_error_of_the_database_is_reported_without_row_data(project: Project) -> None:
     archived(project)
     engine = create_engine(project.env["ETL_DATABASE_URL"])

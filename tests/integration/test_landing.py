@@ -33,8 +33,7 @@ def test_a_file_becomes_rows_that_know_file_and_line_and_then_moves(rooms: Rooms
     loaded = rooms.cycle()
     assert (loaded.counts.read, loaded.counts.processed) == (3, 3)
     assert rooms.project.sql(
-        "SELECT id, room, noted_date AT TIME ZONE 'UTC', temp, place, source_name, source_offset"
-        " FROM v_room_temperatures WHERE id = 'r1'"
+        "SELECT id, room, noted_date, temp, place, source_name, source_offset FROM v_room_temperatures WHERE id = 'r1'"
     )[0][5:] == ("a.csv", 3)
     assert rooms.moved() == ["a.csv"]
     assert list(rooms.folder.iterdir()) == []

@@ -57,7 +57,8 @@ def test_a_mended_value_is_replayed_once_and_linked_both_ways(rejected: Project)
     assert (done.counts.read, done.counts.processed, done.counts.rejected) == (3, 3, 0)
     linked = rejected.sql(
         "SELECT r.status, r.note, d.temperature, l.job_name, l.status FROM etl_rejected_row r"
-        " JOIN sensor_data d USING (source_id, source_partition, source_offset, source_item)"
+        " JOIN sensor_data d ON d.source_id = r.source_id AND d.source_partition = r.source_partition"
+        " AND d.source_offset = r.source_offset AND d.source_item = r.source_item"
         " JOIN etl_log l ON l.log_id = r.replayed_by AND l.log_id = d.log_id"
     )
     assert linked == [("REPLAYED", 'replayed with {"temperature": "19.5"}', 19.5, "load", "SUCCESS")] * 3
@@ -118,6 +119,8 @@ def test_the_command_line_shows_replays_and_discards(rejected: Project) -> None:
     shown = rejected.etl("quarantine", "show", number).stdout
     assert '"temperature":99.50' in shown
     assert "out_of_range · temperature · 99.5" in shown
+    other = rejected.etl("quarantine", "replay", number, "--feed", "raw_iot", expect=2).stderr
+    assert f"Rejected row {number} is of feed sensor_readings, not raw_iot." in other
     dry = rejected.etl("quarantine", "replay", number, "--set", "temperature=21", "--dry-run").stdout
     assert "1 rows: 1 would be loaded" in dry
     assert "1 rows: 1 loaded" in rejected.etl("quarantine", "replay", number, "--set", "temperature=21").stdout

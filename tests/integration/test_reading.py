@@ -47,7 +47,7 @@ def test_readings_windows_and_anomalies_are_those_of_the_table(project: Project)
     window = explored.windows[explored.windows["measure"] == "temperature"].iloc[0]
     expected = project.sql(
         "SELECT min(temperature), avg(temperature), max(temperature) FROM sensor_data"
-        " WHERE timestamp < '2025-06-15 10:05:00Z'"
+        " WHERE timestamp < '2025-06-15 10:05:00+00:00'"
     )[0]
     assert [window["low"], window["average"], window["high"]] == pytest.approx(expected)
     outliers = explored.anomalies[explored.anomalies["kind"] == "outlier"]

@@ -19,7 +19,7 @@ from tests.stack import Project
 
 WHERE_FROM = "source_id, source_partition, source_offset"
 TABLE = f"SELECT {WHERE_FROM}, sensor_id, temperature, humidity, timestamp FROM sensor_data ORDER BY 1, 2, 3"
-QUARANTINE = f"SELECT {WHERE_FROM}, raw, reason, problems::text FROM etl_rejected_row ORDER BY 1, 2, 3"
+QUARANTINE = f"SELECT {WHERE_FROM}, raw, reason, problems FROM etl_rejected_row ORDER BY 1, 2, 3"
 
 
 def cycle(project: Project, seed: int) -> str:

@@ -85,6 +85,8 @@ def upgrade() -> None:
     op.create_index("ix_etl_anomaly_log_id", "etl_anomaly", ["log_id"])
     op.create_index("ix_etl_anomaly_feed_time", "etl_anomaly", ["feed", "event_time"])
     op.create_index("ix_etl_file_sha256", "etl_file", ["sha256"])
-    # SQL Server adds a comment only where there is none.
-    op.drop_table_comment("etl_file", existing_comment="The ledger: every archive that was loaded, exactly once")
-    op.create_table_comment("etl_file", "The ledger: every archive and landing file that was loaded, exactly once")
+    # Alembic leaves out comments of new tables and columns by itself where there are none, and not these.
+    if op.get_context().dialect.supports_comments:
+        # SQL Server adds a comment only where there is none.
+        op.drop_table_comment("etl_file", existing_comment="The ledger: every archive that was loaded, exactly once")
+        op.create_table_comment("etl_file", "The ledger: every archive and landing file that was loaded, exactly once")

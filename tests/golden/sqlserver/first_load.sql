@@ -630,15 +630,16 @@ WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
             [staged rows].source_item))
 GO
 
-SELECT staged.stage_row, staged.source_partition, staged.source_offset, staged.source_item, CASE WHEN (NOT EXISTS
-        (SELECT sensor_data.temperature INTERSECT SELECT staged.temperature)) THEN 1 ELSE 0 END AS [differs 0], CASE
-    WHEN (NOT EXISTS (SELECT sensor_data.humidity INTERSECT SELECT staged.humidity)) THEN 1 ELSE 0 END AS [differs 1]
-FROM [#stage_sensor_data] AS staged
-JOIN sensor_data ON sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp
-WHERE NOT (sensor_data.source_id = ? AND sensor_data.source_partition = staged.source_partition AND
-        sensor_data.source_offset = staged.source_offset AND sensor_data.source_item = staged.source_item) AND (NOT
-        EXISTS (SELECT sensor_data.temperature INTERSECT SELECT staged.temperature) OR NOT EXISTS (SELECT
-            sensor_data.humidity INTERSECT SELECT staged.humidity)) ORDER BY staged.stage_row
+SELECT [staged rows].stage_row, [staged rows].source_partition, [staged rows].source_offset, [staged rows].source_item,
+    CASE WHEN (NOT EXISTS (SELECT sensor_data.temperature INTERSECT SELECT [staged rows].temperature)) THEN 1 ELSE 0 END
+    AS [differs 0], CASE WHEN (NOT EXISTS (SELECT sensor_data.humidity INTERSECT SELECT [staged rows].humidity)) THEN 1
+    ELSE 0 END AS [differs 1]
+FROM [#stage_sensor_data] AS [staged rows]
+JOIN sensor_data ON sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp
+WHERE NOT (sensor_data.source_id = ? AND sensor_data.source_partition = [staged rows].source_partition AND
+        sensor_data.source_offset = [staged rows].source_offset AND sensor_data.source_item = [staged rows].source_item)
+    AND (NOT EXISTS (SELECT sensor_data.temperature INTERSECT SELECT [staged rows].temperature) OR NOT EXISTS (SELECT
+            sensor_data.humidity INTERSECT SELECT [staged rows].humidity)) ORDER BY [staged rows].stage_row
 GO
 
 SELECT COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,

@@ -155,15 +155,16 @@ WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp))
 GO
 
-SELECT staged.stage_row, staged.source_partition, staged.source_offset, staged.source_item, CASE WHEN (NOT EXISTS
-        (SELECT sensor_data.temperature INTERSECT SELECT staged.temperature)) THEN 1 ELSE 0 END AS [differs 0], CASE
-    WHEN (NOT EXISTS (SELECT sensor_data.humidity INTERSECT SELECT staged.humidity)) THEN 1 ELSE 0 END AS [differs 1]
-FROM [#stage_sensor_data] AS staged
-JOIN sensor_data ON sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp
-WHERE NOT (sensor_data.source_id = ? AND sensor_data.source_partition = staged.source_partition AND
-        sensor_data.source_offset = staged.source_offset AND sensor_data.source_item = staged.source_item) AND (NOT
-        EXISTS (SELECT sensor_data.temperature INTERSECT SELECT staged.temperature) OR NOT EXISTS (SELECT
-            sensor_data.humidity INTERSECT SELECT staged.humidity)) ORDER BY staged.stage_row
+SELECT [staged rows].stage_row, [staged rows].source_partition, [staged rows].source_offset, [staged rows].source_item,
+    CASE WHEN (NOT EXISTS (SELECT sensor_data.temperature INTERSECT SELECT [staged rows].temperature)) THEN 1 ELSE 0 END
+    AS [differs 0], CASE WHEN (NOT EXISTS (SELECT sensor_data.humidity INTERSECT SELECT [staged rows].humidity)) THEN 1
+    ELSE 0 END AS [differs 1]
+FROM [#stage_sensor_data] AS [staged rows]
+JOIN sensor_data ON sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp
+WHERE NOT (sensor_data.source_id = ? AND sensor_data.source_partition = [staged rows].source_partition AND
+        sensor_data.source_offset = [staged rows].source_offset AND sensor_data.source_item = [staged rows].source_item)
+    AND (NOT EXISTS (SELECT sensor_data.temperature INTERSECT SELECT [staged rows].temperature) OR NOT EXISTS (SELECT
+            sensor_data.humidity INTERSECT SELECT [staged rows].humidity)) ORDER BY [staged rows].stage_row
 GO
 
 DROP TABLE IF EXISTS [#last_sensor_data]
@@ -176,17 +177,19 @@ FROM (
     FROM (SELECT numbered.stage_row AS stage_row, row_number() OVER (PARTITION BY numbered.sensor_id, numbered.timestamp
                 ORDER BY numbered.stage_row DESC) AS [place of key]
         FROM [#stage_sensor_data] AS numbered
-        JOIN (SELECT staged.stage_row AS stage_row, staged.source_partition AS source_partition, staged.source_offset AS
-                source_offset, staged.source_item AS source_item, CASE WHEN (NOT EXISTS (SELECT sensor_data.temperature
-                        INTERSECT SELECT staged.temperature)) THEN 1 ELSE 0 END AS [differs 0], CASE WHEN (NOT EXISTS
-                    (SELECT sensor_data.humidity INTERSECT SELECT staged.humidity)) THEN 1 ELSE 0 END AS [differs 1]
-            FROM [#stage_sensor_data] AS staged
-            JOIN sensor_data ON sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp
-            WHERE NOT (sensor_data.source_id = 3 AND sensor_data.source_partition = staged.source_partition AND
-                    sensor_data.source_offset = staged.source_offset AND sensor_data.source_item = staged.source_item)
-                AND (NOT EXISTS (SELECT sensor_data.temperature INTERSECT SELECT staged.temperature) OR NOT EXISTS
-                    (SELECT sensor_data.humidity INTERSECT SELECT staged.humidity))) AS found ON found.stage_row =
-            numbered.stage_row) AS ranked
+        JOIN (SELECT [staged rows].stage_row AS stage_row, [staged rows].source_partition AS source_partition,
+                [staged rows].source_offset AS source_offset, [staged rows].source_item AS source_item, CASE WHEN (NOT
+                    EXISTS (SELECT sensor_data.temperature INTERSECT SELECT [staged rows].temperature)) THEN 1 ELSE 0
+                END AS [differs 0], CASE WHEN (NOT EXISTS (SELECT sensor_data.humidity INTERSECT SELECT
+                        [staged rows].humidity)) THEN 1 ELSE 0 END AS [differs 1]
+            FROM [#stage_sensor_data] AS [staged rows]
+            JOIN sensor_data ON sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp =
+                [staged rows].timestamp
+            WHERE NOT (sensor_data.source_id = 3 AND sensor_data.source_partition = [staged rows].source_partition AND
+                    sensor_data.source_offset = [staged rows].source_offset AND sensor_data.source_item =
+                    [staged rows].source_item) AND (NOT EXISTS (SELECT sensor_data.temperature INTERSECT SELECT
+                        [staged rows].temperature) OR NOT EXISTS (SELECT sensor_data.humidity INTERSECT SELECT
+                        [staged rows].humidity))) AS found ON found.stage_row = numbered.stage_row) AS ranked
     WHERE ranked.[place of key] = 1
 ) AS found
 GO
@@ -208,10 +211,10 @@ FROM (
                 lateness_seconds
             FROM sensor_data
             WHERE EXISTS (SELECT 1
-                FROM [#stage_sensor_data] AS staged
-                JOIN [#last_sensor_data] ON [#last_sensor_data].stage_row = staged.stage_row
-                WHERE sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp)) AS
-            replaced
+                FROM [#stage_sensor_data] AS [staged rows]
+                JOIN [#last_sensor_data] ON [#last_sensor_data].stage_row = [staged rows].stage_row
+                WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp =
+                    [staged rows].timestamp)) AS replaced
         WHERE replaced.sensor_id IS NOT NULL AND replaced.timestamp IS NOT NULL) AS anon_1
 ) AS found
 GO
@@ -239,9 +242,9 @@ SELECT sensor_data.sensor_id, sensor_data.temperature, sensor_data.humidity, sen
 FROM sensor_data
 JOIN etl_source ON etl_source.source_id = sensor_data.source_id
 WHERE EXISTS (SELECT 1
-    FROM [#stage_sensor_data] AS staged
-    JOIN [#last_sensor_data] ON [#last_sensor_data].stage_row = staged.stage_row
-    WHERE sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp)
+    FROM [#stage_sensor_data] AS [staged rows]
+    JOIN [#last_sensor_data] ON [#last_sensor_data].stage_row = [staged rows].stage_row
+    WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp)
 GO
 
 SELECT etl_rejected_row.source_id, etl_rejected_row.source_partition, etl_rejected_row.source_offset,
@@ -263,17 +266,17 @@ WITH ([feed] NVARCHAR(64) '$[0]', [source_id] INTEGER '$[1]', [source_partition]
 GO
 
 DELETE FROM sensor_data WHERE EXISTS (SELECT 1
-    FROM [#stage_sensor_data] AS staged
-    JOIN [#last_sensor_data] ON [#last_sensor_data].stage_row = staged.stage_row
-    WHERE sensor_data.sensor_id = staged.sensor_id AND sensor_data.timestamp = staged.timestamp)
+    FROM [#stage_sensor_data] AS [staged rows]
+    JOIN [#last_sensor_data] ON [#last_sensor_data].stage_row = [staged rows].stage_row
+    WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp)
 GO
 
 INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_partition, source_offset, source_item,
-        lateness_seconds, source_id, log_id) SELECT staged.sensor_id, staged.temperature, staged.humidity,
-    staged.timestamp, staged.source_partition, staged.source_offset, staged.source_item, staged.lateness_seconds, ? AS
-    anon_1, ? AS anon_2
-FROM [#stage_sensor_data] AS staged
-JOIN [#last_sensor_data] ON [#last_sensor_data].stage_row = staged.stage_row
+        lateness_seconds, source_id, log_id) SELECT [staged rows].sensor_id, [staged rows].temperature,
+    [staged rows].humidity, [staged rows].timestamp, [staged rows].source_partition, [staged rows].source_offset,
+    [staged rows].source_item, [staged rows].lateness_seconds, ? AS anon_1, ? AS anon_2
+FROM [#stage_sensor_data] AS [staged rows]
+JOIN [#last_sensor_data] ON [#last_sensor_data].stage_row = [staged rows].stage_row
 GO
 
 DELETE FROM sensor_data_5m WHERE EXISTS (SELECT *

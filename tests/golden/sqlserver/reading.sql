@@ -103,17 +103,18 @@ GO
 
 SELECT TOP 20000 sensor_data.sensor_id, sensor_data.temperature, sensor_data.humidity, sensor_data.timestamp
 FROM sensor_data
-JOIN (SELECT TOP 5 anon_2.sensor_id AS sensor_id
+JOIN (SELECT TOP 5 anon_1.sensor_id AS sensor_id
     FROM (SELECT DISTINCT sensor_data.sensor_id AS sensor_id, CAST(sensor_data.sensor_id AS NVARCHAR(max)) COLLATE
             Latin1_General_100_BIN2 AS [whole name]
         FROM sensor_data
         WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS
-                DATETIMEOFFSET(6))) AS anon_2
+                DATETIMEOFFSET(6))) AS anon_1
     LEFT OUTER JOIN (SELECT etl_anomaly.sensor AS sensor, COUNT_BIG(*) AS anomalies
         FROM etl_anomaly
         WHERE etl_anomaly.feed = ?
-        GROUP BY etl_anomaly.sensor) AS anon_3 ON anon_3.sensor = anon_2.[whole name] ORDER BY
-        coalesce(anon_3.anomalies, ?) DESC, anon_2.sensor_id) AS anon_1 ON sensor_data.sensor_id = anon_1.sensor_id
+        GROUP BY etl_anomaly.sensor) AS anon_2 ON anon_2.sensor = anon_1.[whole name] ORDER BY
+        coalesce(anon_2.anomalies, ?) DESC, anon_1.sensor_id) AS [some sensors] ON sensor_data.sensor_id =
+    [some sensors].sensor_id
 WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))
     ORDER BY sensor_data.timestamp DESC
 GO
