@@ -29,7 +29,7 @@ def conflicting(stage: Stage, key: Sequence[str], compared: Sequence[str], const
     table, staged = stage.table, stage.staged.alias("staged rows")
     place = {name: staged.c[name] if name in staged.c else literal(constants[name]) for name in PLACE}
     is_itself = and_(*(table.c[name] == value for name, value in place.items()))
-    other: list[ColumnElement[bool]] = [table.c[name].is_distinct_from(staged.c[name]) for name in compared]
+    other = [_differ(table.c[name], staged.c[name]) for name in compared]
     flags = (case((one, true()), else_=false()).label(differs(number)) for number, one in enumerate(other))
     return (
         select(staged.c[STAGE_ROW], *(staged.c[name] for name in PLACE[1:]), *flags)
@@ -37,6 +37,11 @@ def conflicting(stage: Stage, key: Sequence[str], compared: Sequence[str], const
         .where(not_(is_itself), or_(*other))
         .order_by(staged.c[STAGE_ROW])
     )
+
+
+def _differ(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
+    """IS DISTINCT FROM in words of every version: SQL Server knows it from 2022 on."""
+    return or_(one != other, and_(one.is_(None), other.is_not(None)), and_(one.is_not(None), other.is_(None)))
 
 
 def same_key(table: Table, staged: Any, key: Sequence[str]) -> ColumnElement[bool]:

@@ -120,16 +120,20 @@ WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
 GO
 
 SELECT [staged rows].stage_row, [staged rows].source_partition, [staged rows].source_offset, [staged rows].source_item,
-    CASE WHEN (NOT EXISTS (SELECT sensor_data.temperature INTERSECT SELECT [staged rows].temperature)) THEN 1 ELSE 0 END
-    AS [differs 0], CASE WHEN (NOT EXISTS (SELECT sensor_data.humidity INTERSECT SELECT [staged rows].humidity)) THEN 1
-    ELSE 0 END AS [differs 1]
+    CASE WHEN (sensor_data.temperature != [staged rows].temperature OR sensor_data.temperature IS NULL AND
+        [staged rows].temperature IS NOT NULL OR sensor_data.temperature IS NOT NULL AND [staged rows].temperature IS
+        NULL) THEN 1 ELSE 0 END AS [differs 0], CASE WHEN (sensor_data.humidity != [staged rows].humidity OR
+        sensor_data.humidity IS NULL AND [staged rows].humidity IS NOT NULL OR sensor_data.humidity IS NOT NULL AND
+        [staged rows].humidity IS NULL) THEN 1 ELSE 0 END AS [differs 1]
 FROM [#stage_sensor_data] AS [staged rows]
 JOIN sensor_data ON sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp
 WHERE NOT (sensor_data.source_id = [staged rows].source_id AND sensor_data.source_partition =
         [staged rows].source_partition AND sensor_data.source_offset = [staged rows].source_offset AND
-        sensor_data.source_item = [staged rows].source_item) AND (NOT EXISTS (SELECT sensor_data.temperature INTERSECT
-            SELECT [staged rows].temperature) OR NOT EXISTS (SELECT sensor_data.humidity INTERSECT SELECT
-            [staged rows].humidity)) ORDER BY [staged rows].stage_row
+        sensor_data.source_item = [staged rows].source_item) AND (sensor_data.temperature != [staged rows].temperature
+        OR sensor_data.temperature IS NULL AND [staged rows].temperature IS NOT NULL OR sensor_data.temperature IS NOT
+        NULL AND [staged rows].temperature IS NULL OR sensor_data.humidity != [staged rows].humidity OR
+        sensor_data.humidity IS NULL AND [staged rows].humidity IS NOT NULL OR sensor_data.humidity IS NOT NULL AND
+        [staged rows].humidity IS NULL) ORDER BY [staged rows].stage_row
 GO
 
 DROP TABLE IF EXISTS [#touched_sensor_data_5m]
