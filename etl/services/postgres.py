@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ def start(settings: Settings, progress: Progress) -> Service:
     if found := running(settings):
         return found
     place = _place(settings)
+    _keep_foreign(settings, place, progress)
     password = _password(settings)
     if not (place.data / "PG_VERSION").exists():
         progress("making a PostgreSQL database")
@@ -242,11 +244,26 @@ def _run(place: _Place, program: str, *arguments: str | Path) -> subprocess.Comp
         return subprocess.CompletedProcess(run.args, run.returncode, handle.read(), "")
 
 
+def _password_file(settings: Settings) -> Path:
+    return settings.services / "postgres.password"
+
+
 def _password(settings: Settings) -> str:
-    file = settings.services / "postgres.password"
+    file = _password_file(settings)
     if not file.exists():
         process.write_private(file, secrets.token_urlsafe(24))
     return file.read_text("utf-8")
+
+
+def _keep_foreign(settings: Settings, place: _Place, progress: Progress) -> None:
+    """Put data aside whose home was deleted, their password with it: as root they lie elsewhere, and were left behind."""
+    if _password_file(settings).exists() or not place.data.exists():
+        return
+    if (place.data / "postmaster.pid").exists():
+        _run(place, "pg_ctl", "-D", place.data.name, "-m", "fast", "-w", "stop")
+    kept = place.root / f"data-of-before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    place.data.rename(kept)
+    progress(f"PostgreSQL's data of a folder of the same name that was deleted are kept in {kept}")
 
 
 def _initialise(place: _Place, password: str) -> None:

@@ -77,6 +77,26 @@ def test_services_live_die_and_come_back_with_their_data(home: Settings, stack: 
     assert services.running(home) == services.Up(None, None)
 
 
+@pytest.mark.skipif(postgres._is_root() is False, reason="only root has the data outside of its home")
+def test_a_home_that_was_deleted_and_made_anew_works_and_its_old_data_are_kept(tmp_path: Path) -> None:
+    settings = Settings.load(home=tmp_path / "home", jars=JARS)
+    settings.services.mkdir(parents=True)
+    first = postgres.start(settings, quiet)
+    shutil.rmtree(settings.home)
+    settings.services.mkdir(parents=True)
+    said: list[str] = []
+    second = postgres.start(settings, said.append)
+    try:
+        assert second.pid != first.pid
+        with psycopg.connect(second.endpoint.replace("+psycopg", "")) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        (kept,) = postgres._root(settings).glob("data-of-before-*/PG_VERSION")
+        assert str(kept.parent) in " ".join(said)
+    finally:
+        postgres.stop(settings, quiet)
+        postgres.delete_data(settings)
+
+
 @pytest.mark.skipif(postgres._is_root() is False, reason="only root hands the server to another user")
 def test_a_virtual_environment_that_is_closed_to_the_servers_user_is_copied_and_left_closed(tmp_path: Path) -> None:
     installed = postgres._package()
