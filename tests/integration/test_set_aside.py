@@ -180,7 +180,7 @@ def test_too_many_bad_rows_fail_once_and_then_do_not_stop_the_feed(feed: Feed) -
 
 def test_what_all_jobs_need_is_never_blamed_on_an_archive(feed: Feed) -> None:
     feed.archive()
-    nowhere = feed.project.with_database(feed.project.env["ETL_DATABASE_URL"].replace("postgres", "nobody", 1))
+    nowhere = feed.project.with_database(feed.project.server.url("nowhere"))
     for _ in range(3):
         with pytest.raises(EtlError):
             load(nowhere.settings, feed.project.contract)
