@@ -191,9 +191,9 @@ def test_the_columns_of_views_that_are_built_from_a_contract_are_those_of_their_
         assert view_columns(contract, table) == made
 
 
-@pytest.mark.parametrize("product", ["postgresql", "sqlserver"])
-def test_a_view_is_named_like_its_file(product: str) -> None:
-    for file in view_files(product):
+@pytest.mark.parametrize("name", ["postgresql", "sqlserver"])
+def test_a_view_is_named_like_its_file(name: str) -> None:
+    for file in view_files(name):
         text = file.read_text("utf-8")
         created = re.search(r"^CREATE (?:OR REPLACE )?VIEW (\w+) AS$", text, re.MULTILINE)
         assert created is not None

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
+from etl.settings import PROJECT_ROOT
 from tests.portable import NotPortableError, json_of, tsql_of
+from tests.servers import SQLSERVER_URL
 
 
 @pytest.mark.parametrize(
@@ -109,3 +115,24 @@ def test_json_is_told_by_the_column_and_not_by_how_a_text_looks() -> None:
     assert json_of("SELECT l.notes, f.offset_ranges FROM etl_log l JOIN etl_file f ON f.log_id = l.log_id") == {
         *("notes", "parameters", "offset_ranges")
     }
+
+
+def test_where_there_is_a_sql_server_each_test_of_both_products_is_there_twice() -> None:
+    collecting = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "both_products",
+    ]
+    env = {**os.environ, SQLSERVER_URL: "mssql+pyodbc://etl@nowhere/master"}
+    found = subprocess.run(collecting, env=env, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+    tests = [line for line in found.stdout.splitlines() if "::" in line]
+    once, again = ([test for test in tests if f"[{name}" in test] for name in ("postgresql", "sqlserver"))
+    assert [test.replace("[postgresql", "[sqlserver") for test in once] == again
+    assert len(tests) == len(once) + len(again) > 0

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Table, UniqueConstraint, insert, literal, literal_column, select
+from sqlalchemy.exc import IntegrityError as SQLAlchemyIntegrityError
 
 from etl import explain, prune, quarantine_files, reading, spool, status
 from etl import quarantine as quarantine_
@@ -26,7 +27,7 @@ from etl.database import DOUBLE, MOMENT, Refused, add_seconds, make_stage, text_
 from etl.database.sqlserver import BEGIN, HOLDS_LOCK, TAKE_LOCK, offline_dialect
 from etl.database.sqlserver_checks import ABOUT, RIGHTS, SNAPSHOT, findings
 from etl.database.sqlserver_limits import PARAMETERS
-from etl.database.sqlserver_stage import BATCH_BYTES, batches
+from etl.database.sqlserver_stage import BATCH_BYTES, WHICH_TRANSACTION, batches
 from etl.ddl import script
 from etl.errors import ConfigurationError, ContractError, IntegrityError
 from etl.heartbeat import beat
@@ -260,13 +261,15 @@ def test_whole_numbers_have_an_average_with_a_fraction(feed: Feed) -> None:
     feed.require_windows()
 
 
+STRICT = Table(
+    "strict", MetaData(), Column("a", Integer), Column("b", text_of(5), nullable=False), UniqueConstraint("a")
+)
+
+
 def test_rows_that_the_database_refuses_are_found_by_halving(engine: TSQLEngine) -> None:
     connection = TSQLConnection(engine)
-    table = Table(
-        "strict", MetaData(), Column("a", Integer), Column("b", text_of(5), nullable=False), UniqueConstraint("a")
-    )
-    table.create(connection)  # type: ignore[arg-type]
-    stage = make_stage(connection, table, ["a", "b"])  # type: ignore[arg-type]
+    STRICT.create(connection)  # type: ignore[arg-type]
+    stage = make_stage(connection, STRICT, ["a", "b"])  # type: ignore[arg-type]
     rows = pa.table(
         {"a": pa.array(range(100)), "b": [None if place in (3, 64) else f"t{place}" for place in range(100)]}
     )
@@ -274,6 +277,17 @@ def test_rows_that_the_database_refuses_are_found_by_halving(engine: TSQLEngine)
     stage.copy(rows.slice(50))
     assert stage.insert_new({}) == (98, [Refused(3, "23000"), Refused(64, "23000")])
     assert stage.read(64) == {"a": 64, "b": None}
+
+
+def test_after_an_error_that_ended_the_transaction_no_row_is_looked_for(engine: TSQLEngine) -> None:
+    """The driver has begun another one by then, which has none of what was done before."""
+    connection = TSQLConnection(engine)
+    STRICT.create(connection)  # type: ignore[arg-type]
+    stage = make_stage(connection, STRICT, ["a", "b"])  # type: ignore[arg-type]
+    stage.copy(pa.table({"a": [1], "b": pa.array([None], pa.string())}))
+    engine.answers[WHICH_TRANSACTION] = 2
+    with pytest.raises(SQLAlchemyIntegrityError):
+        stage.insert_new({})
 
 
 def test_values_come_back_as_they_were(engine: TSQLEngine) -> None:

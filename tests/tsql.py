@@ -24,6 +24,7 @@ from sqlglot import exp
 
 from etl.database.sqlserver import BEGIN, HOLDS_LOCK, TAKE_LOCK, offline_dialect, with_nulls
 from etl.database.sqlserver_checks import SNAPSHOT
+from etl.database.sqlserver_stage import WHICH_TRANSACTION
 from etl.ddl import layout
 
 _TEMPORARY = re.compile(r"\[##?(\w+)\]")
@@ -45,7 +46,7 @@ class TSQLEngine:
         self.database = duckdb.connect()
         self.database.execute("CREATE SCHEMA dbo")
         self.statements: list[str] = []
-        self.answers: dict[str, int | str | None] = dict.fromkeys(("SELECT @@TRANCOUNT", BEGIN, SNAPSHOT), 1)
+        self.answers: dict[str, int | str | None] = dict.fromkeys((WHICH_TRANSACTION, BEGIN, SNAPSHOT), 1)
         """What no database but SQL Server knows."""
         self.answers[HOLDS_LOCK] = "Exclusive"
         self.elements: dict[str, tuple[Any, tuple[str, ...]]] = {}

@@ -36,6 +36,7 @@ from etl.errors import ServiceUnavailable
 ROWS_PER_BATCH = 10_000
 BATCH_BYTES = 8 << 20
 """What one batch takes about at most, in characters."""
+WHICH_TRANSACTION = "SELECT CURRENT_TRANSACTION_ID()"
 # A space, so that no column of a contract is called the same.
 _PLACE = "place in key"
 _LONGEST_NUMBER = 40
@@ -52,6 +53,7 @@ class BatchStage(Stage):
         self.rows = 0
         self.staged = stage_of(table, columns)
         self._create()
+        self._transaction = self._transaction_now()
 
     def _create(self) -> None:
         # A pooled connection may still have that of an earlier load.
@@ -84,7 +86,11 @@ class BatchStage(Stage):
 
     def _goes_on(self) -> bool:
         """Whether the transaction lives on after an error; most end only their statement, some everything."""
-        return bool(self.connection.exec_driver_sql("SELECT @@TRANCOUNT").scalar())
+        return bool(self._transaction_now() == self._transaction)
+
+    def _transaction_now(self) -> Any:
+        # @@TRANCOUNT would not do: when the server has ended a transaction, the driver begins another before it asks.
+        return self.connection.exec_driver_sql(WHICH_TRANSACTION).scalar()
 
     def read(self, row: int) -> dict[str, Any]:
         columns = [SqlColumn(name, self.table.c[name].type) for name in self.columns]

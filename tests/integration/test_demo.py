@@ -33,6 +33,7 @@ def names(settings: Settings) -> list[str]:
     return [contract.feed for contract in demo.lacking(settings, load_contracts(settings))]
 
 
+@pytest.mark.postgresql
 def test_a_feed_gets_readings_once_and_with_something_to_see(project: Project, settings: Settings) -> None:
     assert names(settings) == list(demo.MESSAGES)
     rooms = load_contracts(settings)["room_temperatures"]
@@ -46,6 +47,7 @@ def test_a_feed_gets_readings_once_and_with_something_to_see(project: Project, s
     assert names(settings) == [feed for feed in demo.MESSAGES if feed != "room_temperatures"]
 
 
+@pytest.mark.postgresql
 def test_nothing_is_made_up_beside_real_readings(project: Project, settings: Settings) -> None:
     folder = settings.home / "landing" / "room_temperatures"
     folder.mkdir(parents=True)

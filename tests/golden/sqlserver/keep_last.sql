@@ -109,6 +109,9 @@ CREATE TABLE [#stage_sensor_data] (
 )
 GO
 
+SELECT CURRENT_TRANSACTION_ID()
+GO
+
 DROP TABLE IF EXISTS [#stage_etl_rejected_row]
 GO
 

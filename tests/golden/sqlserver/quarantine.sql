@@ -94,6 +94,9 @@ CREATE TABLE [#stage_sensor_data] (
 )
 GO
 
+SELECT CURRENT_TRANSACTION_ID()
+GO
+
 INSERT INTO [#stage_sensor_data] ([stage_row], [sensor_id], [temperature], [humidity], [timestamp], [source_id],
         [source_partition], [source_offset], [source_item])
 SELECT sent.[stage_row], sent.[sensor_id], sent.[temperature], sent.[humidity], CAST(sent.[timestamp] AS
