@@ -19,6 +19,14 @@ from etl.tables import migrate
 from tests.portable import json_of, tsql_of
 
 SQLSERVER_URL = "ETL_TEST_SQLSERVER_URL"
+_ENDLESS_KEYS = """
+SELECT column_of.attrelid::regclass::text, column_of.attname
+FROM pg_index AS key
+JOIN pg_attribute AS column_of ON column_of.attrelid = key.indrelid AND column_of.attnum = ANY (key.indkey)
+JOIN pg_class AS held ON held.oid = key.indrelid
+WHERE held.relnamespace = 'public'::regnamespace AND column_of.atttypmod = -1
+    AND column_of.atttypid IN ('text'::regtype, 'varchar'::regtype)
+"""
 TEMPLATE = "migrated"
 """The database every test's own is copied from on PostgreSQL."""
 
@@ -60,8 +68,14 @@ class PostgreSQLServer:
             connection.execute(f"CREATE DATABASE {database} TEMPLATE {'template0' if empty else TEMPLATE}".encode())
 
     def drop(self, database: str) -> None:
+        endless = self._endless_keys(database) if self._portable else []
         with self.connect(autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
+        assert endless == [], f"SQL Server takes no key with a text of any length: {endless}"
+
+    def _endless_keys(self, database: str) -> list[tuple[Any, ...]]:
+        with self.connect(database) as connection:
+            return connection.execute(_ENDLESS_KEYS).fetchall()
 
     def sql(self, database: str, query: str) -> list[tuple[Any, ...]]:
         if self._portable:

@@ -311,7 +311,7 @@ def test_a_reading_that_jumps_is_an_anomaly_however_the_readings_are_cut_into_lo
 def test_sensors_of_any_name_are_judged_by_what_they_sent_before(project: Project) -> None:
     names = {"1": "中", "2": """o'neil "%s" :x \\"""}
     columns = tuple(
-        replace(column, type="text", minimum=None) if column.name == "sensor_id" else column
+        replace(column, type="text", minimum=None, max_length=20) if column.name == "sensor_id" else column
         for column in project.contract.columns
     )
     readings = [{**one, "sensor_id": names[one["sensor_id"] or ""]} for one in series(120, spike_at=100)]
