@@ -24,10 +24,10 @@ from etl import explain, prune, quarantine_files, reading, spool, status
 from etl import quarantine as quarantine_
 from etl.contract import Contract, load_contract, load_contracts, parse_contract
 from etl.database import DOUBLE, MOMENT, Refused, add_seconds, make_stage, text_of, transaction, window_start
-from etl.database.sqlserver import BEGIN, HOLDS_LOCK, TAKE_LOCK, offline_dialect
+from etl.database.sqlserver import BEGIN, TAKE_LOCK, TRANSACTION_ID, offline_dialect
 from etl.database.sqlserver_checks import ABOUT, RIGHTS, SNAPSHOT, findings
 from etl.database.sqlserver_limits import PARAMETERS
-from etl.database.sqlserver_stage import BATCH_BYTES, WHICH_TRANSACTION, batches
+from etl.database.sqlserver_stage import BATCH_BYTES, batches
 from etl.ddl import script
 from etl.errors import ConfigurationError, ContractError, IntegrityError
 from etl.heartbeat import beat
@@ -285,7 +285,7 @@ def test_after_an_error_that_ended_the_transaction_no_row_is_looked_for(engine: 
     STRICT.create(connection)  # type: ignore[arg-type]
     stage = make_stage(connection, STRICT, ["a", "b"])  # type: ignore[arg-type]
     stage.copy(pa.table({"a": [1], "b": pa.array([None], pa.string())}))
-    engine.answers[WHICH_TRANSACTION] = 2
+    engine.answers[TRANSACTION_ID] = 2
     with pytest.raises(SQLAlchemyIntegrityError):
         stage.insert_new({})
 
@@ -431,7 +431,7 @@ def _kept(loaded: Loaded) -> dict[str, Any]:
 
 
 def test_the_sessions_own_statements_are_as_committed() -> None:
-    require_golden("sqlserver/session.sql", _as_script([BEGIN, TAKE_LOCK, HOLDS_LOCK, ABOUT, SNAPSHOT, RIGHTS]))
+    require_golden("sqlserver/session.sql", _as_script([BEGIN, TAKE_LOCK, TRANSACTION_ID, ABOUT, SNAPSHOT, RIGHTS]))
 
 
 class Answers:

@@ -22,9 +22,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable, CreateView, DropView, ExecutableDDLElement
 from sqlglot import exp
 
-from etl.database.sqlserver import BEGIN, HOLDS_LOCK, TAKE_LOCK, offline_dialect, with_nulls
+from etl.database.sqlserver import BEGIN, TAKE_LOCK, TRANSACTION_ID, offline_dialect, with_nulls
 from etl.database.sqlserver_checks import SNAPSHOT
-from etl.database.sqlserver_stage import WHICH_TRANSACTION
 from etl.ddl import layout
 
 _TEMPORARY = re.compile(r"\[##?(\w+)\]")
@@ -46,9 +45,8 @@ class TSQLEngine:
         self.database = duckdb.connect()
         self.database.execute("CREATE SCHEMA dbo")
         self.statements: list[str] = []
-        self.answers: dict[str, int | str | None] = dict.fromkeys((WHICH_TRANSACTION, BEGIN, SNAPSHOT), 1)
+        self.answers: dict[str, int | str | None] = dict.fromkeys((TRANSACTION_ID, BEGIN, SNAPSHOT), 1)
         """What no database but SQL Server knows."""
-        self.answers[HOLDS_LOCK] = "Exclusive"
         self.elements: dict[str, tuple[Any, tuple[str, ...]]] = {}
         """What SQLAlchemy compiled, with the names of the values, by the text it became."""
         self.tables: dict[str, Table] = {}

@@ -58,11 +58,7 @@ _IN_VAIN = {
 _REFUSED_LOGIN = re.compile(r"FATAL:.*(authentication failed|does not exist|no pg_hba\.conf entry)")
 
 
-_HOLDS_LOCK = (
-    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
-    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    " AND classid = 0 AND objid = CAST(:number AS bigint) AND objsubid = 1"
-)
+_TRANSACTION_ID = "SELECT virtualxid FROM pg_locks WHERE locktype = 'virtualxid' AND pid = pg_backend_pid()"
 
 
 class PostgreSQL(Product):
@@ -169,13 +165,13 @@ class PostgreSQL(Product):
         return PermanentError(refused)
 
     def try_lock(self, connection: Connection, resource: str) -> bool:
-        return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_lock_number(resource)))))
+        return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(zlib.crc32(resource.encode())))))
 
-    def holds_lock(self, connection: Connection, resource: str) -> bool:
+    def transaction_id(self, connection: Connection) -> object:
         # After an error COMMIT is answered with ROLLBACK, of which the driver makes no error.
-        if driver_of(connection).info.transaction_status != TransactionStatus.INTRANS:
-            return False
-        return bool(connection.execute(sql_text(_HOLDS_LOCK), {"number": _lock_number(resource)}).scalar())
+        if driver_of(connection).info.transaction_status == TransactionStatus.INERROR:
+            return None
+        return connection.exec_driver_sql(_TRANSACTION_ID).scalar()
 
     def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
         connection.execute(insert(table), list(rows))
@@ -247,7 +243,3 @@ def _session_options(limits: Limits) -> str:
         "tcp_keepalives_count": "3",
     }
     return " ".join(f"-c {name}={value}" for name, value in options.items())
-
-
-def _lock_number(resource: str) -> int:
-    return zlib.crc32(resource.encode())

@@ -230,8 +230,10 @@ class Product(ABC):
         """Take a lock, held until the transaction ends; False where another session has it."""
 
     @abstractmethod
-    def holds_lock(self, connection: Connection, resource: str) -> bool:
-        """Whether the transaction is still the one that took a lock: False after one that the server has ended by itself."""
+    def transaction_id(self, connection: Connection) -> object:
+        """What tells the connection's transaction from every other one, also from one that the driver begins by itself after
+        the server has ended the first; None where an error has left nothing of it to commit.
+        """
 
     @abstractmethod
     def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 PRODUCTS: tuple[Product, ...] = (PostgreSQL(), SQLServer())
 _BY_DIALECT = {"postgresql": PRODUCTS[0], "mssql": PRODUCTS[1]}
-_LOCKS = "etl_locks"
-"""Of a connection's options: the locks that its transaction has taken."""
+_TRANSACTION = "etl_transaction"
+"""Of a connection's options: which transaction has taken a lock."""
 _BROKE = "broke off the connection in the middle. Nothing was committed."
 _AGAIN = "Run again; if it stays so, look into the server's log."
 _SECRET = ("password", "passfile", "sslpassword", "pwd", "accesstoken")
@@ -149,7 +149,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             begun = connection.begin()
             try:
                 yield connection
-                _require_locks(connection)
+                _require_same(connection)
                 begun.commit()
             except InvalidRequestError as error:
                 # SQLAlchemy's own, about a result or connection that is closed: mostly because the server is gone.
@@ -165,19 +165,17 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         raise explain(error, engine) from error
 
 
-def _require_locks(connection: Connection) -> None:
+def _require_same(connection: Connection) -> None:
     """Refuse to commit what is not all of it: a server may end a transaction beneath its client, and begin another one.
 
-    The lock that a transaction took goes with it, so a transaction that still has it is the one that took it.
-
-    :raises ServiceUnavailable: one is not held any more.
+    :raises ServiceUnavailable: the transaction is not the one that took the feed's lock.
     """
-    for resource in connection.get_execution_options().get(_LOCKS, ()):
-        if not product_of(connection.dialect).holds_lock(connection, resource):
-            where = place_of(connection.engine)
-            raise ServiceUnavailable(
-                f"The database {where} ended the transaction by itself. Nothing of it was committed.", remedy=_AGAIN
-            )
+    noted = connection.get_execution_options().get(_TRANSACTION)
+    if noted is not None and product_of(connection.dialect).transaction_id(connection) != noted:
+        where = place_of(connection.engine)
+        raise ServiceUnavailable(
+            f"The database {where} ended the transaction by itself. Nothing of it was committed.", remedy=_AGAIN
+        )
 
 
 def _answers(connection: Connection) -> bool:
@@ -215,13 +213,13 @@ def explain(error: BaseException, engine: Engine) -> EtlError:
 def try_lock_feed(connection: Connection, feed: str) -> bool:
     """Take the feed's lock in the database until the transaction ends; False where another session holds it.
 
-    The transaction is only committed while it holds it.
+    Of a transaction that has taken one all is committed, or nothing.
     """
     resource = f"etl:{feed}"
     if not product_of(connection.dialect).try_lock(connection, resource):
         return False
-    held = connection.get_execution_options().get(_LOCKS, ())
-    connection.execution_options(**{_LOCKS: (*held, resource)})
+    if _TRANSACTION not in connection.get_execution_options():
+        connection.execution_options(**{_TRANSACTION: product_of(connection.dialect).transaction_id(connection)})
     return True
 
 

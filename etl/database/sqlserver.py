@@ -123,8 +123,9 @@ class SQLServer(Product):
         finally:
             cursor.close()
 
-    def holds_lock(self, connection: Connection, resource: str) -> bool:
-        return bool(connection.exec_driver_sql(HOLDS_LOCK, (resource,)).scalar() == "Exclusive")
+    def transaction_id(self, connection: Connection) -> object:
+        # @@TRANCOUNT would not do: when the server has ended a transaction, the driver begins another before it asks.
+        return connection.exec_driver_sql(TRANSACTION_ID).scalar()
 
     def keep(self, connection: Connection, name: str, query: Select[Any]) -> Table:
         """Made by a plain batch: a temporary table that a statement with parameters makes is gone when that has ended."""
@@ -198,7 +199,7 @@ TAKE_LOCK = (
 )
 
 
-HOLDS_LOCK = "SELECT APPLOCK_MODE('public', ?, 'Transaction')"
+TRANSACTION_ID = "SELECT CURRENT_TRANSACTION_ID()"
 
 
 def offline_dialect() -> Dialect:

@@ -28,6 +28,7 @@ from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.types import JSON, TypeEngine
 
 from etl.database.product import STAGE_ROW, RowsRefused, Stage
+from etl.database.sqlserver import TRANSACTION_ID
 from etl.database.sqlserver_errors import DUPLICATE, read_error
 from etl.database.sqlserver_json import insert_json
 from etl.database.types import EXACT, LONGEST_NVARCHAR
@@ -36,7 +37,6 @@ from etl.errors import ServiceUnavailable
 ROWS_PER_BATCH = 10_000
 BATCH_BYTES = 8 << 20
 """What one batch takes about at most, in characters."""
-WHICH_TRANSACTION = "SELECT CURRENT_TRANSACTION_ID()"
 # A space, so that no column of a contract is called the same.
 _PLACE = "place in key"
 _LONGEST_NUMBER = 40
@@ -89,8 +89,7 @@ class BatchStage(Stage):
         return bool(self._transaction_now() == self._transaction)
 
     def _transaction_now(self) -> Any:
-        # @@TRANCOUNT would not do: when the server has ended a transaction, the driver begins another before it asks.
-        return self.connection.exec_driver_sql(WHICH_TRANSACTION).scalar()
+        return self.connection.exec_driver_sql(TRANSACTION_ID).scalar()
 
     def read(self, row: int) -> dict[str, Any]:
         columns = [SqlColumn(name, self.table.c[name].type) for name in self.columns]

@@ -71,6 +71,9 @@ EXEC @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner 
 SELECT @result;
 GO
 
+SELECT CURRENT_TRANSACTION_ID()
+GO
+
 CREATE TABLE sensor_data (
     sensor_id INTEGER NOT NULL,
     temperature FLOAT(53) NOT NULL,
@@ -516,9 +519,6 @@ FROM etl_feed AS feed
 WHERE NOT EXISTS (SELECT 1 FROM etl_set_aside AS aside WHERE aside.feed = feed.feed AND aside.status = 'SET_ASIDE');
 GO
 
-SELECT APPLOCK_MODE('public', ?, 'Transaction')
-GO
-
 SELECT etl_file.log_id, etl_file.file_name
 FROM etl_file
 JOIN etl_source ON etl_source.source_id = etl_file.source_id
@@ -555,9 +555,6 @@ CREATE TABLE [#stage_sensor_data] (
     lateness_seconds FLOAT(53) NULL,
     PRIMARY KEY (stage_row)
 )
-GO
-
-SELECT CURRENT_TRANSACTION_ID()
 GO
 
 DROP TABLE IF EXISTS [#stage_etl_rejected_row]

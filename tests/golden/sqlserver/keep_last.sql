@@ -71,6 +71,9 @@ EXEC @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner 
 SELECT @result;
 GO
 
+SELECT CURRENT_TRANSACTION_ID()
+GO
+
 SELECT etl_file.log_id, etl_file.file_name
 FROM etl_file
 JOIN etl_source ON etl_source.source_id = etl_file.source_id
@@ -107,9 +110,6 @@ CREATE TABLE [#stage_sensor_data] (
     lateness_seconds FLOAT(53) NULL,
     PRIMARY KEY (stage_row)
 )
-GO
-
-SELECT CURRENT_TRANSACTION_ID()
 GO
 
 DROP TABLE IF EXISTS [#stage_etl_rejected_row]
@@ -424,9 +424,6 @@ UPDATE etl_feed SET table_name=?, source=?, sensors=?, interval_seconds=?, fresh
 GO
 
 UPDATE etl_log SET last_event_time=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
-GO
-
-SELECT APPLOCK_MODE('public', ?, 'Transaction')
 GO
 
 SELECT etl_rejected_row.reason, COUNT_BIG(*) AS rows

@@ -77,6 +77,9 @@ EXEC @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner 
 SELECT @result;
 GO
 
+SELECT CURRENT_TRANSACTION_ID()
+GO
+
 DROP TABLE IF EXISTS [#stage_sensor_data]
 GO
 
@@ -92,9 +95,6 @@ CREATE TABLE [#stage_sensor_data] (
     source_item INTEGER NULL,
     PRIMARY KEY (stage_row)
 )
-GO
-
-SELECT CURRENT_TRANSACTION_ID()
 GO
 
 INSERT INTO [#stage_sensor_data] ([stage_row], [sensor_id], [temperature], [humidity], [timestamp], [source_id],
@@ -294,9 +294,6 @@ GO
 UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_seconds=?, records_read=?,
     records_processed=?, records_rejected=?, records_duplicate=?, records_late=?, records_conflicting=?,
     heartbeat_at=CAST(? AS DATETIMEOFFSET(6)), notes=? WHERE etl_log.log_id = ?
-GO
-
-SELECT APPLOCK_MODE('public', ?, 'Transaction')
 GO
 
 UPDATE etl_rejected_row SET status=?, decided_at=CAST(? AS DATETIMEOFFSET(6)), note=? WHERE etl_rejected_row.reason = ?

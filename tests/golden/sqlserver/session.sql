@@ -6,7 +6,7 @@ EXEC @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner 
 SELECT @result;
 GO
 
-SELECT APPLOCK_MODE('public', ?, 'Transaction')
+SELECT CURRENT_TRANSACTION_ID()
 GO
 
 SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,

@@ -71,6 +71,9 @@ EXEC @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner 
 SELECT @result;
 GO
 
+SELECT CURRENT_TRANSACTION_ID()
+GO
+
 SELECT etl_file.log_id, etl_file.file_name
 FROM etl_file
 JOIN etl_source ON etl_source.source_id = etl_file.source_id
@@ -119,9 +122,6 @@ FROM etl_quality_score
 WHERE etl_quality_score.log_id = ?
 GO
 
-SELECT APPLOCK_MODE('public', ?, 'Transaction')
-GO
-
 SELECT etl_set_aside.feed, etl_set_aside.name
 FROM etl_set_aside
 GO
@@ -167,9 +167,6 @@ CREATE TABLE [#stage_sensor_data] (
     lateness_seconds FLOAT(53) NULL,
     PRIMARY KEY (stage_row)
 )
-GO
-
-SELECT CURRENT_TRANSACTION_ID()
 GO
 
 DROP TABLE IF EXISTS [#stage_etl_rejected_row]

@@ -10,6 +10,9 @@ EXEC @result = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', @LockOwner 
 SELECT @result;
 GO
 
+SELECT CURRENT_TRANSACTION_ID()
+GO
+
 SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log.status, etl_log.start_time,
     etl_log.end_time, etl_log.duration_seconds, etl_log.records_read, etl_log.records_processed,
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
@@ -183,7 +186,4 @@ UPDATE etl_file SET undone_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_file.log_id
 GO
 
 UPDATE etl_log SET undone_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id IN (?)
-GO
-
-SELECT APPLOCK_MODE('public', ?, 'Transaction')
 GO
