@@ -16,11 +16,11 @@ from typing import IO
 
 from sqlalchemy import text
 
-from etl.contract import Contract
+from etl.contract.reader import Contract
 from etl.database import make_engine, transaction
-from etl.produce import send
+from etl.jobs.produce.simulate import DEFAULT_START, Message, simulate
+from etl.jobs.produce.topic import send
 from etl.settings import PROJECT_ROOT, Settings
-from etl.simulate import DEFAULT_START, Message, simulate
 
 _TICK_SECONDS = 0.2
 _ENDLESS = 10**12
@@ -38,7 +38,7 @@ class Sent:
 def sending(settings: Settings, contract: Contract, rate: int, *, bad_share: float = 0.0) -> Iterator[Sent]:
     """Send `rate` messages a second in the background, five times a second what has become due.
 
-    :param bad_share: see `etl.simulate.simulate`.
+    :param bad_share: see `etl.jobs.produce.simulate.simulate`.
     :raises RuntimeError: at the end, if Kafka refused some.
     """
     ended, found = threading.Event(), Sent()

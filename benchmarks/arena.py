@@ -18,9 +18,9 @@ from kafka.admin import KafkaAdminClient
 
 from benchmarks import data
 from etl import services
-from etl.broker import describe
-from etl.contract import Contract, load_contract, load_contracts
+from etl.contract.reader import Contract, load_contract, load_contracts
 from etl.settings import PROJECT_ROOT, Settings
+from etl.storage.kafka import describe
 
 FEED = "sensor_readings"
 PARTITIONS = 4
@@ -119,7 +119,7 @@ class Arena:
         name = f"bench_{secrets.token_hex(4)}"
         home = self.home / name
         (home / "feeds").mkdir(parents=True)
-        document = yaml.safe_load((PROJECT_ROOT / "etl/feeds" / f"{FEED}.odcs.yaml").read_text("utf-8"))
+        document = yaml.safe_load((PROJECT_ROOT / "etl/contract/feeds" / f"{FEED}.odcs.yaml").read_text("utf-8"))
         document["servers"][0]["customProperties"][0]["value"] = name
         (home / "feeds" / f"{FEED}.odcs.yaml").write_text(yaml.safe_dump(document), "utf-8")
         admin = KafkaAdminClient(bootstrap_servers=self.settings.kafka())

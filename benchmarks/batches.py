@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from etl import files
-from etl.files import Archive, Batch, Part
 from etl.settings import Settings
+from etl.storage import files, manifests
+from etl.storage.manifests import Archive, Batch, Part
 
 PARTS_PER_BATCH = 4
 """Spark writes one per partition of the topic."""
@@ -18,8 +18,8 @@ PARTS_PER_BATCH = 4
 
 def cut(settings: Settings, folder: Path, parts: int) -> int:
     """Cut the archive of a folder, whose rows have no line breaks, into batches of part files; returns its rows."""
-    (name,) = files.archives(folder)
-    archive = files.read_archive(folder, name)
+    (name,) = manifests.archives(folder)
+    archive = manifests.read_archive(folder, name)
     header, *lines = (folder / name).read_bytes().splitlines(keepends=True)
     bounds = [len(lines) * number // parts for number in range(parts + 1)]
     pieces = [lines[first:last] for first, last in pairwise(bounds)]
@@ -33,7 +33,7 @@ def _write(
     settings: Settings, archive: Archive, query: str, number: int, header: bytes, pieces: Sequence[list[bytes]]
 ) -> None:
     rows = sum(map(len, pieces))
-    folder = files.feed_output(settings, archive.feed) / f"{files.BATCH_PREFIX}{query}-{number:06d}"
+    folder = manifests.feed_output(settings, archive.feed) / f"{manifests.BATCH_PREFIX}{query}-{number:06d}"
     folder.mkdir(parents=True)
     batch = Batch(
         feed=archive.feed,
@@ -50,7 +50,7 @@ def _write(
         written_at=datetime.now(UTC).isoformat(),
     )
     assert batch.name == folder.name
-    files.write_json(folder / files.MANIFEST, batch)
+    files.write_json(folder / manifests.MANIFEST, batch)
 
 
 def _part(folder: Path, number: int, header: bytes, lines: Sequence[bytes]) -> Part:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from etl import broker
-from etl.contract import Contract
-from etl.produce import send
+from etl.contract.reader import Contract
+from etl.jobs.produce.simulate import Message, simulate, span
+from etl.jobs.produce.topic import send
 from etl.settings import Settings
-from etl.simulate import Message, simulate, span
+from etl.storage import kafka as broker
 
 START = datetime(2025, 6, 15, tzinfo=UTC)
 """Readings from here on count; those before are for warming up."""

@@ -18,9 +18,9 @@ from benchmarks.alongside import account
 from benchmarks.arena import FEED, Arena, Ground
 from benchmarks.contest import Outcome, run_program
 from benchmarks.figures import Found, Keep, Tell, attempt, require, spread
-from etl import files
-from etl.contract import load_contract
+from etl.contract.reader import load_contract
 from etl.settings import PROJECT_ROOT
+from etl.storage import manifests
 
 PROGRAMS = {"produce": "1_produce", "consume": "2_consume", "merge": "3_merge", "load": "load"}
 """The jobs in their order, and what `benchmarks.ours` calls them."""
@@ -134,7 +134,7 @@ def _jobs_with(ground: Ground, book: _Book, rows: int, sizes: Sizes, kept: Path)
     for job, done in _jobs(ground, rows):
         book.note(job, rows, done)
         if job == "merge" and rows == sizes.part_rows and not kept.exists():
-            shutil.copytree(files.feed_backup(ground.settings, FEED), kept)
+            shutil.copytree(manifests.feed_backup(ground.settings, FEED), kept)
         if job == "load" and rows == sizes.further_rows:
             book.note("held", 0, done)
     if rows in sizes.held:
@@ -174,11 +174,11 @@ def _merge_of(ground: Ground, book: _Book, kept: Path, parts: int) -> None:
 
 
 def _archived(ground: Ground) -> int:
-    return sum(map(_rows, files.feed_backup(ground.settings, FEED).glob("*.csv")))
+    return sum(map(_rows, manifests.feed_backup(ground.settings, FEED).glob("*.csv")))
 
 
 def _on_disk(ground: Ground) -> int:
-    parts = files.feed_output(ground.settings, FEED).glob(f"{files.BATCH_PREFIX}*/part-*.csv")
+    parts = manifests.feed_output(ground.settings, FEED).glob(f"{manifests.BATCH_PREFIX}*/part-*.csv")
     return sum(map(_rows, parts)) + _archived(ground)
 
 

@@ -20,10 +20,11 @@ from psycopg.sql import SQL, Identifier
 from benchmarks.alongside import Scheduled, account, scheduled, sending
 from benchmarks.arena import Arena, Ground
 from benchmarks.figures import Found, Keep, Tell, attempt, require, spread
-from etl import chunks, files
-from etl.contract import Contract
+from etl.contract.reader import Contract
+from etl.operations.schedule_state import schedules
 from etl.settings import Settings
-from etl.watch import schedules
+from etl.storage import csv_dialect as chunks
+from etl.storage import manifests
 
 EVERY = "5s"
 MODES: Mapping[str, Mapping[str, object]] = {
@@ -120,8 +121,8 @@ def note_sent(connection: psycopg.Connection[Any], settings: Settings, contract:
 
 
 def _archives(settings: Settings, contract: Contract) -> list[Path]:
-    folder = files.feed_backup(settings, contract.feed)
-    return [files.content_of(folder, name) for name in files.archives(folder)]
+    folder = manifests.feed_backup(settings, contract.feed)
+    return [manifests.content_of(folder, name) for name in manifests.archives(folder)]
 
 
 _LATENCIES = SQL(

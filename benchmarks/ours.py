@@ -19,15 +19,20 @@ import psutil
 
 from benchmarks import data
 from benchmarks.contest import resident
-from etl import broker, files, positions, spark
-from etl.consume import consume
-from etl.contract import Contract, load_contract
-from etl.cycle import run_cycle, warm_kernel
-from etl.load import load
-from etl.merge import join_parts, merge
-from etl.produce import produce, send
+from etl.contract.reader import Contract, load_contract
+from etl.jobs.consume import offsets as positions
+from etl.jobs.consume.job import consume
+from etl.jobs.consume.spark import session as spark
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.jobs.merge.join import join_parts
+from etl.jobs.produce.job import produce
+from etl.jobs.produce.simulate import CHUNK, span
+from etl.jobs.produce.topic import send
+from etl.operations.cycle import run_cycle, warm_kernel
 from etl.settings import Settings
-from etl.simulate import CHUNK, span
+from etl.storage import files
+from etl.storage import kafka as broker
 
 Figures = dict[str, Any]
 _NO_TIME_BOX = 3600.0

@@ -15,10 +15,10 @@ import psutil
 from benchmarks.alongside import Account, account, scheduled, sending
 from benchmarks.arena import Arena
 from benchmarks.figures import Found, Keep, Tell, spread
-from etl.contract import Contract
+from etl.contract.reader import Contract
+from etl.notebook.kernel import Usage, usage
+from etl.operations.schedule_state import schedules
 from etl.settings import PROJECT_ROOT, Settings
-from etl.warm import Usage, usage
-from etl.watch import schedules
 
 BAD_SHARE = 0.05
 RATE = 500

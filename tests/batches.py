@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from etl import files
-from etl.chunks import to_csv
-from etl.contract import Contract
+from etl.contract.reader import Contract
 from etl.settings import Settings
+from etl.storage import csv_dialect, files, manifests
+from etl.storage.csv_dialect import to_csv
 
 Values = Mapping[str, str | None]
 
@@ -42,20 +42,20 @@ def write_batch(
     folder = settings.output / contract.feed / f"batch-{query_id}-{start:06d}"
     folder.mkdir(parents=True)
     file = folder / "part-00000.csv"
-    file.write_bytes(files.header(contract.file_columns) + to_csv(pa.Table.from_pylist(rows, schema=schema)))
+    file.write_bytes(csv_dialect.header(contract.file_columns) + to_csv(pa.Table.from_pylist(rows, schema=schema)))
     count = len(rows)
-    batch = files.Batch(
+    batch = manifests.Batch(
         feed=contract.feed,
         cycle_id="recorded",
         query_id=query_id,
         batch_id=start,
-        source=files.Source("kafka", topic, topic_id),
-        offsets={"0": files.OffsetRange(start, start + count, count)},
+        source=manifests.Source("kafka", topic, topic_id),
+        offsets={"0": manifests.OffsetRange(start, start + count, count)},
         columns=contract.file_columns,
         messages=count,
         rows=count,
         unparsable=0,
-        parts=(files.Part(file.name, count, file.stat().st_size, files.sha256(file)),),
+        parts=(manifests.Part(file.name, count, file.stat().st_size, files.sha256(file)),),
         written_at=datetime.now(UTC).isoformat(),
     )
-    files.write_json(folder / files.MANIFEST, batch)
+    files.write_json(folder / manifests.MANIFEST, batch)

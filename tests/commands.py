@@ -9,17 +9,20 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, Engine, event
 
-from etl import explain, prune, quarantine, reading, status
-from etl.contract import Contract
+from etl.contract.reader import Contract
 from etl.database import dispose, make_engine, transaction
-from etl.load import Loaded
-from etl.prune import Policy
-from etl.quarantine import Selection
-from etl.replay import replay
-from etl.schema import ensure_feeds
-from etl.schema_changes import compare
+from etl.database.schema.changes import compare
+from etl.database.schema.ensure import ensure_feeds
+from etl.jobs.load.job import Loaded
+from etl.notebook import queries as reading
+from etl.operations import explain, status
+from etl.operations.quarantine import rows as quarantine
+from etl.operations.quarantine.replay import replay
+from etl.operations.quarantine.rows import Selection
+from etl.operations.retention import prune
+from etl.operations.retention.policy import Policy
+from etl.operations.undo import undo
 from etl.settings import Settings
-from etl.undo import undo
 
 Readings = Sequence[Mapping[str, str | None]]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.contract import Contract, load_contract
+from etl.contract.reader import Contract, load_contract
 from etl.settings import Settings
 from tests.servers import SQLSERVER_URL, sqlserver_url
 from tests.stack import product, project, stack

@@ -13,11 +13,11 @@ import yaml
 from typer.testing import CliRunner
 
 from etl.cli import feeds
-from etl.cli.tables import init_tables
-from etl.consume import consume
-from etl.contract import Contract, load_contract, load_contracts
-from etl.load import Loaded, load
-from etl.merge import merge
+from etl.cli.init import init_tables
+from etl.contract.reader import Contract, load_contract, load_contracts
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import Loaded, load
+from etl.jobs.merge.job import merge
 from tests.stack import Project
 from tests.windows import expected_of, rounded
 

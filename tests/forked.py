@@ -12,8 +12,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from etl import failpoints
 from etl.settings import PROJECT_ROOT
+from etl.storage import failpoints
 
 _SECONDS = 120
 _IMPORTED_LATE = [

@@ -9,10 +9,10 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 
-from etl.consume import consume
-from etl.contract import Contract, load_contract
-from etl.load import load
-from etl.merge import merge
+from etl.contract.reader import Contract, load_contract
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
 from etl.settings import Settings
 from tests.forked import Forked
 
@@ -52,7 +52,7 @@ def _run_jobs(names: tuple[str, ...], feed: str) -> None:
 
 def _run_command(arguments: tuple[str, ...]) -> None:
     # Not imported before: it looks at where its output goes.
-    from etl.__main__ import main
+    from etl.cli.app import main
 
     sys.argv = ["etl", *arguments]
     main()

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from etl.contract import Contract
-from etl.model import RESERVED
+from etl.contract.model import RESERVED
+from etl.contract.reader import Contract
 from tests.hostile import NAMES, ROLES
 
 _NUMBERED = re.compile(r"_\d+$")

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from etl.consume import consume
-from etl.contract import Contract, load_contract
-from etl.load import Loaded, load
-from etl.merge import merge
+from etl.contract.reader import Contract, load_contract
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import Loaded, load
+from etl.jobs.merge.job import merge
 from tests.stack import Project
 
 HEADER = "id,room_id/id,noted_date,temp,out/in"

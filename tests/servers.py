@@ -13,9 +13,9 @@ import tenacity
 from sqlalchemy import Engine, make_url
 
 from etl.database import make_engine, transaction
+from etl.database.schema.migrations import migrate
 from etl.errors import EtlError
 from etl.settings import Settings
-from etl.tables import migrate
 from tests.portable import json_of, tsql_of
 
 SQLSERVER_URL = "ETL_TEST_SQLSERVER_URL"

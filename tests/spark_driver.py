@@ -9,9 +9,9 @@ import json
 import os
 import sys
 
-from etl.consume import consume
-from etl.contract import load_contract
+from etl.contract.reader import load_contract
 from etl.errors import EtlError
+from etl.jobs.consume.job import consume
 from etl.settings import Settings
 
 ANSWER = "ANSWER "

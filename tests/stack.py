@@ -19,16 +19,16 @@ from kafka.admin import KafkaAdminClient
 from pydantic import SecretStr
 
 from etl import services
-from etl.broker import Topic, describe
-from etl.consume import consume
-from etl.contract import Contract, load_contract
+from etl.contract.reader import Contract, load_contract
 from etl.database import make_engine
-from etl.load import load
-from etl.merge import merge
-from etl.produce import produce
+from etl.database.schema.migrations import migrate
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.jobs.produce.job import produce
+from etl.operations.status import history
 from etl.settings import PROJECT_ROOT, Settings
-from etl.status import history
-from etl.tables import migrate
+from etl.storage.kafka import Topic, describe
 from tests.jobs import Command
 from tests.servers import TEMPLATE, DatabaseServer, PostgreSQLServer, SQLServerServer, sqlserver_url
 
@@ -158,7 +158,9 @@ class Project:
 
     def feed(self, name: str) -> Contract:
         """Another packaged feed; a Kafka one with a topic of its own, which is there."""
-        document = yaml.safe_load((PROJECT_ROOT / "etl" / "feeds" / f"{name}.odcs.yaml").read_text("utf-8"))
+        document = yaml.safe_load(
+            (PROJECT_ROOT / "etl" / "contract" / "feeds" / f"{name}.odcs.yaml").read_text("utf-8")
+        )
         server = document["servers"][0]
         if server["type"] == "kafka":
             topic = f"{self.topic}-{name}"
@@ -232,7 +234,7 @@ def project(request: pytest.FixtureRequest, stack: Stack, product: str, tmp_path
     name = f"t{secrets.token_hex(4)}"
     server = stack.server(product, portable=request.node.get_closest_marker("both_products") is not None)
     server.create(name)
-    document = yaml.safe_load((PROJECT_ROOT / "etl/feeds/sensor_readings.odcs.yaml").read_text("utf-8"))
+    document = yaml.safe_load((PROJECT_ROOT / "etl/contract/feeds/sensor_readings.odcs.yaml").read_text("utf-8"))
     document["servers"][0]["customProperties"][0]["value"] = name
     (tmp_path / "feeds").mkdir()
     (tmp_path / "feeds" / "sensor_readings.odcs.yaml").write_text(yaml.safe_dump(document), "utf-8")

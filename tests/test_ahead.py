@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from etl.ahead import one_ahead
+from etl.jobs.load.prefetch import one_ahead
 
 
 def test_the_next_item_is_made_while_one_is_used_and_no_further_one() -> None:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.anomalies import context_readings, context_start, find
+from etl.contract.model import AnomalyRules
 from etl.errors import ConfigurationError, PermanentError
-from etl.model import AnomalyRules
+from etl.jobs.load.derived.detect import context_readings, context_start, find
 
 START = datetime(2025, 6, 15, tzinfo=UTC)
 RULES = AnomalyRules(measures=("temperature",), stuck_seconds=600, stuck_readings=30, gap_seconds=100)

@@ -10,16 +10,17 @@ from pathlib import Path
 import pyspark
 import pytest
 
-from etl.services import archive, jars
+from etl.jobs.consume.spark.session import class_archive
+from etl.services import jars
+from etl.services import jvm_archive as archive
 from etl.services.java import Java, find_java
 from etl.settings import Settings
-from etl.spark import class_archive
 from tests.stack import JARS, quiet
 
 PREPARING = "preparing Spark for quick starts (once)"
 SPARK = """
 from etl.settings import Settings
-from etl.spark import spark_session
+from etl.jobs.consume.spark.session import spark_session
 print(spark_session(Settings.load()).range(7).count())
 """
 

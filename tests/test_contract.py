@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pytest
 import yaml
 
-from etl.contract import (
+from etl.contract.reader import (
     Contract,
     contract_files,
     load_contract,
@@ -25,9 +25,9 @@ from etl.contract import (
 )
 from etl.errors import ContractError
 from etl.settings import PROJECT_ROOT, Settings
-from etl.times import times
+from etl.validation.times import times
 
-FEEDS = PROJECT_ROOT / "etl" / "feeds"
+FEEDS = PROJECT_ROOT / "etl" / "contract" / "feeds"
 PACKAGED = sorted(FEEDS.glob("*.odcs.yaml"))
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from etl.chunks import read_chunks
-from etl.contract import Column, Contract, EventTime
-from etl.csvfiles import part_columns, part_paths, write_parts
+from etl.contract.model import Growth, Landing
+from etl.contract.reader import Column, Contract, EventTime
 from etl.errors import UnreadableFile
-from etl.model import Growth, Landing
+from etl.jobs.consume.csv_files import part_paths, write_parts
+from etl.storage.csv_dialect import read_chunks
+from etl.storage.landing_folder import part_columns
 
 SALES = Contract(
     feed="sales",

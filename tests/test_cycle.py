@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from etl.audit import Counts
-from etl.cycle import divide_parameters, notebook_parameters, parse_value
+from etl.audit.counts import Counts
+from etl.cli.report import balance
 from etl.errors import BalanceError, ParameterError
-from etl.report import balance
+from etl.notebook.parameters import divide_parameters, notebook_parameters, parse_value
 
 
 def test_each_parameter_goes_to_the_notebooks_that_have_it() -> None:

@@ -11,14 +11,14 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from etl.audit import NOTEBOOKS
-from etl.contract import load_contracts
-from etl.reasons import Reason
+from etl.audit.provenance import NOTEBOOKS
+from etl.contract.reader import load_contracts
+from etl.database.schema.feed_table import feed_table
+from etl.database.schema.views import needs, view_columns, view_files, views_of
 from etl.services.superset import assets
 from etl.services.superset.check import require_sound
 from etl.settings import PROJECT_ROOT, Settings
-from etl.tables import feed_table
-from etl.views import needs, view_columns, view_files, views_of
+from etl.validation.reasons import Reason
 
 BUNDLE = assets.read(assets.FOLDER)
 CHARTS = BUNDLE.documents("charts")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from etl.contract import PACKAGED, load_contract
-from etl.cycle import NOTEBOOK_FOLDER
-from etl.default_messages import BY_DEFAULT, default_messages
+from etl.contract.reader import PACKAGED, load_contract
+from etl.jobs.produce.default_messages import BY_DEFAULT, default_messages
+from etl.notebook.execute import NOTEBOOK_FOLDER
 from etl.settings import Settings
 
 OWN = {"database_url": "postgresql://loader:x@db.example.org/iot", "kafka_bootstrap": "broker.example.org:9092"}

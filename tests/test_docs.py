@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from etl.__main__ import app
-from etl.reasons import Reason
+from etl.cli.app import app
 from etl.settings import PROJECT_ROOT, Settings
+from etl.validation.reasons import Reason
 
 README = (PROJECT_ROOT / "README.md").read_text("utf-8")
 DOCUMENTS = [
@@ -74,7 +74,7 @@ def test_every_reason_is_explained() -> None:
 
 
 def test_the_example_of_a_run_has_the_columns_of_the_real_one() -> None:
-    from etl.report import audit_table
+    from etl.cli.report import audit_table
 
     shown = next(line for line in README.splitlines() if line.startswith("job      status"))
     assert shown.split() == [str(column.header) for column in audit_table([]).columns]

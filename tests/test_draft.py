@@ -13,12 +13,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.contract import Contract, load_contracts, parse_contract
-from etl.draft import draft
+from etl.contract.draft.sample import Sample, read_sample
+from etl.contract.draft.writer import draft
+from etl.contract.reader import Contract, load_contracts, parse_contract
 from etl.errors import ConfigurationError
-from etl.sample import Sample, read_sample
+from etl.jobs.produce.simulate import DEFAULT_START, csv_header, simulate
 from etl.settings import Settings
-from etl.simulate import DEFAULT_START, csv_header, simulate
 
 PACKAGED = load_contracts(Settings.load(feeds=""))
 STANDARD = json.loads(resources.files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from etl import endings, report
-from etl.cycle import Cycle
+from etl.cli import endings, report
 from etl.errors import PermanentError
-from etl.outcome import Outcome
+from etl.operations.cycle import Cycle
+from etl.operations.outcome import Outcome
 
 REASONS = (("not_json", 5), ("missing", 4), ("bad_time", 2), ("pattern", 1))
 

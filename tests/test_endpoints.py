@@ -5,10 +5,10 @@ import json
 import pytest
 
 from etl import services
-from etl.endpoints import Known, database_place, read
 from etl.errors import ServiceUnavailable
 from etl.services.process import Service, write_private
 from etl.settings import Settings
+from etl.settings.endpoints import Known, database_place, read
 
 URL = "postgresql+psycopg://etl:s3cret@127.0.0.1:40001/etl"
 KNOWN = Known().with_endpoints({"kafka_bootstrap": "127.0.0.1:40002", "database_url": URL})

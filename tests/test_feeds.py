@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from etl import custom
-from etl.__main__ import app
-from etl.contract import contract_files, load_contract, read_contract
+from etl.cli.app import app
+from etl.contract import properties as custom
+from etl.contract.reader import contract_files, load_contract, read_contract
 from etl.errors import ConfigurationError
 from etl.settings import PROJECT_ROOT, Settings
 
-FEEDS = PROJECT_ROOT / "etl" / "feeds"
+FEEDS = PROJECT_ROOT / "etl" / "contract" / "feeds"
 PACKAGED = {"device_events", "environment_telemetry", "raw_iot", "room_temperatures", "sensor_readings"}
 SAMPLE = '{"deviceId": "d1", "temperature": 20.5, "time": "2025-06-15T00:00:00Z"}\n'
 
@@ -146,7 +146,7 @@ def test_the_page_of_feeds_is_made_from_the_contracts() -> None:
 
 def test_every_custom_property_and_its_keys_are_documented() -> None:
     text = (PROJECT_ROOT / "docs" / "contracts.md").read_text("utf-8")
-    source = (PROJECT_ROOT / "etl" / "custom.py").read_text("utf-8")
+    source = (PROJECT_ROOT / "etl" / "contract" / "properties.py").read_text("utf-8")
     keys = {
         name
         for known in re.findall(r"_object\(\s*\"\w+\", \{([^}]*)\}", source)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl import files
-from etl.chunks import read_chunks, to_csv
 from etl.errors import IntegrityError
+from etl.storage import csv_dialect, files, manifests
+from etl.storage.csv_dialect import read_chunks, to_csv
 
 TEXTS = (
     st.none()
@@ -43,7 +43,7 @@ def text_table(rows: list[tuple[str | None, ...]], columns: tuple[str, ...] = CO
 
 
 def write(file: Path, rows: list[tuple[str | None, ...]], columns: tuple[str, ...] = COLUMNS) -> Path:
-    file.write_bytes(files.header(columns) + to_csv(text_table(rows, columns)))
+    file.write_bytes(csv_dialect.header(columns) + to_csv(text_table(rows, columns)))
     return file
 
 
@@ -64,21 +64,21 @@ def test_a_torn_row_is_an_error_that_names_the_file(tmp_path: Path) -> None:
 
 
 def test_json_is_written_whole_and_leaves_no_temporary_file(tmp_path: Path) -> None:
-    files.write_json(tmp_path / "plan.json", {"source": files.Source("kafka", "t", "id")})
+    files.write_json(tmp_path / "plan.json", {"source": manifests.Source("kafka", "t", "id")})
     assert files.read_json(tmp_path / "plan.json") == {"source": {"kind": "kafka", "name": "t", "identity": "id"}}
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
 
 
 def test_a_manifest_that_was_being_written_is_not_there_yet(tmp_path: Path) -> None:
-    (tmp_path / f".tmp-a.csv{files.MANIFEST_SUFFIX}").write_text("{")
-    (tmp_path / f"b.csv{files.MANIFEST_SUFFIX}").write_text("{}")
-    assert files.archives(tmp_path) == ["b.csv"]
+    (tmp_path / f".tmp-a.csv{manifests.MANIFEST_SUFFIX}").write_text("{")
+    (tmp_path / f"b.csv{manifests.MANIFEST_SUFFIX}").write_text("{}")
+    assert manifests.archives(tmp_path) == ["b.csv"]
 
 
 def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.manifest.json").write_text("{")
     with pytest.raises(IntegrityError, match=r"x\.manifest\.json"):
-        files.read_archive(tmp_path, "x")
+        manifests.read_archive(tmp_path, "x")
 
 
 def test_a_batch_that_is_written_again_takes_its_own_place(tmp_path: Path) -> None:
@@ -94,6 +94,6 @@ def test_strays_are_reported_and_temporaries_removed(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("mine")
     (tmp_path / ".tmp-batch").mkdir()
     (tmp_path / "batch-without-manifest").mkdir()
-    assert files.strays(tmp_path) == ["batch-without-manifest", "note.txt"]
+    assert manifests.strays(tmp_path) == ["batch-without-manifest", "note.txt"]
     assert files.remove_temporaries(tmp_path) == [".tmp-batch"]
     assert (tmp_path / "note.txt").exists()

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl import fresh
-from etl.contract import load_contract
-from etl.fresh import Fresh
+from etl.contract.reader import load_contract
+from etl.jobs.load.derived import newest_rows as fresh
+from etl.jobs.load.derived.new_windows import in_memory
+from etl.jobs.load.derived.newest_rows import Fresh
 from etl.settings import Settings
-from etl.windows import in_memory
 from tests.windows import expected_windows, rounded
 
 START = datetime(2025, 6, 15, tzinfo=UTC)

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 import pytest
 
 from etl.errors import AlreadyRunning
-from etl.locks import alive, feed_lock, is_alive
 from etl.settings import Settings
+from etl.storage.locks import alive, feed_lock, is_alive
 
 HOLD = """
 import sys, time
-from etl.locks import feed_lock
+from etl.storage.locks import feed_lock
 from etl.settings import Settings
 with feed_lock(Settings.load(), "weather", "cycle", what="cycle 42"):
     print("held", flush=True)
@@ -24,7 +24,7 @@ with feed_lock(Settings.load(), "weather", "cycle", what="cycle 42"):
 LIVE = """
 import os, sys
 from datetime import datetime
-from etl.locks import alive
+from etl.storage.locks import alive
 from etl.settings import Settings
 with alive(Settings.load(), "weather", os.getpid(), datetime.fromisoformat(sys.argv[1])):
     print("held", flush=True)

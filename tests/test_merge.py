@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl import files, merge
 from etl.errors import IntegrityError
+from etl.jobs.merge import join
+from etl.storage import csv_dialect, files
 from tests.test_files import COLUMNS, ROWS, write
 
 
@@ -22,27 +23,27 @@ def test_the_byte_road_gives_what_pandas_concat_gives(
 ) -> None:
     folder = tmp_path_factory.mktemp("merge")
     paths = [with_hash(write(folder / f"part-{i}.csv", rows)) for i, rows in enumerate(parts)]
-    rows, digest = merge.join_parts(paths, folder / "bytes.csv")
+    rows, digest = join.join_parts(paths, folder / "bytes.csv")
     with (folder / "pandas.csv").open("wb") as handle:
-        merge._concat(paths, merge._Sink(handle))
+        join._concat(paths, join._Sink(handle))
     assert (folder / "bytes.csv").read_bytes() == (folder / "pandas.csv").read_bytes()
     assert rows == sum(len(part) for part in parts)
     assert digest == files.sha256(folder / "bytes.csv")
 
 
 def test_quotes_across_block_borders_are_counted_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merge, "_BLOCK_BYTES", 3)
+    monkeypatch.setattr(join, "_BLOCK_BYTES", 3)
     part = write(tmp_path / "part.csv", [("a\nb", "x", None), ('""\n"', "y\n\n", "")])
-    rows, _ = merge.join_parts([with_hash(part)], tmp_path / "all.csv")
+    rows, _ = join.join_parts([with_hash(part)], tmp_path / "all.csv")
     assert rows == 2
 
 
 def test_different_headers_become_the_union_of_columns(tmp_path: Path) -> None:
     old = write(tmp_path / "old.csv", [("1", "2", "")])
     new = write(tmp_path / "new.csv", [("3", "4", "5", "6")], (*COLUMNS, "d"))
-    rows, _ = merge.join_parts([with_hash(old), with_hash(new)], tmp_path / "all.csv")
+    rows, _ = join.join_parts([with_hash(old), with_hash(new)], tmp_path / "all.csv")
     assert rows == 2
-    frame = merge.read_frame(tmp_path / "all.csv")
+    frame = csv_dialect.read_frame(tmp_path / "all.csv")
     assert list(frame.columns) == ["a", "b", "c", "d"]
     assert frame["c"].tolist() == ["", "5"]
     assert frame["d"].isna().tolist() == [True, False]
@@ -52,13 +53,13 @@ def test_a_part_that_was_changed_is_refused(tmp_path: Path) -> None:
     part, digest = with_hash(write(tmp_path / "part.csv", [("1", "2", "3")]))
     part.write_bytes(part.read_bytes().replace(b"1", b"9"))
     with pytest.raises(IntegrityError, match="changed after its manifest was written"):
-        merge.join_parts([(part, digest)], tmp_path / "all.csv")
+        join.join_parts([(part, digest)], tmp_path / "all.csv")
 
 
 def test_a_frame_keeps_every_text_as_it_is(tmp_path: Path) -> None:
     rows: list[tuple[str | None, ...]] = [("NA", "007", " x "), (None, "", "1e5")]
-    frame = merge.read_frame(write(tmp_path / "part.csv", rows))
+    frame = csv_dialect.read_frame(write(tmp_path / "part.csv", rows))
     assert frame.iloc[0].tolist() == ["NA", "007", " x "]
     assert pd.isna(frame.iloc[1]["a"])
     assert frame.iloc[1]["b"] == ""
-    assert len(merge.read_frame(tmp_path / "part.csv", rows=1)) == 1
+    assert len(csv_dialect.read_frame(tmp_path / "part.csv", rows=1)) == 1

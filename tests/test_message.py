@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.contract import load_contract
-from etl.message import decode_raw, encode_raw, fields_with_nulls, read, split_line
-from etl.model import Column, Contract, EventTime, Landing
-from etl.reasons import Reason
+from etl.contract.model import Column, Contract, EventTime, Landing
+from etl.contract.reader import load_contract
 from etl.settings import Settings
+from etl.validation.csv_record import fields_with_nulls, split_line
+from etl.validation.message import read
+from etl.validation.reasons import Reason
+from etl.validation.texts import decode_raw, encode_raw
 
 COLUMNS = (
     Column("event", "text", required=True),

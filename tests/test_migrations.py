@@ -9,7 +9,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from etl.database.sqlserver import offline_dialect
+from etl.database.sqlserver.product import offline_dialect
 from etl.settings import PROJECT_ROOT
 
 

@@ -1,4 +1,4 @@
-"""What the plain form matches is a sound message, with the very values that `etl.message` finds in it."""
+"""What the plain form matches is a sound message, with the very values that `etl.validation.message` finds in it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.contract import load_contract
-from etl.message import read
-from etl.model import Column, Contract, EventTime
-from etl.plain import plain_form
+from etl.contract.model import Column, Contract, EventTime
+from etl.contract.reader import load_contract
+from etl.jobs.consume.spark.plain import plain_form
+from etl.jobs.produce.simulate import simulate
 from etl.settings import Settings
-from etl.simulate import simulate
+from etl.validation.message import read
 from tests.test_message import NESTED
 
 SITE = Contract(

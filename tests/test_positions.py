@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from etl.broker import Topic
 from etl.errors import IntegrityError, RetentionGap
-from etl.positions import read_checkpoint, require_no_gap, unread
+from etl.jobs.consume.offsets import require_no_gap, unread
+from etl.storage.checkpoint import read_checkpoint
+from etl.storage.kafka import Topic
 
 TOPIC = Topic("t", "id", beginning={0: 10, 1: 0}, end={0: 30, 1: 5})
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from etl.errors import ConfigurationError, EtlError, SetupError
-from etl.remote import Remote
+from etl.operations.retention.remote import Remote
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from etl.cli.report import misfire, so_far
 from etl.errors import ConfigurationError
-from etl.report import misfire, so_far
-from etl.schedule import Schedule, Stop, exit_code, parse, repeat
+from etl.operations.schedule import Schedule, Stop, exit_code, parse, repeat
+from etl.operations.schedule_state import schedules, watching
 from etl.settings import Settings
-from etl.watch import schedules, watching
 
 START = datetime(2026, 11, 21, 4, 50, 7, tzinfo=UTC)  # a Saturday
 

@@ -17,9 +17,9 @@ from typing import Any
 import papermill
 import pytest
 
-from etl.audit import NOTEBOOKS
-from etl.cycle import notebook_parameters
-from etl.schedule import parse
+from etl.audit.provenance import NOTEBOOKS
+from etl.notebook.parameters import notebook_parameters
+from etl.operations.schedule import parse
 from etl.settings import PROJECT_ROOT
 
 EXAMPLES = PROJECT_ROOT / "docs" / "examples"

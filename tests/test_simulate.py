@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from etl.contract import Contract
+from etl.contract.reader import Contract
 from etl.errors import ConfigurationError
-from etl.simulate import CHUNK, DEFAULT_START, Message, simulate
+from etl.jobs.produce.simulate import CHUNK, DEFAULT_START, Message, simulate
 
 
 def made(contract: Contract, rows: int, seed: int = 1, bad_share: float = 0.02) -> list[Message]:

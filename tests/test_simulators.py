@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from etl.contract import Column, Contract, load_contracts
+from etl.contract.model import EPOCH_UNITS, ISO8601, ITEMS, Fleet, Landing
+from etl.contract.reader import Column, Contract, load_contracts
 from etl.errors import ConfigurationError
-from etl.model import EPOCH_UNITS, ISO8601, ITEMS, Fleet, Landing
+from etl.jobs.produce.simulate import CHUNK, DEFAULT_START, SIMULATORS, Message, csv_header, simulate, span
+from etl.jobs.produce.simulators.raw_iot import STUCK_SENSOR
 from etl.settings import Settings
-from etl.simulate import CHUNK, DEFAULT_START, SIMULATORS, Message, csv_header, simulate, span
-from etl.simulators.raw_iot import STUCK_SENSOR
 
 CONTRACTS = load_contracts(Settings.load(feeds=""))
 Row = dict[str, Any]

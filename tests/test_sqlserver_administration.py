@@ -17,16 +17,17 @@ from sqlalchemy import create_engine
 from sqlglot import exp
 from structlog.testing import capture_logs
 
-from etl import audit
-from etl.contract import Contract, load_contract, load_contracts
+from etl.audit import job as audit
+from etl.contract.reader import Contract, load_contract, load_contracts
 from etl.database import PRODUCTS, Product, insert_row
-from etl.database.sqlserver import SQLServer, prepare_dialect
-from etl.database.sqlserver_checks import SNAPSHOT
-from etl.ddl import script
+from etl.database.schema.audit_tables import SHARED, etl_source, metadata
+from etl.database.schema.ddl import script
+from etl.database.schema.migrations import require_current
+from etl.database.schema.views import common_views
+from etl.database.sqlserver.checks import SNAPSHOT
+from etl.database.sqlserver.product import SQLServer, prepare_dialect
 from etl.errors import ConfigurationError
 from etl.settings import PROJECT_ROOT, Settings
-from etl.tables import SHARED, etl_source, metadata, require_current
-from etl.views import common_views
 from tests.golden import FOLDER
 from tests.tsql import TSQLConnection, TSQLEngine, parse
 

@@ -17,10 +17,10 @@ from sqlalchemy import Column as SqlColumn
 
 from etl.database import make_engine, make_stage, text_of, transaction
 from etl.database.product import Limits
-from etl.database.sqlserver_driver import FREETDS, MSSQL_PYTHON, PYODBC, connect
-from etl.database.sqlserver_errors import explain, read_error
-from etl.doctor import examine
+from etl.database.sqlserver.driver import FREETDS, MSSQL_PYTHON, PYODBC, connect
+from etl.database.sqlserver.errors import explain, read_error
 from etl.errors import ConfigurationError, EtlError, PermanentError, ServiceUnavailable
+from etl.operations.doctor import examine
 from etl.settings import Settings
 from tests.tds import Refusal, TDSServer, tds_server
 

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 
 from etl.database import database_url, make_engine, place_of, shown_url
 from etl.database.product import Limits
-from etl.database.sqlserver_driver import DRIVERS, connection_string, odbc_driver
+from etl.database.sqlserver.driver import DRIVERS, connection_string, odbc_driver
 from etl.errors import ConfigurationError
 from etl.settings import Settings
 

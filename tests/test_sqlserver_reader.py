@@ -12,9 +12,9 @@ from sqlalchemy import make_url
 
 from etl.database import product_named
 from etl.database.product import Rights
-from etl.database.sqlserver import offline_dialect
-from etl.database.sqlserver_driver import DRIVERS, FREETDS, wheel_driver
-from etl.database.sqlserver_reader import (
+from etl.database.sqlserver.driver import DRIVERS, FREETDS, wheel_driver
+from etl.database.sqlserver.product import offline_dialect
+from etl.database.sqlserver.reader import (
     ABOUT,
     GRANT,
     MAKE_CONTAINED_USER,
@@ -25,7 +25,7 @@ from etl.database.sqlserver_reader import (
     rights_on,
 )
 from etl.errors import ConfigurationError, EtlError
-from etl.services.superset import own
+from etl.services.superset import user_database as own
 from etl.settings import PROJECT_ROOT, Settings
 from tests.stack import quiet
 from tests.tds import Refusal, tds_server

@@ -15,13 +15,13 @@ from sqlalchemy import Dialect, TextClause
 from sqlalchemy.dialects.mssql.mssqlpython import MSDialect_mssqlpython
 from sqlalchemy.schema import ExecutableDDLElement
 
-from etl.contract import Contract, load_contract, parse_contract
+from etl.contract.reader import Contract, load_contract, parse_contract
 from etl.database import words
-from etl.database.postgresql import PostgreSQL
-from etl.database.sqlserver import SQLServer
-from etl.message import read
+from etl.database.postgresql.product import PostgreSQL
+from etl.database.sqlserver.product import SQLServer
+from etl.jobs.produce.simulate import DEFAULT_START, SIMULATORS, csv_header, simulate
 from etl.settings import Settings
-from etl.simulate import DEFAULT_START, SIMULATORS, csv_header, simulate
+from etl.validation.message import read
 from tests.commands import Readings, run_all
 from tests.hostile import ROLES, document, readings
 from tests.labels import colliding

@@ -20,27 +20,31 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Table, UniqueConstraint, insert, literal, literal_column, select
 from sqlalchemy.exc import IntegrityError as SQLAlchemyIntegrityError
 
-from etl import explain, prune, quarantine_files, reading, spool, status
-from etl import quarantine as quarantine_
-from etl.contract import Contract, load_contract, load_contracts, parse_contract
+from etl.audit import spool
+from etl.audit.heartbeat import beat
+from etl.contract.reader import Contract, load_contract, load_contracts, parse_contract
 from etl.database import DOUBLE, MOMENT, Refused, add_seconds, make_stage, text_of, transaction, window_start
-from etl.database.sqlserver import BEGIN, TAKE_LOCK, TRANSACTION_ID, offline_dialect
-from etl.database.sqlserver_checks import ABOUT, RIGHTS, SNAPSHOT, findings
-from etl.database.sqlserver_limits import PARAMETERS
-from etl.database.sqlserver_stage import BATCH_BYTES, batches
-from etl.ddl import script
+from etl.database.schema.changes import require_possible
+from etl.database.schema.ddl import script
+from etl.database.schema.ensure import ensure_feed
+from etl.database.schema.views import ensure_common_views
+from etl.database.sqlserver.checks import ABOUT, RIGHTS, SNAPSHOT, findings
+from etl.database.sqlserver.limits import PARAMETERS
+from etl.database.sqlserver.product import BEGIN, TAKE_LOCK, TRANSACTION_ID, offline_dialect
+from etl.database.sqlserver.stage import BATCH_BYTES, batches
 from etl.errors import ConfigurationError, ContractError, IntegrityError
-from etl.heartbeat import beat
-from etl.load import Loaded, load
-from etl.merge import merge
-from etl.prune import Policy
-from etl.quarantine import Selection
-from etl.replay import replay
-from etl.schema import ensure_feed
-from etl.schema_changes import require_possible
+from etl.jobs.load.job import Loaded, load
+from etl.jobs.merge.job import merge
+from etl.notebook import queries as reading
+from etl.operations import explain, status
+from etl.operations.quarantine import files as quarantine_files
+from etl.operations.quarantine import rows as quarantine_
+from etl.operations.quarantine.replay import replay
+from etl.operations.quarantine.rows import Selection
+from etl.operations.retention import prune
+from etl.operations.retention.policy import Policy
+from etl.operations.undo import undo
 from etl.settings import PROJECT_ROOT, Settings
-from etl.undo import undo
-from etl.views import ensure_common_views
 from tests.batches import write_batch
 from tests.edits import DOCUMENT, column
 from tests.golden import FOLDER, require_golden

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.contract import load_contract
+from etl.contract.reader import load_contract
+from etl.jobs.load.key_filter import Unseen
 from etl.settings import Settings
-from etl.unseen import Unseen
 
 START = datetime(2025, 6, 15, tzinfo=UTC)
 CONTRACT = load_contract("sensor_readings", Settings())

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from etl.contract import Column, Contract, EventTime
-from etl.reasons import Reason
-from etl.validate import Validated, validate
+from etl.contract.reader import Column, Contract, EventTime
+from etl.validation.reasons import Reason
+from etl.validation.validate import Validated, validate
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GOOD: dict[str, str | None] = {

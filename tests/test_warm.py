@@ -15,9 +15,9 @@ import psutil
 import pytest
 from papermill.exceptions import PapermillExecutionError
 
-from etl.cycle import _own_sockets, kernel_config
 from etl.errors import PermanentError
-from etl.warm import ENGINE, Usage, WarmKernel
+from etl.notebook.execute import _own_sockets, kernel_config
+from etl.notebook.kernel import ENGINE, Usage, WarmKernel
 
 PARAMETERS = "number: int = 1"
 
@@ -69,7 +69,7 @@ def kill(process: psutil.Process) -> None:
 
 def test_papermill_finds_the_engine_by_its_entry_point() -> None:
     (found,) = entry_points(group="papermill.engine", name=ENGINE)
-    assert found.value == "etl.engine:WarmEngine"
+    assert found.value == "etl.notebook.papermill_engine:WarmEngine"
 
 
 def test_the_next_notebook_has_the_same_kernel_and_an_empty_name_space(tmp_path: Path, kept: WarmKernel) -> None:

@@ -22,9 +22,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable, CreateView, DropView, ExecutableDDLElement
 from sqlglot import exp
 
-from etl.database.sqlserver import BEGIN, TAKE_LOCK, TRANSACTION_ID, offline_dialect, with_nulls
-from etl.database.sqlserver_checks import SNAPSHOT
-from etl.ddl import layout
+from etl.database.schema.ddl import layout
+from etl.database.sqlserver.checks import SNAPSHOT
+from etl.database.sqlserver.product import BEGIN, TAKE_LOCK, TRANSACTION_ID, offline_dialect, with_nulls
 
 _TEMPORARY = re.compile(r"\[##?(\w+)\]")
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from etl.contract import Contract
-from etl.database.sqlserver import SQLServer
-from etl.ddl import script
-from etl.load import Loaded, load
-from etl.merge import merge
+from etl.contract.reader import Contract
+from etl.database.schema.ddl import script
+from etl.database.sqlserver.product import SQLServer
+from etl.jobs.load.job import Loaded, load
+from etl.jobs.merge.job import merge
 from etl.settings import Settings
 from tests.batches import write_batch
 from tests.tsql import TSQLConnection, TSQLEngine

@@ -1,1 +1,3 @@
-"""How well `etl.anomalies` finds faults that were put into simulated curves, beside simpler methods: docs/anomalies.md."""
+"""How well `etl.jobs.load.derived.detect` finds faults that were put into simulated curves, beside simpler methods:
+docs/anomalies.md.
+"""

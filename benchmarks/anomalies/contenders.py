@@ -11,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.anomalies.curves import Curves
-from etl.anomalies import find, robust_baseline, trailing_windows
-from etl.model import AnomalyRules
+from etl.contract.model import AnomalyRules
+from etl.jobs.load.derived.detect import find, robust_baseline, trailing_windows
 
 Floats = NDArray[np.float64]
 INTERVALS_OF_A_GAP = 10
@@ -30,7 +30,7 @@ class Contender:
 
 
 def ours(trailing: int = TRAILING, block_seconds: float = BLOCK_SECONDS) -> Contender:
-    """`etl.anomalies.find`; stuck and gap count as infinitely unusual."""
+    """`etl.jobs.load.derived.detect.find`; stuck and gap count as infinitely unusual."""
 
     def scores(curves: Curves) -> Floats:
         gap = INTERVALS_OF_A_GAP * curves.interval_seconds

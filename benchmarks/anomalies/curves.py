@@ -1,4 +1,4 @@
-"""A day of temperatures of some sensors, as `etl.simulate` makes them, in three profiles."""
+"""A day of temperatures of some sensors, as `etl.jobs.produce.simulate` makes them, in three profiles."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.json
 from numpy.typing import NDArray
 
-from etl.contract import load_contract
+from etl.contract.reader import load_contract
+from etl.jobs.produce.simulate import DEFAULT_START, simulate
+from etl.jobs.produce.simulators.sensor_readings import INTERVAL_SECONDS, SENSORS
 from etl.settings import Settings
-from etl.simulate import DEFAULT_START, simulate
-from etl.simulators.sensor_readings import INTERVAL_SECONDS, SENSORS
 
 NOISE = 0.3
 """Standard deviation of the simulated temperature around its daily curve, in °C."""

@@ -12,9 +12,9 @@ from benchmarks import data
 from benchmarks.arena import FEED, Arena, Ground
 from benchmarks.contest import Contender, Contest, Outcome, run_program
 from benchmarks.environment import CONTENDERS
-from etl.consume import consume
-from etl.load import load
-from etl.merge import merge
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
 
 
 def contest(arena: Arena, python: Path, rows: int) -> Contest:

@@ -21,8 +21,8 @@ from sqlalchemy import Engine
 
 from benchmarks.dashboards.fill import LOG_ROWS, READINGS, fill
 from etl import services
-from etl.cli.tables import init_tables
-from etl.contract import load_contracts
+from etl.cli.init import init_tables
+from etl.contract.reader import load_contracts
 from etl.database import make_engine
 from etl.services import superset
 from etl.services.superset import assets, keys

@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from etl import endings, report
+from etl.cli import endings, report
 from etl.cli.console import Tell, console, errors_console, progress
-from etl.contract import Contract
-from etl.cycle import Cycle, Reporter, run_cycles, warm_kernel
-from etl.default_messages import BY_DEFAULT, default_messages
+from etl.contract.reader import Contract
 from etl.errors import AlreadyRunning
-from etl.schedule import Schedule, Stop, exit_code, repeat
+from etl.jobs.produce.default_messages import BY_DEFAULT, default_messages
+from etl.notebook.kernel import WarmKernel
+from etl.operations.cycle import Cycle, Reporter, run_cycles, warm_kernel
+from etl.operations.schedule import Schedule, Stop, exit_code, repeat
+from etl.operations.schedule_state import watching
+from etl.operations.status import status as read_status
 from etl.settings import Settings
-from etl.status import status as read_status
-from etl.warm import WarmKernel
-from etl.watch import watching
 
 _WORK = {
     "produce": "– sending readings",

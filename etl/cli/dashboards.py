@@ -9,10 +9,10 @@ import typer
 
 from etl import services
 from etl.cli.console import AsJson, Tell, console, errors_console, print_json, progress
-from etl.cli.tables import init_tables
-from etl.contract import Contract, sound_contracts
+from etl.cli.init import init_tables
+from etl.cli.report import print_error
+from etl.contract.reader import Contract, sound_contracts
 from etl.errors import ConfigurationError, ContractError
-from etl.report import print_error
 from etl.services import superset
 from etl.services.superset.server import answers
 from etl.settings import Settings
@@ -63,8 +63,8 @@ def dashboards(
 
 def _bring_demo(settings: Settings, contracts: dict[str, Contract], tell: Tell) -> None:
     """Simulated readings for what the charts are about; a feed whose cycle fails is told, and its charts stay empty."""
-    from etl.demo import bring
-    from etl.demo import lacking as find_lacking
+    from etl.operations.demo import bring
+    from etl.operations.demo import lacking as find_lacking
 
     lacking = find_lacking(settings, contracts)
     if not lacking:

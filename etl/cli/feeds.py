@@ -10,17 +10,19 @@ from rich.table import Table
 from rich.text import Text
 
 from etl.cli.console import AsJson, console, errors_console, print_json
-from etl.contract import SUFFIX, Contract, contract_files, load_contract, parse_contract, read_contract
+from etl.cli.describe import described, facts, page, rules, sample, source_path
+from etl.contract.document import SUFFIX
+from etl.contract.draft.sample import read_sample
+from etl.contract.draft.writer import draft
+from etl.contract.reader import Contract, contract_files, load_contract, parse_contract, read_contract
 from etl.database import product_in
-from etl.describe import described, facts, page, rules, sample, source_path
-from etl.draft import draft
+from etl.database.schema.changes import Changes, compare
+from etl.database.schema.feed_table import feed_table, require_fits
+from etl.database.schema.migrations import connected
+from etl.database.schema.views import made_names
+from etl.database.schema.windows import window_tables
 from etl.errors import ConfigurationError, ContractError, EtlError
-from etl.sample import read_sample
-from etl.schema_changes import Changes, compare
 from etl.settings import PROJECT_ROOT, Settings
-from etl.tables import connected, feed_table, require_fits
-from etl.views import made_names
-from etl.windows import window_tables
 
 app = typer.Typer(help="List, show, check and draft the contracts of feeds.", invoke_without_command=True)
 

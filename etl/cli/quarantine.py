@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from etl import quarantine, quarantine_files, report
+from etl.cli import quarantine_report
 from etl.cli.console import DEFAULT_FEED, AsJson, console, pairs, print_json
-from etl.contract import load_contract
+from etl.contract.reader import load_contract
 from etl.errors import ConfigurationError
-from etl.quarantine import Selection
+from etl.operations.quarantine import files as quarantine_files
+from etl.operations.quarantine import rows as quarantine
+from etl.operations.quarantine.rows import Selection
 from etl.settings import Settings
 
 app = typer.Typer(
@@ -49,9 +51,9 @@ def quarantine_list(
         print_json(rows)
         return
     if rows:
-        console.print(report.quarantine_summary(quarantine.summary(settings, selection)))
+        console.print(quarantine_report.quarantine_summary(quarantine.summary(settings, selection)))
         console.print()
-        console.print(report.quarantine_table(rows))
+        console.print(quarantine_report.quarantine_table(rows))
     else:
         console.print("No such rows.")
     if aside := len(quarantine_files.find(settings, feed=feed)):
@@ -63,7 +65,7 @@ def _list_files(found: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     elif found:
-        console.print(report.set_aside_table(found, width=console.width))
+        console.print(quarantine_report.set_aside_table(found, width=console.width))
     else:
         console.print("Nothing is set aside.")
 
@@ -88,7 +90,7 @@ def quarantine_show(rejected_id: int, as_json: AsJson = False) -> None:
     if as_json:
         print_json(row)
     else:
-        console.print(report.rejected_row(row))
+        console.print(quarantine_report.rejected_row(row))
 
 
 @app.command("replay")
@@ -110,13 +112,13 @@ def quarantine_replay(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be loaded, and load nothing.")] = False,
 ) -> None:
     """Validate rejected rows again, after a contract or a value was mended, and load those that are good now."""
-    from etl.replay import replay
+    from etl.operations.quarantine.replay import replay
 
     settings = Settings.load()
     selection = Selection(tuple(ids or ()), feed=feed, reason=reason, cycle_id=cycle, column=column)
     contract = load_contract(_feed_of(settings, selection), settings)
     done = replay(settings, contract, selection, changes=pairs(changes), dry_run=dry_run)
-    console.print(report.replayed(done, dry_run=dry_run))
+    console.print(quarantine_report.replayed(done, dry_run=dry_run))
 
 
 def _feed_of(settings: Settings, selection: Selection) -> str:

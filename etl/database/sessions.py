@@ -10,9 +10,9 @@ from sqlalchemy import URL, Connection, Dialect, Engine, Select, Table, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError
 from sqlalchemy.types import TypeEngine
 
-from etl.database.postgresql import PostgreSQL
+from etl.database.postgresql.product import PostgreSQL
 from etl.database.product import Limits, Product, Stage
-from etl.database.sqlserver import SQLServer
+from etl.database.sqlserver.product import SQLServer
 from etl.errors import AlreadyRunning, ConfigurationError, EtlError, ServiceUnavailable
 from etl.settings import Settings
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from etl.contract import Contract
-from etl.services import archive, jars, kafka, postgres, superset
+from etl.contract.reader import Contract
+from etl.services import jars, kafka, postgres, superset
+from etl.services import jvm_archive as archive
 from etl.services.java import find_java
 from etl.services.process import Progress, Service, write_private
 from etl.settings import Settings

@@ -15,9 +15,9 @@ import psutil
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from etl import javatext
-from etl.contract import Contract
+from etl.contract.reader import Contract
 from etl.errors import ConfigurationError, ServiceUnavailable, SetupError
+from etl.jobs.consume.spark import java_text as javatext
 from etl.services import jars, process
 from etl.services.java import Java, find_java
 from etl.services.process import Progress, Service

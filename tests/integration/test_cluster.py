@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from etl import files
-from etl.cluster import is_cluster, require_master
 from etl.errors import ServiceUnavailable
-from etl.files import Batch
-from etl.load import load
-from etl.merge import merge
-from etl.produce import produce
+from etl.jobs.consume.spark.cluster import is_cluster, require_master
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.jobs.produce.job import produce
 from etl.services.process import free_ports
 from etl.settings import Settings
+from etl.storage import files, manifests
+from etl.storage.manifests import Batch
 from tests.cluster import Cluster, Driver, cluster, driver
 from tests.stack import JARS, Project
 
@@ -102,9 +102,9 @@ def test_two_workers_read_exactly_what_was_sent(project: Project, spark: Cluster
     produce(project.settings, project.contract, messages=MESSAGES, bad_share=0.1, seed=5)
     said = reader.consume(**of(project))
     assert said == {"read": MESSAGES, "unparsable": said.get("unparsable"), "backlog": 0}
-    output = files.feed_output(project.settings, "sensor_readings")
-    assert files.strays(output) == [path.name for path in output.glob(f"{files.TEMPORARY_PREFIX}*")] == []
-    batches = files.batches(output)
+    output = manifests.feed_output(project.settings, "sensor_readings")
+    assert manifests.strays(output) == [path.name for path in output.glob(f"{files.TEMPORARY_PREFIX}*")] == []
+    batches = manifests.batches(output)
     assert sum(batch.messages for batch in batches) == MESSAGES
     for batch in batches:
         require_true(batch, output)
@@ -121,7 +121,7 @@ def test_a_machine_that_loses_the_folder_is_found_and_nothing_is_lost(
     produce(project.settings, project.contract, messages=MESSAGES, seed=6)
     assert reader.consume(**of(project))["read"] == MESSAGES
     produce(project.settings, project.contract, messages=MESSAGES, seed=7)
-    output = files.feed_output(project.settings, "sensor_readings")
+    output = manifests.feed_output(project.settings, "sensor_readings")
     before = sorted(output.iterdir())
     other_machine.hide(output)
     # The first job finds it when rows are missing, the second one before it reads.

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from etl.model import OnConflict
-from etl.quarantine import Selection, find
-from etl.replay import replay
-from etl.undo import undo
+from etl.contract.model import OnConflict
+from etl.operations.quarantine.replay import replay
+from etl.operations.quarantine.rows import Selection, find
+from etl.operations.undo import undo
 from tests.integration.test_derived import load_readings, reading, require_windows_from_scratch
 from tests.stack import Project
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from etl.consume import consume
 from etl.errors import ContractError
-from etl.load import load
-from etl.merge import merge
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
 from tests.edits import Tanks, column
 from tests.stack import Project
 

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from etl.database import shown_url
-from etl.locks import feed_lock
 from etl.settings import PROJECT_ROOT
+from etl.storage.locks import feed_lock
 from tests.stack import Project
 
 

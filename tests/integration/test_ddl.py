@@ -10,12 +10,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import column, insert, inspect, select, table, text
 
-from etl.contract import load_contracts
+from etl.contract.reader import load_contracts
 from etl.database import make_engine, product_of, transaction
-from etl.ddl import script
-from etl.schema import ensure_feeds
+from etl.database.schema.audit_tables import etl_log, metadata
+from etl.database.schema.ddl import script
+from etl.database.schema.ensure import ensure_feeds
+from etl.database.schema.migrations import _alembic, migrate
 from etl.settings import Settings
-from etl.tables import _alembic, etl_log, metadata, migrate
 from tests.integration.test_derived import load_readings, reading
 from tests.stack import Project
 
@@ -80,7 +81,7 @@ def test_the_tables_of_a_feed_are_there_before_its_first_rows(
         if name == "load.before_commit":
             seen.append(project.value("SELECT count(*) FROM sensor_data"))
 
-    monkeypatch.setattr("etl.load.failpoints.reached", reached)
+    monkeypatch.setattr("etl.storage.failpoints.reached", reached)
     loaded = load_readings(project, [reading(1, "02:30:00", 20.0)])
     assert (seen, loaded.counts.processed) == ([0], 1)
 

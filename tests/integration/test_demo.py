@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from etl import demo
-from etl.contract import load_contracts
+from etl.contract.reader import load_contracts
+from etl.operations import demo
 from etl.services.process import write_private
 from etl.settings import Settings
 from tests.stack import JARS, Project

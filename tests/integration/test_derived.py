@@ -16,14 +16,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, true
 
-from etl import fresh, judging
 from etl.database import make_engine, transaction
-from etl.load import Loaded, load
-from etl.merge import merge
-from etl.quarantine import Selection
-from etl.replay import replay
-from etl.tables import feed_table
-from etl.undo import undo
+from etl.database.schema.feed_table import feed_table
+from etl.jobs.load.derived import anomalies as judging
+from etl.jobs.load.derived import newest_rows as fresh
+from etl.jobs.load.job import Loaded, load
+from etl.jobs.merge.job import merge
+from etl.operations.quarantine.replay import replay
+from etl.operations.quarantine.rows import Selection
+from etl.operations.undo import undo
 from tests.batches import write_batch
 from tests.commands import statements
 from tests.edits import Tanks

@@ -13,15 +13,15 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from etl.consume import consume
-from etl.contract import Contract
+from etl.audit.heartbeat import beat, heartbeat
+from etl.contract.reader import Contract
 from etl.database import dispose, make_engine, transaction
-from etl.database.bounded import BoundedConnection
+from etl.database.postgresql.connection import BoundedConnection
 from etl.errors import ServiceUnavailable
-from etl.heartbeat import beat, heartbeat
-from etl.load import load
-from etl.merge import merge
-from etl.produce import produce
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.jobs.produce.job import produce
 from etl.settings import Settings
 from tests.proxy import Proxy, proxy
 from tests.stack import Project
@@ -52,7 +52,7 @@ def at(monkeypatch: pytest.MonkeyPatch, point: str, act: Callable[[], None]) -> 
         if name == point:
             next(once, lambda: None)()
 
-    monkeypatch.setattr("etl.load.failpoints.reached", reached)
+    monkeypatch.setattr("etl.storage.failpoints.reached", reached)
 
 
 def test_a_commit_whose_answer_is_lost_loads_once(far: tuple[Project, Proxy], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,7 +276,7 @@ def test_a_heartbeat_that_hangs_does_not_hold_up_the_end(
     hanging: tuple[Project, Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project, between = hanging
-    monkeypatch.setattr("etl.heartbeat.HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr("etl.audit.heartbeat.HEARTBEAT_SECONDS", 0.1)
     with heartbeat(project.settings, 0):
         between.lose_answer_to, between.then = b"UPDATE etl_log", "silent"
         assert between.lost.wait(10)

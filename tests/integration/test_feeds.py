@@ -12,11 +12,11 @@ from typing import Any
 import psutil
 import pytest
 
-from etl.consume import consume
-from etl.contract import Contract
-from etl.load import Loaded, load
-from etl.merge import merge
-from etl.produce import produce
+from etl.contract.reader import Contract
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import Loaded, load
+from etl.jobs.merge.job import merge
+from etl.jobs.produce.job import produce
 from tests.stack import Project
 
 

@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from etl import files, quarantine_files
-from etl.consume import consume
 from etl.errors import EtlError
-from etl.load import load
-from etl.merge import merge
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.operations.quarantine import files as quarantine_files
+from etl.storage import files, manifests
 from tests.rooms import HEADER, Rooms
 from tests.stack import Project
 
@@ -118,18 +119,18 @@ class Fuzz:
         if found := [path for path in self.output.glob("batch-*") if not (self.kept / path.name).exists()]:
             victim = self.random.choice(sorted(found))
             shutil.copytree(victim, self.kept / victim.name)
-            parts, manifest = sorted(victim.glob("part-*")), victim / files.MANIFEST
+            parts, manifest = sorted(victim.glob("part-*")), victim / manifests.MANIFEST
             target = self.random.choice([manifest, self.random.choice(parts)])
             self.hurt(target)
 
     def damage_archive(self) -> None:
         loaded = {name for (name,) in self.rooms.project.sql("SELECT file_name FROM etl_file WHERE kind = 'archive'")}
-        there = set(files.archives(self.rooms.backup)) - loaded
+        there = set(manifests.archives(self.rooms.backup)) - loaded
         if found := sorted(name for name in there if not (self.kept / name).exists()):
             victim = self.random.choice(found)
-            for name in (victim, f"{victim}{files.MANIFEST_SUFFIX}"):
+            for name in (victim, f"{victim}{manifests.MANIFEST_SUFFIX}"):
                 shutil.copy2(self.rooms.backup / name, self.kept / name)
-            self.hurt(self.rooms.backup / self.random.choice([victim, f"{victim}{files.MANIFEST_SUFFIX}"]))
+            self.hurt(self.rooms.backup / self.random.choice([victim, f"{victim}{manifests.MANIFEST_SUFFIX}"]))
 
     def hurt(self, file: Path) -> None:
         how = self.random.choice(["gone", "cut", "garbage", "json"])
@@ -144,7 +145,7 @@ class Fuzz:
     # --- running ---
 
     def cycle(self, *, harmless: bool = False) -> bool:
-        """A cycle ends with the first job that fails, as in `etl.cycle`; returns whether all went well."""
+        """A cycle ends with the first job that fails, as in `etl.operations.cycle`; returns whether all went well."""
         steps: list[tuple[Callable[..., Any], Callable[[], None]]] = [
             (consume, self.damage_batch),
             (merge, self.damage_archive),
@@ -167,7 +168,7 @@ class Fuzz:
         return True
 
     def repair(self, entry: dict[str, Any]) -> None:
-        away = self.rooms.backup / files.QUARANTINE
+        away = self.rooms.backup / manifests.QUARANTINE
         name = entry["name"]
         if entry["kind"] == "archive":
             for kept in self.kept.glob(f"{name}*"):

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from etl.contract import Contract
+from etl.contract.reader import Contract
 from etl.errors import ContractError
-from etl.load import Loaded, load
-from etl.merge import merge
+from etl.jobs.load.job import Loaded, load
+from etl.jobs.merge.job import merge
 from tests.batches import write_batch
 from tests.edits import Tanks, column
 from tests.stack import Project

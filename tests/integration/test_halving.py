@@ -8,12 +8,12 @@ import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from etl.consume import consume
-from etl.contract import Contract
+from etl.contract.reader import Contract
 from etl.errors import PermanentError
-from etl.load import load
-from etl.merge import merge
-from etl.splitting import split_messages
+from etl.jobs.consume.job import consume
+from etl.jobs.consume.spark.parse import split_messages
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
 from tests.stack import Project
 
 GOOD = {"sensor_id": 1, "temperature": 20.5, "humidity": 50.0}
@@ -29,8 +29,8 @@ def breaking(messages: DataFrame, contract: Contract) -> DataFrame:
 def test_messages_that_stop_spark_are_set_aside_the_second_time(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("etl.consume.split_messages", breaking)
-    monkeypatch.setattr("etl.halving.split_messages", breaking)
+    monkeypatch.setattr("etl.jobs.consume.spark.query.split_messages", breaking)
+    monkeypatch.setattr("etl.jobs.consume.spark.halving.split_messages", breaking)
     times = [f"2025-06-15T00:{number // 60:02}:{number % 60:02}Z" for number in range(40)]
     sent = [json.dumps({**GOOD, "timestamp": time}).encode() for time in times]
     sent[7] = sent[31] = b'{"poison":1}'

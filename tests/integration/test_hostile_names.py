@@ -11,11 +11,12 @@ import pytest
 import sqlglot
 import yaml
 
-from etl import charts, reading, show
-from etl.contract import Contract, parse_contract
+from etl.contract.reader import Contract, parse_contract
 from etl.database import words
-from etl.load import Loaded, load
-from etl.merge import merge
+from etl.jobs.load.job import Loaded, load
+from etl.jobs.merge.job import merge
+from etl.notebook import charts, show
+from etl.notebook import queries as reading
 from tests.batches import write_batch
 from tests.commands import Readings, run_all, statements
 from tests.edits import Tanks

@@ -16,12 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, inspect, make_url, text
 
-from etl import consume as consume_module
-from etl import files
-from etl.chunks import read_chunks, to_csv
-from etl.consume import consume
-from etl.contract import Column, Contract
+from etl.contract.reader import Column, Contract
 from etl.database import make_engine, transaction
+from etl.database.schema.ensure import ensure_feed
+from etl.database.schema.migrations import migrate
 from etl.errors import (
     ConfigurationError,
     ContractError,
@@ -32,12 +30,15 @@ from etl.errors import (
     ServiceUnavailable,
     TopicMissing,
 )
-from etl.load import load
-from etl.merge import merge
-from etl.produce import produce
-from etl.schema import ensure_feed
-from etl.spark import spark_session
-from etl.tables import migrate
+from etl.jobs.consume import job as consume_module
+from etl.jobs.consume.job import consume
+from etl.jobs.consume.spark import batch_writer, query
+from etl.jobs.consume.spark.session import spark_session
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.jobs.produce.job import produce
+from etl.storage import csv_dialect, files, manifests
+from etl.storage.csv_dialect import read_chunks, to_csv
 from tests.batches import write_batch
 from tests.cluster import wait_until
 from tests.stack import Project, with_admin
@@ -112,7 +113,7 @@ BAD: list[tuple[bytes | None, str]] = [
 
 
 def test_every_bad_message_is_kept_with_its_bytes_and_reason_and_its_neighbours_load(project: Project) -> None:
-    from etl.message import decode_raw
+    from etl.validation.texts import decode_raw
 
     mixed = [value for i, (bad, _) in enumerate(BAD) for value in (bad, reading(i))]
     where = project.send(mixed, partition=0)
@@ -240,7 +241,7 @@ def test_a_time_box_reads_what_comes_while_it_lasts(project: Project) -> None:
 def test_a_time_box_that_is_too_short_gets_on_and_loses_nothing(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consume_module, "MESSAGES_PER_BATCH", 500)
+    monkeypatch.setattr(query, "MESSAGES_PER_BATCH", 500)
     produce(project.settings, project.contract, messages=4_000, seed=1)
     first = consume(project.settings, project.contract, time_box_seconds=0.1)
     assert 0 < first.counts.read < 4_000
@@ -277,7 +278,7 @@ def test_the_batch_under_way_at_the_end_of_a_time_box_may_end_within_a_bound(
 ) -> None:
     clock = Clock()
 
-    class Writer(consume_module._BatchWriter):
+    class Writer(batch_writer.BatchWriter):
         def _write(self, rows: DataFrame, batch_id: int) -> None:
             if batch_id < 2:
                 clock.pass_by((600, second_takes)[batch_id])
@@ -286,16 +287,17 @@ def test_the_batch_under_way_at_the_end_of_a_time_box_may_end_within_a_bound(
                 wait_until(lambda: query is None or not query.isActive, "the end of the query")
             super()._write(rows, batch_id)
 
-    monkeypatch.setattr(consume_module, "MESSAGES_PER_BATCH", 500)
-    monkeypatch.setattr(consume_module, "time", clock)
-    monkeypatch.setattr(consume_module, "_BatchWriter", Writer)
+    monkeypatch.setattr(query, "MESSAGES_PER_BATCH", 500)
+    monkeypatch.setattr(query, "time", clock)
+    monkeypatch.setattr(batch_writer, "time", clock)
+    monkeypatch.setattr(consume_module, "BatchWriter", Writer)
     produce(project.settings, project.contract, messages=4_000, seed=1)
     # The second batch goes on beyond the end at 700, and may do so up to 700 + 2 x 600.
     first = consume(project.settings, project.contract, time_box_seconds=700)
     assert len(first.batches) < 8
     assert len(first.batches) >= 1 + ends
     assert first.backlog == 4_000 - first.counts.read
-    monkeypatch.setattr(consume_module, "_BatchWriter", Writer.__base__)
+    monkeypatch.setattr(consume_module, "BatchWriter", Writer.__base__)
     assert consume(project.settings, project.contract, time_box_seconds=10_000).counts.read == first.backlog
     merge(project.settings, project.contract)
     load(project.settings, project.contract)
@@ -332,13 +334,13 @@ def test_a_changed_archive_is_refused_and_loads_once_it_is_restored(project: Pro
 def test_an_archive_that_lies_there_twice_is_loaded_once(project: Project) -> None:
     file = archived(project)
     load(project.settings, project.contract)
-    for suffix in ("", files.MANIFEST_SUFFIX):
+    for suffix in ("", manifests.MANIFEST_SUFFIX):
         source = file.with_name(file.name + suffix)
         source.with_name(source.name.replace("sensor_readings_", "sensor_readings_copy_")).write_bytes(
             source.read_bytes()
         )
-    manifest = next(file.parent.glob(f"*copy*{files.MANIFEST_SUFFIX}"))
-    manifest.write_text(manifest.read_text().replace(file.name, manifest.name.removesuffix(files.MANIFEST_SUFFIX)))
+    manifest = next(file.parent.glob(f"*copy*{manifests.MANIFEST_SUFFIX}"))
+    manifest.write_text(manifest.read_text().replace(file.name, manifest.name.removesuffix(manifests.MANIFEST_SUFFIX)))
     assert load(project.settings, project.contract).counts.read == 0
     project.require_exact(4)
 
@@ -367,15 +369,15 @@ def test_a_merge_that_was_cut_off_is_finished_as_planned(project: Project) -> No
     output = project.home / "output" / "sensor_readings"
     project.send([reading(20)])
     consume(project.settings, project.contract)
-    (batch,) = files.batches(output)
+    (batch,) = manifests.batches(output)
     # As after a kill between the plan and the archive: the plan names an archive that does not stand yet.
     plan = {"archives": [{"archive": "sensor_readings_planned.csv", "cycle_id": "c", "batches": [batch.name]}]}
-    files.write_json(output / files.PLAN, plan)
+    files.write_json(output / manifests.PLAN, plan)
     merged = merge(project.settings, project.contract)
     assert [archive.file_name for archive in merged.archives] == ["sensor_readings_planned.csv"]
     # As after a kill between the archive and the removal of its batches.
     shutil.copytree(file.parent, project.home / "kept")
-    files.write_json(output / files.PLAN, plan)
+    files.write_json(output / manifests.PLAN, plan)
     assert merge(project.settings, project.contract).archives[0].rows == 1
     load(project.settings, project.contract)
     project.require_exact(5)
@@ -439,11 +441,11 @@ def test_texts_reach_the_table_unchanged_through_kafka_spark_and_merge(project: 
     messages.append(json.dumps({**json.loads(reading(len(NASTY))), "label": None}))
     project.send([message.encode() for message in messages], partition=0)
     consume(project.settings, contract)
-    (batch,) = files.batches(project.home / "output" / "sensor_readings")
+    (batch,) = manifests.batches(project.home / "output" / "sensor_readings")
     for part in batch.parts:
         file = project.home / "output" / "sensor_readings" / batch.name / part.name
         chunks = list(read_chunks(file))
-        ours = files.header(contract.file_columns) + b"".join(to_csv(chunk) for chunk in chunks)
+        ours = csv_dialect.header(contract.file_columns) + b"".join(to_csv(chunk) for chunk in chunks)
         assert ours == file.read_bytes()
     merge(project.settings, contract)
     load(project.settings, contract)
@@ -513,7 +515,7 @@ def test_migrations_make_the_tables_that_the_code_describes(project: Project) ->
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
-    from etl.tables import metadata
+    from etl.database.schema.audit_tables import metadata
 
     engine = make_engine(project.settings)
     assert not migrate(engine)

@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from etl import failpoints, services
-from etl.broker import describe
-from etl.consume import consume
+from etl import services
 from etl.errors import ServiceUnavailable
-from etl.load import load
-from etl.merge import merge
-from etl.produce import produce
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.jobs.produce.job import produce
 from etl.services import kafka
 from etl.settings import Settings
+from etl.storage import failpoints
+from etl.storage.kafka import describe
 from tests.stack import JARS, Project, quiet
 
 MESSAGES = 600
@@ -86,8 +87,8 @@ def at(monkeypatch: pytest.MonkeyPatch, point: str, act: Callable[[], None]) -> 
         if name == point:
             next(once, lambda: None)()
 
-    monkeypatch.setattr("etl.consume.failpoints.reached", reached)
-    monkeypatch.setattr("etl.consume.MESSAGES_PER_BATCH", 200)
+    monkeypatch.setattr("etl.storage.failpoints.reached", reached)
+    monkeypatch.setattr("etl.jobs.consume.spark.query.MESSAGES_PER_BATCH", 200)
 
 
 def require_failed_in_time(project: Project, job: Callable[[], object]) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from etl import failpoints
-from etl.consume import consume
-from etl.produce import produce
-from etl.simulate import DEFAULT_START, simulate
+from etl.jobs.consume.job import consume
+from etl.jobs.produce.job import produce
+from etl.jobs.produce.simulate import DEFAULT_START, simulate
+from etl.storage import failpoints
 from tests.jobs import Job
 from tests.jobs import run as run_jobs
 from tests.stack import Project

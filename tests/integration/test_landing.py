@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from etl.consume import Consumed, consume
-from etl.failpoints import POINTS
-from etl.prune import Policy, prune
-from etl.quarantine import Selection, find
-from etl.replay import replay as replay_rows
-from etl.undo import undo
+from etl.jobs.consume.job import Consumed, consume
+from etl.operations.quarantine.replay import replay as replay_rows
+from etl.operations.quarantine.rows import Selection, find
+from etl.operations.retention.policy import Policy
+from etl.operations.retention.prune import prune
+from etl.operations.undo import undo
+from etl.storage.failpoints import POINTS
 from tests.jobs import run as run_jobs
 from tests.rooms import HEADER, LINE, Rooms, lines
 from tests.stack import Project
@@ -166,7 +167,7 @@ BAD: list[tuple[str, str]] = [
 
 
 def test_every_bad_line_is_kept_as_it_stands_with_its_reason_and_its_neighbours_load(rooms: Rooms) -> None:
-    from etl.message import decode_raw
+    from etl.validation.texts import decode_raw
 
     mixed = [text for number, (bad, _) in enumerate(BAD) for text in (bad, LINE.format(number))]
     rooms.write("a.csv", "\n".join([HEADER, *mixed]).encode("utf-8", "surrogateescape"))

@@ -14,14 +14,16 @@ from pathlib import Path
 import pytest
 from watchfiles import watch
 
-from etl import files, quarantine_files
-from etl.consume import consume
-from etl.explain import explain, in_words
-from etl.load import load
-from etl.merge import merge
-from etl.moving import digests
-from etl.prune import Policy, prune
-from etl.remote import Remote
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.operations.explain import explain, in_words
+from etl.operations.quarantine import files as quarantine_files
+from etl.operations.retention.copy import digests
+from etl.operations.retention.policy import Policy
+from etl.operations.retention.prune import prune
+from etl.operations.retention.remote import Remote
+from etl.storage import files
 from tests.rooms import HEADER, Rooms, lines
 from tests.stack import Project
 

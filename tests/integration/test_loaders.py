@@ -12,13 +12,13 @@ from typing import Any
 import psutil
 import pytest
 
-from etl import audit
-from etl.contract import Contract
+from etl.audit import job as audit
+from etl.contract.reader import Contract
 from etl.database import make_engine, transaction, try_lock_feed
 from etl.errors import AlreadyRunning
-from etl.load import load
-from etl.merge import merge
-from etl.undo import undo
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.operations.undo import undo
 from tests.batches import write_batch
 from tests.cluster import wait_until
 from tests.jobs import Job
@@ -205,7 +205,7 @@ def holder(project: Project, jobs: list[Job]) -> Job | None:
 def test_what_has_piled_up_is_loaded_in_archives_of_bounded_size(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("etl.merge.MOST_ROWS", 5)
+    monkeypatch.setattr("etl.jobs.merge.join.MOST_ROWS", 5)
     for number, rows in enumerate((2, 3, 1, 9, 2)):
         readings = [reading(1, 10 * number + place, 20.0) for place in range(rows)]
         write_batch(project.settings, project.contract, project.topic, "topic", readings, start=100 * number)

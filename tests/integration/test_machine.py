@@ -27,13 +27,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from etl import files
-from etl.failpoints import POINTS
-from etl.load import load
-from etl.merge import merge
-from etl.quarantine import Selection, discard
-from etl.replay import replay
-from etl.undo import undo
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.operations.quarantine.replay import replay
+from etl.operations.quarantine.rows import Selection, discard
+from etl.operations.undo import undo
+from etl.storage import manifests
+from etl.storage.failpoints import POINTS
 from tests.batches import write_batch
 from tests.integration.test_derived import require_windows_from_scratch
 from tests.integration.test_kills import start
@@ -148,11 +148,11 @@ class Pipeline(RuleBasedStateMachine):
                 self.project.sql(f"{query} AND datname = current_database()")
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("etl.load.failpoints.reached", reached)
+            patch.setattr("etl.storage.failpoints.reached", reached)
             self.load()
 
     @rule(point=st.sampled_from(MERGE_POINTS))
-    @precondition(lambda self: bool(files.batches(self.output)))
+    @precondition(lambda self: bool(manifests.batches(self.output)))
     def merge_killed(self, point: str) -> None:
         run_until_killed(self.project, "merge", point)
 
@@ -196,7 +196,7 @@ class Pipeline(RuleBasedStateMachine):
         log = self.project.sql("SELECT job_name, status, records_read, error_message FROM etl_log ORDER BY log_id")
         assert present + quarantined + counted == self.sent, log
         assert self.project.value("SELECT count(*) FROM etl_log WHERE status = 'RUNNING'") == 0
-        assert files.batches(self.output) == []
+        assert manifests.batches(self.output) == []
         require_windows_from_scratch(self.project)
 
     @property
@@ -204,7 +204,7 @@ class Pipeline(RuleBasedStateMachine):
         return self.project.home / "output" / "sensor_readings"
 
     def waiting(self) -> bool:
-        return bool(set(files.archives(self.project.home / "backup" / "sensor_readings")) - set(self.ledger()))
+        return bool(set(manifests.archives(self.project.home / "backup" / "sensor_readings")) - set(self.ledger()))
 
     def ledger(self) -> Iterator[str]:
         for (name,) in self.project.sql("SELECT file_name FROM etl_file WHERE undone_at IS NULL"):

@@ -13,15 +13,16 @@ from typing import Any
 
 import pytest
 
-from etl import files
-from etl.consume import consume
 from etl.errors import ConfigurationError, ServiceUnavailable
-from etl.explain import explain, in_words
-from etl.load import load
-from etl.merge import merge
-from etl.prune import Item, Policy, prune
-from etl.remote import Remote
-from etl.undo import undo
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.operations.explain import explain, in_words
+from etl.operations.retention.policy import Item, Policy
+from etl.operations.retention.prune import prune
+from etl.operations.retention.remote import Remote
+from etl.operations.undo import undo
+from etl.storage import files, manifests
 from tests.batches import write_batch
 from tests.ftp import ftp_server
 from tests.integration.test_secrets import texts
@@ -55,7 +56,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def backup(project: Project) -> Path:
-    return files.feed_backup(project.settings, FEED)
+    return manifests.feed_backup(project.settings, FEED)
 
 
 def entries(project: Project) -> list[tuple[Any, ...]]:
@@ -164,7 +165,7 @@ def test_landing_files_of_one_name_stay_apart(project: Project, tmp_path: Path) 
         cycle = load(project.settings, rooms).cycle_id
         prune(project.settings, {rooms.feed: rooms}, Policy(None, AT_ONCE), remote=Remote(str(tmp_path / "far")))
     assert sorted(tree(tmp_path / "far" / rooms.feed / "landing").values()) == sorted(contents)
-    assert tree(files.feed_backup(project.settings, rooms.feed)) == {}
+    assert tree(manifests.feed_backup(project.settings, rooms.feed)) == {}
     assert f"Moved to: file://{tmp_path}/far/{rooms.feed}/landing/" in explained(project, cycle)
 
 

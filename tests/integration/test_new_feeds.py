@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from etl.contract import load_contract
+from etl.contract.reader import load_contract
 from tests.stack import Project
 
 

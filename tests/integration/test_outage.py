@@ -13,15 +13,15 @@ import pytest
 from pydantic import SecretStr
 
 from etl import services
-from etl.consume import consume
 from etl.database import make_engine
+from etl.database.schema.migrations import migrate
 from etl.errors import ServiceUnavailable
-from etl.load import load
-from etl.merge import merge
-from etl.produce import produce
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.jobs.produce.job import produce
 from etl.services import postgres
 from etl.settings import Settings
-from etl.tables import migrate
 from tests.stack import JARS, Project, quiet
 
 pytestmark = pytest.mark.postgresql
@@ -74,7 +74,7 @@ def at_copying(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
         if name == "load.copying":
             next(once, lambda: None)()
 
-    monkeypatch.setattr("etl.load.failpoints.reached", reached)
+    monkeypatch.setattr("etl.storage.failpoints.reached", reached)
 
 
 def test_an_outage_longer_than_the_retries(alone: tuple[Project, Server], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from kafka import KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from etl.consume import consume
-from etl.load import load
-from etl.merge import merge
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
 from tests.stack import Project
 
 MESSAGES = 400

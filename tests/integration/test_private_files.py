@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from etl import services
-from etl.produce import produce
+from etl.jobs.produce.job import produce
 from etl.services import postgres
 from etl.settings import PROJECT_ROOT, Settings
 from tests.stack import JARS, Project, quiet

@@ -12,17 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from etl import files
-from etl.consume import consume
 from etl.errors import ConfigurationError, IntegrityError
-from etl.load import load
-from etl.locks import feed_lock
-from etl.merge import merge
-from etl.produce import produce
-from etl.prune import LOG_BYTES, Policy, Pruned, prune
-from etl.quarantine import Selection, discard
-from etl.replay import replay
-from etl.undo import undo
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.jobs.produce.job import produce
+from etl.operations.quarantine.replay import replay
+from etl.operations.quarantine.rows import Selection, discard
+from etl.operations.retention.policy import Policy, Pruned
+from etl.operations.retention.prune import LOG_BYTES, prune
+from etl.operations.undo import undo
+from etl.storage import manifests
+from etl.storage.locks import feed_lock
 from tests.integration.test_kills import run
 from tests.integration.test_undo import content, cycle
 from tests.stack import Project
@@ -34,11 +35,11 @@ Tree = dict[str, bytes]
 
 
 def backup(project: Project) -> Path:
-    return files.feed_backup(project.settings, FEED)
+    return manifests.feed_backup(project.settings, FEED)
 
 
 def csvs(project: Project) -> list[str]:
-    return sorted(path.name for path in backup(project).iterdir() if not path.name.endswith(files.MANIFEST_SUFFIX))
+    return sorted(path.name for path in backup(project).iterdir() if not path.name.endswith(manifests.MANIFEST_SUFFIX))
 
 
 def pruned(project: Project, policy: Policy, *, dry_run: bool = False, **options: object) -> Pruned:

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from etl.consume import consume
 from etl.errors import ConfigurationError
-from etl.load import load
-from etl.merge import merge
-from etl.quarantine import Selection, discard, find, summary
-from etl.replay import replay
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.operations.quarantine.replay import replay
+from etl.operations.quarantine.rows import Selection, discard, find, summary
 from tests.stack import Project
 
 HOT = b'{"sensor_id":1,"temperature":%s,"humidity":40,"timestamp":"2025-06-15 09:12:%02d"}'

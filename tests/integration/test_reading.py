@@ -12,8 +12,9 @@ from statistics import fmean
 import pandas as pd
 import pytest
 
-from etl import charts, reading, show
 from etl.errors import ConfigurationError
+from etl.notebook import charts, show
+from etl.notebook import queries as reading
 from etl.settings import PROJECT_ROOT
 from tests.integration.test_derived import load_readings, series
 from tests.integration.test_derived import reading as one

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl.consume import consume
-from etl.contract import Column, Contract, EventTime
-from etl.load import Loaded, load
-from etl.merge import merge
-from etl.message import split_line
-from etl.model import Landing
-from etl.quarantine import Selection, find
-from etl.replay import replay
+from etl.contract.model import Landing
+from etl.contract.reader import Column, Contract, EventTime
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import Loaded, load
+from etl.jobs.merge.job import merge
+from etl.operations.quarantine.replay import replay
+from etl.operations.quarantine.rows import Selection, find
+from etl.validation.csv_record import split_line
 from tests.batches import write_batch
 from tests.stack import Project
 

@@ -13,8 +13,8 @@ import psutil
 import pytest
 import yaml
 
+from etl.operations.schedule_state import schedules
 from etl.settings import PROJECT_ROOT
-from etl.watch import schedules
 from tests.integration.test_cycle import wait_for
 from tests.stack import Project
 
@@ -117,7 +117,7 @@ def test_two_feeds_may_have_their_cycles_at_the_same_time(project: Project) -> N
 
 
 def test_a_feed_that_somebody_else_works_on_is_skipped(project: Project) -> None:
-    from etl.locks import feed_lock
+    from etl.storage.locks import feed_lock
 
     with feed_lock(project.settings, "sensor_readings", "cycle", what="somebody's cycle"):
         run = project.etl("run", "--every", "1s", "--cycles", "2")

@@ -12,11 +12,11 @@ from collections.abc import Callable
 
 import pytest
 
-from etl.consume import consume
-from etl.failpoints import POINTS
-from etl.load import load
-from etl.merge import merge
-from etl.simulate import DEFAULT_START, simulate
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.jobs.produce.simulate import DEFAULT_START, simulate
+from etl.storage.failpoints import POINTS
 from tests.integration.test_machine import run_until_killed
 from tests.stack import Project
 

@@ -13,10 +13,11 @@ import psutil
 import psycopg
 import pytest
 
-from etl import broker, services
-from etl.services import jars, postgres
+from etl import services
+from etl.services import jars, postgres, postgres_programs
 from etl.services.java import find_java
 from etl.settings import Settings
+from etl.storage import kafka as broker
 from tests.stack import JARS, Stack, quiet
 
 
@@ -77,7 +78,7 @@ def test_services_live_die_and_come_back_with_their_data(home: Settings, stack: 
     assert services.running(home) == services.Up(None, None)
 
 
-@pytest.mark.skipif(postgres._is_root() is False, reason="only root has the data outside of its home")
+@pytest.mark.skipif(postgres_programs.is_root() is False, reason="only root has the data outside of its home")
 def test_a_home_that_was_deleted_and_made_anew_works_and_its_old_data_are_kept(tmp_path: Path) -> None:
     settings = Settings.load(home=tmp_path / "home", jars=JARS)
     settings.services.mkdir(parents=True)
@@ -97,20 +98,20 @@ def test_a_home_that_was_deleted_and_made_anew_works_and_its_old_data_are_kept(t
         postgres.delete_data(settings)
 
 
-@pytest.mark.skipif(postgres._is_root() is False, reason="only root hands the server to another user")
+@pytest.mark.skipif(postgres_programs.is_root() is False, reason="only root hands the server to another user")
 def test_a_virtual_environment_that_is_closed_to_the_servers_user_is_copied_and_left_closed(tmp_path: Path) -> None:
-    installed = postgres._package()
+    installed = postgres_programs.package_folder()
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     shutil.copytree(installed / "pginstall18", closed / installed.name / "pginstall18", symlinks=True)
     if (libraries := installed.with_name(f"{installed.name}.libs")).is_dir():
         shutil.copytree(libraries, closed / libraries.name)
-    user = postgres._unprivileged_user()
+    user = postgres_programs.unprivileged_user()
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         os.chown(folder, user["user"], user["group"])
-        readable = postgres._readable(closed / installed.name, Path(folder), user)
+        readable = postgres_programs.readable(closed / installed.name, Path(folder), user)
         assert readable.is_relative_to(folder)
-        assert postgres._can_run(readable, user)
+        assert postgres_programs._can_run(readable, user)
     assert closed.stat().st_mode & 0o777 == 0o700
 
 

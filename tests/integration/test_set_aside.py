@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from etl import files, quarantine_files
+from etl.audit.set_aside import count_per_feed
+from etl.database.schema.migrations import connected
 from etl.errors import ConfigurationError, EtlError, FailureBudgetExceeded, IntegrityError
-from etl.load import load
-from etl.merge import merge
-from etl.prune import Policy, prune
-from etl.set_aside import count_per_feed
-from etl.status import status
-from etl.tables import connected
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.operations.quarantine import files as quarantine_files
+from etl.operations.retention.policy import Policy
+from etl.operations.retention.prune import prune
+from etl.operations.status import status
+from etl.storage import files, manifests
 from tests.batches import write_batch
 from tests.rooms import Rooms, lines
 from tests.stack import Project
@@ -100,7 +102,7 @@ def delete(file: Path) -> Callable[[], object]:
 
 
 def manifest_of(file: Path) -> Path:
-    return file.with_name(f"{file.name}{files.MANIFEST_SUFFIX}")
+    return file.with_name(f"{file.name}{manifests.MANIFEST_SUFFIX}")
 
 
 DAMAGE_TO_ARCHIVES = {
@@ -192,9 +194,9 @@ def test_what_all_jobs_need_is_never_blamed_on_an_archive(feed: Feed) -> None:
 DAMAGE_TO_BATCHES = {
     "part changed": lambda batch: flip(batch / "part-00000.csv"),
     "part gone": lambda batch: delete(batch / "part-00000.csv"),
-    "manifest garbage": lambda batch: garbage(batch / files.MANIFEST),
-    "manifest of another shape": lambda batch: other_shape(batch / files.MANIFEST),
-    "manifest gone": lambda batch: delete(batch / files.MANIFEST),
+    "manifest garbage": lambda batch: garbage(batch / manifests.MANIFEST),
+    "manifest of another shape": lambda batch: other_shape(batch / manifests.MANIFEST),
+    "manifest gone": lambda batch: delete(batch / manifests.MANIFEST),
 }
 
 
@@ -225,7 +227,7 @@ def test_a_batch_of_the_plan_that_is_gone_is_named_and_leaves_the_plan(feed: Fee
     lost = feed.batch(3)
     feed.batch()
     plan = {"archives": [{"archive": "sensor_readings_x.csv", "cycle_id": "x", "batches": ["batch-gone", lost.name]}]}
-    files.write_json(feed.output / files.PLAN, plan)
+    files.write_json(feed.output / manifests.PLAN, plan)
     with pytest.raises(IntegrityError, match="Batch batch-gone of the merge plan is gone"):
         feed.merge()
     assert feed.merge() == 5
@@ -243,7 +245,7 @@ def test_a_damaged_plan_is_made_again_and_nothing_is_archived_twice(feed: Feed, 
     # As after a kill between the archive and the removal of its batch, and a disk that then lost the plan.
     shutil.move(feed.project.home / "kept", batch)
     feed.batch()
-    (feed.output / files.PLAN).write_text(content)
+    (feed.output / manifests.PLAN).write_text(content)
     assert feed.merge() == 2
     assert feed.load() == 5
     feed.project.require_exact(5)
@@ -326,7 +328,7 @@ def header_and(number: int) -> list[str]:
 def test_landing_files_of_a_damaged_archive_are_taken_again_and_loaded_once(
     rooms: Rooms, damage: Callable[[Path], Callable[[], object]]
 ) -> None:
-    from etl.consume import consume
+    from etl.jobs.consume.job import consume
 
     settings, contract = rooms.project.settings, rooms.contract
     rooms.drop("a.csv", *lines(3))
@@ -350,7 +352,7 @@ def test_landing_files_of_a_damaged_archive_are_taken_again_and_loaded_once(
 
 
 def test_landing_files_of_a_batch_that_is_set_aside_count_as_taken(rooms: Rooms) -> None:
-    from etl.consume import consume
+    from etl.jobs.consume.job import consume
 
     settings, contract = rooms.project.settings, rooms.contract
     rooms.drop("a.csv", *lines(3))

@@ -1,4 +1,4 @@
-"""What Spark makes of messages is what `etl.message` says that they mean."""
+"""What Spark makes of messages is what `etl.validation.message` says that they mean."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from pyspark.sql import functions as F
 
-from etl.contract import load_contract
-from etl.message import decode_raw, encode_raw, read
-from etl.model import Column, Contract, EventTime
+from etl.contract.model import Column, Contract, EventTime
+from etl.contract.reader import load_contract
+from etl.jobs.consume.spark.parse import UNPARSABLE, split_messages
+from etl.jobs.consume.spark.session import spark_session
 from etl.settings import Settings
-from etl.spark import spark_session
-from etl.splitting import UNPARSABLE, split_messages
+from etl.validation.message import read
+from etl.validation.texts import decode_raw, encode_raw
 from tests.stack import JARS
 from tests.test_message import NESTED, SCALARS
 

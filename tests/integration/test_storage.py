@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from etl.consume import consume
 from etl.errors import StorageError
-from etl.load import load
-from etl.merge import merge
-from etl.produce import produce
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.jobs.produce.job import produce
 from tests.stack import Project
 
 MESSAGES = 5_000
@@ -110,7 +110,7 @@ def test_the_checkpoint_is_full_when_the_batch_is_committed(
                 while True:
                     handle.write(bytes(4096))
 
-    monkeypatch.setattr("etl.consume.failpoints.reached", fill)
+    monkeypatch.setattr("etl.storage.failpoints.reached", fill)
     require_failed(sent, consume, "checkpoint", "No space left on device")
     monkeypatch.undo()
     filler.unlink()

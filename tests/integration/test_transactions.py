@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from kafka import KafkaProducer
 
-from etl.consume import consume
-from etl.load import load
-from etl.merge import merge
-from etl.status import status
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.operations.status import status
 from tests.stack import Project
 
 
@@ -129,7 +129,8 @@ def test_a_position_inside_of_an_open_transaction_is_kept_until_it_ends(
 def read_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    from etl import broker, spark
+    from etl.jobs.consume.spark import session as spark
+    from etl.storage import kafka as broker
 
     describe, options = broker.describe, spark.kafka_options
 
@@ -137,7 +138,8 @@ def read_everything(monkeypatch: pytest.MonkeyPatch) -> None:
         topic = describe(*arguments)  # type: ignore[arg-type]
         return replace(topic, end=topic.high_watermark)
 
-    monkeypatch.setattr("etl.consume.broker.describe", all_of_it)
+    monkeypatch.setattr("etl.jobs.consume.job.broker.describe", all_of_it)
     monkeypatch.setattr(
-        "etl.consume.kafka_options", lambda settings: {**options(settings), "kafka.isolation.level": "read_uncommitted"}
+        "etl.jobs.consume.spark.query.kafka_options",
+        lambda settings: {**options(settings), "kafka.isolation.level": "read_uncommitted"},
     )

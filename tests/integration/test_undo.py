@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from etl.consume import consume
 from etl.errors import ConfigurationError
-from etl.load import load
-from etl.merge import merge
-from etl.produce import produce
-from etl.quarantine import Selection
-from etl.replay import replay
-from etl.undo import undo
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.jobs.produce.job import produce
+from etl.operations.quarantine.replay import replay
+from etl.operations.quarantine.rows import Selection
+from etl.operations.undo import undo
 from tests.stack import Project
 
 WHERE_FROM = "source_id, source_partition, source_offset"

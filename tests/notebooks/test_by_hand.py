@@ -7,9 +7,9 @@ from pathlib import Path
 import papermill
 import pytest
 
-from etl.audit import NOTEBOOKS
-from etl.cycle import NOTEBOOK_FOLDER, kernel_config
-from etl.merge import merge
+from etl.audit.provenance import NOTEBOOKS
+from etl.jobs.merge.job import merge
+from etl.notebook.execute import NOTEBOOK_FOLDER, kernel_config
 from tests.stack import Project
 
 

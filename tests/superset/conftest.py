@@ -26,7 +26,7 @@ from etl.errors import SetupError
 from etl.services import superset
 from etl.services.process import Service
 from etl.services.superset import environment, keys
-from etl.services.superset.own import READER
+from etl.services.superset.user_database import READER
 from etl.settings import PROJECT_ROOT, Settings
 from tests.servers import SQLServerServer, sqlserver_url
 from tests.stack import JARS, quiet
@@ -163,7 +163,7 @@ def _run_cycles(site: Site) -> None:
     site.etl("init")
     site.run("tests.superset.cycles", *KAFKA_FEEDS, *FOLDER_FEEDS)
     feed = FOLDER_FEEDS[0]
-    document = yaml.safe_load((PROJECT_ROOT / "etl" / "feeds" / f"{feed}.odcs.yaml").read_text("utf-8"))
+    document = yaml.safe_load((PROJECT_ROOT / "etl" / "contract" / "feeds" / f"{feed}.odcs.yaml").read_text("utf-8"))
     document["customProperties"].append({"property": "failureBudget", "value": 0.001})
     strict = site.home.parent / "feeds"
     strict.mkdir()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from etl.audit import new_cycle_id
-from etl.consume import consume
-from etl.contract import load_contract
-from etl.load import load
-from etl.merge import merge
-from etl.produce import produce
+from etl.audit.provenance import new_cycle_id
+from etl.contract.reader import load_contract
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
+from etl.jobs.produce.job import produce
 from etl.settings import Settings
 
 MESSAGES = 1_500

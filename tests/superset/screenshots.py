@@ -19,10 +19,10 @@ from pathlib import Path
 import yaml
 
 from etl import services
-from etl.contract import load_contracts
+from etl.contract.reader import load_contracts
+from etl.jobs.produce.simulate import span
 from etl.services.superset import assets, keys
 from etl.settings import PROJECT_ROOT, Settings
-from etl.simulate import span
 from tests.superset.browser import Dashboard, browsing, find_chromium, sign_in
 
 ROUNDS = 10
@@ -63,7 +63,9 @@ class Rounds:
         return messages
 
     def _write_strict(self, folder: Path) -> Path:
-        document = yaml.safe_load((PROJECT_ROOT / "etl" / "feeds" / f"{FAILED}.odcs.yaml").read_text("utf-8"))
+        document = yaml.safe_load(
+            (PROJECT_ROOT / "etl" / "contract" / "feeds" / f"{FAILED}.odcs.yaml").read_text("utf-8")
+        )
         document["customProperties"].append({"property": "failureBudget", "value": 0.1})
         folder.mkdir()
         (folder / f"{FAILED}.odcs.yaml").write_text(yaml.safe_dump(document), "utf-8")

@@ -14,7 +14,7 @@ import sqlglot
 from sqlalchemy import URL, make_url
 
 from etl.database import Product, product_named
-from etl.database.sqlserver_driver import DRIVERS, FREETDS, wheel_driver
+from etl.database.sqlserver.driver import DRIVERS, FREETDS, wheel_driver
 from etl.services.process import write_private
 from etl.services.superset import assets, environment
 from etl.services.superset.databases import Connections

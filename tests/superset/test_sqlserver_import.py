@@ -12,9 +12,10 @@ from sqlalchemy import make_url
 
 from etl import services
 from etl.database import product_named
-from etl.database.sqlserver_driver import FREETDS
+from etl.database.sqlserver.driver import FREETDS
 from etl.services import superset
-from etl.services.superset import assets, environment, inside, keys
+from etl.services.superset import assets, environment, keys
+from etl.services.superset import manage as inside
 from etl.services.superset.databases import Connections, Memory, ensure
 from etl.settings import Settings
 from tests.stack import JARS, quiet

@@ -18,7 +18,9 @@ from filelock import FileLock
 
 from etl.errors import ConfigurationError, IntegrityError
 from etl.services.process import Progress, Service
-from etl.services.superset import assets, environment, inside, keys, own, server
+from etl.services.superset import assets, environment, keys, server
+from etl.services.superset import manage as inside
+from etl.services.superset import user_database as own
 from etl.services.superset.check import require_sound
 from etl.services.superset.databases import Connections, Memory, ensure
 from etl.services.superset.server import log_file, running

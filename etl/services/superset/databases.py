@@ -18,9 +18,9 @@ from sqlalchemy import URL, make_url
 
 from etl.database import Product
 from etl.services.process import Progress, Service, write_private
-from etl.services.superset import own
+from etl.services.superset import user_database as own
 from etl.services.superset.keys import secret
-from etl.services.superset.own import READER
+from etl.services.superset.user_database import READER
 from etl.settings import Settings
 
 METADATA = "superset"

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from etl.database import product_of
-from etl.views import view_files
+from etl.database.schema.views import view_files
 
 revision = "0009"
 down_revision = "0008"

@@ -1,0 +1,86 @@
+"""Where an archive's rows came from: a topic, or the landing files that `source_partition` numbers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import ColumnElement, Connection, Table, and_, false, or_, select
+
+from etl.database import in_batches, in_text, insert_row
+from etl.database.schema.audit_tables import LANDING, etl_file, etl_source
+from etl.storage.manifests import Archive, Source
+
+
+class Sources:
+    """The entries of `etl_source` that an archive's rows belong to; those that are missing are made."""
+
+    def __init__(self, connection: Connection, archive: Archive) -> None:
+        self.archive = self._source_id(connection, archive.feed, archive.source, None)
+        self.files = [
+            self._source_id(connection, archive.feed, Source("file", file.name, file.sha256), file.header)
+            for file in archive.files
+        ]
+        self.headers = {number: file.header for number, file in enumerate(archive.files)}
+        self.loaded_before = _loaded_before(connection, archive)
+        """Numbers of landing files that another archive has brought: its own manifest was damaged meanwhile."""
+        self._offsets = archive.offsets
+
+    def are_of(self, table: Table) -> ColumnElement[bool]:
+        """Which rows of a feed's table came from this archive."""
+        if self.files:
+            own = [source for number, source in enumerate(self.files) if number not in self.loaded_before]
+            return table.c.source_id.in_(own) if own else false()
+        return and_(
+            table.c.source_id == self.archive,
+            or_(
+                *(
+                    and_(
+                        table.c.source_partition == in_text(int(partition)),
+                        table.c.source_offset >= in_text(offsets.first),
+                        table.c.source_offset < in_text(offsets.next),
+                    )
+                    for partition, offsets in self._offsets.items()
+                ),
+                false(),
+            ),
+        )
+
+    def constants(self) -> dict[str, int]:
+        """What holds for every row."""
+        return {} if self.files else {"source_id": self.archive}
+
+    def of_rows(self, rows: pa.Table) -> pa.Table:
+        """Rows with the columns that do not hold for all."""
+        if not self.files:
+            return rows
+        ids = pa.array(self.files, pa.int32()).take(rows["source_partition"])
+        return rows.append_column("source_id", ids)
+
+    def new_rows(self, chunk: pa.RecordBatch) -> pa.RecordBatch:
+        """The rows of files that no other archive has brought."""
+        if not self.loaded_before:
+            return chunk
+        numbers = pa.array([str(number) for number in sorted(self.loaded_before)])
+        return chunk.filter(pc.invert(pc.is_in(chunk.column("source_partition"), value_set=numbers)))
+
+    @staticmethod
+    def _source_id(connection: Connection, feed: str, source: Source, header: tuple[str, ...] | None) -> int:
+        values: dict[str, Any] = {"feed": feed, "name": source.name, "identity": source.identity}
+        known = connection.scalar(select(etl_source.c.source_id).filter_by(**values))
+        if known is None:
+            values |= {"first_seen": datetime.now(UTC)} | ({"header": list(header)} if header else {})
+            known = insert_row(connection, etl_source, values)
+        return int(known)
+
+
+def _loaded_before(connection: Connection, archive: Archive) -> frozenset[int]:
+    numbers = {file.sha256: number for number, file in enumerate(archive.files)}
+    entry = etl_file.c
+    mine = (entry.feed == archive.feed, entry.kind == LANDING, entry.undone_at.is_(None))
+    found: set[str] = set()
+    for some in in_batches(numbers):
+        found |= set(connection.scalars(select(entry.sha256).where(*mine, entry.sha256.in_(some))))
+    return frozenset(numbers[digest] for digest in found)

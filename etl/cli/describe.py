@@ -1,0 +1,214 @@
+"""A contract in words: for `feeds show`, and for docs/feeds.md, which is made by this."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from etl.contract.model import ITEMS, AnomalyRules, Column, Contract, EventTime, Windows
+
+_TYPES = {"text": "string", "double": "number"}
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+GROWTH = {
+    "evolve": "are taken up as new nullable columns",
+    "freeze": "are left out, and reported in the log",
+    "discard": "set the row aside in the quarantine, with the reason unknown_key",
+}
+
+ON_CONFLICT = {
+    "quarantine": "goes to the quarantine, with the reason conflicting",
+    "keepFirst": "is counted as conflicting, and left out",
+    "keepLast": "is counted as conflicting, and takes the place of the earlier one",
+}
+
+_INTRODUCTION = """\
+# Feeds
+
+One section per packaged feed, made from its contract by `python -m etl feeds docs > docs/feeds.md`; do not edit it by hand.
+How to write a contract stands in [contracts](contracts.md). Sample messages are simulated ones.
+"""
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the largest unit that fits: 600 → 10m."""
+    unit, size = next(((unit, size) for unit, size in _UNITS if seconds % size == 0), ("s", 1))
+    return f"{seconds / size:g}{unit}"
+
+
+def source_path(column: Column) -> str:
+    """Where a column's value stands in a message, as `rename` writes it."""
+    return ".".join(column.source).replace(f".{ITEMS}", ITEMS)
+
+
+def rules(column: Column, contract: Contract) -> list[str]:
+    """The rules that a column's values must meet, in words."""
+    found = ["required"] if column.required else []
+    if column.name in contract.primary_key:
+        found.append("key")
+    if column.type == "integer":
+        found.append(f"{column.bits} bits")
+    if column.minimum is not None and column.maximum is not None:
+        found.append(f"{column.minimum:g} to {column.maximum:g}")
+    else:
+        found += [f"at least {column.minimum:g}"] if column.minimum is not None else []
+        found += [f"at most {column.maximum:g}"] if column.maximum is not None else []
+    found += [f"{column.min_length} or more characters"] if column.min_length else []
+    found += [f"at most {column.max_length} characters"] if column.max_length else []
+    found += [f"matches {column.pattern}"] if column.pattern else []
+    return found + (["without blanks at its ends"] if column.trim else [])
+
+
+def sample(contract: Contract) -> list[str]:
+    """A message as the simulator makes it; of a CSV feed, the header and a line.
+
+    :raises ConfigurationError: the contract asks for values that cannot be made up.
+    """
+    from etl.jobs.produce.simulate import DEFAULT_START, csv_header, simulate
+
+    encoding = contract.landing.encoding if contract.landing else "utf-8"
+    chunk = next(simulate(contract, 2, seed=1, start=DEFAULT_START, bad_share=0))
+    header = [csv_header(contract)] if contract.landing and contract.landing.header else []
+    return [line.decode(encoding) for line in [*header, chunk[-1].value or b""]]
+
+
+def described(contract: Contract) -> dict[str, Any]:
+    """What a contract says, as plain values for JSON."""
+    landing = contract.landing
+    return {
+        "feed": contract.feed,
+        "version": contract.version,
+        "description": contract.description,
+        "source": {"landing": vars(landing)} if landing else {"topic": contract.topic},
+        "table": contract.table,
+        "columns": [
+            {
+                "name": column.name,
+                "source": source_path(column),
+                "type": _TYPES.get(column.type, column.type),
+                "unit": column.unit or None,
+                "rules": rules(column, contract),
+                "description": column.description,
+            }
+            for column in contract.columns
+        ],
+        "primary_key": list(contract.primary_key),
+        "sensor": list(contract.sensor),
+        "event_time": _event_time(contract.event_time),
+        "explode": [".".join(level) for level in contract.explode],
+        "windows": _windows(contract.windows) if contract.windows else None,
+        "lateness_seconds": contract.lateness_seconds,
+        "unknown_keys": contract.growth,
+        "anomalies": vars(contract.anomalies) if contract.anomalies else None,
+        "fleet": vars(contract.fleet) if contract.fleet else None,
+        "latency_seconds": contract.freshness_seconds,
+        "on_conflict": contract.on_conflict,
+        "failure_budget": contract.failure_budget,
+    }
+
+
+def _event_time(time: EventTime) -> dict[str, Any]:
+    return {
+        "column": time.column,
+        "formats": list(time.formats),
+        "timezone": time.timezone,
+        "earliest": time.earliest.isoformat(),
+        "ahead_seconds": time.ahead_seconds,
+    }
+
+
+def _windows(windows: Windows) -> dict[str, list[str]]:
+    return {
+        "sizes": [size for size, _ in windows.sizes],
+        "key": list(windows.key),
+        "measures": list(windows.measures),
+    }
+
+
+def facts(contract: Contract) -> list[tuple[str, str]]:
+    """What a contract says beside its columns, as pairs of a word and a sentence."""
+    time, windows = contract.event_time, contract.windows
+    found = [
+        ("from", _origin(contract)),
+        ("into", f"table {contract.table}"),
+        ("key", f"{' and '.join(contract.primary_key)}" if contract.primary_key else "none"),
+        ("sensor", " and ".join(contract.sensor)),
+        ("event time", f"{time.column}, written as {', '.join(time.formats)}; without an offset it is {time.timezone}"),
+    ]
+    if contract.explode:
+        found.append(("readings", f"elements of {'[].'.join('.'.join(level) for level in contract.explode)}"))
+    if windows:
+        sizes = ", ".join(f"{contract.table}_{size}" for size, _ in windows.sizes)
+        found.append(("windows", f"{sizes}: {', '.join(windows.measures)} per {' and '.join(windows.key)}"))
+    found.append(("late", f"more than {duration(contract.lateness_seconds)} behind the newest reading loaded before"))
+    found.append(("unknown keys", GROWTH[contract.growth]))
+    if contract.primary_key:
+        found.append(
+            ("conflict", f"a row with the key of an earlier one and other values {ON_CONFLICT[contract.on_conflict]}")
+        )
+    if contract.anomalies:
+        found.append(("anomalies", _anomalies(contract.anomalies)))
+    if contract.fleet:
+        every = duration(contract.fleet.interval_seconds)
+        found.append(("fleet", f"{contract.fleet.sensors} sensors, each every {every}"))
+    if contract.freshness_seconds:
+        found.append(("latency", f"the newest reading is at most {duration(contract.freshness_seconds)} old"))
+    if contract.failure_budget < 1:
+        found.append(("failure budget", f"a load fails if more than {contract.failure_budget:.1%} of its rows are bad"))
+    return found
+
+
+def _anomalies(rules: AnomalyRules) -> str:
+    said = f"outliers in {', '.join(rules.measures)} beyond a robust z-score of {rules.threshold:g}"
+    if rules.stuck_seconds:
+        said += f"; stuck after {duration(rules.stuck_seconds)} of equal values"
+    return said + (f"; a gap after {duration(rules.gap_seconds)}" if rules.gap_seconds else "")
+
+
+def _origin(contract: Contract) -> str:
+    landing = contract.landing
+    if landing is None:
+        return f"Kafka topic {contract.topic}, JSON"
+    dialect = f"{landing.encoding}, fields between {_mark(landing.delimiter)}, quotes {_mark(landing.quote)}"
+    return f"CSV files in {landing.path}/ ({dialect}{'' if landing.header else ', no header'})"
+
+
+def _mark(mark: str) -> str:
+    return "tab" if mark == "\t" else mark
+
+
+def page(contracts: Iterable[Contract]) -> str:
+    """The contents of docs/feeds.md."""
+    return "\n".join([_INTRODUCTION, *(_section(contract) for contract in contracts)])
+
+
+def _section(contract: Contract) -> str:
+    columns = [
+        "| column | from | type | unit | rules | meaning |",
+        "|---|---|---|---|---|---|",
+        *(_row(column, contract) for column in contract.columns),
+    ]
+    said = [f"- **{word}**: {_plain(sentence)}" for word, sentence in facts(contract)]
+    shown = ["```", *map(_indented, sample(contract)), "```"]
+    parts = [f"## {contract.feed}", contract.description, "\n".join(columns), "\n".join(said), "\n".join(shown)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(column: Column, contract: Contract) -> str:
+    path = source_path(column)
+    source = "" if path == column.name else f"`{path}`"
+    cells = [f"`{column.name}`", source, _TYPES.get(column.type, column.type), column.unit]
+    cells += [_plain(", ".join(rules(column, contract))), _plain(column.description)]
+    return f"| {' | '.join(cells)} |"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown leaves alone, in a table too."""
+    return text.replace("|", r"\|").replace("_", r"\_")
+
+
+def _indented(line: str) -> str:
+    """JSON over several lines, where it is nested."""
+    if not line.startswith("{") or "[" not in line:
+        return line
+    return json.dumps(json.loads(line), indent=2, ensure_ascii=False)

@@ -1,0 +1,129 @@
+"""How a cycle's end is reported: what was rejected, set aside or ignored, why, and where to look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rich.text import Text
+
+from etl.operations.cycle import Cycle
+from etl.operations.outcome import Outcome
+from etl.storage.files import shown_name
+from etl.validation.reasons import Reason
+
+_SHOWN = 3
+_LOOK = "Look at them: python -m etl quarantine list"
+_KINDS = {
+    "hidden": ("hidden", "hidden"),
+    "in_subfolders": ("in a subfolder", "in subfolders"),
+    "other_ending": ("with another ending than .csv or .csv.gz", "with other endings than .csv or .csv.gz"),
+    "no_file": ("that is no regular file", "that are no regular files"),
+}
+"""Kinds of ignored files for one, and for several."""
+
+
+def result(cycle: Cycle) -> Text:
+    """A cycle in a few words, for a table: "done" only where everything that was read is loaded or was known."""
+    if cycle.error:
+        return Text(f"failed: {safe(cycle.error.cause)}", style="red")
+    if cycle.left:
+        return Text(f"stopped before {', '.join(cycle.left)}", style="yellow")
+    lost = "; ".join(_losses(cycle.outcome))
+    if cycle.outcome.is_all_lost:
+        return Text(f"nothing loaded: {lost}", style="bold red")
+    return Text(f"done, but {lost}", style="yellow") if lost else Text("done", style="green")
+
+
+def lines(cycle: Cycle) -> list[Text]:
+    """What follows on a cycle's balance; empty where all that was read is loaded or was known, and nothing was ignored."""
+    outcome = cycle.outcome
+    sentences = (_rejected(cycle), _conflicting(cycle), _set_aside(outcome), _failing(outcome), _ignored(outcome))
+    told = [Text(sentence) for sentence in sentences if sentence]
+    if outcome.is_all_lost:
+        told.insert(0, Text(f"Nothing was loaded: {'; '.join(_losses(outcome))}.", style="bold red"))
+    return told
+
+
+def in_line(cycle: Cycle) -> str:
+    """The same in one line, for a schedule's log; empty where there is nothing to tell."""
+    return " ".join(line.plain for line in lines(cycle))
+
+
+def safe(text: str) -> str:
+    """A text with nothing in it that moves a terminal's cursor; names that can be shown already stay as they are."""
+    return "".join(letter if letter.isprintable() else shown_name(letter) for letter in text)
+
+
+def _losses(outcome: Outcome) -> list[str]:
+    """How much was left out, in a few words each."""
+    counted = (
+        (outcome.rejected, "row", "rejected"),
+        (outcome.conflicting, "row", "conflicting"),
+        (len(outcome.set_aside), "file", "set aside"),
+        (len(outcome.failing), "file", "not processed yet"),
+    )
+    found = [(f"{_counted(number, noun)} {what}", number) for number, noun, what in counted if number]
+    every = outcome.is_all_lost
+    return [f"all {told}" if every and number > 1 else told for told, number in found]
+
+
+def _rejected(cycle: Cycle) -> str:
+    if not cycle.outcome.rejected:
+        return ""
+    reasons = [(reason, rows) for reason, rows in cycle.outcome.reasons if reason != Reason.CONFLICTING]
+    why = f": {_top(reasons)}" if reasons else ""
+    return f"{_counted(cycle.outcome.rejected, 'row')} rejected{why}. {_LOOK} --cycle {cycle.cycle_id}"
+
+
+def _conflicting(cycle: Cycle) -> str:
+    outcome = cycle.outcome
+    if not outcome.conflicting:
+        return ""
+    told = f"{_counted(outcome.conflicting, 'row')} conflicting: earlier ones have the same key and other values."
+    is_kept = any(reason == Reason.CONFLICTING for reason, _ in outcome.reasons)
+    return f"{told} {_LOOK} --cycle {cycle.cycle_id} --reason {Reason.CONFLICTING}" if is_kept else told
+
+
+def _top(reasons: list[tuple[str, int]]) -> str:
+    told = [f"{rows:,} {reason}" for reason, rows in reasons[:_SHOWN]]
+    if rest := reasons[_SHOWN:]:
+        others = "another reason" if len(rest) == 1 else f"{len(rest)} other reasons"
+        told.append(f"{sum(rows for _, rows in rest):,} for {others}")
+    return ", ".join(told)
+
+
+def _set_aside(outcome: Outcome) -> str:
+    found = outcome.set_aside
+    return f"{_counted(len(found), 'file')} set aside: {_causes(found)}. {_LOOK} --files" if found else ""
+
+
+def _failing(outcome: Outcome) -> str:
+    found = outcome.failing
+    told = f"{_counted(len(found), 'file')} not processed yet: {_causes(found)}. The next cycle tries again."
+    return told if found else ""
+
+
+def _causes(found: Mapping[str, str]) -> str:
+    told = [f"{safe(name)} ({safe(cause).rstrip('.')})" for name, cause in list(found.items())[:_SHOWN]]
+    return ", ".join(told) + (f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else "")
+
+
+def _ignored(outcome: Outcome) -> str:
+    if not outcome.ignored:
+        return ""
+    names = [name for name in outcome.ignored_names if "/" not in name and not name.startswith(".")]
+    told = []
+    for kind, files in outcome.ignored.items():
+        one, several = _KINDS.get(kind, (kind, kind))
+        named = f" ({_named(names, files)})" if kind == "other_ending" and names else ""
+        told.append(f"{files:,} {one if files == 1 else several}{named}")
+    return f"{_counted(sum(outcome.ignored.values()), 'file')} ignored: {', '.join(told)}."
+
+
+def _named(names: Iterable[str], files: int) -> str:
+    shown = [safe(name) for name in names][:_SHOWN]
+    return ", ".join(shown) + (", …" if files > len(shown) else "")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

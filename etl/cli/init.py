@@ -1,0 +1,34 @@
+"""Bringing the database's tables up to date, which several commands do first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+
+from etl.contract.reader import Contract
+from etl.database import dispose, make_engine, product_of, transaction
+from etl.database.schema.ensure import ensure_possible
+from etl.database.schema.migrations import migrate
+from etl.settings import Settings
+
+log = structlog.get_logger("init")
+
+
+def init_tables(settings: Settings, contracts: Mapping[str, Contract]) -> bool:
+    """Create or update the audit tables, and the tables and views of these feeds; whether the audit tables changed.
+
+    :raises EtlError: some feeds were refused, after all is done for the others; names them.
+    """
+    engine = make_engine(settings, application="init")
+    try:
+        changed = migrate(engine)
+        with transaction(engine) as connection:
+            for what, remedy in product_of(connection.dialect).warnings(connection):
+                log.warning(what, remedy=remedy)
+            refused = ensure_possible(connection, contracts.values())
+    finally:
+        dispose(engine)
+    if refused:
+        raise refused
+    return changed

@@ -1,0 +1,117 @@
+"""Commands about what has run: status, history, one cycle in words, undo, tidying up."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from etl import services
+from etl.cli import report
+from etl.cli.console import AsJson, console, errors_console, print_json
+from etl.cli.dashboards import superset_status
+from etl.contract.reader import load_contract, sound_contracts
+from etl.operations.explain import explain as explain_cycle
+from etl.operations.explain import in_words
+from etl.operations.retention.age import parse_age
+from etl.operations.retention.policy import Policy
+from etl.operations.retention.prune import prune as prune_files
+from etl.operations.retention.remote import Remote
+from etl.operations.status import history as read_history
+from etl.operations.status import status as read_status
+from etl.operations.undo import feed_of
+from etl.operations.undo import undo as undo_cycle
+from etl.settings import Settings
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show services, each feed's backlog and its last cycle."""
+    settings = Settings.load()
+    found = read_status(settings, sound_contracts(settings))
+    found["services"]["superset"] = superset_status(settings)
+    if as_json:
+        print_json(found)
+        return
+    for table in report.status_tables(found):
+        console.print(table)
+        console.print()
+
+
+def history(
+    feed: Annotated[str | None, typer.Option(help="Only this feed.")] = None,
+    cycle: Annotated[str | None, typer.Option(help="Only this cycle.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only failed jobs.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many jobs, newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show the audit log, newest first."""
+    rows = read_history(Settings.load(), feed=feed, cycle_id=cycle, failed=failed, limit=limit)
+    if as_json:
+        print_json(rows)
+        return
+    console.print(report.audit_table(rows, cycles=True) if rows else "No job has run yet.")
+    for row in rows:
+        if row["error_message"]:
+            console.print(f"\n{row['cycle_id']} {row['job_name']}: {row['error_message']}", style="red", markup=False)
+
+
+def explain(cycle: str, as_json: AsJson = False) -> None:
+    """Say in plain words what a cycle read, what became of it, and where its files are."""
+    settings = Settings.load()
+    told = explain_cycle(settings, cycle)
+    if as_json:
+        print_json(told)
+        return
+    for line in in_words(settings, told):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def undo(
+    cycle: str,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove exactly what a cycle loaded. Its archives stay, and the next load takes them again."""
+    settings = Settings.load()
+    contract = load_contract(feed_of(settings, cycle), settings)
+    if not yes:
+        typer.confirm(f"Remove what cycle {cycle} loaded into {contract.table}?", abort=True)
+    done = undo_cycle(settings, contract, cycle)
+    console.print(
+        f"Removed {done.rows:,} rows of {contract.table}; {done.rejected:,} rows of the quarantine went with them."
+    )
+    for name in done.archives:
+        console.print(f"The next load takes it again: backup/{contract.feed}/{name}", soft_wrap=True)
+
+
+def prune(
+    feeds: Annotated[list[str] | None, typer.Argument(help="Feeds; default: all.", show_default=False)] = None,
+    compress_after: Annotated[
+        str, typer.Option(help="Compress archives that were loaded so long ago: 12h, 7d, 2w, never.")
+    ] = "7d",
+    delete_after: Annotated[
+        str, typer.Option(help="Delete loaded archives, executed notebooks and decided rejects of this age.")
+    ] = "90d",
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="Move archives and landing files there (s3://, file://, …) instead of deleting them."
+        ),
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be done, and do nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compress, then delete or move, what is old and loaded. What is not loaded is never touched."""
+    settings = Settings.load()
+    contracts = {feed: load_contract(feed, settings) for feed in feeds} if feeds else sound_contracts(settings)
+    policy = Policy(parse_age(compress_after), parse_age(delete_after))
+    remote = Remote(to) if to else None
+    done = prune_files(settings, contracts, policy, logs=services.logs(settings), dry_run=dry_run, remote=remote)
+    if as_json:
+        items = [vars(item) for item in done.items]
+        print_json({"dry_run": dry_run, "to": remote and remote.shown, "items": items, "busy": list(done.busy)})
+    else:
+        for table in report.pruned(done):
+            console.print(table)
+    for error in done.busy:
+        report.print_error(errors_console, error)
+    raise typer.Exit(max((error.exit_code for error in done.busy), default=0))

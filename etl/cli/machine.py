@@ -1,0 +1,133 @@
+"""Commands about the machine: services, tables, settings, JupyterLab."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from etl import __version__, services
+from etl.cli import report
+from etl.cli.console import AsJson, console, print_json, progress
+from etl.cli.init import init_tables
+from etl.contract.problems import as_one
+from etl.contract.reader import load_contracts, read_contracts, sound_contracts
+from etl.database import client_url, database_title, product_named, shown_url
+from etl.database.schema.ddl import script
+from etl.notebook.execute import kernel_config
+from etl.operations.doctor import examine
+from etl.services.java import find_java
+from etl.settings import PROJECT_ROOT, Settings
+
+
+def up() -> None:
+    """Start the embedded Kafka and PostgreSQL, as far as your own do not replace them."""
+    settings = Settings.load()
+    with progress() as tell:
+        found = services.up(settings, sound_contracts(settings), tell)
+    console.print(f"Kafka       {found.kafka.endpoint if found.kafka else settings.kafka() + ' (your own)'}")
+    settings = Settings.load()
+    console.print(f"{database_title(settings):<12}{shown_url(settings)}{'' if found.postgres else ' (your own)'}")
+
+
+def down(
+    delete_data: Annotated[
+        bool, typer.Option("--delete-data", help="Delete the data of the embedded services as well.")
+    ] = False,
+) -> None:
+    """Stop the embedded services. Their data stay, unless you say otherwise."""
+    with progress() as tell:
+        stopped = services.down(Settings.load(), tell, delete_data=delete_data)
+    console.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+def init(
+    sql: Annotated[
+        str,
+        typer.Option(metavar="PRODUCT", help="Only print the SQL, for postgresql or sqlserver; connects to nothing."),
+    ] = "",
+) -> None:
+    """Create or update the audit tables and the tables of all feeds."""
+    settings = Settings.load()
+    if sql:
+        typer.echo(script(product_named(sql), load_contracts(settings).values()), nl=False)
+        return
+    contracts, broken = read_contracts(settings)
+    changed = init_tables(settings, contracts)
+    state = "brought up to date" if changed else "are up to date"
+    console.print(f"The audit tables {state}; tables of {len(contracts)} feeds are there.")
+    if broken:
+        raise as_one(broken)
+
+
+def setup() -> None:
+    """Find or install Java, fetch the Java libraries, and prepare quick starts of Spark, without starting anything."""
+    settings = Settings.load()
+    with progress() as tell:
+        services.prepare(settings, tell)
+        services.quicken(settings, tell)
+    console.print("Java and its libraries are ready.")
+
+
+def env() -> None:
+    """Print shell commands that let other clients connect: eval "$(python -m etl env)"."""
+    settings = Settings.load()
+    typer.echo(f"export ETL_KAFKA_BOOTSTRAP={shlex.quote(settings.kafka())}")
+    typer.echo(f"export ETL_DATABASE_URL={shlex.quote(client_url(settings))}")
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Check everything that a cycle needs, and say what to do about what is wrong."""
+    findings = examine(Settings.load())
+    if as_json:
+        print_json([vars(finding) for finding in findings])
+    else:
+        console.print(report.findings_table(findings))
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def lab(
+    port: Annotated[int, typer.Option(help="Port of 127.0.0.1; the next free one is taken if it is not free.")] = 8888,
+    browser: Annotated[bool, typer.Option(help="Open a browser, where there is a display.")] = True,
+) -> None:
+    """Start the services and open JupyterLab on the notebooks."""
+    ready(Settings.load())
+    command = [
+        *(sys.executable, "-m", "jupyterlab"),
+        *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--ServerApp.root_dir={PROJECT_ROOT}"),
+        "--LabApp.default_url=/lab/tree/notebooks/1_produce.ipynb",
+        # Nothing asks the world for news or new versions.
+        *("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url="),
+        "--LabApp.extension_manager=readonly",
+    ]
+    if "KernelManager" in kernel_config():
+        command.append("--KernelManager.transport=ipc")
+    if os.name != "nt" and os.geteuid() == 0:
+        command.append("--ServerApp.allow_root=True")
+    if not browser or "SSH_CONNECTION" in os.environ or (sys.platform == "linux" and "DISPLAY" not in os.environ):
+        command.append("--ServerApp.open_browser=False")
+    raise typer.Exit(subprocess.call(command))
+
+
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def ready(settings: Settings, *, with_kafka: bool = True) -> Settings:
+    """Everything that notebooks need: services up, audit tables there, the environment that kernels inherit."""
+    with progress() as tell:
+        if settings.kafka_is_embedded or settings.database_is_embedded:
+            services.up(settings, sound_contracts(settings), tell, with_kafka=with_kafka)
+        elif with_kafka:
+            services.prepare(settings, tell)
+        os.environ["ETL_HOME"] = str(settings.home)
+        if with_kafka:
+            os.environ["JAVA_HOME"] = str(find_java(settings, tell).home)
+    settings = Settings.load()
+    init_tables(settings, {})
+    return settings

@@ -1,0 +1,1 @@
+"""What a feed promises: its contract as a file (`feeds/`), read, checked, and drafted from a sample."""

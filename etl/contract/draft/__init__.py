@@ -1,0 +1,1 @@
+"""Drafting a contract from a sample of messages or a file."""

@@ -1,0 +1,202 @@
+"""A first contract for a new feed, drafted from a sample of its messages. What is guessed is said in the draft."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from etl.contract.draft.inference import Guess, guess_key, guess_sensor, guess_time, infer_type, snake
+from etl.contract.draft.sample import Path, Sample, rows_of
+from etl.contract.model import ISO8601, ITEMS, RESERVED, WINDOW_COLUMNS, column_name
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+_KEY_LENGTH = 128
+"""Longest text in a key: databases index no unbounded ones."""
+
+
+@dataclass
+class _Found:
+    """A column of the draft."""
+
+    name: str
+    path: Path
+    values: Sequence[Any]
+    guess: Guess
+    required: bool = False
+    in_key: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def draft(feed: str, sample: Sample, *, topic: str = "", landing: str = "") -> str:
+    """The text of a contract, with a comment wherever something was guessed.
+
+    :param topic: the Kafka topic, for JSON messages; or
+    :param landing: the landing folder, for CSV files.
+    :raises ConfigurationError: the sample holds no readings, or nothing in it looks like a time.
+    """
+    split = rows_of(sample)
+    columns = _columns(split.rows, split.paths)
+    time = guess_time({c.name: c.values for c in columns}, sample)
+    for column in columns:
+        if column.name == time.column:
+            column.guess = Guess("timestamp", f"guessed to be the event time: {time.why}")
+        elif column.guess.type == "timestamp" and time.formats != (ISO8601,):
+            column.guess = Guess("string", "a time in another format than the event time's")
+    kinds = {c.name: c.guess.type for c in columns}
+    values = {c.name: c.values for c in columns}
+    sensor = guess_sensor(values, kinds, time.column)
+    key = guess_key(values, kinds, sensor, time.column, split.outer_names({c.path: c.name for c in columns}))
+    sensor, key = _without_names_of_windows(columns, sensor, key, time.column)
+    for column in columns:
+        column.in_key = key.index(column.name) + 1 if column.name in key else 0
+    lines = [
+        *_head(feed, sample, topic=topic, landing=landing),
+        *_schema(feed, columns),
+        *_custom(columns, split.explode, time.column, time.formats, sensor, time.note),
+    ]
+    left_out = [f"# Left out: {text}" for text in split.left_out]
+    keyless = (
+        [] if key else ["# No key was found that tells the sample's readings apart: each message is a row of its own."]
+    )
+    more = ["# Ranges, windows, lateness, anomalies, fleet and more: see docs/contracts.md."]
+    return "\n".join([*lines, *keyless, *left_out, *more]) + "\n"
+
+
+def _columns(rows: Sequence[dict[Path, Any]], paths: Sequence[Path]) -> list[_Found]:
+    found: list[_Found] = []
+    for path in paths:
+        taken = [*RESERVED, *(column.name for column in found)]
+        name = column_name(snake(path[-1] if path[-1] != ITEMS else path[-2]), taken)
+        values = [row.get(path) for row in rows]
+        given = [value for value in values if value is not None and value != ""]
+        found.append(_Found(name, path, values, infer_type(name, given), required=len(given) == len(rows)))
+    return found
+
+
+def _without_names_of_windows(
+    columns: Sequence[_Found], sensor: str | None, key: tuple[str, ...], time: str
+) -> tuple[str | None, tuple[str, ...]]:
+    """Sensor and key, where a column that tables of windows have for themselves was the sensor's, with another name for it."""
+    names = [column.name for column in columns]
+    old = sensor or next((name for name in (*key, *names) if name != time), names[0])
+    if old not in WINDOW_COLUMNS:
+        return sensor, key
+    new = column_name(f"sensor_{old}", [*RESERVED, *names])
+    next(column for column in columns if column.name == old).name = new
+    return sensor and new, tuple(new if name == old else name for name in key)
+
+
+def _text(value: str) -> str:
+    """A text as YAML."""
+    is_plain = _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS
+    if is_plain:
+        return value
+    quoted: str = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=10_000)
+    return quoted.strip()
+
+
+def _head(feed: str, sample: Sample, *, topic: str, landing: str) -> list[str]:
+    return [
+        f"# Drafted from {_text(sample.name)} ({len(sample.records):,} records). Look it through: comments say what was guessed.",
+        "apiVersion: v3.1.0",
+        "kind: DataContract",
+        f"id: {feed.replace('_', '-')}",
+        f"name: {feed}",
+        "version: 0.1.0",
+        "status: draft",
+        "description:",
+        "  purpose: Say here what these readings are.",
+        "servers:",
+        *(_local(sample, landing) if landing else _kafka(topic)),
+    ]
+
+
+def _kafka(topic: str) -> list[str]:
+    return [
+        "  - server: stream",
+        "    type: kafka",
+        "    host: ETL_KAFKA_BOOTSTRAP",
+        "    format: json",
+        "    customProperties:",
+        "      - property: topic",
+        f"        value: {_text(topic)}",
+    ]
+
+
+def _local(sample: Sample, landing: str) -> list[str]:
+    return [
+        "  - server: landing",
+        "    type: local",
+        f"    path: {_text(landing)}",
+        "    format: csv",
+        "    customProperties:",
+        "      - property: csv",
+        "        value:",
+        f"          delimiter: {_text(sample.delimiter)}",
+        f"          encoding: {sample.encoding}",
+        "          header: true",
+    ]
+
+
+def _schema(feed: str, columns: Sequence[_Found]) -> list[str]:
+    lines = [
+        "schema:",
+        f"  - name: {feed}",
+        f"    physicalName: {feed}",
+        "    physicalType: table",
+        "    logicalType: object",
+        "    properties:",
+    ]
+    for column in columns:
+        lines += _property(column)
+    return lines
+
+
+def _property(column: _Found) -> list[str]:
+    why = f"  # {column.guess.why}" if column.guess.why else ""
+    lines = [f"      - name: {_text(column.name)}", f"        logicalType: {column.guess.type}{why}"]
+    if column.in_key:
+        lines += [
+            "        required: true",
+            "        primaryKey: true  # guessed",
+            f"        primaryKeyPosition: {column.in_key}",
+        ]
+        if column.guess.type == "string":
+            length = max(_KEY_LENGTH, *(len(str(value)) for value in column.values))
+            lines.append(f"        logicalTypeOptions: {{minLength: 1, maxLength: {length}}}")
+    elif column.required:
+        lines.append("        required: true  # it is in every record of the sample")
+    return lines
+
+
+def _custom(
+    columns: Sequence[_Found],
+    explode: Sequence[Path],
+    time: str,
+    formats: Sequence[str],
+    sensor: str | None,
+    note: str,
+) -> list[str]:
+    lines = [
+        "customProperties:",
+        "  - property: eventTime",
+        "    value:",
+        f"      column: {_text(time)}",
+        f"      formats: [{', '.join(_text(name) for name in formats)}]{f'  # {note}' if note else ''}",
+        "      timezone: UTC  # of times without an offset; assumed",
+    ]
+    if explode:
+        path = "[].".join(".".join(level) for level in explode)
+        lines += ["  - property: explode", f"    value: {_text(path)}"]
+    renamed = [column for column in columns if column.path != (column.name,)]
+    if renamed:
+        lines += ["  - property: rename", "    value:"]
+        lines += [f"      {_text(c.name)}: {_text('.'.join(c.path).replace(f'.{ITEMS}', ITEMS))}" for c in renamed]
+    if sensor:
+        lines += ["  - property: sensor", f"    value: {_text(sensor)}  # guessed"]
+    return [*lines, "  - property: unknownKeys", "    value: freeze  # or evolve, or discard"]

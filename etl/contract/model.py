@@ -1,0 +1,227 @@
+"""What a feed's contract says, as typed values: columns, times, sensors, windows, rules. Read by `etl.contract.reader`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+ColumnType = Literal["text", "integer", "double", "boolean", "timestamp"]
+Growth = Literal["evolve", "freeze", "discard"]
+OnConflict = Literal["quarantine", "keepFirst", "keepLast"]
+
+ITEMS = "[]"
+"""In a column's path: from here on inside an element of the array before it."""
+
+
+def column_name(key: str, taken: Iterable[str]) -> str:
+    """A column's name for a key that the contract does not name, unlike those that are taken."""
+    (name,) = column_names([key], taken)
+    return name
+
+
+def column_names(keys: Iterable[str], taken: Iterable[str]) -> list[str]:
+    """The same for several keys: names of at most 60 characters, each unlike all others."""
+    others = {name.lower() for name in taken}
+    found = []
+    for key in keys:
+        plain = re.sub(r"\W+", "_", key, flags=re.ASCII).strip("_") or "column"
+        name = base = (f"_{plain}" if plain[0].isdigit() else plain)[:50]
+        for number in count(1):
+            if name.lower() not in others:
+                break
+            name = f"{base}_" if number == 1 else f"{base}_{number}"
+        found.append(name)
+        others.add(name.lower())
+    return found
+
+
+ISO8601 = "iso8601"
+EPOCH_UNITS = {"epoch_seconds": 1.0, "epoch_milliseconds": 1e-3, "epoch_microseconds": 1e-6}
+"""Names of time formats that count from 1970-01-01 UTC, with the seconds of one unit."""
+
+LINEAGE_COLUMNS = ("source_partition", "source_offset", "source_item", "source_time", "raw")
+TABLE_COLUMNS = ("source_id", "source_partition", "source_offset", "source_item", "log_id", "lateness_seconds")
+VIEW_COLUMNS = ("source_name", "cycle_id", "loaded_at")
+"""What the view of a feed's readings adds to them."""
+SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "oid")
+"""PostgreSQL has these in every table (https://www.postgresql.org/docs/18/ddl-system-columns.html), `oid` up to version 11."""
+RESERVED = {*LINEAGE_COLUMNS, *TABLE_COLUMNS, *VIEW_COLUMNS, *SYSTEM_COLUMNS, "stage_row"}
+"""Names, in small letters, that no column of a contract may have in any case. Others that only statements use hold a space."""
+WINDOW_FIGURES = ("count", "min", "max", "avg", "stddev")
+WINDOW_COLUMNS = {"measure", "window_start", *WINDOW_FIGURES}
+"""Of every table of windows, beside those of its key."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its type and the simple rules that every value must meet."""
+
+    name: str
+    type: ColumnType
+    required: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    bits: int = 64
+    """Width of an integer; 16, 32 or 64."""
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    trim: bool = False
+    """Whether blanks at both ends of a text are no part of it."""
+    unit: str = ""
+    description: str = ""
+    path: tuple[str, ...] = ()
+    """Where the value stands in a message, key by key, or the header of a CSV column; empty: under the column's own name."""
+    gained: bool = False
+    """The feed took it up by itself (see `etl.jobs.load.new_columns`); the contract does not name it."""
+
+    @property
+    def source(self) -> tuple[str, ...]:
+        return self.path or (self.name,)
+
+
+@dataclass(frozen=True)
+class EventTime:
+    """Which column says when a reading was taken, how times are written, and which are believed."""
+
+    column: str
+    timezone: str = "UTC"
+    """IANA name; holds for values that carry no offset of their own."""
+    earliest: datetime = datetime(2000, 1, 1, tzinfo=UTC)
+    ahead_seconds: float = 3600.0
+    """How far a sensor's clock may run ahead of ours."""
+    formats: tuple[str, ...] = (ISO8601,)
+    """`iso8601`, a key of EPOCH_UNITS, or a pattern of `strptime`; the first that fits a value holds."""
+
+
+@dataclass(frozen=True)
+class Landing:
+    """A folder into which somebody puts CSV files."""
+
+    path: str
+    """Relative to ETL_HOME, or absolute."""
+    delimiter: str = ","
+    quote: str = '"'
+    encoding: str = "utf-8"
+    header: bool = True
+    """Whether the first line names the columns; else they are those of the contract, in its order."""
+    stable_seconds: float = 1.0
+    """A file is taken when it has not changed for so long and nobody has it open for writing."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Tumbling windows, aligned to 1970-01-01 UTC, of which statistics are kept per sensor and measure."""
+
+    sizes: tuple[tuple[str, int], ...]
+    """Name and length in seconds, such as ("5m", 300); the name ends the table's."""
+    key: tuple[str, ...]
+    measures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AnomalyRules:
+    """When a reading is called anomalous; docs/anomalies.md says how the defaults were chosen."""
+
+    measures: tuple[str, ...]
+    threshold: float = 5.0
+    """A robust z-score above this is an outlier."""
+    trailing: int = 120
+    """Readings of a sensor from which its baseline, median and MAD, is taken."""
+    minimum: int = 30
+    """Fewest of them with a value for a verdict."""
+    block_seconds: float = 300.0
+    """The baseline is renewed at multiples of this since 1970-01-01 UTC."""
+    resolution: float = 0.0
+    """The sensor's smallest step: the scale of the z-score is never below half of it. 0: judged from the readings."""
+    stuck_seconds: float | None = None
+    """Equal values for so long mean that the sensor is stuck; None: they are nothing unusual."""
+    stuck_readings: int = 30
+    """Fewest equal values that mean it."""
+    gap_seconds: float | None = None
+    """No reading for longer than this is a gap; None: silence is nothing unusual."""
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What ought to report: so many sensors, each once per interval."""
+
+    sensors: int
+    interval_seconds: float
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A feed. `columns` are in the order of the contract, which is the order in files and tables."""
+
+    feed: str
+    topic: str
+    """The Kafka topic; empty where readings come as files."""
+    table: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...]
+    event_time: EventTime
+    landing: Landing | None = None
+    sensor: tuple[str, ...] = ()
+    """The columns that say which device, room or sensor a reading belongs to."""
+    explode: tuple[tuple[str, ...], ...] = ()
+    """Path of the array whose elements are the readings, one tuple of keys per nested array; empty: a message is a reading."""
+    windows: Windows | None = None
+    lateness_seconds: float = 600.0
+    """How far a reading may lie behind the newest one loaded before it until it counts as late."""
+    growth: Growth = "freeze"
+    """What becomes of keys or columns that the contract does not name."""
+    max_new_columns: int = 100
+    """Most columns that the feed takes up beyond its contract, in all."""
+    anomalies: AnomalyRules | None = None
+    fleet: Fleet | None = None
+    freshness_seconds: float | None = None
+    """How old the newest reading may be, by the contract's service level."""
+    on_conflict: OnConflict = "quarantine"
+    """What becomes of a row whose key an earlier row has, with other values."""
+    failure_budget: float = 1.0
+    """The share of an archive's rows, 0 to 1, that may be rejected before its load fails."""
+    description: str = ""
+    version: str = ""
+    file: Path = field(default=Path(), compare=False)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def file_columns(self) -> tuple[str, ...]:
+        """The header of every part file and archive: the contract's columns, then where each row came from."""
+        return (*self.column_names, *LINEAGE_COLUMNS)
+
+    @property
+    def paths(self) -> dict[str, tuple[str, ...]]:
+        """Where each column's value is in a message, or the header of its column in a CSV file."""
+        return {column.name: column.source for column in self.columns}
+
+    @property
+    def message_key(self) -> str:
+        """The column whose value keys a message, so that a sensor's readings stay in order in one partition."""
+        return self.primary_key[0] if self.primary_key else self.columns[0].name
+
+    @property
+    def source_name(self) -> str:
+        """The topic or the landing folder, for people."""
+        return self.landing.path if self.landing else self.topic
+
+    @property
+    def identifying(self) -> frozenset[str]:
+        """The columns that tell rows and sensors apart: of the key, the sensor, and the windows' key."""
+        return frozenset({*self.primary_key, *self.sensor, *(self.windows.key if self.windows else ())})
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+    def numeric(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of some columns that hold numbers."""
+        return tuple(name for name in names if self.column(name).type in ("integer", "double"))

@@ -1,0 +1,302 @@
+"""What a contract says in `customProperties`: times, nested messages, windows, lateness, anomalies, CSV dialect.
+
+Each has one method, which turns what stands in the file into a value of `etl.contract.model`, or names place and remedy.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from etl.contract.durations import Fail, seconds
+from etl.contract.model import (
+    EPOCH_UNITS,
+    ISO8601,
+    ITEMS,
+    WINDOW_COLUMNS,
+    AnomalyRules,
+    Column,
+    EventTime,
+    Fleet,
+    Growth,
+    Landing,
+    OnConflict,
+    Windows,
+    column_name,
+)
+
+KNOWN = {
+    "eventTime",
+    "failureBudget",
+    "onConflict",
+    "sensor",
+    "explode",
+    "rename",
+    "windows",
+    "lateness",
+    "anomalies",
+    "unknownKeys",
+    "maxNewColumns",
+    "fleet",
+}
+_ANOMALY_NUMBERS = {
+    "threshold": "threshold",
+    "trailing": "trailing",
+    "minimum": "minimum",
+    "resolution": "resolution",
+    "stuckReadings": "stuck_readings",
+}
+_ANOMALY_TIMES = {"block": "block_seconds", "stuckAfter": "stuck_seconds", "gapAfter": "gap_seconds"}
+_MOST_NEW_COLUMNS = 500
+DEFAULT_WINDOWS = ("5m", "1d")
+
+
+_DIRECTIVES = "%Y %y %m %d %H %I %p %M %S %f %z %j %b %B %a %A %%"
+_SAMPLE = datetime(2021, 11, 28, 15, 45, 59, 123456, tzinfo=UTC)
+_ON_CONFLICT: dict[str, OnConflict] = {"quarantine": "quarantine", "keepFirst": "keepFirst", "keepLast": "keepLast"}
+_GROWTH: dict[str, Growth] = {"evolve": "evolve", "freeze": "freeze", "discard": "discard"}
+
+
+def _broken_format(pattern: str) -> str:
+    """What is wrong with a pattern of `strptime`; empty where it writes and reads a day everywhere it is used."""
+    used = re.findall(r"%.?", pattern, re.DOTALL)
+    if unknown := [directive for directive in used if directive not in _DIRECTIVES.split()]:
+        return f"has {unknown[0]!r}, which is not understood everywhere"
+    if ("%I" in used) != ("%p" in used):
+        return "has one of %I and %p without the other"
+    try:
+        read = datetime.strptime(_SAMPLE.strftime(pattern), pattern)
+    except (ValueError, re.error) as error:
+        return f"cannot be read: {error}"
+    return "" if read.date() == _SAMPLE.date() else "does not say which day it is"
+
+
+@dataclass(frozen=True)
+class Properties:
+    """The custom properties of a contract or of its server, by name."""
+
+    place: str
+    values: Mapping[str, Any]
+    fail: Fail
+
+    def event_time(self, columns: tuple[Column, ...]) -> EventTime:
+        place = f"{self.place}.eventTime"
+        if "eventTime" not in self.values:
+            raise self.fail(self.place, "has no eventTime", "Name the column that says when a reading was taken.")
+        value = self._object("eventTime", {"column", "formats", "timezone", "earliest", "aheadSeconds"}, "column")
+        if value["column"] not in {column.name for column in columns if column.type == "timestamp"}:
+            raise self.fail(f"{place}.column", f"{value['column']!r} is no timestamp column", "Name one.")
+        try:
+            ZoneInfo(value.get("timezone", "UTC"))
+            earliest = datetime.fromisoformat(str(value.get("earliest", "2000-01-01")))
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise self.fail(place, str(error), "Use an IANA time zone and an ISO date.") from None
+        return EventTime(
+            column=value["column"],
+            timezone=value.get("timezone", "UTC"),
+            earliest=earliest if earliest.tzinfo else earliest.replace(tzinfo=UTC),
+            ahead_seconds=float(value.get("aheadSeconds", 3600.0)),
+            formats=self._formats(f"{place}.formats", value.get("formats", [ISO8601])),
+        )
+
+    def _formats(self, place: str, formats: object) -> tuple[str, ...]:
+        if not isinstance(formats, list) or not formats:
+            raise self.fail(place, f"{formats!r}", "Give a list of formats.")
+        for name in formats:
+            if name != ISO8601 and name not in EPOCH_UNITS and "%" not in str(name):
+                known = ", ".join([ISO8601, *EPOCH_UNITS])
+                raise self.fail(place, f"{name!r} is not known", f"Use {known}, or a pattern such as %d-%m-%Y %H:%M.")
+            if "%" in str(name) and (problem := _broken_format(str(name))):
+                raise self.fail(place, f"{name!r} {problem}", f"Use {_DIRECTIVES}, and year, month and day among them.")
+        return tuple(map(str, formats))
+
+    def sensor(
+        self, columns: tuple[Column, ...], primary_key: tuple[str, ...], event_time: EventTime
+    ) -> tuple[str, ...]:
+        """The columns of a sensor; by default the first one of the primary key that is no time."""
+        if "sensor" in self.values:
+            return self._columns("sensor", self.values["sensor"], columns)
+        named = [*primary_key, *(column.name for column in columns)]
+        return (next((name for name in named if name != event_time.column), columns[0].name),)
+
+    def explode(self) -> tuple[tuple[str, ...], ...]:
+        if "explode" not in self.values:
+            return ()
+        value = self.values["explode"]
+        if not isinstance(value, str) or not all(all(level.split(".")) for level in value.split("[].")):
+            raise self.fail(f"{self.place}.explode", f"{value!r}", "Write the path of an array: data.devices.")
+        return tuple(tuple(level.split(".")) for level in value.split("[]."))
+
+    def with_paths(
+        self, columns: tuple[Column, ...], explode: tuple[tuple[str, ...], ...], *, is_csv: bool
+    ) -> tuple[Column, ...]:
+        """The columns with the places that `rename` gives them."""
+        place = f"{self.place}.rename"
+        given = self.values.get("rename", {})
+        if not isinstance(given, dict):
+            raise self.fail(place, f"{given!r}", "Write column: path, one per line.")
+        if unknown := set(given) - {column.name for column in columns}:
+            raise self.fail(place, f"there is no column {sorted(unknown)[0]!r}", "Name columns of the schema.")
+        paths = {
+            name: (str(path),) if is_csv else self._path(f"{place}.{name}", str(path), explode)
+            for name, path in given.items()
+        }
+        if is_csv and explode:
+            raise self.fail(f"{self.place}.explode", "a CSV file holds no arrays", "Remove it.")
+        return tuple(replace(column, path=paths.get(column.name, ())) for column in columns)
+
+    def _path(self, place: str, path: str, explode: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+        """`data.devices[].id` as keys, with `[]` where an element begins."""
+        keys = tuple(key for key in re.split(r"\.|(\[\])", path) if key)
+        arrays = [keys[:i] for i, key in enumerate(keys) if key == ITEMS]
+        known = [tuple(key for level in _joined(explode, n) for key in level) for n in range(1, len(explode) + 1)]
+        if not keys or any(array not in known for array in arrays):
+            raise self.fail(place, f"{path!r} leads into no array of `explode`", "Write data.devices[].name.")
+        return keys
+
+    def windows(self, columns: tuple[Column, ...], sensor: tuple[str, ...]) -> Windows | None:
+        """Sizes, key and measures; by default 5 minutes and a day, per sensor, of all decimal numbers."""
+        place = f"{self.place}.windows"
+        value = self._object("windows", {"sizes", "key", "measures"}) if "windows" in self.values else {}
+        sizes = value.get("sizes", list(DEFAULT_WINDOWS))
+        if not isinstance(sizes, list):
+            raise self.fail(f"{place}.sizes", f"{sizes!r}", "Give a list: [5m, 1d].")
+        lengths = tuple((str(size), seconds(f"{place}.sizes", size, self.fail)) for size in sizes)
+        for name, length in lengths:
+            if length != int(length) or (86_400 % length and length % 86_400):
+                raise self.fail(f"{place}.sizes", f"{name!r} does not divide a day", "Use 1m, 5m, 15m, 1h, 1d.")
+        key = self._columns("windows.key", value.get("key", list(sensor)), columns)
+        measures = self._measures("windows.measures", value.get("measures"), columns, sensor)
+        if not lengths or not measures:
+            return None
+        if taken := [name for name in key if name.lower() in WINDOW_COLUMNS]:
+            raise self.fail(
+                f"{place}.key",
+                f"{taken[0]!r} is a column of every table of windows",
+                f"Give the column another name, such as {column_name(taken[0], WINDOW_COLUMNS)}, and say under `rename` where"
+                " its values are.",
+            )
+        return Windows(tuple((name, int(length)) for name, length in lengths), key, measures)
+
+    def _measures(
+        self, name: str, given: object, columns: tuple[Column, ...], sensor: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        if given is None:
+            return tuple(column.name for column in columns if column.type == "double" and column.name not in sensor)
+        measures = self._columns(name, given, columns)
+        kinds = {column.name: column.type for column in columns}
+        for measure in measures:
+            if kinds[measure] not in ("integer", "double"):
+                raise self.fail(
+                    f"{self.place}.{name}", f"{measure!r} holds no numbers", "Name integer or number columns."
+                )
+        return measures
+
+    def lateness(self) -> float:
+        return seconds(f"{self.place}.lateness", self.values.get("lateness", "10m"), self.fail)
+
+    def growth(self) -> Growth:
+        value = self.values.get("unknownKeys", "freeze")
+        if value not in _GROWTH:
+            raise self.fail(f"{self.place}.unknownKeys", f"{value!r}", f"Use {', '.join(_GROWTH)}.")
+        return _GROWTH[value]
+
+    def max_new_columns(self) -> int:
+        value = self.values.get("maxNewColumns", 100)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_NEW_COLUMNS:
+            raise self.fail(
+                f"{self.place}.maxNewColumns", f"{value!r}", f"Give a whole number from 0 to {_MOST_NEW_COLUMNS}."
+            )
+        return value
+
+    def anomalies(self, columns: tuple[Column, ...], sensor: tuple[str, ...]) -> AnomalyRules | None:
+        if "anomalies" not in self.values:
+            return None
+        value = self._object("anomalies", {"measures", *_ANOMALY_NUMBERS, *_ANOMALY_TIMES})
+        given: dict[str, Any] = {
+            field: self._positive(f"anomalies.{name}", value[name])
+            for name, field in _ANOMALY_NUMBERS.items()
+            if name in value
+        }
+        given |= {
+            field: seconds(f"{self.place}.anomalies.{name}", value[name], self.fail)
+            for name, field in _ANOMALY_TIMES.items()
+            if name in value
+        }
+        measures = self._measures("anomalies.measures", value.get("measures"), columns, sensor)
+        return AnomalyRules(measures=measures, **given)
+
+    def _positive(self, name: str, value: object) -> float | int:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise self.fail(f"{self.place}.{name}", f"{value!r}", "Give a number above 0.")
+        return value
+
+    def fleet(self) -> Fleet | None:
+        if "fleet" not in self.values:
+            return None
+        value = self._object("fleet", {"sensors", "interval"}, "sensors", "interval")
+        if not isinstance(value["sensors"], int) or value["sensors"] < 1:
+            raise self.fail(f"{self.place}.fleet.sensors", f"{value['sensors']!r}", "Say how many sensors report.")
+        return Fleet(value["sensors"], seconds(f"{self.place}.fleet.interval", value["interval"], self.fail))
+
+    def failure_budget(self) -> float:
+        value = self.values.get("failureBudget", 1.0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise self.fail(f"{self.place}.failureBudget", f"{value!r}", "Give a share from 0 to 1.")
+        return float(value)
+
+    def on_conflict(self) -> OnConflict:
+        value = self.values.get("onConflict", "quarantine")
+        if value not in _ON_CONFLICT:
+            raise self.fail(f"{self.place}.onConflict", f"{value!r}", f"Use {', '.join(_ON_CONFLICT)}.")
+        return _ON_CONFLICT[value]
+
+    def landing(self, path: str) -> Landing:
+        """The dialect of the files in a landing folder."""
+        place = f"{self.place}.csv"
+        value = self._object("csv", {"delimiter", "quote", "encoding", "header"}) if "csv" in self.values else {}
+        found = Landing(path=path, **value)
+        for name, mark in (("delimiter", found.delimiter), ("quote", found.quote)):
+            if not isinstance(mark, str) or len(mark) != 1 or mark in "\r\n\0":
+                raise self.fail(f"{place}.{name}", f"{mark!r}", "Give one character.")
+        try:
+            if "a,\n".encode(found.encoding) != b"a,\n":
+                raise self.fail(
+                    f"{place}.encoding", f"{found.encoding!r} is no superset of ASCII", "Convert the files."
+                )
+            codecs.lookup(found.encoding)
+        except (LookupError, TypeError):
+            raise self.fail(f"{place}.encoding", f"{found.encoding!r} is not known", "Use utf-8 or latin-1.") from None
+        stable = self.values.get("stableSeconds", found.stable_seconds)
+        if isinstance(stable, bool) or not isinstance(stable, int | float) or stable <= 0:
+            raise self.fail(f"{self.place}.stableSeconds", f"{stable!r}", "Give a number of seconds.")
+        return replace(found, stable_seconds=float(stable))
+
+    def _object(self, name: str, known: set[str], *needed: str) -> dict[str, Any]:
+        value = self.values[name]
+        if not isinstance(value, dict) or set(value) - known or set(needed) - set(value):
+            wanted = f" with {', '.join(needed)}" if needed else ""
+            raise self.fail(
+                f"{self.place}.{name}", f"must be an object{wanted}", f"It may have {', '.join(sorted(known))}."
+            )
+        return value
+
+    def _columns(self, name: str, given: object, columns: tuple[Column, ...]) -> tuple[str, ...]:
+        names = [given] if isinstance(given, str) else given
+        known = {column.name for column in columns}
+        if not isinstance(names, list) or not names or not all(item in known for item in names):
+            raise self.fail(f"{self.place}.{name}", f"{given!r}", f"Name columns: {', '.join(sorted(known))}.")
+        return tuple(names)
+
+
+def _joined(explode: tuple[tuple[str, ...], ...], count: int) -> list[tuple[str, ...]]:
+    """The first levels of nested arrays, as they stand in a column's path before its own keys."""
+    parts: list[tuple[str, ...]] = []
+    for level in explode[:count]:
+        parts += [level, (ITEMS,)]
+    return parts[:-1]

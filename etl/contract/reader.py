@@ -1,0 +1,129 @@
+"""A feed's data contract: where its readings come from, what they must look like, and into which table they go.
+
+A contract is a file of the Open Data Contract Standard v3.1 (https://bitol-io.github.io/open-data-contract-standard/).
+What the standard lacks stands in `customProperties`, which `etl.contract.properties` reads. Whatever is not understood is an
+error, because a rule that is silently ignored is worse than none.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+import yaml
+
+from etl.contract.document import SUFFIX, ContractReader
+from etl.contract.model import Column, Contract, EventTime
+from etl.contract.problems import as_one
+from etl.contract.yaml_lines import Marks
+from etl.errors import ContractError
+from etl.settings import Settings
+
+__all__ = [
+    "Column",
+    "Contract",
+    "EventTime",
+    "contract_files",
+    "load_contract",
+    "load_contracts",
+    "parse_contract",
+    "read_contract",
+    "read_contracts",
+    "sound_contracts",
+]
+
+log = structlog.get_logger("contract")
+
+PACKAGED = Path(__file__).parent / "feeds"
+"""The folder of the contracts that come with the project."""
+
+
+def contract_folders(settings: Settings) -> tuple[Path, ...]:
+    """Where contracts are looked for; a user's folder comes first, so that it may replace a packaged feed."""
+    return (*settings.feeds, PACKAGED)
+
+
+def contract_files(settings: Settings) -> dict[str, Path]:
+    """Feed name → file, for every contract that can be found; nothing is parsed."""
+    found: dict[str, Path] = {}
+    for folder in contract_folders(settings):
+        if not folder.is_dir():
+            raise ContractError(
+                f"The contract folder {folder} does not exist.", remedy="Mend ETL_FEEDS, or create the folder."
+            )
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            found.setdefault(path.name.removesuffix(SUFFIX), path)
+    return found
+
+
+def load_contract(feed: str, settings: Settings) -> Contract:
+    """The contract of one feed.
+
+    :raises ContractError: there is no such feed, or its file cannot be used.
+    """
+    files = contract_files(settings)
+    if feed not in files:
+        raise ContractError(
+            f"There is no feed {feed!r}.",
+            remedy=f"Known feeds: {', '.join(sorted(files))}. Add {feed}{SUFFIX} to a folder of ETL_FEEDS for a new one.",
+        )
+    return read_contract(files[feed])
+
+
+def load_contracts(settings: Settings) -> dict[str, Contract]:
+    """Every feed that can be found, by name."""
+    return {feed: read_contract(path) for feed, path in sorted(contract_files(settings).items())}
+
+
+def read_contracts(settings: Settings) -> tuple[dict[str, Contract], list[ContractError]]:
+    """Every feed whose contract can be used, by name, and the errors of the others."""
+    sound, wrong = dict[str, Contract](), list[ContractError]()
+    for feed, path in sorted(contract_files(settings).items()):
+        try:
+            sound[feed] = read_contract(path)
+        except ContractError as error:
+            wrong += error.problems
+    return sound, wrong
+
+
+def sound_contracts(settings: Settings) -> dict[str, Contract]:
+    """Every feed whose contract can be used; a broken file is reported in the log, and harms no other feed."""
+    sound, wrong = read_contracts(settings)
+    for error in wrong:
+        log.warning("a contract cannot be used", cause=error.cause, remedy=error.remedy)
+    return sound
+
+
+def read_contract(path: Path) -> Contract:
+    """Read one contract file.
+
+    :raises ContractError: naming the file, the line, the place in it and what to do; with all errors that can be told at once.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path.name} cannot be read: {error}", remedy="Give a readable file in UTF-8.") from None
+    return parse_contract(text, path)
+
+
+def parse_contract(text: str, path: Path) -> Contract:
+    """The contract that a text holds, as if it stood in that file; see `read_contract`."""
+    if not path.name.endswith(SUFFIX):
+        raise ContractError(f"{path.name} is no name of a contract.", remedy=f"Name it like its feed: NAME{SUFFIX}.")
+    try:
+        document, marks = yaml.safe_load(text), Marks(text)
+    except yaml.YAMLError as error:
+        raise ContractError(f"{path.name} is not YAML: {_in_one_line(error)}", remedy="Mend the file.") from None
+    twice = [
+        ContractError(f"{path.name}: line {line}: {key!r} stands twice in one object", remedy="Remove one.")
+        for line, key in marks.repeated()
+    ]
+    if twice:
+        raise as_one(twice)
+    return ContractReader(path, marks).contract(document)
+
+
+def _in_one_line(error: yaml.YAMLError) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"line {error.problem_mark.line + 1}: {error.problem or error.context}"
+    return " ".join(str(error).split())

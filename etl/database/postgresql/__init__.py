@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, rows in bulk, DDL."""

@@ -1,0 +1,103 @@
+"""Everything that `init` makes, as a script for a database administrator: tables, indexes, comments, views.
+
+Made from the same definitions, without a database. A database on which it was run is up to date for `init`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+from sqlalchemy import ClauseElement, Column, Dialect, MetaData, String, Table, insert
+from sqlalchemy.schema import CreateIndex, CreateTable, CreateView, SetColumnComment, SetTableComment
+
+from etl.contract.reader import Contract
+from etl.database import Product
+from etl.database.schema.audit_tables import SHARED, metadata
+from etl.database.schema.feed_table import feed_table, require_fits
+from etl.database.schema.migrations import newest_migration
+from etl.database.schema.views import columns_there, common_views, is_met, needs, view_files, views_of
+from etl.database.schema.windows import window_tables
+
+_CLAUSES = re.compile(r"(?<!OUTER)(?<!CROSS) (?=(?:LEFT OUTER |CROSS )?JOIN |GROUP BY )")
+# A text or a name in quotes or brackets is one word, or a piece of one.
+_WORDS = re.compile(r"""(?:[^\s'"\[]|'(?:[^']|'')*'|"[^"]*"|\[[^\]]*\])+""")
+_TEXTS = re.compile(r"'(?:[^']|'')*'")
+_WIDTH = 120
+
+
+def script(product: Product, contracts: Iterable[Contract]) -> str:
+    """The script for a database product, with the tables and views of some feeds.
+
+    :raises ContractError: the product cannot hold what a contract asks for.
+    """
+    dialect = product.offline()
+    tables = metadata.sorted_tables
+    audit: list[ClauseElement] = [found for table in tables for found in _table(table)]
+    shared = [statement for table in tables if table.name in SHARED for statement in product.sharing(table.name)]
+    version = _version_table()
+    statements: list[ClauseElement] = [*_table(version), insert(version).values(version_num=newest_migration())]
+    feeds = list(contracts)
+    for contract in feeds:
+        table, windows = feed_table(contract), list(window_tables(contract))
+        require_fits(product, contract, [table, *windows])
+        statements += [found for made in (table, *windows) for found in _table(made)]
+        statements += [CreateView(query, name) for name, query in views_of(contract, table)]
+    statements += [CreateView(query, name) for name, query in common_views(feeds)]
+    written = partial(_written, dialect)
+    texts = [*product.script_start, *map(written, audit), *shared, *map(written, statements)]
+    there = columns_there(*feeds)
+    texts += [
+        file.read_text("utf-8").strip().rstrip(";") for file in view_files(product.name) if is_met(needs(file), there)
+    ]
+    texts += product.script_end
+    return "".join(f"{text}{product.batch_end}\n\n" for text in texts).rstrip("\n") + "\n"
+
+
+def _written(dialect: Dialect, statement: ClauseElement) -> str:
+    return layout(str(statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True})))
+
+
+def layout(statement: str) -> str:
+    """A statement as people read it: each clause on a line of its own, inner queries indented, no line too long."""
+    lines: list[str] = []
+    depth = 0
+    for clause in (part for line in statement.strip().splitlines() for part in _clauses(line)):
+        if clause.startswith("--"):
+            lines.append(clause)
+            continue
+        indent = 4 * depth
+        line = ""
+        for word in _WORDS.findall(clause):
+            if line and indent + len(line) + len(word) >= _WIDTH:
+                lines.append(" " * indent + line)
+                indent, line = 4 * depth + 4, ""
+            # What closes a list stands under what opened it.
+            indent = max(0, indent - 4) if not line and word.startswith(")") else indent
+            line = f"{line} {word}" if line else word
+            plain = _TEXTS.sub("", word)
+            depth += plain.count("(") - plain.count(")")
+        lines += [" " * indent + line] if line else []
+    return "\n".join(lines)
+
+
+def _clauses(line: str) -> list[str]:
+    """A line's clauses; of a comment, itself."""
+    return [line.strip()] if line.strip().startswith("--") else _CLAUSES.split(line)
+
+
+def _table(table: Table) -> Iterator[ClauseElement]:
+    """A table with its indexes and comments, always in the same order."""
+    yield CreateTable(table)
+    for index in sorted(table.indexes, key=lambda found: str(found.name)):
+        yield CreateIndex(index)
+    if table.comment:
+        yield SetTableComment(table)
+    yield from (SetColumnComment(column) for column in table.columns if column.comment)
+
+
+def _version_table() -> Table:
+    """Where Alembic keeps which migrations were run."""
+    number = Column("version_num", String(32), primary_key=True)
+    return Table("alembic_version", MetaData(naming_convention={"pk": "%(table_name)s_pkc"}), number)

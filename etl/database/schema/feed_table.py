@@ -1,0 +1,107 @@
+"""The table of a feed, as its contract asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    UniqueConstraint,
+    select,
+)
+from sqlalchemy.types import TypeEngine
+
+from etl.contract import reader as contracts
+from etl.contract.reader import Contract
+from etl.database import DOUBLE, MOMENT, Product, text_of
+from etl.database.schema.audit_tables import NAMES, etl_column
+from etl.errors import ContractError
+
+if TYPE_CHECKING:
+    pass
+
+_TYPES: dict[str, TypeEngine[Any]] = {"double": DOUBLE, "boolean": Boolean(), "timestamp": MOMENT}
+
+_INTEGERS: dict[int, TypeEngine[Any]] = {16: SmallInteger(), 32: Integer(), 64: BigInteger()}
+
+
+def feed_table(contract: Contract) -> Table:
+    """The table of a feed: its columns, then where each row came from and which load brought it."""
+    key = contract.primary_key or ("source_id", "source_partition", "source_offset", "source_item")
+    # A sensor's readings in the order of time: windows, anomalies and latest values are looked up by it.
+    by_sensor = (*contract.sensor, contract.event_time.column)
+    return Table(
+        contract.table,
+        MetaData(naming_convention=NAMES),
+        *(Column(column.name, column_type(column), nullable=not column.required) for column in contract.columns),
+        Column("source_id", Integer, nullable=False),
+        Column("source_partition", Integer, nullable=False),
+        Column("source_offset", BigInteger, nullable=False),
+        Column("source_item", Integer, nullable=False),
+        Column("log_id", BigInteger, nullable=False),
+        Column("lateness_seconds", DOUBLE, comment="by how much it lay behind the feed's watermark"),
+        UniqueConstraint(*key, name=f"uq_{contract.table}"),
+        *([] if key[: len(by_sensor)] == by_sensor else [Index(f"ix_{contract.table}_sensor", *by_sensor)]),
+        # Rows arrive in the order of both, so a BRIN index is a few pages where a B-tree would cost most of the load.
+        # SQL Server keeps the rows themselves in that order.
+        Index(
+            f"ix_{contract.table}_log_id",
+            "log_id",
+            postgresql_using="brin",
+            postgresql_with=_BRIN,
+            mssql_clustered=True,
+        ),
+        Index(f"ix_{contract.table}_time", contract.event_time.column, postgresql_using="brin", postgresql_with=_BRIN),
+        comment=contract.description or None,
+    )
+
+
+def grown(connection: Connection, contract: Contract) -> Contract:
+    """A contract with the columns that its feed gained beyond it (see `etl.jobs.load.new_columns`)."""
+    query = (
+        select(etl_column)
+        .where(etl_column.c.feed == contract.feed)
+        .order_by(etl_column.c.added_at, etl_column.c.column_name)
+    )
+    known = {name.lower() for name in contract.column_names}
+    gained = tuple(
+        contracts.Column(row.column_name, row.type, path=tuple(row.path), gained=True)
+        for row in connection.execute(query)
+        if row.column_name.lower() not in known
+    )
+    return replace(contract, columns=(*contract.columns, *gained))
+
+
+_BRIN = {"autosummarize": "on"}
+
+
+def column_type(column: contracts.Column) -> TypeEngine[Any]:
+    """The type of a contract's column in the database."""
+    if column.type == "text":
+        return text_of(column.max_length)
+    if column.type == "integer":
+        return _INTEGERS[column.bits]
+    return _TYPES[column.type]
+
+
+def require_fits(product: Product, contract: Contract, tables: Iterable[Table]) -> None:
+    """Refuse a contract whose tables a database product cannot hold.
+
+    :raises ContractError: naming the contract, the product and its limits.
+    """
+    broken = [f"table {table.name}: {limit}" for table in tables for limit in product.broken_limits(table)]
+    if broken:
+        remedy = "Give the texts of keys a (smaller) maxLength, or use fewer columns and shorter names."
+        start = f"{contract.file.name or contract.feed}: {product.title} cannot hold "
+        problems = [ContractError(start + limit, remedy=remedy) for limit in broken]
+        raise ContractError(start + broken[0], remedy=remedy, problems=problems)

@@ -1,0 +1,92 @@
+"""The audit tables brought up to date, and whether they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+)
+
+from etl.database import dispose, lock_feed, make_engine, product_of, transaction
+from etl.errors import ConfigurationError
+from etl.settings import PROJECT_ROOT, Settings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+
+def migrate(engine: Engine) -> bool:
+    """Bring the audit tables to the newest version; True when something was changed. Safe to call at any time."""
+    from alembic import command
+
+    with transaction(engine) as connection:
+        product_of(connection.dialect).require_fit(connection)
+        if _is_current(connection):
+            return False
+        lock_feed(connection, "migrations")
+        config = _alembic()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        return True
+
+
+def require_current(connection: Connection) -> None:
+    """Refuse a database whose audit tables are not those of this version.
+
+    :raises ConfigurationError: they are missing, older or newer, or this user would not find them.
+    """
+    product_of(connection.dialect).require_fit(connection)
+    if not _is_current(connection):
+        raise ConfigurationError(
+            "The audit tables of the database are missing or of another version.", remedy="Run `python -m etl init`."
+        )
+
+
+@contextmanager
+def connected(settings: Settings, application: str) -> Iterator[Connection]:
+    """One short transaction on an engine of its own, for whoever looks something up or decides on rows.
+
+    :param application: what the server's list of sessions shows.
+    :raises ConfigurationError: the audit tables are missing, older or newer.
+    """
+    engine = make_engine(settings, application=application)
+    try:
+        with transaction(engine) as connection:
+            require_current(connection)
+            yield connection
+    finally:
+        dispose(engine)
+
+
+def newest_migration() -> str:
+    """The revision that a database has when it is up to date."""
+    (head,) = _heads()
+    return head
+
+
+def _alembic() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    # A percent sign in the path would begin a name that Alembic's configuration puts in.
+    config.set_main_option("script_location", str(PROJECT_ROOT / "sql" / "migrations").replace("%", "%%"))
+    return config
+
+
+@cache
+def _heads() -> frozenset[str]:
+    """The version of this code. Read once: a process that lives long stays what it was when it began."""
+    from alembic.script import ScriptDirectory
+
+    return frozenset(ScriptDirectory.from_config(_alembic()).get_heads())
+
+
+def _is_current(connection: Connection) -> bool:
+    from alembic.runtime.migration import MigrationContext
+
+    return set(MigrationContext.configure(connection).get_current_heads()) == _heads()

@@ -1,0 +1,149 @@
+"""The queries of a feed's own views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    cast,
+    column,
+    func,
+    literal_column,
+    select,
+    values,
+)
+
+from etl.contract.model import Contract
+from etl.database import DOUBLE, for_each, seconds_since, text_of
+from etl.database.schema.audit_tables import etl_log, etl_source
+from etl.database.schema.feed_table import feed_table
+from etl.database.schema.windows import pooled_deviation, window_tables
+
+_SENSOR_LENGTH = 200
+"""As `etl_anomaly.sensor` has it."""
+
+
+def readings_view(table: Table) -> Select[Any]:
+    """The feed's rows with the names of their source and cycle."""
+    return (
+        select(
+            *table.columns,
+            etl_source.c.name.label("source_name"),
+            etl_log.c.cycle_id,
+            etl_log.c.end_time.label("loaded_at"),
+        )
+        .join(etl_source, etl_source.c.source_id == table.c.source_id)
+        .join(etl_log, etl_log.c.log_id == table.c.log_id, isouter=True)
+    )
+
+
+def latest_view(contract: Contract, table: Table, names: Iterable[str] = ()) -> Select[Any]:
+    """The newest reading of each sensor, found by the index on sensor and time.
+
+    :param names: only these columns.
+    """
+    shown = [table.c[name] for name in names] or [*table.columns]
+    time = contract.event_time.column
+    keys = contract.sensor
+    same_key = contract.windows is not None and contract.windows.key == keys
+    # The sensors themselves from the days' windows, which are few, instead of from all readings.
+    known = list(window_tables(contract))[-1] if same_key else table
+    sensors = select(*(known.c[name] for name in keys)).distinct().subquery("sensors")
+    other = table.alias("other")
+    newest = (
+        select(func.max(other.c[time]))
+        .where(*(other.c[name] == sensors.c[name] for name in keys))
+        .correlate(sensors)
+        .scalar_subquery()
+    )
+    moments = select(*(sensors.c[name] for name in keys), newest.label(_NEWEST)).subquery("newest moments")
+    place = [table.c[name].desc() for name in ("source_id", "source_partition", "source_offset", "source_item")]
+    number = func.row_number().over(partition_by=[table.c[name] for name in keys], order_by=place).label(_PLACE)
+    same = and_(*(table.c[name] == moments.c[name] for name in keys), table.c[time] == moments.c[_NEWEST])
+    ranked = select(*shown, number).join(moments, same).subquery("ranked")
+    return select(*(ranked.c[column.name] for column in shown)).where(ranked.c[_PLACE] == 1)
+
+
+def statistics_view(contract: Contract) -> Select[Any]:
+    """Count, minimum, maximum, average and sample deviation per sensor and measure, pooled from the largest windows."""
+    table = list(window_tables(contract))[-1]
+    window = table.c
+    keys = [window[name] for name in (contract.windows.key if contract.windows else ())]
+    by = [*keys, window.measure]
+    total: ColumnElement[Any] = func.sum(window.count)
+    mean = select(*by, (func.sum(window.avg * window.count) / total).label("avg")).group_by(*by).subquery("mean")
+    same = and_(*(column == mean.c[column.name] for column in by))
+    return (
+        select(
+            *by,
+            total.label("count"),
+            func.min(window["min"]).label("min"),
+            func.max(window["max"]).label("max"),
+            mean.c.avg,
+            pooled_deviation(window, mean.c.avg).label("stddev"),
+        )
+        .select_from(table.join(mean, same))
+        .group_by(*by, mean.c.avg)
+    )
+
+
+def windows_view(contract: Contract) -> Select[Any]:
+    """The smallest windows of a feed."""
+    window = next(window_tables(contract)).c
+    return select(
+        _text(contract.feed, 64).label("feed"),
+        _sensor(window[name] for name in (contract.windows.key if contract.windows else ())).label("sensor"),
+        window.measure,
+        window.window_start,
+        window.count.label("readings"),
+        # Means of windows must be weighted: sum(total) / sum(readings).
+        (window.avg * window.count).label("total"),
+        window["min"].label("lowest"),
+        window["max"].label("highest"),
+        window.stddev.label("deviation"),
+    )
+
+
+def latest_values(contract: Contract) -> Select[Any]:
+    """The newest value of each sensor and measure. The newest readings are looked for once, whatever they measure."""
+    measures, at = contract.windows.measures if contract.windows else (), contract.event_time.column
+    names = dict.fromkeys([*contract.sensor, at, *measures])
+    newest = latest_view(contract, feed_table(contract), names).subquery("newest")
+    time = newest.c[at]
+    long = values(column("measure", text_of(64)), column("value", DOUBLE), name=_LONG)
+    long = long.data([(_text(name, 64), cast(newest.c[name], DOUBLE)) for name in measures]).lateral()
+    return (
+        select(
+            _text(contract.feed, 64).label("feed"),
+            _sensor(newest.c[name] for name in contract.sensor).label("sensor"),
+            long.c.measure,
+            long.c.value,
+            time.label("event_time"),
+            seconds_since(time).label("age_seconds"),
+        )
+        .select_from(for_each(newest, long))
+        .where(long.c.value.is_not(None))
+    )
+
+
+def _sensor(keys: Iterable[ColumnElement[Any]]) -> ColumnElement[str]:
+    """What names a sensor, in one text, as in `etl_anomaly`."""
+    first, *others = (cast(key, text_of(_SENSOR_LENGTH)) for key in keys)
+    whole: ColumnElement[str] = first
+    for key in others:
+        whole = whole + literal_column("'/'") + key
+    return cast(whole, text_of(_SENSOR_LENGTH))
+
+
+def _text(value: str, length: int) -> ColumnElement[str]:
+    """A feed's or a column's own name; contracts allow letters, digits and _ in it."""
+    return cast(literal_column(f"'{value}'"), text_of(length))
+
+
+# A space, so that no column of a contract is called the same.
+_NEWEST, _PLACE, _LONG = "newest time", "row number", "newest values"

@@ -1,0 +1,1 @@
+"""SQL Server and Azure SQL: drivers, connections, rows in bulk, DDL, limits."""

@@ -1,0 +1,1 @@
+"""The four jobs of a cycle, a package each; none imports another."""

@@ -1,0 +1,187 @@
+"""CSV files as other programs write them, made into part files of ours: every record in its place, or kept as it stands.
+
+Records are read by Python's `csv`, strictly. A line with an unbalanced quote would swallow the lines after it; so a record
+that breaks, or has another number of fields than the header, costs its first line only, and reading goes on with the next.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+import pyarrow as pa
+
+from etl.contract.model import LINEAGE_COLUMNS, Landing
+from etl.contract.reader import Contract
+from etl.errors import UnreadableFile
+from etl.storage import csv_dialect, files
+from etl.storage.csv_dialect import to_csv
+from etl.storage.landing_folder import part_columns
+from etl.storage.manifests import LandingFile, Part
+from etl.validation.csv_record import Record, read_records
+from etl.validation.texts import encode_raw
+from etl.validation.validate import validate
+
+RECORDS_PER_PART = 50_000
+_GZIP = b"\x1f\x8b"
+
+
+def write_parts(
+    contract: Contract, path: Path, digest: str, folder: Path, *, number: int
+) -> tuple[LandingFile, list[Part]]:
+    """Write a file's records as part files, in bounded memory.
+
+    :param number: stands in `source_partition`; the record's line in `source_offset`.
+    :raises UnreadableFile: the file cannot be unpacked, its header lacks required columns or names one twice, or it changed.
+    """
+    landing = contract.landing or Landing("")
+    before = path.stat()
+    parts: list[Part] = []
+    rows = unparsable = lines = 0
+    try:
+        with _opened(path, landing) as stream:
+            records = read_records(stream, landing, width=None if landing.header else len(contract.columns))
+            header = _header(records, contract, landing)
+            columns = part_columns(contract, header)
+            for chunk in _chunks(records):
+                table, broken = _as_table(chunk, header, columns, contract, number)
+                parts.append(_write_part(folder / f"part-{number:05d}-{len(parts):05d}.csv", columns, table))
+                rows, unparsable, lines = rows + len(chunk), unparsable + broken, chunk[-1].line
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise _discarded(folder, parts, f"it cannot be unpacked ({error})") from None
+    after = path.stat()
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise _discarded(folder, parts, "it changed while it was read")
+    if not parts:
+        # A header alone is a file without readings; it has its place in the ledger all the same.
+        parts.append(_write_part(folder / f"part-{number:05d}-00000.csv", columns, None))
+    return LandingFile(path.name, digest, before.st_size, rows, unparsable, lines, header), parts
+
+
+@contextmanager
+def _opened(path: Path, landing: Landing) -> Iterator[TextIO]:
+    with path.open("rb") as raw:
+        is_gzip = raw.read(2) == _GZIP
+        raw.seek(0)
+        binary = gzip.GzipFile(fileobj=raw) if is_gzip else raw
+        # `utf-8-sig` passes over a byte-order mark.
+        encoding = "utf-8-sig" if codecs.lookup(landing.encoding).name == "utf-8" else landing.encoding
+        yield io.TextIOWrapper(binary, encoding, errors="surrogateescape", newline="")
+
+
+def _header(records: Iterator[Record], contract: Contract, landing: Landing) -> tuple[str, ...]:
+    """The names of a file's columns, without the spaces around them.
+
+    :raises UnreadableFile: there is none, a name is there twice, a column that is needed is missing or has another name.
+    """
+    sources = tuple(column.source[0] for column in contract.columns)
+    if not landing.header:
+        return sources
+    first = next(records, None)
+    if first is None or first.fields is None:
+        raise UnreadableFile("it is empty" if first is None else "its first line is no CSV header")
+    header = tuple(name if name in sources else (name or "").strip() for name in first.fields)
+    if repeated := sorted(name for name, number in Counter(header).items() if number > 1):
+        raise UnreadableFile(f"its header names column {repeated[0]!r} twice")
+    if reason := _lacking(header, contract):
+        raise UnreadableFile(f"its header {reason}", seen=f"it begins {first.text.strip()[:60]!r}")
+    return header
+
+
+def _lacking(header: tuple[str, ...], contract: Contract) -> str:
+    """Why a file with this header is not the contract's: its rows would all be rejected, or be loaded without their values."""
+    missing = [column for column in contract.columns if column.source[0] not in header]
+    if needed := [column.source[0] for column in missing if column.required]:
+        return f"lacks {', '.join(map(repr, needed))}"
+    names = {*contract.primary_key, *contract.sensor, contract.event_time.column}
+    values = [column for column in contract.columns if column.name not in names]
+    if values and all(column in missing for column in values):
+        return f"names none of {', '.join(repr(column.source[0]) for column in values[:5])}"
+    if contract.growth == "freeze":
+        known = {column.source[0] for column in contract.columns}
+        unknown = {_folded(name): name for name in header if name not in known}
+        for column in missing:
+            if other := unknown.get(_folded(column.source[0])):
+                return f"names {other!r}, which the contract calls {column.source[0]!r}"
+    return ""
+
+
+def _folded(name: str) -> str:
+    """A name without what people and programs write differently."""
+    return re.sub(r"[\W_]+", "", name).casefold() or name
+
+
+def part_paths(contract: Contract, headers: Iterable[tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Column of part files → where its values were in the landing files; without those that are not the same in all."""
+    found: dict[str, set[str]] = {}
+    for header in headers:
+        for name, source in part_columns(contract, header).items():
+            found.setdefault(name, set()).add(source or contract.column(name).source[0])
+    return {name: (*sources,) for name, sources in found.items() if len(sources) == 1}
+
+
+def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:
+    chunk: list[Record] = []
+    for record in records:
+        chunk.append(record)
+        if len(chunk) == RECORDS_PER_PART:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _as_table(
+    chunk: list[Record], header: tuple[str, ...], columns: dict[str, str | None], contract: Contract, number: int
+) -> tuple[pa.Table, int]:
+    """Records as text columns; those that break a rule keep their own text. Also how many could not be split."""
+    landing = contract.landing or Landing("")
+    whole = [len(header) == len(record.fields or ()) for record in chunk]
+    empty: list[str | None] = [None] * len(header)
+    by_field = list(zip(*(r.fields if ok else empty for r, ok in zip(chunk, whole, strict=True)), strict=True))
+    values = {
+        name: by_field[header.index(source)] if source else [None] * len(chunk) for name, source in columns.items()
+    }
+    lineage = {
+        "source_partition": [str(number)] * len(chunk),
+        "source_offset": [str(record.line) for record in chunk],
+        "source_item": ["0"] * len(chunk),
+        "source_time": [f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}.000"] * len(chunk),
+    }
+    raw: list[str | None] = [None if ok else _raw(record, landing) for record, ok in zip(chunk, whole, strict=True)]
+    table = pa.table(
+        {name: pa.array(column, pa.string()) for name, column in {**values, **lineage, "raw": raw}.items()}
+    )
+    # The loader decides; this only finds out whose text to keep.
+    checked = validate(table, contract, now=datetime.now(UTC), headers={number: header})
+    for row in checked.rejected_rows:
+        raw[row] = _raw(chunk[row], landing)
+    return table.set_column(table.num_columns - 1, "raw", pa.array(raw, pa.string())), whole.count(False)
+
+
+def _raw(record: Record, landing: Landing) -> str:
+    return encode_raw(record.text.rstrip("\r\n").encode(landing.encoding, "surrogateescape"))
+
+
+def _write_part(file: Path, columns: dict[str, str | None], table: pa.Table | None) -> Part:
+    with file.open("wb") as handle:
+        handle.write(csv_dialect.header((*columns, *LINEAGE_COLUMNS)))
+        if table is not None:
+            handle.write(to_csv(table))
+    files.sync_file(file)
+    return Part(file.name, table.num_rows if table is not None else 0, file.stat().st_size, files.sha256(file))
+
+
+def _discarded(folder: Path, parts: list[Part], reason: str) -> UnreadableFile:
+    for part in parts:
+        (folder / part.name).unlink()
+    return UnreadableFile(reason)

@@ -1,0 +1,134 @@
+"""How far a topic has been read: from Spark's checkpoint, or, when that is gone, from manifests and the ledger.
+
+A checkpoint lies in `checkpoint/<feed>/<topic id>/`. A topic that was deleted and made anew has another id, and so begins
+with a checkpoint of its own. Spark's files in it are documented in "Structured Streaming: Recovery Semantics"
+(offsets/<batch> is written before a batch, commits/<batch> after it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+from sqlalchemy import Connection, select
+
+from etl.contract.reader import Contract
+from etl.database.schema.audit_tables import etl_file, etl_source
+from etl.errors import BalanceError, IntegrityError, RetentionGap
+from etl.settings import Settings
+from etl.storage import manifests
+from etl.storage.checkpoint import Checkpoint, checkpoint_folder, read_checkpoint
+from etl.storage.kafka import Topic
+from etl.storage.manifests import OffsetRange
+
+
+def next_offsets(settings: Settings, connection: Connection, contract: Contract, topic: Topic) -> dict[int, int]:
+    """The offset to read next, per partition that was ever read.
+
+    Without a checkpoint it is the highest that batches, archives and the ledger know of this very topic.
+    """
+    checkpoint = read_checkpoint(checkpoint_folder(settings, contract.feed, topic.id), topic.name)
+    if checkpoint is not None and checkpoint.committed >= 0:
+        return dict(checkpoint.offsets)
+    found: dict[int, int] = {}
+    _raise(found, _from_batches(settings, contract, topic, checkpoint))
+    _raise(found, _from_archives(settings, contract, topic))
+    _raise(found, _from_ledger(connection, contract, topic))
+    return found
+
+
+def reached(settings: Settings, contract: Contract, topic: Topic, before: Mapping[int, int]) -> dict[int, int]:
+    """The offset to read next after a job that began at `before`: what Spark has committed, whatever the offsets held."""
+    checkpoint = read_checkpoint(checkpoint_folder(settings, contract.feed, topic.id), topic.name)
+    return {**before, **checkpoint.offsets} if checkpoint else dict(before)
+
+
+def waits(topic: Topic, following: Mapping[int, int], planned: Mapping[int, int]) -> bool:
+    """Whether a position lies in a transaction that is still open: a version that did not wait for its end has left it there.
+
+    Spark must not be started then. It would plan a batch that goes back, and refuse it from then on.
+    """
+    ends = {part: (topic.end.get(part, 0), topic.high_watermark.get(part, 0)) for part in {*following, *planned}}
+    furthest = {part: max(following.get(part, 0), planned.get(part, 0)) for part in ends}
+    return any(end < furthest[part] <= written for part, (end, written) in ends.items())
+
+
+def without_message(topic: Topic, before: Mapping[int, int], after: Mapping[int, int], messages: int) -> int:
+    """How many of the offsets that were passed hold no message that can be read.
+
+    Those are messages of an aborted transaction, the marks with which Kafka ends a transaction, and what compaction removed.
+
+    :raises BalanceError: there were more messages than offsets.
+    """
+    starts = {part: max(before.get(part, 0), topic.beginning.get(part, 0)) for part in after}
+    passed = sum(max(0, offset - starts[part]) for part, offset in after.items())
+    if messages > passed:
+        raise BalanceError(
+            f"Topic {topic.name}: {messages} messages were read, but the position moved by {passed} offsets only.",
+            remedy="This is a defect: keep checkpoint/ and output/ as they are and report it.",
+        )
+    return passed - messages
+
+
+def gaps(topic: Topic, following: Mapping[int, int]) -> dict[int, tuple[int, int]]:
+    """Per partition, the first and last offset of messages that Kafka deleted before they were read."""
+    beginnings = {partition: topic.beginning.get(partition, 0) for partition in following}
+    return {
+        part: (offset, beginnings[part] - 1) for part, offset in sorted(following.items()) if offset < beginnings[part]
+    }
+
+
+def require_no_gap(topic: Topic, following: Mapping[int, int]) -> None:
+    """Refuse to read on where Kafka has deleted messages that were not read yet.
+
+    :raises RetentionGap: naming partition and offsets.
+    """
+    for partition, (first, last) in gaps(topic, following).items():
+        raise RetentionGap(
+            f"Topic {topic.name}, partition {partition}: offsets {first} to {last} ({last - first + 1} messages) were deleted"
+            " by Kafka's retention before they were read.",
+            remedy="To go on without them: `run --accept-gap`, which records who accepted it. To avoid it: a longer retention,"
+            " or cycles more often.",
+        )
+
+
+def unread(topic: Topic, following: Mapping[int, int]) -> int:
+    """How many offsets wait to be read: messages, and what else stands between them until it is passed."""
+    return sum(
+        max(0, end - max(following.get(part, 0), topic.beginning.get(part, 0))) for part, end in topic.end.items()
+    )
+
+
+def _raise(found: dict[int, int], ranges: Iterable[Mapping[str, OffsetRange]]) -> None:
+    for offsets in ranges:
+        for partition, offset_range in offsets.items():
+            found[int(partition)] = max(found.get(int(partition), 0), offset_range.next)
+
+
+def _from_batches(
+    settings: Settings, contract: Contract, topic: Topic, checkpoint: Checkpoint | None
+) -> list[Mapping[str, OffsetRange]]:
+    found = manifests.taken_batches(settings, contract.feed)
+    # A batch that this very checkpoint has begun but not committed is written again by Spark.
+    again = checkpoint.query_id if checkpoint else None
+    return [batch.offsets for batch in found if batch.source.identity == topic.id and batch.query_id != again]
+
+
+def _from_archives(settings: Settings, contract: Contract, topic: Topic) -> Iterable[Mapping[str, OffsetRange]]:
+    folder = manifests.feed_backup(settings, contract.feed)
+    for name in manifests.archives(folder):
+        # What a damaged one holds may be read again: its rows have the same coordinates, and count as duplicates.
+        with suppress(IntegrityError):
+            archive = manifests.read_archive(folder, name)
+            if archive.source.identity == topic.id:
+                yield archive.offsets
+
+
+def _from_ledger(connection: Connection, contract: Contract, topic: Topic) -> Iterable[Mapping[str, OffsetRange]]:
+    rows = connection.execute(
+        select(etl_file.c.offset_ranges)
+        .join(etl_source, etl_source.c.source_id == etl_file.c.source_id)
+        .where(etl_source.c.feed == contract.feed, etl_source.c.identity == topic.id)
+    )
+    for (ranges,) in rows:
+        yield {partition: OffsetRange(**value) for partition, value in ranges.items()}

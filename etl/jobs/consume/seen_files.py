@@ -1,0 +1,58 @@
+"""Which files of a landing folder have been taken already."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from sqlalchemy import Engine, select
+
+from etl.audit.ledger import entry_of
+from etl.audit.set_aside import ARCHIVE, BATCH
+from etl.contract.reader import Contract
+from etl.database import transaction
+from etl.database.schema.audit_tables import LANDING, etl_file
+from etl.errors import IntegrityError
+from etl.settings import Settings
+from etl.storage import manifests
+
+
+class Known:
+    """Which files were taken, by their SHA-256: on their way in a batch or an archive, set aside with one, or in the ledger.
+
+    The ledger is asked file by file, along its index, so that this costs the same however many it holds.
+    """
+
+    def __init__(
+        self, settings: Settings, contract: Contract, engine: Engine, set_aside: Container[tuple[str, str]] = ()
+    ) -> None:
+        """:param set_aside: kind and name of batches and archives that were; what those took that are damaged is taken again."""
+        self._feed = contract.feed
+        self._engine = engine
+        self.unknown: list[str] = []
+        """Batches and archives that do not tell which files are in them, and may tell it yet."""
+        archived = select(etl_file.c.file_name).where(
+            etl_file.c.feed == contract.feed, etl_file.c.kind != LANDING, etl_file.c.undone_at.is_(None)
+        )
+        with transaction(engine) as connection:
+            loaded = set(connection.scalars(archived))
+        output, backup = manifests.feed_output(settings, contract.feed), manifests.feed_backup(settings, contract.feed)
+        found = [batch.files for batch in manifests.taken_batches(settings, contract.feed)]
+        damaged = [(BATCH, name) for name in manifests.look(output)[1]]
+        waiting_ones = [name for name in manifests.archives(backup) if name not in loaded]
+        waiting_ones += [name for name in manifests.without_manifest(backup, output) if name not in loaded]
+        for name in waiting_ones:
+            try:
+                found.append(manifests.read_archive(backup, name).files)
+            except IntegrityError:
+                damaged.append((ARCHIVE, name))
+        self.unknown = [name for kind, name in damaged if (kind, name) not in set_aside]
+        self._on_their_way = {file.sha256 for some in found for file in some}
+
+    def __contains__(self, digest: str) -> bool:
+        if digest in self._on_their_way:
+            return True
+        with transaction(self._engine) as connection:
+            return entry_of(connection, etl_file.c.feed == self._feed, digest) is not None
+
+    def add(self, digest: str) -> None:
+        self._on_their_way.add(digest)

@@ -1,0 +1,1 @@
+"""Reading a topic with Spark: session, cluster, parsing of messages, errors."""

@@ -1,0 +1,239 @@
+"""A micro-batch of Spark, written as a batch on disk before its offsets are committed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+from py4j.protocol import Py4JJavaError
+
+from etl.contract.reader import Contract
+from etl.errors import BalanceError
+from etl.jobs.consume.spark import errors as spark_errors
+from etl.jobs.consume.spark.halving import Halving, ranges
+from etl.jobs.consume.spark.parse import UNPARSABLE
+from etl.settings import Settings
+from etl.storage import failpoints, files, manifests
+from etl.storage.checkpoint import checkpoint_folder, is_committed, planned_offsets, read_checkpoint
+from etl.storage.csv_dialect import read_chunks
+from etl.storage.kafka import Topic
+from etl.storage.manifests import Batch, OffsetRange, Part, Source
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+log = structlog.get_logger("consume")
+
+
+class BatchWriter:
+    """Writes each micro-batch under a temporary name, checks it, and gives it its place with one rename."""
+
+    def __init__(
+        self, settings: Settings, contract: Contract, topic: Topic, following: Mapping[int, int], cycle_id: str
+    ) -> None:
+        self.settings = settings
+        self.contract = contract
+        self.topic = topic
+        self.cycle_id = cycle_id
+        self.checkpoint = checkpoint_folder(settings, contract.feed, topic.id)
+        self.query_id = ""
+        self.first: int | None = None
+        """Number of the job's first batch."""
+        self.following = following
+        self.set_aside: dict[str, str] = {}
+        """Messages on which Spark has failed twice, with the error."""
+        self.written: list[Batch] = []
+        self.error: BaseException | None = None
+        self.begun = self.ended = 0
+        """Batches, those without messages among them."""
+        self.longest_seconds = 0.0
+        self.is_given_up = False
+        """The time box is over: an error of the batch under way only says that it was cancelled."""
+
+    @property
+    def has_got_on(self) -> bool:
+        """Whether Spark has committed the job's first batch."""
+        return self.first is not None and self._committed >= self.first
+
+    @property
+    def _committed(self) -> int:
+        checkpoint = read_checkpoint(self.checkpoint, self.topic.name)
+        return checkpoint.committed if checkpoint else -1
+
+    def is_through_with(self, number: int) -> bool:
+        """Whether so many batches have ended, and Spark has committed what was written."""
+        return self.ended >= number and all(is_committed(self.settings, batch) for batch in self.written[-1:])
+
+    def forget_uncommitted(self) -> None:
+        """Leave a batch to the job that will write it again. Once the query has ended, its checkpoint says which one that is."""
+        self.written = [batch for batch in self.written if is_committed(self.settings, batch)]
+
+    def __call__(self, rows: DataFrame, batch_id: int) -> None:
+        self.begun += 1
+        self.first = batch_id if self.first is None else self.first
+        start = time.monotonic()
+        try:
+            self._write(rows, batch_id)
+        except BaseException as error:
+            # Py4J passes on only the text of an error; the job wants the error itself.
+            if not self.is_given_up:
+                self.error = error
+            raise
+        finally:
+            self.longest_seconds = max(self.longest_seconds, time.monotonic() - start)
+            self.ended += 1
+
+    def _write(self, rows: DataFrame, batch_id: int) -> None:
+        query_id = self.query_id or self._query_id()
+        folder = manifests.feed_output(self.settings, self.contract.feed)
+        temporary = folder / f"{files.TEMPORARY_PREFIX}{query_id}-{batch_id:06d}"
+        told = self._write_or_halve(rows, temporary, query_id, batch_id)
+        if told["messages"] == 0:
+            shutil.rmtree(temporary)
+            return
+        parts, found, messages = _take_stock(temporary)
+        planned = planned_offsets(self.checkpoint, self.topic.name, batch_id)
+        # What follows the last message up to there has been read as well: it holds none.
+        offsets = {part: replace(passed, next=planned[int(part)]) for part, passed in found.items()}
+        batch = Batch(
+            feed=self.contract.feed,
+            cycle_id=self.cycle_id,
+            query_id=query_id,
+            batch_id=batch_id,
+            source=Source("kafka", self.topic.name, self.topic.id),
+            offsets=offsets,
+            columns=self.contract.file_columns,
+            paths=self.contract.paths,
+            messages=told["messages"],
+            rows=sum(part.rows for part in parts),
+            unparsable=told["unparsable"],
+            parts=tuple(parts),
+            written_at=datetime.now(UTC).isoformat(),
+        )
+        _require_balance(batch, told, messages)
+        files.write_json(temporary / manifests.MANIFEST, batch)
+        files.replace_folder(temporary, folder / batch.name)
+        failpoints.reached("consume.renamed")
+        self.written.append(batch)
+        log.info("batch written", batch=batch_id, messages=batch.messages, unparsable=batch.unparsable)
+        failpoints.reached("consume.before_commit")
+
+    def _write_or_halve(self, rows: DataFrame, temporary: Path, query_id: str, batch_id: int) -> dict[str, Any]:
+        """Write the rows; where Spark has failed at the same batch before, without the messages that stop it."""
+        from pyspark.errors import AnalysisException, PySparkException
+
+        try:
+            return self._write_parts(rows, temporary)
+        except AnalysisException:
+            raise
+        except (PySparkException, Py4JJavaError) as error:
+            if self.is_given_up or not spark_errors.is_unknown(self.settings, error):
+                raise
+            if not self._has_failed_before(f"{query_id}/{batch_id}"):
+                raise
+            return self._write_parts(self._without_poison(rows.sparkSession, batch_id, error), temporary)
+
+    def _write_parts(self, rows: DataFrame, temporary: Path) -> dict[str, Any]:
+        """Write the rows as CSV files, and count them on the way."""
+        from pyspark.sql import Observation
+        from pyspark.sql import functions as F
+
+        files.remove_folder(temporary)
+        observed = Observation()
+        counted = rows.observe(
+            observed,
+            F.count("*").alias("rows"),
+            F.count_if(F.col("source_item") == "0").alias("messages"),
+            F.count_if(F.col(UNPARSABLE)).alias("unparsable"),
+        )
+        counted.drop(UNPARSABLE).write.csv(
+            files.hadoop_path(temporary),
+            header=True,
+            escape='"',
+            emptyValue='""',
+            nullValue="",
+            ignoreLeadingWhiteSpace=False,
+            ignoreTrailingWhiteSpace=False,
+        )
+        failpoints.reached("consume.parts_written")
+        return dict(observed.get)
+
+    def _has_failed_before(self, batch: str) -> bool:
+        """Whether a batch has failed in an earlier job; else it is written down that it has now."""
+        file = self.checkpoint.parent / ".failed-batch.json"
+        if file.is_file() and files.read_json(file)["batch"] == batch:
+            return True
+        files.write_json(file, {"batch": batch})
+        return False
+
+    def _without_poison(self, spark: SparkSession, batch_id: int, error: Exception) -> DataFrame:
+        ends = planned_offsets(self.checkpoint, self.topic.name, batch_id)
+        starts = {**self.topic.beginning, **self.following}
+        if batch_id:
+            starts |= planned_offsets(self.checkpoint, self.topic.name, batch_id - 1)
+        halving = Halving(self.settings, spark, self.contract, error)
+        rows = halving.rows(ranges(starts, ends))
+        self.set_aside |= halving.set_aside
+        return rows
+
+    def _query_id(self) -> str:
+        """The query's id from the checkpoint: the first batch may come before `start()` has returned."""
+        return str(json.loads((self.checkpoint / "metadata").read_text("utf-8"))["id"])
+
+
+def _take_stock(folder: Path) -> tuple[list[Part], dict[str, OffsetRange], int]:
+    """Name the part files plainly, count and hash what really stands in them, and force it to the disk.
+
+    Returns the parts, the offsets, and the number of messages: every message has one row with item 0.
+    """
+    parts: list[Part] = []
+    found: dict[str, OffsetRange] = {}
+    messages = 0
+    for path in sorted(folder.iterdir()):
+        if not path.name.startswith("part-") or path.suffix != ".csv":
+            path.unlink() if path.is_file() else shutil.rmtree(path)
+            continue
+        part = path.rename(folder / f"part-{len(parts):05d}.csv")
+        rows = 0
+        for chunk in read_chunks(part, ("source_partition", "source_offset", "source_item")):
+            rows += chunk.num_rows
+            messages += pc.sum(pc.equal(chunk.column("source_item"), "0")).as_py() or 0
+            _add_ranges(found, chunk)
+        files.sync_file(part)
+        parts.append(Part(part.name, rows, part.stat().st_size, files.sha256(part)))
+    return parts, dict(sorted(found.items(), key=lambda item: int(item[0]))), messages
+
+
+def _add_ranges(found: dict[str, OffsetRange], chunk: pa.RecordBatch) -> None:
+    offsets = chunk.column("source_offset").cast(pa.int64())
+    table = pa.table({"partition": chunk.column("source_partition"), "offset": offsets})
+    summary = table.group_by("partition").aggregate([("offset", "min"), ("offset", "max"), ("offset", "count")])
+    for row in summary.to_pylist():
+        first, last, rows = row["offset_min"], row["offset_max"], row["offset_count"]
+        known = found.get(row["partition"], OffsetRange(first, last + 1, 0))
+        found[row["partition"]] = OffsetRange(min(known.first, first), max(known.next, last + 1), known.rows + rows)
+
+
+def _require_balance(batch: Batch, told: Mapping[str, int], messages: int) -> None:
+    """Refuse a batch whose files do not hold what Spark counted on the way."""
+    if (batch.rows, messages) != (told["rows"], told["messages"]):
+        raise BalanceError(
+            f"Batch {batch.batch_id}: Spark counted {told['messages']} messages and {told['rows']} rows, its files hold"
+            f" {messages} and {batch.rows}.",
+            remedy="Run again: the batch is written anew from the same offsets.",
+        )
+    span = sum(offsets.next - offsets.first for offsets in batch.offsets.values())
+    if messages > span:
+        raise BalanceError(
+            f"Batch {batch.batch_id}: {messages} messages between offsets that are {span} apart.",
+            remedy="Run again: the batch is written anew from the same offsets.",
+        )

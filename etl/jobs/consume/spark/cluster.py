@@ -1,0 +1,173 @@
+"""A Spark cluster in place of this machine's threads: what it needs beyond them, looked at before anything is read.
+
+Executors write part files where the driver tells them to, and the driver counts, hashes and renames them. So `output/` must be
+one folder that every machine of the cluster has under the same path, and the executors must run as the driver's user: part
+files are private. Nothing of Python runs on an executor.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from etl.audit.retry import retrying
+from etl.errors import ServiceUnavailable, StorageError
+from etl.settings import Settings
+from etl.storage import files
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_LOCAL = re.compile(r"local(\[.*\])?")
+_STANDALONE = "spark://"
+_HOST = re.compile(r"\((\S+) executor \w+\)")
+"""In what Spark says of a task that failed."""
+_CONNECT_SECONDS = 5.0
+_SETTLED_SECONDS = 1.0
+"""Executors come one by one; once no further one has come for so long, those that are there are looked at."""
+_TASKS_PER_CORE = 4
+"""Spark deals tasks out in turn to all that are free, so that a few for each core reach every executor."""
+_REMEDY = (
+    "Mount it on every machine of the cluster under this very path, and run the workers as the user who runs the jobs"
+    " (docs/scale.md); then run again. Nothing was read."
+)
+
+_proven: set[tuple[str, ...]] = set()
+"""Which executors of which application have been seen to write into which folder."""
+
+
+def is_cluster(settings: Settings) -> bool:
+    """Whether executors are processes of their own, perhaps on other machines."""
+    return _LOCAL.fullmatch(settings.spark_master) is None
+
+
+def configuration(jars: Iterable[Path]) -> dict[str, str]:
+    """What the session needs besides that of a local one. How executors reach the driver, and how large they are, is Spark's own
+    `spark-defaults.conf` to say.
+
+    :param jars: the driver serves them to its executors.
+    """
+    return {"spark.jars": ",".join(jar.as_uri() for jar in jars)}
+
+
+def require_master(settings: Settings) -> None:
+    """Try whether a standalone master accepts connections; Spark itself tries for a minute, and then says little.
+
+    :raises ServiceUnavailable: none of the masters in the URL does.
+    """
+    if settings.spark_master.startswith(_STANDALONE):
+        retrying(settings, "reaching Spark's master", lambda: _reach(settings.spark_master))
+
+
+def _reach(master: str) -> None:
+    for address in master.removeprefix(_STANDALONE).split(","):
+        host, _, port = address.rpartition(":")
+        with suppress(OSError, ValueError), socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS):
+            return
+    raise ServiceUnavailable(
+        f"No Spark master answers at {master}.", remedy="Start it, or mend ETL_SPARK_MASTER; then run again."
+    )
+
+
+def require_shared(settings: Settings, spark: SparkSession, folder: Path, *, anew: bool = False) -> None:
+    """Have every executor write a random word into a folder, and read them all here.
+
+    :param anew: ask also executors that have proven it already.
+    :raises ServiceUnavailable: the cluster gives no executor within `settings.spark_executor_seconds`.
+    :raises StorageError: what an executor writes there does not arrive, or cannot be read here; names the folder and the hosts.
+    """
+    if anew:
+        _proven.clear()
+    executors = _executors(settings, spark)
+    proof = (str(spark.sparkContext.applicationId), str(folder), *sorted(executors))
+    if proof in _proven:
+        return
+    trial = folder / f"{files.TEMPORARY_PREFIX}shared-{secrets.token_hex(8)}"
+    try:
+        trial.mkdir()
+        if missing := _missing(spark, trial):
+            raise StorageError(
+                f"{folder} is not the same folder everywhere: what Spark's executors write there on {', '.join(missing)} does"
+                " not arrive here.",
+                remedy=_REMEDY,
+            )
+    finally:
+        _remove(trial)
+    _proven.add(proof)
+
+
+def _executors(settings: Settings, spark: SparkSession) -> frozenset[str]:
+    """Host and port of every executor there is, once the first has come and no further one follows it."""
+    began = changed = time.monotonic()
+    found = _present(spark)
+    pause = threading.Event()
+    while len(found) < 2 or time.monotonic() - changed < _SETTLED_SECONDS:  # the driver counts as one
+        if _is_proven(spark, found):
+            break
+        if len(found) < 2 and time.monotonic() - began > settings.spark_executor_seconds:
+            raise ServiceUnavailable(
+                f"Spark's cluster {settings.spark_master} gave no executor within {settings.spark_executor_seconds:g} s.",
+                remedy="Its workers are away, busy, or have less memory or cores than an executor asks for: the master's page"
+                " shows them. spark.executor.memory and spark.cores.max stand in spark-defaults.conf (docs/scale.md).",
+            )
+        pause.wait(0.1)
+        before, found = found, _present(spark)
+        changed = changed if found == before else time.monotonic()
+    return found
+
+
+def _present(spark: SparkSession) -> frozenset[str]:
+    context: Any = spark.sparkContext._jsc.sc()
+    return frozenset(context.getExecutorMemoryStatus().keys().mkString(" ").split())
+
+
+def _is_proven(spark: SparkSession, executors: frozenset[str]) -> bool:
+    application, others = str(spark.sparkContext.applicationId), tuple(sorted(executors))
+    return any(proof[0] == application and proof[2:] == others for proof in _proven)
+
+
+def _missing(spark: SparkSession, trial: Path) -> list[str]:
+    """The hosts of executors that answer, but whose words are not in the folder."""
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+    from pyspark.sql import functions as F
+
+    tasks = _TASKS_PER_CORE * spark.sparkContext.defaultParallelism
+    calls = ("java.net.InetAddress', 'getLocalHost", "java.lang.ProcessHandle', 'current")
+    names = [F.expr(f"coalesce(try_reflect('{call}'), 'unknown')") for call in calls]
+    asked = spark.range(0, tasks, 1, tasks).select(F.concat_ws(" ", *names).alias("executor"))
+    # One answer goes over the network, the other through the folder.
+    answered = {row.executor for row in asked.collect()}
+    word = secrets.token_hex(8)
+    try:
+        asked.select(F.concat_ws(" ", F.lit(word), "executor")).write.text(files.hadoop_path(trial / "words"))
+    except (PySparkException, Py4JJavaError) as error:
+        host = _HOST.search(str(error))
+        raise StorageError(
+            f"Spark's executor on {host.group(1) if host else 'some machine'} cannot write into {trial.parent}.",
+            remedy=_REMEDY,
+        ) from error
+    arrived = {line.removeprefix(f"{word} ") for line in _lines(trial) if line.startswith(word)}
+    return sorted({executor.partition(" ")[0] for executor in answered - arrived})
+
+
+def _lines(trial: Path) -> list[str]:
+    try:
+        return [line for file in sorted(trial.glob("words/part-*")) for line in file.read_text("utf-8").splitlines()]
+    except PermissionError as error:
+        raise StorageError(
+            f"{error.strerror}: what Spark's executors write into {trial.parent} cannot be read by this user.",
+            remedy=_REMEDY,
+        ) from None
+
+
+def _remove(trial: Path) -> None:
+    with suppress(OSError):  # what another user's executors have written; the next job names it again
+        files.remove_folder(trial)

@@ -1,0 +1,120 @@
+"""Which values look wrong at a glance, so that the message's text is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from py4j.protocol import Py4JJavaError
+
+from etl.contract.model import EPOCH_UNITS, ISO8601, Column, Contract, EventTime
+from etl.jobs.consume.spark import java_patterns
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column as SparkColumn
+    from pyspark.sql import SparkSession
+
+
+def meant_name(column: Column) -> str:
+    """Name of a column's value as what it is meant to be."""
+    return f"{column.name} is meant"
+
+
+def as_meant(column: Column, event_time: EventTime) -> SparkColumn | None:
+    """A value as a number or a moment, NULL where it is none; None for a column of another kind."""
+    from pyspark.sql import functions as F
+
+    value = F.col(column.name)
+    if column.type in ("integer", "double"):
+        return value.try_cast("double" if column.type == "double" else "bigint")
+    if column.type == "timestamp" and event_time.formats == (ISO8601,):
+        return value.try_cast("timestamp")
+    if column.type == "timestamp" and len(event_time.formats) == 1 and event_time.formats[0] in EPOCH_UNITS:
+        return (value.try_cast("double") * EPOCH_UNITS[event_time.formats[0]]).cast("timestamp")
+    return None
+
+
+def is_suspect(column: Column, contract: Contract) -> SparkColumn:
+    """Whether a value looks wrong at a glance, or NULL where it may; a hint for keeping the message's text, no verdict."""
+    from pyspark.sql import functions as F
+
+    value = F.col(column.name)
+    doubts: list[SparkColumn] = []
+    if column.type in ("integer", "double"):
+        number = F.col(meant_name(column))
+        limit = 1e300 if column.type == "double" else 2 ** (column.bits - 1) - 1
+        low = column.minimum if column.minimum is not None else -limit
+        high = column.maximum if column.maximum is not None else limit
+        doubts.append(~number.between(low, high))
+    elif column.type == "timestamp":
+        doubts += _suspect_time(column, contract.event_time)
+    elif column.type == "boolean":
+        doubts.append(~value.isin("true", "false"))
+    else:
+        # A nested object or array arrives as its JSON text, and could pass for a text.
+        doubts.append(value.startswith("{") | value.startswith("[") | value.contains("\0"))
+        if column.name in contract.identifying and not column.trim:
+            doubts.append(value.endswith(" "))
+        if column.max_length is not None:
+            doubts.append(F.length(value) > column.max_length)
+        if column.min_length is not None:
+            doubts.append(F.length(value) < column.min_length)
+        if column.pattern is not None:
+            short = F.length(value) <= java_patterns.LENGTH
+            doubts.append(~F.when(short, value.rlike(_anchored(column.pattern))).otherwise(False))
+    return any_of(doubts) if column.required else value.isNotNull() & any_of(doubts)
+
+
+def with_usable_patterns(spark: SparkSession, columns: Iterable[Column]) -> list[Column]:
+    """The columns, without patterns that Java does not understand or that could stop a job."""
+
+    def usable(pattern: str) -> bool:
+        if not java_patterns.is_cheap(pattern):
+            return False
+        try:
+            spark._jvm.java.util.regex.Pattern.compile(_anchored(pattern))  # type: ignore[union-attr]
+        except Py4JJavaError:
+            return False
+        return True
+
+    return [
+        replace(column, pattern=column.pattern if column.pattern and usable(column.pattern) else None)
+        for column in columns
+    ]
+
+
+def _anchored(pattern: str) -> str:
+    return f"^(?:{pattern})$"
+
+
+def _suspect_time(column: Column, event_time: EventTime) -> list[SparkColumn]:
+    from pyspark.sql import functions as F
+
+    value, moment = F.col(column.name), F.col(meant_name(column))
+    if as_meant(column, event_time) is None:
+        # Patterns of other kinds are the loader's; it sees every value.
+        return [F.length(value) < 4]
+    doubts = [moment.isNull()]
+    if event_time.formats == (ISO8601,):
+        doubts.append(~value.rlike(r"^\d{4}-\d\d-\d\d[T ]"))
+    if column.name == event_time.column:
+        # Spark would write a moment into the code that it generates, and this one is new with every job: the code would be
+        # compiled anew, and start slow, every time. It does not do so with an interval.
+        latest = time.time() + event_time.ahead_seconds
+        to_epoch = F.make_interval(secs=F.lit(Decimal(f"{latest:.6f}")))
+        doubts.append(moment < F.lit(event_time.earliest.astimezone(UTC)))
+        doubts.append(moment - to_epoch > F.lit(datetime(1970, 1, 1, tzinfo=UTC)))
+    return doubts
+
+
+def any_of(conditions: Iterable[SparkColumn]) -> SparkColumn:
+    from pyspark.sql import functions as F
+
+    result = F.lit(False)
+    for condition in conditions:
+        result = result | condition
+    return result

@@ -1,0 +1,1 @@
+"""Job 4: archives into the database, row by row checked."""

@@ -1,0 +1,85 @@
+"""What must hold before a load is committed: the archive is the one of its manifest, and every row is accounted for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Table, and_, case, func, select
+
+from etl.audit.counts import Counts
+from etl.audit.job import JobRun
+from etl.audit.sources import Sources
+from etl.contract.reader import Contract
+from etl.database.schema.audit_tables import etl_rejected_row
+from etl.errors import BalanceError, FailureBudgetExceeded, IntegrityError
+from etl.jobs.load.derived.derive import Brought
+from etl.jobs.load.rows import Inserted
+from etl.storage import files
+from etl.storage.manifests import Archive
+from etl.validation.reasons import Reason
+
+if TYPE_CHECKING:
+    pass
+
+
+def require_unchanged(file: Path, archive: Archive) -> None:
+    if not file.exists():
+        raise IntegrityError(f"Archive {file.name} is gone, its manifest is there.", remedy="Restore it from a copy.")
+    found = files.content_sha256(file)
+    if found != archive.sha256:
+        raise IntegrityError(
+            f"Archive {file.name} was changed after its manifest was written (SHA-256 {found[:12]}…, expected"
+            f" {archive.sha256[:12]}…). Nothing of it was loaded.",
+            remedy="Restore the file from a copy; to load changed rows, replay them as messages (1_produce, replay).",
+        )
+
+
+def require_budget(contract: Contract, archive: Archive, counts: Counts) -> None:
+    """Refuse an archive of which too much is bad: then something upstream has changed, and somebody should look.
+
+    :raises FailureBudgetExceeded: more than the contract's share of its rows was rejected.
+    """
+    if counts.rejected > contract.failure_budget * counts.read:
+        raise FailureBudgetExceeded(
+            f"{archive.file_name}: {counts.rejected} of {counts.read} rows would be rejected, more than the contract's"
+            f" failureBudget of {contract.failure_budget:g}. Nothing was committed.",
+            remedy="Mend the source or the contract, or raise failureBudget; then run again.",
+        )
+
+
+def require_in_table(connection: Connection, run: JobRun, table: Table, total: Counts, found: Brought) -> None:
+    """Compare what this job has counted with what the feed's table holds of it."""
+    if found.rows != total.processed:
+        raise _unlike(f"{table.name} holds {found.rows} rows of this load; {total.processed} were counted.")
+
+
+def require_of_archive(connection: Connection, run: JobRun, table: Table, sources: Sources, inserted: Inserted) -> None:
+    """The same for one archive, of whose rows some took the place of others; a later archive may take theirs."""
+    mine = and_(table.c.log_id == run.log_id, sources.are_of(table))
+    held = connection.scalar(select(func.count()).select_from(table).where(mine))
+    counted = inserted.counts.processed + inserted.taken.rows - inserted.taken.own
+    if held != counted:
+        raise _unlike(f"{table.name} holds {held} rows of this archive; {counted} were counted.")
+
+
+def require_in_quarantine(connection: Connection, run: JobRun, contract: Contract, total: Counts) -> None:
+    """Compare what this job has rejected with what the quarantine holds of it."""
+    row = etl_rejected_row.c
+    conflicting = case((row.reason == Reason.CONFLICTING.value, 1), else_=0)
+    rows, different = connection.execute(
+        select(func.count(), func.coalesce(func.sum(conflicting), 0)).where(row.log_id == run.log_id)
+    ).one()
+    kept = total.conflicting if contract.on_conflict == "quarantine" else different
+    if (rows - different, different) != (total.rejected, kept):
+        raise _unlike(
+            f"The quarantine holds {rows - different} rejected and {different} conflicting rows of this load;"
+            f" {total.rejected} and {total.conflicting} were counted."
+        )
+
+
+def _unlike(cause: str) -> BalanceError:
+    return BalanceError(
+        f"{cause} Nothing was committed.",
+        remedy="Run again. If it stays so, this is a defect: keep backup/ as it is and report it.",
+    )

@@ -1,0 +1,196 @@
+"""Rows with the key of an earlier row and other values: found, counted, and treated as the contract says (`onConflict`).
+
+* `quarantine`: the earlier row stays; the later one is kept in the quarantine, with the values that differ.
+* `keepFirst`: the earlier row stays; the later one is counted.
+* `keepLast`: the later row takes its place. The earlier one is kept in the quarantine as REPLACED; `undo` puts it back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+from sqlalchemy import Connection, Select, Table, delete, exists, insert, literal, literal_column, select
+
+from etl.contract.model import EPOCH_UNITS, ISO8601, Column, Contract, Landing
+from etl.database import STAGE_ROW, Stage, in_batches, insert_rows, keep_in_temporary, make_stage, read_table
+from etl.database.conflicts import PLACE, conflicting, differs, last_of_each_key, same_key
+from etl.database.schema import windows
+from etl.database.schema.audit_tables import etl_log, etl_rejected_row, etl_source
+from etl.jobs.load.derived.newest_rows import micros_of
+from etl.validation.compose import compose_json, compose_line
+from etl.validation.reasons import Reason
+from etl.validation.rejects import COORDINATES, Problem
+from etl.validation.reread import placed, reread
+
+REPLACED = "REPLACED"
+"""Status of a row in the quarantine that was loaded, and gave way to a later one."""
+
+
+@dataclass(frozen=True)
+class Conflicts:
+    """The staged rows of an archive that differ from an earlier row with their key."""
+
+    rows: pa.Table
+    """Number in the stage, coordinates, and per compared column whether it differs; in the order of their numbers."""
+    compared: tuple[str, ...]
+    query: Select[Any]
+
+    def problems(self, number: int) -> list[Problem]:
+        """What is wrong with one of them: every column that differs."""
+        return [
+            Problem(0, Reason.CONFLICTING, name)
+            for place, name in enumerate(self.compared)
+            if self.rows[differs(place)][number].as_py()
+        ]
+
+
+def find(connection: Connection, contract: Contract, stage: Stage, constants: Mapping[str, Any]) -> Conflicts:
+    """The conflicts of what was staged; call it after the insertion."""
+    compared = tuple(name for name in contract.column_names if name not in contract.primary_key)
+    types = [(STAGE_ROW, pa.int64()), *((name, pa.int64()) for name in COORDINATES)]
+    schema = pa.schema([*types, *((differs(number), pa.bool_()) for number in range(len(compared)))])
+    if not compared or not contract.primary_key:
+        # Without a key, every row is one of its own, by where it came from.
+        return Conflicts(schema.empty_table(), compared, select())
+    query = conflicting(stage, contract.primary_key, compared, dict(constants))
+    return Conflicts(read_table(connection, query, schema), compared, query)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What `keepLast` did: rows that are in the table now, and how many rows of the same load they took the place of."""
+
+    rows: int
+    own: int
+
+
+NONE_TAKEN = Taken(0, 0)
+
+
+def keep_last(
+    connection: Connection,
+    contract: Contract,
+    stage: Stage,
+    constants: Mapping[str, Any],
+    found: Conflicts,
+    log_id: int,
+) -> Taken:
+    """Put the last row of each key in the place of the one that is there, which goes to the quarantine as REPLACED."""
+    table, key = stage.table, contract.primary_key
+    numbers = last_of_each_key(stage, key, found.query)
+    last = keep_in_temporary(connection, f"last_{contract.table}", numbers)
+    staged = stage.staged.alias("staged rows")
+    rows = staged.join(last, last.c[STAGE_ROW] == staged.c[STAGE_ROW])
+    is_replaced = exists(select(literal_column("1")).select_from(rows).where(same_key(table, staged, key)))
+    touched = windows.touch(connection, contract, select(table).where(is_replaced).subquery("replaced"))
+    earlier = connection.execute(
+        select(table, etl_source.c.header)
+        .join(etl_source, etl_source.c.source_id == table.c.source_id)
+        .where(is_replaced)
+    )
+    own = _keep_replaced(connection, contract, [dict(row) for row in earlier.mappings()], log_id)
+    connection.execute(delete(table).where(is_replaced))
+    names = [name for name in stage.columns if name not in constants]
+    values = [literal(value, table.c[name].type) for name, value in constants.items()]
+    query = select(*(staged.c[name] for name in names), *values).select_from(rows)
+    insertion = insert(table).from_select([*names, *constants], query).execution_options(preserve_rowcount=True)
+    taken = connection.execute(insertion).rowcount
+    windows.recompute(connection, contract, table, touched)
+    return Taken(int(taken), own)
+
+
+def _keep_replaced(connection: Connection, contract: Contract, rows: Sequence[Mapping[str, Any]], log_id: int) -> int:
+    """Keep rows of the table in the quarantine; returns how many of them the same load had brought."""
+    problems = [{"column": None, "rule": Reason.CONFLICTING.value, "value": None}]
+    kept = [
+        {
+            "feed": contract.feed,
+            **{name: row[name] for name in PLACE},
+            "raw": text_of_row(row, contract),
+            "raw_rebuilt": True,
+            "reason": Reason.CONFLICTING.value,
+            "problems": problems,
+            "status": REPLACED,
+            "log_id": log_id,
+            "replayed_by": row["log_id"],
+            "decided_at": datetime.now(UTC),
+        }
+        for row in rows
+    ]
+    place = [etl_rejected_row.c[name] for name in PLACE]
+    for some in in_batches(kept):
+        # One that was replayed is in the quarantine already.
+        same = [etl_rejected_row.c[name].in_({row[name] for row in some}) for name in ("source_id", "source_offset")]
+        there = {tuple(found) for found in connection.execute(select(*place).where(*same))}
+        if new := [row for row in some if tuple(row[name] for name in PLACE) not in there]:
+            insert_rows(connection, etl_rejected_row, new)
+    return sum(row["log_id"] == log_id for row in rows)
+
+
+def put_back(connection: Connection, contract: Contract, table: Table, loads: Sequence[int]) -> int:
+    """Put the rows back into the table that some loads replaced, unless the load that brought them is undone as well.
+
+    Call it after the rows of those loads have been removed. Returns how many there were.
+    """
+    row = etl_rejected_row.c
+    query = (
+        select(etl_rejected_row, etl_source.c.header)
+        .join(etl_source, etl_source.c.source_id == row.source_id)
+        .join(etl_log, etl_log.c.log_id == row.replayed_by)
+        .where(
+            row.log_id.in_(loads), row.status == REPLACED, row.replayed_by.not_in(loads), etl_log.c.undone_at.is_(None)
+        )
+        .order_by(row.rejected_id)
+    )
+    rows = [{**found, "log_id": found["replayed_by"]} for found in connection.execute(query).mappings()]
+    if not rows:
+        return 0
+    checked = reread(contract, rows, {}, now=datetime.now(UTC))
+    stage = make_stage(connection, table, [*contract.column_names, "source_id", *COORDINATES, "log_id"])
+    stage.copy(placed(checked, contract, rows, ["log_id"]))
+    restored, _ = stage.insert_new({})
+    for some in in_batches(rows):
+        ids, offsets = ({row[name] for row in some} for name in ("source_id", "source_offset"))
+        back = select(table).where(table.c.source_id.in_(ids), table.c.source_offset.in_(offsets)).subquery("put_back")
+        windows.recompute(connection, contract, table, windows.touch(connection, contract, back))
+    return restored
+
+
+def text_of_row(row: Mapping[str, Any], contract: Contract) -> str:
+    """A row of the table in the form of its source.
+
+    :param row: with the `header` of its source, which a line of a CSV file has and a message has not.
+    """
+    texts = {column.name: _text(row[column.name], column, contract) for column in contract.columns}
+    if row["header"]:
+        by_name = {column.source[0]: texts[column.name] for column in contract.columns}
+        return compose_line(row["header"], by_name, contract.landing or Landing(""))
+    return compose_json((column.source, texts[column.name], column.type) for column in contract.columns)
+
+
+def _text(value: Any, column: Column, contract: Contract) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if column.type == "boolean":
+        return "true" if value else "false"
+    return _moment(value, contract) if isinstance(value, datetime) else json.dumps(value)
+
+
+def _moment(value: datetime, contract: Contract) -> str:
+    """A moment as the contract writes it; exact to the microsecond where the format is."""
+    time = contract.event_time
+    name = ISO8601 if ISO8601 in time.formats else time.formats[0]
+    if name == ISO8601:
+        return value.astimezone(UTC).isoformat(sep=" ")
+    if name in EPOCH_UNITS:
+        per_unit = round(EPOCH_UNITS[name] * 1_000_000)
+        whole, rest = divmod(micros_of(value), per_unit)
+        digits = len(str(per_unit)) - 1
+        return f"{whole}.{rest:0{digits}d}" if rest else str(whole)
+    return value.astimezone(ZoneInfo(time.timezone)).strftime(name)

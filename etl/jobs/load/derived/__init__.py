@@ -1,0 +1,1 @@
+"""What follows from loaded rows: windows, quality, lateness, anomalies."""

@@ -1,0 +1,273 @@
+"""Anomalies among the readings that a load brought, judged by what their sensors sent before.
+
+Readings that a load has kept in memory are judged from there, with the earlier ones that `etl.jobs.load.derived.detect` asks
+for. Others are taken from the table in slices of time, each with that context, so that memory stays bounded. Late readings
+are not judged: what their sensor sent around them may be anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    case,
+    cast,
+    column,
+    false,
+    func,
+    literal_column,
+    select,
+    true,
+    union_all,
+    values,
+)
+from sqlalchemy.sql.selectable import LateralFromClause
+
+from etl.contract.model import AnomalyRules, Contract
+from etl.database import DOUBLE, MOMENT, add_seconds, for_each, insert_rows, keep_in_temporary, read_table, window_start
+from etl.database.schema.audit_tables import etl_anomaly
+from etl.database.schema.feed_table import column_type
+from etl.jobs.load.derived.detect import context_readings, context_start, find
+from etl.jobs.load.derived.newest_rows import FreshRows, moments
+
+ROWS_PER_SLICE = 500_000
+# A space, so that no column of a contract is called the same.
+_NUMBER, _NEW, _START, _FIRST, _LAST = "sensor number", "is new", "context start", "first new", "last new"
+_TIES = ("source_id", "source_partition", "source_offset", "source_item")
+"""Tell readings of one moment apart, so that their order is always the same."""
+_MOST_SENSORS = 2_000
+_UTC = pa.timestamp("us", "UTC")
+
+
+def judge(connection: Connection, contract: Contract, table: Table, log_id: int, mine: ColumnElement[bool]) -> int:
+    """Record the anomalies among some rows that a load has inserted; returns how many there are.
+
+    :param mine: which of its rows: those of one archive, so that each is judged once.
+    """
+    rules = contract.anomalies
+    if rules is None:
+        return 0
+    time = table.c[contract.event_time.column]
+    new = and_(table.c.log_id == log_id, table.c.lateness_seconds.is_(None), time.is_not(None), mine)
+    found = 0
+    for begin, end in _slices(connection, contract, table, new):
+        found += _judge_slice(connection, contract, table, log_id, rules, and_(new, time >= begin, time <= end))
+    return found
+
+
+def judge_fresh(
+    connection: Connection, contract: Contract, table: Table, log_id: int, mine: ColumnElement[bool], fresh: FreshRows
+) -> bool:
+    """Like `judge`, where all rows that are newer than `fresh.newest` are known; False where `judge` has to do it, for there are
+    too many sensors.
+    """
+    rules = contract.anomalies
+    if rules is None:
+        return True
+    readings, is_fresh = fresh.with_older()
+    first = np.flatnonzero(readings.number_changes)
+    if len(first) > _MOST_SENSORS:
+        return False
+    named = readings.table.select(contract.sensor).take(pa.array(first)).to_pylist()
+    found = pa.table(
+        {
+            _NUMBER: np.cumsum(readings.number_changes) - 1,
+            fresh.time: moments(readings.micros),
+            **{name: pc.cast(readings.table[name], pa.float64()) for name in rules.measures},
+            _NEW: is_fresh,
+        }
+    ).filter(pa.array(is_fresh))
+    if fresh.newest is not None:
+        sensors = _sensors_of(connection, contract, rules, named, moments(readings.micros[first]).to_pylist())
+        new = and_(table.c.log_id == log_id, table.c.lateness_seconds.is_(None), mine)
+        earlier = read_table(connection, _earlier(contract, table, rules, sensors, fresh.newest, new), found.schema)
+        found = pa.concat_tables([earlier, found])
+        found = found.take(pc.sort_indices(found, sort_keys=[(_NUMBER, "ascending"), (fresh.time, "ascending")]))
+    anomalies = find(found, rules, key=(_NUMBER,), time=fresh.time, measures=rules.measures, new=_NEW)
+    _record(connection, contract, log_id, anomalies, {place: tuple(row.values()) for place, row in enumerate(named)})
+    return True
+
+
+def _slices(
+    connection: Connection, contract: Contract, table: Table, new: ColumnElement[bool]
+) -> Iterator[tuple[datetime, datetime]]:
+    """First and last moment of slices of time, none with more than about twice `ROWS_PER_SLICE` rows.
+
+    Slices are equally long, and one in which far more rows lie than in others is sliced once more: a single reading of long
+    ago must not put all others into one slice.
+    """
+    time = table.c[contract.event_time.column]
+    rows, first, last = connection.execute(select(func.count(), func.min(time), func.max(time)).where(new)).one()
+    if rows <= ROWS_PER_SLICE:
+        if rows:
+            yield first, last
+        return
+    seconds = max(1, math.ceil((last - first).total_seconds() * ROWS_PER_SLICE / rows))
+    placed = select(time.label("time"), window_start(time, literal_column(str(seconds))).label("slice")).where(new)
+    slices = placed.subquery("placed")
+    figures = select(func.count(), func.min(slices.c.time), func.max(slices.c.time)).group_by(slices.c.slice)
+    for inside, begin, end in connection.execute(figures.order_by(slices.c.slice)).all():
+        if inside <= 2 * ROWS_PER_SLICE or seconds == 1:
+            yield begin, end
+        else:
+            yield from _slices(connection, contract, table, and_(new, time >= begin, time <= end))
+
+
+def _judge_slice(
+    connection: Connection,
+    contract: Contract,
+    table: Table,
+    log_id: int,
+    rules: AnomalyRules,
+    new: ColumnElement[bool],
+) -> int:
+    time = contract.event_time.column
+    sensors = _sensors(connection, contract, table, rules, new)
+    schema = pa.schema(
+        [
+            (_NUMBER, pa.int64()),
+            (time, _UTC),
+            *((name, pa.float64()) for name in rules.measures),
+            (_NEW, pa.bool_()),
+        ]
+    )
+    readings = read_table(connection, _readings(contract, table, rules, sensors, new), schema)
+    anomalies = find(readings, rules, key=(_NUMBER,), time=time, measures=rules.measures, new=_NEW)
+    if anomalies.num_rows:
+        named = {row[0]: tuple(row[1:]) for row in connection.execute(_names(contract, sensors))}
+        _record(connection, contract, log_id, anomalies, named)
+    return int(anomalies.num_rows)
+
+
+def _record(
+    connection: Connection, contract: Contract, log_id: int, anomalies: pa.Table, named: Mapping[int, tuple[Any, ...]]
+) -> None:
+    rows = [
+        {"log_id": log_id, "feed": contract.feed, "sensor": "/".join(map(str, named[row.pop(_NUMBER)]))[:200], **row}
+        for row in anomalies.to_pylist()
+    ]
+    insert_rows(connection, etl_anomaly, rows)
+
+
+def _names(contract: Contract, sensors: Table) -> Select[Any]:
+    return select(sensors.c[_NUMBER], *(sensors.c[name] for name in contract.sensor))
+
+
+def _sensors(
+    connection: Connection, contract: Contract, table: Table, rules: AnomalyRules, new: ColumnElement[bool]
+) -> Table:
+    """Per sensor with new readings: a number for it, from when on its readings are needed
+    (`etl.jobs.load.derived.detect.context_start`), and until when.
+    """
+    time = table.c[contract.event_time.column]
+    keys = [table.c[name] for name in contract.sensor]
+    first = (
+        select(*keys, func.min(time).label(_FIRST), func.max(time).label(_LAST)).where(new).group_by(*keys).subquery()
+    )
+    block: ColumnElement[datetime] = window_start(first.c[_FIRST], literal_column(f"{rules.block_seconds:g}"))
+    earlier: ColumnElement[datetime] = add_seconds(
+        first.c[_FIRST], literal_column(f"{-2 * (rules.stuck_seconds or 0):g}")
+    )
+    start = case((earlier < block, earlier), else_=block).label(_START)
+    names = [first.c[name] for name in contract.sensor]
+    query = select(func.row_number().over(order_by=names).label(_NUMBER), *names, start, first.c[_LAST])
+    return keep_in_temporary(connection, f"judged_{contract.table}", query)
+
+
+def _sensors_of(
+    connection: Connection,
+    contract: Contract,
+    rules: AnomalyRules,
+    named: Sequence[Mapping[str, Any]],
+    first: Sequence[datetime],
+) -> Table:
+    """Like `_sensors`, of sensors whose first new readings are known."""
+    names = [(name, column_type(contract.column(name))) for name in contract.sensor]
+    columns = [column(_NUMBER, BigInteger()), *(column(*name) for name in names), column(_START, MOMENT)]
+    rows = [
+        (number, *sensor.values(), context_start(begin, rules))
+        for number, (sensor, begin) in enumerate(zip(named, first, strict=True))
+    ]
+    known = values(*columns, name="known", literal_binds=True).data(rows)
+    # Cast, for a temporary table takes its types from the query.
+    shown = (cast(known.c[one.name], one.type).label(one.name) for one in columns)
+    return keep_in_temporary(connection, f"judged_{contract.table}", select(*shown))
+
+
+def _earlier(
+    contract: Contract,
+    table: Table,
+    rules: AnomalyRules,
+    sensors: Table,
+    newest: datetime,
+    new: ColumnElement[bool],
+) -> Select[Any]:
+    """What `find` needs of the readings up to `newest`, sensor by sensor along the index."""
+    time = table.c[contract.event_time.column]
+    same = and_(*(table.c[name] == sensors.c[name] for name in contract.sensor))
+    names = [contract.event_time.column, *rules.measures]
+    near = (
+        select(*(table.c[name] for name in names), case((new, true()), else_=false()).label(_NEW))
+        .where(same, time >= sensors.c[_START], time <= newest)
+        .correlate(sensors)
+        .lateral("near")
+    )
+    far = _before(contract, table, rules, sensors, names)
+    parts = (
+        select(sensors.c[_NUMBER], *(part.c[name] for name in names), is_new.label(_NEW)).select_from(
+            for_each(sensors, part)
+        )
+        for part, is_new in ((near, near.c[_NEW]), (far, false()))
+    )
+    everything = union_all(*parts).subquery()
+    measures = (cast(everything.c[name], DOUBLE) for name in rules.measures)
+    return select(everything.c[_NUMBER], everything.c[contract.event_time.column], *measures, everything.c[_NEW])
+
+
+def _before(
+    contract: Contract, table: Table, rules: AnomalyRules, sensors: Table, names: Sequence[str]
+) -> LateralFromClause:
+    """The last readings before each sensor's start that give the context."""
+    time = table.c[contract.event_time.column]
+    same = and_(*(table.c[name] == sensors.c[name] for name in contract.sensor))
+    return (
+        select(*(table.c[name] for name in names))
+        .where(same, time < sensors.c[_START])
+        .order_by(time.desc(), *(table.c[name].desc() for name in _TIES))
+        .limit(context_readings(rules))
+        .correlate(sensors)
+        .lateral("before")
+    )
+
+
+def _readings(contract: Contract, table: Table, rules: AnomalyRules, sensors: Table, new: ColumnElement[bool]) -> Any:
+    """The sensors' readings from their start on, and the ones before it that give the context; in order."""
+    time = table.c[contract.event_time.column]
+    order = (contract.event_time.column, *_TIES)
+    names = [contract.event_time.column, *rules.measures, *_TIES]
+    same = and_(*(table.c[name] == sensors.c[name] for name in contract.sensor))
+    recent = (
+        select(sensors.c[_NUMBER], *(table.c[name] for name in names), case((new, true()), else_=false()).label(_NEW))
+        .select_from(sensors.join(table, same))
+        .where(time >= sensors.c[_START], time <= sensors.c[_LAST])
+    )
+    before = _before(contract, table, rules, sensors, names)
+    context = select(sensors.c[_NUMBER], *(before.c[name] for name in names), false().label(_NEW)).select_from(
+        for_each(sensors, before)
+    )
+    everything = union_all(recent, context).subquery()
+    measures = (cast(everything.c[name], DOUBLE) for name in rules.measures)
+    shown = (everything.c[_NUMBER], everything.c[contract.event_time.column], *measures, everything.c[_NEW])
+    return select(*shown).order_by(everything.c[_NUMBER], *(everything.c[name] for name in order))

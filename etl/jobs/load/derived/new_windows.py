@@ -1,0 +1,89 @@
+"""Windows of rows that are newer than all others: computed in memory, where nothing else lies in them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    delete,
+    select,
+)
+
+from etl.contract.model import Contract, Windows
+from etl.database import make_stage
+from etl.database.schema.windows import Touched, filling, keep_touched, recompute, smallest_first, table_of_size
+from etl.jobs.load.derived.newest_rows import FreshRows, Ordered, micros_of, moments
+
+
+def add_fresh(
+    connection: Connection, contract: Contract, table: Table, fresh: FreshRows, mine: ColumnElement[bool]
+) -> None:
+    """Bring windows up to date after an archive came in of which all rows that are newer than `fresh.newest` are known.
+
+    Windows in which nothing but these lies are computed in memory; the others are left to the database.
+
+    :param mine: which of the table's rows are those of the archive.
+    """
+    windows = contract.windows
+    if windows is None:
+        return
+    readings = fresh.by(windows.key)
+    time = table.c[fresh.time]
+    done: dict[int, Table] = {}
+    for name, seconds in smallest_first(windows):
+        length = seconds * 1_000_000
+        start = readings.micros // length * length
+        # What lies before this moment shares its window with others.
+        since = 0 if fresh.newest is None else (micros_of(fresh.newest) // length + 1) * length
+        alone = start >= since
+        (first,) = moments(np.array([since])).to_pylist()
+        rows = table_of_size(contract, windows, name)
+        connection.execute(delete(rows).where(rows.c.window_start >= first))
+        if fresh.has_older or not alone.all():
+            shared = select(table).where(mine, time < first).subquery("shared")
+            kept = keep_touched(connection, contract, name, seconds, shared, fresh.time)
+            recompute(connection, contract, table, [Touched(kept, rows, filling(done, seconds))])
+        done[seconds] = rows
+        if alone.any():
+            found = in_memory(readings.where(alone), start[alone], windows)
+            stage = make_stage(connection, rows, found.column_names)
+            stage.copy_unseen(found, {})
+            if stage.insert_new({})[0] != found.num_rows:
+                # The database takes keys for equal that differ here, by a collation of its own: it decides.
+                own = select(table).where(mine, time >= first).subquery("own")
+                kept = keep_touched(connection, contract, name, seconds, own, fresh.time)
+                recompute(connection, contract, table, [Touched(kept, rows, None)])
+
+
+def in_memory(readings: Ordered, start: NDArray[np.int64], windows: Windows) -> pa.Table:
+    """Statistics of windows, a row per measure that has a value in them.
+
+    :param start: of each reading's window, in microseconds since 1970.
+    """
+    opens = np.flatnonzero(readings.number_changes | (np.diff(start, prepend=-1) != 0))
+    rows = np.diff(opens, append=len(start))
+    found = []
+    for measure in windows.measures:
+        values = pc.fill_null(pc.cast(readings.table[measure], pa.float64()), float("nan")).to_numpy()
+        is_value = ~np.isnan(values)
+        count = np.add.reduceat(is_value.astype(np.int64), opens)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.add.reduceat(np.where(is_value, values, 0.0), opens) / count
+            off = np.where(is_value, values - np.repeat(mean, rows), 0.0)
+            deviation = np.sqrt(np.add.reduceat(off * off, opens) / (count - 1))
+        figures = {
+            "count": pa.array(count),
+            "min": pa.array(np.fmin.reduceat(values, opens)),
+            "max": pa.array(np.fmax.reduceat(values, opens)),
+            "avg": pa.array(mean),
+            "stddev": pa.array(deviation, mask=count < 2),
+        }
+        names = {"measure": pa.array([measure] * len(opens)), "window_start": moments(start[opens])}
+        keys = {key: readings.table[key].take(pa.array(opens)) for key in windows.key}
+        found.append(pa.table({**keys, **names, **figures}).filter(pa.array(count > 0)))
+    return pa.concat_tables(found)

@@ -1,0 +1,166 @@
+"""The readings of an archive that are newer than all others of the feed, kept in memory for what is derived from them.
+
+To read back what was written a moment ago, in the order of sensors and time, takes a database longer than to write it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from etl.contract.model import Contract
+from etl.storage.manifests import MOST_ROWS
+
+_MOMENT = pa.timestamp("us", "UTC")
+_FRESH = "is fresh"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = 3_600_000_000
+
+
+class Fresh:
+    """Takes an archive's rows as they are loaded, and tells afterwards which of them came into the table as its newest.
+
+    It does so for feeds whose rows are unique by sensor and time, where most rows are newer than those of before.
+
+    :param newest: the newest event time that was loaded before; None before the first load.
+    """
+
+    def __init__(self, contract: Contract, newest: datetime | None) -> None:
+        self.newest = newest
+        self.sensor = contract.sensor
+        self.time = contract.event_time.column
+        names = [*contract.sensor, self.time]
+        names += [*contract.windows.key, *contract.windows.measures] if contract.windows else []
+        names += contract.anomalies.measures if contract.anomalies else ()
+        self._columns = list(dict.fromkeys(names))
+        is_derived = contract.windows or contract.anomalies or contract.fleet
+        self._is_worth_it = bool(is_derived) and {*contract.primary_key} == {*contract.sensor, self.time}
+        self._fresh: list[pa.Table] = []
+        self._older: list[pa.Table] = []
+
+    def keep(self, rows: pa.Table) -> None:
+        """Take rows with `lateness_seconds`; of one key the one first that the table takes."""
+        if not self._is_worth_it or not rows.num_rows:
+            return
+        has_all = not any(rows[name].null_count for name in (*self.sensor, self.time))
+        if self.newest is not None:
+            newer = pc.greater(rows[self.time], pa.scalar(self.newest, _MOMENT))
+            self._older.append(rows.filter(pc.invert(newer)).select([*self.sensor, self.time, "lateness_seconds"]))
+            rows = rows.filter(newer)
+        self._fresh.append(rows.select(self._columns))
+        self._is_worth_it = has_all and sum(rows.num_rows for rows in (*self._fresh, *self._older)) <= MOST_ROWS
+        if not self._is_worth_it:
+            self._fresh.clear()
+            self._older.clear()
+
+    def loaded(self) -> FreshRows | None:
+        """The rows that are newer than those of before, each key once; None where they were not kept, or are too few."""
+        number = sum(rows.num_rows for rows in self._fresh)
+        older = pa.concat_tables(self._older) if self._older else None
+        if not self._is_worth_it or number < max(1, older.num_rows if older else 0):
+            return None
+        ordered = _in_order(pa.concat_tables(self._fresh), self.sensor, self.time)
+        once = ordered.where(ordered.number_changes | (np.diff(ordered.micros, prepend=-1) != 0))
+        return FreshRows(self.newest, self.time, self.sensor, once, older) if self._is_near(older, once) else None
+
+    def _is_near(self, older: pa.Table | None, fresh: Ordered) -> bool:
+        """Whether older rows reach back no further than the fresh ones go on, or an hour: what lies between has to be read."""
+        on_time = older.filter(pc.is_null(older["lateness_seconds"])) if older else None
+        if not on_time or self.newest is None:
+            return True
+        newest = micros_of(self.newest)
+        oldest = micros_of(pc.min(on_time[self.time]).as_py())
+        return bool(newest - oldest <= max(fresh.micros.max() - newest, _HOUR))
+
+
+class Ordered:
+    """Readings key by key, and in the order of time.
+
+    :param number: of each reading's key.
+    :param micros: its time, in microseconds since 1970.
+    """
+
+    def __init__(self, table: pa.Table, number: NDArray[np.int64], micros: NDArray[np.int64]) -> None:
+        self.table = table
+        self.number = number
+        self.micros = micros
+
+    @property
+    def number_changes(self) -> NDArray[np.bool_]:
+        """Whether a reading is the first of its key."""
+        changes: NDArray[np.bool_] = np.diff(self.number, prepend=-1) != 0
+        return changes
+
+    def where(self, mask: NDArray[np.bool_]) -> Ordered:
+        """The readings that are so marked."""
+        if mask.all():
+            return self
+        return Ordered(self.table.filter(pa.array(mask)), self.number[mask], self.micros[mask])
+
+
+class FreshRows:
+    """The rows of an archive that are newer than `newest`, each with a sensor and a time."""
+
+    def __init__(
+        self, newest: datetime | None, time: str, sensor: tuple[str, ...], by_sensor: Ordered, older: pa.Table | None
+    ) -> None:
+        self.newest = newest
+        self.time = time
+        self.has_older = older is not None and older.num_rows > 0
+        """Whether the archive has other rows, too."""
+        self._sensor = sensor
+        self._by_sensor = by_sensor
+        self._older = older
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return int(self._by_sensor.table.num_rows)
+
+    def by(self, key: tuple[str, ...]) -> Ordered:
+        """The readings key by key, and in the order of time; without those that have no value of the key."""
+        if key == self._sensor:
+            return self._by_sensor
+        table = self._by_sensor.table
+        for name in key:
+            table = table.filter(pc.is_valid(table[name]))
+        return _in_order(table, key, self.time)
+
+    def with_older(self) -> tuple[Ordered, NDArray[np.bool_]]:
+        """The readings sensor by sensor, with those of the archive's others that are not late, of which only sensor and time
+        are known, and of which the table may have had some; and which of all are the fresh ones.
+        """
+        if not self.has_older:
+            return self._by_sensor, np.ones(self.rows, bool)
+        assert self._older is not None
+        on_time = self._older.filter(pc.is_null(self._older["lateness_seconds"])).select([*self._sensor, self.time])
+        marked = [
+            table.append_column(_FRESH, pa.repeat(is_fresh, table.num_rows))
+            for table, is_fresh in ((on_time, False), (self._by_sensor.table, True))
+        ]
+        ordered = _in_order(pa.concat_tables(marked, promote_options="default"), self._sensor, self.time)
+        return ordered, ordered.table[_FRESH].to_numpy()
+
+
+def _in_order(table: pa.Table, key: tuple[str, ...], time: str) -> Ordered:
+    number = np.zeros(table.num_rows, np.int64)
+    for name in key:
+        codes = table[name].combine_chunks().dictionary_encode()
+        number = number * len(codes.dictionary) + codes.indices.to_numpy(zero_copy_only=False)
+    micros = table[time].cast(_MOMENT).cast(pa.int64()).to_numpy()
+    order = np.lexsort((micros, number))  # stable
+    return Ordered(table.take(pa.array(order)), number[order], micros[order])
+
+
+def moments(micros: NDArray[np.int64]) -> pa.Array:
+    """Microseconds since 1970 as moments."""
+    return pa.array(micros, pa.int64()).cast(_MOMENT)
+
+
+def micros_of(moment: datetime) -> int:
+    """A moment, with its time zone, as microseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,271 @@
+"""Job 4: validate archives and load them, each in one transaction with everything that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy import Connection, Table, func, select
+
+from etl.audit import job as audit
+from etl.audit import recovery
+from etl.audit.counts import Counts
+from etl.audit.job import JobRun
+from etl.audit.ledger import enter
+from etl.audit.retry import retrying
+from etl.audit.set_aside import ARCHIVE as ARCHIVE_KIND
+from etl.audit.set_aside import Failures
+from etl.audit.sources import Sources
+from etl.contract.reader import Contract
+from etl.database import transaction, try_lock_feed
+from etl.database.schema.audit_tables import etl_rejected_row
+from etl.database.schema.ensure import ensure_feed
+from etl.database.schema.feed_table import feed_table, grown
+from etl.errors import BalanceError
+from etl.jobs.load import new_columns as growth
+from etl.jobs.load.checks import (
+    require_budget,
+    require_in_quarantine,
+    require_in_table,
+    require_of_archive,
+    require_unchanged,
+)
+from etl.jobs.load.derived import derive as derived
+from etl.jobs.load.derived import quality
+from etl.jobs.load.queue import Queue
+from etl.jobs.load.rows import Insertion
+from etl.jobs.load.settle import settle
+from etl.settings import Settings
+from etl.storage import failpoints, manifests
+from etl.storage.manifests import Archive
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = structlog.get_logger("load")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was loaded. `counts`: read = rows of the archives, processed = rows now in the feed's table."""
+
+    cycle_id: str
+    counts: Counts
+    archives: tuple[Archive, ...]
+    reasons: pd.Series
+    """Rejected rows by reason."""
+    sample: pd.DataFrame
+    """What a few sensors sent, for a plot."""
+    score: Mapping[str, float]
+    """The quality score of this load and its components, 0 to 100; empty where nothing was loaded."""
+
+
+def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_threshold: float = 0.0) -> Loaded:
+    """Load every archive that the ledger does not hold when the job begins, oldest first, taking turns with other loaders.
+
+    One transaction takes an archive: its place in the ledger, its rows, the rejected ones, and this job's audit row. So an
+    archive is loaded as a whole or not at all, and never twice. What another loader has taken meanwhile is not of this job.
+
+    An archive that cannot be loaded fails the job, and those after it wait; the second time it is set aside, and they are
+    loaded (`etl.audit.set_aside`).
+
+    :param anomaly_threshold: the robust z-score above which a reading is an outlier; 0: the contract's.
+    :raises IntegrityError: an archive is not what its manifest says.
+    :raises BalanceError: rows read are not rows loaded + rejected + duplicate, or the table holds another number.
+    :raises AlreadyRunning: others hold the feed's turn, and load nothing for `settings.statement_timeout_seconds`.
+    """
+    if anomaly_threshold and contract.anomalies:
+        contract = replace(contract, anomalies=replace(contract.anomalies, threshold=anomaly_threshold))
+    parameters = {"anomaly_threshold": anomaly_threshold}
+    with audit.job(settings, contract, "load", cycle_id, parameters, alone=False) as run:
+        folder = manifests.feed_backup(settings, contract.feed)
+        failures = Failures(settings, run, contract.feed, ARCHIVE_KIND)
+        with transaction(run.engine) as connection:
+            queue = Queue(connection, contract, folder, manifests.feed_output(settings, contract.feed), run.log_id)
+        if run.lacks_tables:
+            retrying(settings, "making tables", partial(_make_tables, run, contract))
+        done: list[Archive] = []
+        while queue.names:
+            if archive := _load_next(settings, run, contract, folder, queue, failures):
+                done.append(archive)
+                queue.leave(archive)
+        failures.settle()
+        if contract.landing:
+            settle(settings, run, contract)
+        with transaction(run.engine) as connection:
+            recovery.close_dead(connection, settings, contract.feed)
+            return _finish(connection, run, contract, done)
+
+
+def _make_tables(run: JobRun, contract: Contract) -> None:
+    """Make what the feed lacks before any row is loaded: who looks into the catalogue meanwhile need not wait for a load.
+
+    Where another loader has the turn, it does so.
+    """
+    with transaction(run.engine) as connection:
+        if try_lock_feed(connection, contract.feed):
+            ensure_feed(connection, contract)
+    failpoints.reached("load.tables_made")
+
+
+def _load_next(
+    settings: Settings, run: JobRun, contract: Contract, folder: Path, queue: Queue, failures: Failures
+) -> Archive | None:
+    """Load the oldest archive of the queue; None where that is left to others, to the next job, or set aside."""
+    before, notes = run.counts, dict(run.notes)
+    turn = partial(_take_turn, settings, run, contract, folder, queue, before)
+    try:
+        return retrying(settings, f"loading {queue.names[0]}", turn)
+    except Exception as error:
+        # Nothing of it was committed, so nothing of it is reported either.
+        run.counts, run.closed, run.notes = before, False, notes
+        if not queue.names:
+            raise
+        name = queue.names[0]
+        if not failures.count(name, error) and not failures.goes_on:
+            raise
+        queue.leave_out(name)
+        return None
+
+
+def _finish(connection: Connection, run: JobRun, contract: Contract, done: list[Archive]) -> Loaded:
+    """Close the audit row, if the last archive has not done that, and tell what was loaded."""
+    contract = grown(connection, contract)
+    # Whoever has the turn makes the tables.
+    table = ensure_feed(connection, contract) if try_lock_feed(connection, contract.feed) else feed_table(contract)
+    counts = run.counts
+    if not run.closed:
+        run.succeed(connection, counts)
+    return Loaded(
+        run.cycle_id,
+        counts,
+        tuple(done),
+        _reasons(connection, run),
+        _sample(connection, run, contract, table if done else None),
+        quality.scored(connection, run.log_id),
+    )
+
+
+def _take_turn(
+    settings: Settings, run: JobRun, contract: Contract, folder: Path, queue: Queue, before: Counts
+) -> Archive | None:
+    """Load the oldest archive of the queue that nobody has loaded; None where others have loaded all of them.
+
+    An attempt before this one may have loaded it, of whose COMMIT the answer was lost: the ledger knows.
+    """
+    run.counts, run.closed = before, False
+    with transaction(run.engine) as connection:
+        archive = queue.take(connection, settings.statement_timeout_seconds)
+        if archive is None:
+            return None
+        last = queue.names == [archive.file_name]
+        if queue.is_loaded(connection, archive):
+            log.warning("the commit had succeeded, its answer was lost", archive=archive.file_name)
+            run.counts = run.recorded(connection)
+            run.closed = last
+            return archive
+        counts = _load_archive(connection, run, contract, folder, archive, before, last=last)
+    failpoints.reached("load.committed")
+    run.counts = before + counts
+    run.closed = last
+    log.info(
+        "loaded",
+        archive=archive.file_name,
+        rows=counts.processed,
+        rejected=counts.rejected,
+        duplicates=counts.duplicate,
+        late=counts.late,
+    )
+    return archive
+
+
+def _load_archive(
+    connection: Connection,
+    run: JobRun,
+    contract: Contract,
+    folder: Path,
+    archive: Archive,
+    before: Counts,
+    *,
+    last: bool,
+) -> Counts:
+    """Load one archive, all but the COMMIT; returns its own counts."""
+    file = manifests.content_of(folder, archive.file_name)
+    require_unchanged(file, archive)
+    contract = _with_new_columns(connection, contract, run, archive, file)
+    table = ensure_feed(connection, contract)
+    sources = Sources(connection, archive)
+    enter(connection, archive, sources, run)
+    inserted = Insertion(connection, run, contract, table, file, archive, sources).insert()
+    counts, fresh = inserted.counts, inserted.fresh
+    if counts.read != archive.rows:
+        raise BalanceError(
+            f"{archive.file_name}: the manifest says {archive.rows} rows, {counts.read} were read.",
+            remedy="Nothing was committed. Restore the archive from its batches or from a copy.",
+        )
+    counts.require_balance(archive.file_name)
+    require_budget(contract, archive, counts)
+    found = derived.brought(connection, contract, table, run.log_id)
+    # With `keepLast` an archive may take the place of late rows that an earlier one of the same job brought.
+    counts = replace(counts, late=max(0, found.late - before.late))
+    total = before + counts
+    if contract.on_conflict == "keepLast":
+        require_of_archive(connection, run, table, sources, inserted)
+    else:
+        require_in_table(connection, run, table, total, found)
+    require_in_quarantine(connection, run, contract, total)
+    derived.derive(connection, contract, table, run.log_id, sources.are_of(table), fresh)
+    derived.describe_load(connection, contract, table, run.log_id, inserted.tally, found, counts.late, fresh)
+    if last:
+        run.succeed(connection, total)
+    else:
+        run.record(connection, total)
+    failpoints.reached("load.before_commit")
+    return counts
+
+
+def _with_new_columns(
+    connection: Connection, contract: Contract, run: JobRun, archive: Archive, file: Path
+) -> Contract:
+    """The contract with the columns that the feed gained before, and those that this archive brings."""
+    contract = growth.widen(connection, grown(connection, contract), file)
+    found = growth.discover(connection, file, contract, archive.files)
+    if notes := found.notes(run.notes):
+        log.warning("new keys", **notes)
+        run.remember(notes)
+    return growth.take_up(connection, contract, found.columns, run.log_id)
+
+
+def _reasons(connection: Connection, run: JobRun) -> pd.Series:
+    import pandas as pd
+
+    rows = connection.execute(
+        select(etl_rejected_row.c.reason, func.count().label("rows"))
+        .where(etl_rejected_row.c.log_id == run.log_id)
+        .group_by(etl_rejected_row.c.reason)
+        .order_by(func.count().desc(), etl_rejected_row.c.reason)
+    ).all()
+    return pd.Series({row.reason: row.rows for row in rows}, name="rejected rows", dtype="int64")
+
+
+def _sample(connection: Connection, run: JobRun, contract: Contract, table: Table | None) -> pd.DataFrame:
+    """What a few sensors sent: enough for a plot, whatever the number of rows."""
+    import pandas as pd
+
+    if table is None:
+        return pd.DataFrame(columns=list(contract.column_names))
+    mine = table.c.log_id == run.log_id
+    key = table.c[contract.message_key]
+    # Two queries: of rows that came a moment ago the planner knows nothing yet, and would join each with each.
+    sensors = connection.scalars(select(key).where(mine).group_by(key).order_by(key).limit(5)).all()
+    rows = (
+        select(*(table.c[name] for name in contract.column_names))
+        .where(mine, key.in_(sensors))
+        .order_by(table.c[contract.event_time.column].desc())
+        .limit(2_000)
+    )
+    return pd.DataFrame(connection.execute(rows).all(), columns=list(contract.column_names))

@@ -1,0 +1,121 @@
+"""Which archive is loaded next, and by whom: loaders take turns at a feed, on one machine or on many that share `backup/`.
+
+A feed's archives are loaded one after the other, oldest first, whoever does it: which row of a key is the first, what is late
+and what is an anomaly depends on what was loaded before. The turn is the feed's lock in the database. It ends with the
+transaction that loads an archive, and with the life of its holder.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Connection, Row, select, union_all
+
+from etl.audit import set_aside
+from etl.contract.model import Contract
+from etl.database import lock_feed, try_lock_feed
+from etl.database.schema.audit_tables import ARCHIVE, etl_file, etl_source
+from etl.storage import manifests
+from etl.storage.manifests import Archive
+
+log = structlog.get_logger("turns")
+
+_LOOK_SECONDS = 0.1
+"""Whoever waits looks so often."""
+
+
+def waiting_archives(connection: Connection, contract: Contract, folder: Path, output: Path) -> list[str]:
+    """File names of archives that the ledger does not hold, and that are not set aside; oldest first.
+
+    One that has lost its manifest waits as well: whoever takes it will say so.
+    """
+    held = select(etl_file.c.file_name).where(etl_file.c.feed == contract.feed, etl_file.c.undone_at.is_(None))
+    loaded_or_aside = union_all(held.where(etl_file.c.kind == ARCHIVE), set_aside.names(contract.feed, ARCHIVE))
+    done = set(connection.scalars(loaded_or_aside))
+    found = sorted([*manifests.archives(folder), *manifests.without_manifest(folder, output)])
+    return [name for name in found if name not in done]
+
+
+class Queue:
+    """The archives that waited when a job began. They leave it as they are loaded, by whomever."""
+
+    def __init__(self, connection: Connection, contract: Contract, folder: Path, output: Path, log_id: int) -> None:
+        self.names = waiting_archives(connection, contract, folder, output)
+        self._feed = contract.feed
+        self._folder = folder
+        self._log_id = log_id
+
+    def take(self, connection: Connection, patience_seconds: float) -> Archive | None:
+        """Wait for the feed's turn, which is then held until the transaction ends; returns the archive to load in it.
+
+        None as soon as others have loaded all of them.
+
+        :param patience_seconds: how long to wait while nothing of the queue is loaded.
+        :raises AlreadyRunning: longer than that.
+        """
+        since, pause = time.monotonic(), threading.Event()
+        while True:
+            # The turn first: what the ledger lacks then, it lacks until this transaction ends.
+            mine = try_lock_feed(connection, self._feed)
+            left = len(self.names)
+            archive = self._oldest(connection)
+            if mine or archive is None:
+                return archive
+            if len(self.names) < left:
+                since = time.monotonic()
+            if time.monotonic() - since > patience_seconds:
+                lock_feed(connection, self._feed)
+            pause.wait(_LOOK_SECONDS)
+
+    def is_loaded(self, connection: Connection, archive: Archive) -> bool:
+        """Whether this very job has loaded it, in an attempt of whose COMMIT it never heard."""
+        return self._is_own(archive, _entry(connection, archive))
+
+    def leave(self, archive: Archive) -> None:
+        """Forget an archive that the job has loaded."""
+        self.names.remove(archive.file_name)
+
+    def leave_out(self, name: str) -> None:
+        """Forget an archive that cannot be loaded now."""
+        self.names.remove(name)
+
+    def _oldest(self, connection: Connection) -> Archive | None:
+        """The first one that the ledger lacks, or got from this very job; those before it leave the queue."""
+        while self.names:
+            # One of which nothing is there was loaded by another, and has been pruned since; its manifest is what goes last.
+            if self._is_there(self.names[0]):
+                archive = manifests.read_archive(self._folder, self.names[0])
+                entry = _entry(connection, archive)
+                if entry is None or self._is_own(archive, entry):
+                    return archive
+                if entry.file_name != archive.file_name:
+                    log.info("the same archive under another name", archive=archive.file_name)
+            self.names.pop(0)
+        return None
+
+    def _is_there(self, name: str) -> bool:
+        manifest = self._folder / f"{name}{manifests.MANIFEST_SUFFIX}"
+        return manifest.exists() or manifests.content_of(self._folder, name).exists()
+
+    def _is_own(self, archive: Archive, entry: Row[int, str] | None) -> bool:
+        return entry is not None and (entry.log_id, entry.file_name) == (self._log_id, archive.file_name)
+
+
+def _entry(connection: Connection, archive: Archive) -> Row[int, str] | None:
+    """`log_id` and name with which the ledger holds an archive; None where it does not, or not any more.
+
+    The same content of the same source is the same archive, whatever its name.
+    """
+    return connection.execute(
+        select(etl_file.c.log_id, etl_file.c.file_name)
+        .join(etl_source, etl_source.c.source_id == etl_file.c.source_id)
+        .where(
+            etl_source.c.feed == archive.feed,
+            etl_source.c.identity == archive.source.identity,
+            etl_file.c.sha256 == archive.sha256,
+            etl_file.c.undone_at.is_(None),
+        )
+    ).first()

@@ -1,0 +1,1 @@
+"""Job 3: part files into one archive."""

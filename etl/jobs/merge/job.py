@@ -1,0 +1,252 @@
+"""Job 3: join the part-CSVs of all complete batches into one archive under `backup/`.
+
+A plan, written first, decides once and for all which batches become which archive. Whatever then dies, the next merge
+carries the same plan out again. Batches are removed only after their archive stands, whole, on the disk.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from etl.audit import job as audit
+from etl.audit.counts import Counts
+from etl.audit.job import JobRun
+from etl.audit.set_aside import BATCH, Failures, is_of_the_thing
+from etl.contract.reader import Contract
+from etl.errors import IntegrityError
+from etl.jobs.merge.join import Planned, batch_gone, join_batches, of_bounded_size, write_archive
+from etl.settings import Settings
+from etl.storage import failpoints, files, manifests
+from etl.storage.checkpoint import is_committed
+from etl.storage.csv_dialect import columns_of
+from etl.storage.manifests import Archive, Batch, Source
+
+if TYPE_CHECKING:
+    pass
+
+log = structlog.get_logger("merge")
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What was archived. `counts`: read = rows in the parts' manifests, processed = rows counted in the archives."""
+
+    cycle_id: str
+    counts: Counts
+    archives: tuple[Archive, ...]
+    strays: tuple[str, ...]
+    """Names in output/<feed> that are no batches of ours; they were left alone."""
+
+
+def merge(settings: Settings, contract: Contract, *, cycle_id: str = "") -> Merged:
+    """Archive every batch that Spark has committed; without one there is nothing to do.
+
+    Rows of different topics (also of one that was made anew) go into archives of their own, and so does each batch of landing
+    files. What has piled up becomes several archives of at most 2,000,000 rows, unless a single batch has more.
+
+    A batch that cannot be archived fails the job once; the second time it is set aside (`etl.audit.set_aside`).
+
+    :raises IntegrityError: a part is not what its batch's manifest says.
+    :raises BalanceError: an archive does not hold as many rows as its parts.
+    """
+    with audit.job(settings, contract, "merge", cycle_id, {}) as run:
+        failures = Failures(settings, run, contract.feed, BATCH)
+        work = _Merging(settings, contract, run, failures)
+        work.prepare()
+        strays = manifests.strays(work.output)
+        if strays:
+            log.warning("ignored: no batches of ours", names=strays)
+        done = work.carry_out(work.pending())
+        done += work.carry_out(work.new_plan())
+        work.report_damaged()
+        run.counts = _counted(done)
+        failures.settle()
+        return Merged(run.cycle_id, run.counts, tuple(done), tuple(strays))
+
+
+def _counted(done: Iterable[Archive]) -> Counts:
+    return sum((Counts(read=archive.rows, processed=archive.rows) for archive in done), Counts())
+
+
+class _Merging:
+    """One job's work: plans, archives, and what is to become of batches that cannot be archived."""
+
+    def __init__(self, settings: Settings, contract: Contract, run: JobRun, failures: Failures) -> None:
+        self.settings = settings
+        self.feed = contract.feed
+        self.run = run
+        self.failures = failures
+        self.output = manifests.feed_output(settings, contract.feed)
+        self.backup = manifests.feed_backup(settings, contract.feed)
+        self.quarantine = manifests.quarantine(settings, contract.feed)
+
+    def prepare(self) -> None:
+        """Remove what is half-written, and move away what was set aside when a job died."""
+        self.backup.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.backup, self.quarantine):
+            files.remove_temporaries(folder)
+        for kind, name in self.failures.set_aside:
+            if kind == BATCH:
+                self._move_away(name)
+
+    def pending(self) -> list[Planned]:
+        """A plan that a merge left behind when it died."""
+        file = self.output / manifests.PLAN
+        if not file.exists():
+            return []
+        log.info("finishing a merge that was cut off")
+        try:
+            planned = files.read_json(file)["archives"]
+            return [Planned(str(p["archive"]), str(p["cycle_id"]), tuple(p["batches"])) for p in planned]
+        except (IntegrityError, KeyError, TypeError) as error:
+            log.warning("the plan is damaged; another is made", cause=str(error))
+            self._forget_archived()
+            file.unlink()
+            return []
+
+    def new_plan(self) -> list[Planned]:
+        """Decide, and write down, which batches become which archive."""
+        ready = [batch for batch in manifests.batches(self.output) if is_committed(self.settings, batch)]
+        ready = [batch for batch in ready if not self.failures.met(batch.name)]
+        if not ready:
+            return []
+        now = datetime.now(UTC)
+        groups: dict[Source, list[Batch]] = {}
+        for batch in ready:
+            groups.setdefault(batch.source, []).append(batch)
+        planned = []
+        for number, group in enumerate(chain.from_iterable(map(of_bounded_size, groups.values()))):
+            # Two merges of a cycle within a second, or two sources in one merge, must not share a name.
+            suffix = f"_{number + 1:04d}" if number else ""
+            name = f"{self.feed}_{now:%Y%m%dT%H%M%S%f}Z_{self.run.cycle_id}{suffix}.csv"
+            planned.append(Planned(name, self.run.cycle_id, tuple(batch.name for batch in group)))
+        self._write_plan(planned)
+        failpoints.reached("merge.planned")
+        return planned
+
+    def carry_out(self, plan: list[Planned]) -> list[Archive]:
+        """Make the archives of a plan, then forget the plan."""
+        made = [self._carry_out(plan, number) for number in range(len(plan))]
+        (self.output / manifests.PLAN).unlink(missing_ok=True)
+        return [archive for archive in made if archive]
+
+    def _carry_out(self, plan: list[Planned], number: int) -> Archive | None:
+        """Make one archive, of those of its batches that can be archived; None where none can."""
+        while plan[number].batches:
+            try:
+                return self._archive(plan[number])
+            except Exception as error:  # noqa: BLE001 - whatever it is, it may be a batch's
+                self._leave_out(plan, number, error)
+        return None
+
+    def report_damaged(self) -> None:
+        """Count the attempts at batches whose manifest cannot be read: no plan names them."""
+        first: Exception | None = None
+        for name, error in manifests.look(self.output)[1].items():
+            if self.failures.count(name, error):
+                self._move_away(name)
+            else:
+                first = first or error
+        if first and not self.failures.goes_on:
+            raise first
+
+    def _write_plan(self, plan: list[Planned]) -> None:
+        files.write_json(self.output / manifests.PLAN, {"archives": plan})
+
+    def _archive(self, planned: Planned) -> Archive:
+        """Make one archive, unless it already stands, and remove its batches."""
+        archive = self._standing(planned) or write_archive(planned, self.output, self.backup, self.feed)
+        failpoints.reached("merge.archived")
+        for name in planned.batches:
+            _remove(self.output / name)
+            failpoints.reached("merge.removing")
+        files.sync_folder(self.output)
+        log.info("archived", archive=archive.file_name, rows=archive.rows, parts=len(archive.parts))
+        return archive
+
+    def _standing(self, planned: Planned) -> Archive | None:
+        """The archive, where a merge before this one has made it. One whose manifest was damaged since is written again."""
+        if not (self.backup / f"{planned.archive}{manifests.MANIFEST_SUFFIX}").exists():
+            return None
+        with suppress(IntegrityError):
+            return manifests.read_archive(self.backup, planned.archive)
+        return None
+
+    def _leave_out(self, plan: list[Planned], number: int, error: Exception) -> None:
+        """Count what failed, and go on without it where that may be; the plan says so before anything is archived.
+
+        :raises Exception: the error, where the job ends with it.
+        """
+        if not is_of_the_thing(error):
+            raise error
+        bad = self._culprits(plan[number], error)
+        aside = [name for name, why in bad.items() if self.failures.count(name, why)]
+        if len(aside) < len(bad) and not self.failures.goes_on:
+            raise error
+        plan[number] = replace(plan[number], batches=tuple(name for name in plan[number].batches if name not in bad))
+        self._write_plan([planned for planned in plan if planned.batches])
+        for name in aside:
+            self._move_away(name)
+
+    def _culprits(self, planned: Planned, error: Exception) -> dict[str, Exception]:
+        """The batches of a plan that cannot be archived, each with its error; all, where none is to blame alone."""
+        found: dict[str, Exception] = {}
+        whole, damaged = manifests.look(self.output)
+        known = {batch.name: batch for batch in whole}
+        for name in planned.batches:
+            if name in damaged:
+                found[name] = damaged[name]
+            elif name not in known:
+                found[name] = batch_gone(name)
+            else:
+                try:
+                    _try(known[name], self.output, self.backup)
+                except Exception as why:
+                    if not is_of_the_thing(why):
+                        raise
+                    found[name] = why
+        return found or dict.fromkeys(planned.batches, error)
+
+    def _move_away(self, name: str) -> None:
+        """Move a batch that was set aside to `backup/<feed>/quarantine/`; one that is gone has only its entry."""
+        if (self.output / name).is_dir():
+            files.move_folder(self.output / name, self.quarantine / name)
+
+    def _forget_archived(self) -> None:
+        """Remove the batches that are in an archive already: only a plan that is damaged now told which they are."""
+        there = {batch.name for batch in manifests.batches(self.output)}
+        for archive in manifests.archives(self.backup) if there else ():
+            with suppress(IntegrityError):
+                for name in {
+                    part.name.partition("/")[0] for part in manifests.read_archive(self.backup, archive).parts
+                }:
+                    if name in there:
+                        _remove(self.output / name)
+
+
+def _try(batch: Batch, output: Path, backup: Path) -> None:
+    """Join one batch's parts for nothing but to see whether that can be done."""
+    temporary = backup / f"{files.TEMPORARY_PREFIX}{batch.name}"
+    try:
+        join_batches([batch], output, temporary)
+        columns_of(temporary)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _remove(batch: Path) -> None:
+    """Remove a batch in one step: a folder that is half deleted must not look like one that is whole."""
+    if batch.exists():
+        aside = batch.with_name(f"{files.TEMPORARY_PREFIX}done-{batch.name}")
+        files.remove_folder(aside)
+        batch.rename(aside)
+        shutil.rmtree(aside)

@@ -1,0 +1,198 @@
+"""Part files joined into one archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from etl.errors import BalanceError, IntegrityError
+from etl.storage import failpoints, files, manifests
+from etl.storage.csv_dialect import columns_of
+from etl.storage.manifests import MOST_ROWS, Archive, Batch, OffsetRange
+
+if TYPE_CHECKING:
+    pass
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from etl.storage import csv_dialect
+from etl.storage.csv_dialect import header_line, read_frame, to_csv
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Planned:
+    archive: str
+    cycle_id: str
+    batches: tuple[str, ...]
+
+
+def of_bounded_size(batches: list[Batch]) -> Iterator[list[Batch]]:
+    """Divide batches, which keep their order, so that a load can keep each archive's rows in memory, and none takes long.
+
+    In one archive a column holds the values of one place in the source: an edit of the contract begins another archive.
+    """
+    found: list[Batch] = []
+    for batch in batches:
+        is_large = sum(taken.rows for taken in found) + batch.rows > MOST_ROWS
+        if found and (is_large or any(_is_other(taken.paths, batch.paths) for taken in found)):
+            yield found
+            found = []
+        found.append(batch)
+    yield found
+
+
+def join_batches(batches: list[Batch], output: Path, target: Path) -> tuple[int, str]:
+    """Join the parts of batches; returns the rows and the SHA-256."""
+    parts = [(output / batch.name / part.name, part.sha256) for batch in batches for part in batch.parts]
+    for path, _ in parts:
+        if not path.exists():
+            raise IntegrityError(f"{path.parent.name}/{path.name} is gone.", remedy="Restore the file.")
+    rows, digest = join_parts(parts, target)
+    expected = sum(batch.rows for batch in batches)
+    if rows != expected:
+        raise BalanceError(
+            f"{target.name.removeprefix(files.TEMPORARY_PREFIX)}: its parts have {expected} rows, {rows} were counted in it.",
+            remedy="Run again; the batches are kept.",
+        )
+    return rows, digest
+
+
+def write_archive(planned: Planned, output: Path, backup: Path, feed: str) -> Archive:
+    wanted = set(planned.batches)
+    batches = [batch for batch in manifests.batches(output) if batch.name in wanted]
+    if missing := wanted - {batch.name for batch in batches}:
+        raise batch_gone(sorted(missing)[0])
+    temporary = backup / f"{files.TEMPORARY_PREFIX}{planned.archive}"
+    rows, digest = join_batches(batches, output, temporary)
+    columns = columns_of(temporary)
+    archive = Archive(
+        feed=feed,
+        cycle_id=planned.cycle_id,
+        file_name=planned.archive,
+        source=batches[0].source,
+        offsets=_joined(batches),
+        columns=columns,
+        paths={name: path for batch in batches for name, path in batch.paths.items()},
+        rows=rows,
+        bytes=temporary.stat().st_size,
+        sha256=digest,
+        parts=tuple(replace(part, name=f"{batch.name}/{part.name}") for batch in batches for part in batch.parts),
+        archived_at=datetime.now(UTC).isoformat(),
+        files=tuple(file for batch in batches for file in batch.files),
+    )
+    temporary.replace(backup / planned.archive)
+    failpoints.reached("merge.archive_renamed")
+    files.sync_folder(backup)
+    files.write_json(backup / f"{planned.archive}{manifests.MANIFEST_SUFFIX}", archive)
+    return archive
+
+
+def _joined(batches: list[Batch]) -> dict[str, OffsetRange]:
+    found: dict[str, OffsetRange] = {}
+    for batch in batches:
+        for partition, offsets in batch.offsets.items():
+            known = found.get(partition, OffsetRange(offsets.first, offsets.next, 0))
+            found[partition] = OffsetRange(
+                min(known.first, offsets.first), max(known.next, offsets.next), known.rows + offsets.rows
+            )
+    return found
+
+
+_BLOCK_BYTES = 4 << 20
+
+
+def _is_other(paths: Mapping[str, tuple[str, ...]], others: Mapping[str, tuple[str, ...]]) -> bool:
+    return any(others.get(name, path) != path for name, path in paths.items())
+
+
+def batch_gone(name: str) -> IntegrityError:
+    return IntegrityError(
+        f"Batch {name} of the merge plan is gone, and so is its archive.",
+        remedy="Restore it; the next merge but one goes on without it.",
+    )
+
+
+def join_parts(parts: list[tuple[Path, str]], target: Path) -> tuple[int, str]:
+    """Join part files (path, expected SHA-256) into one file; returns its rows, counted anew, and its SHA-256.
+
+    Where all headers are equal the bytes are copied and nothing is parsed. Where they differ (the schema grew) the result
+    is that of `pandas.concat` over text columns: the union of the columns, NULL where a part has none.
+    """
+    headers = {header_line(path) for path, _ in parts}
+    with target.open("wb") as handle, ThreadPoolExecutor(1, thread_name_prefix="merge-check") as pool:
+        sink = _Sink(handle)
+        if len(headers) == 1:
+            sink.write(headers.pop())
+            for path, digest in parts:
+                _copy_body(path, digest, sink, pool)
+                failpoints.reached("merge.joining")
+        else:
+            _concat(parts, sink)
+        handle.flush()
+        os.fsync(handle.fileno())
+    return sink.lines - 1, sink.digest.hexdigest()
+
+
+class _Sink:
+    """Writes bytes, and on the way counts the lines that end outside quotes and hashes everything."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self.handle = handle
+        self.digest = hashlib.sha256()
+        self.lines = 0
+        self._inside_quotes = False
+
+    def write(self, block: bytes) -> None:
+        self.handle.write(block)
+        self.digest.update(block)
+        if not self._inside_quotes and b'"' not in block:
+            self.lines += block.count(b"\n")
+            return
+        content = np.frombuffer(block, dtype=np.uint8)
+        # A line ends where the number of quotes before it is even.
+        quotes = np.cumsum(content == ord('"'), dtype=np.int64) + self._inside_quotes
+        self.lines += int(np.count_nonzero((content == ord("\n")) & (quotes % 2 == 0)))
+        self._inside_quotes = bool(quotes[-1] % 2)
+
+
+def _copy_body(path: Path, expected: str, sink: _Sink, pool: ThreadPoolExecutor) -> None:
+    """Append a part without its header, and check on the way, beside the writing, that it is what its manifest says."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        digest.update(handle.readline())
+        while block := handle.read(_BLOCK_BYTES):
+            checked = pool.submit(digest.update, block)
+            sink.write(block)
+            checked.result()
+    _require_hash(path, digest.hexdigest(), expected)
+
+
+def _concat(parts: Iterable[tuple[Path, str]], sink: _Sink) -> None:
+    import pandas as pd
+
+    for path, expected in parts:
+        _require_hash(path, files.sha256(path), expected)
+    frame = pd.concat([read_frame(path) for path, _ in parts], ignore_index=True)
+    sink.write(csv_dialect.header(tuple(frame.columns)))
+    sink.write(to_csv(pa.Table.from_pandas(frame, preserve_index=False)))
+
+
+def _require_hash(path: Path, found: str, expected: str) -> None:
+    if found != expected:
+        raise IntegrityError(
+            f"{path.parent.name}/{path.name} was changed after its manifest was written (SHA-256 {found[:12]}…,"
+            f" expected {expected[:12]}…).",
+            remedy="Restore the file; nothing of it was archived.",
+        )

@@ -1,0 +1,85 @@
+"""How many readings are simulated where nobody said how many: some to look at, and none beside what may be real.
+
+The one place that decides it, for the command line, notebooks run by hand, schedules and the dashboards' demonstration.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.contract.model import Landing
+from etl.contract.reader import PACKAGED, Contract
+from etl.settings import Settings
+from etl.storage import files, manifests
+from etl.storage.landing_folder import landing_folder
+
+BY_DEFAULT = -1
+"""As a number of messages: the one that `default_messages` gives."""
+MESSAGES = 10_000
+
+
+@dataclass(frozen=True)
+class Default:
+    """How many messages are simulated unless somebody asks for another number."""
+
+    messages: int
+    why_none: str = ""
+    """Why it is 0, in words that follow on "because"; empty where it is not."""
+
+
+def default_messages(settings: Settings, contract: Contract) -> Default:
+    """10,000 where contract, database, and Kafka or landing folder are all the project's own and not in use by others; else none.
+
+    Reads settings and folders only: no service needs to run.
+    """
+    why_none = _why_none(settings, contract)
+    return Default(0 if why_none else MESSAGES, why_none)
+
+
+def _why_none(settings: Settings, contract: Contract) -> str:
+    if contract.file.resolve().parent != PACKAGED:
+        return "its contract is your own"
+    if not settings.database_is_embedded:
+        return "the database is your own"
+    if contract.landing:
+        return _why_none_into_folder(settings, contract, contract.landing)
+    return "" if settings.kafka_is_embedded else "Kafka is your own"
+
+
+def _why_none_into_folder(settings: Settings, contract: Contract, landing: Landing) -> str:
+    folder = landing_folder(settings, landing)
+    # A link may lead out of ETL_HOME.
+    if not folder.resolve().is_relative_to(settings.home):
+        return f"its landing folder {folder} is outside ETL_HOME"
+    backup = manifests.feed_backup(settings, contract.feed)
+    for place, names in (
+        (folder, _files_below(folder)),
+        (backup / "landing", _files_in(backup / "landing")),
+        # Folders in it are batches that were set aside.
+        (manifests.quarantine(settings, contract.feed), _files_in(manifests.quarantine(settings, contract.feed))),
+    ):
+        if name := next(_of_others(names, contract.feed), None):
+            return f"{files.shown_name(name)} in {place.relative_to(settings.home)} is a file of yours"
+    return ""
+
+
+def _of_others(names: Iterable[str], feed: str) -> Iterator[str]:
+    """Names of files that `produce` did not make, also of those that somebody is writing under a hidden name."""
+    # As `etl.jobs.produce.file_drop` names them; a file that could not keep its name in backup/ begins with its SHA-256.
+    own = re.compile(rf"\.?([0-9a-f]{{12}}-)?{re.escape(feed)}_\d{{8}}T\d{{12}}Z_.+\.csv(\.gz)?")
+    for name in names:
+        is_marker = name.startswith(".") and ".csv" not in name.lower()
+        if not is_marker and not own.fullmatch(name):
+            yield name
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    return (name for _, _, names in os.walk(folder) for name in names)
+
+
+def _files_in(folder: Path) -> Iterator[str]:
+    return (path.name for path in folder.iterdir() if path.is_file()) if folder.is_dir() else iter(())

@@ -1,0 +1,148 @@
+"""Job 1: send readings to the feed's topic, simulated ones or those of a file."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from etl.audit import job as audit
+from etl.audit.counts import Counts
+from etl.contract.reader import Contract
+from etl.errors import ConfigurationError
+from etl.jobs.produce import file_drop as drop
+from etl.jobs.produce.default_messages import BY_DEFAULT, default_messages
+from etl.jobs.produce.file import messages_of_file
+from etl.jobs.produce.simulate import DEFAULT_START, Message, simulate, span
+from etl.jobs.produce.topic import send_all
+from etl.settings import Settings
+
+log = structlog.get_logger("produce")
+
+
+@dataclass(frozen=True)
+class Produced:
+    """What was sent. `counts`: read = messages to send, processed = acknowledged by all replicas, rejected = failed."""
+
+    cycle_id: str
+    counts: Counts
+    target: str
+    """The topic, or the file that was dropped."""
+    seed: int | None
+    """Of the simulated readings; with `start` it makes the same bytes again."""
+    start: str | None
+    messages_per_partition: Mapping[int, int]
+    """How far each partition's end moved; other producers' messages are among them."""
+    failures: tuple[str, ...]
+    """The first messages that failed, each with its number and reason."""
+    sample: tuple[bytes, ...]
+    """What the first few sensors sent, for a plot."""
+
+
+def produce(
+    settings: Settings,
+    contract: Contract,
+    *,
+    cycle_id: str = "",
+    messages: int = BY_DEFAULT,
+    bad_share: float = 0.02,
+    seed: int | None = None,
+    start: str | None = None,
+    replay: str = "",
+    create_topic: bool = False,
+) -> Produced:
+    """Send messages and wait until Kafka has acknowledged each of them; for a landing folder, drop them as one file.
+
+    :param messages: how many simulated readings; not used with `replay`. -1: what `etl.jobs.produce.default_messages`
+        decides, 10,000 where everything is the project's own, and none into a database, topic or folder of the user's.
+    :param bad_share: share of simulated readings that are bad in one way or another, 0 to 1.
+    :param seed: makes the simulated readings repeatable; drawn at random, and returned, where it is None.
+    :param start: ISO time of the first simulated reading; None: so that the last one is now (with a seed: a fixed day).
+    :param replay: a `.csv` (with header) or `.jsonl` file to send instead; for a landing folder a CSV file to put there.
+    :param create_topic: make the topic if it is missing; otherwise that is an error.
+    :raises TopicMissing: the topic does not exist.
+    :raises ServiceUnavailable: Kafka did not answer in time.
+    """
+    if messages < BY_DEFAULT:
+        raise ConfigurationError(f"messages is {messages}.", remedy="Give a number from 0, or -1 for the default.")
+    if messages == BY_DEFAULT:
+        messages = 0 if replay else _by_default(settings, contract)
+        create_topic = create_topic or messages > 0
+    began = _start(contract, start, seed, messages)
+    if seed is None and not replay:
+        seed = secrets.randbits(31)
+    first = None if replay else began.isoformat(sep=" ")
+    parameters = {
+        "messages": messages,
+        "bad_share": bad_share,
+        "seed": seed,
+        "start": first,
+        "replay": replay,
+        "create_topic": create_topic,
+    }
+    with audit.job(settings, contract, "produce", cycle_id, parameters) as run:
+        sample = _Sample(contract)
+        if replay:
+            chunks = messages_of_file(Path(replay), contract)
+        else:
+            chunks = simulate(contract, messages, seed=seed or 0, start=began, bad_share=bad_share)
+        if contract.landing and replay:
+            sent = drop.copy(settings, contract.landing, Path(replay))
+        elif contract.landing:
+            sent = drop.write(settings, contract, sample.watch(chunks), run.cycle_id)
+        else:
+            sent = send_all(settings, contract, sample.watch(chunks), create_topic=create_topic)
+        run.counts = sent.counts
+        return Produced(
+            cycle_id=run.cycle_id,
+            counts=sent.counts,
+            target=sent.target,
+            seed=seed,
+            start=first,
+            messages_per_partition=sent.per_partition,
+            failures=sent.failures,
+            sample=tuple(sample.values),
+        )
+
+
+def _by_default(settings: Settings, contract: Contract) -> int:
+    default = default_messages(settings, contract)
+    if default.why_none:
+        log.info("nothing is simulated unless you ask for it with the parameter messages", because=default.why_none)
+    return default.messages
+
+
+class _Sample:
+    """Keeps what a few sensors send: enough to look at, whatever the number of messages."""
+
+    def __init__(self, contract: Contract, sensors: int = 5, limit: int = 2_000) -> None:
+        self._contract = contract
+        self.values: list[bytes] = []
+        self._keys: set[bytes] = set()
+        self._sensors = sensors
+        self._limit = limit
+
+    def watch(self, chunks: Iterator[list[Message]]) -> Iterator[list[Message]]:
+        for chunk in chunks:
+            for message in chunk if len(self.values) < self._limit else ():
+                if message.key and len(self._keys) < self._sensors:
+                    self._keys.add(message.key)
+                # The lines of a file have no keys; the first ones will do.
+                if message.value and (message.key in self._keys or self._contract.landing):
+                    self.values.append(message.value)
+            yield chunk
+
+
+def _start(contract: Contract, start: str | None, seed: int | None, messages: int) -> datetime:
+    if start:
+        try:
+            return datetime.fromisoformat(start)
+        except ValueError:
+            raise ConfigurationError(f"start is {start!r}.", remedy="Give an ISO time: 2025-06-15 09:12:01.") from None
+    if seed is not None:
+        return DEFAULT_START
+    return (datetime.now(UTC) - span(contract, messages)).replace(microsecond=0, tzinfo=None)

@@ -1,0 +1,178 @@
+"""Readings made from a contract alone, for feeds that have no simulator of their own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from etl.contract.model import EPOCH_UNITS, ISO8601, ITEMS
+from etl.contract.reader import Column, Contract
+from etl.errors import ConfigurationError
+from etl.jobs.produce.simulators.base import (
+    Batch,
+    Message,
+    Simulator,
+    Spoiler,
+    daily_curve,
+    edit,
+    epoch_seconds,
+    fields,
+    resent,
+    texts,
+    truncated,
+)
+
+_SENSORS, _INTERVAL_SECONDS, _ITEMS = 10, 10.0, 2
+_ALTERNATIVES = re.compile(r"[\w .:/-]+(\|[\w .:/-]+)*")
+_SWING = 100.0
+"""Width of a measure's range where the contract gives no limits."""
+
+Value = str | int | float | bool
+Maker = Callable[[int, float, str, float], Value]
+"""A column's value, of: number of the sensor, daily curve (-1 to 1), time in ISO 8601, a random number from 0 to 1."""
+
+
+def simulator_of(contract: Contract) -> Simulator:
+    """A simulator that keeps the contract's types, limits, keys and nesting.
+
+    :raises ConfigurationError: a column must match a pattern that is no plain list of alternatives.
+    """
+    makers = {column.name: _maker(column, contract) for column in contract.columns}
+    sensors = contract.fleet.sensors if contract.fleet else _SENSORS
+    items = _ITEMS if contract.explode else 1
+    # An event of several readings comes from as many sensors.
+    senders = max(sensors // items, 1)
+    # Within one step of the clock two readings of a sensor would be the same one.
+    step = _resolution(contract)
+    interval = contract.fleet.interval_seconds if contract.fleet else _INTERVAL_SECONDS
+    interval = math.ceil(interval / step) * step if step else interval
+
+    def good(batch: Batch) -> list[Message]:
+        begin = datetime.fromtimestamp(epoch_seconds(batch.start) // step * step, UTC) if step else batch.start
+        when = replace(batch, start=begin.replace(tzinfo=None)).when(senders, interval)
+        chances = iter(batch.numbers.uniform(size=len(batch.index) * items * len(makers)).tolist())
+        curves, times = daily_curve(when).tolist(), texts(when)
+        return [
+            _message(contract, makers, [(i % senders) * items + k for k in range(items)], curves[n], times[n], chances)
+            for n, i in enumerate(batch.index.tolist())
+        ]
+
+    return Simulator(good, _spoilers(contract, senders), senders, interval)
+
+
+def _message(
+    contract: Contract, makers: dict[str, Maker], sensors: list[int], curve: float, time: str, chances: Iterator[float]
+) -> Message:
+    rows = [{name: make(sensor, curve, time, next(chances)) for name, make in makers.items()} for sensor in sensors]
+    if contract.landing:
+        text = io.StringIO()
+        writer = csv.writer(text, delimiter=contract.landing.delimiter, quotechar=contract.landing.quote)
+        writer.writerow([json.dumps(v) if isinstance(v, bool) else v for v in rows[0].values()])
+        return Message(None, text.getvalue().rstrip("\r\n").encode(contract.landing.encoding))
+    document: dict[str, Any] = {}
+    for number, column in itertools.product(range(len(rows)), contract.columns):
+        _put(document, column.source, rows[number][column.name], number)
+    key = "/".join(str(rows[0][name]) for name in contract.sensor)
+    return Message(key.encode(), json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _put(place: Any, path: tuple[str, ...], value: Value, number: int) -> None:
+    """Put a value under its path. The elements of the innermost array are the rows; outer arrays have one element."""
+    for i, key in enumerate(path[:-1]):
+        is_array = path[i + 1] == ITEMS
+        if key == ITEMS:
+            wanted = number if ITEMS not in path[i + 1 :] else 0
+            place.extend({} for _ in range(wanted + 1 - len(place)))
+            place = place[wanted]
+        else:
+            place = place.setdefault(key, [] if is_array else {})
+    place.setdefault(path[-1], value)
+
+
+def _maker(column: Column, contract: Contract) -> Maker:
+    if column.name == contract.event_time.column:
+        return lambda sensor, curve, time, chance: _written(time, contract)
+    if column.type == "timestamp":
+        return lambda sensor, curve, time, chance: f"{time}Z"
+    if column.type == "boolean":
+        return lambda sensor, curve, time, chance: chance < 0.5
+    is_own = column.name in contract.primary_key and column.name not in contract.sensor
+    if column.type == "text":
+        return _text(column, is_sensor=column.name in contract.sensor, is_own=is_own)
+    low = _lowest(column)
+    if column.name in contract.sensor:
+        return lambda sensor, curve, time, chance: int(low) + sensor
+    if is_own:
+        high = 2.0 ** (column.bits - 1) - 1 if column.maximum is None else column.maximum
+        return lambda sensor, curve, time, chance: int(low + chance * (high - low))
+    high = low + _SWING if column.maximum is None else column.maximum
+    middle, swing = (low + high) / 2, (high - low) / 8
+    digits = None if column.type == "integer" else 3
+    return lambda sensor, curve, time, chance: round(middle + swing * (curve + (chance - 0.5) / 2), digits)
+
+
+def _lowest(column: Column) -> float:
+    if column.minimum is not None:
+        return column.minimum
+    return 0.0 if column.maximum is None or column.maximum > 0 else column.maximum - _SWING
+
+
+def _text(column: Column, *, is_sensor: bool, is_own: bool) -> Maker:
+    longest, shortest = column.max_length or 64, column.min_length or 0
+    if column.pattern:
+        if not _ALTERNATIVES.fullmatch(column.pattern) or is_own:
+            raise ConfigurationError(
+                f"Column {column.name!r}: no values can be made up for the pattern {column.pattern!r}.",
+                remedy="Send your own readings, or replay a file with 1_produce.",
+            )
+        choices = column.pattern.split("|")
+        return lambda sensor, curve, time, chance: choices[
+            (sensor if is_sensor else int(chance * len(choices))) % len(choices)
+        ]
+    if is_sensor:
+        return lambda sensor, curve, time, chance: f"{column.name}-{sensor + 1}"[-longest:].rjust(shortest, "0")
+    if is_own:
+        return lambda sensor, curve, time, chance: f"{int(chance * 2**52):013x}{sensor:03x}"[-longest:].rjust(
+            shortest, "0"
+        )
+    return lambda sensor, curve, time, chance: f"{column.name} {int(chance * 5) + 1}"[:longest].ljust(shortest, "x")
+
+
+def _written(time: str, contract: Contract) -> Value:
+    """A time in the first of the contract's formats."""
+    form, moment = contract.event_time.formats[0], datetime.fromisoformat(time).replace(tzinfo=UTC)
+    if form == ISO8601:
+        return f"{time}Z"
+    if form in EPOCH_UNITS:
+        return round(moment.timestamp() / EPOCH_UNITS[form], 6 if form == "epoch_seconds" else None)
+    return moment.astimezone(ZoneInfo(contract.event_time.timezone)).strftime(form)
+
+
+def _resolution(contract: Contract) -> float:
+    """Seconds that the contract's way of writing times can tell apart; 0: whatever fraction there is."""
+    form = contract.event_time.formats[0]
+    if form == ISO8601 or form in EPOCH_UNITS or "%f" in form:
+        return 0.0
+    if re.search(r"%[ScTX]", form):
+        return 1.0
+    return 60.0 if re.search(r"%[MR]", form) else 3600.0 if "%H" in form else 86_400.0
+
+
+def _spoilers(contract: Contract, senders: int) -> list[Spoiler]:
+    """Messages that are cut off, lack a required value, or were sent before."""
+    if contract.landing:
+        required = next((i for i, column in enumerate(contract.columns) if column.required), 0)
+        mark = contract.landing.delimiter
+        empty = fields(lambda line: ["" if i == required else value for i, value in enumerate(line)], mark)
+        return [fields(lambda line: line[: len(line) // 2], mark), empty, resent(senders)]
+    top = next((c.source[0] for c in contract.columns if c.required), contract.columns[0].source[0])
+    return [truncated, edit(lambda document: document.pop(top)), resent(senders)]

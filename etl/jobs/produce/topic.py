@@ -1,0 +1,153 @@
+"""Messages into a Kafka topic, each acknowledged."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+
+from etl.audit.counts import Counts
+from etl.contract.reader import Contract
+from etl.errors import ServiceUnavailable
+from etl.jobs.produce import file_drop as drop
+from etl.jobs.produce.simulate import Message
+from etl.settings import Settings
+from etl.storage import kafka as broker
+
+log = structlog.get_logger("produce")
+
+_FAILURES_SHOWN = 20
+
+_DELIVERY_TIMEOUTS = 4
+"""A message is given up after so many times `kafka_timeout_seconds`; the client tries again within that time."""
+
+
+def send_all(
+    settings: Settings, contract: Contract, chunks: Iterator[list[Message]], *, create_topic: bool
+) -> drop.Sent:
+    """Send messages to the feed's topic, and see how far its partitions move."""
+    if create_topic and broker.create(settings, contract.topic):
+        log.info("topic created", topic=contract.topic)
+    before = broker.describe(settings, contract.topic).high_watermark
+    counts, failures = send(settings, contract.topic, chunks)
+    after = broker.describe(settings, contract.topic).high_watermark
+    log.info("sent", topic=contract.topic, acknowledged=counts.processed, failed=counts.rejected)
+    moved = {partition: end - before.get(partition, 0) for partition, end in after.items()}
+    return drop.Sent(counts, contract.topic, moved, tuple(failures))
+
+
+def send(settings: Settings, topic: str, chunks: Iterator[list[Message]]) -> tuple[Counts, list[str]]:
+    """Send messages to a topic that is there; one chunk is under way while the next is made.
+
+    :returns: how many were acknowledged and how many failed, and what is known of the first failures.
+    :raises ServiceUnavailable: Kafka did not answer in time.
+    """
+    counts, failures, number = Counts(), list[str](), 0
+    producer = _producer(settings)
+    try:
+        with _no_cycles():
+            under_way: list[tuple[int, Any]] = []
+            for chunk in chunks:
+                sent = [(number + i, _try_send(producer, topic, message)) for i, message in enumerate(chunk)]
+                number += len(chunk)
+                counts += _await(settings, under_way, failures)
+                under_way = sent
+            producer.flush(timeout=_delivery_seconds(settings))
+            counts += _await(settings, under_way, failures)
+    except KafkaError as error:
+        raise broker.unreachable(settings, error) from error
+    finally:
+        _close(settings, producer)
+    return counts, failures
+
+
+@contextmanager
+def _no_cycles() -> Iterator[None]:
+    """Do not look for garbage in cycles: a chunk's futures are many objects without one, and looking at them again and
+    again took two fifths of the time (docs/decisions/0004).
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _close(settings: Settings, producer: KafkaProducer) -> None:
+    """Close the producer. After an error it gives up, in bounded time, what it could not send; the error has been told."""
+    try:
+        producer.close(timeout=settings.kafka_timeout_seconds)
+    except KafkaTimeoutError as error:
+        log.warning("messages that were not sent are given up", cause=str(error))
+        # `close` waits for every message before it ends its thread, and has no way to drop them (kafka-python 3.0).
+        producer._sender.force_close()
+        producer._sender.join(settings.kafka_timeout_seconds)
+        producer.close(timeout=0)
+
+
+def _producer(settings: Settings) -> KafkaProducer:
+    """A producer that is idempotent and waits for all replicas, tuned as measured in docs/decisions/0004."""
+    try:
+        return KafkaProducer(
+            **broker.client_config(settings),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=50,
+            batch_size=262_144,
+            max_block_ms=int(settings.kafka_timeout_seconds * 1000),
+            delivery_timeout_ms=int(_delivery_seconds(settings) * 1000),
+            allow_auto_create_topics=False,
+        )
+    except KafkaError as error:
+        raise broker.unreachable(settings, error) from error
+
+
+def _delivery_seconds(settings: Settings) -> float:
+    return _DELIVERY_TIMEOUTS * settings.kafka_timeout_seconds
+
+
+def _try_send(producer: KafkaProducer, topic: str, message: Message) -> Any:
+    """A future, or the error where a message is refused before it is sent."""
+    try:
+        return producer.send(topic, key=message.key, value=message.value)
+    except MessageSizeTooLargeError as error:
+        return error
+
+
+def _await(settings: Settings, under_way: list[tuple[int, Any]], failures: list[str]) -> Counts:
+    """Wait for acknowledgements; a message that Kafka refuses for good is counted and named.
+
+    :raises ServiceUnavailable: acknowledgements did not come in time.
+    """
+    acknowledged = failed = 0
+    for number, future in under_way:
+        error = future if isinstance(future, Exception) else _outcome(settings, future)
+        if isinstance(error, KafkaTimeoutError) or getattr(error, "retriable", False):
+            raise ServiceUnavailable(
+                f"Kafka at {settings.kafka()} did not acknowledge message {number} in time ({error}).",
+                remedy="Check the broker; then run again. Messages that did arrive are loaded once all the same.",
+            )
+        if error is None:
+            acknowledged += 1
+            continue
+        failed += 1
+        if len(failures) < _FAILURES_SHOWN:
+            failures.append(f"message {number}: {type(error).__name__}: {str(error)[:200]}")
+            log.warning("message not sent", number=number, reason=type(error).__name__)
+    return Counts(read=len(under_way), processed=acknowledged, rejected=failed)
+
+
+def _outcome(settings: Settings, future: Any) -> KafkaError | None:
+    try:
+        future.get(timeout=_delivery_seconds(settings))
+    except KafkaError as error:
+        failed: KafkaError = error
+        return failed
+    return None

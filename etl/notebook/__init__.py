@@ -1,0 +1,1 @@
+"""How notebooks run, and what they show."""

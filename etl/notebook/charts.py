@@ -1,0 +1,247 @@
+"""Plots of the reading notebooks, in the style of `etl.notebook.show`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from etl.contract.model import Contract
+from etl.notebook.queries import Explored, Health
+from etl.notebook.show import BAD, GOOD, INK, NEUTRAL, SERIES, THOUSANDS, finished, grid, say
+
+JOBS = ("produce", "consume", "merge", "load")
+STATUS = {"SUCCESS": GOOD, "FAILED": BAD, "RUNNING": NEUTRAL}
+KINDS = {"outlier": ("o", BAD), "stuck": ("s", SERIES[1]), "gap": ("^", SERIES[3])}
+DIMENSIONS = {"completeness": SERIES[0], "validity": SERIES[1], "uniqueness": SERIES[3], "timeliness": SERIES[4]}
+
+
+def _label(contract: Contract, measure: str) -> str:
+    column = contract.column(measure)
+    return column.description or measure
+
+
+def _times(values: pd.Series) -> np.ndarray[Any, Any]:
+    found: np.ndarray[Any, Any] = pd.to_datetime(values, utc=True).dt.tz_localize(None).to_numpy()
+    return found
+
+
+def summary(explored: Explored) -> pd.DataFrame:
+    """The feed between the two moments, as one line."""
+    line = explored.summary.iloc[0]
+    shown = {name: f"{int(line[name]):,}" for name in ("readings", "sensors", "late", "anomalies recorded")}
+    times = {
+        name: "–" if pd.isna(line[name]) else f"{pd.Timestamp(line[name]).tz_convert('UTC'):%Y-%m-%d %H:%M:%S}"
+        for name in ("first", "last")
+    }
+    return pd.DataFrame(
+        [{**shown, "first (UTC)": times["first"], "last (UTC)": times["last"]}], index=[explored.contract.feed]
+    )
+
+
+def windows(explored: Explored) -> Figure:
+    """Average per window over all sensors, between the lowest and the highest value; one panel per measure."""
+    measures = explored.contract.windows.measures if explored.contract.windows else ()
+    figure, axes = grid(max(1, len(measures)))
+    for axis, measure, colour in zip(axes, measures, SERIES * 3, strict=False):
+        mine = explored.windows[explored.windows["measure"] == measure]
+        axis.set_title(f"{_label(explored.contract, measure)} per window, all sensors")
+        if mine.empty:
+            say(axis, "nothing to show")
+            continue
+        when = _times(mine["window_start"])
+        axis.fill_between(
+            when, mine["low"].astype(float), mine["high"].astype(float), color=colour, alpha=0.18, linewidth=0
+        )
+        axis.plot(when, mine["average"].astype(float), color=colour, linewidth=1.4)
+    if not measures:
+        say(axes[0], "the contract keeps no windows")
+    return finished(figure)
+
+
+def by_hour(explored: Explored) -> Figure:
+    """Average of the first measure by day and hour, as a heat map."""
+    hours = explored.hours
+    figure, axis = plt.subplots(layout="constrained", figsize=(10, 1.3 + 0.28 * max(1, min(len(hours), 31))))
+    if hours.empty or explored.contract.windows is None:
+        say(axis, "nothing to show")
+        return finished(figure)
+    hours = hours.iloc[-31:]
+    image = axis.imshow(hours.to_numpy(float), aspect="auto", cmap="viridis", interpolation="nearest")
+    axis.set_yticks(range(len(hours)), [f"{day:%d %b}" for day in hours.index], fontsize=8)
+    axis.set_xticks(range(0, 24, 3), [f"{hour:02d}:00" for hour in range(0, 24, 3)])
+    axis.grid(visible=False)
+    measure = explored.contract.windows.measures[0]
+    axis.set_title(f"{_label(explored.contract, measure)}: average by day and hour (UTC)")
+    figure.colorbar(image, ax=axis, pad=0.01)
+    return finished(figure)
+
+
+def anomalies(explored: Explored) -> Figure:
+    """Readings of the shown sensors with their anomalies marked; one panel per measure."""
+    rules = explored.contract.anomalies
+    figure, axes = grid(len(rules.measures) if rules else 1)
+    if rules is None:
+        say(axes[0], "the contract has no rules for anomalies")
+        return finished(figure)
+    time = explored.contract.event_time.column
+    for axis, measure in zip(axes, rules.measures, strict=True):
+        axis.set_title(f"{_label(explored.contract, measure)}: anomalies, threshold {explored.threshold:g}")
+        if explored.readings.empty:
+            say(axis, "nothing to show")
+            continue
+        axis.plot(
+            _times(explored.readings[time]), explored.readings[measure], ".", color="#BBBBBB", markersize=2, zorder=1
+        )
+        mine = (
+            explored.anomalies[explored.anomalies["measure"] == measure]
+            if len(explored.anomalies)
+            else explored.anomalies
+        )
+        for kind, group in mine.groupby("kind") if len(mine) else ():
+            marker, colour = KINDS[str(kind)]
+            axis.scatter(
+                _times(group["event_time"]),
+                group["value"],
+                marker=marker,
+                color=colour,
+                s=28,
+                zorder=3,
+                label=f"{kind} ({len(group)})",
+            )
+        if len(mine):
+            axis.legend(fontsize=8, loc="upper left")
+    return finished(figure)
+
+
+def strongest(explored: Explored, rows: int = 10) -> pd.DataFrame:
+    """The anomalies with the highest scores."""
+    if explored.anomalies.empty:
+        return pd.DataFrame(columns=["measure", "event_time", "value", "expected", "score", "kind"])
+    top = explored.anomalies.sort_values("score", ascending=False).head(rows).copy()
+    top["expected"] = [
+        "" if pd.isna(low) or pd.isna(high) else f"{low:.2f} – {high:.2f}"
+        for low, high in zip(top["expected_low"], top["expected_high"], strict=True)
+    ]
+    top["event_time"] = pd.to_datetime(top["event_time"], utc=True).dt.strftime("%Y-%m-%d %H:%M:%S")
+    own = [f"sensor {name}" if f"sensor {name}" in top else name for name in explored.contract.sensor]
+    shown = [*own, "measure", "event_time", "value", "expected", "score", "kind"]
+    return top[shown].round({"value": 2, "score": 1}).reset_index(drop=True)
+
+
+# --- the audit log ---------------------------------------------------------------------------------------------------
+
+
+def activity(health: Health) -> Figure:
+    """Records per job, and how the jobs ended."""
+    figure, (left, right) = plt.subplots(1, 2, layout="constrained", figsize=(10, 3), width_ratios=[2, 1])
+    left.set_title("Records per job: processed and rejected")
+    right.set_title("How jobs ended")
+    if health.jobs.empty:
+        say(left, "no job has run in this time")
+        say(right, "–")
+        return finished(figure)
+    sums = health.jobs.groupby("job_name")[["records_processed", "records_rejected"]].sum().reindex(JOBS, fill_value=0)
+    left.barh(JOBS, sums["records_processed"], color=GOOD, label="processed", height=0.6)
+    bars = left.barh(
+        JOBS, sums["records_rejected"], left=sums["records_processed"], color=BAD, label="rejected", height=0.6
+    )
+    left.bar_label(bars, [f" {p:,} + {r:,}" for p, r in sums.itertuples(index=False)], fontsize=9)
+    left.xaxis.set_major_formatter(THOUSANDS)
+    left.margins(x=0.2)
+    left.invert_yaxis()
+    counts = health.jobs["status"].value_counts().reindex(list(STATUS), fill_value=0)
+    counts = counts[counts > 0]
+    right.pie(
+        counts,
+        labels=[f"{name} {number}" for name, number in counts.items()],
+        colors=[STATUS[str(name)] for name in counts.index],
+        startangle=90,
+        counterclock=False,
+        wedgeprops={"width": 0.42, "edgecolor": "white"},
+        textprops={"fontsize": 9, "color": INK},
+    )
+    return finished(figure)
+
+
+def pace(health: Health) -> Figure:
+    """Duration of each job over time, and how many cycles there were per hour or day."""
+    figure, (left, right) = plt.subplots(1, 2, layout="constrained", figsize=(10, 3), width_ratios=[2, 1])
+    left.set_title("Duration per job, in seconds")
+    right.set_title("Cycles")
+    if health.jobs.empty:
+        say(left, "no job has run in this time")
+        say(right, "–")
+        return finished(figure)
+    times = pd.to_datetime(health.jobs["start_time"], utc=True)
+    for job, colour in zip(JOBS, SERIES, strict=False):
+        mine = health.jobs["job_name"] == job
+        left.plot(
+            _times(health.jobs.loc[mine, "start_time"]),
+            health.jobs.loc[mine, "duration_seconds"].astype(float),
+            marker=".",
+            markersize=5,
+            linewidth=1,
+            color=colour,
+            label=job,
+        )
+    left.legend(fontsize=8, ncols=4, loc="upper left")
+    left.margins(y=0.25)
+    step = "h" if times.max() - times.min() < pd.Timedelta(days=2) else "D"
+    begun = (
+        health.jobs.assign(start=times).groupby("cycle_id")["start"].min().dt.floor(step).value_counts().sort_index()
+    )
+    label = "%H:%M" if step == "h" else "%d %b"
+    right.bar([f"{moment:{label}}" for moment in begun.index], begun.to_numpy(), color=SERIES[0], width=0.7)
+    # A single bar as wide as the plot would look like an error.
+    right.set_xlim(-0.6, max(len(begun), 6) - 0.4)
+    right.set_title(f"Cycles per {'hour' if step == 'h' else 'day'} (UTC)")
+    right.tick_params(axis="x", labelrotation=60 if len(begun) > 6 else 0, labelsize=8)
+    return finished(figure)
+
+
+def quality(health: Health) -> Figure:
+    """Quality score with its components over time, and rejected rows by reason."""
+    figure, (left, right) = plt.subplots(1, 2, layout="constrained", figsize=(10, 3.2), width_ratios=[2, 1])
+    left.set_title("Quality per load: score and components, 0 to 100")
+    right.set_title("Rejected rows by reason")
+    if health.quality.empty:
+        say(left, "nothing was loaded in this time")
+    else:
+        when = _times(health.quality["end_time"])
+        for name, colour in DIMENSIONS.items():
+            left.plot(when, health.quality[name].astype(float), color=colour, linewidth=1, alpha=0.8, label=name)
+        left.plot(when, health.quality["score"].astype(float), color=INK, linewidth=2.2, marker=".", label="score")
+        left.set_ylim(-3, 118)
+        left.legend(fontsize=8, ncols=5, loc="upper left")
+    reasons = health.quarantine.groupby("reason")["rows"].sum().sort_values() if len(health.quarantine) else None
+    if reasons is None:
+        say(right, "nothing was rejected")
+    else:
+        bars = right.barh([str(name) for name in reasons.index], reasons.to_numpy(), color=BAD, height=0.65)
+        right.bar_label(bars, fmt=" {:,.0f}", fontsize=8)
+        right.margins(x=0.2)
+    return finished(figure)
+
+
+def quarantine(health: Health) -> pd.DataFrame:
+    """Rejected rows by reason and feed, and how many of them still wait for a decision."""
+    if health.quarantine.empty:
+        return pd.DataFrame(columns=["rejected", "still quarantined"])
+    table = health.quarantine.pivot_table(index="reason", columns="feed", values="rows", aggfunc="sum", fill_value=0)
+    waiting = health.quarantine[health.quarantine["status"] == "QUARANTINED"].groupby("reason")["rows"].sum()
+    table = table.assign(rejected=table.sum(axis=1)).sort_values("rejected", ascending=False)
+    table["still quarantined"] = waiting.reindex(table.index, fill_value=0)
+    return table.rename_axis(columns=None)
+
+
+def failures(health: Health) -> pd.DataFrame:
+    """The newest failed jobs with their cause and notebook."""
+    shown = health.failures.copy()
+    if len(shown):
+        shown["start_time"] = pd.to_datetime(shown["start_time"], utc=True).dt.strftime("%Y-%m-%d %H:%M:%S")
+        shown["error_message"] = shown["error_message"].str.split("\n").str[0].str.slice(0, 160)
+    return shown.fillna("")

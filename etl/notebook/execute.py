@@ -1,0 +1,110 @@
+"""Notebooks executed by papermill, in kernels of our own."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from etl import errors
+from etl.errors import ConfigurationError, EtlError, Interrupted, JobFailed
+from etl.notebook.kernel import ENGINE, WarmKernel
+from etl.settings import PROJECT_ROOT, Settings
+
+if TYPE_CHECKING:
+    from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
+
+NOTEBOOK_FOLDER = PROJECT_ROOT / "notebooks"
+
+_SOCKET_PATH_LENGTH = 104
+"""macOS allows 104 bytes with the closing NUL, Linux 108 (`sockaddr_un.sun_path`)."""
+
+
+def execute(
+    settings: Settings, notebook: Path, executed: Path, parameters: dict[str, Any], kernel: WarmKernel | None
+) -> None:
+    """Run one notebook.
+
+    :raises JobFailed: with the job's own cause and remedy, and the path of the executed copy.
+    """
+    # Papermill takes a second to import; a second cycle of a feed is refused before that.
+    import papermill
+    from jupyter_client.kernelspec import NoSuchKernel
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    shown = executed.relative_to(settings.home).as_posix()
+    try:
+        papermill.execute_notebook(
+            _as_template(notebook),
+            _as_template(executed),
+            parameters,
+            engine_name=ENGINE if kernel else None,
+            kernel_name="python3",
+            progress_bar=False,
+            cwd=NOTEBOOK_FOLDER,
+            config=_own_sockets(kernel_config()),
+            # The kernel logs an error whenever it is asked to end; the job's own errors come as exceptions.
+            extra_arguments=["--log-level=CRITICAL"],
+            **({"warm_kernel": kernel} if kernel else {}),
+        )
+    except PapermillExecutionError as error:
+        raise _job_failed(settings, error, shown) from error
+    except KeyboardInterrupt as error:
+        # The kernel was interrupted with us; what asyncio says of its last cell is no news.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        raise Interrupted(f"Interrupted during {notebook.stem}.", remedy="The next run takes what is left.") from error
+    except DeadKernelError as error:
+        raise JobFailed(
+            f"The kernel of {notebook.name} died.",
+            remedy="It may have run out of memory, or was killed. Run again: nothing is lost.",
+            notebook=shown,
+        ) from error
+    except NoSuchKernel as error:
+        raise ConfigurationError("Jupyter has no kernel `python3`.", remedy="Run `make setup`.") from error
+
+
+def _as_template(path: Path) -> str:
+    """A path for papermill, which puts parameters in place of names in braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _job_failed(settings: Settings, error: PapermillExecutionError, notebook: str) -> JobFailed:
+    """A job's error as it came through the kernel: as its type's name and its text."""
+    cause, _, remedy = settings.mask(str(error.evalue)).partition("\n")
+    kind = getattr(errors, error.ename, None)
+    if not (isinstance(kind, type) and issubclass(kind, EtlError)):
+        cause, remedy = f"{error.ename}: {cause}", "This is unexpected; the executed notebook shows where it happened."
+    failed = JobFailed(cause, remedy=remedy, notebook=notebook)
+    if isinstance(kind, type) and issubclass(kind, EtlError):
+        failed.exit_code = kind.exit_code
+    return failed
+
+
+def kernel_config() -> Config:
+    """Kernels talk over sockets of the file system, which other users cannot connect to, instead of open TCP ports.
+
+    Windows has none for ZeroMQ, and their paths may have little more than 100 characters.
+    """
+    from jupyter_core.paths import jupyter_runtime_dir
+    from traitlets.config import Config
+
+    config = Config()
+    name = "kernel-00000000-0000-0000-0000-000000000000-ipc-1"
+    if os.name != "nt" and len(jupyter_runtime_dir()) + 1 + len(name) < _SOCKET_PATH_LENGTH:
+        config.KernelManager.transport = "ipc"
+    return config
+
+
+def _own_sockets(config: Config) -> Config:
+    """Name the kernel's sockets like no other's; by default they are kernel-ipc-1 to -5 for every process that begins now."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    if "KernelManager" in config:
+        folder = Path(jupyter_runtime_dir())
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        config.KernelManager.connection_file = str(folder / f"kernel-{uuid4()}.json")
+    return config

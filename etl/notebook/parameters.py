@@ -1,0 +1,75 @@
+"""Parameters of notebooks, as a command line gives them."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from etl.audit.provenance import NOTEBOOKS
+from etl.errors import ParameterError
+from etl.notebook.execute import NOTEBOOK_FOLDER
+
+if TYPE_CHECKING:
+    pass
+
+
+def divide_parameters(parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Which parameter goes to which job, after a check of every name and type.
+
+    :raises ParameterError: see `run_cycle`.
+    """
+    known = {job: notebook_parameters(NOTEBOOK_FOLDER / f"{name}.ipynb") for job, name in NOTEBOOKS.items()}
+    names = {name for kinds in known.values() for name in kinds} - {"feed", "cycle_id"}
+    for name, value in parameters.items():
+        if name not in names:
+            raise ParameterError(
+                f"No notebook has a parameter {name!r}.", remedy=f"Parameters: {', '.join(sorted(names))}."
+            )
+        for job, kinds in known.items():
+            if name in kinds and not _fits(value, kinds[name]):
+                raise ParameterError(
+                    f"Parameter {name!r} of {NOTEBOOKS[job]} is {value!r}; it must be {kinds[name]}.",
+                    remedy=f"Give it as -p {name}=VALUE, with a value of type {kinds[name]}.",
+                )
+    return {job: {name: value for name, value in parameters.items() if name in kinds} for job, kinds in known.items()}
+
+
+def notebook_parameters(path: Path) -> dict[str, str]:
+    """Name → type of every parameter of a notebook.
+
+    :raises ParameterError: the notebook is missing, or has no cell tagged `parameters`.
+    """
+    if not path.is_file():
+        raise ParameterError(f"There is no notebook {path.name}.", remedy="Restore notebooks/ from the repository.")
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    if not tagged:
+        raise ParameterError(
+            f"{path.name} has no cell tagged `parameters`.", remedy="Tag the cell that holds its parameters."
+        )
+    cell = ast.parse("".join(tagged[0]["source"]))
+    return {
+        node.target.id: ast.unparse(node.annotation)
+        for node in cell.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+
+
+def parse_value(text: str) -> Any:
+    """A parameter from the command line: a Python literal where it is one, else text."""
+    words = {"true": True, "false": False}
+    if text.lower() in words:
+        return words[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _fits(value: Any, kind: str) -> bool:
+    if kind == "float":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value).__name__ == kind

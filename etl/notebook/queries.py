@@ -1,0 +1,186 @@
+"""What the reading notebooks ask of the database, as frames: readings, windows and anomalies of a feed, and the audit log.
+
+Bounded whatever the tables hold: figures over long times come from the windows, single readings of a few sensors only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+from sqlalchemy import func, select
+
+from etl.contract.durations import parse_seconds
+from etl.contract.reader import Contract
+from etl.database import copy_csv
+from etl.database.schema.audit_tables import etl_log, etl_quality_score, etl_rejected_row
+from etl.database.schema.feed_table import feed_table, grown
+from etl.database.schema.migrations import connected
+from etl.errors import ConfigurationError
+from etl.notebook.reading_queries import (
+    anomalies_of,
+    frame_of,
+    hours,
+    newest_readings,
+    newest_time,
+    summary_of,
+    windows_of,
+)
+from etl.settings import Settings
+
+
+@dataclass(frozen=True)
+class Explored:
+    """A feed between two moments."""
+
+    contract: Contract
+    since: datetime
+    until: datetime
+    summary: pd.DataFrame
+    """One line: readings, sensors, first and last event time, late ones, recorded anomalies."""
+    readings: pd.DataFrame
+    """The newest readings of a few sensors."""
+    windows: pd.DataFrame
+    """Window, measure, low, average and high over all sensors; of the size that gives a readable number of windows."""
+    hours: pd.DataFrame
+    """Average by day and hour of the first measure."""
+    anomalies: pd.DataFrame
+    """Anomalies of the shown sensors, judged with the given threshold."""
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Health:
+    """The audit log since some moment, of one feed or of all."""
+
+    since: datetime
+    jobs: pd.DataFrame
+    """One row per job."""
+    quality: pd.DataFrame
+    """Score and components per load."""
+    quarantine: pd.DataFrame
+    """Rejected rows by feed, reason and status."""
+    failures: pd.DataFrame
+    """The newest jobs that failed, with their cause."""
+
+
+def moment(text: str, *, now: datetime) -> datetime:
+    """An ISO time (UTC where it has no offset), or a duration such as 24h or 7d before now.
+
+    :raises ConfigurationError: it is neither.
+    """
+    if not text:
+        return now
+    seconds = parse_seconds(text)
+    if seconds is not None:
+        return now - timedelta(seconds=seconds)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(f"{text!r} is no time.", remedy="Write 24h, 7d or 2025-06-15 09:00.") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def explore(
+    settings: Settings,
+    contract: Contract,
+    *,
+    since: str = "24h",
+    until: str = "",
+    sensors: int = 5,
+    threshold: float = 0.0,
+) -> Explored:
+    """A feed's readings, windows and anomalies between two moments.
+
+    Where `since` is a duration it counts back from the newest reading, so that old data can be looked at as well.
+
+    :param sensors: of how many sensors single readings are shown.
+    :param threshold: the robust z-score above which a reading is an outlier; 0: the contract's.
+    :raises ConfigurationError: a time cannot be understood, or nothing was loaded yet.
+    """
+    with connected(settings, "reading") as connection:
+        contract = grown(connection, contract)
+        newest = newest_time(connection, contract)
+        begin, end = moment(since, now=newest), moment(until, now=newest)
+        table = feed_table(contract)
+        time = table.c[contract.event_time.column]
+        within = (time >= begin, time <= end)
+        readings = newest_readings(connection, contract, table, within, sensors)
+        rules = contract.anomalies
+        judged = anomalies_of(contract, readings, threshold) if rules else pd.DataFrame()
+        return Explored(
+            contract,
+            begin,
+            end,
+            summary_of(connection, contract, table, within, begin, end),
+            readings,
+            windows_of(connection, contract, begin, end),
+            hours(connection, contract, begin, end),
+            judged,
+            threshold or (rules.threshold if rules else 0.0),
+        )
+
+
+def export(settings: Settings, explored: Explored, file: str) -> pd.DataFrame:
+    """Write every reading between the two moments as a CSV file, in the order of time; nothing without a name.
+
+    :returns: one line with file, rows and size; empty where there was nothing to do.
+    """
+    if not file:
+        return pd.DataFrame(columns=["file", "rows", "MB"])
+    path = Path(file).expanduser()
+    target = path if path.is_absolute() else settings.output / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    table = feed_table(explored.contract)
+    time = table.c[explored.contract.event_time.column]
+    columns = [table.c[name] for name in explored.contract.column_names]
+    with connected(settings, "reading") as connection, target.open("wb") as handle:
+        rows = copy_csv(
+            connection, select(*columns).where(time >= explored.since, time <= explored.until).order_by(time), handle
+        )
+    return pd.DataFrame([{"file": str(target), "rows": f"{rows:,}", "MB": f"{target.stat().st_size / 1e6:.1f}"}])
+
+
+def health(settings: Settings, *, feed: str = "", since: str = "7d", failures: int = 10) -> Health:
+    """The audit log of one feed, or of all.
+
+    :raises ConfigurationError: the time cannot be understood.
+    """
+    begin = moment(since, now=datetime.now(UTC))
+    with connected(settings, "reading") as connection:
+        mine = [etl_log.c.start_time >= begin, *([etl_log.c.feed == feed] if feed else [])]
+        jobs = frame_of(connection, select(etl_log).where(*mine).order_by(etl_log.c.start_time))
+        scores = (
+            select(etl_quality_score, etl_log.c.end_time, etl_log.c.cycle_id)
+            .join(etl_log, etl_log.c.log_id == etl_quality_score.c.log_id)
+            .where(*mine)
+            .order_by(etl_log.c.end_time)
+        )
+        names = (etl_rejected_row.c.feed, etl_rejected_row.c.reason, etl_rejected_row.c.status)
+        rejected = (
+            select(*names, func.count().label("rows"))
+            .join(etl_log, etl_log.c.log_id == etl_rejected_row.c.log_id)
+            .where(*mine)
+            .group_by(*names)
+            .order_by(func.count().desc())
+        )
+        failed = (
+            select(
+                *(
+                    etl_log.c[name]
+                    for name in ("start_time", "feed", "job_name", "error_type", "error_message", "notebook")
+                )
+            )
+            .where(*mine, etl_log.c.status == "FAILED")
+            .order_by(etl_log.c.log_id.desc())
+            .limit(failures)
+        )
+        return Health(
+            begin,
+            jobs,
+            frame_of(connection, scores),
+            frame_of(connection, rejected),
+            frame_of(connection, failed),
+        )

@@ -1,0 +1,254 @@
+"""How results look in the notebooks: small tables and plots in one style."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pyarrow as pa
+import structlog
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
+
+from etl.audit.counts import Counts
+from etl.contract.reader import Column, Contract
+from etl.jobs.merge.job import Merged
+from etl.settings import Settings
+from etl.storage.csv_dialect import read_frame
+from etl.storage.manifests import Archive
+from etl.validation.message import read
+from etl.validation.texts import encode_raw
+from etl.validation.times import times
+
+if TYPE_CHECKING:  # a notebook loads the job that it runs, not the others
+    from etl.jobs.consume.job import Consumed
+    from etl.jobs.load.job import Loaded
+
+# The same meaning has the same colour everywhere, in plots as in dashboards; told apart by colour-blind people too
+# (Okabe and Ito, https://jfly.uni-koeln.de/color/).
+GOOD, BAD, NEUTRAL, WARNING, INK = "#009E73", "#D55E00", "#56B4E9", "#E69F00", "#333333"
+SERIES = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"]
+
+
+MAX_ITEMS_SHOWN = 20
+THOUSANDS = StrMethodFormatter("{x:,.0f}")
+
+
+def prepare() -> None:
+    """Set the style of plots and the form of log lines. Call it once, at the top of a notebook."""
+    plt.rcParams.update(
+        {
+            "figure.figsize": (9, 3.2),
+            "figure.dpi": 110,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.prop_cycle": cycler(color=SERIES),
+            "axes.titlelocation": "left",
+            "axes.titlesize": 11,
+            "axes.grid": True,
+            "grid.alpha": 0.25,
+            "text.color": INK,
+            "legend.frameon": False,
+            "date.converter": "concise",
+        }
+    )
+    pd.set_option("display.max_colwidth", None)
+    structlog.configure(
+        processors=[
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=True),
+            structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, pad_level=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stdout),
+    )
+
+
+def counts(result_counts: Counts, cycle_id: str) -> pd.DataFrame:
+    """One job's numbers as a one-line table."""
+    row = {name.capitalize(): f"{value:,}" for name, value in vars(result_counts).items()}
+    return pd.DataFrame([row], index=pd.Index([cycle_id], name="cycle"))
+
+
+def messages(values: Iterable[bytes], contract: Contract) -> pd.DataFrame:
+    """The readings of messages, or of lines, as a frame in the contract's columns; those that cannot be read are left out."""
+    header = tuple(column.source[0] for column in contract.columns) if contract.landing else None
+    rows = []
+    for value in values:
+        raw = encode_raw(value)
+        for item in range(MAX_ITEMS_SHOWN if contract.explode else 1):
+            reading = read(raw, contract, item, header)
+            if reading.reason is not None:
+                break
+            rows.append(reading.texts)
+    return pd.DataFrame(rows, columns=list(contract.column_names))
+
+
+def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5) -> Figure:
+    """The feed's measures over time, a line per sensor; values that the contract forbids are left out."""
+    time = contract.event_time.column
+    by = [name for name in contract.sensor if name in frame] or [contract.message_key]
+    measures = [column for column in contract.columns if column.type == "double"]
+    frame = frame.assign(**{time: _as_times(frame[time], contract)})
+    key = " ".join(by)
+    names = frame[by].map(str).agg(" ".join, axis=1) if len(frame) else frame[by[0]]
+    shown = frame.assign(**{key: names})
+    shown = shown[shown[key].isin(shown[key].value_counts().index[:sensors])].sort_values(time)
+    figure, axes = grid(max(1, len(measures)))
+    for axis, measure in zip(axes, measures, strict=False):
+        for name, group in shown.groupby(key):
+            values = _allowed(pd.to_numeric(group[measure.name], errors="coerce"), measure)
+            axis.plot(
+                group[time].dt.tz_localize(None).to_numpy(),
+                values,
+                marker=".",
+                markersize=3,
+                linewidth=1,
+                label=f"{key} {name}",
+            )
+        axis.set_title(measure.description or measure.name)
+    if len(shown):
+        axes[min(1, len(axes) - 1)].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    else:
+        say(axes[0], "nothing to show")
+    return finished(figure)
+
+
+def _as_times(values: pd.Series, contract: Contract) -> pd.Series:
+    """Times of messages or of the table; what is none is left empty."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return values
+    texts = pa.chunked_array([pa.array([None if pd.isna(value) else str(value) for value in values], pa.string())])
+    found: pd.Series = times(texts, contract).to_pandas()
+    return found.set_axis(values.index)
+
+
+def _allowed(values: pd.Series, column: Column) -> pd.Series:
+    """Values within the contract's limits; NaN in place of the others."""
+    low = -math.inf if column.minimum is None else column.minimum
+    high = math.inf if column.maximum is None else column.maximum
+    return values.where(values.between(low, high))
+
+
+def batches(consumed: Consumed) -> pd.DataFrame:
+    """The micro-batches of a job: a line per batch and partition."""
+    rows = [
+        {"batch": b.batch_id, "partition": int(part), "first offset": o.first, "next offset": o.next, "rows": o.rows}
+        for b in consumed.batches
+        for part, o in b.offsets.items()
+    ]
+    return pd.DataFrame(rows, columns=["batch", "partition", "first offset", "next offset", "rows"])
+
+
+def batch_plot(consumed: Consumed) -> Figure:
+    """Messages per micro-batch, parsed and unparsable."""
+    figure, axis = plt.subplots(layout="constrained")
+    names = [str(batch.batch_id) for batch in consumed.batches]
+    parsed = [batch.messages - batch.unparsable for batch in consumed.batches]
+    broken = [batch.unparsable for batch in consumed.batches]
+    axis.barh(names, parsed, color=GOOD, label="parsed", height=0.6)
+    bars = axis.barh(names, broken, left=parsed, color=BAD, label="unparsable", height=0.6)
+    axis.bar_label(bars, [f" {p:,} + {b:,}" for p, b in zip(parsed, broken, strict=True)], fontsize=9)
+    axis.set_title("Messages per micro-batch: parsed + unparsable")
+    axis.set_ylabel("batch")
+    axis.xaxis.set_major_formatter(THOUSANDS)
+    if names:
+        axis.margins(x=0.15)
+        axis.invert_yaxis()
+        figure.set_figheight(1.2 + 0.4 * len(names))
+    else:
+        say(axis, "no new messages")
+    return finished(figure)
+
+
+def manifest(archives: Iterable[Archive]) -> pd.DataFrame:
+    """What the manifests of some archives say, a line each."""
+    rows = [
+        {
+            "archive": archive.file_name,
+            "rows": f"{archive.rows:,}",
+            "MB": f"{archive.bytes / 1e6:.1f}",
+            "parts": len(archive.parts),
+            "offsets": ", ".join(f"{part}: {o.first}–{o.next - 1}" for part, o in archive.offsets.items()),
+            "sha256": archive.sha256[:12] + "…",
+        }
+        for archive in archives
+    ]
+    return pd.DataFrame(rows, columns=["archive", "rows", "MB", "parts", "offsets", "sha256"])
+
+
+def parts(archives: Iterable[Archive]) -> pd.DataFrame:
+    """The part files that became archives, a line each."""
+    rows = [
+        {
+            "part": part.name,
+            "rows": f"{part.rows:,}",
+            "kB": f"{part.bytes / 1e3:,.0f}",
+            "sha256": part.sha256[:12] + "…",
+        }
+        for archive in archives
+        for part in archive.parts
+    ]
+    return pd.DataFrame(rows, columns=["part", "rows", "kB", "sha256"])
+
+
+def archive_head(settings: Settings, merged: Merged, rows: int = 8) -> pd.DataFrame:
+    """The first rows of the newest archive of a merge; an empty frame where there was nothing to archive."""
+    if not merged.archives:
+        return pd.DataFrame()
+    newest = merged.archives[-1]
+    return read_frame(settings.backup / newest.feed / newest.file_name, rows=rows)
+
+
+def outcome(loaded: Loaded) -> Figure:
+    """What became of the rows: loaded, duplicate, conflicting where there are any, and rejected by reason."""
+    figure, (left, right) = plt.subplots(1, 2, layout="constrained", width_ratios=[1, 2])
+    numbers = loaded.counts
+    shown = {
+        "loaded": (numbers.processed, GOOD),
+        "duplicate": (numbers.duplicate, NEUTRAL),
+        "conflicting": (numbers.conflicting, WARNING),
+        "rejected": (numbers.rejected, BAD),
+    }
+    if not numbers.conflicting:
+        del shown["conflicting"]
+    bars = left.bar(list(shown), [rows for rows, _ in shown.values()], color=[colour for _, colour in shown.values()])
+    left.bar_label(bars, fmt="{:,.0f}", fontsize=9)
+    left.yaxis.set_major_formatter(THOUSANDS)
+    left.set_title("Rows of this load")
+    left.margins(y=0.15)
+    if len(loaded.reasons):
+        bars = right.barh(loaded.reasons.index[::-1], loaded.reasons.to_numpy()[::-1], color=BAD)
+        right.bar_label(bars, fmt=" {:,.0f}", fontsize=9)
+        right.margins(x=0.1)
+    else:
+        say(right, "nothing was rejected")
+    right.set_title("Rejected by reason")
+    return finished(figure)
+
+
+def say(axis: Axes, text: str) -> None:
+    """Write something where there is nothing to plot."""
+    axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, color="#888888")
+    axis.set_xticks([])
+    axis.set_yticks([])
+
+
+def grid(panels: int, columns: int = 2) -> tuple[Figure, list[Axes]]:
+    """A figure of several panels, so many side by side."""
+    columns = min(columns, panels)
+    rows = -(-panels // columns)
+    figure, axes = plt.subplots(rows, columns, layout="constrained", squeeze=False, figsize=(10, 0.3 + 2.9 * rows))
+    for spare in axes.flat[panels:]:
+        spare.set_visible(False)
+    return figure, list(axes.flat[:panels])
+
+
+def finished(figure: Figure) -> Figure:
+    """Close a figure for pyplot, so that a notebook shows it once: as the cell's value."""
+    plt.close(figure)
+    return figure

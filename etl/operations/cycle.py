@@ -1,0 +1,166 @@
+"""One cycle: the four notebooks in order, through papermill, under the feed's cycle lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from etl.audit import job as audit
+from etl.audit import provenance, recovery
+from etl.audit.provenance import NOTEBOOKS
+from etl.contract.reader import Contract
+from etl.database import dispose, make_engine, transaction
+from etl.errors import EtlError, Interrupted, PermanentError
+from etl.notebook.execute import NOTEBOOK_FOLDER, execute
+from etl.notebook.kernel import WarmKernel
+from etl.notebook.parameters import divide_parameters
+from etl.operations.outcome import Outcome, cycle_log, read_outcome
+from etl.settings import Settings
+from etl.storage import disk_errors as storage
+from etl.storage import files
+from etl.storage.locks import JOB_WAIT_SECONDS, feed_lock
+
+if TYPE_CHECKING:
+    pass
+
+
+Reporter = Callable[[str, str, str], None]
+"""Is told a feed, a job of it, and what the job does now: "started", "succeeded" or "failed"."""
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """A cycle that has ended: its rows of `etl_log` in order, and what failed, if anything did."""
+
+    feed: str
+    cycle_id: str
+    """Empty if it could not begin."""
+    rows: tuple[dict[str, Any], ...]
+    error: EtlError | None = None
+    left: tuple[str, ...] = ()
+    """Jobs that were not started, because somebody had asked to stop."""
+    outcome: Outcome = field(default_factory=Outcome)
+    """What it left out, and why."""
+
+    @property
+    def exit_code(self) -> int:
+        return self.error.exit_code if self.error else 0
+
+
+def run_cycles(
+    settings: Settings,
+    contracts: Iterable[Contract],
+    parameters: Mapping[str, Any],
+    report: Reporter = lambda feed, job, what: None,
+    stopping: Callable[[], bool] = lambda: False,
+    kernel: WarmKernel | None = None,
+) -> Iterator[Cycle]:
+    """Run a cycle of each feed, one after the other; the failure of one does not stop the others.
+
+    After an interrupt, or once `stopping()`, no further cycle begins. See `run_cycle` for the parameters.
+    """
+    for contract in contracts:
+        if stopping():
+            return
+        try:
+            cycle = run_cycle(settings, contract, parameters, report, stopping, kernel)
+        except EtlError as error:
+            cycle = Cycle(contract.feed, "", (), error)
+        except (OSError, RuntimeError) as error:
+            # A full disk, a kernel that does not start: no reason for the other feeds, or the next cycle, not to try.
+            unexpected = PermanentError(audit.describe(error), remedy="`python -m etl doctor` may know more.")
+            cycle = Cycle(contract.feed, "", (), unexpected)
+        yield cycle
+        if isinstance(cycle.error, Interrupted):
+            return
+
+
+def run_cycle(
+    settings: Settings,
+    contract: Contract,
+    parameters: Mapping[str, Any],
+    report: Reporter = lambda feed, job, what: None,
+    stopping: Callable[[], bool] = lambda: False,
+    kernel: WarmKernel | None = None,
+) -> Cycle:
+    """Run produce, consume, merge and load once; the first failure ends the cycle.
+
+    Executed copies stand in `output/runs/<cycle>/`, also those of failed notebooks.
+
+    :param parameters: for the notebooks; each goes to every notebook that has it.
+    :param stopping: is asked before each job; once it says so, the remaining ones are left to the next cycle.
+    :param kernel: runs all notebooks, as long as none fails; None gives each a kernel of its own.
+    :raises ParameterError: a parameter is unknown or has another type, or a notebook has no cell `parameters`. Nothing ran.
+    :raises AlreadyRunning: another cycle of this feed runs. Nothing ran.
+    """
+    shares = divide_parameters(parameters)
+    cycle_id = provenance.new_cycle_id()
+    with (
+        files.private(),
+        storage.explaining(settings),
+        feed_lock(settings, contract.feed, "cycle", what=f"cycle {cycle_id}"),
+    ):
+        (settings.runs / cycle_id).mkdir(parents=True, exist_ok=True)
+        left = list(NOTEBOOKS)
+        error: EtlError | None = None
+        while left and not error and not stopping():
+            job = left.pop(0)
+            report(contract.feed, job, "started")
+            error = _try_job(settings, job, {**shares[job], "feed": contract.feed, "cycle_id": cycle_id}, kernel)
+            report(contract.feed, job, "failed" if error else "succeeded")
+        if kernel:
+            kernel.end_cycle()
+        try:
+            _close_dead(settings, contract)
+            rows, outcome = _ended(settings, cycle_id)
+        except EtlError:
+            if error is None:
+                raise
+            rows, outcome = (), Outcome()  # The job failed for the same cause, and says more about it.
+        return Cycle(contract.feed, cycle_id, rows, error, () if error else tuple(left), outcome)
+
+
+def _try_job(settings: Settings, job: str, parameters: dict[str, Any], kernel: WarmKernel | None) -> EtlError | None:
+    notebook = f"{NOTEBOOKS[job]}.ipynb"
+    executed = settings.runs / parameters["cycle_id"] / notebook
+    try:
+        with storage.explaining(settings):
+            execute(settings, NOTEBOOK_FOLDER / notebook, executed, parameters, kernel)
+    except EtlError as error:
+        return error
+    return None
+
+
+def _ended(settings: Settings, cycle_id: str) -> tuple[tuple[dict[str, Any], ...], Outcome]:
+    """The rows of `etl_log` of a cycle, in the order in which the jobs began, and what it left out."""
+    engine = make_engine(settings)
+    try:
+        with transaction(engine) as connection:
+            rows = cycle_log(connection, cycle_id)
+            return rows, read_outcome(connection, rows)
+    finally:
+        dispose(engine)
+
+
+def warm_kernel(settings: Settings, contracts: Iterable[Contract]) -> WarmKernel:
+    """A kernel for cycles of these feeds, which begins to start Spark at once if one of them needs it."""
+    with_spark = any(contract.topic for contract in contracts)
+    return WarmKernel(
+        cycles=settings.kernel_cycles,
+        memory_bytes=settings.kernel_memory_mb << 20,
+        begin=f"import etl.notebook.kernel_state as _etl_namespace; _etl_namespace.begin(with_spark={with_spark})",
+    )
+
+
+def _close_dead(settings: Settings, contract: Contract) -> None:
+    """Close the row of a job whose kernel died with it."""
+    engine = make_engine(settings)
+    try:
+        with (
+            feed_lock(settings, contract.feed, "job", what="the cycle's end", wait_seconds=JOB_WAIT_SECONDS),
+            transaction(engine) as connection,
+        ):
+            recovery.close_dead(connection, settings, contract.feed)
+    finally:
+        dispose(engine)

@@ -1,0 +1,77 @@
+"""Something to look at: a cycle of simulated readings for each packaged feed that charts are about and that never had one.
+
+Only where everything is simulated anyway: on the embedded services, as long as no reading came from anywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, or_, select
+
+from etl.contract.reader import Contract
+from etl.database.schema.audit_tables import etl_log
+from etl.database.schema.feed_table import feed_table
+from etl.database.schema.migrations import connected
+from etl.jobs.produce.default_messages import default_messages
+from etl.jobs.produce.simulate import span
+from etl.operations.cycle import Cycle, Reporter, run_cycle
+from etl.settings import Settings
+
+MESSAGES = {
+    "sensor_readings": 10_000,
+    "device_events": 8_000,
+    "room_temperatures": 8_000,
+    "environment_telemetry": 8_000,
+}
+"""The feeds that charts are about, and how many messages each gets: hours of readings, seconds of work."""
+_SEED = 20250615
+"""Its readings have outliers, late and rejected ones, in every feed."""
+
+
+def lacking(settings: Settings, contracts: Mapping[str, Contract]) -> list[Contract]:
+    """The feeds for which `bring` would run a cycle; none on services of your own, or where readings are real."""
+    if not (settings.database_is_embedded and settings.kafka_is_embedded):
+        return []
+    wanted = [contracts[feed] for feed in MESSAGES if feed in contracts]
+    packaged = [contract for contract in wanted if default_messages(settings, contract).messages]
+    with connected(settings, "demo") as connection:
+        if _has_real_readings(connection):
+            return []
+        return [contract for contract in packaged if not _has_run(connection, contract)]
+
+
+def bring(
+    settings: Settings,
+    contracts: list[Contract],
+    report: Reporter = lambda feed, job, what: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Iterator[Cycle]:
+    """Run a cycle of simulated readings for each of these feeds; they end now, and are otherwise always the same."""
+    for contract in contracts:
+        messages = MESSAGES[contract.feed]
+        begin = (datetime.now(UTC) - span(contract, messages)).replace(microsecond=0, tzinfo=None)
+        parameters: dict[str, Any] = {
+            "messages": messages,
+            "seed": _SEED,
+            "start": begin.isoformat(sep=" "),
+            "create_topic": True,
+        }
+        yield run_cycle(settings, contract, parameters, report, stopping)
+
+
+def _has_run(connection: Connection, contract: Contract) -> bool:
+    """Whether the feed has readings, or a job of it has ever begun: then it is in use, and its charts may be empty."""
+    begun = select(etl_log.c.log_id).where(etl_log.c.feed == contract.feed).limit(1)
+    rows = select(feed_table(contract).c.log_id).limit(1)
+    return connection.execute(begun).first() is not None or connection.execute(rows).first() is not None
+
+
+def _has_real_readings(connection: Connection) -> bool:
+    """Whether a cycle took readings that it did not make itself: of a file, or of a producer outside."""
+    parameters = etl_log.c.parameters
+    outside = or_(parameters["messages"].as_integer() == 0, parameters["replay"].as_string() != "")
+    query = select(etl_log.c.log_id).where(etl_log.c.job_name == "produce", outside).limit(1)
+    return connection.execute(query).first() is not None

@@ -1,0 +1,242 @@
+"""Is this machine fit to run cycles? Checks everything a cycle needs, changes nothing, and says what to do."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from etl.audit.set_aside import count_per_feed
+from etl.contract.reader import contract_files, read_contract
+from etl.database import dispose, make_engine, place_of, product_of, transaction
+from etl.database.schema.migrations import require_current
+from etl.errors import ConfigurationError, EtlError, SetupError, TopicMissing
+from etl.services import jars, superset
+from etl.services.java import find_java
+from etl.services.process import free_ports
+from etl.services.superset import environment
+from etl.services.superset import user_database as own
+from etl.services.superset.server import answers
+from etl.settings import Settings
+from etl.storage import kafka as broker
+from etl.storage.files import PRIVATE_UMASK
+from etl.storage.landing_folder import waiting
+
+_FREE_GIB = 2.0
+_OTHER_VARIABLES = {"ETL_TEST_SQLSERVER_URL", "ETL_TEST_SUPERSET_VENV", "ETL_TEST_ARTIFACTS", "ETL_FAILPOINT"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of one check."""
+
+    check: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Run every check; none stops the others."""
+    checks: list[tuple[str, Callable[[Settings], str]]] = [
+        ("Python", _python),
+        ("Java", _java),
+        ("Java libraries", _jars),
+        ("Jupyter kernel", _kernel),
+        ("folders", _folders),
+        ("disk", _disk),
+        ("ports", _ports),
+        ("settings", _variables),
+        ("private files", _private),
+        ("Kafka", _kafka),
+        ("database", _database),
+        ("audit tables", _tables),
+        ("dashboards", _superset),
+    ]
+    findings = [_run(name, check, settings) for name, check in checks]
+    kafka_answers = any(finding.ok for finding in findings if finding.check == "Kafka")
+    return [*findings, *_contracts(settings, kafka_answers=kafka_answers)]
+
+
+def _run(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(name, True, check(settings))
+    except EtlError as error:
+        return Finding(name, False, error.cause, error.remedy)
+    except OSError as error:
+        return Finding(name, False, str(error), "Mend the rights or the path.")
+
+
+def _python(_: Settings) -> str:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+        raise SetupError(f"Python {version}", remedy="Use Python 3.11, 3.12 or 3.13.")
+    return version
+
+
+def _java(settings: Settings) -> str:
+    java = find_java(settings.model_copy(update={"install_java": False}), lambda _: None)
+    return f"Java {java.major} at {java.path}"
+
+
+def _jars(settings: Settings) -> str:
+    if found := jars.damaged(settings):
+        names = ", ".join(jar.file_name for jar in found[:3])
+        raise SetupError(
+            f"{len(found)} of {len(jars.locked())} are missing or damaged ({names}{', …' if len(found) > 3 else ''}).",
+            remedy="Remove the damaged files, then `python -m etl up` fetches them.",
+        )
+    return f"{len(jars.locked())}, each with the SHA-256 of the lock file"
+
+
+def _kernel(_: Settings) -> str:
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    try:
+        spec = KernelSpecManager().get_kernel_spec("python3")
+    except NoSuchKernel:
+        raise SetupError("there is no kernel `python3`", remedy="Run `make setup`.") from None
+    return f"python3 ({spec.display_name})"
+
+
+def _folders(settings: Settings) -> str:
+    for folder in (settings.checkpoint, settings.output, settings.backup, settings.services):
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        if not os.access(existing, os.W_OK):
+            raise SetupError(
+                f"{existing} cannot be written.", remedy="Mend its rights, or set ETL_HOME to another folder."
+            )
+    return f"checkpoint, output, backup and .services under {settings.home} can be written"
+
+
+def _disk(settings: Settings) -> str:
+    free = shutil.disk_usage(settings.home).free / 2**30
+    if free < _FREE_GIB:
+        raise SetupError(f"{free:.1f} GiB free at {settings.home}", remedy=f"Make room: at least {_FREE_GIB:.0f} GiB.")
+    return f"{free:.0f} GiB free"
+
+
+def _ports(_: Settings) -> str:
+    if len(free_ports(3)) < 3:
+        raise SetupError("no free port on 127.0.0.1", remedy="End programs that hold ports.")
+    return "127.0.0.1 has free ports"
+
+
+def _variables(_: Settings) -> str:
+    known = {f"ETL_{name.upper()}" for name in Settings.model_fields} | _OTHER_VARIABLES
+    unknown = sorted(name for name in os.environ if name.startswith("ETL_") and name not in known)
+    if unknown:
+        raise ConfigurationError(
+            f"{unknown[0]} is set but means nothing.", remedy=f"Known: {', '.join(sorted(known))}."
+        )
+    return "no unknown ETL_* variable"
+
+
+def _private(settings: Settings) -> str:
+    """Secrets and raw data must not be readable for other users of the machine (docs/security.md)."""
+    if os.name == "nt":
+        return "not looked at on Windows"
+    env_file = settings.home / ".env"
+    if env_file.is_file() and _holds_secret(env_file) and env_file.stat().st_mode & PRIVATE_UMASK:
+        raise ConfigurationError(f"{env_file} holds a password and other users can read it.", remedy=_chmod(env_file))
+    inside = [path for top in (settings.checkpoint, settings.output, settings.backup) for path in top.glob("*/")]
+    for path in (settings.services, settings.endpoints_file, *inside):
+        if path.exists() and path.stat().st_mode & PRIVATE_UMASK:
+            raise ConfigurationError(f"Other users can read {path}.", remedy=_chmod(path))
+    return "for their owner only"
+
+
+def _holds_secret(env_file: Path) -> bool:
+    secret = {
+        f"ETL_{name.upper()}" for name, field in Settings.model_fields.items() if "Secret" in str(field.annotation)
+    }
+    lines = env_file.read_text("utf-8", "replace").splitlines()
+    return any(line.partition("=")[0].removeprefix("export ").strip().upper() in secret for line in lines)
+
+
+def _chmod(path: Path) -> str:
+    return f"Close it: chmod go= {shlex.quote(str(path))}"
+
+
+def _kafka(settings: Settings) -> str:
+    with broker.admin(settings) as client:
+        topics = set(client.list_topics())
+    return f"{settings.kafka()} answers, {len(topics)} topics"
+
+
+def _database(settings: Settings) -> str:
+    engine = make_engine(settings, application="doctor")
+    product = product_of(engine.dialect)
+    try:
+        with transaction(engine) as connection:
+            version = ".".join(str(part) for part in connection.dialect.server_version_info or ())
+            lacking = product.findings(connection)
+    finally:
+        dispose(engine)
+    if lacking:
+        raise SetupError(" ".join(found for found, _ in lacking), remedy=" ".join(remedy for _, remedy in lacking))
+    return f"{product.title} {version} at {place_of(engine)} answers"
+
+
+def _tables(settings: Settings) -> str:
+    engine = make_engine(settings, application="doctor")
+    try:
+        with transaction(engine) as connection:
+            require_current(connection)
+            aside = sum(count_per_feed(connection).values())
+    finally:
+        dispose(engine)
+    return (
+        f"up to date; {aside} files are set aside (`python -m etl quarantine list --files`)" if aside else "up to date"
+    )
+
+
+def _superset(settings: Settings) -> str:
+    """What `make dashboards` would find. No cycle needs it, so what is missing is told and no fault."""
+    if found := superset.running(settings):
+        return (
+            f"Superset runs at {found.endpoint}"
+            if answers(found)
+            else f"Superset does not answer; its log: {found.log}"
+        )
+    try:
+        read = own.look(settings)
+        if environment.is_current(settings, own.product_of_data(settings).name):
+            told = "Superset is installed and does not run; `make dashboards` starts it"
+        else:
+            python = environment.find_python()
+            environment.require_folder(settings)
+            environment.require_space(settings)
+            told = f"Superset is not installed, or not wholly; `make dashboards` does so with {python}"
+    except EtlError as error:
+        return f"`make dashboards` would fail: {error.cause} {error.remedy}"
+    return f"{told}; {read}" if read else told
+
+
+def _contracts(settings: Settings, *, kafka_answers: bool) -> Iterator[Finding]:
+    try:
+        found = contract_files(settings)
+    except EtlError as error:
+        yield Finding("contracts", False, error.cause, error.remedy)
+        return
+    for feed, path in sorted(found.items()):
+        yield _run(f"feed {feed}", partial(_contract, path=path, kafka_answers=kafka_answers), settings)
+
+
+def _contract(settings: Settings, path: Path, *, kafka_answers: bool) -> str:
+    """What is there of a feed. That nobody uses it, and its topic is missing, is no fault."""
+    contract = read_contract(path)
+    if contract.landing:
+        return f"contract is sound; {len(waiting(settings, contract))} files wait in {contract.landing.path}"
+    if not kafka_answers:
+        return f"contract is sound; topic {contract.topic} cannot be seen"
+    try:
+        described = broker.describe(settings, contract.topic)
+    except TopicMissing:
+        return f"contract is sound; there is no topic {contract.topic} yet (`run --create-topic` makes it)"
+    return f"contract is sound; topic {contract.topic} has {len(described.end)} partitions"

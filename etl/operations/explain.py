@@ -1,0 +1,221 @@
+"""One cycle in plain words: what was read, from which offsets, what became of it, and where to look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from etl.audit.set_aside import FAILING, LANDING_FILE, RESOLVED, RETRIED, SET_ASIDE
+from etl.database.schema.audit_tables import (
+    ARCHIVE,
+    LANDING,
+    etl_anomaly,
+    etl_file,
+    etl_log,
+    etl_quality_score,
+    etl_rejected_row,
+    etl_set_aside,
+    etl_source,
+)
+from etl.database.schema.migrations import connected
+from etl.errors import ConfigurationError
+from etl.settings import Settings
+from etl.storage import manifests
+
+Row = Mapping[str, Any]
+
+
+def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
+    """What is known of a cycle: its jobs, its archives with their offsets, rejects by reason, and the cycle before it.
+
+    :raises ConfigurationError: there is no such cycle.
+    """
+    with connected(settings, "explain") as connection:
+        jobs = _jobs(connection, cycle_id)
+        if not jobs:
+            raise ConfigurationError(f"There is no cycle {cycle_id!r}.", remedy="`python -m etl history` lists them.")
+        loads = [job["log_id"] for job in jobs if job["job_name"] == "load"]
+        return {
+            "cycle_id": cycle_id,
+            "feed": jobs[0]["feed"],
+            "jobs": jobs,
+            "archives": _archives(connection, loads),
+            "landing_files": _landing_files(connection, loads),
+            "landing_moved_to": _landing_moved_to(connection, loads),
+            "rejected": _reasons(connection, loads),
+            "set_aside": _set_aside(connection, [job["log_id"] for job in jobs]),
+            **_derived(connection, loads),
+            "before": _before(connection, jobs[0]),
+        }
+
+
+def in_words(settings: Settings, told: Mapping[str, Any]) -> list[str]:
+    """The same as sentences, one per job, then files and the comparison with the cycle before."""
+    lines = [f"Cycle {told['cycle_id']} of feed {told['feed']}."]
+    lines += [sentence for job in told["jobs"] for sentence in _job_in_words(settings, job)]
+    unit = "file" if told["landing_files"] else "partition"
+    lines += [_archive_in_words(settings, archive, unit) for archive in told["archives"]]
+    if names := told["landing_files"]:
+        more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+        lines.append(f"Landing files: {', '.join(names[:10])}{more}.")
+        if moved := told["landing_moved_to"]:
+            lines.append(f"  Moved to: {', '.join(moved[:10])}{more}.")
+    if told["scores"]:
+        scores = ", ".join(f"{score:.1f}" for score in told["scores"])
+        lines.append(f"Quality: {scores} of 100; {told['anomalies']:,} anomalies.")
+    if told["rejected"]:
+        lines.append("Rejected: " + ", ".join(f"{rows} {reason}" for reason, rows in told["rejected"].items()) + ".")
+    lines += [_set_aside_in_words(row) for row in told["set_aside"]]
+    lines.append(_compared(told))
+    return lines
+
+
+def _jobs(connection: Connection, cycle_id: str) -> list[dict[str, Any]]:
+    query = select(etl_log).where(etl_log.c.cycle_id == cycle_id).order_by(etl_log.c.log_id)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _archives(connection: Connection, loads: Sequence[int]) -> list[dict[str, Any]]:
+    query = (
+        select(etl_file, etl_source.c.name.label("source_name"))
+        .join(etl_source, etl_source.c.source_id == etl_file.c.source_id)
+        .where(etl_file.c.log_id.in_(loads), etl_file.c.kind == ARCHIVE)
+        .order_by(etl_file.c.file_id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _landing_files(connection: Connection, loads: Sequence[int]) -> list[str]:
+    query = select(etl_file.c.file_name).where(etl_file.c.log_id.in_(loads), etl_file.c.kind == LANDING)
+    return list(connection.scalars(query.order_by(etl_file.c.file_id)))
+
+
+def _landing_moved_to(connection: Connection, loads: Sequence[int]) -> list[str]:
+    mine = (etl_file.c.log_id.in_(loads), etl_file.c.kind == LANDING, etl_file.c.moved_to.is_not(None))
+    return list(connection.scalars(select(etl_file.c.moved_to).where(*mine).order_by(etl_file.c.file_id)))
+
+
+def _derived(connection: Connection, loads: Sequence[int]) -> dict[str, Any]:
+    """Scores of the loads, and how many anomalies were recorded."""
+    scores = select(etl_quality_score.c.score).where(etl_quality_score.c.log_id.in_(loads))
+    anomalies = select(func.count()).where(etl_anomaly.c.log_id.in_(loads))
+    return {"scores": list(connection.scalars(scores)), "anomalies": connection.scalar(anomalies) or 0}
+
+
+def _reasons(connection: Connection, loads: Sequence[int]) -> dict[str, int]:
+    rows = func.count().label("rows")
+    query = (
+        select(etl_rejected_row.c.reason, rows)
+        .where(etl_rejected_row.c.log_id.in_(loads))
+        .group_by(etl_rejected_row.c.reason)
+        .order_by(rows.desc())
+    )
+    return {row.reason: row.rows for row in connection.execute(query)}
+
+
+def _set_aside(connection: Connection, jobs: Sequence[int]) -> list[dict[str, Any]]:
+    """What the cycle's jobs could not process, and what has become of it since."""
+    names = ("kind", "name", "status", "attempts", "cause", "decided_at")
+    query = select(*(etl_set_aside.c[name] for name in names)).where(etl_set_aside.c.log_id.in_(jobs))
+    return [dict(row) for row in connection.execute(query.order_by(etl_set_aside.c.set_aside_id)).mappings()]
+
+
+def _set_aside_in_words(row: Row) -> str:
+    since = {
+        FAILING: "failed; the next job tries it again",
+        SET_ASIDE: "is set aside (`python -m etl quarantine list --files`)",
+        RETRIED: "was set aside, and is tried again",
+        RESOLVED: "failed, and has been processed since",
+    }[row["status"]]
+    kind = {LANDING_FILE: "landing file"}.get(row["kind"], row["kind"])
+    return f"The {kind} {row['name']} {since}: {row['cause'].splitlines()[0]}"
+
+
+def _before(connection: Connection, first: Row) -> dict[str, Any] | None:
+    """The last load of the feed before this cycle that had something to do."""
+    query = (
+        select(etl_log)
+        .where(
+            etl_log.c.feed == first["feed"],
+            etl_log.c.job_name == "load",
+            etl_log.c.status == "SUCCESS",
+            etl_log.c.records_read > 0,
+            etl_log.c.log_id < first["log_id"],
+        )
+        .order_by(etl_log.c.log_id.desc())
+        .limit(1)
+    )
+    found = connection.execute(query).mappings().first()
+    return dict(found) if found else None
+
+
+def _job_in_words(settings: Settings, job: Row) -> list[str]:
+    read, processed = f"{job['records_read']:,}", f"{job['records_processed']:,}"
+    rejected, duplicate = f"{job['records_rejected']:,}", f"{job['records_duplicate']:,}"
+    others = f"{rejected} rejected and {duplicate} duplicate"
+    if conflicting := job["records_conflicting"]:
+        others = f"{rejected} rejected, {duplicate} duplicate and {conflicting:,} conflicting"
+    did = {
+        "produce": f"{processed} of {read} messages were acknowledged, {rejected} failed",
+        "consume": f"{read} messages were read, {processed} parsed and {rejected} unparsable",
+        "merge": f"{processed} rows were archived",
+        "load": f"{read} rows were read, {processed} loaded, {others}",
+    }[job["job_name"]]
+    seconds = "" if job["duration_seconds"] is None else f" after {job['duration_seconds']:.1f} s"
+    lines = [f"{job['job_name']} ended {job['status']}{seconds}: {did}."]
+    if job["undone_at"]:
+        lines.append(f"  It was undone at {job['undone_at']:%Y-%m-%d %H:%M:%S} UTC.")
+    if job["error_message"]:
+        lines.append(f"  {job['error_type']}: {job['error_message']}")
+    if job["records_late"]:
+        lines.append(f"  Late: {job['records_late']:,} rows.")
+    lines += [
+        f"  {name.replace('_', ' ').capitalize()}: {_told(value)}." for name, value in (job["notes"] or {}).items()
+    ]
+    if job["notebook"]:
+        # One that was run by hand is not named relative to ETL_HOME.
+        executed = job["notebook"].startswith(f"{settings.output.name}/")
+        there = " (no longer there)" if executed and not (settings.home / job["notebook"]).exists() else ""
+        lines.append(f"  Notebook: {job['notebook']}{there}")
+    return lines
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} ({inner})" for key, inner in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _archive_in_words(settings: Settings, archive: Row, unit: str) -> str:
+    place = "lines" if unit == "file" else "offsets"
+    ranges = ", ".join(
+        f"{unit} {part} {place} {found['first']} to {found['next'] - 1}"
+        for part, found in sorted(archive["offset_ranges"].items())
+    )
+    content = manifests.content_of(manifests.feed_backup(settings, archive["feed"]), archive["file_name"])
+    path = content.relative_to(settings.home).as_posix()
+    kept = "; manifest beside it" if content.exists() else " (no longer there)"
+    if archive["moved_to"] and not content.exists():
+        path, kept = (
+            archive["moved_to"],
+            f"; moved there at {archive['moved_at']:%Y-%m-%d %H:%M:%S} UTC, manifest beside it",
+        )
+    return f"Archive: {path}, {archive['rows']:,} rows of {archive['source_name']}: {ranges}{kept}."
+
+
+def _compared(told: Mapping[str, Any]) -> str:
+    before = told["before"]
+    loads = [job for job in told["jobs"] if job["job_name"] == "load" and job["status"] == "SUCCESS"]
+    if before is None or not loads:
+        return "There is no earlier load to compare it with." if before is None else "It loaded nothing to compare."
+    read, rejected = (sum(job[name] for job in loads) for name in ("records_read", "records_rejected"))
+    share, share_before = (
+        100 * bad / rows if rows else 0.0
+        for bad, rows in ((rejected, read), (before["records_rejected"], before["records_read"]))
+    )
+    return (
+        f"Compared with cycle {before['cycle_id']}: {read - before['records_read']:+,} rows read;"
+        f" {share:.1f} % rejected, {share_before:.1f} % then."
+    )

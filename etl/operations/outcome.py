@@ -1,0 +1,102 @@
+"""What a cycle left out, and why: rows rejected or conflicting, files set aside or ignored. From its rows of `etl_log`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from etl.audit.set_aside import FAILING, SET_ASIDE
+from etl.database.schema.audit_tables import etl_log, etl_rejected_row, etl_set_aside
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of all that a cycle read, beyond its balance."""
+
+    loaded: int = 0
+    rejected: int = 0
+    """Unparsable messages are among them once the load has seen them."""
+    duplicate: int = 0
+    conflicting: int = 0
+    """Rows whose key an earlier row has, with other values."""
+    quarantined: int = 0
+    """Rows that are kept in quarantine: the rejected ones, and the conflicting ones if the contract asks for it."""
+    reasons: tuple[tuple[str, int], ...] = ()
+    """Why rows are in quarantine, and how many for it; the commonest first."""
+    known_files: int = 0
+    """Landing files whose content was taken before."""
+    set_aside: Mapping[str, str] = field(default_factory=dict)
+    """Files, batches and archives that no job could process, each with its cause."""
+    failing: Mapping[str, str] = field(default_factory=dict)
+    """Those that failed for the first time: the next cycle tries them again."""
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    """Files of a landing folder that are not looked at, by kind (`etl.storage.landing_folder`)."""
+    ignored_names: tuple[str, ...] = ()
+    """Some of those that have another ending."""
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether anything that was read is neither loaded nor known already."""
+        return bool(self.rejected or self.conflicting or self.set_aside or self.failing)
+
+    @property
+    def is_all_lost(self) -> bool:
+        """Whether everything that was read is in quarantine or set aside: nothing was loaded, and nothing was known already."""
+        known = self.duplicate + self.known_files + (self.rejected + self.conflicting - self.quarantined)
+        return bool(self.quarantined or self.set_aside or self.failing) and not self.loaded and not known
+
+
+def read_outcome(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> Outcome:
+    """The outcome of a cycle.
+
+    :param rows: its rows of `etl_log`.
+    """
+    jobs = list(rows)
+    loads = [row for row in jobs if row["job_name"] == "load"]
+    reasons = _reasons(connection, [row["log_id"] for row in loads])
+    counts: dict[str, Any] = {
+        name: sum(row.get(f"records_{name}") or 0 for row in loads) for name in ("rejected", "duplicate", "conflicting")
+    }
+    return Outcome(
+        loaded=sum(row["records_processed"] for row in loads),
+        quarantined=sum(rows for _, rows in reasons),
+        reasons=reasons,
+        set_aside=_things(connection, jobs, SET_ASIDE),
+        failing=_things(connection, jobs, FAILING),
+        **counts,
+        **_of_notes(jobs),
+    )
+
+
+def _reasons(connection: Connection, loads: list[int]) -> tuple[tuple[str, int], ...]:
+    reason, rows = etl_rejected_row.c.reason, func.count().label("rows")
+    query = (
+        select(reason, rows).where(etl_rejected_row.c.log_id.in_(loads)).group_by(reason).order_by(rows.desc(), reason)
+    )
+    return tuple((row.reason, row.rows) for row in connection.execute(query)) if loads else ()
+
+
+def _things(connection: Connection, jobs: list[Mapping[str, Any]], status: str) -> dict[str, str]:
+    """What these jobs could not process, with the cause; `notes` names only the first ones."""
+    mine = (etl_set_aside.c.log_id.in_([row["log_id"] for row in jobs]), etl_set_aside.c.status == status)
+    query = select(etl_set_aside.c.name, etl_set_aside.c.cause).where(*mine).order_by(etl_set_aside.c.set_aside_id)
+    return {row.name: row.cause.partition("\n")[0] for row in connection.execute(query)} if jobs else {}
+
+
+def _of_notes(jobs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What `consume` wrote down about files that it did not read."""
+    notes: Mapping[str, Any] = next((row["notes"] for row in jobs if row["job_name"] == "consume" and row["notes"]), {})
+    return {
+        "known_files": len(notes.get("files_taken_before") or ()),
+        "ignored": notes.get("ignored") or {},
+        "ignored_names": tuple(notes.get("ignored_files") or ()),
+    }
+
+
+def cycle_log(connection: Connection, cycle_id: str) -> tuple[dict[str, Any], ...]:
+    """The rows of `etl_log` of one cycle, in the order in which the jobs began."""
+    rows = connection.execute(select(etl_log).where(etl_log.c.cycle_id == cycle_id).order_by(etl_log.c.log_id))
+    return tuple(dict(row) for row in rows.mappings())

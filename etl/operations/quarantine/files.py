@@ -1,0 +1,155 @@
+"""Files, batches and archives that were set aside (`etl.audit.set_aside`), as a tool: which there are, and take them again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from etl.audit.set_aside import ARCHIVE, BATCH, FAILING, LANDING_FILE, RESOLVED, RETRIED, SET_ASIDE
+from etl.contract.reader import load_contract
+from etl.database.schema.audit_tables import etl_set_aside
+from etl.database.schema.migrations import connected
+from etl.errors import ConfigurationError
+from etl.settings import Settings
+from etl.storage import files, manifests
+from etl.storage.landing_folder import put_back, waiting
+from etl.storage.locks import JOB_WAIT_SECONDS, feed_lock
+
+_entry = etl_set_aside.c
+_EARLIER = "It was set aside by an earlier version; the notes in etl_log of that time say why."
+_INSTEAD = {
+    FAILING: ("has failed once, and is not set aside.", "The next job tries it again."),
+    RETRIED: ("was retried already.", "The next cycle takes it; `quarantine list --files` shows it if it fails again."),
+    RESOLVED: ("has been processed since.", "There is nothing to do."),
+}
+
+
+@dataclass(frozen=True)
+class Retried:
+    """What the next job of a feed takes again."""
+
+    feed: str
+    kind: str
+    name: str
+
+
+def find(settings: Settings, *, feed: str | None = None) -> list[dict[str, Any]]:
+    """What is set aside, newest first: the columns of `etl_set_aside`."""
+    query = select(etl_set_aside).where(_entry.status == SET_ASIDE).order_by(_entry.set_aside_at.desc())
+    with connected(settings, "quarantine") as connection:
+        known = set(connection.execute(select(_entry.feed, _entry.name)).tuples())
+        found = [dict(row) for row in connection.execute(query).mappings()]
+    found += _of_earlier_versions(settings, known)
+    return [row for row in found if feed in (None, row["feed"])]
+
+
+def retry(settings: Settings, name: str, *, feed: str | None = None, kind: str | None = None) -> Retried:
+    """Have something that was set aside taken again by the next job: with two new attempts.
+
+    :param name: as `find` gives it.
+    :raises ConfigurationError: nothing of this name is set aside, several things are, or it is gone.
+    :raises AlreadyRunning: a job of the feed goes on for half a minute.
+    """
+    found = [row for row in find(settings, feed=feed) if row["name"] == name and kind in (None, row["kind"])]
+    if not found:
+        raise _nothing(settings, name, feed)
+    if len(found) > 1:
+        places = ", ".join(f"--feed {row['feed']} --kind {row['kind']}" for row in found)
+        raise ConfigurationError(f"Several things named {name} are set aside.", remedy=f"Say which: {places}.")
+    row = found[0]
+    with (
+        files.private(),
+        feed_lock(settings, row["feed"], "job", what=f"retry of {name}", wait_seconds=JOB_WAIT_SECONDS),
+        connected(settings, "quarantine") as connection,
+    ):
+        _mark(connection, row)
+        # Before the commit: what was moved, and is still set aside, is set aside again by the next job.
+        _put_back(settings, row)
+    return Retried(row["feed"], row["kind"], name)
+
+
+def _mark(connection: Connection, row: dict[str, Any]) -> None:
+    if row["set_aside_id"] is None:
+        return
+    done = connection.execute(
+        update(etl_set_aside)
+        .where(_entry.set_aside_id == row["set_aside_id"], _entry.status == SET_ASIDE)
+        .values(status=RETRIED, attempts=0, decided_at=datetime.now(UTC))
+    )
+    if not done.rowcount:
+        raise ConfigurationError(f"{row['name']} was retried already.", remedy=_INSTEAD[RETRIED][1])
+
+
+def _put_back(settings: Settings, row: dict[str, Any]) -> None:
+    """Move it to where the next job looks for it.
+
+    :raises ConfigurationError: it is gone.
+    """
+    feed, name = row["feed"], row["name"]
+    away, output = manifests.quarantine(settings, feed), manifests.feed_output(settings, feed)
+    if row["kind"] == ARCHIVE:
+        folder = manifests.feed_backup(settings, feed)
+        if not (
+            manifests.content_of(folder, name).exists() or (folder / f"{name}{manifests.MANIFEST_SUFFIX}").exists()
+        ):
+            raise _gone(name, f"backup/{feed}/", f"{name} and its manifest")
+    elif row["kind"] == BATCH:
+        if (away / name).is_dir():
+            files.move_folder(away / name, output / name)
+        elif not (output / name).is_dir():
+            raise _gone(name, f"backup/{feed}/{manifests.QUARANTINE}/ or output/{feed}/", "the folder")
+    else:
+        contract = load_contract(feed, settings)
+        if file := _named(away, name):
+            put_back(settings, contract, file)
+        elif not any(files.stored_name(path.name) == name for path in waiting(settings, contract)):
+            raise _gone(name, f"backup/{feed}/{manifests.QUARANTINE}/", "the file")
+
+
+def _named(folder: Path, name: str) -> Path | None:
+    return next((path for path in _files(folder) if files.stored_name(path.name) == name), None)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    found = folder.iterdir() if folder.is_dir() else ()
+    yield from (path for path in found if os.path.lexists(path) and not path.is_dir())
+
+
+def _of_earlier_versions(settings: Settings, known: set[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    """Landing files that were moved away before there was a table of them."""
+    for folder in sorted(settings.backup.glob(f"*/{manifests.QUARANTINE}")):
+        feed = folder.parent.name
+        for path in sorted(_files(folder)):
+            name = files.stored_name(path.name)
+            if (feed, name) in known or path.name.startswith(files.TEMPORARY_PREFIX):
+                continue
+            since = datetime.fromtimestamp(path.lstat().st_ctime, UTC)
+            times = dict.fromkeys(("first_failed_at", "last_failed_at", "set_aside_at"), since)
+            what = {"set_aside_id": None, "feed": feed, "kind": LANDING_FILE, "name": name, "status": SET_ASIDE}
+            yield {**what, "attempts": 1, "cause": _EARLIER, **times, "log_id": None, "decided_at": None}
+
+
+def _nothing(settings: Settings, name: str, feed: str | None) -> ConfigurationError:
+    """Why there is nothing to retry."""
+    query = select(_entry.feed, _entry.status).where(_entry.name == name).order_by(_entry.last_failed_at.desc())
+    with connected(settings, "quarantine") as connection:
+        known = [row for row in connection.execute(query) if feed in (None, row.feed)]
+    if known and known[0].status in _INSTEAD:
+        said, remedy = _INSTEAD[known[0].status]
+        return ConfigurationError(f"{name} of feed {known[0].feed} {said}", remedy=remedy)
+    return ConfigurationError(
+        f"Nothing named {name} is set aside{f' of feed {feed}' if feed else ''}.",
+        remedy="`python -m etl quarantine list --files` shows the names as they are to be given.",
+    )
+
+
+def _gone(name: str, where: str, what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{name} is no longer in {where}.", remedy=f"Restore {what} there from a copy; then retry."
+    )

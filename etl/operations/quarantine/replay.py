@@ -1,0 +1,163 @@
+"""Quarantined rows once more through the validation, after something was mended; what is good now is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, select, true, update
+
+from etl.audit import job as audit
+from etl.audit import provenance
+from etl.audit.counts import Counts
+from etl.audit.job import JobRun
+from etl.contract.reader import Contract
+from etl.database import STAGE_ROW, Refused, in_batches, lock_feed, make_stage, transaction
+from etl.database.schema.audit_tables import etl_rejected_row, etl_source
+from etl.database.schema.ensure import ensure_feed
+from etl.database.schema.feed_table import grown
+from etl.database.schema.migrations import connected
+from etl.errors import ConfigurationError
+from etl.jobs.load import conflicts
+from etl.jobs.load.conflicts import Conflicts
+from etl.jobs.load.derived import derive as derived
+from etl.operations.quarantine.rows import QUARANTINED, REPLAY_SUFFIX, REPLAYED, REPLAYED_ROWS, Selection
+from etl.settings import Settings
+from etl.validation.reasons import Reason
+from etl.validation.rejects import COORDINATES, Problem, as_json
+from etl.validation.reread import placed, reread, still_bad, with_all_readings
+
+_row = etl_rejected_row.c
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay did, or would do.
+
+    `counts`: read = readings of the rows selected, processed = loaded, duplicate = the very same reading is in the table
+    already, conflicting = one with the same key and other values is, rejected = still bad.
+    """
+
+    cycle_id: str | None
+    counts: Counts
+    still_bad: tuple[Mapping[str, Any], ...]
+    """rejected_id, reason and problems of each row that stays in quarantine."""
+
+
+def replay(
+    settings: Settings,
+    contract: Contract,
+    selection: Selection,
+    *,
+    changes: Mapping[str, str] | None = None,
+    dry_run: bool = False,
+) -> Replayed:
+    """Put quarantined rows of a feed through the same validation again, and load those that are good now.
+
+    One transaction, with an audit row of its own, whose number the rejected rows get in `replayed_by`; the loaded rows keep the
+    coordinates of the message they came from. Rows that are bad still stay in quarantine as they are. A second replay finds
+    nothing to do.
+
+    :param changes: column → text that replaces the row's own value.
+    :param dry_run: do the same, then roll all of it back: what it says is what the replay would do now.
+    :raises ConfigurationError: the contract has no such column.
+    """
+    changes = changes or {}
+    with connected(settings, "quarantine") as connection:
+        known = grown(connection, contract).column_names
+        chosen = frozenset(row["rejected_id"] for row in _select(connection, contract, selection))
+    if unknown := set(changes) - set(known):
+        raise ConfigurationError(
+            f"Feed {contract.feed} has no column {sorted(unknown)[0]!r}.", remedy=f"Columns: {', '.join(known)}."
+        )
+    if not chosen:
+        return Replayed(None, Counts(), ())
+    parameters = {"replay": sorted(chosen), "set": dict(changes)}
+    cycle_id = provenance.new_cycle_id() + REPLAY_SUFFIX
+    work = partial(_load, contract=contract, selection=selection, chosen=chosen, changes=changes)
+    if dry_run:
+        with audit.rehearsal(settings, contract, "load", cycle_id, parameters) as (run, connection):
+            return replace(work(connection, run), cycle_id=None)
+    with audit.job(settings, contract, "load", cycle_id, parameters) as run, transaction(run.engine) as connection:
+        return work(connection, run)
+
+
+def _select(connection: Connection, contract: Contract, selection: Selection) -> list[dict[str, Any]]:
+    query = (
+        select(etl_rejected_row, etl_source.c.header)
+        .join(etl_source, etl_source.c.source_id == _row.source_id)
+        .where(*selection.conditions(), _row.feed == contract.feed, _row.status == QUARANTINED)
+    )
+    return [dict(row) for row in connection.execute(query.order_by(_row.rejected_id)).mappings()]
+
+
+def _load(
+    connection: Connection,
+    run: JobRun,
+    *,
+    contract: Contract,
+    selection: Selection,
+    chosen: frozenset[int],
+    changes: Mapping[str, str],
+) -> Replayed:
+    """Insert what is good now, link it with the quarantine, and close the audit row, all in the caller's transaction."""
+    lock_feed(connection, contract.feed)
+    contract = grown(connection, contract)
+    # Selected again under the lock: somebody may have decided on a row meanwhile.
+    chosen_rows = [row for row in _select(connection, contract, selection) if row["rejected_id"] in chosen]
+    if not chosen_rows:
+        run.succeed(connection, Counts())
+        return Replayed(run.cycle_id, Counts(), ())
+    rows = with_all_readings(contract, chosen_rows)
+    checked = reread(contract, rows, changes, now=run.started)
+    ids = [rows[place]["rejected_id"] for place in checked.accepted["source_offset"].to_pylist()]
+    table = ensure_feed(connection, contract)
+    stage = make_stage(connection, table, [*contract.column_names, "source_id", *COORDINATES])
+    stage.copy(placed(checked, contract, rows, ()))
+    constants = {"log_id": run.log_id}
+    loaded, refused = stage.insert_new(constants)
+    still = still_bad(rows, checked)
+    bad = {place.row: _refused(place) for place in refused}
+    found = conflicts.find(connection, contract, stage, constants)
+    if contract.on_conflict == "keepLast" and found.rows.num_rows:
+        loaded += conflicts.keep_last(connection, contract, stage, constants, found, run.log_id).rows
+    else:
+        bad |= {row: _conflicting(found, number) for number, row in enumerate(found.rows[STAGE_ROW].to_pylist())}
+    derived.derive(connection, contract, table, run.log_id, true())
+    still += [{"rejected_id": ids[row], **why} for row, why in bad.items()]
+    # A message is replayed when all its readings are; those that are good are loaded all the same.
+    done = dict.fromkeys(number for number in ids if number not in {one["rejected_id"] for one in still})
+    _decide(connection, run, [*done], changes)
+    run.remember({REPLAYED_ROWS: len(done)})
+    conflicting = sum(why["reason"] == Reason.CONFLICTING.value for why in bad.values())
+    counts = Counts(
+        read=len(rows),
+        processed=loaded,
+        rejected=len(still) - conflicting,
+        duplicate=len(ids) - len(bad) - loaded,
+        conflicting=conflicting,
+    )
+    derived.reach(connection, run.log_id, derived.brought(connection, contract, table, run.log_id))
+    run.succeed(connection, counts)
+    return Replayed(run.cycle_id, counts, tuple(still))
+
+
+def _decide(connection: Connection, run: JobRun, done: Sequence[int], changes: Mapping[str, str]) -> None:
+    """Note in the quarantine which rows were replayed, and with what."""
+    note = f"replayed with {json.dumps(dict(changes))}"[:400] if changes else None
+    decided = {"status": REPLAYED, "replayed_by": run.log_id, "decided_at": datetime.now(UTC), "note": note}
+    for some in in_batches(done):
+        connection.execute(update(etl_rejected_row).where(_row.rejected_id.in_(some)).values(**decided))
+
+
+def _refused(refused: Refused) -> dict[str, Any]:
+    problem = Problem(0, Reason.DATABASE_REFUSED, None, f"SQLSTATE {refused.state}")
+    return {"reason": problem.reason.value, "problems": json.loads(as_json([problem]))}
+
+
+def _conflicting(found: Conflicts, number: int) -> dict[str, Any]:
+    return {"reason": Reason.CONFLICTING.value, "problems": json.loads(as_json(found.problems(number)))}

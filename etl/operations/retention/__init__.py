@@ -1,0 +1,1 @@
+"""Compressing, moving and deleting what is old and loaded."""

@@ -1,0 +1,142 @@
+"""Copies what is loaded to a folder at a URL, so that it need not stay here: read back and compared before anybody deletes it.
+
+Content goes before its manifest, and both before the ledger says where they are. What was cut off anywhere is begun anew, or,
+where the copy is whole, found so. Loaded files never change, so nothing is locked meanwhile, however long it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Connection, Engine, select, update
+
+from etl.database import transaction
+from etl.database.schema.audit_tables import ARCHIVE, LANDING, etl_file
+from etl.errors import IntegrityError
+from etl.operations.retention.remote import Remote
+from etl.settings import Settings
+from etl.storage import failpoints, files, manifests
+from etl.storage.files import COMPRESSED_SUFFIX, TEMPORARY_PREFIX
+from etl.storage.manifests import MANIFEST_SUFFIX
+
+log = structlog.get_logger("moving")
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A file of the ledger that stands here still."""
+
+    file_id: int
+    file: Path
+    sha256: str
+    name: str
+    """Under the URL."""
+    manifest: Path | None = None
+
+
+def copy_old(
+    settings: Settings, engine: Engine, feed: str, remote: Remote, is_old: Callable[[datetime], bool]
+) -> dict[str, str]:
+    """Copy the feed's archives and landing files that were loaded long ago, and write down where they are.
+
+    :returns: path of each file here, and empty text where its copy is whole; else why there is none.
+    :raises ServiceUnavailable: the URL does not answer, or does not take them.
+    """
+    with transaction(engine) as connection:
+        old = [*_archives(settings, connection, feed, is_old), *_landing_files(settings, connection, feed, is_old)]
+    told: dict[str, str] = {}
+    for one in old:
+        try:
+            _copy(remote, one)
+        except IntegrityError as error:
+            told[str(one.file)] = error.cause
+            continue
+        with transaction(engine) as connection:
+            _record(connection, one, remote.url_of(one.name))
+        failpoints.reached("prune.moved")
+        told[str(one.file)] = ""
+    return told
+
+
+def digests(file: Path) -> Iterator[str]:
+    """SHA-256 of a file as it came, which may have been compressed then or since."""
+    yield files.sha256(file)
+    if file.suffix == COMPRESSED_SUFFIX:
+        with suppress(IntegrityError):
+            # What is damaged is not what was loaded, and stays.
+            yield files.content_sha256(file)
+
+
+def _archives(
+    settings: Settings, connection: Connection, feed: str, is_old: Callable[[datetime], bool]
+) -> Iterator[_Loaded]:
+    folder = manifests.feed_backup(settings, feed)
+    pending = manifests.planned_archives(manifests.feed_output(settings, feed))
+    for file_id, sha256, name in _old(connection, feed, ARCHIVE, is_old):
+        file, manifest = manifests.content_of(folder, name), folder / f"{name}{MANIFEST_SUFFIX}"
+        if file.exists() and manifest.exists() and name not in pending:
+            yield _Loaded(file_id, file, sha256, f"{feed}/{file.name}", manifest)
+
+
+def _landing_files(
+    settings: Settings, connection: Connection, feed: str, is_old: Callable[[datetime], bool]
+) -> Iterator[_Loaded]:
+    folder = manifests.feed_backup(settings, feed) / "landing"
+    if not folder.is_dir():
+        return
+    known = {sha256: file_id for file_id, sha256, _ in _old(connection, feed, LANDING, is_old)}
+    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+        if file.name.startswith(TEMPORARY_PREFIX):
+            continue
+        digest = next((found for found in digests(file) if found in known), None)
+        if digest is not None:
+            # Files of one name may come again and again; there each has a name of its own.
+            there = files.with_prefix(f"{digest[:12]}-", files.shown_name(file.name))
+            yield _Loaded(known[digest], file, digest, f"{feed}/landing/{there}")
+
+
+def _old(
+    connection: Connection, feed: str, kind: str, is_old: Callable[[datetime], bool]
+) -> Iterator[tuple[int, str, str]]:
+    entry = etl_file.c
+    query = select(entry.file_id, entry.sha256, entry.file_name, entry.loaded_at).where(
+        entry.feed == feed, entry.kind == kind, entry.undone_at.is_(None)
+    )
+    for file_id, sha256, name, loaded_at in connection.execute(query.order_by(entry.file_id)):
+        if is_old(loaded_at):
+            yield file_id, sha256, name
+
+
+def _copy(remote: Remote, one: _Loaded) -> None:
+    """Bring one file, and its manifest, to the URL, unless they are there already.
+
+    :raises IntegrityError: the file here is not what was loaded, or what arrived there is not what was sent.
+    """
+    if one.sha256 not in digests(one.file):
+        raise IntegrityError(
+            f"{files.shown_name(one.file.name)} was changed after it was loaded.", remedy="Restore it."
+        )
+    sent = [(one.file, one.name)]
+    if one.manifest:
+        sent.append((one.manifest, f"{one.name.rpartition('/')[0]}/{one.manifest.name}"))
+    for file, name in sent:
+        expected = files.content_sha256(file)
+        if remote.sha256(name) != expected:
+            remote.put(file, name)
+            failpoints.reached("prune.copying")
+            if remote.sha256(name) != expected:
+                raise IntegrityError(
+                    f"{files.shown_name(file.name)}: what arrived at {remote.url_of(name)} is not what was sent.",
+                    remedy="Run again.",
+                )
+    log.info("copied", file=files.stored_name(one.file.name), to=remote.url_of(one.name))
+
+
+def _record(connection: Connection, one: _Loaded, url: str) -> None:
+    mine = (etl_file.c.file_id == one.file_id, etl_file.c.undone_at.is_(None))
+    connection.execute(update(etl_file).where(*mine).values(moved_to=url, moved_at=datetime.now(UTC)))

@@ -1,0 +1,83 @@
+"""What may be tidied up, and what was done with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from etl.errors import EtlError
+from etl.operations.retention.remote import Remote
+from etl.settings import Settings
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How long things are kept: archives since they were loaded, notebooks since their cycle ended, rows since they were
+    decided on. None: for ever.
+    """
+
+    compress_after: timedelta | None = timedelta(days=7)
+    delete_after: timedelta | None = timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that was pruned, or would be."""
+
+    kind: Literal["archive", "landing file", "notebooks", "quarantine", "log"]
+    action: Literal["compress", "delete", "move", "keep"]
+    feed: str
+    """Empty where it belongs to none."""
+    name: str
+    count: int
+    """Files, or rows of the quarantine."""
+    bytes: int
+    """What it took before; 0 for rows, whose room the database uses again by itself."""
+    freed: int | None = None
+    """None in a dry run where only doing it would tell."""
+    why: str = ""
+    """Why it is kept, although it is old."""
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What was done, or with `dry_run` would be."""
+
+    dry_run: bool
+    items: tuple[Item, ...]
+    busy: tuple[EtlError, ...]
+    """Feeds that were left out, because something else worked on them, and what could not be copied."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    sha256: str
+    loaded_at: datetime
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One run of prune."""
+
+    settings: Settings
+    policy: Policy
+    now: datetime
+    dry_run: bool
+    remote: Remote | None = None
+    copied: dict[str, str] = field(default_factory=dict)
+    """See `copy_old`."""
+
+    def is_old(self, since: datetime, age: timedelta | None) -> bool:
+        return age is not None and self.now - since >= age
+
+    def why_kept(self, file: Path) -> str:
+        """Why a file must stay although it is old; empty where it may go."""
+        if self.remote is None or self.dry_run or not file.exists():
+            return ""
+        return self.copied.get(str(file), "it has no copy yet")
+
+    @property
+    def last_action(self) -> Literal["delete", "move"]:
+        return "move" if self.remote else "delete"

@@ -1,0 +1,252 @@
+"""Retention: what is old and no longer needed is first compressed, then deleted, or moved to a URL.
+
+Touched are only archives and landing files that the ledger holds, executed notebooks, decided rows of the quarantine, and
+logs. Never: what is not loaded or was undone, a batch, a plan, a checkpoint, a row that is QUARANTINED. What a lost checkpoint
+needs stays known, because the ledger keeps the offset ranges of every archive.
+
+Each step can be killed at any moment: a copy stands whole under its own name before what it replaces goes, an archive's
+manifest goes last, and the next run takes up what is left.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, and_, delete, func, select
+
+from etl.contract.reader import Contract
+from etl.database import dispose, in_batches, lock_feed, make_engine, transaction
+from etl.database.schema.audit_tables import ARCHIVE, LANDING, etl_file, etl_rejected_row
+from etl.database.schema.migrations import require_current
+from etl.errors import AlreadyRunning, EtlError, IntegrityError, ServiceUnavailable
+from etl.jobs.load.conflicts import REPLACED
+from etl.operations.quarantine.rows import DISCARDED, REPLAYED
+from etl.operations.retention.compress import compress, gzip_file
+from etl.operations.retention.copy import copy_old, digests
+from etl.operations.retention.policy import Entry, Item, Pass, Policy, Pruned
+from etl.operations.retention.remote import Remote
+from etl.operations.retention.runs import delete_run, old_runs, unknown_runs
+from etl.settings import Settings
+from etl.storage import failpoints, files, manifests
+from etl.storage.files import COMPRESSED_SUFFIX, TEMPORARY_PREFIX
+from etl.storage.locks import feed_lock
+from etl.storage.manifests import MANIFEST_SUFFIX
+
+LOG_BYTES = 10 << 20
+"""A log larger than this is compressed and begun anew."""
+
+
+def prune(
+    settings: Settings,
+    contracts: Mapping[str, Contract],
+    policy: Policy,
+    *,
+    logs: Iterable[Path] = (),
+    dry_run: bool = False,
+    now: datetime | None = None,
+    remote: Remote | None = None,
+) -> Pruned:
+    """Compress and delete what is older than the policy says, feed by feed under its locks.
+
+    A feed on which something else works is left out, and named in `busy`; so is a remote that does not take what it should.
+
+    :param logs: log files that grow; what writes them must append.
+    :param now: the time to count ages from.
+    :param remote: where archives and landing files are copied to before they are deleted here.
+    """
+    this = Pass(settings, policy, now or datetime.now(UTC), dry_run, remote)
+    items: list[Item] = []
+    busy: list[EtlError] = []
+    engine = make_engine(settings, application="prune")
+    try:
+        with files.private():
+            for feed in sorted(contracts):
+                try:
+                    _copy(this, engine, feed)
+                except ServiceUnavailable as error:
+                    # What has no copy stays; the rest is pruned all the same.
+                    busy.append(error)
+                try:
+                    with ExitStack() as held:
+                        if not dry_run:
+                            held.enter_context(feed_lock(settings, feed, "cycle", what="prune"))
+                            held.enter_context(feed_lock(settings, feed, "job", what="prune"))
+                        connection = held.enter_context(transaction(engine))
+                        require_current(connection)
+                        if not dry_run:
+                            lock_feed(connection, feed)
+                        items += _prune_feed(this, connection, feed)
+                except AlreadyRunning as error:
+                    busy.append(error)
+            with transaction(engine) as connection:
+                unknown = unknown_runs(this, connection)
+            items += [delete_run(this, "", folder) for folder in unknown]
+            items += [item for log in logs for item in _prune_log(this, log)]
+    finally:
+        dispose(engine)
+    return Pruned(dry_run, tuple(items), tuple(busy))
+
+
+def _copy(this: Pass, engine: Engine, feed: str) -> None:
+    """Copy what is to be moved; no lock is held meanwhile, so that cycles go on."""
+    if this.remote is None or this.dry_run:
+        return
+    with transaction(engine) as connection:
+        require_current(connection)
+    is_old = partial(this.is_old, age=this.policy.delete_after)
+    this.copied.update(copy_old(this.settings, engine, feed, this.remote, is_old))
+
+
+def _prune_feed(this: Pass, connection: Connection, feed: str) -> list[Item]:
+    folder = manifests.feed_backup(this.settings, feed)
+    if not this.dry_run:
+        files.remove_temporaries(folder)
+    items = [_prune_archive(this, folder, feed, name, entry) for name, entry in _old(this, connection, feed)]
+    gone = {item.name for item in items if item.action == this.last_action}
+    standing = {name for name in manifests.archives(folder) if name not in gone}
+    items += _prune_landing(this, connection, feed, folder / "landing")
+    items += _prune_quarantine(this, connection, feed, standing)
+    return items + [delete_run(this, feed, run) for run in old_runs(this, connection, feed)]
+
+
+def _old(this: Pass, connection: Connection, feed: str) -> Iterator[tuple[str, Entry]]:
+    """Loaded archives for which there is something to do."""
+    pending = manifests.planned_archives(manifests.feed_output(this.settings, feed))
+    folder = manifests.feed_backup(this.settings, feed)
+    held = {
+        row.file_name: Entry(row.sha256, row.loaded_at)
+        for row in connection.execute(
+            select(etl_file.c.file_name, etl_file.c.sha256, etl_file.c.loaded_at).where(
+                etl_file.c.feed == feed, etl_file.c.kind == ARCHIVE, etl_file.c.undone_at.is_(None)
+            )
+        )
+    }
+    for name in manifests.archives(folder):
+        # A merge that was cut off still counts on the archives of its plan.
+        if name not in held or name in pending:
+            continue
+        if this.is_old(held[name].loaded_at, this.policy.delete_after) or (
+            this.is_old(held[name].loaded_at, this.policy.compress_after) and (folder / name).exists()
+        ):
+            yield name, held[name]
+
+
+def _prune_archive(this: Pass, folder: Path, feed: str, name: str, entry: Entry) -> Item:
+    size = _size(folder, name)
+    try:
+        if manifests.read_archive(folder, name).sha256 != entry.sha256:
+            return Item("archive", "keep", feed, name, 1, size, 0, "its manifest is not the one that was loaded")
+        if this.is_old(entry.loaded_at, this.policy.delete_after):
+            if why := this.why_kept(manifests.content_of(folder, name)):
+                return Item("archive", "keep", feed, name, 1, size, 0, why)
+            return _delete_archive(this, folder, feed, name)
+        freed = None if this.dry_run else compress(folder / name, entry.sha256)
+    except IntegrityError as error:
+        return Item("archive", "keep", feed, name, 1, size, 0, error.cause)
+    return Item("archive", "compress", feed, name, 1, size, freed)
+
+
+def _prune_landing(this: Pass, connection: Connection, feed: str, folder: Path) -> Iterator[Item]:
+    """Landing files that were moved away after their load: found in the ledger by their content."""
+    if not folder.is_dir():
+        return
+    if not this.dry_run:
+        files.remove_temporaries(folder)
+    entry = etl_file.c
+    query = select(entry.sha256, entry.loaded_at).where(
+        entry.feed == feed, entry.kind == LANDING, entry.undone_at.is_(None)
+    )
+    loaded = {row.sha256: row.loaded_at for row in connection.execute(query)}
+    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+        digest = next((found for found in digests(file) if found in loaded), None)
+        size, name = file.stat().st_size, files.stored_name(file.name)
+        if digest is None:
+            continue
+        if this.is_old(loaded[digest], this.policy.delete_after):
+            if why := this.why_kept(file):
+                yield Item("landing file", "keep", feed, name, 1, size, 0, why)
+                continue
+            if not this.dry_run:
+                file.unlink()
+            yield Item("landing file", this.last_action, feed, name, 1, size, size)
+        elif this.is_old(loaded[digest], this.policy.compress_after) and file.suffix != COMPRESSED_SUFFIX:
+            if not files.can_be_named(f"{file.name}{COMPRESSED_SUFFIX}"):
+                why = f"with {COMPRESSED_SUFFIX} its name would be too long for a file system"
+                yield Item("landing file", "keep", feed, name, 1, size, 0, why)
+                continue
+            freed = None if this.dry_run else compress(file, digest)
+            yield Item("landing file", "compress", feed, name, 1, size, freed)
+
+
+def _delete_archive(this: Pass, folder: Path, feed: str, name: str) -> Item:
+    """Content first, manifest last: as long as the manifest is there, the next run knows that there is work left."""
+    size = _size(folder, name)
+    if not this.dry_run:
+        for suffix in ("", COMPRESSED_SUFFIX):
+            (folder / f"{name}{suffix}").unlink(missing_ok=True)
+        files.sync_folder(folder)
+        failpoints.reached("prune.deleting")
+        (folder / f"{name}{MANIFEST_SUFFIX}").unlink()
+        files.sync_folder(folder)
+    return Item("archive", this.last_action, feed, name, 1, size, size)
+
+
+def _size(folder: Path, name: str) -> int:
+    found = (folder / f"{name}{suffix}" for suffix in ("", COMPRESSED_SUFFIX, MANIFEST_SUFFIX))
+    return sum(file.stat().st_size for file in found if file.exists())
+
+
+def _prune_quarantine(this: Pass, connection: Connection, feed: str, standing: set[str]) -> list[Item]:
+    """Delete rows that were decided on, once the archive that they came from is gone.
+
+    While it stands, the load can be undone, and then these rows say what was decided about theirs.
+    """
+    if this.policy.delete_after is None:
+        return []
+    row = etl_rejected_row.c
+    decided = and_(
+        row.feed == feed,
+        row.status.in_((REPLAYED, DISCARDED, REPLACED)),
+        row.decided_at <= this.now - this.policy.delete_after,
+    )
+    loads = set(connection.scalars(select(row.log_id).where(decided).distinct()))
+    entries = select(etl_file.c.log_id, etl_file.c.file_name).where(etl_file.c.feed == feed)
+    loads -= {log_id for log_id, name in connection.execute(entries) if name in standing}
+    rows = 0
+    for some in in_batches(sorted(loads)):
+        old = and_(decided, row.log_id.in_(some))
+        rows += connection.scalar(select(func.count()).select_from(etl_rejected_row).where(old)) or 0
+        if not this.dry_run:
+            connection.execute(delete(etl_rejected_row).where(old))
+    return [Item("quarantine", "delete", feed, "rows replayed or discarded", rows, 0, 0)] if rows else []
+
+
+def _prune_log(this: Pass, log: Path) -> Iterator[Item]:
+    """Compress a log that has grown, in the place of the copy before, and begin it anew; delete a copy that is old.
+
+    Its writer goes on appending to the same file. Lines that it writes in the moment between are lost; it is only a log.
+    """
+    copy = log.with_name(f"{log.name}{COMPRESSED_SUFFIX}")
+    with suppress(FileNotFoundError):
+        changed = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
+        if this.is_old(changed, this.policy.delete_after):
+            size = copy.stat().st_size
+            if not this.dry_run:
+                copy.unlink()
+            yield Item("log", "delete", "", copy.name, 1, size, size)
+    with suppress(FileNotFoundError):
+        size = log.stat().st_size
+        if size > LOG_BYTES:
+            if this.dry_run:
+                yield Item("log", "compress", "", log.name, 1, size)
+                return
+            temporary = log.with_name(f"{TEMPORARY_PREFIX}{copy.name}")
+            gzip_file(log, temporary)
+            temporary.replace(copy)
+            os.truncate(log, 0)
+            yield Item("log", "compress", "", log.name, 1, size, size - copy.stat().st_size)

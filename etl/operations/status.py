@@ -1,0 +1,159 @@
+"""How things stand: services, backlog per feed, the newest cycles. Reads only, and works while services are down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from etl.audit.set_aside import count_per_feed
+from etl.contract.reader import Contract
+from etl.database import dispose, make_engine, shown_url, transaction
+from etl.database.schema.audit_tables import etl_log
+from etl.database.schema.migrations import connected, require_current
+from etl.errors import EtlError
+from etl.jobs.consume import offsets as positions
+from etl.jobs.load.queue import waiting_archives
+from etl.operations.schedule_state import schedules
+from etl.settings import Settings
+from etl.storage import kafka as broker
+from etl.storage import manifests
+from etl.storage.landing_folder import waiting
+
+
+def status(settings: Settings, contracts: Mapping[str, Contract]) -> dict[str, Any]:
+    """Services, schedules, and per feed its backlog and last cycle. What cannot be known is None, with the error."""
+    kafka = _kafka(settings)
+    with _Database(settings) as database:
+        feeds = {
+            name: {
+                "source": contract.source_name,
+                "table": contract.table,
+                "backlog": _backlog(settings, contract, database, reachable=kafka["reachable"]),
+                "set_aside": database.set_aside(name),
+                "last_cycle": database.last_cycle(name),
+            }
+            for name, contract in contracts.items()
+        }
+        return {
+            "home": str(settings.home),
+            "services": {"kafka": kafka, "database": database.described},
+            "feeds": feeds,
+            "schedules": [asdict(standing) for standing in schedules(settings)],
+        }
+
+
+def history(
+    settings: Settings, *, feed: str | None = None, cycle_id: str | None = None, failed: bool = False, limit: int = 20
+) -> list[dict[str, Any]]:
+    """Rows of `etl_log`, newest first, with the names of its columns.
+
+    :raises ServiceUnavailable: the database does not answer.
+    """
+    query = select(etl_log).order_by(etl_log.c.log_id.desc()).limit(limit)
+    if feed:
+        query = query.where(etl_log.c.feed == feed)
+    if cycle_id:
+        query = query.where(etl_log.c.cycle_id == cycle_id)
+    if failed:
+        query = query.where(etl_log.c.status == "FAILED")
+    with connected(settings, "history") as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _kafka(settings: Settings) -> dict[str, Any]:
+    described: dict[str, Any] = {"embedded": settings.kafka_is_embedded, "bootstrap": None, "reachable": False}
+    try:
+        described["bootstrap"] = settings.kafka()
+        with broker.admin(settings) as client:
+            client.list_topics()
+        described["reachable"] = True
+    except EtlError as error:
+        described["error"] = error.cause
+    return described
+
+
+class _Database:
+    """The database, or the reason why it cannot be asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.described: dict[str, Any] = {"embedded": settings.database_is_embedded, "url": None, "reachable": False}
+        self.engine: Engine | None = None
+        try:
+            self.described["url"] = shown_url(settings)
+            self.engine = make_engine(settings)
+            with transaction(self.engine) as connection:
+                require_current(connection)
+            self.described["reachable"] = True
+        except EtlError as error:
+            self.described["error"] = error.cause
+
+    def __enter__(self) -> _Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.engine is not None:
+            dispose(self.engine)
+
+    @property
+    def usable(self) -> Engine | None:
+        return self.engine if self.described["reachable"] else None
+
+    def set_aside(self, feed: str) -> int | None:
+        """How many files, batches and archives no job could process."""
+        if self.usable is None:
+            return None
+        with transaction(self.usable) as connection:
+            return count_per_feed(connection).get(feed, 0)
+
+    def last_cycle(self, feed: str) -> dict[str, Any] | None:
+        if self.usable is None:
+            return None
+        with transaction(self.usable) as connection:
+            return _last_cycle(connection, feed)
+
+
+def _last_cycle(connection: Connection, feed: str) -> dict[str, Any] | None:
+    newest = connection.scalar(
+        select(etl_log.c.cycle_id).where(etl_log.c.feed == feed).order_by(etl_log.c.log_id.desc()).limit(1)
+    )
+    if newest is None:
+        return None
+    jobs = connection.execute(select(etl_log).where(etl_log.c.cycle_id == newest).order_by(etl_log.c.log_id)).all()
+    states = {job.job_name: job.status for job in jobs}
+    overall = next((state for state in ("FAILED", "RUNNING") if state in states.values()), "SUCCESS")
+    loaded = sum(job.records_processed for job in jobs if job.job_name == "load")
+    return {
+        "cycle_id": newest,
+        "status": overall,
+        "jobs": states,
+        "start_time": jobs[0].start_time,
+        "end_time": jobs[-1].end_time,
+        "records_loaded": loaded,
+    }
+
+
+def _backlog(settings: Settings, contract: Contract, database: _Database, *, reachable: bool) -> dict[str, int | None]:
+    found: dict[str, int | None] = {"messages": None, "files": None, "batches": None, "archives": None}
+    if contract.landing:
+        found["files"] = len(waiting(settings, contract))
+    found["batches"] = len(manifests.batches(manifests.feed_output(settings, contract.feed)))
+    if database.usable is None:
+        return found
+    with transaction(database.usable) as connection:
+        folder, output = manifests.feed_backup(settings, contract.feed), manifests.feed_output(settings, contract.feed)
+        found["archives"] = len(waiting_archives(connection, contract, folder, output))
+        if reachable and contract.topic:
+            found["messages"] = _unread(settings, connection, contract)
+    return found
+
+
+def _unread(settings: Settings, connection: Connection, contract: Contract) -> int | None:
+    try:
+        topic = broker.describe(settings, contract.topic)
+    except EtlError:
+        # Unknown is shown as such. Whether Kafka answers is told beside it; a topic that nobody has made yet holds nothing.
+        return None
+    return positions.unread(topic, positions.next_offsets(settings, connection, contract, topic))

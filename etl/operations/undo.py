@@ -1,0 +1,180 @@
+"""Take back what one cycle loaded, exactly, so that its archives can be loaded again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from etl.audit.recovery import close_dead
+from etl.contract.reader import Contract
+from etl.database import dispose, lock_feed, make_engine, transaction
+from etl.database.schema import windows
+from etl.database.schema.audit_tables import ARCHIVE, etl_file, etl_log, etl_rejected_row
+from etl.database.schema.ensure import ensure_feed
+from etl.database.schema.feed_table import grown
+from etl.database.schema.migrations import connected, require_current
+from etl.errors import AlreadyRunning, ConfigurationError
+from etl.jobs.load import conflicts
+from etl.jobs.load.derived import derive as derived
+from etl.operations.quarantine.rows import REPLAY_SUFFIX, REPLAYED, REPLAYED_ROWS
+from etl.settings import Settings
+from etl.storage import manifests
+from etl.storage.locks import feed_lock
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What was removed."""
+
+    cycle_id: str
+    rows: int
+    """From the feed's table."""
+    rejected: int
+    """From the quarantine; after the undo of a replay, rows that went back into it."""
+    archives: tuple[str, ...]
+    """Archives that the next load takes again."""
+
+
+def feed_of(settings: Settings, cycle_id: str) -> str:
+    """The feed of a cycle.
+
+    :raises ConfigurationError: there is no such cycle.
+    """
+    with connected(settings, "undo") as connection:
+        found = connection.scalar(select(etl_log.c.feed).where(etl_log.c.cycle_id == cycle_id).limit(1))
+    if found is None:
+        raise ConfigurationError(f"There is no cycle {cycle_id!r}.", remedy="`python -m etl history` lists them.")
+    return str(found)
+
+
+def undo(settings: Settings, contract: Contract, cycle_id: str) -> Undone:
+    """Remove every row that a cycle's loads brought, and mark ledger and log; all in one transaction, under the feed's locks.
+
+    The rows of a key that came twice: the next load of the archives decides anew, in their order, which one is first.
+
+    :raises ConfigurationError: nothing of the cycle is loaded (any more), rows that it rejected were replayed since, or what
+        it loaded is kept nowhere else, because `prune` has deleted its archives or the rows that it replayed.
+    :raises AlreadyRunning: the cycle, or another job of the feed, runs.
+    """
+    engine = make_engine(settings, application="undo")
+    try:
+        with (
+            feed_lock(settings, contract.feed, "cycle", what=f"undo of cycle {cycle_id}"),
+            feed_lock(settings, contract.feed, "job", what=f"undo of cycle {cycle_id}"),
+            transaction(engine) as connection,
+        ):
+            require_current(connection)
+            lock_feed(connection, contract.feed)
+            close_dead(connection, settings, contract.feed)
+            _refuse_running(connection, cycle_id)
+            loads = _loads(connection, contract, cycle_id)
+            _refuse_replayed(connection, cycle_id, loads)
+            _refuse_pruned(settings, connection, contract, cycle_id, loads)
+            return _remove(connection, contract, cycle_id, loads)
+    finally:
+        dispose(engine)
+
+
+def _refuse_running(connection: Connection, cycle_id: str) -> None:
+    running = select(etl_log.c.log_id).where(etl_log.c.cycle_id == cycle_id, etl_log.c.status == "RUNNING")
+    if connection.scalar(running.limit(1)) is not None:
+        raise AlreadyRunning(f"Cycle {cycle_id} is still running.", remedy="Wait until it has ended.")
+
+
+def _loads(connection: Connection, contract: Contract, cycle_id: str) -> list[int]:
+    loads = connection.scalars(
+        select(etl_log.c.log_id).where(
+            etl_log.c.cycle_id == cycle_id,
+            etl_log.c.feed == contract.feed,
+            etl_log.c.job_name == "load",
+            etl_log.c.records_read > 0,
+            etl_log.c.undone_at.is_(None),
+        )
+    ).all()
+    if not loads:
+        raise ConfigurationError(
+            f"Cycle {cycle_id!r} of feed {contract.feed} has loaded nothing that could be undone.",
+            remedy="`python -m etl history` shows what each cycle did; a cycle can be undone once.",
+        )
+    return list(loads)
+
+
+def _refuse_replayed(connection: Connection, cycle_id: str, loads: Sequence[int]) -> None:
+    row = etl_rejected_row.c
+    replay = connection.scalar(
+        select(etl_log.c.cycle_id)
+        .join(etl_rejected_row, row.replayed_by == etl_log.c.log_id)
+        .where(row.log_id.in_(loads), row.status == REPLAYED)
+        .limit(1)
+    )
+    if replay is not None:
+        raise ConfigurationError(
+            f"Rows that cycle {cycle_id} rejected were replayed since, by cycle {replay}.",
+            remedy=f"Undo that one first: `python -m etl undo {replay}`.",
+        )
+
+
+def _refuse_pruned(
+    settings: Settings, connection: Connection, contract: Contract, cycle_id: str, loads: Sequence[int]
+) -> None:
+    """Refuse to remove rows that nothing could load again."""
+    folder = manifests.feed_backup(settings, contract.feed)
+    standing = set(manifests.archives(folder))
+    entry = etl_file.c
+    archives = select(entry.file_name, entry.moved_to).where(entry.log_id.in_(loads), entry.kind == ARCHIVE)
+    for name, moved_to in connection.execute(archives):
+        if not manifests.content_of(folder, name).exists() or name not in standing:
+            raise ConfigurationError(
+                f"Archive {name} of cycle {cycle_id} is no longer in backup/{contract.feed}/, so that its rows"
+                " could not be loaded again.",
+                remedy=f"Copy it and its manifest back first, from {moved_to}."
+                if moved_to
+                else "Restore the archive and its manifest from a copy first; `prune` deletes what is old and loaded.",
+            )
+    if not cycle_id.endswith(REPLAY_SUFFIX):
+        return
+    log, row = etl_log.c, etl_rejected_row.c
+    # Earlier versions did not note it, and loaded one reading of a row.
+    replayed = sum(
+        (notes or {}).get(REPLAYED_ROWS, rows)
+        for notes, rows in connection.execute(
+            select(log.notes, log.records_processed + log.records_duplicate).where(log.log_id.in_(loads))
+        )
+    )
+    kept = connection.scalar(select(func.count()).select_from(etl_rejected_row).where(row.replayed_by.in_(loads)))
+    if kept != replayed:
+        raise ConfigurationError(
+            f"{replayed} rows were replayed by cycle {cycle_id}, {kept} of them are still in the quarantine: the others could"
+            " not be replayed again.",
+            remedy="What `prune` deleted stays loaded. Remove rows by SQL if you must; no command does it.",
+        )
+
+
+def _remove(connection: Connection, contract: Contract, cycle_id: str, loads: Sequence[int]) -> Undone:
+    now = datetime.now(UTC)
+    contract = grown(connection, contract)
+    table = ensure_feed(connection, contract)
+    mine = select(table).where(table.c.log_id.in_(loads)).subquery()
+    touched = windows.touch(connection, contract, mine)
+    rows = connection.execute(delete(table).where(table.c.log_id.in_(loads))).rowcount
+    windows.recompute(connection, contract, table, touched)
+    conflicts.put_back(connection, contract, table, loads)
+    derived.forget(connection, list(loads))
+    quarantine = etl_rejected_row.c
+    if cycle_id.endswith(REPLAY_SUFFIX):
+        rejected = connection.execute(
+            update(etl_rejected_row)
+            .where(quarantine.replayed_by.in_(loads))
+            .values(status="QUARANTINED", replayed_by=None, decided_at=None, note=None)
+        ).rowcount
+    else:
+        rejected = connection.execute(delete(etl_rejected_row).where(quarantine.log_id.in_(loads))).rowcount
+    loaded = etl_file.c.log_id.in_(loads)
+    archives = select(etl_file.c.file_name).where(loaded, etl_file.c.kind == ARCHIVE)
+    names = connection.scalars(archives.order_by(etl_file.c.file_name)).all()
+    connection.execute(update(etl_file).where(loaded).values(undone_at=now))
+    connection.execute(update(etl_log).where(etl_log.c.log_id.in_(loads)).values(undone_at=now))
+    return Undone(cycle_id, int(rows), int(rejected), tuple(names))

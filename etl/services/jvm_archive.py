@@ -1,0 +1,82 @@
+"""A class-data archive for Spark's JVM (AppCDS), made once: with it, a cold Spark needs about half the processor time.
+
+The JVM itself checks an archive against its own version and the class path, and goes on without one that does not fit. So
+a missing or stale archive costs only time; nothing here is ever an error. Whether a new one is due is told by a key beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from etl.jobs.consume.spark.session import class_archive
+from etl.services.jars import class_path
+from etl.services.java import Java
+from etl.services.process import Progress
+from etl.settings import Settings
+
+_SECONDS = 300
+
+
+def ensure(settings: Settings, java: Java, progress: Progress) -> None:
+    """Make the archive if there is none for this Java and these libraries.
+
+    What could not be made is not tried again before Java or the libraries have changed.
+    """
+    file = class_archive(settings)
+    note, key = file.with_suffix(".json"), _key(settings, java)
+    if _noted(note) == key:
+        return
+    # Suppressed: a folder that is not ours to write; somebody who makes it just now.
+    with contextlib.suppress(OSError, Timeout), FileLock(file.with_suffix(".lock"), timeout=0):
+        progress("preparing Spark for quick starts (once)")
+        _make(settings, java, file)
+        note.write_text(json.dumps(key), "utf-8")
+
+
+def _make(settings: Settings, java: Java, file: Path) -> None:
+    """Run a small Spark job in a process of its own, whose JVM writes the archive when it ends."""
+    temporary = file.with_suffix(f".{os.getpid()}")
+    env = {
+        **os.environ,
+        "ETL_HOME": str(settings.home),
+        "ETL_JARS": str(settings.jars_folder),
+        "JAVA_HOME": str(java.home),
+    }
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "etl.services.jvm_training", str(temporary)],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=True,
+        )
+        temporary.replace(file)
+    except (OSError, subprocess.SubprocessError):
+        file.unlink(missing_ok=True)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _key(settings: Settings, java: Java) -> str:
+    """All that an archive depends on, as one hash."""
+    import pyspark
+
+    jars = [*sorted((Path(pyspark.__file__).parent / "jars").glob("*.jar")), *class_path(settings, "spark"), java.path]
+    stands = [(str(jar), (found := jar.stat()).st_size, found.st_mtime_ns) for jar in jars]
+    return hashlib.sha256(json.dumps([stands, java.major, pyspark.__version__]).encode()).hexdigest()
+
+
+def _noted(note: Path) -> object:
+    try:
+        return json.loads(note.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,77 @@
+"""What the class archive is made from: `python -m etl.services.jvm_training FILE` runs a consume job in small, without a broker.
+
+The JVM writes every class that it has loaded into FILE when it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from etl.contract.reader import sound_contracts
+from etl.jobs.consume.spark import java_text as javatext
+from etl.jobs.consume.spark.parse import split_messages
+from etl.jobs.consume.spark.session import kafka_options, spark_session
+from etl.settings import Settings
+from etl.storage import files
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_NOBODY = "127.0.0.1:9"
+"""Nothing listens there: Kafka's client is loaded, tries, and gives up."""
+
+
+def train(archive: Path) -> None:
+    """Start Spark, split messages as `consume` does, and end it; returns when the archive stands."""
+    from pyspark import SparkContext
+
+    settings = Settings.load(kafka_bootstrap=_NOBODY, kafka_timeout_seconds=1, spark_master="local[2]")
+    spark = spark_session(settings, java_options=javatext.option(f"-XX:ArchiveClassesAtExit={archive}"))
+    with tempfile.TemporaryDirectory() as folder:
+        _stream(spark, settings, Path(folder))
+        with contextlib.suppress(Exception):  # what else, without a broker
+            _stream_from_kafka(spark, settings, Path(folder))
+    gateway: Any = SparkContext._gateway
+    spark.stop()
+    # The JVM ends when its standard input does.
+    gateway.proc.stdin.close()
+    gateway.proc.wait()
+
+
+def _stream(spark: SparkSession, settings: Settings, folder: Path) -> None:
+    from pyspark.sql import Observation
+    from pyspark.sql import functions as F
+
+    contract = next(iter(sound_contracts(settings).values()))
+    messages = spark.range(100).select(
+        F.to_json(F.struct(F.col("id").alias(contract.column_names[0]))).cast("binary").alias("value"),
+        F.lit(0).alias("partition"),
+        F.col("id").alias("offset"),
+        F.current_timestamp().alias("timestamp"),
+    )
+    messages.write.parquet(files.hadoop_path(folder / "in"))
+
+    def write(rows: DataFrame, _batch: int) -> None:
+        counted = rows.observe(observed := Observation(), F.count("*").alias("rows"))
+        counted.write.csv(files.hadoop_path(folder / "out"), header=True, escape='"', emptyValue='""', nullValue="")
+        _ = observed.get
+
+    stream = spark.readStream.schema(messages.schema).parquet(files.hadoop_path(folder / "in"))
+    writer = split_messages(stream, contract).writeStream.foreachBatch(write)
+    writer.option("checkpointLocation", files.hadoop_path(folder / "point")).trigger(
+        availableNow=True
+    ).start().awaitTermination()
+
+
+def _stream_from_kafka(spark: SparkSession, settings: Settings, folder: Path) -> None:
+    stream = spark.readStream.format("kafka").options(**kafka_options(settings)).option("subscribe", "none").load()
+    writer = stream.writeStream.format("noop").option("checkpointLocation", files.hadoop_path(folder / "kafka"))
+    writer.trigger(availableNow=True).start().awaitTermination(20)
+
+
+if __name__ == "__main__":
+    train(Path(sys.argv[1]))

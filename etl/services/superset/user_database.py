@@ -1,0 +1,155 @@
+"""A database of the user's own, as Superset reads it: by a user who may only read, given or made, and never by the loader's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from etl.database import Product, database_url, make_engine, product_named, product_of_url, read_url, transaction
+from etl.errors import ConfigurationError, EtlError
+from etl.services.process import Progress
+from etl.services.superset.keys import secret
+from etl.settings import Settings
+
+READER = "etl_reader"
+_EMBEDDED = "postgresql"
+_LOADERS_SETTING, _SETTING = "ETL_DATABASE_URL", "ETL_SUPERSET_DATABASE_URL"
+_TABLE = "etl_log"
+_STATEMENT_SECONDS = 60.0
+_SECRET = ("password", "pwd")
+_PASSWORD_FILE = "reader.password"  # noqa: S105 - a file's name
+
+
+def product_of_data(settings: Settings) -> Product:
+    """The product that holds what the dashboards show.
+
+    :raises ConfigurationError: a setting is no URL of a database that is supported.
+    """
+    if given := _given(settings):
+        return product_of_url(given)
+    return product_named(_EMBEDDED) if settings.database_is_embedded else product_of_url(database_url(settings))
+
+
+def reader(settings: Settings, folder: Path, tell: Progress) -> URL | None:
+    """The database as a user who may only read, with the password; None where the data are in the embedded server.
+
+    Where none is given, and the loader may make users in its product, one is made; its password is kept in `folder`.
+
+    :raises ConfigurationError: none is given and none may be made, or the one that was given may write.
+    """
+    if given := _given(settings):
+        with _said_of(_SETTING):
+            _require_reader(settings, given)
+        return given
+    return None if settings.database_is_embedded else _made(settings, folder, tell)
+
+
+def look(settings: Settings) -> str:
+    """Whom Superset would read a database of the user's own as, in a sentence; nothing is changed. Empty where it is embedded.
+
+    :raises EtlError: it could not: the user who was given may not read or may write, or a driver is missing.
+    """
+    if given := _given(settings):
+        with _said_of(_SETTING):
+            _require_reader(settings, given)
+        return f"it reads {product_of_url(given).title} as {given.username or 'the login of this process'}"
+    if settings.database_is_embedded:
+        return ""
+    url = database_url(settings)
+    product = product_of_url(url)
+    product.dashboard_url(url)
+    return f"it reads {product.title} as a user who may only read: {_SETTING}, or one made where the loader may make it"
+
+
+def _given(settings: Settings) -> URL | None:
+    if not settings.superset_database_url:
+        return None
+    with _said_of(_SETTING):
+        return _password_apart(read_url(settings.superset_database_url.get_secret_value()))
+
+
+def _made(settings: Settings, folder: Path, tell: Progress) -> URL:
+    loader = database_url(settings)
+    product = product_of_url(loader)
+    file = folder / _PASSWORD_FILE
+    if file.exists():
+        known = product.as_user(loader, READER, secret(file))
+        if _signs_in(settings, known):
+            _require_reader(settings, known)
+            return known
+    engine = make_engine(settings, application="superset")
+    try:
+        with transaction(engine) as connection:
+            made = product.make_reader(connection, READER, secret(file))
+    finally:
+        engine.dispose()
+    if not made:
+        raise ConfigurationError(
+            f"{_LOADERS_SETTING} is your own database, and Superset does not get the loader's rights.",
+            remedy=_remedy(product),
+        )
+    tell(f"made user {READER} in {product.title}, who may only read; the password is in {file}")
+    url = product.as_user(loader, READER, secret(file))
+    _require_reader(settings, url)
+    return url
+
+
+def _remedy(product: Product) -> str:
+    return (
+        "Give Superset a user who may only read (docs/security.md has the SQL in full): "
+        f"{product.reader_sql} then {_SETTING}={product.example.replace('user', READER, 1)}."
+    )
+
+
+def _require_reader(settings: Settings, url: URL) -> None:
+    """A user who may read and not write, with drivers for us and for Superset."""
+    product = product_of_url(url)
+    product.dashboard_url(url)
+    engine = make_engine(settings, application="superset", statement_seconds=_STATEMENT_SECONDS, url=url)
+    try:
+        with transaction(engine) as connection:
+            rights = product.rights_on(connection, _TABLE)
+    finally:
+        engine.dispose()
+    who, where = f"User {url.username!r}", f"{_TABLE} in {url.host}:{url.port or product.port}/{url.database}"
+    if rights is None:
+        raise ConfigurationError(
+            f"{who} finds no table {where}.",
+            remedy=f"Run `python -m etl init` first, or let it read: {product.reader_sql}",
+        )
+    if not rights.read:
+        raise ConfigurationError(f"{who} may not read {where}.", remedy=_remedy(product))
+    if rights.write:
+        raise ConfigurationError(f"{who} may write to {where}.", remedy=_remedy(product))
+
+
+def _signs_in(settings: Settings, url: URL) -> bool:
+    engine = make_engine(settings, application="superset", url=url)
+    try:
+        with transaction(engine):
+            return True
+    except ConfigurationError:
+        return False
+    finally:
+        engine.dispose()
+
+
+def _password_apart(url: URL) -> URL:
+    """With the password where all products have it: what stays in the rest of the URL is written down in Superset's metadata."""
+    names = [name for name in url.query if name.lower() in _SECRET]
+    given = [url.query[name] for name in names]
+    password = url.password or next((value for value in given if isinstance(value, str)), None)
+    return url._replace(password=password).difference_update_query(names)
+
+
+@contextmanager
+def _said_of(setting: str) -> Iterator[None]:
+    """Errors about a URL name the setting that it came from."""
+    try:
+        yield
+    except EtlError as error:
+        cause, remedy = (text.replace(_LOADERS_SETTING, setting) for text in (error.cause, error.remedy))
+        raise type(error)(cause, remedy=remedy) from None

@@ -1,0 +1,251 @@
+"""Every setting and every path, read once from `ETL_*` variables or `.env`.
+
+Precedence: environment, then `.env` in `ETL_HOME`, then the endpoints that the embedded services
+left under `ETL_HOME/.services` when they were started. A variable that names such an endpoint, also one of an earlier start,
+means the embedded service: what `python -m etl env` exports changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote, unquote
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from etl.errors import ConfigurationError, ServiceUnavailable
+from etl.settings import endpoints
+from etl.settings.endpoints import Known
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+_FIRST_PRINTABLE = 0x20
+
+
+class Settings(BaseSettings):
+    """All settings, frozen; secrets are masked in `repr`. Build it with `Settings.load()`."""
+
+    model_config = SettingsConfigDict(env_prefix="ETL_", env_file_encoding="utf-8", frozen=True, extra="ignore")
+
+    home: Path = Field(
+        PROJECT_ROOT,
+        validate_default=True,
+        description="folder that holds checkpoint/, output/, backup/ and .services/",
+    )
+    database_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL of your own database; without it the embedded PostgreSQL is used"
+    )
+    kafka_bootstrap: str | None = Field(
+        None, description="host:port of your own Kafka; without it the embedded broker is used"
+    )
+    kafka_security_protocol: str = Field("PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
+    kafka_sasl_mechanism: str = Field("PLAIN", description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+    kafka_sasl_username: str | None = Field(None, description="user name for SASL")
+    kafka_sasl_password: SecretStr | None = Field(None, description="password for SASL")
+    kafka_ca_file: Path | None = Field(None, description="PEM file with the certificate authority of the brokers")
+    kafka_timeout_seconds: float = Field(15.0, gt=0, description="how long Kafka may take to answer")
+    database_timeout_seconds: int = Field(10, ge=1, description="how long a connection to the database may take")
+    statement_timeout_seconds: float = Field(
+        300.0, ge=1, description="how long a statement may take, and a database be silent"
+    )
+    retry_seconds: float = Field(
+        10.0, ge=0, description="how long a job tries again when the database or Kafka is away"
+    )
+    spark_master: str = Field("local[*]", description="Spark master URL")
+    spark_executor_seconds: float = Field(
+        60.0, gt=0, description="how long a Spark cluster may take to give its first executor"
+    )
+    spark_driver_memory: str = Field("1g", description="heap of Spark's JVM")
+    kernel_cycles: int = Field(500, ge=1, description="cycles after which scheduled notebooks get a fresh kernel")
+    kernel_memory_mb: int = Field(
+        4096, ge=1, description="memory of kernel and Spark together above which the next cycle gets a fresh kernel"
+    )
+    feeds: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description="more folders with feed contracts, separated like PATH"
+    )
+    jars: Path | None = Field(None, description="folder of the Java libraries (default: ETL_HOME/.services/jars)")
+    ivy_settings: Path | None = Field(
+        None, description="Ivy settings file, for machines that reach Maven repositories through a mirror"
+    )
+    install_java: bool = Field(True, description="whether the set-up may install Java 17 with apt when there is none")
+    superset_database_url: SecretStr | None = Field(
+        None, description="URL of your own database for the dashboards, with a role that may only read"
+    )
+    superset_venv: Path | None = Field(
+        None, description="folder of Superset's virtual environment (default: ETL_HOME/.services/superset/venv)"
+    )
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Settings:
+        """Read the settings.
+
+        :raises ConfigurationError: a variable has a value that cannot be used; names it.
+        """
+        env_file = Path(overrides.get("home") or os.environ.get("ETL_HOME") or PROJECT_ROOT) / ".env"
+        try:
+            return cls(_env_file=env_file, **overrides)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            name = "ETL_" + str(first["loc"][0]).upper()
+            raise ConfigurationError(
+                f"{name}: {first['msg'].removeprefix('Value error, ')}",
+                remedy=f"Set {name} in the environment or in .env (see README, Settings).",
+            ) from None
+
+    @field_validator("feeds", mode="before")
+    @classmethod
+    def _split_folders(cls, value: object) -> object:
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @field_validator("home", "jars", mode="after")
+    @classmethod
+    def _fit_for_java(cls, value: Path | None) -> Path | None:
+        """Refuse a folder whose name Java cannot take: its class path has no way to quote a separator."""
+        name = str(value or "")
+        if os.pathsep in name:
+            raise ValueError(
+                f"{name!r} has {os.pathsep!r} in it, which Java's class path cannot take; use another folder"
+            )
+        if any(ord(letter) < _FIRST_PRINTABLE or "\ud800" <= letter <= "\udfff" for letter in name):
+            raise ValueError(f"{name!r} has a control character in it, or is not UTF-8; use another folder")
+        return value
+
+    @field_validator("database_url", "kafka_bootstrap", "superset_database_url", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.home / "checkpoint"
+
+    @property
+    def output(self) -> Path:
+        return self.home / "output"
+
+    @property
+    def backup(self) -> Path:
+        return self.home / "backup"
+
+    @property
+    def runs(self) -> Path:
+        return self.output / "runs"
+
+    @property
+    def services(self) -> Path:
+        return self.home / ".services"
+
+    @property
+    def locks(self) -> Path:
+        return self.services / "locks"
+
+    @property
+    def spool(self) -> Path:
+        """Audit rows that wait for the database to come back."""
+        return self.services / "audit-spool"
+
+    @property
+    def jars_folder(self) -> Path:
+        return self.jars or self.services / "jars"
+
+    @property
+    def endpoints_file(self) -> Path:
+        """Where the embedded services say how to reach them (mode 0600: it holds the database password)."""
+        return self.services / "endpoints.json"
+
+    @property
+    def known_endpoints_file(self) -> Path:
+        """Which addresses the embedded services ever had, without passwords (`etl.settings.endpoints`)."""
+        return self.services / "known-endpoints.json"
+
+    @property
+    def kafka_is_embedded(self) -> bool:
+        """Whether Kafka is the embedded one: none is set, or the one that is set has, or once had, its address."""
+        return self.kafka_bootstrap is None or self.known_endpoints.is_kafka(self.kafka_bootstrap)
+
+    @property
+    def database_is_embedded(self) -> bool:
+        """Whether the database is the embedded one: none is set, or the one that is set has, or once had, its address."""
+        return self.database_url is None or self.known_endpoints.is_database(self.database_url.get_secret_value())
+
+    @cached_property
+    def known_endpoints(self) -> Known:
+        """The addresses that the embedded services of this home have, or once had."""
+        return endpoints.read(self.known_endpoints_file).with_endpoints(self._endpoints)
+
+    @cached_property
+    def _endpoints(self) -> dict[str, str]:
+        try:
+            loaded: dict[str, str] = json.loads(self.endpoints_file.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        return loaded
+
+    def mask(self, message: str) -> str:
+        """A message with every secret of the settings replaced by ***."""
+        for secret in self._secrets():
+            message = message.replace(secret, "***")
+        return message
+
+    def _secrets(self) -> list[str]:
+        found = {self.kafka_sasl_password.get_secret_value()} if self.kafka_sasl_password else set()
+        found |= _passwords_of(self._endpoints.get("database_url", ""))
+        for url in (self.database_url, self.superset_database_url):
+            found |= _passwords_of(url.get_secret_value()) if url else set()
+        # As it was given, decoded, and as others write it: percent-encoded in a URL, escaped in Kafka's JAAS line.
+        plain = {unquote(secret) for secret in found} | found
+        written = {quote(secret, safe="") for secret in plain} | {
+            json.dumps(secret, ensure_ascii=False)[1:-1] for secret in plain
+        }
+        # The longest first: one may be a piece of another.
+        return sorted(filter(None, plain | written), key=len, reverse=True)
+
+    def kafka(self) -> str:
+        """The bootstrap servers to use.
+
+        :raises ServiceUnavailable: neither an own Kafka is set nor the embedded one was started.
+        """
+        found = self._endpoints.get("kafka_bootstrap") if self.kafka_is_embedded else self.kafka_bootstrap
+        if not found:
+            raise ServiceUnavailable(
+                f"No Kafka: {_unset('ETL_KAFKA_BOOTSTRAP', self.kafka_bootstrap)} and the embedded broker is not running.",
+                remedy="Start it with `python -m etl up`, or set ETL_KAFKA_BOOTSTRAP to your own.",
+            )
+        return found
+
+    def database(self) -> SecretStr:
+        """The database URL to use, with its password.
+
+        :raises ServiceUnavailable: neither an own database is set nor the embedded one was started.
+        """
+        if self.database_url and not self.database_is_embedded:
+            return self.database_url
+        if found := self._endpoints.get("database_url"):
+            return SecretStr(found)
+        raise ServiceUnavailable(
+            f"No database: {_unset('ETL_DATABASE_URL', self.database_url)} and the embedded PostgreSQL is not running.",
+            remedy="Start it with `python -m etl up`, or set ETL_DATABASE_URL to your own.",
+        )
+
+
+def _unset(variable: str, value: object) -> str:
+    """Why the embedded service is meant."""
+    return f"{variable} names the embedded one" if value else f"{variable} is not set"
+
+
+def _passwords_of(url: str) -> set[str]:
+    """Passwords as they stand in a URL."""
+    found = set(re.findall(r"[?&](?:password|pwd|sslpassword)=([^&]*)", url, re.IGNORECASE))
+    # Not `urlsplit`: a password with a slash or a bracket would not be found by it.
+    if "@" in url and ":" in (login := url.partition("://")[2].rpartition("@")[0]):
+        found.add(login.partition(":")[2])
+    return found

@@ -1,0 +1,237 @@
+r"""Batches and archives on disk: their names, their manifests, and how they come to be there whole or not at all.
+
+::
+
+    output/<feed>/batch-<query>-<batch>/          one micro-batch: part-*.csv and manifest.json
+    output/<feed>/.tmp-*                          being written, or left by a process that died
+    output/<feed>/merge-plan.json                 which batches become which archive, decided once
+    backup/<feed>/<feed>_<UTC time>_<cycle>.csv   one archive, with <name>.manifest.json beside it
+    backup/<feed>/<name>.csv.gz                   the same content after `prune`; its manifest stays as it was
+
+A manifest is written last: what has none is not there yet. Its SHA-256 and size are those of the content, compressed or not.
+
+**CSV dialect** of all of them: UTF-8, comma, `"` doubled inside quotes, `\\n` after each row. A field is quoted when it
+contains a comma, a quote, CR or LF. Nothing between two commas is NULL; `""` is the empty text. This is what Spark writes
+with `escape='"'`, `emptyValue='""'` and white space kept.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from io import BufferedIOBase
+from pathlib import Path
+from typing import Any
+
+from etl.errors import IntegrityError
+
+TEMPORARY_PREFIX = ".tmp-"
+COMPRESSED_SUFFIX = ".gz"
+PRIVATE_UMASK = 0o077
+_FIRST_PRINTABLE = 0x20
+_STORED_LENGTH = 400
+"""Of the columns that hold names of files, in UTF-16 code units, as SQL Server counts."""
+_CUT_DIGITS = 12
+_NAME_BYTES = 255
+"""What file systems allow."""
+_LINE_ENDS = "\x85\u2028\u2029"
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """Whatever is made meanwhile, also by child processes that start meanwhile, is for its owner only.
+
+    A job reads raw data and holds passwords. The umask is the one place that also covers the files of Spark's JVM.
+    """
+    before = os.umask(PRIVATE_UMASK)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def remove_temporaries(folder: Path) -> list[str]:
+    """Remove what a process that died left half-written; call it under the feed's lock. Returns the names."""
+    leftovers = sorted(folder.glob(f"{TEMPORARY_PREFIX}*")) if folder.is_dir() else []
+    for path in leftovers:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return [path.name for path in leftovers]
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with what is in it; one that is not there is no error."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Write JSON under a temporary name, then rename: the file is there whole or not at all, also after a power cut."""
+    temporary = file.with_name(f"{TEMPORARY_PREFIX}{file.name}")
+    with temporary.open("w", encoding="utf-8") as handle:
+        json.dump(value, handle, indent=1, default=asdict)
+        handle.flush()
+        os.fsync(handle.fileno())
+    temporary.replace(file)
+    sync_folder(file.parent)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Read a manifest or plan.
+
+    :raises IntegrityError: it is damaged.
+    """
+    try:
+        loaded: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise IntegrityError(f"{file.name} in {file.parent.name} is damaged: {error}", remedy="Restore it.") from None
+    return loaded
+
+
+def sync_file(file: Path) -> None:
+    """Force a file's content to the disk."""
+    with file.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Force a folder's entries to the disk, where the system can (Windows cannot open a folder)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_folder(temporary: Path, final: Path) -> None:
+    """Give a finished folder its name; a folder of that name (the same batch, read again) gives way."""
+    if final.exists():
+        # Moved aside first: a folder that is being deleted must never carry a batch's name.
+        aside = final.with_name(f"{TEMPORARY_PREFIX}old-{final.name}")
+        remove_folder(aside)
+        final.rename(aside)
+        temporary.rename(final)
+        shutil.rmtree(aside)
+    else:
+        temporary.rename(final)
+    sync_folder(final.parent)
+
+
+def move_folder(source: Path, target: Path) -> None:
+    """Move a finished folder, also to another file system: it is whole in one of both places, or in both."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if source.parent.stat().st_dev == target.parent.stat().st_dev:
+        replace_folder(source, target)
+        sync_folder(source.parent)
+        return
+    temporary = target.with_name(f"{TEMPORARY_PREFIX}{target.name}")
+    remove_folder(temporary)
+    shutil.copytree(source, temporary)
+    for path in temporary.iterdir():
+        sync_file(path)
+    replace_folder(temporary, target)
+    # In one step: what is half deleted must not look like what is whole.
+    aside = source.with_name(f"{TEMPORARY_PREFIX}moved-{source.name}")
+    remove_folder(aside)
+    source.rename(aside)
+    shutil.rmtree(aside)
+    sync_folder(source.parent)
+
+
+def temporary_of(file: Path) -> Path:
+    """The temporary name of a file that is to be written, also where its own is as long as a name can be."""
+    name = f"{TEMPORARY_PREFIX}{file.name}"
+    if len(os.fsencode(name)) > _NAME_BYTES:
+        name = f"{TEMPORARY_PREFIX}{hashlib.sha256(os.fsencode(file.name)).hexdigest()}"
+    return file.with_name(name)
+
+
+def with_prefix(prefix: str, name: str) -> str:
+    """A file's name with something before it. Where that is too long, the name loses its beginning, not its suffix."""
+    content = os.fsencode(name)
+    room = _NAME_BYTES - len(os.fsencode(prefix))
+    return prefix + os.fsdecode(content[max(0, len(content) - room) :])
+
+
+def can_be_named(name: str) -> bool:
+    """Whether a file can have such a long name."""
+    return len(os.fsencode(name)) <= _NAME_BYTES
+
+
+@contextmanager
+def open_content(file: Path) -> Iterator[BufferedIOBase]:
+    """A file's content for reading, decompressed where its name ends in `.gz`.
+
+    :raises IntegrityError: what is compressed is damaged or cut off.
+    """
+    if file.suffix != COMPRESSED_SUFFIX:
+        with file.open("rb") as handle:
+            yield handle
+        return
+    try:
+        with gzip.open(file, "rb") as unpacked:
+            yield unpacked
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise IntegrityError(f"{file.name} is damaged: {error}", remedy="Restore the file from a copy.") from None
+
+
+def sha256(file: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def content_sha256(file: Path) -> str:
+    """Hexadecimal SHA-256 of an archive's content, whether it is compressed or not."""
+    with open_content(file) as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def shown_name(name: str) -> str:
+    r"""A file's name as people, terminals and databases can take it, and from which it can be told exactly.
+
+    Bytes that are no UTF-8, and control characters, become `\xNN`; a backslash is doubled.
+    """
+    return "".join(_shown(letter) for letter in name)
+
+
+def stored_name(name: str) -> str:
+    """`shown_name`, where the database has room for it; a longer one is cut, and ends in `…` and 12 digits of its SHA-256."""
+    shown = shown_name(name)
+    units = shown.encode("utf-16-le")
+    if len(units) <= 2 * _STORED_LENGTH:
+        return shown
+    room = _STORED_LENGTH - _CUT_DIGITS - 1
+    digits = hashlib.sha256(shown.encode()).hexdigest()[:_CUT_DIGITS]
+    return f"{units[: 2 * room].decode('utf-16-le', 'ignore')}…{digits}"
+
+
+def storable(name: str) -> str:
+    """The name of a landing file in a manifest: as it stands, unless it was written before names were made to be shown."""
+    is_shown = all(letter == "\\" or _shown(letter) == letter for letter in name)
+    return name if is_shown and len(name.encode("utf-16-le")) <= 2 * _STORED_LENGTH else stored_name(name)
+
+
+def _shown(letter: str) -> str:
+    if letter == "\\":
+        return "\\\\"
+    if letter.isprintable() or (letter.isspace() and letter not in _LINE_ENDS and ord(letter) >= _FIRST_PRINTABLE):
+        return letter
+    return "".join(f"\\x{byte:02x}" for byte in letter.encode("utf-8", "surrogateescape"))
+
+
+def hadoop_path(path: Path) -> str:
+    """A file's or folder's path as Spark and Hadoop take it, whatever is in its name.
+
+    Not a URI: Hadoop decodes nothing, so that a `%20` in it would be part of the name.
+    """
+    plain = path.absolute().as_posix()
+    return f"file://{plain}" if plain.startswith("/") else f"file:///{plain}"

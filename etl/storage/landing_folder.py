@@ -1,0 +1,164 @@
+"""A feed's landing folder: the files that wait there, and those that are ignored."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.contract.model import RESERVED, Landing, column_names
+from etl.contract.reader import Contract
+from etl.errors import ConfigurationError
+from etl.settings import Settings
+from etl.storage import files
+
+_SUFFIXES = (".csv", ".csv.gz")
+
+_IGNORED_KINDS = ("other_ending", "in_subfolders", "hidden", "no_file")
+"""Why a file of a landing folder is not looked at; in this order they are named."""
+
+IGNORED_NAMED = 100
+
+_IGNORED_COUNTED = 10_000
+"""What a folder has beyond these is not looked at: each cycle counts them again."""
+
+
+def landing_folder(settings: Settings, landing: Landing) -> Path:
+    return settings.home / landing.path
+
+
+def waiting(settings: Settings, contract: Contract) -> list[Path]:
+    """The CSV files of a landing folder, oldest first."""
+    folder = landing_folder(settings, dialect_of(contract))
+    found = [path for path in visible(folder) if path.name.lower().endswith(_SUFFIXES)]
+    looks = {path: look for path in found if (look := look_at(path))}
+    return sorted(looks, key=lambda path: (looks[path].modified_ns, os.fsencode(path.name)))
+
+
+def put_back(settings: Settings, contract: Contract, file: Path) -> None:
+    """Move a file that was set aside back to the landing folder, where the next job finds it."""
+    folder = landing_folder(settings, dialect_of(contract))
+    move(file, target_of(file, folder, digest_of(file)))
+
+
+def dialect_of(contract: Contract) -> Landing:
+    if contract.landing is None:
+        raise ConfigurationError(f"Feed {contract.feed} has no landing folder.", remedy="It reads a Kafka topic.")
+    return contract.landing
+
+
+def visible(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def ignored(folder: Path) -> dict[str, list[str]]:
+    """What is in a folder and never taken, by kind; at most `_IGNORED_COUNTED` files of it."""
+    everything = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
+    kinds = ((kind, path) for path in everything if (kind := _why_ignored(folder, path)))
+    found: dict[str, list[str]] = {}
+    for kind, path in itertools.islice(kinds, _IGNORED_COUNTED):
+        found.setdefault(kind, []).append(files.shown_name(path.relative_to(folder).as_posix()))
+    return {kind: sorted(found[kind]) for kind in _IGNORED_KINDS if kind in found}
+
+
+def _why_ignored(folder: Path, path: Path) -> str:
+    """One of `_IGNORED_KINDS`; empty for a file that is taken."""
+    if path.parent != folder:
+        return "in_subfolders"
+    if path.name.startswith("."):
+        return "hidden"
+    if not path.is_file():
+        return "no_file"
+    return "" if path.name.lower().endswith(_SUFFIXES) else "other_ending"
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether any process has a file open for writing. Linux tells by refusing a read lease (fcntl(2)); others do not tell.
+
+    One that is gone meanwhile counts as such: somebody is at work on it. Of one that cannot be opened nothing is known.
+    """
+    try:
+        import fcntl
+
+        lease, read, none = fcntl.F_SETLEASE, fcntl.F_RDLCK, fcntl.F_UNLCK
+    except (ImportError, AttributeError):
+        return False
+    try:
+        with path.open("rb") as handle:
+            fcntl.fcntl(handle, lease, read)
+            fcntl.fcntl(handle, lease, none)
+    except (BlockingIOError, FileNotFoundError):
+        return True
+    except OSError:
+        # Somebody else's file, or a file system without leases: that it does not change has to do.
+        return False
+    return False
+
+
+def move(path: Path, target: Path) -> None:
+    """Move a file, also to another file system: it is never gone from both places."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not target.exists():
+        temporary = files.temporary_of(target)
+        try:
+            shutil.copy2(path, temporary)
+        except PermissionError:
+            # What may not be read may yet be moved within a file system.
+            temporary.unlink(missing_ok=True)
+            if path.lstat().st_dev != target.parent.stat().st_dev:
+                raise
+            path.rename(target)
+        else:
+            files.sync_file(temporary)
+            temporary.replace(target)
+        files.sync_folder(target.parent)
+    path.unlink(missing_ok=True)
+    if os.name != "nt":
+        files.sync_folder(path.parent)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a file looked at one moment."""
+
+    bytes: int
+    modified_ns: int
+    inode: int
+
+
+def look_at(path: Path) -> Look | None:
+    with suppress(FileNotFoundError):
+        found = path.stat()
+        return Look(found.st_size, found.st_mtime_ns, found.st_ino)
+    return None
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's content; of its size and time where it may not be read."""
+    try:
+        return files.sha256(path)
+    except PermissionError:
+        return hashlib.sha256(repr(look_at(path)).encode()).hexdigest()
+
+
+def target_of(path: Path, folder: Path, digest: str) -> Path:
+    """Where a file goes in a folder: under its own name, unless another content has that already."""
+    target = folder / path.name
+    if os.path.lexists(target) and digest_of(target) != digest:
+        return folder / files.with_prefix(f"{digest[:12]}-", path.name)
+    return target
+
+
+def part_columns(contract: Contract, header: tuple[str, ...]) -> dict[str, str | None]:
+    """Column of a part file → column of the file; first those of the contract, then those that it does not name."""
+    columns: dict[str, str | None] = {
+        column.name: column.source[0] if column.source[0] in header else None for column in contract.columns
+    }
+    others = sorted(set(header) - set(columns.values()))
+    return columns | dict(zip(column_names(others, (*columns, *RESERVED)), others, strict=True))

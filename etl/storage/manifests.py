@@ -1,0 +1,276 @@
+"""Batches and archives on disk, and the manifests that describe them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from etl.errors import IntegrityError
+from etl.settings import Settings
+from etl.storage.files import COMPRESSED_SUFFIX, TEMPORARY_PREFIX, read_json, shown_name, storable
+
+MANIFEST = "manifest.json"
+
+MANIFEST_SUFFIX = ".manifest.json"
+
+PLAN = "merge-plan.json"
+
+BATCH_PREFIX = "batch-"
+
+_PART_PATTERN = "part-*"
+
+_ARCHIVE_NAME = re.compile(r"\d{8}T\d{6,}Z_.+\.csv")
+"""After the feed's name and `_`: time and cycle."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where rows came from. `identity` tells a topic that was made anew from its namesake: Kafka's topic id."""
+
+    kind: str
+    name: str
+    identity: str
+
+
+@dataclass(frozen=True)
+class OffsetRange:
+    """Offsets of one partition that were read: from `first` up to, not including, `next`."""
+
+    first: int
+    next: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part file of a batch."""
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class LandingFile:
+    """A CSV file of a landing folder. Its number in a manifest is the `source_partition` of its rows."""
+
+    name: str
+    sha256: str
+    bytes: int
+    rows: int
+    unparsable: int
+    lines: int
+    header: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The manifest of one micro-batch: messages = rows that Spark could parse + unparsable ones."""
+
+    feed: str
+    cycle_id: str
+    query_id: str
+    batch_id: int
+    source: Source
+    offsets: Mapping[str, OffsetRange]
+    """By partition, as text: JSON has no other keys."""
+    columns: tuple[str, ...]
+    messages: int
+    rows: int
+    unparsable: int
+    parts: tuple[Part, ...]
+    written_at: str
+    files: tuple[LandingFile, ...] = ()
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column → where its values were in the source, by the contract of that time; unknown in manifests of before."""
+
+    @property
+    def name(self) -> str:
+        return f"{BATCH_PREFIX}{self.query_id}-{self.batch_id:06d}"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The manifest of one archive."""
+
+    feed: str
+    cycle_id: str
+    file_name: str
+    source: Source
+    offsets: Mapping[str, OffsetRange]
+    columns: tuple[str, ...]
+    rows: int
+    bytes: int
+    sha256: str
+    parts: tuple[Part, ...]
+    """Named `<batch>/<part>`, in the order in which they were joined."""
+    archived_at: str
+    files: tuple[LandingFile, ...] = ()
+    """Where it came from landing files: those."""
+    paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """As in `Batch`."""
+
+
+def feed_output(settings: Settings, feed: str) -> Path:
+    return settings.output / feed
+
+
+def feed_backup(settings: Settings, feed: str) -> Path:
+    return settings.backup / feed
+
+
+def batches(folder: Path) -> list[Batch]:
+    """The complete batches of `output/<feed>`, in the order in which they were read."""
+    return look(folder)[0]
+
+
+def look(folder: Path) -> tuple[list[Batch], dict[str, IntegrityError]]:
+    """The complete batches of a folder, in the order in which they were read; names of those that cannot be used, and why."""
+    found: list[Batch] = []
+    damaged: dict[str, IntegrityError] = {}
+    for path in sorted(folder.glob(f"{BATCH_PREFIX}*")):
+        try:
+            if _is_batch(path):
+                found.append(_read_batch(path))
+        except IntegrityError as error:
+            damaged[path.name] = error
+    return sorted(found, key=lambda batch: (batch.written_at, batch.batch_id)), damaged
+
+
+def taken_batches(settings: Settings, feed: str) -> list[Batch]:
+    """The batches of a feed that can be read: those that wait for a merge, and those that were set aside."""
+    return [*batches(feed_output(settings, feed)), *batches(quarantine(settings, feed))]
+
+
+def _is_batch(path: Path) -> bool:
+    """A batch gets its name together with its manifest; one without has lost it, unless there is nothing of a batch in it."""
+    return path.is_dir() and ((path / MANIFEST).exists() or any(path.glob(_PART_PATTERN)))
+
+
+def archives(folder: Path) -> list[str]:
+    """File names of the complete archives of `backup/<feed>`, oldest first; no manifest is opened."""
+    found = (path.name.removesuffix(MANIFEST_SUFFIX) for path in folder.glob(f"*{MANIFEST_SUFFIX}"))
+    # `glob` finds hidden names as well, and so a manifest that a process was writing when it died.
+    return sorted(name for name in found if not name.startswith(TEMPORARY_PREFIX))
+
+
+def without_manifest(folder: Path, output: Path) -> list[str]:
+    """Names of archives in `backup/<feed>` that have lost their manifest.
+
+    Not those that a merge has not finished yet, which stand in its plan, and not files that are somebody's own.
+    """
+    there = {path.name.removesuffix(COMPRESSED_SUFFIX) for path in folder.glob(f"{folder.name}_*.csv*")}
+    suspect = {name for name in there if _ARCHIVE_NAME.fullmatch(name.removeprefix(f"{folder.name}_"))}
+    if suspect := suspect - set(archives(folder)):
+        try:
+            suspect -= planned_archives(output)
+        except IntegrityError:
+            return []
+    # A merge may have ended meanwhile: it writes the manifest before it forgets the plan.
+    return sorted(name for name in suspect if not (folder / f"{name}{MANIFEST_SUFFIX}").exists())
+
+
+def read_archive(folder: Path, file_name: str) -> Archive:
+    """The manifest of one archive.
+
+    :raises IntegrityError: it cannot be read, or is gone although the archive is there.
+    """
+    manifest = folder / f"{file_name}{MANIFEST_SUFFIX}"
+    if not manifest.exists() and content_of(folder, file_name).exists():
+        raise IntegrityError(f"The manifest of archive {file_name} is gone.", remedy="Restore it from a copy.")
+    archive = _from_manifest(Archive, manifest)
+    if archive.file_name != file_name:
+        raise IntegrityError(
+            f"{manifest.name} is the manifest of {shown_name(archive.file_name)}.", remedy="Restore it from a copy."
+        )
+    return archive
+
+
+def content_of(folder: Path, file_name: str) -> Path:
+    """Where an archive's content stands: its CSV, or the compressed copy; the CSV's path where neither is there."""
+    plain, compressed = folder / file_name, folder / f"{file_name}{COMPRESSED_SUFFIX}"
+    return compressed if compressed.exists() and not plain.exists() else plain
+
+
+def planned_archives(output: Path) -> set[str]:
+    """Names of the archives that a merge which was cut off will make, or has made already."""
+    file = output / PLAN
+    return {planned["archive"] for planned in read_json(file)["archives"]} if file.exists() else set()
+
+
+def strays(folder: Path) -> list[str]:
+    """Names in `output/<feed>` that are no batch of ours; they are left alone and reported."""
+    if not folder.is_dir():
+        return []
+    own = {PLAN, *(path.name for path in folder.glob(f"{BATCH_PREFIX}*") if _is_batch(path))}
+    found = (path.name for path in folder.iterdir())
+    return sorted(shown_name(name) for name in found if name not in own and not name.startswith(TEMPORARY_PREFIX))
+
+
+def _read_batch(path: Path) -> Batch:
+    manifest = path / MANIFEST
+    if not manifest.exists():
+        raise IntegrityError(f"The manifest of batch {path.name} is gone.", remedy="Restore it from a copy.")
+    batch = _from_manifest(Batch, manifest)
+    if batch.name != path.name:
+        raise IntegrityError(f"{path.name}/{MANIFEST} is that of another batch.", remedy="Restore it from a copy.")
+    return batch
+
+
+_Manifest = TypeVar("_Manifest", Batch, Archive)
+
+_Kind = TypeVar("_Kind")
+
+_PLAIN = {"int": int, "str": str}
+
+
+def _from_manifest(kind: type[_Manifest], file: Path) -> _Manifest:
+    """What a manifest says, each field of its type.
+
+    :raises IntegrityError: it is damaged, or no manifest of this kind.
+    """
+    data = read_json(file)
+    try:
+        return _made(
+            kind,
+            {
+                **data,
+                "source": _made(Source, data["source"]),
+                "offsets": {partition: _made(OffsetRange, value) for partition, value in data["offsets"].items()},
+                "columns": tuple(data["columns"]),
+                "paths": {name: tuple(path) for name, path in data.get("paths", {}).items()},
+                "parts": tuple(_made(Part, part) for part in data["parts"]),
+                "files": tuple(_landing_file(found) for found in data.get("files", ())),
+            },
+        )
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise IntegrityError(
+            f"{file.name} in {file.parent.name} is damaged: it is no manifest ({type(error).__name__}).",
+            remedy="Restore it.",
+        ) from None
+
+
+def _landing_file(data: Mapping[str, Any]) -> LandingFile:
+    return _made(LandingFile, {**data, "name": storable(data["name"]), "header": tuple(data["header"])})
+
+
+def _made(kind: type[_Kind], data: Mapping[str, Any]) -> _Kind:
+    for found in fields(kind):  # type: ignore[arg-type]
+        expected = _PLAIN.get(str(found.type))
+        if expected and found.name in data and not isinstance(data[found.name], expected):
+            raise TypeError(found.name)
+    return kind(**data)
+
+
+MOST_ROWS = 2_000_000
+"""Of an archive with more nothing is kept, so that memory stays bounded."""
+QUARANTINE = "quarantine"
+
+
+def quarantine(settings: Settings, feed: str) -> Path:
+    """The folder of landing files and batches that were set aside."""
+    return feed_backup(settings, feed) / QUARANTINE

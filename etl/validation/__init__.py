@@ -1,0 +1,1 @@
+"""What a message or a line means, and what is wrong with it."""

@@ -1,0 +1,151 @@
+"""CSV files of others, record by record: a broken line never swallows the ones after it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TextIO
+
+from etl.contract.model import Landing
+
+_LONGEST_LINE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of a file: its first line's number (the header's is 1), its text, and its fields, if it could be split."""
+
+    line: int
+    text: str
+    fields: list[str | None] | None
+
+
+def read_records(stream: TextIO, landing: Landing, *, width: int | None = None) -> Iterator[Record]:
+    """The records of a file; blank lines are none.
+
+    :param width: how many fields a record has; None: as many as the first one.
+    """
+    lines = _Lines(stream)
+    reader = csv.reader(lines, delimiter=landing.delimiter, quotechar=landing.quote, strict=True)
+    while True:
+        lines.begin_record()
+        try:
+            found = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield lines.give_back_all_but_the_first()
+            continue
+        width = width or len(found) or None
+        if len(found) != width and len(lines.taken) > 1:
+            yield lines.give_back_all_but_the_first()
+        elif found:
+            text = "".join(lines.taken)
+            is_whole = len(found) == width and not _is_damaged(text) and not hides_separator(text, landing)
+            yield Record(lines.first, text, fields_with_nulls(found, text, landing) if is_whole else None)
+
+
+class _Lines:
+    """The lines of a file, of which the reader may give some back."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._returned: list[str] = []
+        self._number = 0
+        self.taken: list[str] = []
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._returned.pop() if self._returned else self._stream.readline(_LONGEST_LINE)
+        if not line:
+            raise StopIteration
+        self._number += 1
+        self.taken.append(line)
+        return line
+
+    @property
+    def first(self) -> int:
+        return self._number - len(self.taken) + 1
+
+    def begin_record(self) -> None:
+        self.taken.clear()
+
+    def give_back_all_but_the_first(self) -> Record:
+        broken = Record(self.first, self.taken[0], None)
+        self._returned += self.taken[:0:-1]
+        self._number -= len(self.taken) - 1
+        return broken
+
+
+def _is_damaged(text: str) -> bool:
+    """Whether bytes stand in it that the encoding does not have; they were read as lone surrogates."""
+    return not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text)
+
+
+def split_line(text: str, landing: Landing) -> list[str | None] | None:
+    """The fields of a record: NULL where nothing stands between two delimiters; None where the record is broken."""
+    # Lines end as in the file itself: `str.splitlines` would also end one at a vertical tab, or at U+2028.
+    lines = io.StringIO(text, newline="")
+    try:
+        rows = list(csv.reader(lines, delimiter=landing.delimiter, quotechar=landing.quote, strict=True))
+    except csv.Error:
+        return None
+    if len(rows) != 1 or hides_separator(text, landing):
+        return None
+    return fields_with_nulls(rows[0], text, landing)
+
+
+def fields_with_nulls(fields: Sequence[str], text: str, landing: Landing) -> list[str | None]:
+    """The fields that Python's reader found in a record, with NULL for those that are empty and not quoted.
+
+    The reader itself tells the two apart from Python 3.12 on only.
+    """
+    if landing.quote * 2 not in text:
+        return [field or None for field in fields]
+    # Each match starts at a field.
+    written = (found[0] for found in _field_pattern(landing.quote, landing.delimiter).finditer(text.rstrip("\r\n")))
+    return [
+        field if field or source.startswith(landing.quote) else None
+        for field, source in zip(fields, written, strict=False)
+    ]
+
+
+def hides_separator(text: str, landing: Landing) -> bool:
+    """Whether a quote inside an unquoted field has a partner that ends a field, and a separator is between the two.
+
+    Then a separator may be missing before the first one, and all fields after it be shifted. RFC 4180, 2.5, allows no quote
+    in an unquoted field; one that is alone, as in `5" pipe`, leaves no doubt and is text.
+    """
+    if landing.quote not in text or _clean_pattern(landing.quote, landing.delimiter).fullmatch(text):
+        return False
+    line = text.rstrip("\r\n")
+    for found in _field_pattern(landing.quote, landing.delimiter).finditer(line):
+        first = line.find(landing.quote, found.start(), found.end())
+        if first <= found.start():
+            continue
+        partner = line.find(landing.quote, first + 1)
+        ends_field = partner + 1 == len(line) or line.startswith(landing.delimiter, partner + 1)
+        if partner > 0 and ends_field and landing.delimiter in line[first:partner]:
+            return True
+    return False
+
+
+@cache
+def _field_pattern(quote: str, delimiter: str) -> re.Pattern[str]:
+    """A field with the delimiter after it: quoted (a quote inside is doubled), or up to the next delimiter."""
+    quote, delimiter = re.escape(quote), re.escape(delimiter)
+    return re.compile(rf"(?:{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}|[^{delimiter}]*)(?:{delimiter}|\Z)")
+
+
+@cache
+def _clean_pattern(quote: str, delimiter: str) -> re.Pattern[str]:
+    """A record in which quotes are only around fields, or doubled in those."""
+    quote, delimiter = re.escape(quote), re.escape(delimiter)
+    field = rf"(?:{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}|[^{quote}{delimiter}]*)"
+    return re.compile(rf"{field}(?:{delimiter}{field})*[\r\n]*")

@@ -1,0 +1,241 @@
+r"""A message and the readings in it: what its keys mean by the contract, and what is wrong with it as a whole.
+
+A message is a JSON object. Without `explode` it is one reading; else each element of the array is one, numbered by
+`source_item`. Elements of nested arrays are numbered through. An array that is missing or empty gives one reading without
+values, so that no message vanishes.
+
+A message must be JSON by RFC 8259. Beyond that, only what the contract names is judged: a key that it does not name may hold
+anything, and may be there twice.
+
+The column `raw` holds a message's own text:
+
+* the text as it came, where it is UTF-8 without NUL and does not begin with a backslash;
+* else `\x` and the hexadecimal digits of its bytes, as PostgreSQL prints `bytea`;
+* `\null` for a null value (a tombstone).
+
+For a feed of CSV files it holds the line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from etl.contract.model import ITEMS, Contract, Landing
+from etl.validation.csv_record import split_line
+from etl.validation.reasons import Reason
+from etl.validation.structure import Node, Path, tree
+from etl.validation.texts import Digits, as_text, decode_raw, is_storable, storable
+
+_PATH_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading of a message, or what is wrong with the message."""
+
+    reason: Reason | None
+    texts: Mapping[str, str | None] = field(default_factory=dict)
+    """The values as the text columns that the consumer would have made of them."""
+    nested: frozenset[str] = frozenset()
+    """Columns whose value is an object or an array."""
+    unstorable: frozenset[str] = frozenset()
+    """Columns whose text no database can hold; `texts` has it with escapes."""
+    unknown: Mapping[Path, Any] = field(default_factory=dict)
+    """Keys that the contract does not name, by path, with their values."""
+
+
+def read(raw: str, contract: Contract, item: int = 0, header: tuple[str, ...] | None = None) -> Reading:
+    """The reading number `item` of the message that `raw` holds.
+
+    :param header: of a line of a CSV file, the columns of its file; None for a JSON message.
+    """
+    message = decode_raw(raw)
+    if message is None:
+        return Reading(Reason.TOMBSTONE)
+    if header is not None:
+        return _read_line(message, contract, header)
+    parsed = _parse(message)
+    if isinstance(parsed, Reason):
+        return Reading(parsed)
+    chains = _chains(parsed, contract.explode)
+    if item >= len(chains):
+        return Reading(Reason.NO_ITEMS)
+    return _read_object(parsed, chains[item], contract)
+
+
+def count_readings(raw: str, contract: Contract) -> int:
+    """How many readings the JSON message has that `raw` holds; one where it has none, or is no sound message."""
+    message = decode_raw(raw)
+    parsed = Reason.TOMBSTONE if message is None else _parse(message)
+    return 1 if isinstance(parsed, Reason) else max(1, len(_chains(parsed, contract.explode)))
+
+
+def _read_object(parsed: _Pairs, chain: tuple[Any, ...], contract: Contract) -> Reading:
+    root = tree(contract)
+    if any(value.repeated & {*node.keys} for value, node in _known_objects(parsed, root, chain)):
+        return Reading(Reason.DUPLICATE_KEY)
+    for element, node in zip(chain, _elements(root), strict=True):
+        if element is _ABSENT:
+            return Reading(Reason.NO_ITEMS)
+        if not node.whole and not isinstance(element, _Pairs):
+            return Reading(Reason.NOT_OBJECT)
+    values = {column.name: _pick(parsed, column.source, chain) for column in contract.columns}
+    texts = {name: as_text(value) for name, value in values.items()}
+    return Reading(
+        None,
+        {name: storable(text) for name, text in texts.items()},
+        frozenset(name for name, value in values.items() if isinstance(value, dict | list)),
+        frozenset(name for name, text in texts.items() if text is not None and not is_storable(text)),
+        dict(_unknown(parsed, root, chain, ())),
+    )
+
+
+def shown_path(path: Path) -> str:
+    """A path for people, in one text that is neither long nor anything that a database cannot hold."""
+    return (storable(".".join(path)) or "")[:_PATH_SHOWN]
+
+
+# --- JSON ------------------------------------------------------------------------------------------------------------
+
+
+class _Pairs(dict[str, Any]):
+    """A JSON object that knows which of its keys are there more than once."""
+
+    def __init__(self, pairs: Iterable[tuple[str, Any]]) -> None:
+        pairs = list(pairs)
+        super().__init__(pairs)
+        is_plain = len(self) == len(pairs)
+        self.repeated = (
+            frozenset() if is_plain else frozenset(k for k, n in Counter(k for k, _ in pairs).items() if n > 1)
+        )
+
+
+class _NotFinite(Exception):
+    pass
+
+
+def _refuse_constant(_: str) -> Any:
+    raise _NotFinite
+
+
+def _parse(message: bytes) -> _Pairs | Reason:
+    try:
+        text = message.decode("utf-8")
+    except UnicodeDecodeError:
+        return Reason.NOT_UTF8
+    if not text.strip():
+        return Reason.EMPTY
+    try:
+        parsed = json.loads(
+            text, object_pairs_hook=_Pairs, parse_constant=_refuse_constant, parse_float=Digits, parse_int=Digits
+        )
+    except _NotFinite:
+        return Reason.NOT_FINITE
+    except (ValueError, RecursionError):
+        return Reason.NOT_JSON
+    return parsed if isinstance(parsed, _Pairs) else Reason.NOT_OBJECT
+
+
+def _follow(value: Any, path: Path) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+_ABSENT = object()
+"""Stands for the readings of an outer element that has none."""
+
+
+def _chains(parsed: _Pairs, explode: tuple[Path, ...]) -> list[tuple[Any, ...]]:
+    """Per reading, the elements in which it lies, from the outermost array to the innermost."""
+    chains: list[tuple[Any, ...]] = [()]
+    for depth, path in enumerate(explode):
+        grown = []
+        for chain in chains:
+            array = _follow(chain[-1] if chain else parsed, path)
+            elements = array if isinstance(array, list) else []
+            grown += [(*chain, element) for element in (elements or ([_ABSENT] if depth else []))]
+        chains = grown
+    return chains
+
+
+def _pick(parsed: _Pairs, path: Path, chain: tuple[Any, ...]) -> Any:
+    value: Any = parsed
+    for part in _split(path):
+        if part is None:
+            value, chain = chain[0], chain[1:]
+        else:
+            value = _follow(value, part)
+    return value
+
+
+def _split(path: Path) -> Iterator[Path | None]:
+    """A path's keys, with None for each step into an array (whose own key is left out)."""
+    keys: list[str] = []
+    for key in path:
+        if key == ITEMS:
+            yield None
+            keys = []
+        else:
+            keys.append(key)
+    if keys:
+        yield tuple(keys)
+
+
+def _elements(node: Node) -> list[Node]:
+    """What the elements of the arrays hold, from the outermost to the innermost."""
+    if node.element is not None:
+        return [node.element, *_elements(node.element)]
+    return [found for inner in node.objects.values() for found in _elements(inner)]
+
+
+def _known_objects(value: Any, node: Node, chain: tuple[Any, ...]) -> Iterator[tuple[_Pairs, Node]]:
+    """The objects of a message that the contract names, without those of its other readings."""
+    if not isinstance(value, _Pairs):
+        return
+    yield value, node
+    for key, inner in node.objects.items():
+        yield from _known_objects(value.get(key), inner, chain)
+    if node.element is not None and chain:
+        yield from _known_objects(chain[0], node.element, chain[1:])
+
+
+def _unknown(value: Any, node: Node, chain: tuple[Any, ...], path: Path) -> Iterator[tuple[Path, Any]]:
+    if not isinstance(value, dict):
+        return
+    for key, inner in value.items():
+        if key not in node.keys:
+            yield (*path, key), inner
+    for key, child in node.objects.items():
+        yield from _unknown(value.get(key), child, chain, (*path, key))
+    if node.array and node.element and chain and not node.element.whole:
+        yield from _unknown(chain[0], node.element, chain[1:], (*path, node.array, ITEMS))
+
+
+# --- CSV -------------------------------------------------------------------------------------------------------------
+
+
+def _read_line(line: bytes, contract: Contract, header: tuple[str, ...]) -> Reading:
+    landing = contract.landing or Landing("")
+    try:
+        text = line.decode(landing.encoding)
+    except UnicodeDecodeError:
+        return Reading(Reason.NOT_UTF8)
+    if not text.strip():
+        return Reading(Reason.EMPTY)
+    if "\0" in text:
+        return Reading(Reason.INVALID_TEXT)
+    fields = split_line(text, landing)
+    if fields is None or len(fields) != len(header):
+        return Reading(Reason.NOT_CSV)
+    values = dict(zip(header, fields, strict=True))
+    named = {column.source[0] for column in contract.columns}
+    return Reading(
+        None,
+        {column.name: values.get(column.source[0]) for column in contract.columns},
+        unknown={(name,): value for name, value in values.items() if name not in named and value is not None},
+    )

@@ -1,0 +1,95 @@
+"""Rows that carry their own text, read again one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl.contract.model import Contract
+from etl.validation.message import Reading, read, shown_path
+from etl.validation.reasons import Reason
+from etl.validation.rejects import VALUE_SHOWN, Problem, column_of
+from etl.validation.texts import as_text
+
+
+class RawRows:
+    """The rows that carry their own text, read again one by one."""
+
+    def __init__(
+        self,
+        table: pa.Table,
+        where: Mapping[str, pa.ChunkedArray],
+        contract: Contract,
+        headers: Mapping[int, tuple[str, ...]],
+        changes: Mapping[str, str],
+    ) -> None:
+        self.problems: list[Problem] = []
+        self.unknown: Counter[str] = Counter()
+        """How many rows have a key that the contract does not name."""
+        self._contract = contract
+        self._changes = changes
+        needed = {contract.event_time.column, *(column.name for column in contract.columns if column.required)}
+        self._is_whole = needed <= set(changes)
+        self._has_columns = any(name in table.column_names for name in contract.column_names)
+        self._size = table.num_rows
+        self._texts: dict[int, Mapping[str, str | None]] = {}
+        raw = column_of(table, "raw")
+        rows = np.flatnonzero(pc.is_valid(raw).to_numpy())
+        if not len(rows):
+            return
+        split = _any_value(table, contract).to_numpy()
+        places = pa.array(rows)
+        for row, message, item, partition in zip(
+            rows.tolist(),
+            raw.take(places).to_pylist(),
+            where["source_item"].take(places).to_pylist(),
+            where["source_partition"].take(places).to_pylist(),
+            strict=True,
+        ):
+            header = headers.get(partition)
+            reading = read(message, contract, item, header)
+            has_values = not reading.unstorable and any(text is not None for text in reading.texts.values())
+            if reading.reason is None and self._has_columns and not split[row] and has_values:
+                # Python reads what Spark could not: too deep, or a number of too many digits. Spark's columns are empty.
+                reading = Reading(Reason.NOT_JSON if header is None else Reason.NOT_CSV)
+            self._look_at(row, reading, counts_unknown=header is None or not self._has_columns)
+
+    def _look_at(self, row: int, reading: Reading, *, counts_unknown: bool) -> None:
+        if reading.reason is not None:
+            # Who gives all values that are needed can do without the message.
+            if not self._is_whole:
+                self.problems.append(Problem(row, reading.reason))
+            return
+        self._texts[row] = reading.texts
+        for name in reading.nested - self._changes.keys():
+            # A nested value arrives as its JSON text, which would pass for a text.
+            if self._contract.column(name).type == "text":
+                self._add(row, Reason.WRONG_TYPE, name, reading.texts[name])
+        for name in reading.unstorable - self._changes.keys():
+            self._add(row, Reason.INVALID_TEXT, name, reading.texts[name])
+        for path, value in reading.unknown.items() if counts_unknown else ():
+            key = shown_path(path)
+            self.unknown[key] += 1
+            if self._contract.growth == "discard":
+                self._add(row, Reason.UNKNOWN_KEY, key, as_text(value) or "null")
+
+    def _add(self, row: int, reason: Reason, column: str, value: str | None) -> None:
+        self.problems.append(Problem(row, reason, column, (value or "")[:VALUE_SHOWN]))
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """A column of which only these rows may know something."""
+        texts: list[str | None] = [None] * self._size
+        for row, found in self._texts.items():
+            texts[row] = found.get(name)
+        return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _any_value(table: pa.Table, contract: Contract) -> pa.ChunkedArray:
+    present = pa.chunked_array([pa.array(np.zeros(table.num_rows, dtype=bool))])
+    for name in contract.column_names:
+        present = pc.or_(present, pc.is_valid(column_of(table, name)))
+    return present

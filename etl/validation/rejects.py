@@ -1,0 +1,168 @@
+"""Rejected rows: what is wrong with each, and its text, its own or made from its columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from etl.contract.model import LINEAGE_COLUMNS, Contract, Landing, column_name
+from etl.validation.compose import compose_json, compose_line
+from etl.validation.reasons import ORDER, Reason
+from etl.validation.structure import Path
+from etl.validation.texts import storable
+
+VALUE_SHOWN = 200
+"""Characters of a value that are kept with its problem."""
+COORDINATES = {"source_partition": pa.int32(), "source_offset": pa.int64(), "source_item": pa.int32()}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One rule that one value of one row breaks."""
+
+    row: int
+    reason: Reason
+    column: str | None = None
+    value: str | None = None
+
+
+def rejected_as(
+    chunk: pa.RecordBatch,
+    contract: Contract,
+    problems: Mapping[int, list[Problem]],
+    *,
+    headers: Mapping[int, tuple[str, ...]],
+    paths: Mapping[str, Path],
+) -> pa.Table:
+    """Rows of an archive that are refused after all, in the form of `Validated.rejected`.
+
+    :param problems: of each row that is meant; a problem of a column gets the row's text in it as its value.
+    """
+    table = aligned(pa.table(chunk), contract, paths)
+    where = {name: column_of(table, name).cast(kind) for name, kind in COORDINATES.items()}
+    by_row = {row: [_with_value(table, row, problem) for problem in found] for row, found in problems.items()}
+    return rejected_rows(table, where, by_row, contract, headers, paths)
+
+
+def _with_value(table: pa.Table, row: int, problem: Problem) -> Problem:
+    if problem.column is None:
+        return problem
+    text = column_of(table, problem.column)[row].as_py()
+    return replace(problem, value=text[:VALUE_SHOWN] if text else text)
+
+
+def aligned(table: pa.Table, contract: Contract, paths: Mapping[str, Path]) -> pa.Table:
+    """Rows with the contract's names for their columns, also where they had other names when they were split.
+
+    :param paths: where the values of each column were in the source; a column whose path is not known is the contract's
+        column of the same name.
+    """
+    by_path = {path: name for name, path in paths.items() if name in table.column_names}
+    by_path |= {c.source: c.name for c in contract.columns if paths.get(c.name) == c.source}
+    wanted = {column.name: by_path.get(column.source) for column in contract.columns}
+    moved = {new: old for new, old in wanted.items() if old is not None and old != new}
+    # A column of this name that holds something else by now.
+    strange = {c.name for c in contract.columns if paths.get(c.name, c.source) != c.source} - moved.keys()
+    if not moved and not strange:
+        return table
+    columns: dict[str, pa.ChunkedArray] = {}
+    for name in table.column_names:
+        if name not in moved and name not in strange and (name in wanted or name not in moved.values()):
+            columns[name] = table[name]
+        elif name not in moved.values():
+            columns[column_name(name, (*table.column_names, *contract.column_names, *columns))] = table[name]
+    return pa.table(columns | {new: table[old] for new, old in moved.items()})
+
+
+def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """A column as text; NULLs where the table has none of this name."""
+    if name in table.column_names:
+        return table[name]
+    return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
+
+
+# --- the rejected rows -----------------------------------------------------------------------------------------------
+
+
+def by_row_of(problems: Iterable[Problem]) -> dict[int, list[Problem]]:
+    """The problems of each broken row, each once, in the order of the reasons."""
+    by_row: dict[int, dict[tuple[str | None, Reason], Problem]] = {}
+    for problem in problems:
+        by_row.setdefault(problem.row, {}).setdefault((problem.column, problem.reason), problem)
+    found = {}
+    for row, several in by_row.items():
+        whole = [problem for problem in several.values() if problem.column is None]
+        # A message that could not be split has no values; that they are missing is no news.
+        found[row] = sorted(whole or several.values(), key=lambda problem: ORDER[problem.reason])
+    return found
+
+
+def rejected_rows(
+    table: pa.Table,
+    where: Mapping[str, pa.ChunkedArray],
+    by_row: Mapping[int, list[Problem]],
+    contract: Contract,
+    headers: Mapping[int, tuple[str, ...]],
+    paths: Mapping[str, Path],
+) -> pa.Table:
+    """The rows that have problems: partition, offset, item, raw, raw_rebuilt, reason, problems (JSON).
+
+    :param where: the coordinates of all rows, in their types.
+    :param by_row: the problems of each such row, the first one gives the reason.
+    """
+    rows = sorted(by_row)
+    places = pa.array(rows, pa.int64())
+    own_text = column_of(table, "raw").take(places).to_pylist()
+    composer = _Composer(table, contract, headers, paths)
+    texts = [composer.text(row) if own is None else own for row, own in zip(rows, own_text, strict=True)]
+    return pa.table(
+        {
+            **{name: column.take(places) for name, column in where.items()},
+            "raw": pa.array(texts, pa.string()),
+            "raw_rebuilt": pa.array([own is None for own in own_text], pa.bool_()),
+            "reason": pa.array([by_row[row][0].reason.value for row in rows], pa.string()),
+            "problems": pa.array([as_json(by_row[row]) for row in rows], pa.string()),
+        }
+    )
+
+
+class _Composer:
+    """Makes the message of a row from its columns: the row looked sound when it was split, and so did not keep its text.
+
+    Columns that the contract does not name (any more) are in it as well.
+    """
+
+    def __init__(
+        self,
+        table: pa.Table,
+        contract: Contract,
+        headers: Mapping[int, tuple[str, ...]],
+        paths: Mapping[str, Path],
+    ) -> None:
+        self._table = table
+        self._headers = headers
+        self._landing = contract.landing or Landing("")
+        known = {column.name: column for column in contract.columns if column.name in table.column_names}
+        data = [name for name in table.column_names if name not in LINEAGE_COLUMNS]
+        self._paths = {name: known[name].source if name in known else paths.get(name, (name,)) for name in data}
+        self._types = {name: known[name].type if name in known else None for name in self._paths}
+
+    def text(self, row: int) -> str:
+        values = {name: self._table[name][row].as_py() for name in self._paths}
+        header = self._headers.get(int(self._table["source_partition"][row].as_py()))
+        if header is None:
+            return compose_json(
+                (self._paths[name], text, self._types[name] or "text")
+                for name, text in values.items()
+                if text is not None or self._types[name]
+            )
+        return compose_line(header, {self._paths[name][0]: text for name, text in values.items()}, self._landing)
+
+
+def as_json(problems: list[Problem]) -> str:
+    """Problems as the quarantine holds them."""
+    entries = [{"column": p.column, "rule": p.reason.value, "value": storable(p.value)} for p in problems]
+    return json.dumps(entries, ensure_ascii=False)

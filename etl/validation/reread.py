@@ -1,0 +1,99 @@
+"""Rows of the quarantine read from their own texts and validated, as the first time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from etl.contract.model import Contract, Landing
+from etl.validation.compose import compose_json, compose_line
+from etl.validation.message import count_readings
+from etl.validation.rejects import COORDINATES
+from etl.validation.texts import as_text
+from etl.validation.validate import Validated, validate
+
+
+def reread(
+    contract: Contract, rows: Sequence[Mapping[str, Any]], changes: Mapping[str, str], *, now: datetime
+) -> Validated:
+    """Validate rows of `etl_rejected_row` again; partition and offset of the result are a row's place among them.
+
+    :param rows: with the `header` of their source, which a line of a CSV file has and a message has not.
+    :param changes: column → text that replaces the row's own value.
+    """
+    number = [str(place) for place in range(len(rows))]
+    # A text that was made from columns holds one reading only.
+    item = ["0" if row["raw_rebuilt"] else str(row["source_item"]) for row in rows]
+    raw = [_own_form(row, contract) for row in rows]
+    chunk = pa.record_batch(
+        {
+            "source_partition": pa.array(number, pa.string()),
+            "source_offset": pa.array(number, pa.string()),
+            "source_item": pa.array(item, pa.string()),
+            "raw": pa.array(raw, pa.string()),
+        }
+    )
+    headers = {place: tuple(row["header"]) for place, row in enumerate(rows) if row["header"]}
+    return validate(chunk, contract, now=now, headers=headers, changes=changes)
+
+
+def with_all_readings(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows, and one more for each further reading of a message that was rejected as a whole.
+
+    Its text is kept in one row, whatever it holds.
+    """
+    found: list[Mapping[str, Any]] = []
+    for row in rows:
+        is_whole = row["source_item"] == 0 and row["problems"][0]["column"] is None
+        has_more = contract.explode and is_whole and not row["raw_rebuilt"] and not row["header"]
+        found += [{**row, "source_item": n} for n in range(count_readings(row["raw"], contract))] if has_more else [row]
+    return found
+
+
+def placed(checked: Validated, contract: Contract, rows: Sequence[Mapping[str, Any]], more: Sequence[str]) -> pa.Table:
+    """The accepted rows with the source and the coordinates that they had, and some more columns of theirs."""
+    places = checked.accepted["source_offset"].to_pylist()
+    good = checked.accepted.select(list(contract.column_names))
+    for name in ("source_id", *COORDINATES, *more):
+        good = good.append_column(name, pa.array([rows[place][name] for place in places], pa.int64()))
+    return good
+
+
+def still_bad(rows: Sequence[Mapping[str, Any]], checked: Validated) -> list[dict[str, Any]]:
+    """rejected_id, reason and problems of the rows that are bad still."""
+    return [
+        {
+            "rejected_id": rows[bad["source_offset"]]["rejected_id"],
+            "reason": bad["reason"],
+            "problems": json.loads(bad["problems"]),
+        }
+        for bad in checked.rejected.to_pylist()
+    ]
+
+
+def _own_form(row: Mapping[str, Any], contract: Contract) -> str:
+    """The row's text in the form of its source; versions up to 0.1.0 made an object of column names for all of them."""
+    raw: str = row["raw"]
+    if not row["raw_rebuilt"] or not raw.startswith("{"):
+        return raw
+    return _of_column_names(raw, row["header"], contract) or raw
+
+
+def _of_column_names(raw: str, header: Sequence[str] | None, contract: Contract) -> str | None:
+    """Such an object in the form of its source; None where it is none."""
+    is_flat = not header and all(column.source == (column.name,) for column in contract.columns)
+    try:
+        found = None if is_flat else json.loads(raw)
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or not set(found) <= set(contract.column_names):
+        return None
+    texts = {name: as_text(value) for name, value in found.items()}
+    if header:
+        by_name = {contract.column(name).source[0]: text for name, text in texts.items()}
+        return compose_line(header, by_name, contract.landing or Landing(""))
+    return compose_json((contract.column(n).source, text, contract.column(n).type) for n, text in texts.items())

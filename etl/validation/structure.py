@@ -1,0 +1,56 @@
+"""Where a contract's values are in a message, as a tree of keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from etl.contract.model import ITEMS, Contract
+
+
+@dataclass
+class Node:
+    """An object of a message: its keys that hold values, those that hold objects, and the one that holds the readings."""
+
+    leaves: list[tuple[str, str]] = field(default_factory=list)
+    """Key and column."""
+    objects: dict[str, Node] = field(default_factory=dict)
+    array: str | None = None
+    element: Node | None = None
+    whole: list[str] = field(default_factory=list)
+    """Columns that take an array's element itself: arrays of scalars."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every key that the contract knows."""
+        array = (self.array,) if self.array else ()
+        return tuple(dict.fromkeys([*(key for key, _ in self.leaves), *self.objects, *array]))
+
+
+def tree(contract: Contract) -> Node:
+    """The objects of a feed's messages."""
+    root = Node()
+    node = root
+    for level in contract.explode:
+        *path, array = level
+        for key in path:
+            node = node.objects.setdefault(key, Node())
+        node.array, node.element = array, Node()
+        node = node.element
+    for column in contract.columns:
+        _place(root, column.source, column.name)
+    return root
+
+
+def _place(node: Node, path: Path, column: str) -> None:
+    key, *rest = path
+    if not rest:
+        node.leaves.append((key, column))
+    elif rest[0] != ITEMS:
+        _place(node.objects.setdefault(key, Node()), tuple(rest), column)
+    elif node.element is not None and len(rest) == 1:
+        node.element.whole.append(column)
+    elif node.element is not None:
+        _place(node.element, tuple(rest[1:]), column)
+
+
+Path = tuple[str, ...]

@@ -1,0 +1,130 @@
+"""Decide, for a chunk of archived rows, which ones are readings and what is wrong with the others.
+
+Pure and vectorised: a chunk of text columns in, typed rows and a table of problems out. Only rows that carry their own
+message text (`raw`, a hint that something looked wrong to Spark) are looked at one by one, to find out whether the message
+was sound JSON at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl.contract.model import Contract
+from etl.validation.own_texts import RawRows
+from etl.validation.reasons import Reason
+from etl.validation.rejects import COORDINATES, VALUE_SHOWN, Problem, aligned, by_row_of, column_of, rejected_rows
+from etl.validation.structure import Path
+from etl.validation.values import check_values
+
+_INDEXED_BYTES = 2_600
+"""Of the texts in a row's key and sensor, in UTF-8. An entry of a PostgreSQL index has 2,704 bytes at most."""
+
+
+@dataclass(frozen=True)
+class Validated:
+    """A chunk, divided: every row is either in `accepted` or in `rejected`."""
+
+    accepted: pa.Table
+    """The contract's columns in their types (times in UTC), then partition, offset and item."""
+    rejected: pa.Table
+    """partition, offset, item, raw, raw_rebuilt, reason, problems (JSON)."""
+    rejected_rows: tuple[int, ...]
+    """Their places in the chunk."""
+    failures: Counter[tuple[str | None, Reason]]
+    """How many rows break each rule of each column; None stands for the message as a whole."""
+    present: Mapping[str, int]
+    """How many rows have a value in each of the contract's columns."""
+    unknown: Counter[str]
+    """How many rows have a key that the contract does not name."""
+
+
+def validate(
+    chunk: pa.RecordBatch | pa.Table,
+    contract: Contract,
+    *,
+    now: datetime,
+    headers: Mapping[int, tuple[str, ...]] | None = None,
+    paths: Mapping[str, Path] | None = None,
+    changes: Mapping[str, str] | None = None,
+) -> Validated:
+    """Check every rule of the contract on every row.
+
+    A column that the chunk lacks is filled from the rows' own texts, where they have them; else it is NULL: the archive is
+    older than the contract. So a chunk may also be rows that have nothing but their own texts.
+
+    :param now: the clock against which future times are judged; with a time zone.
+    :param headers: of CSV files, the columns of each, by its number in `source_partition`.
+    :param paths: where the values of the chunk's columns were in the source, by the contract of that time; a column whose path
+        is not known is the contract's column of the same name.
+    :param changes: column → text that replaces every row's own value.
+    """
+    changes = changes or {}
+    table = aligned(chunk if isinstance(chunk, pa.Table) else pa.table(chunk), contract, paths or {})
+    where = {name: column_of(table, name).cast(kind) for name, kind in COORDINATES.items()}
+    own = RawRows(table, where, contract, headers or {}, changes)
+    problems = own.problems
+    unknown = own.unknown + Counter(_unknown_columns(table, contract))
+    if contract.growth == "discard":
+        problems += _set_aside(table, unknown)
+    typed, present = {}, {}
+    for column in contract.columns:
+        if column.name in changes:
+            text = pa.chunked_array([pa.repeat(changes[column.name], table.num_rows)])
+        else:
+            text = column_of(table, column.name) if column.name in table.column_names else own.column(column.name)
+        present[column.name] = len(text) - text.null_count
+        values, found = check_values(text, column, contract, now)
+        typed[column.name] = values
+        problems += found
+    problems += _too_long_for_index(typed, contract)
+    broken = {problem.row for problem in problems}
+    keep = np.ones(table.num_rows, dtype=bool)
+    keep[list(broken)] = False
+    accepted = pa.table({**typed, **where}).filter(pa.array(keep))
+    by_row = by_row_of(problems)
+    return Validated(
+        accepted,
+        rejected_rows(table, where, by_row, contract, headers or {}, paths or {}),
+        tuple(sorted(by_row)),
+        Counter((problem.column, problem.reason) for found in by_row.values() for problem in found),
+        present,
+        unknown,
+    )
+
+
+def _unknown_columns(table: pa.Table, contract: Contract) -> dict[str, int]:
+    """How many values stand in columns of a CSV file that the contract does not name."""
+    extra = [name for name in table.column_names if name not in contract.file_columns]
+    return {name: found for name in extra if (found := len(table) - table[name].null_count)}
+
+
+def _set_aside(table: pa.Table, names: Iterable[str]) -> Iterator[Problem]:
+    for name in names:
+        if name in table.column_names:
+            for row in np.flatnonzero(pc.is_valid(table[name]).to_numpy()).tolist():
+                yield Problem(row, Reason.UNKNOWN_KEY, name, table[name][row].as_py()[:VALUE_SHOWN])
+
+
+# --- the message as a whole ------------------------------------------------------------------------------------------
+
+
+# --- one column ------------------------------------------------------------------------------------------------------
+
+
+def _too_long_for_index(typed: Mapping[str, pa.ChunkedArray], contract: Contract) -> Iterator[Problem]:
+    """Rows whose key or sensor no index of a database could hold."""
+    columns = [column for column in contract.columns if column.name in contract.identifying and column.type == "text"]
+    bound = sum(4 * column.max_length if column.max_length else 2 * _INDEXED_BYTES for column in columns)
+    if bound <= _INDEXED_BYTES:
+        return
+    lengths = {c.name: pc.fill_null(pc.binary_length(typed[c.name]), 0).to_numpy() for c in columns}
+    for row in np.flatnonzero(sum(lengths.values()) > _INDEXED_BYTES).tolist():
+        name = max(lengths, key=lambda name: lengths[name][row])
+        yield Problem(row, Reason.TOO_LONG, name, typed[name][row].as_py()[:VALUE_SHOWN])
