@@ -336,7 +336,22 @@ def parse(tsql: str) -> list[exp.Expr]:
 
 
 def _translated(statement: exp.Expr) -> str:
-    before = ""
+    sequences = _column_definitions(statement)
+    _openjson(statement)
+    _types(statement)
+    _literals(statement)
+    _division(statement)
+    _concatenation(statement)
+    _joins(statement)
+    text = sequences + statement.sql("duckdb")
+    if isinstance(statement, exp.Create) and statement.kind == "TABLE" and not statement.expression:
+        text = text.replace(" NULLS FIRST", "")
+    return re.sub(r"RETURNING inserted\.", "RETURNING ", text)
+
+
+def _column_definitions(statement: exp.Expr) -> str:
+    """Remove collations, and let sequences number what IDENTITY numbers; returns the statements that create them."""
+    sequences = ""
     for column in list(statement.find_all(exp.ColumnDef)):
         for constraint in list(column.constraints):
             if isinstance(constraint.kind, exp.CollateColumnConstraint):
@@ -346,9 +361,15 @@ def _translated(statement: exp.Expr) -> str:
             ):
                 constraint.pop()
                 name = f"{statement.find(exp.Table).name}_{column.name}"  # type: ignore[union-attr]
-                before = f"CREATE SEQUENCE {name};\n"
+                sequences = f"CREATE SEQUENCE {name};\n"
                 default = sqlglot.parse_one(f"CREATE TABLE t (c BIGINT DEFAULT nextval('{name}'))", dialect="duckdb")
                 column.append("constraints", next(default.find_all(exp.ColumnConstraint)).copy())
+    while collated := statement.find(exp.Collate):
+        collated.replace(collated.this.copy())
+    return sequences
+
+
+def _openjson(statement: exp.Expr) -> None:
     for sent in list(statement.find_all(exp.OpenJSON)):
         parts = ", ".join(
             f"CAST(value ->> {part.args['path'].sql()} AS {part.args['kind'].sql('duckdb')}) AS {part.this.sql('duckdb')}"
@@ -356,6 +377,9 @@ def _translated(statement: exp.Expr) -> str:
         )
         rows = f"SELECT {parts} FROM json_each(CAST(? AS JSON))"
         sent.replace(exp.Subquery(this=sqlglot.parse_one(rows, dialect="duckdb")))
+
+
+def _types(statement: exp.Expr) -> None:
     for kind in statement.find_all(exp.DataType):
         if kind.this in (exp.DataType.Type.FLOAT, exp.DataType.Type.DOUBLE):
             kind.replace(exp.DataType.build("DOUBLE", dialect="duckdb"))
@@ -363,36 +387,43 @@ def _translated(statement: exp.Expr) -> str:
             kind.replace(exp.DataType.build("TEXT", dialect="duckdb"))
         elif kind.this == exp.DataType.Type.BIT:
             kind.replace(exp.DataType.build("BOOLEAN", dialect="duckdb"))
+
+
+def _literals(statement: exp.Expr) -> None:
     for national in list(statement.find_all(exp.National)):
         national.replace(exp.Literal.string(national.name))
+    for now in list(statement.find_all(exp.CurrentTimestampLTZ)):
+        now.replace(exp.CurrentTimestamp())
     for sum_ in list(statement.find_all(exp.DateAdd)):
         # A number is a count of days there.
         if sum_.this.is_int:
             days = sqlglot.parse_one(f"TIMESTAMP '1900-01-01' + INTERVAL {sum_.this.name} DAY", dialect="duckdb")
             sum_.set("this", exp.paren(days))
-    while collated := statement.find(exp.Collate):
-        collated.replace(collated.this.copy())
+
+
+def _division(statement: exp.Expr) -> None:
+    """T-SQL divides whole numbers as such."""
     for division in list(statement.find_all(exp.Div)):
-        # Whole numbers are divided as such.
         if division.expression.is_int:
             division.replace(exp.IntDiv(this=division.this.copy(), expression=division.expression.copy()))
-    # Innermost first, so that what was taken for text makes its surroundings text as well; and once more outside in.
+
+
+def _concatenation(statement: exp.Expr) -> None:
+    """T-SQL joins texts by `+`."""
+    # Innermost first, so that what is known as text makes what surrounds it text as well; and once more outside in.
     for _ in range(2):
         for plus in reversed(list(statement.find_all(exp.Add))):
             if _is_text(plus) or isinstance(plus.parent, exp.DPipe):
                 plus.replace(exp.DPipe(this=plus.this.copy(), expression=plus.expression.copy()))
+
+
+def _joins(statement: exp.Expr) -> None:
     for join in statement.find_all(exp.Join):
         if isinstance(join.this, exp.Lateral):
             # CROSS APPLY is an inner join, OUTER APPLY a left one.
             join.set("side", None if join.this.args.get("cross_apply") else "LEFT")
             join.this.set("cross_apply", None)
             join.set("on", exp.true())
-    for now in list(statement.find_all(exp.CurrentTimestampLTZ)):
-        now.replace(exp.CurrentTimestamp())
-    text = before + statement.sql("duckdb")
-    if isinstance(statement, exp.Create) and statement.kind == "TABLE" and not statement.expression:
-        text = text.replace(" NULLS FIRST", "")
-    return re.sub(r"RETURNING inserted\.", "RETURNING ", text)
 
 
 def _is_text(part: exp.Expr) -> bool:
