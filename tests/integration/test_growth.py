@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -49,6 +50,23 @@ def test_a_key_that_begins_with_whole_numbers_takes_decimals(tanks: Tanks) -> No
     assert tanks.load({"frame_count": 1.5}).counts.processed == 1
     assert tanks.types()["frame_count"] == "double precision"
     assert tanks.load({"frame_count": "many"}).counts.rejected == 1
+
+
+def test_whole_numbers_and_then_decimals_of_a_measure_are_all_in_the_table(tanks: Tanks) -> None:
+    """29 and 30 first, 29.5 in a later load: in files of a landing folder and in messages."""
+    for loading in (tanks.load, partial(sent, tanks)):
+        assert loading({"humidity": 29}, {"humidity": 30}).counts.processed == 2
+        assert loading({"humidity": 29.5}).counts.processed == 1
+    assert tanks.sql("SELECT humidity FROM tanks ORDER BY time") == [(29.0,), (30.0,), (29.5,)] * 2
+    assert tanks.sql("SELECT column_name, type FROM etl_column") == [("humidity", "double")]
+
+
+def test_the_type_of_a_column_is_that_of_all_its_values_however_many(tanks: Tanks) -> None:
+    codes = [f"{number:05}" for number in range(9_400, 10_500)]
+    assert tanks.load(*({"zip": code} for code in codes)).counts.processed == len(codes)
+    assert tanks.sql("SELECT zip FROM tanks ORDER BY time") == [(code,) for code in codes]
+    assert sent(tanks, {"open": True}, {"open": 1}).counts.processed == 2
+    assert tanks.sql("SELECT open FROM tanks WHERE open IS NOT NULL ORDER BY time") == [("true",), ("1",)]
 
 
 def test_keys_that_meet_names_of_columns_get_names_of_their_own(tanks: Tanks) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
-from etl.contract.draft.inference import Guess, guess_key, guess_sensor, guess_time, infer_type, snake
+from etl.contract.draft.identity import infer_event_time, infer_key, infer_sensor
 from etl.contract.draft.sample import Path, Sample, rows_of
+from etl.contract.inference import InferredType, infer_type, snake_case
 from etl.contract.model import ISO8601, ITEMS, RESERVED, WINDOW_COLUMNS, column_name
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
@@ -26,7 +27,7 @@ class _Found:
     name: str
     path: Path
     values: Sequence[Any]
-    guess: Guess
+    inferred: InferredType
     required: bool = False
     in_key: int = 0
     notes: list[str] = field(default_factory=list)
@@ -41,16 +42,16 @@ def draft(feed: str, sample: Sample, *, topic: str = "", landing: str = "") -> s
     """
     split = rows_of(sample)
     columns = _columns(split.rows, split.paths)
-    time = guess_time({c.name: c.values for c in columns}, sample)
+    time = infer_event_time({c.name: c.values for c in columns}, sample)
     for column in columns:
         if column.name == time.column:
-            column.guess = Guess("timestamp", f"guessed to be the event time: {time.why}")
-        elif column.guess.type == "timestamp" and time.formats != (ISO8601,):
-            column.guess = Guess("string", "a time in another format than the event time's")
-    kinds = {c.name: c.guess.type for c in columns}
+            column.inferred = InferredType("timestamp", f"guessed to be the event time: {time.why}")
+        elif column.inferred.type == "timestamp" and time.formats != (ISO8601,):
+            column.inferred = InferredType("string", "a time in another format than the event time's")
+    kinds = {c.name: c.inferred.type for c in columns}
     values = {c.name: c.values for c in columns}
-    sensor = guess_sensor(values, kinds, time.column)
-    key = guess_key(values, kinds, sensor, time.column, split.outer_names({c.path: c.name for c in columns}))
+    sensor = infer_sensor(values, kinds, time.column)
+    key = infer_key(values, kinds, sensor, time.column, split.outer_names({c.path: c.name for c in columns}))
     sensor, key = _without_names_of_windows(columns, sensor, key, time.column)
     for column in columns:
         column.in_key = key.index(column.name) + 1 if column.name in key else 0
@@ -71,10 +72,11 @@ def _columns(rows: Sequence[dict[Path, Any]], paths: Sequence[Path]) -> list[_Fo
     found: list[_Found] = []
     for path in paths:
         taken = [*RESERVED, *(column.name for column in found)]
-        name = column_name(snake(path[-1] if path[-1] != ITEMS else path[-2]), taken)
+        key = path[-1] if path[-1] != ITEMS else path[-2]
+        name = column_name(snake_case(key), taken)
         values = [row.get(path) for row in rows]
         given = [value for value in values if value is not None and value != ""]
-        found.append(_Found(name, path, values, infer_type(name, given), required=len(given) == len(rows)))
+        found.append(_Found(name, path, values, infer_type(key, given), required=len(given) == len(rows)))
     return found
 
 
@@ -158,15 +160,15 @@ def _schema(feed: str, columns: Sequence[_Found]) -> list[str]:
 
 
 def _property(column: _Found) -> list[str]:
-    why = f"  # {column.guess.why}" if column.guess.why else ""
-    lines = [f"      - name: {_text(column.name)}", f"        logicalType: {column.guess.type}{why}"]
+    why = f"  # {column.inferred.why}" if column.inferred.why else ""
+    lines = [f"      - name: {_text(column.name)}", f"        logicalType: {column.inferred.type}{why}"]
     if column.in_key:
         lines += [
             "        required: true",
             "        primaryKey: true  # guessed",
             f"        primaryKeyPosition: {column.in_key}",
         ]
-        if column.guess.type == "string":
+        if column.inferred.type == "string":
             length = max(_KEY_LENGTH, *(len(str(value)) for value in column.values))
             lines.append(f"        logicalTypeOptions: {{minLength: 1, maxLength: {length}}}")
     elif column.required:

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, inspect, update
 from sqlalchemy.types import Boolean, Double, Integer, String, TypeEngine
 
-from etl.contract.draft.inference import infer_type
+from etl.contract.inference import DistinctValues, infer_type, is_integer
 from etl.contract.model import RESERVED, Column, ColumnType, Contract, column_name
 from etl.database import product_of
 from etl.database.schema.audit_tables import etl_column
@@ -38,7 +38,6 @@ _HOLDS: dict[ColumnType, tuple[type[TypeEngine[Any]], ...]] = {
 }
 """Which columns of a table can take values of a type, or become such."""
 NAMES_SHOWN = 20
-_MOST_VALUES = 1_000
 
 
 @dataclass(frozen=True)
@@ -65,28 +64,14 @@ class Discovered:
 
 @dataclass
 class _Key:
-    """An unknown key, and what is known of its values."""
+    """An unknown key: how many rows have it, and its values."""
 
     rows: int = 0
-    values: set[Any] = field(default_factory=set)
-    """Enough of them to infer a type from."""
+    values: DistinctValues = field(default_factory=DistinctValues)
 
     def see(self, values: Iterable[Any], rows: int = 1) -> None:
         self.rows += rows
-        self.values.update(values)
-        if len(self.values) > _MOST_VALUES:
-            self.values = _representatives(self.values)
-
-
-def _representatives(values: Iterable[Any]) -> set[Any]:
-    """One value of each kind; of whole numbers the largest. They have the type of all."""
-    found: dict[tuple[Any, ...], Any] = {}
-    for value in values:
-        is_whole = bool(_WHOLE.fullmatch(str(value)))
-        kind = (type(value), is_whole or infer_type("", [value]).type)
-        if kind not in found or (is_whole and abs(int(value)) > abs(int(found[kind]))):
-            found[kind] = value
-    return set(found.values())
+        self.values.add(values)
 
 
 def discover(
@@ -164,12 +149,11 @@ def _with(connection: Connection, contract: Contract, columns: Iterable[Column])
 
 def _has_decimals(file: Path, name: str) -> bool:
     """Whether a column of an archive has numbers with decimals, and nothing but numbers."""
-    seen = _Key()
+    values = DistinctValues()
     for chunk in read_chunks(file):
         if name in chunk.schema.names:
-            seen.see(chunk.column(name).unique().drop_null().to_pylist())
-    is_whole = all(_WHOLE.fullmatch(str(value)) for value in seen.values)
-    return not is_whole and infer_type("", seen.values).type == "number"
+            values.add(chunk.column(name).unique().drop_null().to_pylist())
+    return not all(map(is_integer, values)) and infer_type(name, values).type == "number"
 
 
 def _column(
