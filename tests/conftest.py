@@ -10,8 +10,8 @@ import pytest
 
 from etl.contract.reader import Contract, load_contract
 from etl.settings import Settings
-from tests.servers import SQLSERVER_URL, sqlserver_url
-from tests.stack import product, project, stack
+from tests.support.servers import SQLSERVER_URL, sqlserver_url
+from tests.support.stack import product, project, stack
 
 __all__ = ["product", "project", "stack"]
 
@@ -29,15 +29,23 @@ def _is_of_both(fixtures: Iterable[str], item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the real services, or starts some, is an integration test; those of Superset are a step of their own."""
+    """Whatever uses the real services, or starts some, is an integration test; those of Superset are a step of their own.
+
+    The long files of tests/integration come first, so that no worker ends alone with one of them.
+    """
+    items.sort(key=lambda item: _folder(item) != "integration")
     for item in items:
-        folders = item.path.relative_to(Path(__file__).parent).parts
-        if "superset" in folders:
+        folder = _folder(item)
+        if folder == "superset":
             item.add_marker(pytest.mark.superset)
-        elif "stack" in getattr(item, "fixturenames", ()) or "integration" in folders:
+        elif "stack" in getattr(item, "fixturenames", ()) or folder == "integration":
             item.add_marker(pytest.mark.integration)
         if _is_of_both(getattr(item, "fixturenames", ()), item):
             item.add_marker(pytest.mark.both_products)
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

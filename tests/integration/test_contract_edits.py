@@ -12,8 +12,8 @@ from etl.errors import ContractError
 from etl.jobs.consume.job import consume
 from etl.jobs.load.job import load
 from etl.jobs.merge.job import merge
-from tests.edits import Tanks, column
-from tests.stack import Project
+from tests.support.edits import Tanks, column
+from tests.support.stack import Project
 
 pytestmark = pytest.mark.postgresql
 

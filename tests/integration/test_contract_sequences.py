@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from etl.errors import ContractError
-from tests.edits import DOCUMENT, Tanks, column
-from tests.stack import Project
+from tests.support.edits import DOCUMENT, Tanks, column
+from tests.support.stack import Project
 
 pytestmark = pytest.mark.postgresql
 

@@ -17,12 +17,12 @@ from etl.jobs.load.job import Loaded, load
 from etl.jobs.merge.job import merge
 from etl.notebook import charts, show
 from etl.notebook import queries as reading
-from tests.batches import write_batch
-from tests.commands import Readings, run_all, statements
-from tests.edits import Tanks
-from tests.hostile import NAMES, ROLES, document, readings
-from tests.labels import colliding
-from tests.stack import Project
+from tests.support.batches import write_batch
+from tests.support.commands import Readings, run_all, statements
+from tests.support.edits import Tanks
+from tests.support.hostile import NAMES, ROLES, document, readings
+from tests.support.labels import colliding
+from tests.support.stack import Project
 
 pytestmark = pytest.mark.postgresql
 

@@ -21,7 +21,7 @@ from etl.services import kafka
 from etl.settings import Settings
 from etl.storage import failpoints
 from etl.storage.kafka import describe
-from tests.stack import JARS, Project, quiet
+from tests.support.stack import JARS, Project, quiet
 
 MESSAGES = 600
 BOUND_SECONDS = 40.0

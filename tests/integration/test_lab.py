@@ -20,7 +20,7 @@ from urllib.error import URLError
 import psutil
 import pytest
 
-from tests.stack import Project
+from tests.support.stack import Project
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from etl.audit.provenance import NOTEBOOKS
 from etl.settings import PROJECT_ROOT
-from tests.stack import Project
+from tests.support.stack import Project
 
 
 def documented() -> str:

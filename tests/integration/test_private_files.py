@@ -21,7 +21,7 @@ from etl import services
 from etl.jobs.produce.job import produce
 from etl.services import postgres
 from etl.settings import PROJECT_ROOT, Settings
-from tests.stack import JARS, Project, quiet
+from tests.support.stack import JARS, Project, quiet
 
 pytestmark = pytest.mark.postgresql
 
@@ -101,12 +101,12 @@ def test_jobs_that_are_run_by_hand_keep_the_rights_of_what_was_there(project: Pr
     for top in TOPS[:3]:
         (project.home / top).mkdir(mode=0o755)
     produce(project.settings, project.contract, messages=100, bad_share=0.2, seed=1)
-    run("tests.jobs", "consume", **project.env)
+    run("tests.support.jobs", "consume", **project.env)
     parts = list(project.home.glob("output/*/batch-*/part-*.csv"))
     assert parts
     below = [path for top in TOPS[:3] for path in (project.home / top).iterdir()]
     assert [found for path in below for found in open_to_others(path)] == []
-    run("tests.jobs", "merge", "load", **project.env)
+    run("tests.support.jobs", "merge", "load", **project.env)
     below = [path for top in TOPS[:3] for path in (project.home / top).iterdir()]
     assert len(below) == 3
     assert [found for path in below for found in open_to_others(path)] == []

@@ -24,9 +24,9 @@ from etl.operations.retention.prune import LOG_BYTES, prune
 from etl.operations.undo import undo
 from etl.storage import manifests
 from etl.storage.locks import feed_lock
-from tests.integration.test_kills import run
+from tests.integration.test_killed_jobs import run
 from tests.integration.test_undo import content, cycle
-from tests.stack import Project
+from tests.support.stack import Project
 
 FEED = "sensor_readings"
 AT_ONCE = timedelta(0)

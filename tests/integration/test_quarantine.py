@@ -12,7 +12,7 @@ from etl.jobs.load.job import load
 from etl.jobs.merge.job import merge
 from etl.operations.quarantine.replay import replay
 from etl.operations.quarantine.rows import Selection, discard, find, summary
-from tests.stack import Project
+from tests.support.stack import Project
 
 HOT = b'{"sensor_id":1,"temperature":%s,"humidity":40,"timestamp":"2025-06-15 09:12:%02d"}'
 EVERYTHING = Selection()

@@ -19,8 +19,8 @@ from etl.jobs.merge.job import merge
 from etl.operations.quarantine.replay import replay
 from etl.operations.quarantine.rows import Selection, find
 from etl.validation.csv_record import split_line
-from tests.batches import write_batch
-from tests.stack import Project
+from tests.support.batches import write_batch
+from tests.support.stack import Project
 
 METERS = Contract(
     feed="meters",

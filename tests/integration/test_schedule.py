@@ -15,8 +15,8 @@ import yaml
 
 from etl.operations.schedule_state import schedules
 from etl.settings import PROJECT_ROOT
-from tests.integration.test_cycle import wait_for
-from tests.stack import Project
+from tests.integration.test_run import wait_for
+from tests.support.stack import Project
 
 QUICK = {"ETL_KAFKA_TIMEOUT_SECONDS": "3", "ETL_RETRY_SECONDS": "1"}
 """For a topic that is missing: how long it is waited for."""

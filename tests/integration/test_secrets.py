@@ -15,9 +15,9 @@ from etl import services
 from etl.database import shown_url
 from etl.services import kafka
 from etl.settings import Settings
-from tests.sasl import sasl_broker
-from tests.stack import Project
-from tests.watching import watching_processes
+from tests.support.sasl import sasl_broker
+from tests.support.stack import Project
+from tests.support.watching import watching_processes
 
 pytestmark = pytest.mark.postgresql
 

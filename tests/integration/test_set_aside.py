@@ -20,9 +20,9 @@ from etl.operations.retention.policy import Policy
 from etl.operations.retention.prune import prune
 from etl.operations.status import status
 from etl.storage import files, manifests
-from tests.batches import write_batch
-from tests.rooms import Rooms, lines
-from tests.stack import Project
+from tests.support.batches import write_batch
+from tests.support.rooms import Rooms, lines
+from tests.support.stack import Project
 
 
 def values(number: int) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.alongside import account
 from benchmarks.soak import soak
-from tests.stack import Project
+from tests.support.stack import Project
 
 CYCLES = 8
 

@@ -15,7 +15,7 @@ from etl.jobs.produce.job import produce
 from etl.operations.quarantine.replay import replay
 from etl.operations.quarantine.rows import Selection
 from etl.operations.undo import undo
-from tests.stack import Project
+from tests.support.stack import Project
 
 WHERE_FROM = "source_id, source_partition, source_offset"
 TABLE = f"SELECT {WHERE_FROM}, sensor_id, temperature, humidity, timestamp FROM sensor_data ORDER BY 1, 2, 3"

@@ -28,9 +28,9 @@ from etl.services.process import Service
 from etl.services.superset import environment, keys
 from etl.services.superset.user_database import READER
 from etl.settings import PROJECT_ROOT, Settings
-from tests.servers import SQLServerServer, sqlserver_url
-from tests.stack import JARS, quiet
 from tests.superset.client import Client
+from tests.support.servers import SQLServerServer, sqlserver_url
+from tests.support.stack import JARS, quiet
 
 VENV = Path(os.environ.get("ETL_TEST_SUPERSET_VENV") or PROJECT_ROOT / ".services" / "superset" / "venv")
 KAFKA_FEEDS = ("sensor_readings", "device_events", "raw_iot")

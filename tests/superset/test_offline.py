@@ -18,11 +18,11 @@ from etl.database.sqlserver.driver import DRIVERS, FREETDS, wheel_driver
 from etl.services.process import write_private
 from etl.services.superset import assets, environment
 from etl.services.superset.databases import Connections
-from tests.golden import require_golden
 from tests.superset.conftest import VENV, venv_settings
 from tests.superset.queries import choices, paged
-from tests.tds import tds_server
-from tests.tsql import parse
+from tests.support.golden import require_golden
+from tests.support.tds import tds_server
+from tests.support.tsql import parse
 
 SCRIPT = Path(__file__).parent / "offline.py"
 RANGE = "2026-01-01T00:00:00 : 2026-01-02T00:00:00"
@@ -130,7 +130,7 @@ def test_every_chart_and_filter_is_asked_in_the_words_of_the_product(answered: A
 
 
 def test_what_is_sent_to_sql_server_is_what_was_committed(answered: Any) -> None:
-    """The statements themselves are then judged without Superset, in tests/test_tsql.py."""
+    """The statements themselves are then judged without Superset, in tests/database/sqlserver/test_statements.py."""
     product, sent, _ = answered
     if product.name == "sqlserver":
         texts = [f"-- {title}\n{statement}" for title, statements in sent.items() for statement in statements]

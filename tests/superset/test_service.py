@@ -19,10 +19,10 @@ from etl.errors import ConfigurationError
 from etl.services import superset
 from etl.services.superset import assets
 from etl.settings import PROJECT_ROOT
-from tests.stack import quiet
 from tests.superset.client import Client
 from tests.superset.conftest import Site
-from tests.watching import watching_processes
+from tests.support.stack import quiet
+from tests.support.watching import watching_processes
 
 
 def counts(site: Site) -> dict[str, int]:

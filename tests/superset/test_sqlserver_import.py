@@ -18,9 +18,9 @@ from etl.services.superset import assets, environment, keys
 from etl.services.superset import manage as inside
 from etl.services.superset.databases import Connections, Memory, ensure
 from etl.settings import Settings
-from tests.stack import JARS, quiet
 from tests.superset.conftest import VENV, venv_settings
-from tests.tds import tds_server
+from tests.support.stack import JARS, quiet
+from tests.support.tds import tds_server
 
 BUNDLE = assets.read(assets.FOLDER)
 PASSWORD = "canary-of-the-reader"

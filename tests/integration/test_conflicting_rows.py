@@ -1,0 +1,94 @@
+"""Rows with the key of an earlier row and other values: nothing that differs is dropped unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from etl.contract.model import OnConflict
+from etl.operations.quarantine.replay import replay
+from etl.operations.quarantine.rows import Selection, find
+from etl.operations.undo import undo
+from tests.integration.test_derived_values import load_readings, reading, require_windows_from_scratch
+from tests.support.stack import Project
+
+TIME = "02:30:00"
+
+
+def held(project: Project) -> Sequence[tuple[Any, ...]]:
+    return project.sql("SELECT sensor_id, temperature FROM sensor_data ORDER BY sensor_id")
+
+
+def test_a_conflicting_row_is_kept_with_the_values_that_differ_and_loads_once_its_key_is_right(
+    project: Project,
+) -> None:
+    load_readings(project, [reading(1, TIME, 20.0)])
+    sent = [reading(1, TIME, 21.5), reading(1, TIME, 20.0), reading(1, TIME, 20.0, humidity=41.25), reading(2, TIME)]
+    second = load_readings(project, sent)
+    assert (second.counts.read, second.counts.processed) == (4, 1)
+    assert (second.counts.duplicate, second.counts.conflicting, second.counts.rejected) == (1, 2, 0)
+    assert held(project) == [(1, 20.0), (2, 20.0)]
+    rows = find(project.settings, Selection(reason="conflicting"))[::-1]
+    assert [[(p["column"], p["value"]) for p in row["problems"]] for row in rows] == [
+        [("temperature", "21.5")],
+        [("humidity", "41.25")],
+    ]
+    assert rows[0]["raw"] == '{"sensor_id":1,"temperature":21.5,"humidity":40.0,"timestamp":"2025-06-15 02:30:00"}'
+    project.require_exact(5)
+
+    still = replay(project.settings, project.contract, Selection(reason="conflicting"))
+    assert (still.counts.processed, still.counts.conflicting, len(still.still_bad)) == (0, 2, 2)
+    later = {"timestamp": "2025-06-15 03:30:00"}
+    done = replay(project.settings, project.contract, Selection(ids=(rows[0]["rejected_id"],)), changes=later)
+    assert done.counts.processed == 1
+    assert held(project) == [(1, 20.0), (1, 21.5), (2, 20.0)]
+    require_windows_from_scratch(project)
+    project.require_exact(5)
+
+
+def test_the_first_row_stays_and_the_others_are_only_counted_where_the_contract_says_so(project: Project) -> None:
+    project.contract = replace(project.contract, on_conflict="keepFirst")
+    loaded = load_readings(project, [reading(1, TIME, 20.0), reading(1, TIME, 21.0)])
+    assert (loaded.counts.processed, loaded.counts.conflicting) == (1, 1)
+    assert held(project) == [(1, 20.0)]
+    assert project.value("SELECT count(*) FROM etl_rejected_row") == 0
+
+
+def test_the_last_row_takes_the_place_of_the_others_and_an_undo_puts_them_back(project: Project) -> None:
+    project.contract = replace(project.contract, on_conflict="keepLast")
+    first = load_readings(project, [reading(1, TIME, 20.0), reading(2, TIME, 5.0), reading(2, TIME, 6.0)])
+    assert (first.counts.processed, first.counts.conflicting) == (2, 1)
+    assert held(project) == [(1, 20.0), (2, 6.0)]
+    second = load_readings(project, [reading(1, TIME, n) for n in (21.0, 22.0, 22.0)] + [reading(3, TIME)])
+    assert (second.counts.processed, second.counts.conflicting, second.counts.duplicate) == (1, 3, 0)
+    assert held(project) == [(1, 22.0), (2, 6.0), (3, 20.0)]
+    require_windows_from_scratch(project)
+    kept = project.sql("SELECT raw, status FROM etl_rejected_row ORDER BY rejected_id")
+    assert [(status, '"temperature":20.0' in raw) for raw, status in kept] == [("REPLACED", False), ("REPLACED", True)]
+
+    undo(project.settings, project.contract, second.cycle_id)
+    assert held(project) == [(1, 20.0), (2, 6.0)]
+    require_windows_from_scratch(project)
+    again = load_readings(project, [reading(4, TIME)])
+    assert (again.counts.processed, again.counts.conflicting) == (2 + 0, 3)
+    assert held(project) == [(1, 22.0), (2, 6.0), (3, 20.0), (4, 20.0)]
+    require_windows_from_scratch(project)
+
+
+@pytest.mark.parametrize("policy", ["quarantine", "keepLast"])
+def test_two_times_of_one_hour_are_two_readings_of_which_none_is_lost(project: Project, policy: OnConflict) -> None:
+    """Clocks set back: 02:30 twice in Berlin, without an offset in the text."""
+    local = replace(project.contract.event_time, timezone="Europe/Berlin")
+    project.contract = replace(project.contract, on_conflict=policy, event_time=local)
+    twice = [{**reading(1, TIME, degrees), "timestamp": "2025-10-26 02:30:00"} for degrees in (11.0, 10.5)]
+    loaded = load_readings(project, twice)
+    assert (loaded.counts.processed, loaded.counts.conflicting, loaded.counts.duplicate) == (1, 1, 0)
+    texts = [raw for (raw,) in project.sql("SELECT raw FROM etl_rejected_row")]
+    assert len(texts) == 1
+    if policy == "quarantine":
+        changes = {"timestamp": "2025-10-26 02:30:00+01:00"}
+        assert replay(project.settings, project.contract, Selection(), changes=changes).counts.processed == 1
+        assert project.sql('SELECT temperature FROM sensor_data ORDER BY "timestamp"') == [(11.0,), (10.5,)]

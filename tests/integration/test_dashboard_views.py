@@ -1,0 +1,312 @@
+"""The views of the dashboards: right numbers for a few rows written by hand, and the columns that the datasets name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+from sqlalchemy import event
+
+from etl.database import make_engine, transaction
+from etl.database.schema.ensure import ensure_feeds
+from etl.services.superset import assets
+from tests.support.stack import Project
+
+pytestmark = pytest.mark.postgresql
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def ago(**parts: float) -> datetime:
+    return now() - timedelta(**parts)
+
+
+def seconds(age: float) -> Any:
+    """About so old, on a machine that may be slow."""
+    return pytest.approx(age, abs=60)
+
+
+class Log:
+    """Writes rows as the jobs do."""
+
+    def __init__(self, project: Project, connection: psycopg.Connection[Any]) -> None:
+        self.project, self.connection = project, connection
+
+    def insert(self, table: str, **values: Any) -> Any:
+        names, places = ", ".join(values), ", ".join(["%s"] * len(values))
+        found = self.connection.execute(
+            f"INSERT INTO {table} ({names}) VALUES ({places}) RETURNING *", [*values.values()]
+        )
+        row = found.fetchone()
+        return row[0] if row else None
+
+    def job(
+        self, cycle: str, name: str, minutes: float, *, feed: str = "a", status: str = "SUCCESS", **values: Any
+    ) -> Any:
+        names = ("read", "processed", "rejected", "duplicate", "conflicting")
+        counts = dict(zip(names, values.pop("counts", ()), strict=False))
+        start = ago(minutes=minutes)
+        ended = {} if status == "RUNNING" else {"end_time": start + timedelta(seconds=30), "duration_seconds": 30.0}
+        return self.insert(
+            "etl_log",
+            cycle_id=cycle,
+            feed=feed,
+            job_name=name,
+            status=status,
+            start_time=start,
+            **ended,
+            **{f"records_{kind}": value for kind, value in counts.items()},
+            **values,
+        )
+
+    def cycle(self, cycle: str, minutes: float, feed: str = "a") -> Any:
+        """A whole cycle of 10 messages: 8 loaded, 1 rejected, 1 duplicate; returns the load's number."""
+        self.job(cycle, "produce", minutes, feed=feed, counts=(10, 10, 0, 0))
+        self.job(cycle, "consume", minutes - 1, feed=feed, counts=(10, 10, 0, 0))
+        self.job(cycle, "merge", minutes - 2, feed=feed, counts=(10, 10, 0, 0))
+        return self.job(cycle, "load", minutes - 3, feed=feed, counts=(10, 8, 1, 1))
+
+    def see(self, query: str) -> list[tuple[Any, ...]]:
+        return self.connection.execute(query).fetchall()
+
+
+@pytest.fixture
+def log(project: Project) -> Iterator[Log]:
+    project.etl("init")
+    with project.stack.connect(project.database, autocommit=True) as connection:
+        yield Log(project, connection)
+
+
+def test_a_job_shows_its_step_duration_and_balance(log: Log) -> None:
+    log.cycle("c1", 60)
+    log.job("c2", "consume", 10, status="RUNNING")
+    log.job("c2", "load", 5, counts=(10, 8, 1, 0))
+    shown = log.see("SELECT step, status, success, duration_seconds, unaccounted FROM v_etl_jobs ORDER BY log_id")
+    assert [(row[0], row[1], row[2]) for row in shown[:4]] == [
+        ("1 produce", "SUCCESS", 1),
+        ("2 consume", "SUCCESS", 1),
+        ("3 merge", "SUCCESS", 1),
+        ("4 load", "SUCCESS", 1),
+    ]
+    running, unbalanced = shown[4:]
+    assert running[2] is None
+    assert running[3] == seconds(600)
+    assert unbalanced == ("4 load", "SUCCESS", 1, 30.0, 1)
+
+
+def test_a_cycle_is_its_jobs_together(log: Log) -> None:
+    log.cycle("good", 60)
+    log.job("bad", "produce", 30, counts=(10, 10, 0, 0))
+    log.job("bad", "consume", 29, status="FAILED")
+    log.job("now", "produce", 5)
+    log.job("now", "consume", 4, status="RUNNING", heartbeat_at=ago(seconds=20))
+    shown = log.see(
+        "SELECT cycle_id, status, duration_seconds, records_loaded, age_seconds FROM v_etl_cycles ORDER BY start_time"
+    )
+    assert [row[:2] for row in shown] == [("good", "SUCCESS"), ("bad", "FAILED"), ("now", "RUNNING")]
+    assert [row[2] for row in shown[:2]] == [pytest.approx(210, abs=5), pytest.approx(90, abs=5)]
+    assert [row[3] for row in shown] == [8, 0, 0]
+    assert shown[2][4] == seconds(20)
+    assert shown[1][4] == seconds(29 * 60 - 30)
+
+
+def test_the_same_cycle_name_in_two_feeds_is_two_cycles(log: Log) -> None:
+    log.cycle("c1", 60, feed="a")
+    log.cycle("c1", 50, feed="b")
+    assert log.see("SELECT feed, records_loaded FROM v_etl_cycles ORDER BY feed") == [("a", 8), ("b", 8)]
+
+
+def test_failures_say_that_there_are_none_until_there_is_one(log: Log) -> None:
+    assert log.see("SELECT * FROM v_etl_failures") == []
+    log.cycle("c1", 60)
+    assert log.see("SELECT step, error_message FROM v_etl_failures") == [
+        ("4 load", "No job has failed so far. This is the newest one.")
+    ]
+    log.job("c2", "merge", 5, status="FAILED", error_type="IntegrityError", error_message="changed", notebook="n.ipynb")
+    log.job("c3", "load", 4, status="FAILED")
+    assert log.see(
+        "SELECT cycle_id, step, error_type, error_message, notebook FROM v_etl_failures ORDER BY log_id"
+    ) == [
+        ("c2", "3 merge", "IntegrityError", "changed", "n.ipynb"),
+        ("c3", "4 load", "unknown", "No message was left.", "run by hand"),
+    ]
+
+
+def test_conflicting_rows_are_part_of_the_balance(log: Log) -> None:
+    log.job("c1", "load", 5, counts=(10, 6, 1, 1, 2))
+    assert log.see("SELECT records_conflicting, unaccounted FROM v_etl_jobs") == [(2, 0)]
+    assert log.see("SELECT records_loaded, records_conflicting FROM v_etl_cycles") == [(6, 2)]
+
+
+def test_what_is_set_aside_is_shown_and_feeds_without_any_say_so(log: Log) -> None:
+    for feed in ("a", "b"):
+        log.insert("etl_feed", feed=feed, table_name=feed, source="topic")
+    columns = "feed, kind, name, cause, is_set_aside"
+    good = ("none", "none", "Nothing is set aside.", 0)
+    assert log.see(f"SELECT {columns} FROM v_etl_set_aside ORDER BY feed") == [("a", *good), ("b", *good)]
+    failed = {"attempts": 2, "cause": "gone", "first_failed_at": now(), "last_failed_at": now(), "log_id": 1}
+    for name, status in (("x.csv", "SET_ASIDE"), ("y.csv", "FAILING"), ("z.csv", "RESOLVED")):
+        log.insert("etl_set_aside", feed="a", kind="archive", name=name, status=status, set_aside_at=now(), **failed)
+    assert log.see(f"SELECT {columns} FROM v_etl_set_aside ORDER BY feed") == [
+        ("a", "archive", "x.csv", "gone", 1),
+        ("b", *good),
+    ]
+
+
+def test_the_backlog_is_what_the_next_jobs_will_find(log: Log) -> None:
+    log.cycle("c1", 60, feed="done")
+    log.cycle("c1", 60, feed="stuck")
+    log.job("c2", "consume", 30, feed="stuck", counts=(7, 6, 1, 0))
+    log.job("c2", "merge", 29, feed="stuck", counts=(6, 6, 0, 0))
+    log.job("c2", "load", 28, feed="stuck", status="FAILED")
+    log.job("c3", "consume", 20, feed="stuck", counts=(5, 5, 0, 0))
+    log.job("c4", "consume", 10, feed="stuck", status="RUNNING")
+    columns = "feed, status, waiting_for_merge, waiting_for_load, running_jobs, cycle_id"
+    assert log.see(f"SELECT {columns} FROM v_etl_backlog ORDER BY feed") == [
+        ("done", "SUCCESS", 0, 0, 0, "c1"),
+        ("stuck", "RUNNING", 5, 6, 1, "c4"),
+    ]
+
+
+def test_archives_whose_load_was_undone_wait_again(log: Log) -> None:
+    load = log.cycle("c1", 60)
+    file = {
+        "file_name": "x.csv",
+        "bytes": 1,
+        "rows": 10,
+        "offset_ranges": Jsonb({}),
+        "archived_at": now(),
+        "loaded_at": now(),
+    }
+    log.insert("etl_file", feed="a", sha256="0" * 64, source_id=1, log_id=load, undone_at=now(), **file)
+    log.insert("etl_file", feed="a", sha256="1" * 64, source_id=1, log_id=load, undone_at=now(), kind="landing", **file)
+    assert log.see("SELECT waiting_for_load FROM v_etl_backlog") == [(10,)]
+
+
+def test_freshness_compares_the_newest_reading_with_the_service_level(log: Log) -> None:
+    for feed, minutes, sla in (("fresh", 5, 600.0), ("stale", 15, 600.0), ("free", 5, None), ("silent", None, 600.0)):
+        newest = None if minutes is None else ago(minutes=minutes)
+        load = log.job("c", "load", 1, feed=feed, last_event_time=newest)
+        log.job("d", "load", 1, feed=feed, last_event_time=now(), undone_at=now())
+        log.insert(
+            "etl_feed", feed=feed, table_name=feed, source="topic", freshness_seconds=sla, sensors=100 if sla else None
+        )
+        score = dict.fromkeys(("score", "completeness", "validity", "uniqueness", "timeliness"), 100.0)
+        log.insert("etl_quality_score", log_id=load, feed=feed, sensors_seen=97 if sla else None, **score)
+    assert log.see("SELECT feed, freshness, sensors_missing FROM v_etl_freshness ORDER BY feed") == [
+        ("free", "NO SLA", 0),
+        ("fresh", "FRESH", 3),
+        ("silent", "NO READINGS", 3),
+        ("stale", "STALE", 3),
+    ]
+    ages = dict(log.see("SELECT feed, age_seconds FROM v_etl_freshness WHERE age_seconds IS NOT NULL"))
+    assert ages == {
+        "fresh": seconds(300),
+        "stale": seconds(900),
+        "free": seconds(300),
+    }
+
+
+def test_rejected_rows_show_where_and_why_but_no_value(log: Log) -> None:
+    load = log.cycle("c1", 60)
+    source = log.insert("etl_source", feed="a", name="topic", identity="id", first_seen=now())
+    problems = Jsonb([{"column": "humidity", "rule": "out_of_range", "value": "140.0"}])
+    place = {"source_id": source, "source_partition": 2, "source_offset": 7, "source_item": 0}
+    row = {"raw": "{secret}", "raw_rebuilt": False, "reason": "out_of_range", "problems": problems}
+    log.insert("etl_rejected_row", log_id=load, feed="a", **place, **row)
+    shown = log.see("SELECT * FROM v_etl_rejects")
+    assert log.see("SELECT reason, column_name, quarantine_status, source_name, source_offset FROM v_etl_rejects") == [
+        ("out_of_range", "humidity", "QUARANTINED", "topic", 7)
+    ]
+    assert "140.0" not in str(shown)
+    assert "secret" not in str(shown)
+
+
+def test_all_feeds_stand_together_in_windows_and_latest_values(project: Project) -> None:
+    project.cycle(200, bad_share=0)
+    landing = project.home / "landing" / "room_temperatures"
+    landing.mkdir(parents=True)
+    (landing / "a.csv").write_text(
+        "id,room_id/id,noted_date,temp,out/in\n1,Lab,20-06-2026 10:01,20,In\n2,Lab,20-06-2026 10:02,30,In\n"
+        "3,Lab,20-06-2026 10:03,5,Out\n"
+    )
+    project.cycle(contract=project.feed("room_temperatures"))
+    project.etl("init")
+    rooms = (
+        "SELECT sensor, measure, readings, total, lowest, highest FROM v_etl_windows WHERE feed = 'room_temperatures'"
+    )
+    assert project.sql(f"{rooms} ORDER BY sensor") == [
+        ("Lab/In", "temp", 2, 50.0, 20.0, 30.0),
+        ("Lab/Out", "temp", 1, 5.0, 5.0, 5.0),
+    ]
+    latest = "SELECT sensor, value FROM v_etl_latest WHERE feed = 'room_temperatures' ORDER BY sensor"
+    assert project.sql(latest) == [("Lab/In", 30.0), ("Lab/Out", 5.0)]
+    # With another type a view that is there could not be replaced.
+    lengths = "SELECT character_maximum_length FROM information_schema.columns WHERE table_name = 'v_etl_latest'"
+    assert sorted(project.sql(f"{lengths} AND data_type = 'character varying'")) == [(64,), (64,), (200,)]
+    of_both = project.sql("SELECT feed, measure, sum(readings) FROM v_etl_windows GROUP BY feed, measure ORDER BY 1, 2")
+    assert of_both == [
+        ("room_temperatures", "temp", 3),
+        ("sensor_readings", "humidity", 200),
+        ("sensor_readings", "temperature", 200),
+    ]
+    places = "SELECT room, place, readings, total FROM v_room_temperature_windows ORDER BY place"
+    assert project.sql(places) == [("Lab", "In", 2, 50.0), ("Lab", "Out", 1, 5.0)]
+
+
+def test_the_views_of_all_feeds_are_made_anew_only_when_they_show_other_feeds(project: Project) -> None:
+    feeds = [project.contract, project.feed("environment_telemetry")]
+    made: list[str] = []
+    engine = make_engine(project.settings)
+    event.listen(engine, "before_cursor_execute", lambda *call: made.append(call[2]))
+    shows_both = "SELECT count(*) FROM pg_views WHERE viewname = 'v_etl_windows' AND definition LIKE '%telemetry%'"
+
+    def ensure(number: int) -> int:
+        made.clear()
+        with transaction(engine) as connection:
+            ensure_feeds(connection, feeds[:number])
+        return sum("VIEW v_etl_windows" in statement or "VIEW v_etl_latest" in statement for statement in made)
+
+    try:
+        assert [ensure(number) for number in (1, 1, 2, 2, 1)] == [2, 0, 2, 0, 2]
+        assert project.value(shows_both) == 0
+    finally:
+        engine.dispose()
+
+
+def test_late_rows_are_told_with_how_late_they_were(project: Project) -> None:
+    project.cycle(100, bad_share=0)
+    project.send([b'{"sensor_id": 1, "temperature": 20.0, "humidity": 50.0, "timestamp": "2026-01-01T00:00:00"}'])
+    project.cycle()
+    shown = project.sql(
+        "SELECT records_late, lateness_mean_seconds, lateness_max_seconds FROM v_etl_quality ORDER BY log_id"
+    )
+    assert shown[0] == (0, 0.0, 0.0)
+    assert shown[1][0] == 1
+    assert shown[1][1] == shown[1][2] > 86_400
+
+
+def test_views_that_are_there_stay_and_their_rights_too(log: Log) -> None:
+    log.connection.execute("GRANT SELECT ON v_etl_windows TO PUBLIC")
+    log.project.etl("init")
+    assert log.see("SELECT count(*) FROM information_schema.role_table_grants WHERE grantee = 'PUBLIC'") != [(0,)]
+
+
+def test_the_datasets_have_the_columns_of_their_views(log: Log) -> None:
+    found: dict[str, dict[str, str]] = {}
+    for table, column, kind in log.see(
+        "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public'"
+    ):
+        found.setdefault(table, {})[column] = kind
+    for dataset in assets.read(assets.FOLDER).documents("datasets").values():
+        told = {column["column_name"]: column["is_dttm"] for column in dataset["columns"]}
+        real = {name: kind.startswith("timestamp") for name, kind in found[dataset["table_name"]].items()}
+        assert told == real, dataset["table_name"]
+        for metric in dataset["metrics"]:
+            log.see(f"SELECT {metric['expression']} FROM {dataset['table_name']}")
