@@ -20,7 +20,7 @@ from etl.contract.reader import Contract
 from etl.errors import BalanceError
 from etl.jobs.consume.spark import errors as spark_errors
 from etl.jobs.consume.spark.halving import Halving, ranges
-from etl.jobs.consume.spark.parse import UNPARSABLE
+from etl.jobs.consume.spark.parsed_objects import UNPARSABLE
 from etl.settings import Settings
 from etl.storage import failpoints, files, manifests
 from etl.storage.checkpoint import checkpoint_folder, is_committed, planned_offsets, read_checkpoint

@@ -1,8 +1,8 @@
-"""Messages in the form that nearly all have: the contract's keys in its order, scalar values without escapes, no null that
-must not be.
+"""Messages in the form that nearly all have: the contract's keys in its order, scalar values without escapes, no null in a
+required column.
 
-One regular expression takes such a message apart, in a fraction of the time of a JSON parser that also has to find out
-whether keys are unknown or stand there twice. It is narrower than JSON: a message that it does not match may well be sound.
+One regular expression splits such a message, in a fraction of the time of a JSON parser that must also check for unknown and
+repeated keys. It is narrower than JSON: a message that it does not match may still be sound.
 """
 
 from __future__ import annotations
@@ -20,60 +20,59 @@ if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
 
 _SPACE = r"[ \t\r\n]*+"
-# No escapes, no control characters, and not what Java puts in the place of bytes that are no UTF-8. Java is much faster with
-# classes of ASCII alone.
+# No escapes, no control characters, and not the character that Java puts in place of bytes that are not UTF-8. Java is much
+# faster with classes of ASCII alone.
 _ASCII = r"[ !#-\[\]-~]*+"
 _CHARACTERS = rf"{_ASCII}(?:[\x7f-\ufffc]++{_ASCII})*+"
 _NUMBER = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 _NULL = "null"
 _REQUIRED = rf'(?:"({_CHARACTERS})"|({_NUMBER}|true|false))'
-# A null, or a value that is not there, would become the same as a text that reads null or is empty: those two are left to the
-# parser.
+# A null or a missing value would become the same as the text "null" or an empty text: these two texts are left to the parser.
 _OPTIONAL = rf'(?:"(?!(?:{_NULL})?")({_CHARACTERS})"|({_NUMBER}|true|false|{_NULL}))'
 _NEXT = rf"{_SPACE},{_SPACE}"
 _BETWEEN = "\x1f"
-"""Stands between values taken apart; a control character, so it is in none of them."""
+"""Separates the values of a split message; a control character, so none of them contains it."""
 
 
 @dataclass(frozen=True)
 class PlainForm:
-    """How a feed's messages look when they are plain."""
+    """The form of a feed's messages when they are plain."""
 
     expression: str
     """In a syntax that Java and Python share, with two groups per value: a text without its quotes, or any other scalar."""
     places: dict[str, int]
-    """Which of the values each column is, from 0."""
+    """Column → the number of its value, from 0."""
     optional: frozenset[str]
-    """Columns whose value may be a null or missing."""
+    """Columns whose value may be null or missing."""
     mark: str = field(default_factory=lambda: secrets.token_hex(16))
-    """Nobody can send a message that looks as if it were taken apart."""
+    """Random, so that nobody can send a message that looks like a split one."""
 
-    def take_apart(self, text: SparkColumn) -> SparkColumn:
-        """A message as an array of texts, for `is_plain` and `value`; evaluated once, it should be a column of its own."""
+    def split(self, text: SparkColumn) -> SparkColumn:
+        """A message as an array of texts, for `is_plain` and `value`. Make it a column, so that it is evaluated once."""
         from pyspark.sql import functions as F
 
         values = [f"${2 * place + 1}${2 * place + 2}" for place in range(max(self.places.values()) + 1)]
         return F.split(F.regexp_replace(text, self.expression, _BETWEEN.join([self.mark, *values])), _BETWEEN)
 
-    def is_plain(self, apart: SparkColumn) -> SparkColumn:
+    def is_plain(self, parts: SparkColumn) -> SparkColumn:
         """Whether the message is plain; never NULL."""
         from pyspark.sql import functions as F
 
-        return F.coalesce(F.get(apart, F.lit(0)) == self.mark, F.lit(False))
+        return F.coalesce(F.get(parts, F.lit(0)) == self.mark, F.lit(False))
 
-    def value(self, apart: SparkColumn, column: str) -> SparkColumn:
+    def value(self, parts: SparkColumn, column: str) -> SparkColumn:
         """A column's text in a plain message, NULL where there is none."""
         from pyspark.sql import functions as F
 
-        text = F.get(apart, F.lit(self.places[column] + 1))
+        text = F.get(parts, F.lit(self.places[column] + 1))
         return F.nullif(F.nullif(text, F.lit("")), F.lit(_NULL)) if column in self.optional else text
 
 
 def plain_form(contract: Contract) -> PlainForm | None:
     """The plain form of a feed's messages.
 
-    None where there is none: readings lie in arrays, a column takes an object of which another takes a part, or a key needs
-    an escape.
+    None where there is none: readings are elements of arrays, one column takes an object and another a part of it, or a key
+    needs an escape.
     """
     required: dict[Path, bool] = {}
     for column in contract.columns:
@@ -92,9 +91,9 @@ def plain_form(contract: Contract) -> PlainForm | None:
 
 
 def _object(required: Mapping[Path, bool], parent: Path, order: list[Path]) -> str:
-    """An object, with its keys where each first stands in the contract; the paths of its values are added to `order`.
+    """The expression for an object, its keys in the contract's order; the paths of its values are appended to `order`.
 
-    A value that is optional may be missing, unless it is the first of all.
+    An optional value may be missing, unless it is the first one.
     """
     found = rf"\{{{_SPACE}"
     for number, path in enumerate(

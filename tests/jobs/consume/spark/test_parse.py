@@ -13,7 +13,8 @@ from pyspark.sql import functions as F
 
 from etl.contract.model import Column, Contract, EventTime
 from etl.contract.reader import load_contract
-from etl.jobs.consume.spark.parse import UNPARSABLE, split_messages
+from etl.jobs.consume.spark.parse import split_messages
+from etl.jobs.consume.spark.parsed_objects import UNPARSABLE
 from etl.jobs.consume.spark.session import spark_session
 from etl.settings import Settings
 from etl.validation.message import read
