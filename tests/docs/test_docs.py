@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 from pathlib import Path
@@ -16,7 +17,9 @@ from etl.validation.reasons import Reason
 README = (PROJECT_ROOT / "README.md").read_text("utf-8")
 DOCUMENTS = [
     PROJECT_ROOT / "README.md",
+    PROJECT_ROOT / "CHANGELOG.md",
     PROJECT_ROOT / "CONTRIBUTING.md",
+    PROJECT_ROOT / "superset" / "README.md",
     *sorted((PROJECT_ROOT / "docs").rglob("*.md")),
 ]
 COMMANDS = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
@@ -59,9 +62,36 @@ def test_the_readme_lists_every_command() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_lead_somewhere(document: Path) -> None:
-    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text("utf-8")):
-        if not link.startswith("http"):
-            assert (document.parent / link).exists(), link
+    for link, heading in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", document.read_text("utf-8")):
+        if link.startswith("http"):
+            continue
+        target = document.parent / link if link else document
+        assert target.exists(), link
+        if heading:
+            assert heading in _headings(target), f"{link}#{heading}"
+
+
+def _headings(document: Path) -> set[str]:
+    """The headings of a page, as GitHub names them in links."""
+    titles = re.findall(r"^#+ (.+)$", document.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_files_and_modules_exist(document: Path) -> None:
+    text = document.read_text("utf-8")
+    for path in re.findall(r"`((?:etl|tests|benchmarks|sql|superset|docs|notebooks|\.github)/[\w./-]+)(?=[`\s])", text):
+        assert (PROJECT_ROOT / path).exists(), path
+    for module in re.findall(r"`(?:python -m )?((?:etl|benchmarks)(?:\.\w+)+)(?=[`\s])", text):
+        assert module.endswith((".service", ".timer")) or _is_in_the_code(module), module
+
+
+def _is_in_the_code(name: str) -> bool:
+    """Whether a dotted name is a module, a package or a name that one of them has."""
+    path = PROJECT_ROOT / name.replace(".", "/")
+    if path.is_dir() or path.with_suffix(".py").is_file():
+        return True
+    return hasattr(importlib.import_module(name.rpartition(".")[0]), name.rpartition(".")[2])
 
 
 def test_every_reason_is_explained() -> None:
