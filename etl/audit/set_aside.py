@@ -57,7 +57,7 @@ def is_set_aside(feed: str, kind: str) -> ColumnElement[bool]:
     return and_(_entry.feed == feed, _entry.kind == kind, _entry.status == SET_ASIDE)
 
 
-def names(feed: str, kind: str) -> Select[tuple[str]]:
+def names(feed: str, kind: str) -> Select[str]:
     """A query for the names of what is set aside."""
     return select(_entry.name).where(is_set_aside(feed, kind))
 

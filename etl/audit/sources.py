@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import ColumnElement, Connection, Table, and_, false, or_, select
 
-from etl.database import in_batches, in_text, insert_row
-from etl.database.schema.audit_tables import LANDING, etl_file, etl_source
+from etl.audit import ledger
+from etl.database import in_text, insert_row
+from etl.database.schema.audit_tables import etl_source
 from etl.storage.manifests import Archive, Source
 
 
@@ -26,13 +27,16 @@ class Sources:
         self.headers = {number: file.header for number, file in enumerate(archive.files)}
         self.loaded_before = _loaded_before(connection, archive)
         """Numbers of landing files that another archive has brought: its own manifest was damaged meanwhile."""
+        self.new_files = {
+            number: source for number, source in enumerate(self.files) if number not in self.loaded_before
+        }
+        """The `source_id` of each other landing file, by its number."""
         self._offsets = archive.offsets
 
     def are_of(self, table: Table) -> ColumnElement[bool]:
         """Which rows of a feed's table came from this archive."""
         if self.files:
-            own = [source for number, source in enumerate(self.files) if number not in self.loaded_before]
-            return table.c.source_id.in_(own) if own else false()
+            return table.c.source_id.in_(list(self.new_files.values())) if self.new_files else false()
         return and_(
             table.c.source_id == self.archive,
             or_(
@@ -78,9 +82,5 @@ class Sources:
 
 def _loaded_before(connection: Connection, archive: Archive) -> frozenset[int]:
     numbers = {file.sha256: number for number, file in enumerate(archive.files)}
-    entry = etl_file.c
-    mine = (entry.feed == archive.feed, entry.kind == LANDING, entry.undone_at.is_(None))
-    found: set[str] = set()
-    for some in in_batches(numbers):
-        found |= set(connection.scalars(select(entry.sha256).where(*mine, entry.sha256.in_(some))))
-    return frozenset(numbers[digest] for digest in found)
+    loaded = ledger.loaded_landing_files(connection, archive.feed, numbers)
+    return frozenset(numbers[digest] for digest in loaded)

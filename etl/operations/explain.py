@@ -7,18 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from etl.audit import ledger
 from etl.audit.set_aside import FAILING, LANDING_FILE, RESOLVED, RETRIED, SET_ASIDE
-from etl.database.schema.audit_tables import (
-    ARCHIVE,
-    LANDING,
-    etl_anomaly,
-    etl_file,
-    etl_log,
-    etl_quality_score,
-    etl_rejected_row,
-    etl_set_aside,
-    etl_source,
-)
+from etl.database.schema.audit_tables import etl_anomaly, etl_log, etl_quality_score, etl_rejected_row, etl_set_aside
 from etl.database.schema.migrations import connected
 from etl.errors import ConfigurationError
 from etl.settings import Settings
@@ -41,9 +32,9 @@ def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
             "cycle_id": cycle_id,
             "feed": jobs[0]["feed"],
             "jobs": jobs,
-            "archives": _archives(connection, loads),
-            "landing_files": _landing_files(connection, loads),
-            "landing_moved_to": _landing_moved_to(connection, loads),
+            "archives": ledger.archives_of(connection, loads),
+            "landing_files": ledger.landing_files_of(connection, loads),
+            "landing_moved_to": ledger.places_of_landing_files(connection, loads),
             "rejected": _reasons(connection, loads),
             "set_aside": _set_aside(connection, [job["log_id"] for job in jobs]),
             **_derived(connection, loads),
@@ -75,26 +66,6 @@ def in_words(settings: Settings, told: Mapping[str, Any]) -> list[str]:
 def _jobs(connection: Connection, cycle_id: str) -> list[dict[str, Any]]:
     query = select(etl_log).where(etl_log.c.cycle_id == cycle_id).order_by(etl_log.c.log_id)
     return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def _archives(connection: Connection, loads: Sequence[int]) -> list[dict[str, Any]]:
-    query = (
-        select(etl_file, etl_source.c.name.label("source_name"))
-        .join(etl_source, etl_source.c.source_id == etl_file.c.source_id)
-        .where(etl_file.c.log_id.in_(loads), etl_file.c.kind == ARCHIVE)
-        .order_by(etl_file.c.file_id)
-    )
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def _landing_files(connection: Connection, loads: Sequence[int]) -> list[str]:
-    query = select(etl_file.c.file_name).where(etl_file.c.log_id.in_(loads), etl_file.c.kind == LANDING)
-    return list(connection.scalars(query.order_by(etl_file.c.file_id)))
-
-
-def _landing_moved_to(connection: Connection, loads: Sequence[int]) -> list[str]:
-    mine = (etl_file.c.log_id.in_(loads), etl_file.c.kind == LANDING, etl_file.c.moved_to.is_not(None))
-    return list(connection.scalars(select(etl_file.c.moved_to).where(*mine).order_by(etl_file.c.file_id)))
 
 
 def _derived(connection: Connection, loads: Sequence[int]) -> dict[str, Any]:

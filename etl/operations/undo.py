@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, func, select, update
 
+from etl.audit import ledger
 from etl.audit.recovery import close_dead
 from etl.contract.reader import Contract
 from etl.database import dispose, lock_feed, make_engine, transaction
 from etl.database.schema import windows
-from etl.database.schema.audit_tables import ARCHIVE, etl_file, etl_log, etl_rejected_row
+from etl.database.schema.audit_tables import etl_log, etl_rejected_row
 from etl.database.schema.ensure import ensure_feed
 from etl.database.schema.feed_table import grown
 from etl.database.schema.migrations import connected, require_current
@@ -123,9 +124,7 @@ def _refuse_pruned(
     """Refuse to remove rows that nothing could load again."""
     folder = manifests.feed_backup(settings, contract.feed)
     standing = set(manifests.archives(folder))
-    entry = etl_file.c
-    archives = select(entry.file_name, entry.moved_to).where(entry.log_id.in_(loads), entry.kind == ARCHIVE)
-    for name, moved_to in connection.execute(archives):
+    for name, moved_to in ledger.places_of_archives(connection, loads).items():
         if not manifests.content_of(folder, name).exists() or name not in standing:
             raise ConfigurationError(
                 f"Archive {name} of cycle {cycle_id} is no longer in backup/{contract.feed}/, so that its rows"
@@ -172,9 +171,6 @@ def _remove(connection: Connection, contract: Contract, cycle_id: str, loads: Se
         ).rowcount
     else:
         rejected = connection.execute(delete(etl_rejected_row).where(quarantine.log_id.in_(loads))).rowcount
-    loaded = etl_file.c.log_id.in_(loads)
-    archives = select(etl_file.c.file_name).where(loaded, etl_file.c.kind == ARCHIVE)
-    names = connection.scalars(archives.order_by(etl_file.c.file_name)).all()
-    connection.execute(update(etl_file).where(loaded).values(undone_at=now))
+    archives = ledger.mark_undone(connection, loads, now)
     connection.execute(update(etl_log).where(etl_log.c.log_id.in_(loads)).values(undone_at=now))
-    return Undone(cycle_id, int(rows), int(rejected), tuple(names))
+    return Undone(cycle_id, int(rows), int(rejected), archives)

@@ -206,9 +206,6 @@ etl_anomaly = Table(
     comment="Readings that do not fit what their sensor sent before",
 )
 
-ARCHIVE, LANDING = "archive", "landing"
-"""Kinds of files in the ledger."""
-
 etl_rejected_row = Table(
     "etl_rejected_row",
     metadata,

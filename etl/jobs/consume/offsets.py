@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
+from etl.audit import ledger
 from etl.contract.reader import Contract
-from etl.database.schema.audit_tables import etl_file, etl_source
 from etl.errors import BalanceError, IntegrityError, RetentionGap
 from etl.settings import Settings
 from etl.storage import manifests
@@ -33,7 +33,7 @@ def next_offsets(settings: Settings, connection: Connection, contract: Contract,
     found: dict[int, int] = {}
     _raise(found, _from_batches(settings, contract, topic, checkpoint))
     _raise(found, _from_archives(settings, contract, topic))
-    _raise(found, _from_ledger(connection, contract, topic))
+    _raise(found, ledger.offset_ranges(connection, contract.feed, topic.id))
     return found
 
 
@@ -122,13 +122,3 @@ def _from_archives(settings: Settings, contract: Contract, topic: Topic) -> Iter
             archive = manifests.read_archive(folder, name)
             if archive.source.identity == topic.id:
                 yield archive.offsets
-
-
-def _from_ledger(connection: Connection, contract: Contract, topic: Topic) -> Iterable[Mapping[str, OffsetRange]]:
-    rows = connection.execute(
-        select(etl_file.c.offset_ranges)
-        .join(etl_source, etl_source.c.source_id == etl_file.c.source_id)
-        .where(etl_source.c.feed == contract.feed, etl_source.c.identity == topic.id)
-    )
-    for (ranges,) in rows:
-        yield {partition: OffsetRange(**value) for partition, value in ranges.items()}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
-from etl.audit.ledger import entry_of
+from etl.audit import ledger
 from etl.audit.set_aside import ARCHIVE, BATCH
 from etl.contract.reader import Contract
 from etl.database import transaction
-from etl.database.schema.audit_tables import LANDING, etl_file
 from etl.errors import IntegrityError
 from etl.settings import Settings
 from etl.storage import manifests
@@ -30,11 +29,8 @@ class Known:
         self._engine = engine
         self.unknown: list[str] = []
         """Batches and archives that do not tell which files are in them, and may tell it yet."""
-        archived = select(etl_file.c.file_name).where(
-            etl_file.c.feed == contract.feed, etl_file.c.kind != LANDING, etl_file.c.undone_at.is_(None)
-        )
         with transaction(engine) as connection:
-            loaded = set(connection.scalars(archived))
+            loaded = set(connection.scalars(ledger.archive_names(contract.feed)))
         output, backup = manifests.feed_output(settings, contract.feed), manifests.feed_backup(settings, contract.feed)
         found = [batch.files for batch in manifests.taken_batches(settings, contract.feed)]
         damaged = [(BATCH, name) for name in manifests.look(output)[1]]
@@ -52,7 +48,7 @@ class Known:
         if digest in self._on_their_way:
             return True
         with transaction(self._engine) as connection:
-            return entry_of(connection, etl_file.c.feed == self._feed, digest) is not None
+            return ledger.is_landing_file_known(connection, self._feed, digest)
 
     def add(self, digest: str) -> None:
         self._on_their_way.add(digest)

@@ -12,10 +12,9 @@ import structlog
 from sqlalchemy import Connection, Table, func, select
 
 from etl.audit import job as audit
-from etl.audit import recovery
+from etl.audit import ledger, recovery
 from etl.audit.counts import Counts
 from etl.audit.job import JobRun
-from etl.audit.ledger import enter
 from etl.audit.retry import retrying
 from etl.audit.set_aside import ARCHIVE as ARCHIVE_KIND
 from etl.audit.set_aside import Failures
@@ -199,7 +198,7 @@ def _load_archive(
     contract = _with_new_columns(connection, contract, run, archive, file)
     table = ensure_feed(connection, contract)
     sources = Sources(connection, archive)
-    enter(connection, archive, sources, run)
+    ledger.enter(connection, archive, run.log_id, source_id=sources.archive, landing_sources=sources.new_files)
     inserted = Insertion(connection, run, contract, table, file, archive, sources).insert()
     counts, fresh = inserted.counts, inserted.fresh
     if counts.read != archive.rows:

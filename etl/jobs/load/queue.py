@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 import structlog
-from sqlalchemy import Connection, Row, select, union_all
+from sqlalchemy import Connection, union_all
 
-from etl.audit import set_aside
+from etl.audit import ledger, set_aside
+from etl.audit.ledger import ArchiveLoad
 from etl.contract.model import Contract
 from etl.database import lock_feed, try_lock_feed
-from etl.database.schema.audit_tables import ARCHIVE, etl_file, etl_source
 from etl.storage import manifests
 from etl.storage.manifests import Archive
 
@@ -32,9 +32,8 @@ def waiting_archives(connection: Connection, contract: Contract, folder: Path, o
 
     One that has lost its manifest waits as well: whoever takes it will say so.
     """
-    held = select(etl_file.c.file_name).where(etl_file.c.feed == contract.feed, etl_file.c.undone_at.is_(None))
-    loaded_or_aside = union_all(held.where(etl_file.c.kind == ARCHIVE), set_aside.names(contract.feed, ARCHIVE))
-    done = set(connection.scalars(loaded_or_aside))
+    aside = set_aside.names(contract.feed, set_aside.ARCHIVE)
+    done = set(connection.scalars(union_all(ledger.archive_names(contract.feed), aside)))
     found = sorted([*manifests.archives(folder), *manifests.without_manifest(folder, output)])
     return [name for name in found if name not in done]
 
@@ -72,7 +71,7 @@ class Queue:
 
     def is_loaded(self, connection: Connection, archive: Archive) -> bool:
         """Whether this very job has loaded it, in an attempt of whose COMMIT it never heard."""
-        return self._is_own(archive, _entry(connection, archive))
+        return self._is_own(archive, ledger.load_of(connection, archive))
 
     def leave(self, archive: Archive) -> None:
         """Forget an archive that the job has loaded."""
@@ -88,10 +87,10 @@ class Queue:
             # One of which nothing is there was loaded by another, and has been pruned since; its manifest is what goes last.
             if self._is_there(self.names[0]):
                 archive = manifests.read_archive(self._folder, self.names[0])
-                entry = _entry(connection, archive)
-                if entry is None or self._is_own(archive, entry):
+                load = ledger.load_of(connection, archive)
+                if load is None or self._is_own(archive, load):
                     return archive
-                if entry.file_name != archive.file_name:
+                if load.file_name != archive.file_name:
                     log.info("the same archive under another name", archive=archive.file_name)
             self.names.pop(0)
         return None
@@ -100,22 +99,5 @@ class Queue:
         manifest = self._folder / f"{name}{manifests.MANIFEST_SUFFIX}"
         return manifest.exists() or manifests.content_of(self._folder, name).exists()
 
-    def _is_own(self, archive: Archive, entry: Row[int, str] | None) -> bool:
-        return entry is not None and (entry.log_id, entry.file_name) == (self._log_id, archive.file_name)
-
-
-def _entry(connection: Connection, archive: Archive) -> Row[int, str] | None:
-    """`log_id` and name with which the ledger holds an archive; None where it does not, or not any more.
-
-    The same content of the same source is the same archive, whatever its name.
-    """
-    return connection.execute(
-        select(etl_file.c.log_id, etl_file.c.file_name)
-        .join(etl_source, etl_source.c.source_id == etl_file.c.source_id)
-        .where(
-            etl_source.c.feed == archive.feed,
-            etl_source.c.identity == archive.source.identity,
-            etl_file.c.sha256 == archive.sha256,
-            etl_file.c.undone_at.is_(None),
-        )
-    ).first()
+    def _is_own(self, archive: Archive, load: ArchiveLoad | None) -> bool:
+        return load == (self._log_id, archive.file_name)

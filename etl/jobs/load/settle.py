@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import Connection, and_
+from sqlalchemy import Connection
 
+from etl.audit import ledger
 from etl.audit.job import JobRun
-from etl.audit.ledger import entry_of
 from etl.contract.reader import Contract
 from etl.database import transaction
-from etl.database.schema.audit_tables import etl_file
 from etl.errors import AlreadyRunning
 from etl.settings import Settings
 from etl.storage import failpoints, files, manifests
@@ -27,7 +26,6 @@ log = structlog.get_logger("load")
 
 def _move_loaded(settings: Settings, contract: Contract, connection: Connection) -> list[str]:
     """Move files whose content is loaded to `backup/<feed>/landing/`; returns their names."""
-    loaded = and_(etl_file.c.feed == contract.feed, etl_file.c.undone_at.is_(None))
     moved = []
     for path in waiting(settings, contract):
         try:
@@ -35,7 +33,7 @@ def _move_loaded(settings: Settings, contract: Contract, connection: Connection)
         except (FileNotFoundError, PermissionError):
             # It is gone meanwhile, or was never taken.
             continue
-        if digest and entry_of(connection, loaded, digest) is not None:
+        if digest and ledger.is_landing_file_loaded(connection, contract.feed, digest):
             move(path, target_of(path, manifests.feed_backup(settings, contract.feed) / "landing", digest))
             moved.append(files.stored_name(path.name))
             failpoints.reached("landing.settling")

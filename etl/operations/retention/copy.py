@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import structlog
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine
 
+from etl.audit import ledger
 from etl.database import transaction
-from etl.database.schema.audit_tables import ARCHIVE, LANDING, etl_file
 from etl.errors import IntegrityError
 from etl.operations.retention.remote import Remote
 from etl.settings import Settings
@@ -57,7 +57,7 @@ def copy_old(
             told[str(one.file)] = error.cause
             continue
         with transaction(engine) as connection:
-            _record(connection, one, remote.url_of(one.name))
+            ledger.note_move(connection, one.file_id, remote.url_of(one.name))
         failpoints.reached("prune.moved")
         told[str(one.file)] = ""
     return told
@@ -77,10 +77,13 @@ def _archives(
 ) -> Iterator[_Loaded]:
     folder = manifests.feed_backup(settings, feed)
     pending = manifests.planned_archives(manifests.feed_output(settings, feed))
-    for file_id, sha256, name in _old(connection, feed, ARCHIVE, is_old):
+    for entry in ledger.archive_entries(connection, feed):
+        name = entry.file_name
+        if name in pending or not is_old(entry.loaded_at):
+            continue
         file, manifest = manifests.content_of(folder, name), folder / f"{name}{MANIFEST_SUFFIX}"
-        if file.exists() and manifest.exists() and name not in pending:
-            yield _Loaded(file_id, file, sha256, f"{feed}/{file.name}", manifest)
+        if file.exists() and manifest.exists():
+            yield _Loaded(entry.file_id, file, entry.sha256, f"{feed}/{file.name}", manifest)
 
 
 def _landing_files(
@@ -89,7 +92,8 @@ def _landing_files(
     folder = manifests.feed_backup(settings, feed) / "landing"
     if not folder.is_dir():
         return
-    known = {sha256: file_id for file_id, sha256, _ in _old(connection, feed, LANDING, is_old)}
+    entries = ledger.landing_entries(connection, feed)
+    known = {entry.sha256: entry.file_id for entry in entries if is_old(entry.loaded_at)}
     for file in sorted(path for path in folder.iterdir() if path.is_file()):
         if file.name.startswith(TEMPORARY_PREFIX):
             continue
@@ -98,18 +102,6 @@ def _landing_files(
             # Files of one name may come again and again; there each has a name of its own.
             there = files.with_prefix(f"{digest[:12]}-", files.shown_name(file.name))
             yield _Loaded(known[digest], file, digest, f"{feed}/landing/{there}")
-
-
-def _old(
-    connection: Connection, feed: str, kind: str, is_old: Callable[[datetime], bool]
-) -> Iterator[tuple[int, str, str]]:
-    entry = etl_file.c
-    query = select(entry.file_id, entry.sha256, entry.file_name, entry.loaded_at).where(
-        entry.feed == feed, entry.kind == kind, entry.undone_at.is_(None)
-    )
-    for file_id, sha256, name, loaded_at in connection.execute(query.order_by(entry.file_id)):
-        if is_old(loaded_at):
-            yield file_id, sha256, name
 
 
 def _copy(remote: Remote, one: _Loaded) -> None:
@@ -135,8 +127,3 @@ def _copy(remote: Remote, one: _Loaded) -> None:
                     remedy="Run again.",
                 )
     log.info("copied", file=files.stored_name(one.file.name), to=remote.url_of(one.name))
-
-
-def _record(connection: Connection, one: _Loaded, url: str) -> None:
-    mine = (etl_file.c.file_id == one.file_id, etl_file.c.undone_at.is_(None))
-    connection.execute(update(etl_file).where(*mine).values(moved_to=url, moved_at=datetime.now(UTC)))

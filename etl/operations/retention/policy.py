@@ -52,12 +52,6 @@ class Pruned:
 
 
 @dataclass(frozen=True)
-class Entry:
-    sha256: str
-    loaded_at: datetime
-
-
-@dataclass(frozen=True)
 class Pass:
     """One run of prune."""
 

@@ -19,16 +19,18 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, and_, delete, func, select
 
+from etl.audit import ledger
+from etl.audit.ledger import LoadedArchive
 from etl.contract.reader import Contract
 from etl.database import dispose, in_batches, lock_feed, make_engine, transaction
-from etl.database.schema.audit_tables import ARCHIVE, LANDING, etl_file, etl_rejected_row
+from etl.database.schema.audit_tables import etl_rejected_row
 from etl.database.schema.migrations import require_current
 from etl.errors import AlreadyRunning, EtlError, IntegrityError, ServiceUnavailable
 from etl.jobs.load.conflicts import REPLACED
 from etl.operations.quarantine.rows import DISCARDED, REPLAYED
 from etl.operations.retention.compress import compress, gzip_file
 from etl.operations.retention.copy import copy_old, digests
-from etl.operations.retention.policy import Entry, Item, Pass, Policy, Pruned
+from etl.operations.retention.policy import Item, Pass, Policy, Pruned
 from etl.operations.retention.remote import Remote
 from etl.operations.retention.runs import delete_run, old_runs, unknown_runs
 from etl.settings import Settings
@@ -114,29 +116,22 @@ def _prune_feed(this: Pass, connection: Connection, feed: str) -> list[Item]:
     return items + [delete_run(this, feed, run) for run in old_runs(this, connection, feed)]
 
 
-def _old(this: Pass, connection: Connection, feed: str) -> Iterator[tuple[str, Entry]]:
+def _old(this: Pass, connection: Connection, feed: str) -> Iterator[tuple[str, LoadedArchive]]:
     """Loaded archives for which there is something to do."""
     pending = manifests.planned_archives(manifests.feed_output(this.settings, feed))
     folder = manifests.feed_backup(this.settings, feed)
-    held = {
-        row.file_name: Entry(row.sha256, row.loaded_at)
-        for row in connection.execute(
-            select(etl_file.c.file_name, etl_file.c.sha256, etl_file.c.loaded_at).where(
-                etl_file.c.feed == feed, etl_file.c.kind == ARCHIVE, etl_file.c.undone_at.is_(None)
-            )
-        )
-    }
+    loaded = ledger.loaded_archives(connection, feed)
     for name in manifests.archives(folder):
         # A merge that was cut off still counts on the archives of its plan.
-        if name not in held or name in pending:
+        if name not in loaded or name in pending:
             continue
-        if this.is_old(held[name].loaded_at, this.policy.delete_after) or (
-            this.is_old(held[name].loaded_at, this.policy.compress_after) and (folder / name).exists()
+        if this.is_old(loaded[name].loaded_at, this.policy.delete_after) or (
+            this.is_old(loaded[name].loaded_at, this.policy.compress_after) and (folder / name).exists()
         ):
-            yield name, held[name]
+            yield name, loaded[name]
 
 
-def _prune_archive(this: Pass, folder: Path, feed: str, name: str, entry: Entry) -> Item:
+def _prune_archive(this: Pass, folder: Path, feed: str, name: str, entry: LoadedArchive) -> Item:
     size = _size(folder, name)
     try:
         if manifests.read_archive(folder, name).sha256 != entry.sha256:
@@ -157,11 +152,7 @@ def _prune_landing(this: Pass, connection: Connection, feed: str, folder: Path) 
         return
     if not this.dry_run:
         files.remove_temporaries(folder)
-    entry = etl_file.c
-    query = select(entry.sha256, entry.loaded_at).where(
-        entry.feed == feed, entry.kind == LANDING, entry.undone_at.is_(None)
-    )
-    loaded = {row.sha256: row.loaded_at for row in connection.execute(query)}
+    loaded = {entry.sha256: entry.loaded_at for entry in ledger.landing_entries(connection, feed)}
     for file in sorted(path for path in folder.iterdir() if path.is_file()):
         digest = next((found for found in digests(file) if found in loaded), None)
         size, name = file.stat().st_size, files.stored_name(file.name)
@@ -215,8 +206,7 @@ def _prune_quarantine(this: Pass, connection: Connection, feed: str, standing: s
         row.decided_at <= this.now - this.policy.delete_after,
     )
     loads = set(connection.scalars(select(row.log_id).where(decided).distinct()))
-    entries = select(etl_file.c.log_id, etl_file.c.file_name).where(etl_file.c.feed == feed)
-    loads -= {log_id for log_id, name in connection.execute(entries) if name in standing}
+    loads -= ledger.loads_of(connection, feed, standing)
     rows = 0
     for some in in_batches(sorted(loads)):
         old = and_(decided, row.log_id.in_(some))
