@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from etl.contract.durations import format_duration
 from etl.contract.model import ITEMS, AnomalyRules, Column, Contract, EventTime, Windows
 
 _TYPES = {"text": "string", "double": "number"}
-_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 GROWTH = {
     "evolve": "are taken up as new nullable columns",
     "freeze": "are left out, and reported in the log",
@@ -28,12 +28,6 @@ _INTRODUCTION = """\
 One section per packaged feed, made from its contract by `python -m etl feeds docs > docs/feeds.md`; do not edit it by hand.
 How to write a contract stands in [contracts](contracts.md). Sample messages are simulated ones.
 """
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the largest unit that fits: 600 → 10m."""
-    unit, size = next(((unit, size) for unit, size in _UNITS if seconds % size == 0), ("s", 1))
-    return f"{seconds / size:g}{unit}"
 
 
 def source_path(column: Column) -> str:
@@ -140,7 +134,9 @@ def facts(contract: Contract) -> list[tuple[str, str]]:
     if windows:
         sizes = ", ".join(f"{contract.table}_{size}" for size, _ in windows.sizes)
         found.append(("windows", f"{sizes}: {', '.join(windows.measures)} per {' and '.join(windows.key)}"))
-    found.append(("late", f"more than {duration(contract.lateness_seconds)} behind the newest reading loaded before"))
+    found.append(
+        ("late", f"more than {format_duration(contract.lateness_seconds)} behind the newest reading loaded before")
+    )
     found.append(("unknown keys", GROWTH[contract.growth]))
     if contract.primary_key:
         found.append(
@@ -149,10 +145,10 @@ def facts(contract: Contract) -> list[tuple[str, str]]:
     if contract.anomalies:
         found.append(("anomalies", _anomalies(contract.anomalies)))
     if contract.fleet:
-        every = duration(contract.fleet.interval_seconds)
+        every = format_duration(contract.fleet.interval_seconds)
         found.append(("fleet", f"{contract.fleet.sensors} sensors, each every {every}"))
     if contract.freshness_seconds:
-        found.append(("latency", f"the newest reading is at most {duration(contract.freshness_seconds)} old"))
+        found.append(("latency", f"the newest reading is at most {format_duration(contract.freshness_seconds)} old"))
     if contract.failure_budget < 1:
         found.append(("failure budget", f"a load fails if more than {contract.failure_budget:.1%} of its rows are bad"))
     return found
@@ -161,8 +157,8 @@ def facts(contract: Contract) -> list[tuple[str, str]]:
 def _anomalies(rules: AnomalyRules) -> str:
     said = f"outliers in {', '.join(rules.measures)} beyond a robust z-score of {rules.threshold:g}"
     if rules.stuck_seconds:
-        said += f"; stuck after {duration(rules.stuck_seconds)} of equal values"
-    return said + (f"; a gap after {duration(rules.gap_seconds)}" if rules.gap_seconds else "")
+        said += f"; stuck after {format_duration(rules.stuck_seconds)} of equal values"
+    return said + (f"; a gap after {format_duration(rules.gap_seconds)}" if rules.gap_seconds else "")
 
 
 def _origin(contract: Contract) -> str:

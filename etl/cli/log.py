@@ -13,8 +13,7 @@ from etl.cli.dashboards import superset_status
 from etl.contract.reader import load_contract, sound_contracts
 from etl.operations.explain import explain as explain_cycle
 from etl.operations.explain import in_words
-from etl.operations.retention.age import parse_age
-from etl.operations.retention.policy import Policy
+from etl.operations.retention.policy import Policy, parse_age
 from etl.operations.retention.prune import prune as prune_files
 from etl.operations.retention.remote import Remote
 from etl.operations.status import history as read_history

@@ -18,7 +18,7 @@ from open_data_contract_standard.model import (
 from pydantic import ValidationError
 
 from etl.contract import properties as custom
-from etl.contract.durations import seconds
+from etl.contract.durations import contract_seconds
 from etl.contract.model import RESERVED, SYSTEM_COLUMNS, Column, ColumnType, Contract, Landing, column_name
 from etl.contract.patterns import broken_pattern
 from etl.contract.problems import as_one, each, together
@@ -296,7 +296,7 @@ class ContractReader:
             place = f"slaProperties[{index}]"
             if item.property != "latency":
                 raise self.fail(f"{place}.property", f"{item.property!r} is not known", "Known: latency.")
-            found = seconds(f"{place}.value", f"{item.value}{item.unit or 's'}", self.fail)
+            found = contract_seconds(f"{place}.value", f"{item.value}{item.unit or 's'}", self.fail)
         return found
 
 

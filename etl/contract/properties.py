@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from etl.contract.durations import Fail, seconds
+from etl.contract.durations import DAY_SECONDS, Fail, contract_seconds
 from etl.contract.model import (
     EPOCH_UNITS,
     ISO8601,
@@ -166,9 +166,9 @@ class Properties:
         sizes = value.get("sizes", list(DEFAULT_WINDOWS))
         if not isinstance(sizes, list):
             raise self.fail(f"{place}.sizes", f"{sizes!r}", "Give a list: [5m, 1d].")
-        lengths = tuple((str(size), seconds(f"{place}.sizes", size, self.fail)) for size in sizes)
+        lengths = tuple((str(size), contract_seconds(f"{place}.sizes", size, self.fail)) for size in sizes)
         for name, length in lengths:
-            if length != int(length) or (86_400 % length and length % 86_400):
+            if length != int(length) or (DAY_SECONDS % length and length % DAY_SECONDS):
                 raise self.fail(f"{place}.sizes", f"{name!r} does not divide a day", "Use 1m, 5m, 15m, 1h, 1d.")
         key = self._columns("windows.key", value.get("key", list(sensor)), columns)
         measures = self._measures("windows.measures", value.get("measures"), columns, sensor)
@@ -198,7 +198,7 @@ class Properties:
         return measures
 
     def lateness(self) -> float:
-        return seconds(f"{self.place}.lateness", self.values.get("lateness", "10m"), self.fail)
+        return contract_seconds(f"{self.place}.lateness", self.values.get("lateness", "10m"), self.fail)
 
     def growth(self) -> Growth:
         value = self.values.get("unknownKeys", "freeze")
@@ -224,7 +224,7 @@ class Properties:
             if name in value
         }
         given |= {
-            field: seconds(f"{self.place}.anomalies.{name}", value[name], self.fail)
+            field: contract_seconds(f"{self.place}.anomalies.{name}", value[name], self.fail)
             for name, field in _ANOMALY_TIMES.items()
             if name in value
         }
@@ -242,7 +242,7 @@ class Properties:
         value = self._object("fleet", {"sensors", "interval"}, "sensors", "interval")
         if not isinstance(value["sensors"], int) or value["sensors"] < 1:
             raise self.fail(f"{self.place}.fleet.sensors", f"{value['sensors']!r}", "Say how many sensors report.")
-        return Fleet(value["sensors"], seconds(f"{self.place}.fleet.interval", value["interval"], self.fail))
+        return Fleet(value["sensors"], contract_seconds(f"{self.place}.fleet.interval", value["interval"], self.fail))
 
     def failure_budget(self) -> float:
         value = self.values.get("failureBudget", 1.0)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from sqlalchemy import func, select
 
-from etl.contract.durations import parse_seconds
+from etl.contract.durations import parse_duration
 from etl.contract.reader import Contract
 from etl.database import copy_csv
 from etl.database.schema.audit_tables import etl_log, etl_quality_score, etl_rejected_row
@@ -73,7 +73,7 @@ def moment(text: str, *, now: datetime) -> datetime:
     """
     if not text:
         return now
-    seconds = parse_seconds(text)
+    seconds = parse_duration(text)
     if seconds is not None:
         return now - timedelta(seconds=seconds)
     try:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from types import FrameType
 from typing import Protocol, Self
 
+from etl.contract.durations import DAY_SECONDS, parse_duration
 from etl.errors import ConfigurationError, Interrupted
 
 LATE_AFTER = timedelta(seconds=1)
@@ -27,7 +28,7 @@ _LOOK_SECONDS = 1.0
 
 _STOPPING = b"\nStopping: a notebook that runs may end. A second signal interrupts it.\n"
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST_SECONDS = 366 * DAY_SECONDS
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _REMEDY = "Give an interval such as 30s, 5m, 1h or 1d, or the five fields of a cron expression such as '*/5 * * * *'."
 
@@ -78,8 +79,10 @@ def parse(text: str, timezone: tzinfo | None = None) -> Schedule:
     :param timezone: of a cron expression; the machine's own by default.
     :raises ConfigurationError: it is neither, is no time at all, or never comes; names it.
     """
-    if interval := re.fullmatch(r"\s*(\d+)\s*([smhd])\s*", text):
-        return _interval(text, int(interval[1]), _UNITS[interval[2]])
+    # `5 m` is an interval as well.
+    seconds = parse_duration(re.sub(r"(?<=\d)\s+(?=[a-z]$)", "", text.strip()), fractions=False)
+    if seconds is not None:
+        return _interval(text, seconds)
     fields = text.split()
     if len(fields) != 5:
         raise ConfigurationError(f"--every {text!r} is neither an interval nor a cron expression.", remedy=_REMEDY)
@@ -88,16 +91,12 @@ def parse(text: str, timezone: tzinfo | None = None) -> Schedule:
     return schedule
 
 
-def _interval(text: str, number: int, unit: str) -> Schedule:
+def _interval(text: str, seconds: float) -> Schedule:
     from apscheduler.triggers.interval import IntervalTrigger
 
-    try:
-        length = timedelta(**{unit: number})
-    except OverflowError:
-        length = timedelta.max
-    if not timedelta(seconds=1) <= length <= timedelta(days=366):
+    if not 1 <= seconds <= _LONGEST_SECONDS:
         raise ConfigurationError(f"--every {text!r}: an interval lasts from one second to a year.", remedy=_REMEDY)
-    return Schedule(text, IntervalTrigger(seconds=int(length.total_seconds()), timezone=UTC), at_once=True)
+    return Schedule(text, IntervalTrigger(seconds=int(seconds), timezone=UTC), at_once=True)
 
 
 def _cron(text: str, fields: list[str], timezone: tzinfo | None) -> Trigger:

@@ -126,6 +126,7 @@ def test_cron_hours_are_local() -> None:
         ("5", "'5' is neither an interval nor a cron expression"),
         ("5 minutes", "'5 minutes' is neither"),
         ("-5m", "'-5m' is neither"),
+        ("1 0s", "'1 0s' is neither"),
         ("1.5h", "'1.5h' is neither"),
         ("", "'' is neither"),
         ("0s", "'0s': an interval lasts from one second to a year"),

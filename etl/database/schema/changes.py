@@ -7,7 +7,6 @@ docs/contracts.md has the table.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,6 +27,7 @@ from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.schema import AddConstraint, DropConstraint
 from sqlalchemy.types import BigInteger, Double, Integer, SmallInteger, String, TypeEngine
 
+from etl.contract.durations import parse_duration
 from etl.contract.model import TABLE_COLUMNS, WINDOW_COLUMNS, Contract
 from etl.contract.problems import as_one
 from etl.database import AlteredColumn, product_of, type_name
@@ -37,7 +37,6 @@ from etl.database.schema.views import is_packaged, view_columns, view_names
 from etl.database.schema.windows import Definition, definitions, window_tables
 from etl.errors import ContractError
 
-_SIZE = re.compile(r"\d+(\.\d+)?[smhd]")
 _MOST_EXACT = 2**53
 """Every whole number up to it is a double."""
 _RANKS: tuple[type[TypeEngine[Any]], ...] = (BigInteger, SmallInteger, Integer)
@@ -176,7 +175,8 @@ class _Comparison:
     def _window_names(self) -> list[str]:
         """Tables that are called like windows of the feed's."""
         start = f"{self.contract.table}_"
-        return [name for name in self.tables if name.startswith(start) and _SIZE.fullmatch(name.removeprefix(start))]
+        names = [name for name in self.tables if name.startswith(start)]
+        return [name for name in names if parse_duration(name.removeprefix(start)) is not None]
 
     def changes(self) -> Changes:
         if not self.is_there:

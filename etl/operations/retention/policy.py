@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from etl.errors import EtlError
+from etl.contract.durations import parse_duration
+from etl.errors import ConfigurationError, EtlError
 from etl.operations.retention.remote import Remote
 from etl.settings import Settings
+
+_LONGEST_AGE = len("99999w")
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,19 @@ class Policy:
 
     compress_after: timedelta | None = timedelta(days=7)
     delete_after: timedelta | None = timedelta(days=90)
+
+
+def parse_age(text: str) -> timedelta | None:
+    """`30m`, `12h`, `7d` or `2w`; `never` is None.
+
+    :raises ConfigurationError: it is none of these.
+    """
+    if text == "never":
+        return None
+    seconds = parse_duration(text, "mhdw", fractions=False)
+    if seconds is None or len(text) > _LONGEST_AGE:
+        raise ConfigurationError(f"{text!r} is no age.", remedy="Give it as 30m, 12h, 7d or 2w, or as never.")
+    return timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True)
