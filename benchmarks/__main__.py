@@ -1,7 +1,7 @@
-"""Benchmarks against what people would use instead, and of our own jobs by rows, rate and cycles; on services of their own.
+"""Benchmarks: comparison with alternatives, and the project's jobs by rows, rate and cycles; on services started for them.
 
 `python -m benchmarks [--full] [NAME …]`: short, each one takes a minute or two; full, with the figures' real sizes and more
-rounds, hours. Figures come as JSON, the report as Markdown. `python -m benchmarks --report` only writes the report anew.
+rounds, hours. Figures come as JSON, the report as Markdown. `python -m benchmarks --report` only rewrites the report.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SHORT: dict[str, Make] = {
     "merge": lambda arena, python: merge.contest(arena, python, 400_000),
     "load": lambda arena, python: load.contest(arena, python, 200_000),
     "overhead": overhead.contest,
-    "whole": lambda arena, python: whole.contest(arena, python, 200_000, with_seeds_way=False),
+    "whole": lambda arena, python: whole.contest(arena, python, 200_000, with_fixed_time_box=False),
 }
 FULL: dict[str, Make] = {
     "produce": lambda arena, python: produce.contest(arena, python, 500_000),
@@ -71,7 +71,7 @@ def _soak(arena: Arena, keep: Keep, extent: Extent) -> Found:
 
 
 MEASURES: dict[str, Callable[[Arena, Keep, Extent], Found]] = {"growth": _growth, "latency": _latency, "soak": _soak}
-"""What has no contenders: our own jobs."""
+"""Measurements without contenders: only the project's jobs."""
 NAMES = (*FULL, *MEASURES)
 
 
@@ -82,13 +82,11 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all of them by default")
     parser.add_argument("--full", action="store_true", help="real sizes, five rounds (growth: three)")
     parser.add_argument("--rounds", type=int, help="rounds that count (2, or 5 with --full; growth: 1, or 3)")
-    parser.add_argument(
-        "--report", action="store_true", help="only write docs/benchmarks.md from the results that are there"
-    )
+    parser.add_argument("--report", action="store_true", help="only write docs/benchmarks.md from the existing results")
     given = parser.parse_args()
     if unknown := sorted(set(given.names) - set(NAMES)):
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
-    # As an interrupt does: services and their data do not outlive us.
+    # Like an interrupt: services and their data end with this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     extent = Extent(given.full, given.rounds)
     failed = False
@@ -97,18 +95,18 @@ def main() -> int:
         sound = [_run(name, extent) for name in given.names or NAMES]
         failed = not all(sound)
         if not given.full:
-            tell(f"Figures of a short run, for a look: {extent.results}. `--full` makes those of docs/benchmarks.md.")
+            tell(f"Figures of a short run: {extent.results}. `--full` produces those of docs/benchmarks.md.")
     if given.full or given.report:
         report.write(RESULTS)
     return int(failed)
 
 
 def _run(name: str, extent: Extent) -> bool:
-    """Measure one thing, and keep what is found; returns whether all of ours went well."""
+    """Measure one thing, and keep what is found; returns whether all of the project's programs succeeded."""
     try:
         found = _measured(name, extent) if name in MEASURES else _held(name, extent)
     except FAILURES as error:
-        # The others are not to suffer.
+        # The others continue.
         tell(f"{name} did not finish: {error}")
         return False
     tell(report.as_text(name, found))

@@ -119,7 +119,7 @@ class Account:
         return accounted == sent and not self.not_successful and not self.unbalanced
 
     def require_loaded(self, sent: int) -> None:
-        """Refuse all but so many sound messages, each loaded.
+        """Check that exactly this number of good messages was sent, and that each was loaded.
 
         :raises RuntimeError: with the numbers.
         """

@@ -52,7 +52,7 @@ class Ground:
         return load_contract(FEED, self.settings)
 
     def etl(self, *arguments: str) -> str:
-        """Run a command of ours and return what it printed.
+        """Run one of the project's commands and return what it printed.
 
         :raises RuntimeError: it failed.
         """

@@ -41,7 +41,7 @@ def _write(
         query_id=query,
         batch_id=number,
         source=archive.source,
-        offsets={},  # Nobody reads on from these.
+        offsets={},  # Nothing continues reading from these.
         columns=archive.columns,
         messages=rows,
         rows=rows,

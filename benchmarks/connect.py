@@ -25,7 +25,7 @@ ROOTS: dict[str, list[jars.Coordinates]] = {
         ("org.apache.kafka", "connect-runtime", _BROKER[2]),
         ("org.apache.kafka", "connect-json", _BROKER[2]),
         _LOGGING,
-        # The newest one whose libraries are all to be had from Maven Central.
+        # The newest version whose libraries are all on Maven Central.
         ("io.debezium", "debezium-connector-jdbc", "3.5.0.Final"),
     ],
 }

@@ -46,14 +46,14 @@ class Contender:
 
     name: str
     run: Callable[[], Outcome]
-    """Prepares what it needs afresh, runs, looks at what came out; only the run itself is timed."""
+    """Prepares what it needs, runs, checks the result; only the run itself is timed."""
     note: str = ""
-    """What it leaves out, or how it was set."""
+    """What it does or omits, or how it was configured."""
     is_ours: bool = False
     stops_at_duplicate: bool = False
-    """Whether it gives up when a message comes twice, which the contests' messages do not."""
+    """Whether it fails on a duplicate message; the contests' messages have none."""
     expected_rows: int | None = None
-    """Where it is not expected to have the same rows as the others, by its nature."""
+    """True where a contender cannot have the same rows as the others."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Is cost linear in rows, and is memory bounded? Each job, and the whole warm cycle, in a process of its own.
+"""Is cost linear in rows, and is memory bounded? Each job, and the whole warm cycle, in a separate process.
 
 The four jobs follow one another in one place: what one has made, the next one takes. What each has done is counted from
 outside, in the topic, the files and the table, before its figures count.
@@ -105,7 +105,7 @@ def _point(series: str, at: int, runs: list[Outcome]) -> dict[str, Any]:
 
 
 def measure(arena: Arena, keep: Keep, tell: Tell, sizes: Sizes) -> Found:
-    """Measure everything once per round; what fails is named among the figures, and the rest goes on.
+    """Measure everything once per round; a failure is recorded among the figures, and the rest continues.
 
     `at` is the number of rows in the series `produce`, `consume`, `merge`, `load` and `cycle`, the number of part files in
     `parts`, and in `held` the number of rows that the table holds before.
@@ -138,7 +138,7 @@ def _jobs_with(ground: Ground, book: _Book, rows: int, sizes: Sizes, kept: Path)
         if job == "load" and rows == sizes.further_rows:
             book.note("held", 0, done)
     if rows in sizes.held:
-        # As a table is that has grown for days: with statistics and without dead rows.
+        # Like a table that has grown for days: with statistics and without dead rows.
         ground.execute("VACUUM ANALYZE")
         *_, (_, loaded) = _jobs(ground, sizes.further_rows, after=rows)
         book.note("held", rows, loaded)
@@ -166,7 +166,7 @@ def _cycle(ground: Ground, book: _Book, rows: int) -> None:
 
 def _merge_of(ground: Ground, book: _Book, kept: Path, parts: int) -> None:
     if not kept.exists():
-        raise RuntimeError("There is no archive to cut: the jobs did not come so far.")
+        raise RuntimeError("There is no archive to divide: the jobs did not get that far.")
     rows = batches.cut(ground.settings, kept, parts)
     done = _run(ground, PROGRAMS["merge"], rows)
     require("rows merged", _archived(ground), rows)

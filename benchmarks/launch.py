@@ -1,4 +1,4 @@
-"""Run a program and tell the most memory that it held, in bytes: `python -I -S launch.py DESCRIPTOR PROGRAM [ARGUMENT …]`.
+"""Run a program and print its peak memory, in bytes: `python -I -S launch.py DESCRIPTOR PROGRAM [ARGUMENT …]`.
 
 The system knows that also of a program that ends before anybody looks. But it counts what the process held that started
 the program as well, as if that had been the program's. So programs are started from here, where next to nothing is held.

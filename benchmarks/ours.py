@@ -1,4 +1,4 @@
-"""Our own side of the contests, what the jobs themselves call; prints figures as JSON in the last line.
+"""The project's side of the contests, with the functions that the jobs call; prints figures as JSON in the last line.
 
 `python -m benchmarks.ours JOB NUMBER`, with the settings in the environment. `1_produce`, `2_consume`, `3_merge` and `load` are
 the jobs as they are, with their audit rows; `produce`, `consume` and `merge` are what others do as well.

@@ -17,7 +17,7 @@ IMAGES = PROJECT_ROOT / "docs" / "images"
 BEGIN, END = "<!-- results: made by `make bench-full` -->", "<!-- end of results -->"
 ORDER = ("whole", "overhead", "latency", "growth", "soak", "produce", "consume", "merge", "load")
 PAGES: dict[str, ModuleType] = {"growth": growth, "latency": latency, "soak": soak}
-"""How results are told that are no contest's."""
+"""How results that are not contests are reported."""
 
 
 def as_text(name: str, found: Found) -> str:
@@ -50,7 +50,7 @@ def _section(name: str, found: Found) -> str:
     lines = [
         f"### {found['title']}",
         "",
-        f"{page.intro(found)}; load before {found['load_before'][0]}.",
+        f"{page.intro(found)}; system load before: {found['load_before'][0]}.",
         "",
         f"![{found['title']}: {page.PICTURE}](images/benchmark-{name}.svg)",
         "",

@@ -43,7 +43,7 @@ class Soak:
 
 
 def soak(settings: Settings, contract: Contract, env: dict[str, str], *, cycles: int, rate: int) -> Soak:
-    """Run that many scheduled cycles, one a second if they can, while others send `rate` messages a second.
+    """Run this number of scheduled cycles, one per second if possible, while a producer sends `rate` messages per second.
 
     Afterwards one more cycle takes what was sent during the last one.
     """

@@ -48,7 +48,8 @@ def ours(trailing: int = TRAILING, block_seconds: float = BLOCK_SECONDS) -> Cont
 
 
 def trend() -> Contender:
-    """Ours with a robust line (Tukey's resistant line: through the medians of the outer thirds) taken off each window.
+    """Our method with a robust line (Tukey's resistant line: through the medians of the outer thirds) subtracted from each
+    window.
 
     Stuck and gap as ours.
     """

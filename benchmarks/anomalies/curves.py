@@ -43,7 +43,7 @@ class Curves:
 
 
 def curves(seed: int, hours: float = 24.0, sensors: int = 24) -> Iterator[Curves]:
-    """The three profiles, of sensors of their own: every 10 s; every minute; every minute in whole degrees.
+    """The three profiles, each with different sensors: every 10 s; every minute; every minute in whole degrees.
 
     The one that reports six times as often has a third of the sensors.
     """

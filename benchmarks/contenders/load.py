@@ -1,4 +1,4 @@
-"""Load an archive of clean rows into a table that is there already; prints seconds and rows as JSON.
+"""Load an archive of clean rows into an existing table; prints seconds and rows as JSON.
 
 `python load.py copy|adbc|to_sql|dlt-arrow FILE TABLE`, the database's URL in DATABASE_URL. FILE is an archive as 3_merge
 writes it; for `copy` it holds the table's own columns, without a header.
@@ -71,7 +71,7 @@ MODULES = {
     "to_sql": ["pandas", "sqlalchemy.dialects.postgresql.psycopg2"],
     "dlt-arrow": ["dlt.destinations.impl.postgres.postgres", "dlt.normalize", "dlt.load", "pyarrow.csv"],
 }
-"""What takes a while to import, which does not count."""
+"""Modules that take long to import; the import is not timed."""
 
 if __name__ == "__main__":
     tool, file, table = sys.argv[1:]

@@ -1,4 +1,4 @@
-"""Join part-CSVs into one file, with the header once and every field as it stands; prints seconds as JSON.
+"""Join part-CSVs into one file, with the header once and every field unchanged; prints seconds as JSON.
 
 `python merge.py pandas|polars|duckdb|cat FOLDER TARGET`
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 def pandas(parts, target):
     import pandas as pd
 
-    # Text stays text: a number that is parsed and written again need not look the same.
+    # Text stays text: a number may look different after it is parsed and written again.
     frames = [pd.read_csv(part, dtype=str, keep_default_na=False) for part in parts]
     pd.concat(frames, ignore_index=True).to_csv(target, index=False)
 

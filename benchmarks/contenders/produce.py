@@ -1,4 +1,4 @@
-"""Send ready messages to a topic and wait until all replicas have each of them; prints seconds and rows as JSON.
+"""Send prepared messages to a topic and wait until all replicas have each of them; prints seconds and rows as JSON.
 
 `python produce.py kafka-python|aiokafka|confluent-kafka BOOTSTRAP TOPIC FILE`; FILE has a message a line: key, tab, value.
 Each client has its own defaults, except that all wait for all replicas.

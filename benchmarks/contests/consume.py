@@ -15,7 +15,7 @@ from benchmarks.environment import CONTENDERS
 
 
 def contest(arena: Arena, python: Path, rows: int) -> Contest:
-    """Messages of four partitions into CSV files, by a Spark that has read as many before."""
+    """Messages of four partitions into CSV files, in a Spark session that has already read as many."""
 
     def ours() -> Outcome:
         with arena.ground() as ground:
@@ -51,7 +51,7 @@ def contest(arena: Arena, python: Path, rows: int) -> Contest:
     return Contest(
         "consume",
         "Consume",
-        f"{rows:,} messages of four partitions into CSV files, by a Spark that has read as many before",
+        f"{rows:,} messages of four partitions into CSV files, in a Spark session that has already read as many",
         [
             Contender("2_consume", ours, "checked, counted, hashed, with manifests, fsync", is_ours=True),
             Contender("Spark's defaults", default, "file sink, from_json, availableNow; bad messages become NULL"),

@@ -23,13 +23,13 @@ def contest(arena: Arena, python: Path, rows: int, parts: int = 200) -> Contest:
     def ours() -> Outcome:
         with arena.ground(tables=False) as ground:
             env = {**ground.env, "ETL_HOME": str(home)}
-            return looked_at(run_program([sys.executable, "-m", "benchmarks.ours", "merge", str(rows)], env))
+            return verified(run_program([sys.executable, "-m", "benchmarks.ours", "merge", str(rows)], env))
 
     def other(tool: str) -> Outcome:
         command = [str(python), str(CONTENDERS / "merge.py"), tool, str(home / "parts"), str(home / "joined.csv")]
-        return looked_at(run_program(command, {}))
+        return verified(run_program(command, {}))
 
-    def looked_at(done: Outcome) -> Outcome:
+    def verified(done: Outcome) -> Outcome:
         found, digest = _sum_of(home / "joined.csv")
         (home / "joined.csv").unlink()
         return replace(done, rows=found, checksum=digest)
@@ -39,7 +39,7 @@ def contest(arena: Arena, python: Path, rows: int, parts: int = 200) -> Contest:
         "Merge",
         f"{rows:,} rows in {parts} part files into one file",
         [
-            Contender("3_merge", ours, "counts rows, checks and makes SHA-256, fsync", is_ours=True),
+            Contender("3_merge", ours, "counts rows, verifies and computes SHA-256, fsync", is_ours=True),
             Contender("pandas.concat", lambda: other("pandas"), "text columns"),
             Contender("polars", lambda: other("polars"), "scan_csv, sink_csv"),
             Contender("duckdb", lambda: other("duckdb"), "COPY (FROM read_csv …)"),

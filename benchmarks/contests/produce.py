@@ -30,9 +30,9 @@ def contest(arena: Arena, python: Path, rows: int) -> Contest:
     return Contest(
         "produce",
         "Produce",
-        f"{rows:,} ready messages into a topic, each acknowledged",
+        f"{rows:,} prepared messages into a topic, each acknowledged",
         [
-            Contender("1_produce", ours, "kafka-python, idempotent, every acknowledgement looked at", is_ours=True),
+            Contender("1_produce", ours, "kafka-python, idempotent, every acknowledgement checked", is_ours=True),
             Contender("kafka-python", lambda: other("kafka-python"), "its defaults"),
             Contender("aiokafka", lambda: other("aiokafka"), "its defaults, acks=all"),
             Contender("confluent-kafka", lambda: other("confluent-kafka"), "librdkafka, in C; its defaults"),

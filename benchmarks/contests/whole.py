@@ -1,4 +1,4 @@
-"""From a topic into a table: the whole way, by what people would use instead."""
+"""From a topic into a table: the whole pipeline, and its alternatives."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from benchmarks.environment import CONTENDERS
 from etl.settings import PROJECT_ROOT
 
 TIME_BOX_SECONDS = 120
-"""For which the tutorials' consumer runs, whatever there is to read."""
+"""The tutorials' consumer runs for this time, however much there is to read."""
 
 SINK_SECONDS = 600
-"""A sink that has failed does not end; after this time it has."""
+"""A sink that has failed does not end; after this time it counts as failed."""
 
 
-def contest(arena: Arena, python: Path, rows: int, *, with_seeds_way: bool = True) -> Contest:
+def contest(arena: Arena, python: Path, rows: int, *, with_fixed_time_box: bool = True) -> Contest:
     """A day of the sensor fleet, from four partitions into a table that is unique on sensor and time."""
 
     def warm() -> Outcome:
         with arena.ground() as ground:
             done = run_program([sys.executable, "-m", "benchmarks.ours", "warm", str(rows)], ground.env)
-            return looked_at(ground, done, "sensor_data")
+            return verified(ground, done, "sensor_data")
 
     def cold() -> Outcome:
         with arena.ground() as ground:
             data.fill(ground.settings, ground.contract, rows)
             command = [sys.executable, "-m", "etl", "run", FEED, "--messages", "0"]
             done = run_program(command, ground.env, cwd=PROJECT_ROOT)
-            return looked_at(ground, done, "sensor_data")
+            return verified(ground, done, "sensor_data")
 
     def dlt(mode: str, make: Callable[[Ground], str]) -> Callable[[], Outcome]:
         def run() -> Outcome:
@@ -49,7 +49,7 @@ def contest(arena: Arena, python: Path, rows: int, *, with_seeds_way: bool = Tru
                     table,
                 ]
                 env = {**ground.env, "DATABASE_URL": ground.database_url, "RUNTIME__DLTHUB_TELEMETRY": "false"}
-                return looked_at(ground, run_program(command, env, cwd=ground.home), table)
+                return verified(ground, run_program(command, env, cwd=ground.home), table)
 
         return run
 
@@ -63,17 +63,17 @@ def contest(arena: Arena, python: Path, rows: int, *, with_seeds_way: bool = Tru
             command = connect.command(java, ground.home, ground.database_url, names, tuned=tuned)
             with ground.watch(table, rows) as is_full:
                 done = run_until(is_full, command, {}, timeout=SINK_SECONDS)
-            return looked_at(ground, done, table)
+            return verified(ground, done, table)
 
     def tutorial() -> Outcome:
         with arena.ground(tables=False) as ground:
             data.fill(ground.settings, ground.contract, rows)
             table = ground.keyed_table()
             env = {**ground.env, "DATABASE_URL": ground.database_url, "SPARK_JARS": arena.spark_jars}
-            command = [sys.executable, str(CONTENDERS / "seeds_way.py"), str(ground.home), arena.settings.kafka()]
-            return looked_at(ground, run_program([*command, ground.topic, table, str(TIME_BOX_SECONDS)], env), table)
+            command = [sys.executable, str(CONTENDERS / "fixed_time_box.py"), str(ground.home), arena.settings.kafka()]
+            return verified(ground, run_program([*command, ground.topic, table, str(TIME_BOX_SECONDS)], env), table)
 
-    def looked_at(ground: Ground, done: Outcome, table: str) -> Outcome:
+    def verified(ground: Ground, done: Outcome, table: str) -> Outcome:
         found, digest = ground.sum_of(table)
         return replace(done, rows=found, checksum=digest)
 
@@ -108,14 +108,14 @@ def contest(arena: Arena, python: Path, rows: int, *, with_seeds_way: bool = Tru
                 stops_at_duplicate=True,
             ),
             Contender(
-                "Debezium sink", lambda: debezium(tuned=False), "upsert, Kafka Connect standalone; else defaults"
+                "Debezium sink", lambda: debezium(tuned=False), "upsert, Kafka Connect standalone; otherwise defaults"
             ),
             Contender(
                 "Debezium sink, tuned",
                 lambda: debezium(tuned=True),
-                "upsert by unnest, batches of 2,000, two tasks; plugins not searched for",
+                "upsert by unnest, batches of 2,000, two tasks; without plugin discovery",
             ),
-            *([tutorials] if with_seeds_way else []),
+            *([tutorials] if with_fixed_time_box else []),
         ],
         rows,
         _checksum(arena, rows),
@@ -123,7 +123,7 @@ def contest(arena: Arena, python: Path, rows: int, *, with_seeds_way: bool = Tru
 
 
 def _checksum(arena: Arena, rows: int) -> str:
-    """Of the readings, by pandas and COPY: nobody's own way."""
+    """Checksum of the readings, loaded by a plain COPY, which no contender uses."""
     import orjson
     import psycopg
 

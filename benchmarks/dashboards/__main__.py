@@ -1,5 +1,6 @@
-"""`python -m benchmarks.dashboards` fills a throwaway database, has Superset write the query of every chart and filter, measures
-each in the database, prints the table and writes it into docs/dashboards.md. Ends with 1 where one takes longer than 200 ms.
+"""`python -m benchmarks.dashboards` fills a temporary database, lets Superset generate the query of every chart and filter,
+measures each in the database, prints the table
+and writes it into docs/dashboards.md. Exit code 1 if one takes longer than 200 ms.
 
 Some ten minutes and 6 GB of disk. Nothing of your own instance is touched. `--log-rows N` and `--readings N` make it smaller.
 """
@@ -39,7 +40,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Question:
-    """What a chart or a filter asks."""
+    """The query of a chart or a filter."""
 
     dashboard: str
     title: str
@@ -56,7 +57,7 @@ class Measured:
 
 
 def questions(bundle: assets.Bundle) -> Iterator[Question]:
-    """Everything that a page asks when it is opened: charts with the default time range, and the filters' choices."""
+    """All queries of a page when it is opened: charts with the default time range, and the filters' choices."""
     charts = {doc["uuid"]: doc for doc in bundle.documents("charts").values()}
     for dashboard in bundle.documents("dashboards").values():
         title = dashboard["dashboard_title"]
@@ -86,7 +87,7 @@ def _within(params: Document, time_range: str | None) -> Document:
 
 
 def sql_of(client: Client, datasets: dict[str, int], question: Question) -> list[str]:
-    """The queries as Superset writes them."""
+    """The queries as Superset generates them."""
     asked = body(datasets[question.dataset], question.params)
     for query in asked["queries"]:
         if limit := question.params.get("series_limit"):

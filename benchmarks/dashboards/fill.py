@@ -16,7 +16,7 @@ _FEEDS = {
     "environment_telemetry": "environment_telemetry",
 }
 
-# Four jobs a cycle, a cycle of each of the five feeds every five minutes; every hundredth cycle fails as it loads. The log
+# Four jobs per cycle, a cycle of each of the five feeds every five minutes; every hundredth cycle fails in its load. The log
 # ends now.
 _LOG = """
 CREATE TEMPORARY TABLE feeds (number int, feed text, table_name text);
@@ -63,7 +63,7 @@ SELECT log_id, feed, (log_id % 100)::text, 'temperature', start_time, 40, 15, 25
     (ARRAY['outlier', 'stuck', 'gap'])[1 + log_id % 3]
 FROM loads ORDER BY log_id;
 """
-# A reading of each of 100 sensors every ten seconds; the last one is of now. Readings came with the cycle of their time.
+# A reading from each of 100 sensors every ten seconds, the last one now. Readings belong to the cycle of their time.
 _READINGS = """
 INSERT INTO sensor_data (
     sensor_id, temperature, humidity, timestamp, source_id, source_partition, source_offset, source_item, log_id
@@ -90,7 +90,7 @@ SELECT
     CASE n % 2 WHEN 0 THEN 22 ELSE 8 END + random(), CASE n % 2 WHEN 0 THEN 'In' ELSE 'Out' END, 4, 0, n, 0, 16
 FROM generate_series(0, {rows} / 100 - 1) AS n;
 """
-# What a load computes for the windows that it touches, here for all at once.
+# What a load computes for the windows it affects, here for all at once.
 _WINDOWS = """
 INSERT INTO {table}_{size} ({keys}, measure, window_start, count, min, max, avg, stddev)
 SELECT {keys}, '{measure}', date_bin('{length}', {time}, '1970-01-01 00:00+00'), count(*), min({measure}), max({measure}),

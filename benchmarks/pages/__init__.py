@@ -1,1 +1,1 @@
-"""Results for people, a file per kind: lines for the terminal, a section of docs/benchmarks.md, a picture."""
+"""Results for readers, one file per kind: lines for the terminal, a section of docs/benchmarks.md, a picture."""

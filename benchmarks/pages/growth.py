@@ -38,24 +38,24 @@ def intro(found: Found) -> str:
 
 
 def body(found: Found) -> list[str]:
-    """Tables of seconds, memory, part files and tables that hold rows already."""
+    """Tables of seconds, memory, part files and tables that already hold rows."""
     series = {name: _series(found, name) for name in (*JOBS, "parts", "held")}
     lines = [
         *_by_rows(series),
         "",
-        "Each job is a process of its own, with its audit row; Spark had read 100,000 other messages before. The whole cycle is"
-        " the second one of a schedule, the four notebooks included.",
+        "Each job is a separate process, with its audit row; Spark had read 100,000 other messages before. The whole cycle is"
+        " the second one of a schedule, including the four notebooks.",
         "",
-        "Peak resident memory, the most of all rounds: of the process and its children, Spark's JVM among them, without"
+        "Peak resident memory, the maximum over all rounds, of the process and its children, including Spark's JVM, without"
         " Kafka and the database.",
         "",
         *_memory(series),
     ]
     if parts := series["parts"]:
-        lines += ["", f"The same {_rows(parts)} rows in so many part files, archived by `3_merge`:", ""]
+        lines += ["", f"The same {_rows(parts)} rows in N part files, archived by `3_merge`:", ""]
         lines += _spread("part files", parts)
     if held := series["held"]:
-        lines += ["", f"`4_load` of {_rows(held)} rows into a table that holds so many already:", ""]
+        lines += ["", f"`4_load` of {_rows(held)} rows into a table that already holds N rows:", ""]
         lines += _spread("rows in the table", held)
     return [*lines, *(line for failure in failures(found) for line in ("", failure))]
 
@@ -78,7 +78,7 @@ def _by_rows(series: dict[str, Points]) -> list[str]:
         return f"{found['seconds']['median']:.2f} s, {found['rows_per_second']:,.0f} rows/s" if found else "–"
 
     rows = [(f"{at:,}", *(cell(series[name], at) for name in JOBS)) for at in _sizes(series)]
-    steps = ("the last tenfold step takes", *(_step(series[name]) for name in JOBS))
+    steps = ("the last step, 10 × the rows, takes", *(_step(series[name]) for name in JOBS))
     return table(("rows", *JOBS.values()), [*rows, steps])
 
 

@@ -28,7 +28,7 @@ def as_text(found: Found) -> str:
 def intro(found: Found) -> str:
     command = f"`python -m etl run sensor_readings --every {found['every']}`"
     return (
-        f"How long does a message take from Kafka into the table, with {command} and a producer alongside? Of all messages sent"
+        f"Time of a message from Kafka into the table, with {command} and a concurrent producer; all messages sent"
         f" within {found['measured_seconds']} seconds, after two cycles"
     )
 
@@ -38,11 +38,11 @@ def body(found: Found) -> list[str]:
     rows = [_row(point) for point in found["points"]]
     box = " ".join(f"`-p {name}={value}`" for name, value in found["modes"]["time_box"].items())
     return [
-        *table(("messages/s", "until", "rows", "p50", "p99", "max", "a cycle takes, median (max)"), rows),
+        *table(("messages/s", "until", "rows", "p50", "p99", "max", "seconds per cycle, median (max)"), rows),
         "",
-        "Seconds from Kafka's timestamp of the message, when the producer was given it, to the end of its load in `etl_log`,"
-        f" which is written in the load's last statement before its COMMIT. `time_box` is {box}. Every message that was sent was"
-        " in the table in the end, once.",
+        "Seconds from the Kafka timestamp of the message, set when it was passed to the producer, to the end of its load in"
+        f" `etl_log`, which the load's last statement before its COMMIT writes. `time_box` is {box}. At the end every message"
+        " that was sent was in the table, once.",
         *(line for failure in failures(found) for line in ("", failure)),
     ]
 

@@ -1,4 +1,4 @@
-"""Soak: cycle after cycle, what each took and held."""
+"""Soak: many cycles, with the time and memory of each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def intro(found: Found) -> str:
 def body(found: Found) -> list[str]:
     """What became of the messages, and what grew."""
     seconds = found["seconds"]
-    exact = "every message is in one place" if found["exact"] else "**not exact**"
+    exact = "every message is counted once" if found["exact"] else "**not exact**"
     counts = (f"{found['sent']:,}", *(f"{found[name]:,}" for name in ("loaded", "rejected", "duplicate")), exact)
     ratios = found["growth"]
     rows = [
@@ -43,8 +43,9 @@ def body(found: Found) -> list[str]:
     return [
         *table(("sent", "loaded", "rejected", "duplicate", ""), [counts]),
         "",
-        f"A cycle takes {seconds['median']:.2f} s ({seconds['min']:.2f} to {seconds['max']:.2f}, the first one left out). What"
-        f" the last quarter of the cycles has of the second one, medians: {ratios['seconds']:.2f} times the seconds, and of",
+        f"A cycle takes {seconds['median']:.2f} s ({seconds['min']:.2f} to {seconds['max']:.2f}, without the first one). The"
+        f" median of the last quarter of the cycles is {ratios['seconds']:.2f} times that of the second quarter for the seconds,"
+        " and for",
         "",
         *table(("", "memory", "open files", "threads"), rows),
         *(line for failure in failures(found) for line in ("", failure)),

@@ -1,4 +1,4 @@
-"""Tables in Markdown, and what all pages write alike."""
+"""Tables in Markdown, and what all pages have in common."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def mib(number: float) -> str:
 
 
 def failures(found: Found) -> list[str]:
-    """A line for each piece that did not finish, or that was not as it should be."""
+    """One line for each part that did not finish or gave wrong results."""
     return [f"{one['what']} did not finish: {one['why']}" for one in found["failed"]]
 
 

@@ -77,11 +77,11 @@ def test_growth_tells_seconds_memory_and_what_the_last_tenfold_step_takes(page: 
     rows = [growth_point("load", at, seconds) for at, seconds in ((1_000, 2.0), (10_000, 4.0), (100_000, 36.0))]
     others = [growth_point("parts", 100, 0.5, 1_000, rounds=3), growth_point("held", 0, 1.0, 1_000, mib=7)]
     text = written(page, "growth", growth(*rows, *others))
-    assert "measured once or 3 times; load before 0.25." in text
+    assert "measured once or 3 times; system load before: 0.25." in text
     assert "| 10,000 | – | – | – | 4.00 s, 2,500 rows/s | – |" in text
-    assert "| the last tenfold step takes | – | – | – | 9.0 times as long | – |" in text
+    assert "| the last step, 10 × the rows, takes | – | – | – | 9.0 times as long | – |" in text
     assert "| 100,000 | – | – | – | 100 MiB | – |" in text
-    assert "The same 1,000 rows in so many part files" in text
+    assert "The same 1,000 rows in N part files" in text
     assert "| 100 | 0.50 (0.50 to 1.50) | 2,000 | 100 MiB |" in text
     assert "| 0 | 1.00 (1.00 to 2.00) | 1,000 | 7 MiB |" in text
 
@@ -125,7 +125,7 @@ def test_a_soak_tells_balance_growth_and_keeps_what_its_picture_needs(page: Path
     found = soaked(200)
     text = written(page, "soak", found)
     assert "200 scheduled cycles" in text
-    assert "| 1,000 | 900 | 60 | 40 | every message is in one place |" in text
+    assert "| 1,000 | 900 | 60 | 40 | every message is counted once |" in text
     assert "| Spark's JVM | 1.00 | 1.00 | 1.00 |" in text
     assert found["failed"] == []
     assert found["series"]["jvm_mib"] == [100] * 200
@@ -191,7 +191,7 @@ def test_a_target_is_a_ratio_of_one_run_and_is_met_or_missed() -> None:
     ) == [
         ("produce: 2 × the client's own defaults", "2.0 ×", "met"),
         ("merge: 20 × `pandas.concat`", "19.9 ×", "**missed**"),
-        ("load, validation included: 0.6 × a bare COPY", "0.60 ×; with windows and anomalies 0.30 ×", "met"),
+        ("load, validation included: 0.6 × a plain COPY", "0.60 ×; with windows and anomalies 0.30 ×", "met"),
         ("a warm cycle of 10,000 rows: 4 s at most", "4.00 s", "met"),
         ("4 × faster than papermill's command line × 4, Spark cold", "5.0 ×", "met"),
     ]

@@ -1,6 +1,6 @@
 """How the tutorials do it: a consumer that runs for a fixed time, `pandas.concat`, `to_sql`; a notebook each.
 
-`python seeds_way.py FOLDER BOOTSTRAP TOPIC TABLE SECONDS` writes the notebooks into a folder and runs them one after the
+`python fixed_time_box.py FOLDER BOOTSTRAP TOPIC TABLE SECONDS` writes the notebooks into a folder and runs them one after the
 other with papermill's command line, as their schedulers do. The database's URL is in DATABASE_URL, the class path of Spark's
 Kafka connector in SPARK_JARS.
 """
