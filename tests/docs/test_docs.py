@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import subprocess
@@ -84,6 +85,35 @@ def test_files_and_modules_exist(document: Path) -> None:
         assert (PROJECT_ROOT / path).exists(), path
     for module in re.findall(r"`(?:python -m )?((?:etl|benchmarks)(?:\.\w+)+)(?=[`\s])", text):
         assert module.endswith((".service", ".timer")) or _is_in_the_code(module), module
+
+
+def test_functions_named_beside_a_file_are_in_it() -> None:
+    text = (PROJECT_ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named = re.findall(r"`(etl/[\w/]+\.py)`: (`[\w.]+`(?:, `[\w.]+`(?!:))*)", text)
+    assert len(named) > 20
+    for path, names in named:
+        there = _definitions(ast.parse((PROJECT_ROOT / path).read_text("utf-8")).body)
+        assert set(re.findall(r"[\w.]+", names)) <= there, path
+
+
+def _definitions(body: list[ast.stmt], prefix: str = "") -> set[str]:
+    """Names of the functions and classes in a module, methods as `Class.method`."""
+    found: set[str] = set()
+    for statement in body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            found.add(f"{prefix}{statement.name}")
+        if isinstance(statement, ast.ClassDef):
+            found |= _definitions(statement.body, f"{statement.name}.")
+    return found
+
+
+def test_the_map_names_every_package() -> None:
+    text = (PROJECT_ROOT / "docs" / "architecture.md").read_text("utf-8")
+    table = text[text.index("## The packages") : text.index("## The way of one reading")]
+    named = set(re.findall(r"^\| `(\w+)(?:\.py)?` \|", table, re.MULTILINE))
+    folder = PROJECT_ROOT / "etl"
+    there = {path.stem for path in folder.iterdir() if path.is_dir() or path.suffix == ".py"}
+    assert named == {name for name in there if not name.startswith("__")}
 
 
 def _is_in_the_code(name: str) -> bool:
