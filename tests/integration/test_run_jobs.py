@@ -39,7 +39,7 @@ from etl.jobs.merge.job import merge
 from etl.jobs.produce.job import produce
 from etl.storage import csv_dialect, files, manifests
 from etl.storage.csv_dialect import read_chunks, to_csv
-from tests.storage.test_files import TEXTS
+from tests.storage.test_csv_dialect import TEXTS
 from tests.support.batches import write_batch
 from tests.support.cluster import wait_until
 from tests.support.stack import Project, with_admin

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from etl.audit.counts import Counts
-from etl.cli.report import balance
-from etl.errors import BalanceError, ParameterError
+from etl.errors import ParameterError
 from etl.notebook.parameters import divide_parameters, notebook_parameters, parse_value
 
 
@@ -49,24 +47,3 @@ def test_values_of_the_command_line_get_their_type(text: str, value: Any) -> Non
     parsed = parse_value(text)
     assert parsed == value
     assert type(parsed) is type(value)
-
-
-def test_numbers_that_do_not_add_up_are_refused() -> None:
-    Counts(read=10, processed=7, rejected=2, duplicate=1).require_balance("load")
-    with pytest.raises(BalanceError, match="load: 10 read, but 7 processed"):
-        Counts(read=10, processed=7, rejected=2).require_balance("load")
-
-
-def row(job: str, *counts: int, status: str = "SUCCESS") -> dict[str, Any]:
-    names = ("records_read", "records_processed", "records_rejected", "records_duplicate")
-    return {"job_name": job, "status": status, **dict(zip(names, counts, strict=True))}
-
-
-def test_one_sentence_states_the_balance() -> None:
-    said = balance([row("consume", 1000, 990, 10, 0), row("load", 1000, 900, 60, 40)])
-    assert said == (
-        "Balance: 1,000 messages read = 990 parsed + 10 unparsable;"
-        " 1,000 rows read = 900 loaded + 60 rejected + 40 duplicate."
-    )
-    assert "nothing new" in balance([row("consume", 0, 0, 0, 0), row("load", 0, 0, 0, 0)])
-    assert "did not end" in balance([row("consume", 5, 5, 0, 0), row("load", 0, 0, 0, 0, status="FAILED")])

@@ -5,16 +5,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from etl.contract.model import Column, Contract, EventTime, Landing
+from etl.contract.model import Column, Contract, EventTime
 from etl.contract.reader import load_contract
 from etl.settings import Settings
-from etl.validation.csv_record import fields_with_nulls, split_line
 from etl.validation.message import read
 from etl.validation.reasons import Reason
-from etl.validation.texts import decode_raw, encode_raw
 
 COLUMNS = (
     Column("event", "text", required=True),
@@ -22,6 +18,8 @@ COLUMNS = (
     Column("value", "double", path=("data", "sites", "[]", "values", "[]", "v")),
     Column("at", "timestamp"),
 )
+
+
 NESTED = Contract(
     feed="nested",
     topic="nested",
@@ -31,6 +29,8 @@ NESTED = Contract(
     event_time=EventTime("at"),
     explode=(("data", "sites"), ("values",)),
 )
+
+
 SCALARS = dataclasses.replace(
     NESTED, columns=(Column("event", "text"), Column("value", "double", path=("values", "[]"))), explode=(("values",),)
 )
@@ -102,17 +102,6 @@ def test_arrays_of_scalars_are_readings() -> None:
     assert found[3].nested == {"value"}
 
 
-def test_raw_bytes_come_back() -> None:
-    assert decode_raw(r"\x00ff") == b"\x00\xff"
-    assert decode_raw("{}") == b"{}"
-    assert decode_raw(r"\null") is None
-
-
-@given(st.binary())
-def test_any_bytes_come_back(message: bytes) -> None:
-    assert decode_raw(encode_raw(message)) == message
-
-
 def test_a_line_is_read_by_the_header_of_its_file(settings: Settings) -> None:
     rooms = load_contract("room_temperatures", settings)
     header = ("temp", "id", "room_id/id", "noted_date", "out/in")
@@ -121,36 +110,3 @@ def test_a_line_is_read_by_the_header_of_its_file(settings: Settings) -> None:
     for line in ("29,a\n", "29,a,b,c,d,e\n", '29,"a,b,c,d\n', '29,"a"x,b,c,d\n'):
         assert read(line, rooms, header=header).reason is Reason.NOT_CSV
     assert read(r"\x32392cff", rooms, header=header).reason is Reason.NOT_UTF8
-
-
-FIELDS = st.lists(st.none() | st.text(alphabet="a,\";'\r\n \\é", max_size=6), min_size=2, max_size=5)
-
-
-@given(FIELDS, st.sampled_from([Landing(""), Landing("", delimiter=";", quote="'"), Landing("", delimiter="\t")]))
-def test_a_record_comes_back_with_null_and_empty_text_apart(fields: list[str | None], landing: Landing) -> None:
-    quote = landing.quote
-    written = ["" if f is None else f"{quote}{f.replace(quote, quote * 2)}{quote}" for f in fields]
-    assert split_line(landing.delimiter.join(written) + "\n", landing) == fields
-
-
-@pytest.mark.parametrize("mark", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
-def test_only_line_ends_end_a_line(settings: Settings, mark: str) -> None:
-    assert split_line(f"a{mark}b,c\n", Landing("")) == [f"a{mark}b", "c"]
-
-
-@pytest.mark.parametrize(
-    ("line", "fields"),
-    [
-        ("""17/02/2018,0,$45.39"Silk, Crewneck","For ",""", None),
-        (' "a, b",c', None),
-        ('5" pipe,6" pipe', ['5" pipe', '6" pipe']),
-        ('a,5" pipe,"b, c"', ["a", '5" pipe', "b, c"]),
-        ('"a ""x, y"" b",2', ['a "x, y" b', "2"]),
-    ],
-)
-def test_a_quote_in_an_unquoted_field_must_not_hide_a_separator(line: str, fields: list[str] | None) -> None:
-    assert split_line(line, Landing("")) == fields
-
-
-def test_an_unquoted_field_may_hold_quotes() -> None:
-    assert fields_with_nulls(['5"" disk', "", ""], '5"" disk,"",\n', Landing("")) == ['5"" disk', "", None]

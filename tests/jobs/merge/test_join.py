@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from etl.errors import IntegrityError
 from etl.jobs.merge import join
 from etl.storage import csv_dialect, files
-from tests.storage.test_files import COLUMNS, ROWS, write
+from tests.storage.test_csv_dialect import COLUMNS, ROWS, write
 
 
 def with_hash(path: Path) -> tuple[Path, str]:

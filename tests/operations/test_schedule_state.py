@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from etl.cli.report import so_far
+from etl.operations.schedule_state import schedules, watching
+from etl.settings import Settings
+
+START = datetime(2026, 11, 21, 4, 50, 7, tzinfo=UTC)  # a Saturday
+
+
+def test_a_schedule_says_how_it_stands_until_it_ends(tmp_path: Path) -> None:
+    settings = Settings.load(home=tmp_path)
+    with watching(settings, "5m", ("one", "two"), None) as watch:
+        watch.cycle_ended(3.25, failed=False)
+        watch.cycle_ended(1.5, failed=True)
+        watch.waits_until(START)
+        (standing,) = schedules(settings)
+        assert standing == watch.standing
+        assert (standing.pid, standing.every, standing.feeds) == (os.getpid(), "5m", ("one", "two"))
+        assert (standing.cycles, standing.failed, standing.last_seconds) == (2, 1, 1.5)
+        assert standing.next_due == START.isoformat()
+        assert standing.own.memory > 1 << 20
+        assert standing.own.handles > 0
+        assert so_far(standing).startswith("2 done, 1 failed · the last one 1.5 s; ")
+    assert schedules(settings) == []
+
+
+def test_what_a_dead_schedule_left_is_no_schedule(tmp_path: Path) -> None:
+    settings = Settings.load(home=tmp_path)
+    with watching(settings, "5m", ("one",), None) as watch:
+        (file,) = (settings.services / "schedules").iterdir()
+        told = json.loads(file.read_text("utf-8"))
+        file.with_name("1.json").write_text(json.dumps({**told, "created": told["created"] - 60}), "utf-8")
+        file.with_name("2.json").write_text("{torn", "utf-8")
+        assert schedules(settings) == [watch.standing]
+    with watching(settings, "5m", ("one",), None):
+        assert [found.name for found in (settings.services / "schedules").iterdir()] == [file.name]
