@@ -10,6 +10,7 @@ from pathlib import Path
 
 from etl.settings import Settings
 from etl.storage import files, manifests
+from etl.storage.archive_file import archive_files
 from etl.storage.manifests import Archive, Batch, Part
 
 PARTS_PER_BATCH = 4
@@ -18,9 +19,9 @@ PARTS_PER_BATCH = 4
 
 def cut(settings: Settings, folder: Path, parts: int) -> int:
     """Cut the archive of a folder, whose rows have no line breaks, into batches of part files; returns its rows."""
-    (name,) = manifests.archives(folder)
-    archive = manifests.read_archive(folder, name)
-    header, *lines = (folder / name).read_bytes().splitlines(keepends=True)
+    (file,) = archive_files(folder)
+    archive = file.read_manifest()
+    header, *lines = file.plain.read_bytes().splitlines(keepends=True)
     bounds = [len(lines) * number // parts for number in range(parts + 1)]
     pieces = [lines[first:last] for first, last in pairwise(bounds)]
     query = secrets.token_hex(8)

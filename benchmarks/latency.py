@@ -25,6 +25,7 @@ from etl.operations.schedule_state import schedules
 from etl.settings import Settings
 from etl.storage import csv_dialect as chunks
 from etl.storage import manifests
+from etl.storage.archive_file import archive_files
 
 EVERY = "5s"
 MODES: Mapping[str, Mapping[str, object]] = {
@@ -121,8 +122,7 @@ def note_sent(connection: psycopg.Connection[Any], settings: Settings, contract:
 
 
 def _archives(settings: Settings, contract: Contract) -> list[Path]:
-    folder = manifests.feed_backup(settings, contract.feed)
-    return [manifests.content_of(folder, name) for name in manifests.archives(folder)]
+    return [archive.content for archive in archive_files(manifests.feed_backup(settings, contract.feed))]
 
 
 _LATENCIES = SQL(

@@ -14,6 +14,7 @@ from etl.database.schema.migrations import connected
 from etl.errors import ConfigurationError
 from etl.settings import Settings
 from etl.storage import manifests
+from etl.storage.archive_file import ArchiveFile
 
 Row = Mapping[str, Any]
 
@@ -165,7 +166,7 @@ def _archive_in_words(settings: Settings, archive: Row, unit: str) -> str:
         f"{unit} {part} {place} {found['first']} to {found['next'] - 1}"
         for part, found in sorted(archive["offset_ranges"].items())
     )
-    content = manifests.content_of(manifests.feed_backup(settings, archive["feed"]), archive["file_name"])
+    content = ArchiveFile(manifests.feed_backup(settings, archive["feed"]), archive["file_name"]).content
     path = content.relative_to(settings.home).as_posix()
     kept = "; manifest beside it" if content.exists() else " (no longer there)"
     if archive["moved_to"] and not content.exists():

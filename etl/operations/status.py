@@ -143,8 +143,7 @@ def _backlog(settings: Settings, contract: Contract, database: _Database, *, rea
     if database.usable is None:
         return found
     with transaction(database.usable) as connection:
-        folder, output = manifests.feed_backup(settings, contract.feed), manifests.feed_output(settings, contract.feed)
-        found["archives"] = len(waiting_archives(connection, contract, folder, output))
+        found["archives"] = len(waiting_archives(connection, settings, contract))
         if reachable and contract.topic:
             found["messages"] = _unread(settings, connection, contract)
     return found

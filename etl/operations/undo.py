@@ -23,6 +23,7 @@ from etl.jobs.load.derived import derive as derived
 from etl.operations.quarantine.rows import REPLAY_SUFFIX, REPLAYED, REPLAYED_ROWS
 from etl.settings import Settings
 from etl.storage import manifests
+from etl.storage.archive_file import ArchiveFile
 from etl.storage.locks import feed_lock
 
 
@@ -123,9 +124,8 @@ def _refuse_pruned(
 ) -> None:
     """Refuse to remove rows that nothing could load again."""
     folder = manifests.feed_backup(settings, contract.feed)
-    standing = set(manifests.archives(folder))
     for name, moved_to in ledger.places_of_archives(connection, loads).items():
-        if not manifests.content_of(folder, name).exists() or name not in standing:
+        if not ArchiveFile(folder, name).is_complete():
             raise ConfigurationError(
                 f"Archive {name} of cycle {cycle_id} is no longer in backup/{contract.feed}/, so that its rows"
                 " could not be loaded again.",

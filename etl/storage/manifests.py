@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -10,20 +9,15 @@ from typing import Any, TypeVar
 
 from etl.errors import IntegrityError
 from etl.settings import Settings
-from etl.storage.files import COMPRESSED_SUFFIX, TEMPORARY_PREFIX, read_json, shown_name, storable
+from etl.storage.files import TEMPORARY_PREFIX, read_json, shown_name, storable
 
 MANIFEST = "manifest.json"
-
-MANIFEST_SUFFIX = ".manifest.json"
 
 PLAN = "merge-plan.json"
 
 BATCH_PREFIX = "batch-"
 
 _PART_PATTERN = "part-*"
-
-_ARCHIVE_NAME = re.compile(r"\d{8}T\d{6,}Z_.+\.csv")
-"""After the feed's name and `_`: time and cycle."""
 
 
 @dataclass(frozen=True)
@@ -151,51 +145,6 @@ def _is_batch(path: Path) -> bool:
     return path.is_dir() and ((path / MANIFEST).exists() or any(path.glob(_PART_PATTERN)))
 
 
-def archives(folder: Path) -> list[str]:
-    """File names of the complete archives of `backup/<feed>`, oldest first; no manifest is opened."""
-    found = (path.name.removesuffix(MANIFEST_SUFFIX) for path in folder.glob(f"*{MANIFEST_SUFFIX}"))
-    # `glob` finds hidden names as well, and so a manifest that a process was writing when it died.
-    return sorted(name for name in found if not name.startswith(TEMPORARY_PREFIX))
-
-
-def without_manifest(folder: Path, output: Path) -> list[str]:
-    """Names of archives in `backup/<feed>` that have lost their manifest.
-
-    Not those that a merge has not finished yet, which stand in its plan, and not files that are somebody's own.
-    """
-    there = {path.name.removesuffix(COMPRESSED_SUFFIX) for path in folder.glob(f"{folder.name}_*.csv*")}
-    suspect = {name for name in there if _ARCHIVE_NAME.fullmatch(name.removeprefix(f"{folder.name}_"))}
-    if suspect := suspect - set(archives(folder)):
-        try:
-            suspect -= planned_archives(output)
-        except IntegrityError:
-            return []
-    # A merge may have ended meanwhile: it writes the manifest before it forgets the plan.
-    return sorted(name for name in suspect if not (folder / f"{name}{MANIFEST_SUFFIX}").exists())
-
-
-def read_archive(folder: Path, file_name: str) -> Archive:
-    """The manifest of one archive.
-
-    :raises IntegrityError: it cannot be read, or is gone although the archive is there.
-    """
-    manifest = folder / f"{file_name}{MANIFEST_SUFFIX}"
-    if not manifest.exists() and content_of(folder, file_name).exists():
-        raise IntegrityError(f"The manifest of archive {file_name} is gone.", remedy="Restore it from a copy.")
-    archive = _from_manifest(Archive, manifest)
-    if archive.file_name != file_name:
-        raise IntegrityError(
-            f"{manifest.name} is the manifest of {shown_name(archive.file_name)}.", remedy="Restore it from a copy."
-        )
-    return archive
-
-
-def content_of(folder: Path, file_name: str) -> Path:
-    """Where an archive's content stands: its CSV, or the compressed copy; the CSV's path where neither is there."""
-    plain, compressed = folder / file_name, folder / f"{file_name}{COMPRESSED_SUFFIX}"
-    return compressed if compressed.exists() and not plain.exists() else plain
-
-
 def planned_archives(output: Path) -> set[str]:
     """Names of the archives that a merge which was cut off will make, or has made already."""
     file = output / PLAN
@@ -215,7 +164,7 @@ def _read_batch(path: Path) -> Batch:
     manifest = path / MANIFEST
     if not manifest.exists():
         raise IntegrityError(f"The manifest of batch {path.name} is gone.", remedy="Restore it from a copy.")
-    batch = _from_manifest(Batch, manifest)
+    batch = read_manifest(Batch, manifest)
     if batch.name != path.name:
         raise IntegrityError(f"{path.name}/{MANIFEST} is that of another batch.", remedy="Restore it from a copy.")
     return batch
@@ -228,7 +177,7 @@ _Kind = TypeVar("_Kind")
 _PLAIN = {"int": int, "str": str}
 
 
-def _from_manifest(kind: type[_Manifest], file: Path) -> _Manifest:
+def read_manifest(kind: type[_Manifest], file: Path) -> _Manifest:
     """What a manifest says, each field of its type.
 
     :raises IntegrityError: it is damaged, or no manifest of this kind.

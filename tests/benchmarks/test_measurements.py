@@ -14,6 +14,7 @@ from etl.jobs.consume.offsets import unread
 from etl.jobs.load.job import load
 from etl.jobs.merge.job import merge
 from etl.storage import manifests
+from etl.storage.archive_file import archive_files
 from tests.support.batches import write_batch
 from tests.support.stack import Project
 
@@ -72,12 +73,12 @@ def _all(connection: psycopg.Connection, project: Project) -> None:
 def test_part_files_cut_from_an_archive_are_merged_into_its_very_bytes(project: Project) -> None:
     archive(project)
     folder = manifests.feed_backup(project.settings, project.contract.feed)
-    (name,) = manifests.archives(folder)
+    (file,) = archive_files(folder)
     assert batches.cut(project.settings, folder, 7) == ROWS
     output = manifests.feed_output(project.settings, project.contract.feed)
     assert [len(batch.parts) for batch in manifests.batches(output)] == [4, 3]
     (again,) = merge(project.settings, project.contract).archives
-    assert (folder / again.file_name).read_bytes() == (folder / name).read_bytes()
+    assert (folder / again.file_name).read_bytes() == file.plain.read_bytes()
     assert again.rows == ROWS
 
 

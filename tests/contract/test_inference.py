@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.contract.inference import MOST_VALUES, DistinctValues, infer_type
@@ -41,6 +41,7 @@ def test_a_type_holds_the_values_and_what_may_follow_them(name: str, values: lis
     assert infer_type(name, collected).type == kind
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["temperature", "frame_count"]), st.lists(VALUES, max_size=8), st.booleans())
 def test_the_values_that_are_kept_of_many_have_the_type_of_all(name: str, values: list[Any], as_texts: bool) -> None:
     many = [*values, *range(10_000, 10_001 + MOST_VALUES)]

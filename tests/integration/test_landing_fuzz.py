@@ -23,6 +23,7 @@ from etl.jobs.load.job import load
 from etl.jobs.merge.job import merge
 from etl.operations.quarantine import files as quarantine_files
 from etl.storage import files, manifests
+from etl.storage.archive_file import archive_files
 from tests.support.rooms import HEADER, Rooms
 from tests.support.stack import Project
 
@@ -125,12 +126,12 @@ class Fuzz:
 
     def damage_archive(self) -> None:
         loaded = {name for (name,) in self.rooms.project.sql("SELECT file_name FROM etl_file WHERE kind = 'archive'")}
-        there = set(manifests.archives(self.rooms.backup)) - loaded
-        if found := sorted(name for name in there if not (self.kept / name).exists()):
+        there = [archive for archive in archive_files(self.rooms.backup) if archive.name not in loaded]
+        if found := [archive for archive in there if not (self.kept / archive.name).exists()]:
             victim = self.random.choice(found)
-            for name in (victim, f"{victim}{manifests.MANIFEST_SUFFIX}"):
-                shutil.copy2(self.rooms.backup / name, self.kept / name)
-            self.hurt(self.rooms.backup / self.random.choice([victim, f"{victim}{manifests.MANIFEST_SUFFIX}"]))
+            for file in (victim.plain, victim.manifest):
+                shutil.copy2(file, self.kept / file.name)
+            self.hurt(self.random.choice([victim.plain, victim.manifest]))
 
     def hurt(self, file: Path) -> None:
         how = self.random.choice(["gone", "cut", "garbage", "json"])

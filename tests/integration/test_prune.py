@@ -23,6 +23,7 @@ from etl.operations.retention.policy import Policy, Pruned
 from etl.operations.retention.prune import LOG_BYTES, prune
 from etl.operations.undo import undo
 from etl.storage import manifests
+from etl.storage.archive_file import MANIFEST_SUFFIX
 from etl.storage.locks import feed_lock
 from tests.integration.test_killed_jobs import run
 from tests.integration.test_undo import content, cycle
@@ -39,7 +40,7 @@ def backup(project: Project) -> Path:
 
 
 def csvs(project: Project) -> list[str]:
-    return sorted(path.name for path in backup(project).iterdir() if not path.name.endswith(manifests.MANIFEST_SUFFIX))
+    return sorted(path.name for path in backup(project).iterdir() if not path.name.endswith(MANIFEST_SUFFIX))
 
 
 def pruned(project: Project, policy: Policy, *, dry_run: bool = False, **options: object) -> Pruned:

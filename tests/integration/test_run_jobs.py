@@ -38,6 +38,7 @@ from etl.jobs.load.job import load
 from etl.jobs.merge.job import merge
 from etl.jobs.produce.job import produce
 from etl.storage import csv_dialect, files, manifests
+from etl.storage.archive_file import MANIFEST_SUFFIX
 from etl.storage.csv_dialect import read_chunks, to_csv
 from tests.storage.test_csv_dialect import TEXTS
 from tests.support.batches import write_batch
@@ -334,13 +335,13 @@ def test_a_changed_archive_is_refused_and_loads_once_it_is_restored(project: Pro
 def test_an_archive_that_lies_there_twice_is_loaded_once(project: Project) -> None:
     file = archived(project)
     load(project.settings, project.contract)
-    for suffix in ("", manifests.MANIFEST_SUFFIX):
+    for suffix in ("", MANIFEST_SUFFIX):
         source = file.with_name(file.name + suffix)
         source.with_name(source.name.replace("sensor_readings_", "sensor_readings_copy_")).write_bytes(
             source.read_bytes()
         )
-    manifest = next(file.parent.glob(f"*copy*{manifests.MANIFEST_SUFFIX}"))
-    manifest.write_text(manifest.read_text().replace(file.name, manifest.name.removesuffix(manifests.MANIFEST_SUFFIX)))
+    manifest = next(file.parent.glob(f"*copy*{MANIFEST_SUFFIX}"))
+    manifest.write_text(manifest.read_text().replace(file.name, manifest.name.removesuffix(MANIFEST_SUFFIX)))
     assert load(project.settings, project.contract).counts.read == 0
     project.require_exact(4)
 

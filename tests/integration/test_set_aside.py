@@ -20,6 +20,7 @@ from etl.operations.retention.policy import Policy
 from etl.operations.retention.prune import prune
 from etl.operations.status import status
 from etl.storage import files, manifests
+from etl.storage.archive_file import MANIFEST_SUFFIX
 from tests.support.batches import write_batch
 from tests.support.rooms import Rooms, lines
 from tests.support.stack import Project
@@ -102,7 +103,7 @@ def delete(file: Path) -> Callable[[], object]:
 
 
 def manifest_of(file: Path) -> Path:
-    return file.with_name(f"{file.name}{manifests.MANIFEST_SUFFIX}")
+    return file.with_name(f"{file.name}{MANIFEST_SUFFIX}")
 
 
 DAMAGE_TO_ARCHIVES = {

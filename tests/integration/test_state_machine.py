@@ -33,6 +33,7 @@ from etl.operations.quarantine.replay import replay
 from etl.operations.quarantine.rows import Selection, discard
 from etl.operations.undo import undo
 from etl.storage import manifests
+from etl.storage.archive_file import archive_files
 from etl.storage.failpoints import POINTS
 from tests.integration.test_derived_values import require_windows_from_scratch
 from tests.integration.test_killed_jobs import start
@@ -204,7 +205,8 @@ class Pipeline(RuleBasedStateMachine):
         return self.project.home / "output" / "sensor_readings"
 
     def waiting(self) -> bool:
-        return bool(set(manifests.archives(self.project.home / "backup" / "sensor_readings")) - set(self.ledger()))
+        archives = archive_files(self.project.home / "backup" / "sensor_readings")
+        return bool({archive.name for archive in archives} - set(self.ledger()))
 
     def ledger(self) -> Iterator[str]:
         for (name,) in self.project.sql("SELECT file_name FROM etl_file WHERE undone_at IS NULL"):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.errors import IntegrityError
@@ -51,6 +51,7 @@ def write(file: Path, rows: list[tuple[str | None, ...]], columns: tuple[str, ..
     return file
 
 
+@settings(deadline=None)
 @given(rows=ROWS)
 def test_text_survives_the_csv_byte_for_byte(
     rows: list[tuple[str | None, ...]], tmp_path_factory: pytest.TempPathFactory

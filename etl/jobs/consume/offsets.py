@@ -17,6 +17,7 @@ from etl.contract.reader import Contract
 from etl.errors import BalanceError, IntegrityError, RetentionGap
 from etl.settings import Settings
 from etl.storage import manifests
+from etl.storage.archive_file import archive_files
 from etl.storage.checkpoint import Checkpoint, checkpoint_folder, read_checkpoint
 from etl.storage.kafka import Topic
 from etl.storage.manifests import OffsetRange
@@ -115,10 +116,9 @@ def _from_batches(
 
 
 def _from_archives(settings: Settings, contract: Contract, topic: Topic) -> Iterable[Mapping[str, OffsetRange]]:
-    folder = manifests.feed_backup(settings, contract.feed)
-    for name in manifests.archives(folder):
+    for file in archive_files(manifests.feed_backup(settings, contract.feed)):
         # What a damaged one holds may be read again: its rows have the same coordinates, and count as duplicates.
         with suppress(IntegrityError):
-            archive = manifests.read_archive(folder, name)
+            archive = file.read_manifest()
             if archive.source.identity == topic.id:
                 yield archive.offsets

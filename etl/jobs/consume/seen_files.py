@@ -13,6 +13,7 @@ from etl.database import transaction
 from etl.errors import IntegrityError
 from etl.settings import Settings
 from etl.storage import manifests
+from etl.storage.archive_file import archive_files, archives_without_manifest
 
 
 class Known:
@@ -34,13 +35,13 @@ class Known:
         output, backup = manifests.feed_output(settings, contract.feed), manifests.feed_backup(settings, contract.feed)
         found = [batch.files for batch in manifests.taken_batches(settings, contract.feed)]
         damaged = [(BATCH, name) for name in manifests.look(output)[1]]
-        waiting_ones = [name for name in manifests.archives(backup) if name not in loaded]
-        waiting_ones += [name for name in manifests.without_manifest(backup, output) if name not in loaded]
-        for name in waiting_ones:
+        for archive in (*archive_files(backup), *archives_without_manifest(backup, output)):
+            if archive.name in loaded:
+                continue
             try:
-                found.append(manifests.read_archive(backup, name).files)
+                found.append(archive.read_manifest().files)
             except IntegrityError:
-                damaged.append((ARCHIVE, name))
+                damaged.append((ARCHIVE, archive.name))
         self.unknown = [name for kind, name in damaged if (kind, name) not in set_aside]
         self._on_their_way = {file.sha256 for some in found for file in some}
 

@@ -39,7 +39,7 @@ from etl.jobs.load.queue import Queue
 from etl.jobs.load.rows import Insertion
 from etl.jobs.load.settle import settle
 from etl.settings import Settings
-from etl.storage import failpoints, manifests
+from etl.storage import failpoints
 from etl.storage.manifests import Archive
 
 if TYPE_CHECKING:
@@ -81,17 +81,16 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
         contract = replace(contract, anomalies=replace(contract.anomalies, threshold=anomaly_threshold))
     parameters = {"anomaly_threshold": anomaly_threshold}
     with audit.job(settings, contract, "load", cycle_id, parameters, alone=False) as run:
-        folder = manifests.feed_backup(settings, contract.feed)
         failures = Failures(settings, run, contract.feed, ARCHIVE_KIND)
         with transaction(run.engine) as connection:
-            queue = Queue(connection, contract, folder, manifests.feed_output(settings, contract.feed), run.log_id)
+            queue = Queue(connection, settings, contract, run.log_id)
         if run.lacks_tables:
             retrying(settings, "making tables", partial(_make_tables, run, contract))
         done: list[Archive] = []
-        while queue.names:
-            if archive := _load_next(settings, run, contract, folder, queue, failures):
+        while queue.files:
+            if archive := _load_next(settings, run, contract, queue, failures):
                 done.append(archive)
-                queue.leave(archive)
+                queue.leave_first()
         failures.settle()
         if contract.landing:
             settle(settings, run, contract)
@@ -111,23 +110,20 @@ def _make_tables(run: JobRun, contract: Contract) -> None:
     failpoints.reached("load.tables_made")
 
 
-def _load_next(
-    settings: Settings, run: JobRun, contract: Contract, folder: Path, queue: Queue, failures: Failures
-) -> Archive | None:
+def _load_next(settings: Settings, run: JobRun, contract: Contract, queue: Queue, failures: Failures) -> Archive | None:
     """Load the oldest archive of the queue; None where that is left to others, to the next job, or set aside."""
     before, notes = run.counts, dict(run.notes)
-    turn = partial(_take_turn, settings, run, contract, folder, queue, before)
+    turn = partial(_take_turn, settings, run, contract, queue, before)
     try:
-        return retrying(settings, f"loading {queue.names[0]}", turn)
+        return retrying(settings, f"loading {queue.files[0].name}", turn)
     except Exception as error:
         # Nothing of it was committed, so nothing of it is reported either.
         run.counts, run.closed, run.notes = before, False, notes
-        if not queue.names:
+        if not queue.files:
             raise
-        name = queue.names[0]
-        if not failures.count(name, error) and not failures.goes_on:
+        if not failures.count(queue.files[0].name, error) and not failures.goes_on:
             raise
-        queue.leave_out(name)
+        queue.leave_first()
         return None
 
 
@@ -149,9 +145,7 @@ def _finish(connection: Connection, run: JobRun, contract: Contract, done: list[
     )
 
 
-def _take_turn(
-    settings: Settings, run: JobRun, contract: Contract, folder: Path, queue: Queue, before: Counts
-) -> Archive | None:
+def _take_turn(settings: Settings, run: JobRun, contract: Contract, queue: Queue, before: Counts) -> Archive | None:
     """Load the oldest archive of the queue that nobody has loaded; None where others have loaded all of them.
 
     An attempt before this one may have loaded it, of whose COMMIT the answer was lost: the ledger knows.
@@ -161,13 +155,13 @@ def _take_turn(
         archive = queue.take(connection, settings.statement_timeout_seconds)
         if archive is None:
             return None
-        last = queue.names == [archive.file_name]
+        last = len(queue.files) == 1
         if queue.is_loaded(connection, archive):
             log.warning("the commit had succeeded, its answer was lost", archive=archive.file_name)
             run.counts = run.recorded(connection)
             run.closed = last
             return archive
-        counts = _load_archive(connection, run, contract, folder, archive, before, last=last)
+        counts = _load_archive(connection, run, contract, queue.files[0].content, archive, before, last=last)
     failpoints.reached("load.committed")
     run.counts = before + counts
     run.closed = last
@@ -186,14 +180,13 @@ def _load_archive(
     connection: Connection,
     run: JobRun,
     contract: Contract,
-    folder: Path,
+    file: Path,
     archive: Archive,
     before: Counts,
     *,
     last: bool,
 ) -> Counts:
     """Load one archive, all but the COMMIT; returns its own counts."""
-    file = manifests.content_of(folder, archive.file_name)
     require_unchanged(file, archive)
     contract = _with_new_columns(connection, contract, run, archive, file)
     table = ensure_feed(connection, contract)

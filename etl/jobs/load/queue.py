@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
 
 import structlog
 from sqlalchemy import Connection, union_all
@@ -18,7 +17,9 @@ from etl.audit import ledger, set_aside
 from etl.audit.ledger import ArchiveLoad
 from etl.contract.model import Contract
 from etl.database import lock_feed, try_lock_feed
+from etl.settings import Settings
 from etl.storage import manifests
+from etl.storage.archive_file import ArchiveFile, archive_files, archives_without_manifest
 from etl.storage.manifests import Archive
 
 log = structlog.get_logger("turns")
@@ -27,28 +28,28 @@ _LOOK_SECONDS = 0.1
 """Whoever waits looks so often."""
 
 
-def waiting_archives(connection: Connection, contract: Contract, folder: Path, output: Path) -> list[str]:
-    """File names of archives that the ledger does not hold, and that are not set aside; oldest first.
+def waiting_archives(connection: Connection, settings: Settings, contract: Contract) -> list[ArchiveFile]:
+    """The archives of `backup/<feed>` that the ledger does not hold, and that are not set aside; oldest first.
 
-    One that has lost its manifest waits as well: whoever takes it will say so.
+    One that has lost its manifest waits as well: whoever takes it reports that.
     """
     aside = set_aside.names(contract.feed, set_aside.ARCHIVE)
     done = set(connection.scalars(union_all(ledger.archive_names(contract.feed), aside)))
-    found = sorted([*manifests.archives(folder), *manifests.without_manifest(folder, output)])
-    return [name for name in found if name not in done]
+    backup, output = manifests.feed_backup(settings, contract.feed), manifests.feed_output(settings, contract.feed)
+    found = [*archive_files(backup), *archives_without_manifest(backup, output)]
+    return sorted((file for file in found if file.name not in done), key=lambda file: file.name)
 
 
 class Queue:
     """The archives that waited when a job began. They leave it as they are loaded, by whomever."""
 
-    def __init__(self, connection: Connection, contract: Contract, folder: Path, output: Path, log_id: int) -> None:
-        self.names = waiting_archives(connection, contract, folder, output)
+    def __init__(self, connection: Connection, settings: Settings, contract: Contract, log_id: int) -> None:
+        self.files = waiting_archives(connection, settings, contract)
         self._feed = contract.feed
-        self._folder = folder
         self._log_id = log_id
 
     def take(self, connection: Connection, patience_seconds: float) -> Archive | None:
-        """Wait for the feed's turn, which is then held until the transaction ends; returns the archive to load in it.
+        """Wait for the feed's turn, which is then held until the transaction ends; returns the queue's first archive.
 
         None as soon as others have loaded all of them.
 
@@ -59,11 +60,11 @@ class Queue:
         while True:
             # The turn first: what the ledger lacks then, it lacks until this transaction ends.
             mine = try_lock_feed(connection, self._feed)
-            left = len(self.names)
+            left = len(self.files)
             archive = self._oldest(connection)
             if mine or archive is None:
                 return archive
-            if len(self.names) < left:
+            if len(self.files) < left:
                 since = time.monotonic()
             if time.monotonic() - since > patience_seconds:
                 lock_feed(connection, self._feed)
@@ -73,31 +74,23 @@ class Queue:
         """Whether this very job has loaded it, in an attempt of whose COMMIT it never heard."""
         return self._is_own(archive, ledger.load_of(connection, archive))
 
-    def leave(self, archive: Archive) -> None:
-        """Forget an archive that the job has loaded."""
-        self.names.remove(archive.file_name)
-
-    def leave_out(self, name: str) -> None:
-        """Forget an archive that cannot be loaded now."""
-        self.names.remove(name)
+    def leave_first(self) -> None:
+        """Forget the first archive: the job has loaded it, or it cannot be loaded now."""
+        self.files.pop(0)
 
     def _oldest(self, connection: Connection) -> Archive | None:
         """The first one that the ledger lacks, or got from this very job; those before it leave the queue."""
-        while self.names:
+        while self.files:
             # One of which nothing is there was loaded by another, and has been pruned since; its manifest is what goes last.
-            if self._is_there(self.names[0]):
-                archive = manifests.read_archive(self._folder, self.names[0])
+            if self.files[0].exists():
+                archive = self.files[0].read_manifest()
                 load = ledger.load_of(connection, archive)
                 if load is None or self._is_own(archive, load):
                     return archive
                 if load.file_name != archive.file_name:
                     log.info("the same archive under another name", archive=archive.file_name)
-            self.names.pop(0)
+            self.files.pop(0)
         return None
-
-    def _is_there(self, name: str) -> bool:
-        manifest = self._folder / f"{name}{manifests.MANIFEST_SUFFIX}"
-        return manifest.exists() or manifests.content_of(self._folder, name).exists()
 
     def _is_own(self, archive: Archive, load: ArchiveLoad | None) -> bool:
         return load == (self._log_id, archive.file_name)

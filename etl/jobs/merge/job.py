@@ -26,6 +26,7 @@ from etl.errors import IntegrityError
 from etl.jobs.merge.join import Planned, batch_gone, join_batches, of_bounded_size, write_archive
 from etl.settings import Settings
 from etl.storage import failpoints, files, manifests
+from etl.storage.archive_file import ArchiveFile, archive_files
 from etl.storage.checkpoint import is_committed
 from etl.storage.csv_dialect import columns_of
 from etl.storage.manifests import Archive, Batch, Source
@@ -164,7 +165,7 @@ class _Merging:
 
     def _archive(self, planned: Planned) -> Archive:
         """Make one archive, unless it already stands, and remove its batches."""
-        archive = self._standing(planned) or write_archive(planned, self.output, self.backup, self.feed)
+        archive = self._standing(planned) or write_archive(planned, self.output, self._file(planned), self.feed)
         failpoints.reached("merge.archived")
         for name in planned.batches:
             _remove(self.output / name)
@@ -175,11 +176,15 @@ class _Merging:
 
     def _standing(self, planned: Planned) -> Archive | None:
         """The archive, where a merge before this one has made it. One whose manifest was damaged since is written again."""
-        if not (self.backup / f"{planned.archive}{manifests.MANIFEST_SUFFIX}").exists():
+        file = self._file(planned)
+        if not file.manifest.exists():
             return None
         with suppress(IntegrityError):
-            return manifests.read_archive(self.backup, planned.archive)
+            return file.read_manifest()
         return None
+
+    def _file(self, planned: Planned) -> ArchiveFile:
+        return ArchiveFile(self.backup, planned.archive)
 
     def _leave_out(self, plan: list[Planned], number: int, error: Exception) -> None:
         """Count what failed, and go on without it where that may be; the plan says so before anything is archived.
@@ -224,13 +229,10 @@ class _Merging:
     def _forget_archived(self) -> None:
         """Remove the batches that are in an archive already: only a plan that is damaged now told which they are."""
         there = {batch.name for batch in manifests.batches(self.output)}
-        for archive in manifests.archives(self.backup) if there else ():
+        for file in archive_files(self.backup) if there else ():
             with suppress(IntegrityError):
-                for name in {
-                    part.name.partition("/")[0] for part in manifests.read_archive(self.backup, archive).parts
-                }:
-                    if name in there:
-                        _remove(self.output / name)
+                for name in there & {part.name.partition("/")[0] for part in file.read_manifest().parts}:
+                    _remove(self.output / name)
 
 
 def _try(batch: Batch, output: Path, backup: Path) -> None:

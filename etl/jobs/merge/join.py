@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from etl.errors import BalanceError, IntegrityError
 from etl.storage import failpoints, files, manifests
+from etl.storage.archive_file import ArchiveFile
 from etl.storage.csv_dialect import columns_of
 from etl.storage.manifests import MOST_ROWS, Archive, Batch, OffsetRange
 
@@ -69,18 +70,19 @@ def join_batches(batches: list[Batch], output: Path, target: Path) -> tuple[int,
     return rows, digest
 
 
-def write_archive(planned: Planned, output: Path, backup: Path, feed: str) -> Archive:
+def write_archive(planned: Planned, output: Path, target: ArchiveFile, feed: str) -> Archive:
+    """Join the batches of a plan into an archive, content first and manifest last."""
     wanted = set(planned.batches)
     batches = [batch for batch in manifests.batches(output) if batch.name in wanted]
     if missing := wanted - {batch.name for batch in batches}:
         raise batch_gone(sorted(missing)[0])
-    temporary = backup / f"{files.TEMPORARY_PREFIX}{planned.archive}"
+    temporary = target.temporary
     rows, digest = join_batches(batches, output, temporary)
     columns = columns_of(temporary)
     archive = Archive(
         feed=feed,
         cycle_id=planned.cycle_id,
-        file_name=planned.archive,
+        file_name=target.name,
         source=batches[0].source,
         offsets=_joined(batches),
         columns=columns,
@@ -92,10 +94,10 @@ def write_archive(planned: Planned, output: Path, backup: Path, feed: str) -> Ar
         archived_at=datetime.now(UTC).isoformat(),
         files=tuple(file for batch in batches for file in batch.files),
     )
-    temporary.replace(backup / planned.archive)
+    temporary.replace(target.plain)
     failpoints.reached("merge.archive_renamed")
-    files.sync_folder(backup)
-    files.write_json(backup / f"{planned.archive}{manifests.MANIFEST_SUFFIX}", archive)
+    files.sync_folder(target.folder)
+    target.write_manifest(archive)
     return archive
 
 

@@ -18,6 +18,7 @@ from etl.database.schema.migrations import connected
 from etl.errors import ConfigurationError
 from etl.settings import Settings
 from etl.storage import files, manifests
+from etl.storage.archive_file import ArchiveFile
 from etl.storage.landing_folder import put_back, waiting
 from etl.storage.locks import JOB_WAIT_SECONDS, feed_lock
 
@@ -94,10 +95,7 @@ def _put_back(settings: Settings, row: dict[str, Any]) -> None:
     feed, name = row["feed"], row["name"]
     away, output = manifests.quarantine(settings, feed), manifests.feed_output(settings, feed)
     if row["kind"] == ARCHIVE:
-        folder = manifests.feed_backup(settings, feed)
-        if not (
-            manifests.content_of(folder, name).exists() or (folder / f"{name}{manifests.MANIFEST_SUFFIX}").exists()
-        ):
+        if not ArchiveFile(manifests.feed_backup(settings, feed), name).exists():
             raise _gone(name, f"backup/{feed}/", f"{name} and its manifest")
     elif row["kind"] == BATCH:
         if (away / name).is_dir():

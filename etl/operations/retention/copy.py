@@ -21,8 +21,8 @@ from etl.errors import IntegrityError
 from etl.operations.retention.remote import Remote
 from etl.settings import Settings
 from etl.storage import failpoints, files, manifests
+from etl.storage.archive_file import ArchiveFile
 from etl.storage.files import COMPRESSED_SUFFIX, TEMPORARY_PREFIX
-from etl.storage.manifests import MANIFEST_SUFFIX
 
 log = structlog.get_logger("moving")
 
@@ -78,12 +78,10 @@ def _archives(
     folder = manifests.feed_backup(settings, feed)
     pending = manifests.planned_archives(manifests.feed_output(settings, feed))
     for entry in ledger.archive_entries(connection, feed):
-        name = entry.file_name
-        if name in pending or not is_old(entry.loaded_at):
-            continue
-        file, manifest = manifests.content_of(folder, name), folder / f"{name}{MANIFEST_SUFFIX}"
-        if file.exists() and manifest.exists():
-            yield _Loaded(entry.file_id, file, entry.sha256, f"{feed}/{file.name}", manifest)
+        archive = ArchiveFile(folder, entry.file_name)
+        if archive.name not in pending and is_old(entry.loaded_at) and archive.is_complete():
+            content = archive.content
+            yield _Loaded(entry.file_id, content, entry.sha256, f"{feed}/{content.name}", archive.manifest)
 
 
 def _landing_files(

@@ -35,9 +35,9 @@ from etl.operations.retention.remote import Remote
 from etl.operations.retention.runs import delete_run, old_runs, unknown_runs
 from etl.settings import Settings
 from etl.storage import failpoints, files, manifests
+from etl.storage.archive_file import ArchiveFile, archive_files
 from etl.storage.files import COMPRESSED_SUFFIX, TEMPORARY_PREFIX
 from etl.storage.locks import feed_lock
-from etl.storage.manifests import MANIFEST_SUFFIX
 
 LOG_BYTES = 10 << 20
 """A log larger than this is compressed and begun anew."""
@@ -108,42 +108,45 @@ def _prune_feed(this: Pass, connection: Connection, feed: str) -> list[Item]:
     folder = manifests.feed_backup(this.settings, feed)
     if not this.dry_run:
         files.remove_temporaries(folder)
-    items = [_prune_archive(this, folder, feed, name, entry) for name, entry in _old(this, connection, feed)]
+    items = [_prune_archive(this, feed, archive, entry) for archive, entry in _old(this, connection, feed)]
     gone = {item.name for item in items if item.action == this.last_action}
-    standing = {name for name in manifests.archives(folder) if name not in gone}
+    standing = {archive.name for archive in archive_files(folder)} - gone
     items += _prune_landing(this, connection, feed, folder / "landing")
     items += _prune_quarantine(this, connection, feed, standing)
     return items + [delete_run(this, feed, run) for run in old_runs(this, connection, feed)]
 
 
-def _old(this: Pass, connection: Connection, feed: str) -> Iterator[tuple[str, LoadedArchive]]:
+def _old(this: Pass, connection: Connection, feed: str) -> Iterator[tuple[ArchiveFile, LoadedArchive]]:
     """Loaded archives for which there is something to do."""
     pending = manifests.planned_archives(manifests.feed_output(this.settings, feed))
-    folder = manifests.feed_backup(this.settings, feed)
     loaded = ledger.loaded_archives(connection, feed)
-    for name in manifests.archives(folder):
+    for archive in archive_files(manifests.feed_backup(this.settings, feed)):
+        entry = loaded.get(archive.name)
         # A merge that was cut off still counts on the archives of its plan.
-        if name not in loaded or name in pending:
+        if entry is None or archive.name in pending:
             continue
-        if this.is_old(loaded[name].loaded_at, this.policy.delete_after) or (
-            this.is_old(loaded[name].loaded_at, this.policy.compress_after) and (folder / name).exists()
+        if this.is_old(entry.loaded_at, this.policy.delete_after) or (
+            this.is_old(entry.loaded_at, this.policy.compress_after) and archive.plain.exists()
         ):
-            yield name, loaded[name]
+            yield archive, entry
 
 
-def _prune_archive(this: Pass, folder: Path, feed: str, name: str, entry: LoadedArchive) -> Item:
-    size = _size(folder, name)
+def _prune_archive(this: Pass, feed: str, archive: ArchiveFile, entry: LoadedArchive) -> Item:
+    size = archive.size()
+    keep = partial(Item, "archive", "keep", feed, archive.name, 1, size, 0)
     try:
-        if manifests.read_archive(folder, name).sha256 != entry.sha256:
-            return Item("archive", "keep", feed, name, 1, size, 0, "its manifest is not the one that was loaded")
+        if archive.read_manifest().sha256 != entry.sha256:
+            return keep("its manifest is not the one that was loaded")
         if this.is_old(entry.loaded_at, this.policy.delete_after):
-            if why := this.why_kept(manifests.content_of(folder, name)):
-                return Item("archive", "keep", feed, name, 1, size, 0, why)
-            return _delete_archive(this, folder, feed, name)
-        freed = None if this.dry_run else compress(folder / name, entry.sha256)
+            if why := this.why_kept(archive.content):
+                return keep(why)
+            if not this.dry_run:
+                _delete_archive(archive)
+            return Item("archive", this.last_action, feed, archive.name, 1, size, size)
+        freed = None if this.dry_run else compress(archive.plain, entry.sha256)
     except IntegrityError as error:
-        return Item("archive", "keep", feed, name, 1, size, 0, error.cause)
-    return Item("archive", "compress", feed, name, 1, size, freed)
+        return keep(error.cause)
+    return Item("archive", "compress", feed, archive.name, 1, size, freed)
 
 
 def _prune_landing(this: Pass, connection: Connection, feed: str, folder: Path) -> Iterator[Item]:
@@ -174,22 +177,14 @@ def _prune_landing(this: Pass, connection: Connection, feed: str, folder: Path) 
             yield Item("landing file", "compress", feed, name, 1, size, freed)
 
 
-def _delete_archive(this: Pass, folder: Path, feed: str, name: str) -> Item:
+def _delete_archive(archive: ArchiveFile) -> None:
     """Content first, manifest last: as long as the manifest is there, the next run knows that there is work left."""
-    size = _size(folder, name)
-    if not this.dry_run:
-        for suffix in ("", COMPRESSED_SUFFIX):
-            (folder / f"{name}{suffix}").unlink(missing_ok=True)
-        files.sync_folder(folder)
-        failpoints.reached("prune.deleting")
-        (folder / f"{name}{MANIFEST_SUFFIX}").unlink()
-        files.sync_folder(folder)
-    return Item("archive", this.last_action, feed, name, 1, size, size)
-
-
-def _size(folder: Path, name: str) -> int:
-    found = (folder / f"{name}{suffix}" for suffix in ("", COMPRESSED_SUFFIX, MANIFEST_SUFFIX))
-    return sum(file.stat().st_size for file in found if file.exists())
+    for content in (archive.plain, archive.compressed):
+        content.unlink(missing_ok=True)
+    files.sync_folder(archive.folder)
+    failpoints.reached("prune.deleting")
+    archive.manifest.unlink()
+    files.sync_folder(archive.folder)
 
 
 def _prune_quarantine(this: Pass, connection: Connection, feed: str, standing: set[str]) -> list[Item]:
