@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks import connect, report
+from benchmarks import report
 from benchmarks.contest import Contender, Contest, Outcome, hold, run_program, run_until
-from etl.services import jars
-from etl.services.java import Java
 
 
 def quiet(_: str) -> None:
@@ -123,29 +119,6 @@ def test_a_program_that_never_ends_runs_until_it_is_done_and_is_ended(tmp_path: 
 def test_a_program_that_never_gets_done_says_why(code: str, why: str) -> None:
     with pytest.raises(RuntimeError, match=why):
         run_until(lambda: False, [sys.executable, "-c", code], os.environ, timeout=1 if why == "runs" else 60)
-
-
-def test_kafka_connect_is_of_the_brokers_version_and_each_library_has_its_hash() -> None:
-    locked = jars.locked(connect.LOCK)
-    assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) and jar.bytes > 0 for jar in locked)
-    revisions = {jar.module: jar.revision for jar in locked}
-    assert revisions.items() >= connect.versions().items()
-    broker = {jar.module: jar.revision for jar in jars.locked() if jar.part == "kafka"}
-    assert revisions["connect-runtime"] == broker["kafka_2.13"]
-    assert not connect.settings().jars_folder.is_relative_to(Path(".services/jars").absolute())
-
-
-@pytest.mark.parametrize("tuned", [False, True])
-def test_the_password_stands_in_private_files_alone(tmp_path: Path, tuned: bool) -> None:
-    names = {"BOOTSTRAP": "127.0.0.1:9", "TOPIC": "t", "TABLE": "readings"}
-    url = "postgresql://me:p%40ss@127.0.0.1:5/base"
-    command = connect.command(Java(Path("java"), 17), tmp_path, url, names, tuned=tuned)
-    assert not [part for part in command if "p@ss" in part or "p%40ss" in part]
-    sink = Path(command[-1]).read_text("utf-8")
-    assert "connection.password=p@ss\n" in sink
-    assert "connection.url=jdbc:postgresql://127.0.0.1:5/base?" in sink
-    assert ("unnest" in sink) is tuned
-    assert all(stat.S_IMODE(Path(file).stat().st_mode) == 0o600 for file in command[-2:])
 
 
 def test_the_page_has_each_result_and_keeps_its_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,7 @@
-"""What the report makes of results without contenders, and how they are kept."""
+"""What the report makes of results without contenders."""
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 
 from benchmarks import report, soak
 from benchmarks.alongside import Account
-from benchmarks.figures import Found, attempt, dumps, require
+from benchmarks.figures import Found, dumps
 from benchmarks.pages import targets
 
 FRAME = {"load_before": [0.25, 0.5, 0.75], "failed": []}
@@ -137,30 +135,6 @@ def test_a_soak_fails_for_a_wrong_balance_and_for_growth_over_many_cycles_only()
     assert [one["what"] for one in soaked(20, not_successful=1)["failed"]] == ["the balance"]
     assert soaked(20, growing="kernel")["failed"] == []
     assert [one["what"] for one in soaked(200, growing="kernel")["failed"]] == ["kernel.handles"]
-
-
-def test_what_is_kept_is_json_with_a_list_of_numbers_in_one_line() -> None:
-    found = {"a": [1, 2.5, -3e-07], "words": ["[ 1,\n 2 ]"], "empty": [], "deep": [{"b": [4]}]}
-    text = dumps(found)
-    assert json.loads(text) == found
-    assert '"a": [1, 2.5, -3e-07]' in text
-    assert '"b": [4]' in text
-
-
-def test_one_piece_that_fails_costs_no_other() -> None:
-    failed: list[dict[str, str]] = []
-    told: list[str] = []
-    with attempt("the first", failed, told.append):
-        raise RuntimeError("a long story\nno luck")
-    with attempt("the second", failed, told.append):
-        require("rows", 9, 10)
-    with attempt("the third", failed, told.append):
-        require("rows", 10, 10)
-    assert failed == [
-        {"what": "the first", "why": "no luck"},
-        {"what": "the second", "why": "rows: 9 were found, 10 expected."},
-    ]
-    assert re.search("a long story", told[0])
 
 
 # --- targets ---------------------------------------------------------------------------------------------------------
