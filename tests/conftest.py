@@ -1,4 +1,4 @@
-"""What all tests share: a home of their own, and an environment without anybody's settings."""
+"""What all tests share: their own home, and an environment without settings from outside."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ OWNERS = {"etl_file": "etl/audit/ledger.py"}
 
 
 def docstrings(tree: ast.AST) -> set[int]:
-    """The nodes that only explain: a text that stands alone as a statement."""
+    """The nodes that only explain: a text that is a statement by itself."""
     return {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
 
 

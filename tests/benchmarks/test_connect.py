@@ -24,7 +24,7 @@ def test_kafka_connect_is_of_the_brokers_version_and_each_library_has_its_hash()
 
 
 @pytest.mark.parametrize("tuned", [False, True])
-def test_the_password_stands_in_private_files_alone(tmp_path: Path, tuned: bool) -> None:
+def test_the_password_is_in_private_files_only(tmp_path: Path, tuned: bool) -> None:
     names = {"BOOTSTRAP": "127.0.0.1:9", "TOPIC": "t", "TABLE": "readings"}
     url = "postgresql://me:p%40ss@127.0.0.1:5/base"
     command = connect.command(Java(Path("java"), 17), tmp_path, url, names, tuned=tuned)

@@ -28,7 +28,7 @@ def runs(*outcomes: Outcome) -> Contender:
     return Contender("one", lambda: left.pop(0), is_ours=True)
 
 
-def test_the_first_round_does_not_count_and_the_median_is_told_with_its_range() -> None:
+def test_the_first_round_does_not_count_and_the_median_is_reported_with_its_range() -> None:
     seconds = (100.0, 3.0, 1.0, 2.0)
     found = hold(contest(runs(*(Outcome(s, 10, "ten") for s in seconds))), 3, quiet)
     (one,) = found["contenders"]

@@ -84,7 +84,7 @@ def test_growth_tells_seconds_memory_and_what_the_last_tenfold_step_takes(page: 
     assert "| 0 | 1.00 (1.00 to 2.00) | 1,000 | 7 MiB |" in text
 
 
-def test_a_piece_that_failed_is_told_beside_those_that_did_not(page: Path) -> None:
+def test_a_piece_that_failed_is_reported_beside_those_that_did_not(page: Path) -> None:
     found = growth(growth_point("produce", 1_000, 2.0)) | {"failed": [{"what": "the merge", "why": "no luck"}]}
     text = written(page, "growth", found)
     assert "| 1,000 | 2.00 s, 500 rows/s | – |" in text
@@ -109,7 +109,7 @@ def test_latency_tells_percentiles_by_rate_and_way_to_read(page: Path) -> None:
     assert "p99  6.50 s" in report.as_text("latency", latency(point, short))
 
 
-def test_latency_without_any_figure_is_told_all_the_same(page: Path) -> None:
+def test_latency_without_any_figure_is_reported_all_the_same(page: Path) -> None:
     found = latency() | {"failed": [{"what": "time_box at 100", "why": "Kafka was away"}]}
     assert "Kafka was away" in written(page, "latency", found)
 
@@ -141,7 +141,7 @@ def test_a_soak_fails_for_a_wrong_balance_and_for_growth_over_many_cycles_only()
 
 
 def contest(**rates: float | None) -> Found:
-    """Rows per second by contender, those of ours written with `etl` or a job; None: it did not finish."""
+    """Rows per second by contender, ours written with `etl` or a job; None: it did not finish."""
     contenders = [
         {"name": name, "is_ours": name[0].isdigit() or "warm" in name}
         | ({"failed": "why"} if rate is None else {"rows_per_second": rate})

@@ -37,7 +37,7 @@ def test_how_many_were_rejected_why_and_where_to_look() -> None:
     assert endings.result(cycle(loaded=9, rejected=12)).plain == "done, but 12 rows rejected"
 
 
-def test_conflicting_rows_are_told_apart_and_looked_up_where_they_are_kept() -> None:
+def test_conflicting_rows_are_reported_apart_and_looked_up_where_they_are_kept() -> None:
     (dropped,) = told(loaded=9, conflicting=1)
     assert dropped == "1 row conflicting: earlier ones have the same key and other values."
     rejected, kept = told(

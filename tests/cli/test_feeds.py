@@ -140,7 +140,7 @@ def test_a_name_that_no_feed_can_have_writes_nothing(folder: Path, name: str) ->
 
 def test_the_page_of_feeds_is_made_from_the_contracts() -> None:
     assert (PROJECT_ROOT / "docs" / "feeds.md").read_text("utf-8") == feeds("docs").stdout, (
-        "make it anew: python -m etl feeds docs > docs/feeds.md"
+        "make it again: python -m etl feeds docs > docs/feeds.md"
     )
 
 

@@ -268,7 +268,7 @@ def test_an_error_names_the_line(tmp_path: Path, old: str, new: str, on_line: st
     assert on_line in named, raised.value.cause
 
 
-def test_several_errors_are_told_at_once(tmp_path: Path) -> None:
+def test_several_errors_are_reported_at_once(tmp_path: Path) -> None:
     changes = [
         ("logicalType: number", "logicalType: money"),
         ("name: humidity", "name: raw"),
@@ -284,7 +284,7 @@ def test_several_errors_are_told_at_once(tmp_path: Path) -> None:
     assert "shows 2 more" in raised.value.remedy
 
 
-def test_a_key_that_stands_twice_is_refused_though_yaml_would_take_the_last(tmp_path: Path) -> None:
+def test_a_key_that_occurs_twice_is_refused_though_yaml_would_take_the_last(tmp_path: Path) -> None:
     file, lines = changed_text(tmp_path, ("minimum: 0\n", "minimum: 0\n          minimum: 5\n"))
     with pytest.raises(ContractError, match="'minimum' stands twice") as raised:
         read_contract(file)

@@ -50,7 +50,7 @@ def test_a_transaction_that_was_ended_beneath_the_loader_is_not_committed_in_par
     with ended, transaction(engine) as connection:
         lock_feed(connection, "feed")
         connection.execute(insert(TABLE).values(a=1))
-        # What a server does by itself after some errors; the next statement begins a transaction anew.
+        # What a server does by itself after some errors; the next statement begins another transaction.
         connection.exec_driver_sql("ROLLBACK")
         connection.execute(insert(TABLE).values(a=2))
     assert project.value("SELECT count(*) FROM t") == 0
@@ -70,7 +70,9 @@ def test_a_transaction_in_which_an_error_was_overlooked_is_not_taken_for_committ
 
 
 @pytest.mark.postgresql
-def test_a_connection_that_breaks_is_told_as_such_also_by_statements_after_it(project: Project, engine: Engine) -> None:
+def test_a_connection_that_breaks_is_reported_as_such_also_by_statements_after_it(
+    project: Project, engine: Engine
+) -> None:
     broken = pytest.raises(ServiceUnavailable, match="broke off the connection")
     with broken, transaction(engine) as connection:
         me = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()

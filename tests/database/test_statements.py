@@ -95,7 +95,7 @@ def said(element: Any, names: tuple[str, ...], dialect: Dialect) -> str:
     if compiled.positional:
         return text
     if dialect.driver == "psycopg":
-        # A percent sign of ours must be a double one.
+        # Our own percent sign must be a double one.
         return text % dict.fromkeys(compiled.params, "NULL")
     # As mssql-python does it (mssql_python/parameter_helper.py): single ones stay.
     return re.sub(r"%\(\w+\)s", "NULL", text).replace("%%", "%")

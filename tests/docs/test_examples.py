@@ -89,7 +89,7 @@ def require_command(command: str) -> None:
 
 
 class Task:
-    """What stands in for an operator of Airflow, which cannot be installed beside the project: keeps its arguments and order."""
+    """A stand-in for an operator of Airflow, which cannot be installed beside the project: keeps its arguments and order."""
 
     def __init__(self, **arguments: Any) -> None:
         self.arguments = arguments

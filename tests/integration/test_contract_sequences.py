@@ -123,7 +123,7 @@ EDITS = st.one_of(
 )
 @given(edits=st.lists(EDITS, min_size=8, max_size=8))
 def test_after_any_edits_and_loads_all_is_right(project: Project, edits: list[Edit]) -> None:
-    # Each sequence has a table of its own, and files that are like no others.
+    # Each sequence has its own table, and files that are like no others.
     tables = project.value("SELECT count(*) FROM information_schema.tables WHERE table_name ~ '^tanks_of_[0-9]+$'")
     tanks = Tanks(project, first=1_000 * tables)
     # A file without a required column is set aside as a whole.

@@ -228,7 +228,7 @@ def test_rejected_rows_show_where_and_why_but_no_value(log: Log) -> None:
     assert "secret" not in str(shown)
 
 
-def test_all_feeds_stand_together_in_windows_and_latest_values(project: Project) -> None:
+def test_all_feeds_are_together_in_windows_and_latest_values(project: Project) -> None:
     project.cycle(200, bad_share=0)
     landing = project.home / "landing" / "room_temperatures"
     landing.mkdir(parents=True)
@@ -260,7 +260,7 @@ def test_all_feeds_stand_together_in_windows_and_latest_values(project: Project)
     assert project.sql(places) == [("Lab", "In", 2, 50.0), ("Lab", "Out", 1, 5.0)]
 
 
-def test_the_views_of_all_feeds_are_made_anew_only_when_they_show_other_feeds(project: Project) -> None:
+def test_the_views_of_all_feeds_are_recreated_only_when_they_show_other_feeds(project: Project) -> None:
     feeds = [project.contract, project.feed("environment_telemetry")]
     made: list[str] = []
     engine = make_engine(project.settings)
@@ -280,7 +280,7 @@ def test_the_views_of_all_feeds_are_made_anew_only_when_they_show_other_feeds(pr
         engine.dispose()
 
 
-def test_late_rows_are_told_with_how_late_they_were(project: Project) -> None:
+def test_late_rows_are_shown_with_how_late_they_were(project: Project) -> None:
     project.cycle(100, bad_share=0)
     project.send([b'{"sensor_id": 1, "temperature": 20.0, "humidity": 50.0, "timestamp": "2026-01-01T00:00:00"}'])
     project.cycle()

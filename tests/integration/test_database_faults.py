@@ -1,4 +1,4 @@
-"""The database goes away, hangs, comes back, or loses an answer: nothing is lost, nothing twice, and the log tells all."""
+"""The database goes away, hangs, comes back, or loses an answer: nothing is lost, nothing twice, and the log shows all of it."""
 
 from __future__ import annotations
 

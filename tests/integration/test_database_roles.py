@@ -1,4 +1,4 @@
-"""The three roles of docs/security.md, made with exactly the SQL that stands there."""
+"""The three roles of docs/security.md, made with exactly the SQL that is there."""
 
 from __future__ import annotations
 

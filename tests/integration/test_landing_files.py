@@ -166,7 +166,7 @@ BAD: list[tuple[str, str]] = [
 ]
 
 
-def test_every_bad_line_is_kept_as_it_stands_with_its_reason_and_its_neighbours_load(rooms: Rooms) -> None:
+def test_every_bad_line_is_kept_unchanged_with_its_reason_and_its_neighbours_load(rooms: Rooms) -> None:
     from etl.validation.texts import decode_raw
 
     mixed = [text for number, (bad, _) in enumerate(BAD) for text in (bad, LINE.format(number))]
@@ -194,7 +194,7 @@ def test_texts_reach_the_table_unchanged(rooms: Rooms) -> None:
     assert [note for (note,) in rooms.rows("note")] == [*NASTY, None]
 
 
-def test_a_rejected_line_can_be_mended_and_replayed(rooms: Rooms) -> None:
+def test_a_rejected_line_can_be_corrected_and_replayed(rooms: Rooms) -> None:
     rooms.drop("a.csv", "r1,A,08-12-2018 09:00,warm,In", *lines(1))
     rooms.cycle()
     done = replay_rows(rooms.project.settings, rooms.contract, Selection(), changes={"temp": "21.5"})

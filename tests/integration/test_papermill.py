@@ -1,4 +1,4 @@
-"""The four notebooks by papermill's own command line, just as docs/scheduling.md tells it."""
+"""The four notebooks by papermill's own command line, just as docs/scheduling.md describes it."""
 
 from __future__ import annotations
 

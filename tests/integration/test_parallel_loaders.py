@@ -1,4 +1,4 @@
-"""Several loaders side by side: whatever they do, and whoever of them dies, the result is that of one."""
+"""Several loaders side by side: whatever they do and whichever of them dies, the result is that of one."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def test_killed_while_compressing(project: Project, point: str) -> None:
     before, archive = content(project), tree(backup(project))
     killed = project.etl("prune", FEED, "--compress-after", "0d", expect=-signal.SIGKILL, ETL_FAILPOINT=point)
     assert killed.stdout == ""
-    # Whatever stands there now can be loaded as well.
+    # Whatever is there now can be loaded as well.
     undo(project.settings, project.contract, first)
     load(project.settings, project.contract)
     assert content(project) == before

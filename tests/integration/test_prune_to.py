@@ -122,9 +122,7 @@ def test_killed_anywhere_nothing_is_lost_and_the_next_one_goes_on(project: Proje
     assert files.sha256(target / FEED / name) == sha256
 
 
-def test_what_stands_there_torn_is_written_anew_and_what_is_changed_here_stays(
-    project: Project, tmp_path: Path
-) -> None:
+def test_a_torn_copy_is_written_again_and_what_is_changed_here_stays(project: Project, tmp_path: Path) -> None:
     for number in (0, 1):
         loaded(project, number)
     (torn, sha256, _), (changed, _, _) = entries(project)
@@ -169,7 +167,7 @@ def test_landing_files_of_one_name_stay_apart(project: Project, tmp_path: Path) 
     assert f"Moved to: file://{tmp_path}/far/{rooms.feed}/landing/" in explained(project, cycle)
 
 
-def test_a_server_gets_them_and_its_password_stands_nowhere(project: Project, tmp_path: Path) -> None:
+def test_a_server_gets_them_and_its_password_is_nowhere(project: Project, tmp_path: Path) -> None:
     loaded(project)
     ((name, sha256, _),) = entries(project)
     with ftp_server(tmp_path / "ftp", "etl", SECRET) as address:

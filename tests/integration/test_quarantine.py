@@ -1,4 +1,4 @@
-"""Rejected rows are looked at, mended, loaded and discarded, and every step can be followed."""
+"""Rejected rows are looked at, corrected, loaded and discarded, and every step can be followed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_rows_are_found_by_reason_column_and_cycle(rejected: Project) -> None:
     assert len(find(settings, EVERYTHING, limit=2)) == 2
 
 
-def test_a_mended_value_is_replayed_once_and_linked_both_ways(rejected: Project) -> None:
+def test_a_corrected_value_is_replayed_once_and_linked_both_ways(rejected: Project) -> None:
     settings, contract = rejected.settings, rejected.contract
     hot = Selection(reason="out_of_range")
     told = replay(settings, contract, hot, changes={"temperature": "19.5"}, dry_run=True)

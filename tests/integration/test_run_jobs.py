@@ -165,7 +165,7 @@ def test_numbers_may_come_as_text_and_keep_their_value(project: Project) -> None
 # --- where it goes on ------------------------------------------------------------------------------------------------
 
 
-def test_a_topic_that_was_made_anew_is_read_from_its_beginning(project: Project) -> None:
+def test_a_topic_that_was_recreated_is_read_from_its_beginning(project: Project) -> None:
     project.send([reading(i) for i in range(5)])
     cycle(project)
     project.delete_topic()
@@ -176,7 +176,7 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning(project: Project)
     assert project.value("SELECT count(*) FROM etl_source") == 2
 
 
-def test_the_same_bytes_from_a_topic_made_anew_are_counted_all_the_same(project: Project) -> None:
+def test_the_same_bytes_from_a_recreated_topic_are_counted_all_the_same(project: Project) -> None:
     for topic in ("one", "two"):
         write_labels(project, with_label(project.contract), topic, ["a", "b"], start=0)
     merge(project.settings, with_label(project.contract))
@@ -207,7 +207,7 @@ def test_messages_that_kafka_deleted_before_they_were_read_are_a_named_gap(proje
     with pytest.raises(RetentionGap, match=r"partition 0: offsets 3 to 5 \(3 messages\)"):
         consume(project.settings, project.contract)
     assert project.log()[-1]["status"] == "FAILED"
-    # Accepted by name: reading goes on, and the log tells who accepted what.
+    # Accepted by name: reading goes on, and the log says who accepted what.
     assert consume(project.settings, project.contract, accept_gap="Ada").counts.read == 2
     assert project.log()[-1]["notes"] == {"accepted_by": "Ada", "lost_offsets": {"0": [3, 5]}}
     merge(project.settings, project.contract)
@@ -254,7 +254,7 @@ def test_a_time_box_that_is_too_short_gets_on_and_loses_nothing(
 
 
 class Clock:
-    """Time that passes only when somebody says so."""
+    """Time that passes only on request."""
 
     def __init__(self) -> None:
         self.now = self.told = 0.0
@@ -371,7 +371,7 @@ def test_a_merge_that_was_cut_off_is_finished_as_planned(project: Project) -> No
     project.send([reading(20)])
     consume(project.settings, project.contract)
     (batch,) = manifests.batches(output)
-    # As after a kill between the plan and the archive: the plan names an archive that does not stand yet.
+    # As after a kill between the plan and the archive: the plan names an archive that does not exist yet.
     plan = {"archives": [{"archive": "sensor_readings_planned.csv", "cycle_id": "c", "batches": [batch.name]}]}
     files.write_json(output / manifests.PLAN, plan)
     merged = merge(project.settings, project.contract)
@@ -536,7 +536,7 @@ def test_migrations_make_the_tables_that_the_code_describes(project: Project) ->
         ({"host": "127.0.0.1", "port": 9}, ServiceUnavailable, "127.0.0.1:9/.* does not answer"),
     ],
 )
-def test_a_wrong_database_url_is_told_apart_from_a_database_that_is_down(
+def test_a_wrong_database_url_is_distinguished_from_a_database_that_is_down(
     project: Project, change: dict[str, Any], error: type[Exception], said: str
 ) -> None:
     url = make_url(project.env["ETL_DATABASE_URL"]).set(**change).render_as_string(hide_password=False)
@@ -561,7 +561,7 @@ def test_rows_that_the_database_refuses_are_found_and_their_neighbours_load(proj
     ]
     (problem,) = rejected[0][3]
     assert (problem["column"], problem["rule"]) == (None, "database_refused")
-    # PostgreSQL tells a broken check from other constraints.
+    # PostgreSQL distinguishes a broken check from other constraints.
     assert problem["value"] in ("SQLSTATE 23514", "SQLSTATE 23000")
     project.require_exact(20)
 

@@ -37,7 +37,7 @@ def running(project: Project, job: str) -> bool:
 
 
 def kernels(pid: int) -> list[psutil.Process]:
-    """Kernels that live; of a process that has ended, nothing can be told."""
+    """Kernels that live; of a process that has ended, nothing is known."""
     children = psutil.Process(pid).children(recursive=True)
     living = [child for child in children if child.status() != psutil.STATUS_ZOMBIE]
     return [child for child in living if "ipykernel" in " ".join(child.cmdline())]
@@ -128,7 +128,7 @@ def test_a_feed_that_somebody_else_works_on_is_skipped(project: Project) -> None
     assert project.log() == []
 
 
-def test_wrong_use_is_told_before_anything_runs(project: Project) -> None:
+def test_wrong_use_is_reported_before_anything_runs(project: Project) -> None:
     wrong = project.etl("run", "--every", "soon", expect=2)
     assert "--every 'soon' is neither an interval nor a cron expression" in wrong.stderr
     assert "--cycles is given without --every" in project.etl("run", "--cycles", "2", expect=2).stderr

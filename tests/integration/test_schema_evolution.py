@@ -89,7 +89,7 @@ def test_keys_that_meet_names_of_columns_get_names_of_their_own(tanks: Tanks) ->
     assert tanks.types()["rssi"] == "double precision"
 
 
-def test_a_feed_takes_up_so_many_columns_and_no_more(tanks: Tanks) -> None:
+def test_a_feed_adds_new_columns_up_to_its_limit(tanks: Tanks) -> None:
     tanks.custom("maxNewColumns", 30)
     tanks.custom("windows", {"sizes": ["5m"], "measures": ["level"]})
     keys = {f"key_{number:02}": number for number in range(40)}

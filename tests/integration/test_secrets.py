@@ -22,7 +22,7 @@ from tests.support.watching import watching_processes
 pytestmark = pytest.mark.postgresql
 
 NEEDLE = "c4n4ry"
-"""Stands in both passwords; their other characters are those that URLs, JSON, JAAS and shells treat in ways of their own."""
+"""Part of both passwords; their other characters are those that URLs, JSON, JAAS and shells treat specially."""
 CANARY = NEEDLE + '/p@ss:w%rd"\\ü$'
 
 

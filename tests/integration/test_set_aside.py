@@ -1,4 +1,4 @@
-"""What a job cannot process fails once, is set aside after the second time, and is taken again when somebody says so."""
+"""What a job cannot process fails once, is set aside after the second time, and is taken again on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading by means of a Spark cluster: a real master and real workers, in processes of their own."""
+"""Reading by means of a Spark cluster: a real master and real workers, in separate processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MESSAGES = 3000
 
 
 class Machine:
-    """As if another machine: with a name of its own, and mounts of its own in the same file system."""
+    """As if another machine: with its own name and mounts in the same file system."""
 
     def __init__(self, folder: Path) -> None:
         spaces = ["--mount", "--uts", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
@@ -60,7 +60,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def other_machine(spark: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Two workers, the second of them on a machine of its own, which has the same folders."""
+    """Two workers, the second of them on another machine, which has the same folders."""
     other = Machine(tmp_path_factory.mktemp("machine"))
     with spark.workers("first"), spark.workers("second", prefix=other.command) as processes:
         other.process = processes[0]
@@ -81,7 +81,7 @@ def of(project: Project, **settings: str) -> dict[str, str]:
 
 
 def require_true(batch: Batch, folder: Path) -> None:
-    """A manifest says what stands in the files."""
+    """A manifest says what is in the files."""
     assert batch.rows == sum(part.rows for part in batch.parts) == batch.messages
     assert batch.rows == sum(offsets.next - offsets.first for offsets in batch.offsets.values())
     for part in batch.parts:

@@ -1,7 +1,7 @@
 """After any sequence of work, kills, resends and undos the oracle holds: sent = loaded + rejected + counted duplicates.
 
 Batches are recorded ones, as `consume` and Spark's checkpoint leave them, so that many sequences run without Spark's start;
-the merger and the loader are the real ones, killed in processes of their own. tests/integration/test_state_machine_on_kafka.py
+the merger and the loader are the real ones, killed in separate processes. tests/integration/test_state_machine_on_kafka.py
 does fewer sequences with the real Spark and Kafka.
 """
 
@@ -89,7 +89,7 @@ class Pipeline(RuleBasedStateMachine):
 
     @rule(values=READINGS)
     def read_cut_off(self, values: list[Value]) -> None:
-        """A batch that stands, and whose commit Spark did not come to; it is done before the next one."""
+        """A complete batch whose commit Spark did not come to; it is done before the next one."""
         self.commit()
         note_in_checkpoint(self.project, self.topic, self.query, "offsets", self.sent)
         readings = [
@@ -123,7 +123,7 @@ class Pipeline(RuleBasedStateMachine):
 
     @rule()
     def lose_checkpoint(self) -> None:
-        """Reading goes on after the batches that stand, with a query of another name."""
+        """Reading goes on after the complete batches, with a query of another name."""
         shutil.rmtree(self.project.home / "checkpoint", ignore_errors=True)
         self.query = secrets.token_hex(8)
         self.under_way = None

@@ -79,7 +79,7 @@ def test_services_live_die_and_come_back_with_their_data(home: Settings, stack: 
 
 
 @pytest.mark.skipif(postgres_programs.is_root() is False, reason="only root has the data outside of its home")
-def test_a_home_that_was_deleted_and_made_anew_works_and_its_old_data_are_kept(tmp_path: Path) -> None:
+def test_a_home_that_was_deleted_and_made_again_works_and_its_old_data_are_kept(tmp_path: Path) -> None:
     settings = Settings.load(home=tmp_path / "home", jars=JARS)
     settings.services.mkdir(parents=True)
     first = postgres.start(settings, quiet)

@@ -129,7 +129,7 @@ def test_a_kernel_or_companion_that_has_died_is_replaced_before_the_next_noteboo
         assert said(run(tmp_path, kernel, PID)) != after
 
 
-def test_after_so_many_cycles_the_kernel_is_a_fresh_one(tmp_path: Path) -> None:
+def test_after_its_number_of_cycles_the_kernel_is_replaced(tmp_path: Path) -> None:
     with WarmKernel(cycles=2) as kernel:
         pids = []
         for _ in range(3):

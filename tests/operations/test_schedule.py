@@ -149,7 +149,7 @@ def test_cycles_keep_to_the_interval_and_end_when_all_are_done() -> None:
     assert (run.misfires, run.code) == ([], 0)
 
 
-def test_a_long_cycle_is_never_overlapped_and_its_misfire_is_told() -> None:
+def test_a_long_cycle_is_never_overlapped_and_its_misfire_is_reported() -> None:
     run = Run("10s", 4, seconds=(35, 4)).go()
     assert run.begun == [0, 35, 40, 50], "one cycle for the times at 10, 20 and 30, then the interval's own times again"
     assert run.misfires == [

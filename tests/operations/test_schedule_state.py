@@ -12,7 +12,7 @@ from etl.settings import Settings
 START = datetime(2026, 11, 21, 4, 50, 7, tzinfo=UTC)  # a Saturday
 
 
-def test_a_schedule_says_how_it_stands_until_it_ends(tmp_path: Path) -> None:
+def test_a_schedule_reports_its_state_until_it_ends(tmp_path: Path) -> None:
     settings = Settings.load(home=tmp_path)
     with watching(settings, "5m", ("one", "two"), None) as watch:
         watch.cycle_ended(3.25, failed=False)

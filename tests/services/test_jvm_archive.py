@@ -34,7 +34,7 @@ def fetched_settings(home: Path) -> Settings:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Settings:
-    """Settings with libraries of their own, as links to those that were fetched."""
+    """Settings with separate libraries, as links to those that were fetched."""
     fetched = fetched_settings(tmp_path)
     (tmp_path / "jars" / "spark").mkdir(parents=True)
     for jar in (fetched.jars_folder / "spark").glob("*.jar"):
@@ -49,7 +49,7 @@ def told(settings: Settings) -> list[str]:
 
 
 def counts_seven(settings: Settings, **env: str) -> bool:
-    """Whether Spark starts and works in a process of its own."""
+    """Whether Spark starts and works in a separate process."""
     environment = {
         "ETL_HOME": str(settings.home),
         "ETL_JARS": str(settings.jars_folder),
@@ -77,7 +77,7 @@ def test_it_is_made_once_and_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.integration
-def test_it_is_made_anew_when_a_library_has_changed(own: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_made_again_when_a_library_has_changed(own: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "_SECONDS", 0.01)  # that it is begun is enough to see
     assert told(own) == [PREPARING]
     assert told(own) == [], "what could not be made is not tried again"

@@ -91,7 +91,7 @@ def _sent(table: Any, queries: list[dict[str, Any]]) -> list[str]:
     context = QueryContextFactory().create(datasource={"id": table.id, "type": "table"}, queries=queries)
     texts = [table.get_query_str_extended(query.to_dict()).sql for query in context.queries]
     engine = table.database.db_engine_spec.engine
-    # Superset takes every statement apart and writes it anew.
+    # Superset parses every statement and writes it again.
     return ["\n".join(part.format() for part in SQLScript(text, engine).statements) for text in texts]
 
 

@@ -73,7 +73,7 @@ class Rounds:
 
 
 def python(env: dict[str, str], module: str, *arguments: str) -> None:
-    """A module in a process of its own; how its jobs end is seen on the dashboards."""
+    """A module in a separate process; how its jobs end is seen on the dashboards."""
     sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {module} {' '.join(arguments)}\n")
     command = [sys.executable, "-m", module, *arguments]
     subprocess.run(command, env=env, cwd=PROJECT_ROOT, check=False, stdout=subprocess.DEVNULL)

@@ -35,7 +35,7 @@ def test_a_chart_has_data(site: Site, path: str) -> None:
     assert any(result["rowcount"] for result in results), results[0]["query"]
 
 
-def test_every_chart_stands_on_a_dashboard() -> None:
+def test_every_chart_is_on_a_dashboard() -> None:
     shown = {
         item["meta"]["uuid"]
         for dashboard in BUNDLE.documents("dashboards").values()

@@ -157,7 +157,7 @@ def _drivers() -> dict[str, str]:
 
 @pytest.mark.parametrize("driver", [*DRIVERS, "wheel"])
 def test_superset_signs_in_to_sql_server_with_the_password_from_the_file(driver: str, tmp_path: Path) -> None:
-    """As far as a server that knows no statement can tell."""
+    """As far as can be tested with a server that knows no statement."""
     if driver not in _drivers():
         pytest.skip(f"SQL Server: {driver} is missing")
     venv_settings("sqlserver")

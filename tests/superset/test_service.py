@@ -192,7 +192,7 @@ def test_down_leaves_no_process_and_the_next_call_finds_everything(site: Site) -
     assert counts(site) == wanted()
 
 
-def test_a_lost_password_is_made_anew_and_no_secret_stands_anywhere_else(site: Site) -> None:
+def test_a_lost_password_is_replaced_and_no_secret_is_anywhere_else(site: Site) -> None:
     old = site.passwords
     (site.folder / "sign-in.json").unlink()
     server = site.service.process()

@@ -45,7 +45,7 @@ class Cluster:
         }
 
     def state(self) -> Mapping[str, Any]:
-        """What the master's page tells."""
+        """What the master's page says."""
         with urllib.request.urlopen(self._page, timeout=5) as answer:
             found: Mapping[str, Any] = json.load(answer)
         return found

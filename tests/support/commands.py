@@ -43,7 +43,7 @@ def statements() -> Iterator[list[str]]:
 def run_all(
     settings: Settings, contract: Contract, load: Callable[[Contract, Readings], Loaded], readings: Readings
 ) -> None:
-    """Load, look, mend, tidy up and take back.
+    """Load, look, correct, tidy up and undo.
 
     :param load: has readings loaded under a contract.
     :param readings: in the order of time; the first of them are late when they come last.

@@ -1,6 +1,6 @@
 """Processes that start at once: they are forked from one that has imported what they need and done nothing else.
 
-That saves each of them the second that imports take. Whatever has read the environment when it was imported reads it anew.
+That saves each of them the second that imports take. Whatever has read the environment when it was imported reads it again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Forked:
         self._process.join()
 
     def wait(self, seconds: float = _SECONDS) -> int | None:
-        """Wait for the end, so long at most."""
+        """Wait for the end, at most this long."""
         self._process.join(seconds)
         return self.returncode
 

@@ -16,4 +16,4 @@ def require_golden(name: str, text: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
     assert file.is_file(), f"{file} is missing: make it with {UPDATE}=1"
-    assert text == file.read_text("utf-8"), f"{name} has changed: look at it, then make it anew with {UPDATE}=1"
+    assert text == file.read_text("utf-8"), f"{name} has changed: look at it, then make it again with {UPDATE}=1"

@@ -1,4 +1,4 @@
-"""Jobs and commands in processes of their own, as kernels and shells run them, so that a test can have such a process killed.
+"""Jobs and commands in separate processes, as kernels and shells run them, so that a test can have such a process killed.
 
 `python -m tests.support.jobs consume merge load` runs jobs of the default feed with the settings in the environment.
 """

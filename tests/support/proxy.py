@@ -10,7 +10,7 @@ from typing import Literal
 
 
 class Proxy:
-    """Passes bytes on both ways, until it is told otherwise.
+    """Passes bytes on both ways, until it is asked to stop.
 
     `down`: new connections are refused by closing them, existing ones are cut. `silence()`: connections stay open, also new
     ones are accepted, and nothing passes until `resume()`. `lose_answer_to`: the first time a client sends these bytes, they are

@@ -1,4 +1,4 @@
-"""The database servers of a test run. Each test gets a database of its own, and looks into it as a stranger does."""
+"""The database servers of a test run. Each test gets its own database, and looks into it as an outsider does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real Kafka and PostgreSQL, started once for the run; every test gets a topic, a database and a home of its own."""
+"""Real Kafka and PostgreSQL, started once for the run; every test gets its own topic, database and home."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _make_quick(stack: Stack) -> None:
 
 @dataclass
 class Project:
-    """A home with its own topic and database: what a user has, and how a stranger looks at it from outside."""
+    """A home with its own topic and database: what a user has, and how it looks from outside."""
 
     stack: Stack
     server: DatabaseServer
@@ -106,8 +106,8 @@ class Project:
     env: dict[str, str] = field(repr=False)
 
     def etl(self, *arguments: str, expect: int | None = 0, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line in a process of its own."""
-        # Cycles start as a user starts them; what only looks, counts or tidies up need not import everything anew.
+        """Run the command line in a separate process."""
+        # Cycles start as a user starts them; what only looks, counts or tidies up need not import everything again.
         start = _started if "run" in arguments else _forked
         run = start({**self.env, **env}, *arguments)
         if expect is not None:
@@ -157,7 +157,7 @@ class Project:
         return sent
 
     def feed(self, name: str) -> Contract:
-        """Another packaged feed; a Kafka one with a topic of its own, which is there."""
+        """Another packaged feed; a Kafka one with its own topic, which exists."""
         document = yaml.safe_load(
             (PROJECT_ROOT / "etl" / "contract" / "feeds" / f"{name}.odcs.yaml").read_text("utf-8")
         )
@@ -179,7 +179,7 @@ class Project:
         with_admin(self.stack.kafka, lambda admin: admin.delete_topics([self.topic]))
 
     def log(self) -> list[dict[str, Any]]:
-        """The audit log, oldest job first, whatever stands between the jobs and their database."""
+        """The audit log, oldest job first, whatever is between the jobs and their database."""
         url = SecretStr(self.env["ETL_DATABASE_URL"])
         return history(self.settings.model_copy(update={"database_url": url}), limit=1_000)[::-1]
 

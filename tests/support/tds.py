@@ -40,7 +40,7 @@ class Login:
 
 @dataclass
 class TDSServer:
-    """Serves each connection in a thread of its own.
+    """Serves each connection in a separate thread.
 
     `refuse`: the answer to a login. `answer`: the answer to a statement; None: that it is done. `silent`: it says nothing any
     more, from the next packet on.

@@ -66,7 +66,7 @@ class TSQLEngine:
         return list(dict.fromkeys(layout(text) for text in self.statements))
 
     def forget(self) -> None:
-        """Begin recording anew."""
+        """Forget what was recorded."""
         self.statements.clear()
 
 
@@ -225,7 +225,7 @@ class TSQLConnection:
 
 
 class _Fairy:
-    """What stands between SQLAlchemy's connection and the driver's."""
+    """What is between SQLAlchemy's connection and the driver's."""
 
     def __init__(self, owner: TSQLConnection) -> None:
         self.owner = owner
@@ -255,7 +255,7 @@ class _Cursor:
 
 
 class _Inspector:
-    """What reading back tells; the tables are those that were made by this connection."""
+    """What reading back shows; the tables are those that were made by this connection."""
 
     def __init__(self, owner: TSQLConnection) -> None:
         self.owner = owner
@@ -321,7 +321,7 @@ def _result(names: list[str], rows: Sequence[tuple[Any, ...]], rowcount: int = -
 @cache
 def to_duckdb(tsql: str) -> str:
     """A T-SQL statement in DuckDB's dialect."""
-    # Each test has a database of its own, so a temporary table is one like any other there.
+    # Each test has its own database, so a temporary table is one like any other there.
     plain = _TEMPORARY.sub(r"[temporary_\1]", tsql)
     return ";\n".join(_translated(statement) for statement in parse(plain))
 

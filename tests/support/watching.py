@@ -1,4 +1,4 @@
-"""Looks at other processes' command lines while something runs, for what must not stand in them."""
+"""Looks at other processes' command lines while something runs, for what must not be in them."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def expected_windows(readings: Iterable[Sequence[Any]], seconds: int) -> list[Wi
 def expected_of(readings: Iterable[Sequence[Any]], keys: int, measures: Sequence[str], seconds: int) -> list[Window]:
     """Windows of any feed, in order.
 
-    :param readings: rows of so many columns of the key, the time, and the measures.
+    :param readings: rows of `keys` key columns, the time, and the measures.
     """
     values: dict[tuple[Any, ...], list[float]] = defaultdict(list)
     for row in readings:

@@ -66,7 +66,7 @@ def test_an_element_that_is_no_object_harms_only_itself(devices: Contract, eleme
     assert [read(raw, devices, item).reason for item in range(3)] == [None, Reason.NOT_OBJECT, None]
 
 
-def test_a_key_that_stands_twice_in_an_element_harms_only_that(devices: Contract) -> None:
+def test_a_key_that_occurs_twice_in_an_element_harms_only_that(devices: Contract) -> None:
     raw = event({"deviceId": "a"}, {"deviceId": "b"}).replace('"deviceId": "b"', '"deviceId": "b", "deviceId": "c"')
     assert [read(raw, devices, item).reason for item in range(2)] == [None, Reason.DUPLICATE_KEY]
     around = event({"deviceId": "a"}).replace('"devices"', '"devices": [], "devices"')

@@ -125,7 +125,7 @@ def test_whole_numbers_are_integers_where_the_name_says_so() -> None:
         ("25.06.2025", "%d.%m.%Y"),
     ],
 )
-def test_the_format_of_times_is_told_by_content(time: Any, form: str) -> None:
+def test_the_format_of_times_is_recognised_by_content(time: Any, form: str) -> None:
     assert drafted([{"id": 5, "ts": time, "v": 1.5}]).event_time.formats == (form,)
 
 

@@ -46,7 +46,7 @@ def batches(file: Path) -> list[str]:
 
 
 def test_the_script_sets_what_filtered_indexes_need_before_it_makes_anything() -> None:
-    """QUOTED_IDENTIFIER is heeded when a batch is parsed, so it is set in one of its own."""
+    """QUOTED_IDENTIFIER takes effect when a batch is parsed, so it is set in a separate one."""
     first, *others = batches(DDL)
     wanted = [
         "ANSI_NULLS",
@@ -104,7 +104,7 @@ def test_a_job_says_where_it_will_wait_for_others(
 
 
 class Driver:
-    """A driver like pyodbc of a server in which a trigger reports rows of its own before the key is told."""
+    """A driver like pyodbc of a server in which a trigger reports its own rows before the key is returned."""
 
     paramstyle = "qmark"
     version = "5.0.0"
@@ -153,7 +153,7 @@ class Driver:
     def close(self) -> None: ...
 
 
-def test_the_key_of_a_new_row_is_told_where_triggers_are_on_its_table() -> None:
+def test_the_key_of_a_new_row_is_returned_where_triggers_are_on_its_table() -> None:
     """OUTPUT without INTO fails there (error 334), and @@IDENTITY would be that of a trigger's own row."""
     driver = Driver()
     engine = create_engine("mssql+pyodbc://u:p@h/d?driver=x", module=driver, _initialize=False)
@@ -233,7 +233,7 @@ def test_views_that_have_not_changed_keep_their_rights() -> None:
 
 @pytest.mark.parametrize("file", [DDL, *VIEWS], ids=lambda file: file.name)
 def test_texts_of_views_compare_with_those_of_tables(file: Path) -> None:
-    """A text that comes from no table has the database's collation: joined with a column of ours it is error 468."""
+    """A text that comes from no table has the database's collation: joined with one of our columns it is error 468."""
     for batch in batches(file):
         if "CREATE VIEW" in batch:
             (view,) = parse(batch)

@@ -1,4 +1,4 @@
-"""Which driver is taken for SQL Server, what it is told, and what a user is told who lacks one."""
+"""Which driver is used for SQL Server, what it gets, and what a user without one reads."""
 
 from __future__ import annotations
 

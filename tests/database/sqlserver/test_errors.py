@@ -108,7 +108,7 @@ def explained(client: Client, server: TDSServer) -> EtlError:
 
 
 @pytest.mark.parametrize("port", ["closed_port", "hanging_port"])
-def test_a_server_that_does_not_answer_is_told_in_bounded_time(
+def test_a_server_that_does_not_answer_is_reported_in_bounded_time(
     client: Client, port: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     number = request.getfixturevalue(port)
@@ -136,7 +136,7 @@ def test_freetds_is_not_given_what_it_would_take_for_the_end_of_a_password() -> 
     assert "elsewhere" not in str(caught.value)
 
 
-def test_a_wrong_password_is_told_as_such(client: Client) -> None:
+def test_a_wrong_password_is_reported_as_such(client: Client) -> None:
     with tds_server(refuse=WRONG_PASSWORD) as server:
         error = explained(client, server)
     assert isinstance(error, ConfigurationError)
@@ -144,7 +144,7 @@ def test_a_wrong_password_is_told_as_such(client: Client) -> None:
     assert "Check user, password and database name" in error.remedy
 
 
-def test_a_missing_database_is_told_as_such(client: Client) -> None:
+def test_a_missing_database_is_reported_as_such(client: Client) -> None:
     with tds_server(refuse=NO_DATABASE) as server:
         error = explained(client, server)
     assert isinstance(error, ConfigurationError)
@@ -166,7 +166,7 @@ def test_a_deadlock_is_worth_another_try(client: Client) -> None:
         (Refusal(208, "Invalid object name 'etl_log'.", 16), PermanentError),
     ],
 )
-def test_other_errors_are_told_apart(client: Client, refusal: Refusal, kind: type[EtlError]) -> None:
+def test_other_errors_are_distinguished(client: Client, refusal: Refusal, kind: type[EtlError]) -> None:
     with tds_server(answer=refusal) as server:
         error = explained(client, server)
     assert isinstance(error, kind)

@@ -1,4 +1,4 @@
-"""The user of SQL Server who may only read: how it is found out, and made, and what the errors say. No server is at hand."""
+"""The user of SQL Server who may only read: how it is found and created, and what the errors say. No server is needed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BOXED, AZURE = 3, 5
 
 
 class Administrator:
-    """A connection that knows what its user may do, and writes down what it is told to do."""
+    """A connection that knows what its user may do, and records what it is asked to do."""
 
     def __init__(self, *about: int | None) -> None:
         self.about = about
@@ -63,7 +63,7 @@ def test_the_statements_are_t_sql(statement: str) -> None:
     assert parse(statement)
 
 
-def test_an_administrator_makes_login_user_and_right_and_the_password_stands_in_no_text() -> None:
+def test_an_administrator_makes_login_user_and_right_and_the_password_is_in_no_text() -> None:
     connection = Administrator(BOXED, 1, 1, 1, None, None)
     assert make(connection, "etl_reader", "canary")  # type: ignore[arg-type]
     texts = [statement for statement, _ in connection.done]
@@ -113,7 +113,7 @@ def test_any_right_to_change_rows_counts(granted: tuple[int | None, ...], expect
     assert rights_on(Administrator(*granted), "etl_log") == expected  # type: ignore[arg-type]
 
 
-def test_what_is_told_to_administrators_is_what_the_manual_says() -> None:
+def test_the_statements_for_administrators_are_those_of_the_manual() -> None:
     manual = (PROJECT_ROOT / "docs" / "security.md").read_text("utf-8")
     for statement in SQL_SERVER.reader_sql.replace("'…'", "'change-me-3'").split("; "):
         assert statement.rstrip(";") in manual
@@ -189,7 +189,7 @@ def driver() -> str:
     return "&Encrypt=no"
 
 
-def test_a_wrong_password_is_told_with_the_setting_and_without_it(tmp_path: Path) -> None:
+def test_a_wrong_password_is_reported_with_the_setting_and_without_it(tmp_path: Path) -> None:
     with tds_server(refuse=Refusal(18456, "Login failed for user 'etl_reader'.")) as server:
         url = f"mssql+pyodbc://etl_reader:canary@127.0.0.1:{server.port}/iot?a=b{driver()}"
         settings = Settings.load(home=tmp_path, superset_database_url=url)
@@ -213,7 +213,7 @@ def test_what_is_no_database_of_ours_is_refused_with_the_setting_and_without_sho
         assert not re.search(r"\bETL_DATABASE_URL\b", str(refused.value))
 
 
-def test_the_doctor_is_told_who_would_read(tmp_path: Path) -> None:
+def test_the_doctor_names_the_user_who_would_read(tmp_path: Path) -> None:
     driver()
     assert own.look(Settings.load(home=tmp_path)) == "", "the embedded server"
     told = own.look(Settings.load(home=tmp_path, database_url="mssql+pyodbc://u:s3cret@h/d"))

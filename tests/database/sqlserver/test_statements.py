@@ -374,7 +374,7 @@ def _golden(feed: Feed, name: str) -> None:
 
 
 def test_the_whole_set_of_statements_is_as_committed(feed: Feed) -> None:
-    """Job by job and command by command; a statement stands where it came first."""
+    """Job by job and command by command; a statement is where it came first."""
     loaded = feed.load([sensed(1, "09:00:00"), sensed(1, "09:00:00"), sensed(2, "bad"), sensed(1, "09:00:20", 999.0)])
     _golden(feed, "first_load")
     feed.load([sensed(1, "08:00:00"), sensed(1, "09:10:00")])
@@ -485,7 +485,7 @@ def test_the_scripts_for_administrators_are_those_of_today(name: str, settings: 
     from etl.database import product_named
 
     committed = (PROJECT_ROOT / "sql" / "ddl" / f"{name}.sql").read_text("utf-8")
-    assert script(product_named(name), load_contracts(settings).values()) == committed, "make them anew: make ddl"
+    assert script(product_named(name), load_contracts(settings).values()) == committed, "make them again: make ddl"
 
 
 def _files() -> Iterator[Path]:
@@ -613,7 +613,7 @@ def test_the_statements_of_edited_contracts_are_as_committed(
     require_golden("sqlserver/edits.sql", _as_script(script_))
 
 
-def test_what_is_refused_on_sql_server_is_told_with_the_statements(
+def test_what_is_refused_on_sql_server_is_reported_with_the_statements(
     engine: TSQLEngine, home: Settings, tmp_path: Path
 ) -> None:
     file = tmp_path / "tanks.odcs.yaml"

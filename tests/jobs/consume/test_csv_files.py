@@ -31,7 +31,7 @@ SALES = Contract(
 
 
 def parts(folder: Path, content: str, contract: Contract = SALES) -> list[dict[str, str | None]]:
-    """The rows that come of a file, without what tells where they came from."""
+    """The rows that come of a file, without the columns that say where they came from."""
     file = folder / "sales.csv"
     file.write_bytes(content.encode())
     (folder / "out").mkdir(exist_ok=True)

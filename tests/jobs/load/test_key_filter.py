@@ -21,7 +21,7 @@ UTC_MICROS = pa.timestamp("us", "UTC")
 
 
 def rows(keys: Sequence[tuple[object, int | None]], kind: pa.DataType | None = None) -> pa.Table:
-    """Rows of sensors at seconds after START; `place` tells them apart."""
+    """Rows of sensors at seconds after START; `place` distinguishes them."""
     times = [None if second is None else START + timedelta(seconds=second) for _, second in keys]
     sensors = pa.array([sensor for sensor, _ in keys], kind or pa.int32())
     places = pa.array(range(len(keys)), pa.int64())
@@ -55,7 +55,7 @@ def test_only_rows_newer_than_all_that_was_loaded_are_unseen() -> None:
         (pa.bool_(), [True, False, None, None, True]),
     ],
 )
-def test_keys_of_every_type_are_told_apart(kind: pa.DataType, sensors: list[object]) -> None:
+def test_keys_of_every_type_are_distinguished(kind: pa.DataType, sensors: list[object]) -> None:
     keys = [(sensor, second) for second, sensor in enumerate(sensors[:-1])] + [(sensors[-1], 0)]
     fresh, others = Unseen(CONTRACT, None, rows=5).split(rows(keys, kind))
     assert (places(fresh), places(others)) == ([0, 1, 2, 3], [4])

@@ -70,14 +70,14 @@ def test_the_database_is_one_without_a_password() -> None:
         (DATASET, lambda d: d.update(database_uuid=NOWHERE), "is in no file of databases/"),
     ],
 )
-def test_a_reference_that_leads_nowhere_is_told_with_its_file(path: str, change: Change, told: str) -> None:
+def test_a_reference_that_leads_nowhere_is_reported_with_its_file(path: str, change: Change, told: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         require_sound(changed(path, change))
     assert f"{path}: " in str(refused.value)
     assert told in str(refused.value)
 
 
-def test_a_filter_on_a_column_that_is_not_there_is_told() -> None:
+def test_a_filter_on_a_column_that_is_not_there_is_reported() -> None:
     target = {"datasetUuid": yaml.safe_load(BUNDLE.files[DATASET])["uuid"], "column": {"name": "nowhere"}}
     found = {"name": "Place", "targets": [target]}
     bundle = changed(DASHBOARD, lambda d: d["metadata"].update(native_filter_configuration=[found]))
@@ -156,7 +156,7 @@ def test_for_another_product_only_schema_and_connection_differ_and_an_export_of_
     assert database["extra"]["engine_params"] == {"connect_args": {"timeout": 10}}
     assert database["extra"]["allows_virtual_table_explore"] is True
     assert assets.normalised(there.files, BUNDLE, sqlserver.schema) == BUNDLE
-    assert there.sha256 != BUNDLE.sha256, "so it is imported anew where the product changes"
+    assert there.sha256 != BUNDLE.sha256, "so it is imported again where the product changes"
 
 
 def test_new_charts_get_the_name_of_their_title_and_what_is_gone_is_removed(tmp_path: Path) -> None:

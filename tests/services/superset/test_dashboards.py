@@ -150,7 +150,7 @@ def test_time_ranges_hide_nothing_of_today() -> None:
         assert mask["filterState"]["value"].endswith(" : now")
 
 
-def test_rows_fill_the_width_and_charts_stand_once() -> None:
+def test_rows_fill_the_width_and_each_chart_is_there_once() -> None:
     for dashboard in DASHBOARDS.values():
         position = dashboard["position"]
         for item in position.values():
@@ -170,7 +170,7 @@ def test_colours_mean_the_same_everywhere() -> None:
     assert {doc["params"].get("color_scheme", "etl") for doc in CHARTS.values()} == {"etl"}
 
 
-def test_no_secret_and_no_machine_stands_in_the_files() -> None:
+def test_no_secret_and_no_machine_is_in_the_files() -> None:
     for path, text in BUNDLE.files.items():
         assert not re.search(r"://[^/\s:@]+:[^@\s]+@|password|secret|/home/|/work/|/tmp/", text, re.IGNORECASE), path
 

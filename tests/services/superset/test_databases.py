@@ -99,7 +99,7 @@ def test_a_role_that_may_not_read_is_refused(own: Own) -> None:
         own.ensure(own.url())
 
 
-def test_a_wrong_password_is_told_without_it(own: Own) -> None:
+def test_a_wrong_password_is_reported_without_it(own: Own) -> None:
     with pytest.raises(ConfigurationError, match="refuses user") as refused:
         own.ensure(own.url("wr0ng"))
     assert "wr0ng" not in str(refused.value)
@@ -126,7 +126,7 @@ def test_memory_goes_with_the_metadata(own: Own) -> None:
     assert Memory(own.ensure(own.url())).read() == {}
 
 
-def test_a_lost_password_of_the_metadata_is_set_anew(own: Own) -> None:
+def test_a_lost_password_of_the_metadata_is_set_again(own: Own) -> None:
     own.grant("SELECT")
     first = own.ensure(own.url())
     (own.folder / "metadata.password").unlink()

@@ -141,7 +141,7 @@ def test_a_gap_of_exactly_the_limit_is_none() -> None:
     assert judge(rows) == []
 
 
-def test_after_a_gap_the_baseline_begins_anew() -> None:
+def test_after_a_gap_the_baseline_starts_again() -> None:
     rows = readings(noise(100))
     later: list[Row] = [
         (1, when + timedelta(hours=6), value, new) for _, when, value, new in readings(noise(100, seed=8, centre=25.0))
