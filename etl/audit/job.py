@@ -32,10 +32,12 @@ from etl.audit.provenance import (
 )
 from etl.audit.recovery import close_dead
 from etl.audit.retry import retrying
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import dispose, explain, insert_row, make_engine, product_of, transaction
 from etl.database.schema.audit_tables import etl_log
 from etl.database.schema.changes import require_possible
+from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.migrations import require_current
 from etl.errors import EtlError, ServiceUnavailable
 from etl.settings import Settings
@@ -60,6 +62,8 @@ class JobRun:
     counts: Counts = field(default_factory=Counts)
     closed: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
+    contract: EvolvedContract = field(init=False)
+    """With the columns that the feed's table had when the job began. Under the feed's lock, read them again."""
     lacks_tables: bool = False
     """Whether the database lacked something that the contract asks for when the job began."""
 
@@ -187,7 +191,9 @@ def rehearsal(
         with suppress(_RolledBack), transaction(engine) as connection:
             require_current(connection)
             log_id = insert_row(connection, etl_log, {**row, **_of_cycle(cycle_id)})
-            yield JobRun(engine, log_id, cycle_id, name, started), connection
+            run = JobRun(engine, log_id, cycle_id, name, started)
+            run.contract = with_added_columns(connection, contract)
+            yield run, connection
             raise _RolledBack
     finally:
         dispose(engine)
@@ -196,7 +202,8 @@ def rehearsal(
 def _require_possible(run: JobRun, contract: Contract) -> None:
     """Refuse a contract that the feed's table cannot follow, before the job does anything."""
     with transaction(run.engine) as connection:
-        run.lacks_tables = require_possible(connection, contract)
+        run.contract = with_added_columns(connection, contract)
+        run.lacks_tables = require_possible(connection, run.contract)
 
 
 @contextmanager

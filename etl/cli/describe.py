@@ -10,7 +10,7 @@ from etl.contract.durations import format_duration
 from etl.contract.model import ITEMS, AnomalyRules, Column, Contract, EventTime, Windows
 
 _TYPES = {"text": "string", "double": "number"}
-GROWTH = {
+UNKNOWN_KEYS = {
     "evolve": "are taken up as new nullable columns",
     "freeze": "are left out, and reported in the log",
     "discard": "set the row aside in the quarantine, with the reason unknown_key",
@@ -92,7 +92,7 @@ def described(contract: Contract) -> dict[str, Any]:
         "explode": [".".join(level) for level in contract.explode],
         "windows": _windows(contract.windows) if contract.windows else None,
         "lateness_seconds": contract.lateness_seconds,
-        "unknown_keys": contract.growth,
+        "unknown_keys": contract.unknown_keys,
         "anomalies": vars(contract.anomalies) if contract.anomalies else None,
         "fleet": vars(contract.fleet) if contract.fleet else None,
         "latency_seconds": contract.freshness_seconds,
@@ -137,7 +137,7 @@ def facts(contract: Contract) -> list[tuple[str, str]]:
     found.append(
         ("late", f"more than {format_duration(contract.lateness_seconds)} behind the newest reading loaded before")
     )
-    found.append(("unknown keys", GROWTH[contract.growth]))
+    found.append(("unknown keys", UNKNOWN_KEYS[contract.unknown_keys]))
     if contract.primary_key:
         found.append(
             ("conflict", f"a row with the key of an earlier one and other values {ON_CONFLICT[contract.on_conflict]}")

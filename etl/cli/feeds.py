@@ -14,10 +14,11 @@ from etl.cli.describe import described, facts, page, rules, sample, source_path
 from etl.contract.document import SUFFIX
 from etl.contract.draft.sample import read_sample
 from etl.contract.draft.writer import draft
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract, contract_files, load_contract, parse_contract, read_contract
 from etl.database import product_in
 from etl.database.schema.changes import Changes, compare
-from etl.database.schema.feed_table import feed_table, require_fits
+from etl.database.schema.feed_table import feed_table, require_fits, with_added_columns
 from etl.database.schema.migrations import connected
 from etl.database.schema.views import made_names
 from etl.database.schema.windows import window_tables
@@ -86,7 +87,8 @@ def check(files: Annotated[list[Path], typer.Argument(help=f"Contract files (NAM
         try:
             contract = read_contract(file)
             _require_own_names(contract, known)
-            require_fits(product_in(settings), contract, [feed_table(contract), *window_tables(contract)])
+            tables = [feed_table(EvolvedContract.of(contract)), *window_tables(contract)]
+            require_fits(product_in(settings), contract, tables)
         except ContractError as error:
             wrong += error.problems
         else:
@@ -171,7 +173,9 @@ def _compared(settings: Settings, contracts: list[Contract]) -> dict[str, Change
         return {}
     try:
         with connected(settings, "check") as connection:
-            return {contract.feed: compare(connection, contract) for contract in contracts}
+            return {
+                contract.feed: compare(connection, with_added_columns(connection, contract)) for contract in contracts
+            }
     except EtlError as error:
         reason = error.cause
     console.print(f"Not compared with the database: {reason}", soft_wrap=True)

@@ -103,7 +103,7 @@ class ContractReader:
                 "table": lambda: self._table(table.physicalName or table.name or ""),
                 "explode": given.explode,
                 "lateness_seconds": given.lateness,
-                "growth": given.growth,
+                "unknown_keys": given.unknown_keys,
                 "max_new_columns": given.max_new_columns,
                 "fleet": given.fleet,
                 "freshness_seconds": lambda: self._freshness(model.slaProperties or []),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 ColumnType = Literal["text", "integer", "double", "boolean", "timestamp"]
-Growth = Literal["evolve", "freeze", "discard"]
+UnknownKeys = Literal["evolve", "freeze", "discard"]
 OnConflict = Literal["quarantine", "keepFirst", "keepLast"]
 
 ITEMS = "[]"
@@ -77,8 +77,8 @@ class Column:
     description: str = ""
     path: tuple[str, ...] = ()
     """Where the value stands in a message, key by key, or the header of a CSV column; empty: under the column's own name."""
-    gained: bool = False
-    """The feed took it up by itself (see `etl.jobs.load.new_columns`); the contract does not name it."""
+    added: bool = False
+    """Schema evolution added it to the feed's table (see `etl.jobs.load.new_columns`); the contract's file does not name it."""
 
     @property
     def source(self) -> tuple[str, ...]:
@@ -174,10 +174,10 @@ class Contract:
     windows: Windows | None = None
     lateness_seconds: float = 600.0
     """How far a reading may lie behind the newest one loaded before it until it counts as late."""
-    growth: Growth = "freeze"
-    """What becomes of keys or columns that the contract does not name."""
+    unknown_keys: UnknownKeys = "freeze"
+    """What becomes of keys or columns that the contract does not name; with `evolve` they become columns."""
     max_new_columns: int = 100
-    """Most columns that the feed takes up beyond its contract, in all."""
+    """Most columns that schema evolution adds to the feed's table, in all."""
     anomalies: AnomalyRules | None = None
     fleet: Fleet | None = None
     freshness_seconds: float | None = None
@@ -193,11 +193,6 @@ class Contract:
     @property
     def column_names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
-
-    @property
-    def file_columns(self) -> tuple[str, ...]:
-        """The header of every part file and archive: the contract's columns, then where each row came from."""
-        return (*self.column_names, *LINEAGE_COLUMNS)
 
     @property
     def paths(self) -> dict[str, tuple[str, ...]]:
@@ -225,3 +220,23 @@ class Contract:
     def numeric(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of some columns that hold numbers."""
         return tuple(name for name in names if self.column(name).type in ("integer", "double"))
+
+
+@dataclass(frozen=True)
+class EvolvedContract(Contract):
+    """A contract whose columns are those of the feed's table: the declared ones, then those that schema evolution added.
+
+    Whatever reads or changes the feed's table, or writes files for it, takes this type, so that a contract as it was read from
+    its file is a type error there. `etl.database.schema.feed_table.with_added_columns` makes it.
+    """
+
+    @classmethod
+    def of(cls, contract: Contract, added: Iterable[Column] = ()) -> EvolvedContract:
+        """The declared columns of a contract and, in place of those it has already, the added ones."""
+        declared = (column for column in contract.columns if not column.added)
+        return cls(**{**vars(contract), "columns": (*declared, *added)})
+
+    @property
+    def file_columns(self) -> tuple[str, ...]:
+        """The header of every part file and archive: the table's columns, then where each row came from."""
+        return (*self.column_names, *LINEAGE_COLUMNS)

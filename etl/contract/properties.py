@@ -23,9 +23,9 @@ from etl.contract.model import (
     Column,
     EventTime,
     Fleet,
-    Growth,
     Landing,
     OnConflict,
+    UnknownKeys,
     Windows,
     column_name,
 )
@@ -59,7 +59,7 @@ DEFAULT_WINDOWS = ("5m", "1d")
 _DIRECTIVES = "%Y %y %m %d %H %I %p %M %S %f %z %j %b %B %a %A %%"
 _SAMPLE = datetime(2021, 11, 28, 15, 45, 59, 123456, tzinfo=UTC)
 _ON_CONFLICT: dict[str, OnConflict] = {"quarantine": "quarantine", "keepFirst": "keepFirst", "keepLast": "keepLast"}
-_GROWTH: dict[str, Growth] = {"evolve": "evolve", "freeze": "freeze", "discard": "discard"}
+_UNKNOWN_KEYS: dict[str, UnknownKeys] = {"evolve": "evolve", "freeze": "freeze", "discard": "discard"}
 
 
 def _broken_format(pattern: str) -> str:
@@ -200,11 +200,11 @@ class Properties:
     def lateness(self) -> float:
         return contract_seconds(f"{self.place}.lateness", self.values.get("lateness", "10m"), self.fail)
 
-    def growth(self) -> Growth:
+    def unknown_keys(self) -> UnknownKeys:
         value = self.values.get("unknownKeys", "freeze")
-        if value not in _GROWTH:
-            raise self.fail(f"{self.place}.unknownKeys", f"{value!r}", f"Use {', '.join(_GROWTH)}.")
-        return _GROWTH[value]
+        if value not in _UNKNOWN_KEYS:
+            raise self.fail(f"{self.place}.unknownKeys", f"{value!r}", f"Use {', '.join(_UNKNOWN_KEYS)}.")
+        return _UNKNOWN_KEYS[value]
 
     def max_new_columns(self) -> int:
         value = self.values.get("maxNewColumns", 100)

@@ -13,10 +13,11 @@ import pandas as pd
 from sqlalchemy import func, select
 
 from etl.contract.durations import parse_duration
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import copy_csv
 from etl.database.schema.audit_tables import etl_log, etl_quality_score, etl_rejected_row
-from etl.database.schema.feed_table import feed_table, grown
+from etl.database.schema.feed_table import feed_table, with_added_columns
 from etl.database.schema.migrations import connected
 from etl.errors import ConfigurationError
 from etl.notebook.reading_queries import (
@@ -35,7 +36,7 @@ from etl.settings import Settings
 class Explored:
     """A feed between two moments."""
 
-    contract: Contract
+    contract: EvolvedContract
     since: datetime
     until: datetime
     summary: pd.DataFrame
@@ -101,23 +102,23 @@ def explore(
     :raises ConfigurationError: a time cannot be understood, or nothing was loaded yet.
     """
     with connected(settings, "reading") as connection:
-        contract = grown(connection, contract)
-        newest = newest_time(connection, contract)
+        evolved = with_added_columns(connection, contract)
+        newest = newest_time(connection, evolved)
         begin, end = moment(since, now=newest), moment(until, now=newest)
-        table = feed_table(contract)
-        time = table.c[contract.event_time.column]
+        table = feed_table(evolved)
+        time = table.c[evolved.event_time.column]
         within = (time >= begin, time <= end)
-        readings = newest_readings(connection, contract, table, within, sensors)
-        rules = contract.anomalies
-        judged = anomalies_of(contract, readings, threshold) if rules else pd.DataFrame()
+        readings = newest_readings(connection, evolved, table, within, sensors)
+        rules = evolved.anomalies
+        judged = anomalies_of(evolved, readings, threshold) if rules else pd.DataFrame()
         return Explored(
-            contract,
+            evolved,
             begin,
             end,
-            summary_of(connection, contract, table, within, begin, end),
+            summary_of(connection, evolved, table, within, begin, end),
             readings,
-            windows_of(connection, contract, begin, end),
-            hours(connection, contract, begin, end),
+            windows_of(connection, evolved, begin, end),
+            hours(connection, evolved, begin, end),
             judged,
             threshold or (rules.threshold if rules else 0.0),
         )

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, cast, func, select
 
-from etl.contract.reader import Contract
+from etl.contract.model import EvolvedContract
 from etl.database import text_of
 from etl.database.schema.audit_tables import etl_anomaly, etl_log
 from etl.database.schema.windows import window_tables
@@ -19,7 +19,7 @@ from etl.errors import ConfigurationError
 from etl.jobs.load.derived.detect import find
 
 
-def newest_time(connection: Connection, contract: Contract) -> datetime:
+def newest_time(connection: Connection, contract: EvolvedContract) -> datetime:
     loads = select(func.max(etl_log.c.last_event_time)).where(
         etl_log.c.feed == contract.feed, etl_log.c.undone_at.is_(None)
     )
@@ -32,7 +32,12 @@ def newest_time(connection: Connection, contract: Contract) -> datetime:
 
 
 def summary_of(
-    connection: Connection, contract: Contract, table: Table, within: tuple[Any, ...], begin: datetime, end: datetime
+    connection: Connection,
+    contract: EvolvedContract,
+    table: Table,
+    within: tuple[Any, ...],
+    begin: datetime,
+    end: datetime,
 ) -> pd.DataFrame:
     time = table.c[contract.event_time.column]
     sensors = select(*(table.c[name] for name in contract.sensor)).where(*within).distinct().subquery()
@@ -51,7 +56,7 @@ def summary_of(
 
 
 def newest_readings(
-    connection: Connection, contract: Contract, table: Table, within: tuple[Any, ...], sensors: int
+    connection: Connection, contract: EvolvedContract, table: Table, within: tuple[Any, ...], sensors: int
 ) -> pd.DataFrame:
     """The newest readings of a few sensors, in the order of sensor and time: first those with most recorded anomalies."""
     keys = [table.c[name] for name in contract.sensor]
@@ -84,7 +89,7 @@ def newest_readings(
     return found.sort_values([*contract.sensor, contract.event_time.column], ignore_index=True)
 
 
-def windows_of(connection: Connection, contract: Contract, begin: datetime, end: datetime) -> pd.DataFrame:
+def windows_of(connection: Connection, contract: EvolvedContract, begin: datetime, end: datetime) -> pd.DataFrame:
     """Statistics over all sensors; of days, where the small windows would be more than a plot can show."""
     tables = list(window_tables(contract))
     if not tables:
@@ -108,7 +113,7 @@ def windows_of(connection: Connection, contract: Contract, begin: datetime, end:
     return frame_of(connection, query)
 
 
-def hours(connection: Connection, contract: Contract, begin: datetime, end: datetime) -> pd.DataFrame:
+def hours(connection: Connection, contract: EvolvedContract, begin: datetime, end: datetime) -> pd.DataFrame:
     """Average of the first measure by day (rows) and hour (columns), from the smallest windows."""
     tables = list(window_tables(contract))
     if not tables or contract.windows is None:
@@ -128,7 +133,7 @@ def hours(connection: Connection, contract: Contract, begin: datetime, end: date
     return (sums["sum"] / sums["count"]).unstack("hour").reindex(columns=range(24))
 
 
-def anomalies_of(contract: Contract, readings: pd.DataFrame, threshold: float) -> pd.DataFrame:
+def anomalies_of(contract: EvolvedContract, readings: pd.DataFrame, threshold: float) -> pd.DataFrame:
     """Anomalies of the shown readings; the first ones of each sensor only give the ground for the others."""
     rules = contract.anomalies
     if rules is None or readings.empty:

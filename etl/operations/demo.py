@@ -13,7 +13,7 @@ from sqlalchemy import Connection, or_, select
 
 from etl.contract.reader import Contract
 from etl.database.schema.audit_tables import etl_log
-from etl.database.schema.feed_table import feed_table
+from etl.database.schema.feed_table import feed_table, with_added_columns
 from etl.database.schema.migrations import connected
 from etl.jobs.produce.default_messages import default_messages
 from etl.jobs.produce.simulate import span
@@ -65,7 +65,7 @@ def bring(
 def _has_run(connection: Connection, contract: Contract) -> bool:
     """Whether the feed has readings, or a job of it has ever begun: then it is in use, and its charts may be empty."""
     begun = select(etl_log.c.log_id).where(etl_log.c.feed == contract.feed).limit(1)
-    rows = select(feed_table(contract).c.log_id).limit(1)
+    rows = select(feed_table(with_added_columns(connection, contract)).c.log_id).limit(1)
     return connection.execute(begun).first() is not None or connection.execute(rows).first() is not None
 
 

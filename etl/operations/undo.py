@@ -10,12 +10,13 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from etl.audit import ledger
 from etl.audit.recovery import close_dead
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import dispose, lock_feed, make_engine, transaction
 from etl.database.schema import windows
 from etl.database.schema.audit_tables import etl_log, etl_rejected_row
 from etl.database.schema.ensure import ensure_feed
-from etl.database.schema.feed_table import grown
+from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.migrations import connected, require_current
 from etl.errors import AlreadyRunning, ConfigurationError
 from etl.jobs.load import conflicts
@@ -75,7 +76,7 @@ def undo(settings: Settings, contract: Contract, cycle_id: str) -> Undone:
             loads = _loads(connection, contract, cycle_id)
             _refuse_replayed(connection, cycle_id, loads)
             _refuse_pruned(settings, connection, contract, cycle_id, loads)
-            return _remove(connection, contract, cycle_id, loads)
+            return _remove(connection, with_added_columns(connection, contract), cycle_id, loads)
     finally:
         dispose(engine)
 
@@ -152,9 +153,8 @@ def _refuse_pruned(
         )
 
 
-def _remove(connection: Connection, contract: Contract, cycle_id: str, loads: Sequence[int]) -> Undone:
+def _remove(connection: Connection, contract: EvolvedContract, cycle_id: str, loads: Sequence[int]) -> Undone:
     now = datetime.now(UTC)
-    contract = grown(connection, contract)
     table = ensure_feed(connection, contract)
     mine = select(table).where(table.c.log_id.in_(loads)).subquery()
     touched = windows.touch(connection, contract, mine)

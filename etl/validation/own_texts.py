@@ -74,7 +74,7 @@ class RawRows:
         for path, value in reading.unknown.items() if counts_unknown else ():
             key = shown_path(path)
             self.unknown[key] += 1
-            if self._contract.growth == "discard":
+            if self._contract.unknown_keys == "discard":
                 self._add(row, Reason.UNKNOWN_KEY, key, as_text(value) or "null")
 
     def _add(self, row: int, reason: Reason, column: str, value: str | None) -> None:

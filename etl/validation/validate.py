@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.contract.model import Contract
+from etl.contract.model import LINEAGE_COLUMNS, Contract
 from etl.validation.own_texts import RawRows
 from etl.validation.reasons import Reason
 from etl.validation.rejects import COORDINATES, VALUE_SHOWN, Problem, aligned, by_row_of, column_of, rejected_rows
@@ -71,7 +71,7 @@ def validate(
     own = RawRows(table, where, contract, headers or {}, changes)
     problems = own.problems
     unknown = own.unknown + Counter(_unknown_columns(table, contract))
-    if contract.growth == "discard":
+    if contract.unknown_keys == "discard":
         problems += _set_aside(table, unknown)
     typed, present = {}, {}
     for column in contract.columns:
@@ -101,7 +101,8 @@ def validate(
 
 def _unknown_columns(table: pa.Table, contract: Contract) -> dict[str, int]:
     """How many values stand in columns of a CSV file that the contract does not name."""
-    extra = [name for name in table.column_names if name not in contract.file_columns]
+    known = {*contract.column_names, *LINEAGE_COLUMNS}
+    extra = [name for name in table.column_names if name not in known]
     return {name: found for name in extra if (found := len(table) - table[name].null_count)}
 
 

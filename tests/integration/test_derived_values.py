@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, true
 
 from etl.database import make_engine, transaction
-from etl.database.schema.feed_table import feed_table
+from etl.database.schema.feed_table import feed_table, with_added_columns
 from etl.jobs.load.derived import anomalies as judging
 from etl.jobs.load.derived import newest_rows as fresh
 from etl.jobs.load.job import Loaded, load
@@ -379,9 +379,10 @@ def test_one_reading_of_long_ago_does_not_put_all_others_into_one_slice(
     monkeypatch.setattr(judging, "ROWS_PER_SLICE", 10)
     engine = make_engine(project.settings)
     with transaction(engine) as connection:
-        table = feed_table(project.contract)
+        contract = with_added_columns(connection, project.contract)
+        table = feed_table(contract)
         time = table.c.timestamp
-        slices = list(judging._slices(connection, project.contract, table, true()))
+        slices = list(judging._slices(connection, contract, table, true()))
         counts = [
             connection.scalar(select(func.count()).where(time >= begin, time <= end).select_from(table))
             for begin, end in slices

@@ -240,14 +240,14 @@ def test_a_new_column_is_taken_up_with_its_type(rooms: Rooms) -> None:
 
 def test_a_new_column_is_reported_where_the_contract_freezes(rooms: Rooms) -> None:
     rooms.drop("b.csv", "r1,A,08-12-2018 09:00,29,In,41", "r2,A,08-12-2018 09:00,29,In,", header=WIDE)
-    rooms.cycle(growth="freeze")
+    rooms.cycle(unknown_keys="freeze")
     assert rooms.rows() == [("r1",), ("r2",)]
     assert rooms.project.value("SELECT notes FROM etl_log WHERE job_name = 'load'") == {"unknown_keys": {"humidity": 1}}
 
 
 def test_a_row_with_an_unknown_value_is_set_aside_where_the_contract_says_so(rooms: Rooms) -> None:
     rooms.drop("b.csv", "r1,A,08-12-2018 09:00,29,In,41", "r2,A,08-12-2018 09:00,29,In,", header=WIDE)
-    rooms.cycle(growth="discard")
+    rooms.cycle(unknown_keys="discard")
     assert rooms.rows() == [("r2",)]
     assert rooms.project.sql("SELECT reason FROM etl_rejected_row") == [("unknown_key",)]
 

@@ -88,7 +88,7 @@ def test_devices_of_an_event_keep_apart_and_their_states_can_be_seen(project: Pr
 
 def test_a_new_key_of_an_event_is_taken_up_from_where_it_stands(project: Project) -> None:
     contract = project.feed("device_events")
-    evolving = Contract(**{**vars(contract), "growth": "evolve"})
+    evolving = Contract(**{**vars(contract), "unknown_keys": "evolve"})
     project.topic = contract.topic
     devices = [{"deviceId": "a", "status": "SUCCESS", "battery": 81}, {"deviceId": "b", "status": "SUCCESS"}]
     event = {"eventOffset": 1, "customerId": "c1", "eventTime": "2025-06-15T09:12:01Z", "data": {"devices": devices}}

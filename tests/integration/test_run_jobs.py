@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, inspect, make_url, text
 
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Column, Contract
 from etl.database import make_engine, transaction
 from etl.database.schema.ensure import ensure_feed
@@ -446,7 +447,9 @@ def test_texts_reach_the_table_unchanged_through_kafka_spark_and_merge(project: 
     for part in batch.parts:
         file = project.home / "output" / "sensor_readings" / batch.name / part.name
         chunks = list(read_chunks(file))
-        ours = csv_dialect.header(contract.file_columns) + b"".join(to_csv(chunk) for chunk in chunks)
+        ours = csv_dialect.header(EvolvedContract.of(contract).file_columns) + b"".join(
+            to_csv(chunk) for chunk in chunks
+        )
         assert ours == file.read_bytes()
     merge(project.settings, contract)
     load(project.settings, contract)
@@ -501,14 +504,14 @@ def test_a_contract_that_grew_adds_a_nullable_column_to_table_and_view(project: 
 def test_a_contract_that_narrows_a_column_is_refused_by_name(project: Project) -> None:
     engine = make_engine(project.settings)
     with transaction(engine) as connection:
-        ensure_feed(connection, project.contract)
+        ensure_feed(connection, EvolvedContract.of(project.contract))
     first, *others = project.contract.columns
     narrower = dataclasses.replace(project.contract, columns=(dataclasses.replace(first, bits=16), *others))
     with (
         pytest.raises(ContractError, match="column 'sensor_id' of table 'sensor_data' is INTEGER"),
         transaction(engine) as c,
     ):
-        ensure_feed(c, narrower)
+        ensure_feed(c, EvolvedContract.of(narrower))
     engine.dispose()
 
 
@@ -551,7 +554,7 @@ def test_rows_that_the_database_refuses_are_found_and_their_neighbours_load(proj
     project.send(cold, partition=0)
     engine = make_engine(project.settings)
     with transaction(engine) as connection:
-        ensure_feed(connection, project.contract)
+        ensure_feed(connection, EvolvedContract.of(project.contract))
     engine.dispose()
     project.sql("ALTER TABLE sensor_data ADD CONSTRAINT warm CHECK (temperature > 0)")
     cycle(project)
@@ -584,7 +587,7 @@ def test_an_error_of_the_database_is_reported_without_row_data(project: Project)
     archived(project)
     engine = create_engine(project.env["ETL_DATABASE_URL"])
     with engine.begin() as connection:
-        ensure_feed(connection, project.contract)
+        ensure_feed(connection, EvolvedContract.of(project.contract))
         connection.execute(
             text(
                 "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS "

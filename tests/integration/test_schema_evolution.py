@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
-from etl.contract.reader import Contract
+from etl.contract.reader import Column, Contract
+from etl.database import dispose, lock_feed, make_engine, transaction
+from etl.database.schema.ensure import ensure_feed
+from etl.database.schema.feed_table import with_added_columns
 from etl.errors import ContractError
+from etl.jobs.consume.job import consume
 from etl.jobs.load.job import Loaded, load
+from etl.jobs.load.new_columns import take_up
 from etl.jobs.merge.job import merge
 from tests.support.batches import write_batch
 from tests.support.edits import Tanks, column
@@ -148,3 +154,24 @@ def test_a_contract_is_checked_without_a_database_too(tanks: Tanks, contract: Co
     assert "Not compared with the database: The database 127.0.0.1:9/d does not answer" in said
     tanks.document["schema"][0]["physicalName"] = f"v_{contract.table}"[2:] + "_5m"
     assert "sensor_data_5m would be of feed sensor_readings as well" in tanks.check()
+
+
+def test_a_loader_that_waits_for_its_turn_sees_the_column_that_another_added_meanwhile(tanks: Tanks) -> None:
+    tanks.load()
+    tanks.drop({"power": 1.5})
+    settings, declared = tanks.project.settings, tanks.contract
+    consume(settings, declared)
+    merge(settings, declared)
+    engine = make_engine(settings)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(engine) as connection:
+            lock_feed(connection, declared.feed)
+            loader = pool.submit(load, settings, declared)
+            while not tanks.sql("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_try_advisory%'"):
+                assert not loader.done()
+            contract = with_added_columns(connection, declared)
+            ensure_feed(connection, take_up(connection, contract, (Column("power", "double", added=True),), 1))
+        assert loader.result().counts.processed == 1
+    dispose(engine)
+    assert tanks.sql("SELECT power FROM tanks ORDER BY time") == [(None,), (1.5,)]
+    assert tanks.sql("SELECT column_name, type FROM etl_column") == [("power", "double")]

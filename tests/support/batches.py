@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.settings import Settings
 from etl.storage import csv_dialect, files, manifests
@@ -38,11 +39,12 @@ def write_batch(
         }
         for place, reading in enumerate(readings)
     ]
-    schema = pa.schema([(name, pa.string()) for name in contract.file_columns])
+    columns = EvolvedContract.of(contract).file_columns
+    schema = pa.schema([(name, pa.string()) for name in columns])
     folder = settings.output / contract.feed / f"batch-{query_id}-{start:06d}"
     folder.mkdir(parents=True)
     file = folder / "part-00000.csv"
-    file.write_bytes(csv_dialect.header(contract.file_columns) + to_csv(pa.Table.from_pylist(rows, schema=schema)))
+    file.write_bytes(csv_dialect.header(columns) + to_csv(pa.Table.from_pylist(rows, schema=schema)))
     count = len(rows)
     batch = manifests.Batch(
         feed=contract.feed,
@@ -51,7 +53,7 @@ def write_batch(
         batch_id=start,
         source=manifests.Source("kafka", topic, topic_id),
         offsets={"0": manifests.OffsetRange(start, start + count, count)},
-        columns=contract.file_columns,
+        columns=columns,
         messages=count,
         rows=count,
         unparsable=0,

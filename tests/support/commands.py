@@ -13,6 +13,7 @@ from etl.contract.reader import Contract
 from etl.database import dispose, make_engine, transaction
 from etl.database.schema.changes import compare
 from etl.database.schema.ensure import ensure_feeds
+from etl.database.schema.feed_table import with_added_columns
 from etl.jobs.load.job import Loaded
 from etl.notebook import queries as reading
 from etl.operations import explain, status
@@ -76,7 +77,7 @@ def _look(settings: Settings, contract: Contract, cycle: str) -> None:
     rows = quarantine.find(settings, Selection(feed=contract.feed, cycle_id=cycle, reason="bad_time"))
     quarantine.feeds_of(settings, Selection(tuple(row["rejected_id"] for row in rows)))
     quarantine.summary(settings, Selection(feed=contract.feed))
-    _asked(settings, lambda connection: compare(connection, contract))
+    _asked(settings, lambda connection: compare(connection, with_added_columns(connection, contract)))
 
 
 def _asked(settings: Settings, ask: Callable[[Connection], object]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Column, Contract, EventTime
 from etl.validation.reasons import Reason
 from etl.validation.validate import Validated, validate
@@ -26,7 +27,7 @@ def check(contract: Contract, *rows: dict[str, str | None]) -> Validated:
         {"source_partition": "0", "source_offset": str(i), "source_item": "0", "source_time": "", "raw": None, **row}
         for i, row in enumerate(rows)
     ]
-    columns = {name: [row.get(name) for row in filled] for name in contract.file_columns}
+    columns = {name: [row.get(name) for row in filled] for name in EvolvedContract.of(contract).file_columns}
     return validate(pa.record_batch({n: pa.array(v, pa.string()) for n, v in columns.items()}), contract, now=NOW)
 
 
@@ -337,12 +338,12 @@ def test_a_local_time_in_a_format_of_its_own_may_not_exist(contract: Contract) -
     assert result.accepted["timestamp"].to_pylist() == [datetime(2020, 3, 29, 1, 30, tzinfo=UTC)]
 
 
-@pytest.mark.parametrize(("growth", "rejected"), [("freeze", []), ("discard", ["unknown_key"])])
+@pytest.mark.parametrize(("unknown_keys", "rejected"), [("freeze", []), ("discard", ["unknown_key"])])
 def test_a_key_that_the_contract_does_not_name_is_counted_or_set_aside(
-    contract: Contract, growth: Any, rejected: list[str]
+    contract: Contract, unknown_keys: Any, rejected: list[str]
 ) -> None:
     raw = json.dumps({**GOOD, "firmware": "7"})
-    result = check(dataclasses.replace(contract, growth=growth), GOOD, {**GOOD, "raw": raw})
+    result = check(dataclasses.replace(contract, unknown_keys=unknown_keys), GOOD, {**GOOD, "raw": raw})
     assert result.unknown == {"firmware": 1}
     assert reasons(result) == rejected
 

@@ -28,11 +28,11 @@ from sqlalchemy.schema import AddConstraint, DropConstraint
 from sqlalchemy.types import BigInteger, Double, Integer, SmallInteger, String, TypeEngine
 
 from etl.contract.durations import parse_duration
-from etl.contract.model import TABLE_COLUMNS, WINDOW_COLUMNS, Contract
+from etl.contract.model import TABLE_COLUMNS, WINDOW_COLUMNS, EvolvedContract
 from etl.contract.problems import as_one
 from etl.database import AlteredColumn, product_of, type_name
 from etl.database.schema.audit_tables import etl_feed
-from etl.database.schema.feed_table import feed_table, grown, require_fits
+from etl.database.schema.feed_table import feed_table, require_fits
 from etl.database.schema.views import is_packaged, view_columns, view_names
 from etl.database.schema.windows import Definition, definitions, window_tables
 from etl.errors import ContractError
@@ -68,8 +68,7 @@ class WindowChanges:
 class Changes:
     """What will be changed, and what is refused."""
 
-    contract: Contract
-    """With the columns that the feed gained."""
+    contract: EvolvedContract
     table: Table
     """The feed's table as it will be."""
     create: bool = False
@@ -124,7 +123,7 @@ class Changes:
         yield from (f"windows {name} will be computed" for name in sorted({*remade, *self.windows.add_measures}))
 
 
-def require_possible(connection: Connection, contract: Contract) -> bool:
+def require_possible(connection: Connection, contract: EvolvedContract) -> bool:
     """Refuse a contract that the tables which are there cannot follow; for jobs, before they do anything.
 
     Returns whether the database lacks something that the contract asks for.
@@ -134,19 +133,18 @@ def require_possible(connection: Connection, contract: Contract) -> bool:
     return compare(connection, contract).require_allowed().is_any
 
 
-def compare(connection: Connection, contract: Contract) -> Changes:
+def compare(connection: Connection, contract: EvolvedContract) -> Changes:
     """What a contract asks of the database. Nothing is changed.
 
     :raises ContractError: the database product cannot hold what it asks for.
     """
-    contract = grown(connection, contract)
     return _Comparison(connection, contract).changes()
 
 
 class _Comparison:
     """Looks at the catalogue once, and at rows only where something is to change."""
 
-    def __init__(self, connection: Connection, contract: Contract) -> None:
+    def __init__(self, connection: Connection, contract: EvolvedContract) -> None:
         self.connection = connection
         self.contract = contract
         self.product = product_of(connection.dialect)

@@ -12,6 +12,7 @@ from functools import partial
 from sqlalchemy import ClauseElement, Column, Dialect, MetaData, String, Table, insert
 from sqlalchemy.schema import CreateIndex, CreateTable, CreateView, SetColumnComment, SetTableComment
 
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import Product
 from etl.database.schema.audit_tables import SHARED, metadata
@@ -38,7 +39,7 @@ def script(product: Product, contracts: Iterable[Contract]) -> str:
     shared = [statement for table in tables if table.name in SHARED for statement in product.sharing(table.name)]
     version = _version_table()
     statements: list[ClauseElement] = [*_table(version), insert(version).values(version_num=newest_migration())]
-    feeds = list(contracts)
+    feeds = [EvolvedContract.of(contract) for contract in contracts]
     for contract in feeds:
         table, windows = feed_table(contract), list(window_tables(contract))
         require_fits(product, contract, [table, *windows])

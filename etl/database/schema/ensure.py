@@ -8,10 +8,11 @@ from sqlalchemy import Connection, MetaData, Table, UniqueConstraint, inspect, t
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import AddConstraint, DropConstraint, DropIndex, DropTable, DropView
 
-from etl.contract.model import Contract
+from etl.contract.model import Contract, EvolvedContract
 from etl.database import DependentView, explain, product_of, try_lock_feed
 from etl.database.schema.audit_tables import etl_feed
 from etl.database.schema.changes import Changes, compare
+from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.views import (
     COMMON_VIEWS,
     ensure_common_views,
@@ -24,7 +25,7 @@ from etl.database.schema.windows import definitions, fill, forget_measures, wind
 from etl.errors import AlreadyRunning, ConfigurationError, ContractError, EtlError, PermanentError, ServiceUnavailable
 
 
-def ensure_feed(connection: Connection, contract: Contract) -> Table:
+def ensure_feed(connection: Connection, contract: EvolvedContract) -> Table:
     """Create what a feed lacks, and change what its contract asks for; returns its table, with the types that it has.
 
     Right only under the feed's lock.
@@ -45,11 +46,10 @@ def ensure_feeds(connection: Connection, contracts: Iterable[Contract]) -> None:
 
 def ensure_possible(connection: Connection, contracts: Iterable[Contract]) -> EtlError | None:
     """Like `ensure_feeds`; returns what was refused, so that the others can be committed."""
-    done, errors = list[Contract](), dict[str, EtlError]()
+    done, errors = list[EvolvedContract](), dict[str, EtlError]()
     for contract in contracts:
         try:
-            _ensure_alone(connection, contract)
-            done.append(contract)
+            done.append(_ensure_alone(connection, contract))
         except ServiceUnavailable:
             raise
         except EtlError as error:
@@ -58,11 +58,12 @@ def ensure_possible(connection: Connection, contracts: Iterable[Contract]) -> Et
     return _as_one(errors) if errors else None
 
 
-def _ensure_alone(connection: Connection, contract: Contract) -> None:
+def _ensure_alone(connection: Connection, declared: Contract) -> EvolvedContract:
     """Make what one feed lacks; where that fails, what was done for others stays."""
     try:
         with connection.begin_nested():
-            is_free = try_lock_feed(connection, contract.feed)
+            is_free = try_lock_feed(connection, declared.feed)
+            contract = with_added_columns(connection, declared)
             changes = compare(connection, contract).require_allowed()
             if changes.is_any and not is_free:
                 raise AlreadyRunning(
@@ -70,6 +71,7 @@ def _ensure_alone(connection: Connection, contract: Contract) -> None:
                     remedy="Wait until the load has ended; then run `python -m etl init` again.",
                 )
             _make(connection, changes)
+            return contract
     except DBAPIError as error:
         raise explain(error, connection.engine) from error
 
@@ -190,7 +192,7 @@ def _put_back(connection: Connection, changes: Changes, aside: Sequence[Dependen
             ) from error
 
 
-def _follow_windows(connection: Connection, contract: Contract, done: set[str]) -> None:
+def _follow_windows(connection: Connection, contract: EvolvedContract, done: set[str]) -> None:
     """Let the views of all feeds together, where they are there and did not depend on this feed, have its part."""
     inspector = inspect(connection)
     there = set(inspector.get_view_names()) & set(COMMON_VIEWS) - done

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -22,20 +21,18 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from etl.contract import reader as contracts
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import DOUBLE, MOMENT, Product, text_of
 from etl.database.schema.audit_tables import NAMES, etl_column
 from etl.errors import ContractError
-
-if TYPE_CHECKING:
-    pass
 
 _TYPES: dict[str, TypeEngine[Any]] = {"double": DOUBLE, "boolean": Boolean(), "timestamp": MOMENT}
 
 _INTEGERS: dict[int, TypeEngine[Any]] = {16: SmallInteger(), 32: Integer(), 64: BigInteger()}
 
 
-def feed_table(contract: Contract) -> Table:
+def feed_table(contract: EvolvedContract) -> Table:
     """The table of a feed: its columns, then where each row came from and which load brought it."""
     key = contract.primary_key or ("source_id", "source_partition", "source_offset", "source_item")
     # A sensor's readings in the order of time: windows, anomalies and latest values are looked up by it.
@@ -66,20 +63,26 @@ def feed_table(contract: Contract) -> Table:
     )
 
 
-def grown(connection: Connection, contract: Contract) -> Contract:
-    """A contract with the columns that its feed gained beyond it (see `etl.jobs.load.new_columns`)."""
+def with_added_columns(connection: Connection, contract: Contract) -> EvolvedContract:
+    """A contract with the columns that schema evolution has added to its feed's table so far.
+
+    Loads add columns while they hold the feed's lock. What was read before the lock may be out of date, so read it again
+    under the lock; a contract that has added columns already is brought up to date.
+    """
     query = (
         select(etl_column)
         .where(etl_column.c.feed == contract.feed)
         .order_by(etl_column.c.added_at, etl_column.c.column_name)
     )
-    known = {name.lower() for name in contract.column_names}
-    gained = tuple(
-        contracts.Column(row.column_name, row.type, path=tuple(row.path), gained=True)
-        for row in connection.execute(query)
-        if row.column_name.lower() not in known
+    declared = {column.name.lower() for column in contract.columns if not column.added}
+    return EvolvedContract.of(
+        contract,
+        (
+            contracts.Column(row.column_name, row.type, path=tuple(row.path), added=True)
+            for row in connection.execute(query)
+            if row.column_name.lower() not in declared
+        ),
     )
-    return replace(contract, columns=(*contract.columns, *gained))
 
 
 _BRIN = {"autosummarize": "on"}

@@ -18,7 +18,7 @@ from sqlalchemy import (
     values,
 )
 
-from etl.contract.model import Contract
+from etl.contract.model import EvolvedContract
 from etl.database import DOUBLE, for_each, seconds_since, text_of
 from etl.database.schema.audit_tables import etl_log, etl_source
 from etl.database.schema.feed_table import feed_table
@@ -42,7 +42,7 @@ def readings_view(table: Table) -> Select[Any]:
     )
 
 
-def latest_view(contract: Contract, table: Table, names: Iterable[str] = ()) -> Select[Any]:
+def latest_view(contract: EvolvedContract, table: Table, names: Iterable[str] = ()) -> Select[Any]:
     """The newest reading of each sensor, found by the index on sensor and time.
 
     :param names: only these columns.
@@ -69,7 +69,7 @@ def latest_view(contract: Contract, table: Table, names: Iterable[str] = ()) -> 
     return select(*(ranked.c[column.name] for column in shown)).where(ranked.c[_PLACE] == 1)
 
 
-def statistics_view(contract: Contract) -> Select[Any]:
+def statistics_view(contract: EvolvedContract) -> Select[Any]:
     """Count, minimum, maximum, average and sample deviation per sensor and measure, pooled from the largest windows."""
     table = list(window_tables(contract))[-1]
     window = table.c
@@ -92,7 +92,7 @@ def statistics_view(contract: Contract) -> Select[Any]:
     )
 
 
-def windows_view(contract: Contract) -> Select[Any]:
+def windows_view(contract: EvolvedContract) -> Select[Any]:
     """The smallest windows of a feed."""
     window = next(window_tables(contract)).c
     return select(
@@ -109,7 +109,7 @@ def windows_view(contract: Contract) -> Select[Any]:
     )
 
 
-def latest_values(contract: Contract) -> Select[Any]:
+def latest_values(contract: EvolvedContract) -> Select[Any]:
     """The newest value of each sensor and measure. The newest readings are looked for once, whatever they measure."""
     measures, at = contract.windows.measures if contract.windows else (), contract.event_time.column
     names = dict.fromkeys([*contract.sensor, at, *measures])

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateView, DropView
 
-from etl.contract.model import VIEW_COLUMNS, WINDOW_FIGURES, Contract
+from etl.contract.model import VIEW_COLUMNS, WINDOW_FIGURES, Contract, EvolvedContract
 from etl.database import PRODUCTS, product_of
 from etl.database.schema.audit_tables import metadata
 from etl.database.schema.feed_table import feed_table
@@ -53,7 +53,7 @@ def made_names(contract: Contract) -> set[str]:
     return {contract.table, *view_names(contract.table), *(table.name for table in window_tables(contract))}
 
 
-def view_columns(contract: Contract, table: Table) -> dict[str, set[str]]:
+def view_columns(contract: EvolvedContract, table: Table) -> dict[str, set[str]]:
     """The columns that the views built from a contract ought to have, by view; those of `views_of`."""
     readings, latest, statistics = view_names(table.name)
     columns = set(table.columns.keys())
@@ -68,7 +68,7 @@ def is_packaged(name: str) -> bool:
     return name in COMMON_VIEWS or any(file.stem == name for product in PRODUCTS for file in view_files(product.name))
 
 
-def ensure_views(connection: Connection, contract: Contract, table: Table, names: Iterable[str]) -> None:
+def ensure_views(connection: Connection, contract: EvolvedContract, table: Table, names: Iterable[str]) -> None:
     """Create some of the views that are built from a contract."""
     missing = set(names)
     for name, query in views_of(contract, table):
@@ -76,7 +76,7 @@ def ensure_views(connection: Connection, contract: Contract, table: Table, names
             connection.execute(CreateView(query, name))
 
 
-def ensure_packaged_views(connection: Connection, contract: Contract) -> None:
+def ensure_packaged_views(connection: Connection, contract: EvolvedContract) -> None:
     """Create the views written by hand for which everything is there, and leave those that are there as they are."""
     present = set(inspect(connection).get_view_names())
     there = columns_there(contract)
@@ -85,14 +85,14 @@ def ensure_packaged_views(connection: Connection, contract: Contract) -> None:
             connection.execute(text(file.read_text("utf-8")))
 
 
-def lacks_something(connection: Connection, name: str, contract: Contract) -> bool:
+def lacks_something(connection: Connection, name: str, contract: EvolvedContract) -> bool:
     """Whether a view is one of sql/views that needs what this feed, whose tables it is about, no longer has."""
     there = columns_there(contract)
     files = [file for file in view_files(product_of(connection.dialect).name) if file.stem == name]
     return any(not is_met(needs(file), there) for file in files)
 
 
-def columns_there(*contracts: Contract) -> dict[str, set[str]]:
+def columns_there(*contracts: EvolvedContract) -> dict[str, set[str]]:
     """The columns of the audit tables, and of the tables of some feeds."""
     tables = [*metadata.tables.values()]
     tables += [table for contract in contracts for table in (feed_table(contract), *window_tables(contract))]
@@ -104,7 +104,9 @@ def is_met(needed: Mapping[str, set[str]], there: Mapping[str, set[str]]) -> boo
     return all(table in there and columns <= there[table] for table, columns in needed.items())
 
 
-def ensure_common_views(connection: Connection, contracts: Iterable[Contract], *, keep: Iterable[str] = ()) -> None:
+def ensure_common_views(
+    connection: Connection, contracts: Iterable[EvolvedContract], *, keep: Iterable[str] = ()
+) -> None:
     """Create `v_etl_windows` and `v_etl_latest`: all these feeds, whose tables must be there, as if they were one.
 
     They are made again where they show other feeds or measures; only who may create views need be let do that.
@@ -124,7 +126,7 @@ def ensure_common_views(connection: Connection, contracts: Iterable[Contract], *
             _replace(connection, name, _joined(parts), present)
 
 
-def update_common_views(connection: Connection, contract: Contract, definitions: Mapping[str, str]) -> None:
+def update_common_views(connection: Connection, contract: EvolvedContract, definitions: Mapping[str, str]) -> None:
     """Make the views of all feeds together again, with the part of one feed as its contract has it now.
 
     :param definitions: the queries of those that are, or were, there.
@@ -164,7 +166,7 @@ def _shows(definition: str, wanted: str) -> bool:
     return same_texts and set(_NAME.findall(wanted)) <= set(_NAME.findall(definition))
 
 
-def common_views(contracts: Iterable[Contract]) -> Iterator[tuple[str, CompoundSelect[Any]]]:
+def common_views(contracts: Iterable[EvolvedContract]) -> Iterator[tuple[str, CompoundSelect[Any]]]:
     """Names and queries of the views of all feeds together."""
     feeds = list(contracts)
     windows = [windows_view(contract) for contract in feeds if contract.windows]
@@ -195,7 +197,7 @@ def needs(file: Path) -> dict[str, set[str]]:
     return {table: set(columns.split()) for table, columns in _NEEDED.findall(found[1])} if found else {}
 
 
-def views_of(contract: Contract, table: Table) -> Iterator[tuple[str, Select[Any]]]:
+def views_of(contract: EvolvedContract, table: Table) -> Iterator[tuple[str, Select[Any]]]:
     """Names and queries of the views that are built from a contract."""
     yield f"v_{table.name}", readings_view(table)
     yield f"v_{table.name}_latest", latest_view(contract, table)

@@ -37,7 +37,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.types import TypeEngine
 
-from etl.contract.model import Contract, Windows
+from etl.contract.model import Contract, EvolvedContract, Windows
 from etl.database import (
     DOUBLE,
     MOMENT,
@@ -98,7 +98,9 @@ def definitions(contract: Contract) -> dict[str, Definition]:
     }
 
 
-def fill(connection: Connection, contract: Contract, readings: Table, measures: Mapping[str, Sequence[str]]) -> None:
+def fill(
+    connection: Connection, contract: EvolvedContract, readings: Table, measures: Mapping[str, Sequence[str]]
+) -> None:
     """Compute windows of some sizes from all readings.
 
     :param measures: by name of the windows' table, which hold none of these measures; of others nothing is computed.
@@ -118,7 +120,7 @@ def forget_measures(connection: Connection, table: Table, measures: Sequence[str
         connection.execute(delete(table).where(table.c.measure.in_(batch)))
 
 
-def touch(connection: Connection, contract: Contract, rows: FromClause) -> list[Touched]:
+def touch(connection: Connection, contract: EvolvedContract, rows: FromClause) -> list[Touched]:
     """Note which windows some rows lie in; call it while the rows can still be seen."""
     windows = contract.windows
     if windows is None:
@@ -146,7 +148,7 @@ def filling(smaller: Mapping[int, _Smaller], seconds: int) -> _Smaller | None:
 
 
 def keep_touched(
-    connection: Connection, contract: Contract, name: str, seconds: int, rows: FromClause, time: str
+    connection: Connection, contract: EvolvedContract, name: str, seconds: int, rows: FromClause, time: str
 ) -> Table:
     """The windows of one size in which rows lie that have a key and a time."""
     key = contract.windows.key if contract.windows else ()
@@ -158,7 +160,7 @@ def keep_touched(
     return keep_in_temporary(connection, f"touched_{contract.table}_{name}", ends)
 
 
-def recompute(connection: Connection, contract: Contract, table: Table, touched: list[Touched]) -> None:
+def recompute(connection: Connection, contract: EvolvedContract, table: Table, touched: list[Touched]) -> None:
     """Compute the touched windows anew, the smallest first. A window without a row is gone."""
     windows = contract.windows
     for change in touched if windows else ():
@@ -169,7 +171,9 @@ def recompute(connection: Connection, contract: Contract, table: Table, touched:
         _compute(connection, contract, windows, table, change)
 
 
-def _compute(connection: Connection, contract: Contract, windows: Windows, table: Table, change: Touched) -> None:
+def _compute(
+    connection: Connection, contract: EvolvedContract, windows: Windows, table: Table, change: Touched
+) -> None:
     """Insert the touched windows of one size, from readings or from smaller windows that are right already."""
     names = [*windows.key, "measure", "window_start", *_FIGURES]
     for first in range(0, len(windows.measures), _MEASURES_AT_ONCE):
@@ -225,7 +229,7 @@ def pooled_deviation(window: ReadOnlyColumnCollection[str, Any], mean: ColumnEle
     return case((number > 1, func.sqrt(func.sum(within + between) / (number - 1))))
 
 
-def _of_readings(contract: Contract, windows: Windows, table: Table, change: Touched) -> Select[Any]:
+def _of_readings(contract: EvolvedContract, windows: Windows, table: Table, change: Touched) -> Select[Any]:
     """Statistics of the touched windows from the feed's table, a row per measure that has a value in them."""
     time, touched = table.c[contract.event_time.column], change.windows.alias(_TOUCHED)
     lies_in = and_(

@@ -106,7 +106,7 @@ def _lacking(header: tuple[str, ...], contract: Contract) -> str:
     values = [column for column in contract.columns if column.name not in names]
     if values and all(column in missing for column in values):
         return f"names none of {', '.join(repr(column.source[0]) for column in values[:5])}"
-    if contract.growth == "freeze":
+    if contract.unknown_keys == "freeze":
         known = {column.source[0] for column in contract.columns}
         unknown = {_folded(name): name for name in header if name not in known}
         for column in missing:

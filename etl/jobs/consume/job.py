@@ -12,9 +12,9 @@ from etl.audit import job as audit
 from etl.audit.counts import Counts
 from etl.audit.job import JobRun
 from etl.audit.set_aside import LANDING_FILE, Failures
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import transaction
-from etl.database.schema.feed_table import grown
 from etl.errors import ConfigurationError
 from etl.jobs.consume import landing, seen_files
 from etl.jobs.consume import offsets as positions
@@ -87,14 +87,12 @@ def consume(
         output.mkdir(parents=True, exist_ok=True)
         if leftovers := files.remove_temporaries(output):
             log.info("half-written batches removed", names=leftovers)
-        with transaction(run.engine) as connection:
-            contract = grown(connection, contract)
-        consumed = (_from_folder if contract.landing else _from_topic)(settings, contract, run, parameters)
+        consumed = (_from_folder if contract.landing else _from_topic)(settings, run.contract, run, parameters)
         log.info("read", messages=consumed.counts.read, unparsable=consumed.counts.rejected, backlog=consumed.backlog)
         return consumed
 
 
-def _from_folder(settings: Settings, contract: Contract, run: JobRun, parameters: Mapping[str, Any]) -> Consumed:
+def _from_folder(settings: Settings, contract: EvolvedContract, run: JobRun, parameters: Mapping[str, Any]) -> Consumed:
     failures = Failures(settings, run, contract.feed, LANDING_FILE)
     taken = landing.take(
         settings,
@@ -117,7 +115,7 @@ def _from_folder(settings: Settings, contract: Contract, run: JobRun, parameters
     return Consumed(run.cycle_id, run.counts, tuple(taken.batches), len(taken.growing), landing.notes(taken))
 
 
-def _from_topic(settings: Settings, contract: Contract, run: JobRun, parameters: Mapping[str, Any]) -> Consumed:
+def _from_topic(settings: Settings, contract: EvolvedContract, run: JobRun, parameters: Mapping[str, Any]) -> Consumed:
     topic = broker.describe(settings, contract.topic)
     _retire_checkpoints(settings, contract, topic)
     with transaction(run.engine) as connection:

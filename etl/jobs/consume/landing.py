@@ -26,7 +26,7 @@ from watchfiles import watch
 from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from etl.audit.set_aside import Failures, cause_of
-from etl.contract.reader import Contract
+from etl.contract.model import EvolvedContract
 from etl.errors import UnreadableFile
 from etl.jobs.consume.seen_files import Known
 from etl.settings import Settings
@@ -75,7 +75,7 @@ class Taken:
 
 def take(
     settings: Settings,
-    contract: Contract,
+    contract: EvolvedContract,
     cycle_id: str,
     known: Known,
     failures: Failures,
@@ -124,7 +124,7 @@ def _moments(folder: Path, deadline: float, pause_seconds: float) -> Iterator[No
 
 def _take_stable(
     settings: Settings,
-    contract: Contract,
+    contract: EvolvedContract,
     cycle_id: str,
     taken: Taken,
     known: Known,
@@ -152,7 +152,7 @@ def _take_stable(
 
 def _take_batch(
     settings: Settings,
-    contract: Contract,
+    contract: EvolvedContract,
     cycle_id: str,
     paths: list[Path],
     taken: Taken,
@@ -194,7 +194,7 @@ def _take_batch(
 
 
 def _read(
-    contract: Contract, path: Path, folder: Path, number: int, taken: Taken, known: Known
+    contract: EvolvedContract, path: Path, folder: Path, number: int, taken: Taken, known: Known
 ) -> tuple[LandingFile, list[Part]] | None:
     """Write a file's parts; None where its content was taken before."""
     from etl.jobs.consume.csv_files import write_parts
@@ -218,7 +218,7 @@ def _discard(folder: Path, number: int) -> None:
 
 
 def _count_failure(
-    settings: Settings, contract: Contract, path: Path, error: Exception, taken: Taken, failures: Failures
+    settings: Settings, contract: EvolvedContract, path: Path, error: Exception, taken: Taken, failures: Failures
 ) -> None:
     """Set a file aside that cannot be read, or has failed twice; leave it to the next job after the first time.
 
@@ -246,7 +246,7 @@ def _count_failure(
 
 
 def _finish(
-    contract: Contract,
+    contract: EvolvedContract,
     cycle_id: str,
     query_id: str,
     temporary: Path,

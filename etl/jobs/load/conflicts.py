@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from sqlalchemy import Connection, Select, Table, delete, exists, insert, literal, literal_column, select
 
-from etl.contract.model import EPOCH_UNITS, ISO8601, Column, Contract, Landing
+from etl.contract.model import EPOCH_UNITS, ISO8601, Column, EvolvedContract, Landing
 from etl.database import STAGE_ROW, Stage, in_batches, insert_rows, keep_in_temporary, make_stage, read_table
 from etl.database.conflicts import PLACE, conflicting, differs, last_of_each_key, same_key
 from etl.database.schema import windows
@@ -50,7 +50,7 @@ class Conflicts:
         ]
 
 
-def find(connection: Connection, contract: Contract, stage: Stage, constants: Mapping[str, Any]) -> Conflicts:
+def find(connection: Connection, contract: EvolvedContract, stage: Stage, constants: Mapping[str, Any]) -> Conflicts:
     """The conflicts of what was staged; call it after the insertion."""
     compared = tuple(name for name in contract.column_names if name not in contract.primary_key)
     types = [(STAGE_ROW, pa.int64()), *((name, pa.int64()) for name in COORDINATES)]
@@ -75,7 +75,7 @@ NONE_TAKEN = Taken(0, 0)
 
 def keep_last(
     connection: Connection,
-    contract: Contract,
+    contract: EvolvedContract,
     stage: Stage,
     constants: Mapping[str, Any],
     found: Conflicts,
@@ -105,7 +105,9 @@ def keep_last(
     return Taken(int(taken), own)
 
 
-def _keep_replaced(connection: Connection, contract: Contract, rows: Sequence[Mapping[str, Any]], log_id: int) -> int:
+def _keep_replaced(
+    connection: Connection, contract: EvolvedContract, rows: Sequence[Mapping[str, Any]], log_id: int
+) -> int:
     """Keep rows of the table in the quarantine; returns how many of them the same load had brought."""
     problems = [{"column": None, "rule": Reason.CONFLICTING.value, "value": None}]
     kept = [
@@ -133,7 +135,7 @@ def _keep_replaced(connection: Connection, contract: Contract, rows: Sequence[Ma
     return sum(row["log_id"] == log_id for row in rows)
 
 
-def put_back(connection: Connection, contract: Contract, table: Table, loads: Sequence[int]) -> int:
+def put_back(connection: Connection, contract: EvolvedContract, table: Table, loads: Sequence[int]) -> int:
     """Put the rows back into the table that some loads replaced, unless the load that brought them is undone as well.
 
     Call it after the rows of those loads have been removed. Returns how many there were.
@@ -162,7 +164,7 @@ def put_back(connection: Connection, contract: Contract, table: Table, loads: Se
     return restored
 
 
-def text_of_row(row: Mapping[str, Any], contract: Contract) -> str:
+def text_of_row(row: Mapping[str, Any], contract: EvolvedContract) -> str:
     """A row of the table in the form of its source.
 
     :param row: with the `header` of its source, which a line of a CSV file has and a message has not.
@@ -174,7 +176,7 @@ def text_of_row(row: Mapping[str, Any], contract: Contract) -> str:
     return compose_json((column.source, texts[column.name], column.type) for column in contract.columns)
 
 
-def _text(value: Any, column: Column, contract: Contract) -> str | None:
+def _text(value: Any, column: Column, contract: EvolvedContract) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if column.type == "boolean":
@@ -182,7 +184,7 @@ def _text(value: Any, column: Column, contract: Contract) -> str | None:
     return _moment(value, contract) if isinstance(value, datetime) else json.dumps(value)
 
 
-def _moment(value: datetime, contract: Contract) -> str:
+def _moment(value: datetime, contract: EvolvedContract) -> str:
     """A moment as the contract writes it; exact to the microsecond where the format is."""
     time = contract.event_time
     name = ISO8601 if ISO8601 in time.formats else time.formats[0]

@@ -19,13 +19,13 @@ from etl.audit.retry import retrying
 from etl.audit.set_aside import ARCHIVE as ARCHIVE_KIND
 from etl.audit.set_aside import Failures
 from etl.audit.sources import Sources
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import transaction, try_lock_feed
 from etl.database.schema.audit_tables import etl_rejected_row
 from etl.database.schema.ensure import ensure_feed
-from etl.database.schema.feed_table import feed_table, grown
+from etl.database.schema.feed_table import feed_table, with_added_columns
 from etl.errors import BalanceError
-from etl.jobs.load import new_columns as growth
 from etl.jobs.load.checks import (
     require_budget,
     require_in_quarantine,
@@ -35,6 +35,7 @@ from etl.jobs.load.checks import (
 )
 from etl.jobs.load.derived import derive as derived
 from etl.jobs.load.derived import quality
+from etl.jobs.load.new_columns import discover, take_up, widen
 from etl.jobs.load.queue import Queue
 from etl.jobs.load.rows import Insertion
 from etl.jobs.load.settle import settle
@@ -85,10 +86,10 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
         with transaction(run.engine) as connection:
             queue = Queue(connection, settings, contract, run.log_id)
         if run.lacks_tables:
-            retrying(settings, "making tables", partial(_make_tables, run, contract))
+            retrying(settings, "making tables", partial(_make_tables, run))
         done: list[Archive] = []
         while queue.files:
-            if archive := _load_next(settings, run, contract, queue, failures):
+            if archive := _load_next(settings, run, queue, failures):
                 done.append(archive)
                 queue.leave_first()
         failures.settle()
@@ -96,24 +97,24 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
             settle(settings, run, contract)
         with transaction(run.engine) as connection:
             recovery.close_dead(connection, settings, contract.feed)
-            return _finish(connection, run, contract, done)
+            return _finish(connection, run, done)
 
 
-def _make_tables(run: JobRun, contract: Contract) -> None:
+def _make_tables(run: JobRun) -> None:
     """Make what the feed lacks before any row is loaded: who looks into the catalogue meanwhile need not wait for a load.
 
     Where another loader has the turn, it does so.
     """
     with transaction(run.engine) as connection:
-        if try_lock_feed(connection, contract.feed):
-            ensure_feed(connection, contract)
+        if try_lock_feed(connection, run.contract.feed):
+            ensure_feed(connection, with_added_columns(connection, run.contract))
     failpoints.reached("load.tables_made")
 
 
-def _load_next(settings: Settings, run: JobRun, contract: Contract, queue: Queue, failures: Failures) -> Archive | None:
+def _load_next(settings: Settings, run: JobRun, queue: Queue, failures: Failures) -> Archive | None:
     """Load the oldest archive of the queue; None where that is left to others, to the next job, or set aside."""
     before, notes = run.counts, dict(run.notes)
-    turn = partial(_take_turn, settings, run, contract, queue, before)
+    turn = partial(_take_turn, settings, run, queue, before)
     try:
         return retrying(settings, f"loading {queue.files[0].name}", turn)
     except Exception as error:
@@ -127,11 +128,12 @@ def _load_next(settings: Settings, run: JobRun, contract: Contract, queue: Queue
         return None
 
 
-def _finish(connection: Connection, run: JobRun, contract: Contract, done: list[Archive]) -> Loaded:
+def _finish(connection: Connection, run: JobRun, done: list[Archive]) -> Loaded:
     """Close the audit row, if the last archive has not done that, and tell what was loaded."""
-    contract = grown(connection, contract)
+    is_locked = try_lock_feed(connection, run.contract.feed)
+    contract = with_added_columns(connection, run.contract)
     # Whoever has the turn makes the tables.
-    table = ensure_feed(connection, contract) if try_lock_feed(connection, contract.feed) else feed_table(contract)
+    table = ensure_feed(connection, contract) if is_locked else feed_table(contract)
     counts = run.counts
     if not run.closed:
         run.succeed(connection, counts)
@@ -145,7 +147,7 @@ def _finish(connection: Connection, run: JobRun, contract: Contract, done: list[
     )
 
 
-def _take_turn(settings: Settings, run: JobRun, contract: Contract, queue: Queue, before: Counts) -> Archive | None:
+def _take_turn(settings: Settings, run: JobRun, queue: Queue, before: Counts) -> Archive | None:
     """Load the oldest archive of the queue that nobody has loaded; None where others have loaded all of them.
 
     An attempt before this one may have loaded it, of whose COMMIT the answer was lost: the ledger knows.
@@ -161,7 +163,7 @@ def _take_turn(settings: Settings, run: JobRun, contract: Contract, queue: Queue
             run.counts = run.recorded(connection)
             run.closed = last
             return archive
-        counts = _load_archive(connection, run, contract, queue.files[0].content, archive, before, last=last)
+        counts = _load_archive(connection, run, queue.files[0].content, archive, before, last=last)
     failpoints.reached("load.committed")
     run.counts = before + counts
     run.closed = last
@@ -179,7 +181,6 @@ def _take_turn(settings: Settings, run: JobRun, contract: Contract, queue: Queue
 def _load_archive(
     connection: Connection,
     run: JobRun,
-    contract: Contract,
     file: Path,
     archive: Archive,
     before: Counts,
@@ -188,7 +189,7 @@ def _load_archive(
 ) -> Counts:
     """Load one archive, all but the COMMIT; returns its own counts."""
     require_unchanged(file, archive)
-    contract = _with_new_columns(connection, contract, run, archive, file)
+    contract = _with_new_columns(connection, run, archive, file)
     table = ensure_feed(connection, contract)
     sources = Sources(connection, archive)
     ledger.enter(connection, archive, run.log_id, source_id=sources.archive, landing_sources=sources.new_files)
@@ -220,16 +221,17 @@ def _load_archive(
     return counts
 
 
-def _with_new_columns(
-    connection: Connection, contract: Contract, run: JobRun, archive: Archive, file: Path
-) -> Contract:
-    """The contract with the columns that the feed gained before, and those that this archive brings."""
-    contract = growth.widen(connection, grown(connection, contract), file)
-    found = growth.discover(connection, file, contract, archive.files)
-    if notes := found.notes(run.notes):
+def _with_new_columns(connection: Connection, run: JobRun, archive: Archive, file: Path) -> EvolvedContract:
+    """The contract with the columns that loads before this one have added, also other jobs', and those that this archive adds.
+
+    Right only under the feed's lock.
+    """
+    contract = widen(connection, with_added_columns(connection, run.contract), file)
+    new = discover(connection, file, contract, archive.files)
+    if notes := new.notes(run.notes):
         log.warning("new keys", **notes)
         run.remember(notes)
-    return growth.take_up(connection, contract, found.columns, run.log_id)
+    return take_up(connection, contract, new.columns, run.log_id)
 
 
 def _reasons(connection: Connection, run: JobRun) -> pd.Series:
@@ -244,7 +246,7 @@ def _reasons(connection: Connection, run: JobRun) -> pd.Series:
     return pd.Series({row.reason: row.rows for row in rows}, name="rejected rows", dtype="int64")
 
 
-def _sample(connection: Connection, run: JobRun, contract: Contract, table: Table | None) -> pd.DataFrame:
+def _sample(connection: Connection, run: JobRun, contract: EvolvedContract, table: Table | None) -> pd.DataFrame:
     """What a few sensors sent: enough for a plot, whatever the number of rows."""
     import pandas as pd
 

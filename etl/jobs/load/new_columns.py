@@ -17,7 +17,7 @@ from sqlalchemy import Connection, insert, inspect, update
 from sqlalchemy.types import Boolean, Double, Integer, String, TypeEngine
 
 from etl.contract.inference import DistinctValues, infer_type, is_integer
-from etl.contract.model import RESERVED, Column, ColumnType, Contract, column_name
+from etl.contract.model import RESERVED, Column, ColumnType, EvolvedContract, column_name
 from etl.database import product_of
 from etl.database.schema.audit_tables import etl_column
 from etl.database.schema.changes import compare
@@ -75,20 +75,20 @@ class _Key:
 
 
 def discover(
-    connection: Connection, file: Path, contract: Contract, landing_files: Iterable[LandingFile]
+    connection: Connection, file: Path, contract: EvolvedContract, landing_files: Iterable[LandingFile]
 ) -> Discovered:
     """The columns that an archive has and its contract does not; none where the contract takes up none.
 
     At most `max_new_columns` in all are taken up: those that most rows have, of equals the first by name.
 
-    :param contract: with the columns that the feed gained before.
+    :param contract: with the columns that the feed added before.
     """
-    if contract.growth != "evolve":
+    if contract.unknown_keys != "evolve":
         return Discovered()
     found = tuple(landing_files)
     keys = _of_files(file, contract, found) if found else _of_messages(file, contract)
     order = sorted(keys, key=lambda path: (-keys[path].rows, path))
-    room = contract.max_new_columns - sum(column.gained for column in contract.columns)
+    room = contract.max_new_columns - sum(column.added for column in contract.columns)
     there = _columns_there(connection, contract) if keys else {}
     taken, columns, left = [*contract.column_names, *RESERVED], list[Column](), list[str]()
     for path in order:
@@ -107,7 +107,9 @@ def discover(
     return Discovered(tuple(columns), tuple(left))
 
 
-def take_up(connection: Connection, contract: Contract, columns: tuple[Column, ...], log_id: int) -> Contract:
+def take_up(
+    connection: Connection, contract: EvolvedContract, columns: tuple[Column, ...], log_id: int
+) -> EvolvedContract:
     """Remember new columns as the feed's own from now on; returns the contract with them."""
     for column in columns:
         connection.execute(
@@ -123,12 +125,12 @@ def take_up(connection: Connection, contract: Contract, columns: tuple[Column, .
     return replace(contract, columns=(*contract.columns, *columns))
 
 
-def widen(connection: Connection, contract: Contract, file: Path) -> Contract:
+def widen(connection: Connection, contract: EvolvedContract, file: Path) -> EvolvedContract:
     """Let columns that were taken up as whole numbers hold others, where an archive has such and the table can become that.
 
     Returns the contract with them.
     """
-    whole = [column for column in contract.columns if column.gained and column.type == "integer"]
+    whole = [column for column in contract.columns if column.added and column.type == "integer"]
     wider = [replace(column, type="double") for column in whole if _has_decimals(file, column.name)]
     changed = _with(connection, contract, wider) if wider else None
     if changed is None:
@@ -139,7 +141,7 @@ def widen(connection: Connection, contract: Contract, file: Path) -> Contract:
     return changed
 
 
-def _with(connection: Connection, contract: Contract, columns: Iterable[Column]) -> Contract | None:
+def _with(connection: Connection, contract: EvolvedContract, columns: Iterable[Column]) -> EvolvedContract | None:
     """The contract with some columns, which may take the place of others; None where its table cannot become that."""
     new = {column.name: column for column in columns}
     others = tuple(new.pop(column.name, column) for column in contract.columns)
@@ -173,11 +175,11 @@ def _column(
     while (other := next((one for one in there if one.lower() == name.lower()), None)) is not None:
         fitting = _fitting(there[other], kind) if other == name else None
         if fitting is not None:
-            return Column(name, fitting, path=path, gained=True)
+            return Column(name, fitting, path=path, added=True)
         if is_csv:
             return None
         name = column_name(path[-1], [*taken, *there])
-    return Column(name, kind, path=path, gained=True)
+    return Column(name, kind, path=path, added=True)
 
 
 def _fitting(there: TypeEngine[Any], kind: ColumnType) -> ColumnType | None:
@@ -189,7 +191,7 @@ def _fitting(there: TypeEngine[Any], kind: ColumnType) -> ColumnType | None:
     return "boolean" if isinstance(there, Boolean) else "double" if isinstance(there, Double) else "text"
 
 
-def _columns_there(connection: Connection, contract: Contract) -> dict[str, TypeEngine[Any]]:
+def _columns_there(connection: Connection, contract: EvolvedContract) -> dict[str, TypeEngine[Any]]:
     """Columns of the feed's table that its contract does not name."""
     inspector = inspect(connection)
     if contract.table not in inspector.get_table_names():
@@ -200,13 +202,13 @@ def _columns_there(connection: Connection, contract: Contract) -> dict[str, Type
     return {column["name"]: column["type"] for column in columns if column["name"] not in known}
 
 
-def _is_too_much(connection: Connection, contract: Contract, columns: Iterable[Column]) -> bool:
+def _is_too_much(connection: Connection, contract: EvolvedContract, columns: Iterable[Column]) -> bool:
     """Whether the database cannot hold the feed's table with some more columns."""
     more = replace(contract, columns=(*contract.columns, *columns))
     return bool(product_of(connection.dialect).broken_limits(feed_table(more)))
 
 
-def _of_messages(file: Path, contract: Contract) -> dict[tuple[str, ...], _Key]:
+def _of_messages(file: Path, contract: EvolvedContract) -> dict[tuple[str, ...], _Key]:
     """Every unknown key with its values; a message that has one keeps its own text."""
     keys: dict[tuple[str, ...], _Key] = {}
     for chunk in read_chunks(file, ("raw", "source_item")):
@@ -218,7 +220,9 @@ def _of_messages(file: Path, contract: Contract) -> dict[tuple[str, ...], _Key]:
     return keys
 
 
-def _of_files(file: Path, contract: Contract, landing_files: Iterable[LandingFile]) -> dict[tuple[str, ...], _Key]:
+def _of_files(
+    file: Path, contract: EvolvedContract, landing_files: Iterable[LandingFile]
+) -> dict[tuple[str, ...], _Key]:
     """The same for CSV: the values of columns that are not the contract's."""
     names = {
         column: source

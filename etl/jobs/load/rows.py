@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table
 from etl.audit.counts import Counts
 from etl.audit.job import JobRun
 from etl.audit.sources import Sources
-from etl.contract.reader import Contract
+from etl.contract.model import EvolvedContract
 from etl.database import Refused, make_stage
 from etl.database.schema.audit_tables import etl_rejected_row
 from etl.jobs.load import conflicts
@@ -54,7 +54,7 @@ class Insertion:
         self,
         connection: Connection,
         run: JobRun,
-        contract: Contract,
+        contract: EvolvedContract,
         table: Table,
         file: Path,
         archive: Archive,

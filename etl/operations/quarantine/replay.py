@@ -19,7 +19,7 @@ from etl.contract.reader import Contract
 from etl.database import STAGE_ROW, Refused, in_batches, lock_feed, make_stage, transaction
 from etl.database.schema.audit_tables import etl_rejected_row, etl_source
 from etl.database.schema.ensure import ensure_feed
-from etl.database.schema.feed_table import grown
+from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.migrations import connected
 from etl.errors import ConfigurationError
 from etl.jobs.load import conflicts
@@ -68,7 +68,7 @@ def replay(
     """
     changes = changes or {}
     with connected(settings, "quarantine") as connection:
-        known = grown(connection, contract).column_names
+        known = with_added_columns(connection, contract).column_names
         chosen = frozenset(row["rejected_id"] for row in _select(connection, contract, selection))
     if unknown := set(changes) - set(known):
         raise ConfigurationError(
@@ -106,7 +106,7 @@ def _load(
 ) -> Replayed:
     """Insert what is good now, link it with the quarantine, and close the audit row, all in the caller's transaction."""
     lock_feed(connection, contract.feed)
-    contract = grown(connection, contract)
+    contract = with_added_columns(connection, contract)
     # Selected again under the lock: somebody may have decided on a row meanwhile.
     chosen_rows = [row for row in _select(connection, contract, selection) if row["rejected_id"] in chosen]
     if not chosen_rows:

@@ -18,6 +18,7 @@ from sqlglot import exp
 from structlog.testing import capture_logs
 
 from etl.audit import job as audit
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract, load_contract, load_contracts
 from etl.database import PRODUCTS, Product, insert_row
 from etl.database.schema.audit_tables import SHARED, etl_source, metadata
@@ -276,7 +277,7 @@ def test_the_newest_readings_are_looked_for_once_whatever_they_measure(database:
     contract = load_contract("environment_telemetry", settings)
     assert contract.windows is not None
     assert len(contract.windows.measures) > 1
-    latest = dict(common_views([contract]))["v_etl_latest"]
+    latest = dict(common_views([EvolvedContract.of(contract)]))["v_etl_latest"]
     text = str(latest.compile(dialect=database.offline(), compile_kwargs={"literal_binds": True}))
     assert len(re.findall(f"FROM {contract.table}\\b", text)) == 2
     assert text.count("max(") == 1

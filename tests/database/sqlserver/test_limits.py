@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy.schema import CreateTable
 
-from etl.contract.model import EventTime, Windows
+from etl.contract.model import EventTime, EvolvedContract, Windows
 from etl.contract.reader import Column, Contract, load_contracts
 from etl.database import in_batches, product_named
 from etl.database.schema.audit_tables import metadata
@@ -31,7 +31,7 @@ _BYTES = {"INTEGER": 4, "BIGINT": 8, "SMALLINT": 2, "FLOAT(53)": 8, "BIT": 1, "D
 
 
 def tables(contract: Contract) -> list[Any]:
-    return [feed_table(contract), *window_tables(contract)]
+    return [feed_table(EvolvedContract.of(contract)), *window_tables(contract)]
 
 
 @st.composite
@@ -136,7 +136,7 @@ def test_rows_are_sent_in_batches_of_bounded_length(rows: int, lengths: list[int
 @pytest.mark.parametrize("length", [1, 64, 2000, 2001, 4000, None])
 def test_the_stage_takes_texts_that_the_table_may_refuse(length: int | None, contract: Contract) -> None:
     columns = (*contract.columns, Column("note", "text", max_length=length))
-    table = feed_table(replace(contract, columns=columns))
+    table = feed_table(EvolvedContract.of(replace(contract, columns=columns)))
     ddl = str(CreateTable(stage_of(table, ["note"])).compile(dialect=offline_dialect()))
     room = re.search(r"note NVARCHAR\((\w+)\)", ddl)
     assert room is not None

@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError as SQLAlchemyIntegrityError
 
 from etl.audit import spool
 from etl.audit.heartbeat import beat
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract, load_contract, load_contracts, parse_contract
 from etl.database import DOUBLE, MOMENT, Refused, add_seconds, make_stage, text_of, transaction, window_start
 from etl.database.schema.changes import require_possible
@@ -134,7 +135,7 @@ def test_the_dashboards_views_tell_what_happened(feed: Feed) -> None:
     loaded = feed.load([sensed(1, "09:00:00", 20.0), sensed(1, "09:00:00"), sensed(2, "09:00:00", 999.0)])
     feed.load([sensed(1, "08:00:00", 10.0)])
     with transaction(feed.engine) as connection:  # type: ignore[arg-type]
-        ensure_common_views(connection, [feed.contract])
+        ensure_common_views(connection, [EvolvedContract.of(feed.contract)])
     for (view,) in feed.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal"):
         feed.sql(f"SELECT * FROM {view}")
     cycle = f"cycle_id = '{loaded.cycle_id}'"
@@ -157,7 +158,7 @@ def test_the_dashboards_views_tell_what_happened(feed: Feed) -> None:
 
 def test_what_superset_sends_is_carried_out_and_means_the_right_thing(feed: Feed) -> None:
     """The statements of every chart and filter, as tests/superset/test_offline.py gets them from Superset."""
-    contracts = load_contracts(feed.settings).values()
+    contracts = [EvolvedContract.of(contract) for contract in load_contracts(feed.settings).values()]
     connection = TSQLConnection(feed.engine)
     for contract in contracts:
         ensure_feed(connection, contract)  # type: ignore[arg-type]
@@ -535,7 +536,7 @@ def test_the_tables_and_views_of_every_packaged_feed_can_be_made(
     name: str, engine: TSQLEngine, settings: Settings
 ) -> None:
     connection = TSQLConnection(engine)
-    contract = load_contract(name, settings)
+    contract = EvolvedContract.of(load_contract(name, settings))
     ensure_feed(connection, contract)  # type: ignore[arg-type]
     made = set(engine.views) | {view for (view,) in connection.sql("SELECT view_name FROM duckdb_views()")}
     assert {f"v_{contract.table}", f"v_{contract.table}_latest"} <= made
@@ -606,7 +607,7 @@ def test_the_statements_of_edited_contracts_are_as_committed(
         engine.forget()
         engine.tables, engine.views = dict(tables), dict(views)
         contract = replace(parse_contract(yaml.safe_dump(edited), file), landing=None, topic="tanks")
-        ensure_feed(Recorder(engine), contract)  # type: ignore[arg-type]
+        ensure_feed(Recorder(engine), EvolvedContract.of(contract))  # type: ignore[arg-type]
         # Views are the same in other files.
         changes = [text for text in engine.recorded() if not text.startswith(("SELECT", "CREATE VIEW"))]
         script_ += [f"-- {edit}\n{changes[0]}", *changes[1:]]
@@ -628,5 +629,5 @@ def test_what_is_refused_on_sql_server_is_reported_with_the_statements(
         (narrower, "column 'level' of table 'tanks' is FLOAT(53); the contract says SMALLINT."),
     ):
         with pytest.raises(ContractError) as raised:
-            require_possible(connection, wrong)  # type: ignore[arg-type]
+            require_possible(connection, EvolvedContract.of(wrong))  # type: ignore[arg-type]
         assert said in str(raised.value)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.contract.model import Growth, Landing
+from etl.contract.model import Landing, UnknownKeys
 from etl.contract.reader import Column, Contract, EventTime
 from etl.errors import UnreadableFile
 from etl.jobs.consume.csv_files import part_paths, write_parts
@@ -73,9 +73,11 @@ def test_a_header_that_would_lose_values_sets_the_file_aside(tmp_path: Path, hea
         parts(tmp_path, content)
 
 
-@pytest.mark.parametrize("growth", ["evolve", "discard"])
-def test_a_column_of_another_case_is_a_new_one_where_new_ones_are_not_left_out(tmp_path: Path, growth: Growth) -> None:
-    (row,) = parts(tmp_path, "DATE,Qty,QTY,time\n17/02/2018,1,2,3\n", replace(SALES, growth=growth))
+@pytest.mark.parametrize("unknown_keys", ["evolve", "discard"])
+def test_a_column_of_another_case_is_a_new_one_where_new_ones_are_not_left_out(
+    tmp_path: Path, unknown_keys: UnknownKeys
+) -> None:
+    (row,) = parts(tmp_path, "DATE,Qty,QTY,time\n17/02/2018,1,2,3\n", replace(SALES, unknown_keys=unknown_keys))
     assert (row["quantity"], row["QTY"], row["time"]) == ("1", "2", "3")
 
 

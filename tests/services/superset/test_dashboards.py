@@ -12,6 +12,7 @@ import sqlglot
 from sqlglot import exp
 
 from etl.audit.provenance import NOTEBOOKS
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import load_contracts
 from etl.database.schema.feed_table import feed_table
 from etl.database.schema.views import needs, view_columns, view_files, views_of
@@ -185,7 +186,7 @@ def test_both_products_have_the_same_views() -> None:
 
 
 def test_the_columns_of_views_that_are_built_from_a_contract_are_those_of_their_queries(settings: Settings) -> None:
-    for contract in load_contracts(settings).values():
+    for contract in map(EvolvedContract.of, load_contracts(settings).values()):
         table = feed_table(contract)
         made = {name: {column.name for column in query.selected_columns} for name, query in views_of(contract, table)}
         assert view_columns(contract, table) == made

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import structlog
 from py4j.protocol import Py4JJavaError
 
-from etl.contract.reader import Contract
+from etl.contract.model import EvolvedContract
 from etl.errors import BalanceError
 from etl.jobs.consume.spark import errors as spark_errors
 from etl.jobs.consume.spark.halving import Halving, ranges
@@ -38,7 +38,7 @@ class BatchWriter:
     """Writes each micro-batch under a temporary name, checks it, and gives it its place with one rename."""
 
     def __init__(
-        self, settings: Settings, contract: Contract, topic: Topic, following: Mapping[int, int], cycle_id: str
+        self, settings: Settings, contract: EvolvedContract, topic: Topic, following: Mapping[int, int], cycle_id: str
     ) -> None:
         self.settings = settings
         self.contract = contract

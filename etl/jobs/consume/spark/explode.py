@@ -62,7 +62,7 @@ def _items(root: Node, contract: Contract) -> SparkColumn:
     from pyspark.sql import functions as F
 
     is_large = F.col("bytes") > _LARGE_BYTES
-    all_are_doubtful = F.col("is unsound") | (F.col("has unknown keys") & F.lit(contract.growth == "discard"))
+    all_are_doubtful = F.col("is unsound") | (F.col("has unknown keys") & F.lit(contract.unknown_keys == "discard"))
 
     def is_doubtful(chain: SparkColumn) -> SparkColumn:
         elements = ParsedObjects()

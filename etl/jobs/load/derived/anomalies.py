@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from etl.contract.model import AnomalyRules, Contract
+from etl.contract.model import AnomalyRules, EvolvedContract
 from etl.database import DOUBLE, MOMENT, add_seconds, for_each, insert_rows, keep_in_temporary, read_table, window_start
 from etl.database.schema.audit_tables import etl_anomaly
 from etl.database.schema.feed_table import column_type
@@ -51,7 +51,9 @@ _MOST_SENSORS = 2_000
 _UTC = pa.timestamp("us", "UTC")
 
 
-def judge(connection: Connection, contract: Contract, table: Table, log_id: int, mine: ColumnElement[bool]) -> int:
+def judge(
+    connection: Connection, contract: EvolvedContract, table: Table, log_id: int, mine: ColumnElement[bool]
+) -> int:
     """Record the anomalies among some rows that a load has inserted; returns how many there are.
 
     :param mine: which of its rows: those of one archive, so that each is judged once.
@@ -68,7 +70,12 @@ def judge(connection: Connection, contract: Contract, table: Table, log_id: int,
 
 
 def judge_fresh(
-    connection: Connection, contract: Contract, table: Table, log_id: int, mine: ColumnElement[bool], fresh: FreshRows
+    connection: Connection,
+    contract: EvolvedContract,
+    table: Table,
+    log_id: int,
+    mine: ColumnElement[bool],
+    fresh: FreshRows,
 ) -> bool:
     """Like `judge`, where all rows that are newer than `fresh.newest` are known; False where `judge` has to do it, for there are
     too many sensors.
@@ -101,7 +108,7 @@ def judge_fresh(
 
 
 def _slices(
-    connection: Connection, contract: Contract, table: Table, new: ColumnElement[bool]
+    connection: Connection, contract: EvolvedContract, table: Table, new: ColumnElement[bool]
 ) -> Iterator[tuple[datetime, datetime]]:
     """First and last moment of slices of time, none with more than about twice `ROWS_PER_SLICE` rows.
 
@@ -127,7 +134,7 @@ def _slices(
 
 def _judge_slice(
     connection: Connection,
-    contract: Contract,
+    contract: EvolvedContract,
     table: Table,
     log_id: int,
     rules: AnomalyRules,
@@ -152,7 +159,11 @@ def _judge_slice(
 
 
 def _record(
-    connection: Connection, contract: Contract, log_id: int, anomalies: pa.Table, named: Mapping[int, tuple[Any, ...]]
+    connection: Connection,
+    contract: EvolvedContract,
+    log_id: int,
+    anomalies: pa.Table,
+    named: Mapping[int, tuple[Any, ...]],
 ) -> None:
     rows = [
         {"log_id": log_id, "feed": contract.feed, "sensor": "/".join(map(str, named[row.pop(_NUMBER)]))[:200], **row}
@@ -161,12 +172,12 @@ def _record(
     insert_rows(connection, etl_anomaly, rows)
 
 
-def _names(contract: Contract, sensors: Table) -> Select[Any]:
+def _names(contract: EvolvedContract, sensors: Table) -> Select[Any]:
     return select(sensors.c[_NUMBER], *(sensors.c[name] for name in contract.sensor))
 
 
 def _sensors(
-    connection: Connection, contract: Contract, table: Table, rules: AnomalyRules, new: ColumnElement[bool]
+    connection: Connection, contract: EvolvedContract, table: Table, rules: AnomalyRules, new: ColumnElement[bool]
 ) -> Table:
     """Per sensor with new readings: a number for it, from when on its readings are needed
     (`etl.jobs.load.derived.detect.context_start`), and until when.
@@ -188,7 +199,7 @@ def _sensors(
 
 def _sensors_of(
     connection: Connection,
-    contract: Contract,
+    contract: EvolvedContract,
     rules: AnomalyRules,
     named: Sequence[Mapping[str, Any]],
     first: Sequence[datetime],
@@ -207,7 +218,7 @@ def _sensors_of(
 
 
 def _earlier(
-    contract: Contract,
+    contract: EvolvedContract,
     table: Table,
     rules: AnomalyRules,
     sensors: Table,
@@ -237,7 +248,7 @@ def _earlier(
 
 
 def _before(
-    contract: Contract, table: Table, rules: AnomalyRules, sensors: Table, names: Sequence[str]
+    contract: EvolvedContract, table: Table, rules: AnomalyRules, sensors: Table, names: Sequence[str]
 ) -> LateralFromClause:
     """The last readings before each sensor's start that give the context."""
     time = table.c[contract.event_time.column]
@@ -252,7 +263,9 @@ def _before(
     )
 
 
-def _readings(contract: Contract, table: Table, rules: AnomalyRules, sensors: Table, new: ColumnElement[bool]) -> Any:
+def _readings(
+    contract: EvolvedContract, table: Table, rules: AnomalyRules, sensors: Table, new: ColumnElement[bool]
+) -> Any:
     """The sensors' readings from their start on, and the ones before it that give the context; in order."""
     time = table.c[contract.event_time.column]
     order = (contract.event_time.column, *_TIES)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, update
 
-from etl.contract.model import Contract
+from etl.contract.model import EvolvedContract
 from etl.database.schema import windows
 from etl.database.schema.audit_tables import etl_anomaly, etl_feed, etl_log
 from etl.jobs.load.derived import quality
@@ -29,7 +29,7 @@ class Brought:
     lateness_max_seconds: float | None
 
 
-def brought(connection: Connection, contract: Contract, table: Table, log_id: int) -> Brought:
+def brought(connection: Connection, contract: EvolvedContract, table: Table, log_id: int) -> Brought:
     """Count what the table holds of a load."""
     time = table.c[contract.event_time.column]
     behind = table.c.lateness_seconds
@@ -40,7 +40,7 @@ def brought(connection: Connection, contract: Contract, table: Table, log_id: in
 
 def derive(
     connection: Connection,
-    contract: Contract,
+    contract: EvolvedContract,
     table: Table,
     log_id: int,
     mine: ColumnElement[bool],
@@ -75,7 +75,7 @@ def _nothing_else_is_newer(connection: Connection, table: Table, fresh: FreshRow
 
 def describe_load(
     connection: Connection,
-    contract: Contract,
+    contract: EvolvedContract,
     table: Table,
     log_id: int,
     tally: Tally,
@@ -113,7 +113,7 @@ def forget(connection: Connection, logs: list[int]) -> None:
     connection.execute(delete(etl_anomaly).where(etl_anomaly.c.log_id.in_(logs)))
 
 
-def _describe_feed(connection: Connection, contract: Contract) -> None:
+def _describe_feed(connection: Connection, contract: EvolvedContract) -> None:
     """Keep what the contract promises where dashboards find it."""
     values = {
         "table_name": contract.table,

@@ -14,14 +14,14 @@ from sqlalchemy import (
     select,
 )
 
-from etl.contract.model import Contract, Windows
+from etl.contract.model import EvolvedContract, Windows
 from etl.database import make_stage
 from etl.database.schema.windows import Touched, filling, keep_touched, recompute, smallest_first, table_of_size
 from etl.jobs.load.derived.newest_rows import FreshRows, Ordered, micros_of, moments
 
 
 def add_fresh(
-    connection: Connection, contract: Contract, table: Table, fresh: FreshRows, mine: ColumnElement[bool]
+    connection: Connection, contract: EvolvedContract, table: Table, fresh: FreshRows, mine: ColumnElement[bool]
 ) -> None:
     """Bring windows up to date after an archive came in of which all rows that are newer than `fresh.newest` are known.
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, literal_column, select
 
-from etl.contract.model import Column, Contract
+from etl.contract.model import Column, EvolvedContract
 from etl.database import insert_rows, window_start
 from etl.database.schema.audit_tables import etl_quality, etl_quality_score
 from etl.jobs.load.derived.newest_rows import FreshRows
@@ -54,7 +54,7 @@ class Tally:
     checked: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
 
-    def count(self, contract: Contract, found: Validated) -> None:
+    def count(self, contract: EvolvedContract, found: Validated) -> None:
         """Add a chunk that was validated."""
         rows = found.accepted.num_rows + found.rejected.num_rows
         unreadable = sum(number for (column, _), number in found.failures.items() if column is None)
@@ -84,7 +84,7 @@ class Fleet:
 
 def record(
     connection: Connection,
-    contract: Contract,
+    contract: EvolvedContract,
     table: Table,
     log_id: int,
     tally: Tally,
@@ -155,7 +155,7 @@ def score(tally: Tally, fleet: Fleet | None = None) -> dict[str, float]:
     return {**components, "score": sum(WEIGHTS[name] * value for name, value in components.items())}
 
 
-def _rules(column: Column, contract: Contract) -> Iterator[str]:
+def _rules(column: Column, contract: EvolvedContract) -> Iterator[str]:
     if column.required:
         yield "required"
     yield "type"
@@ -181,7 +181,7 @@ def _with_earlier(connection: Connection, log_id: int, tally: Tally) -> Tally:
     return summed
 
 
-def _fleet(connection: Connection, contract: Contract, table: Table, log_id: int) -> Fleet | None:
+def _fleet(connection: Connection, contract: EvolvedContract, table: Table, log_id: int) -> Fleet | None:
     """Sensors and readings between the first and the last reading of a load, against what the contract expects.
 
     Late readings do not count: each would stretch that time, in which the others came with earlier loads.
@@ -209,7 +209,7 @@ def _fleet(connection: Connection, contract: Contract, table: Table, log_id: int
     return Fleet(contract.fleet.sensors, int(seen), contract.fleet.sensors * spans, int(readings or 0))
 
 
-def _fleet_of(contract: Contract, fresh: FreshRows) -> Fleet | None:
+def _fleet_of(contract: EvolvedContract, fresh: FreshRows) -> Fleet | None:
     """The same of rows in memory, of which none is late."""
     if contract.fleet is None:
         return None
