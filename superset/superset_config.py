@@ -29,7 +29,7 @@ def _connections() -> dict[str, Any]:
 def _password_of(url: Any) -> str | None:
     """The password of the data's read-only role, and of no other connection."""
     data = _connections()["data"]
-    # Not `set`: it takes None for "as it is".
+    # Not `set`: it treats None as "unchanged".
     return data["password"] if url._replace(password=None) == make_url(data["url"]) else None
 
 

@@ -30,7 +30,7 @@ def _times(values: pd.Series) -> np.ndarray[Any, Any]:
 
 
 def summary(explored: Explored) -> pd.DataFrame:
-    """The feed between the two moments, as one line."""
+    """The feed between the two times, as one line."""
     line = explored.summary.iloc[0]
     shown = {name: f"{int(line[name]):,}" for name in ("readings", "sensors", "late", "anomalies recorded")}
     times = {
@@ -58,7 +58,7 @@ def windows(explored: Explored) -> Figure:
         )
         axis.plot(when, mine["average"].astype(float), color=colour, linewidth=1.4)
     if not measures:
-        say(axes[0], "the contract keeps no windows")
+        say(axes[0], "the contract has no windows")
     return finished(figure)
 
 
@@ -141,7 +141,7 @@ def activity(health: Health) -> Figure:
     left.set_title("Records per job: processed and rejected")
     right.set_title("How jobs ended")
     if health.jobs.empty:
-        say(left, "no job has run in this time")
+        say(left, "no job has run in this period")
         say(right, "–")
         return finished(figure)
     sums = health.jobs.groupby("job_name")[["records_processed", "records_rejected"]].sum().reindex(JOBS, fill_value=0)
@@ -173,7 +173,7 @@ def pace(health: Health) -> Figure:
     left.set_title("Duration per job, in seconds")
     right.set_title("Cycles")
     if health.jobs.empty:
-        say(left, "no job has run in this time")
+        say(left, "no job has run in this period")
         say(right, "–")
         return finished(figure)
     times = pd.to_datetime(health.jobs["start_time"], utc=True)
@@ -209,7 +209,7 @@ def quality(health: Health) -> Figure:
     left.set_title("Quality per load: score and components, 0 to 100")
     right.set_title("Rejected rows by reason")
     if health.quality.empty:
-        say(left, "nothing was loaded in this time")
+        say(left, "nothing was loaded in this period")
     else:
         when = _times(health.quality["end_time"])
         for name, colour in DIMENSIONS.items():
@@ -228,7 +228,7 @@ def quality(health: Health) -> Figure:
 
 
 def quarantine(health: Health) -> pd.DataFrame:
-    """Rejected rows by reason and feed, and how many of them still wait for a decision."""
+    """Rejected rows by reason and feed, and how many of them are still undecided."""
     if health.quarantine.empty:
         return pd.DataFrame(columns=["rejected", "still quarantined"])
     table = health.quarantine.pivot_table(index="reason", columns="feed", values="rows", aggfunc="sum", fill_value=0)

@@ -1,4 +1,4 @@
-"""Notebooks executed by papermill, in kernels of our own."""
+"""Notebooks executed by papermill, in kernels that this project starts."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def execute(
             progress_bar=False,
             cwd=NOTEBOOK_FOLDER,
             config=_own_sockets(kernel_config()),
-            # The kernel logs an error whenever it is asked to end; the job's own errors come as exceptions.
+            # The kernel logs an error whenever it is asked to end; errors of the job are raised as exceptions.
             extra_arguments=["--log-level=CRITICAL"],
             **({"warm_kernel": kernel} if kernel else {}),
         )
     except PapermillExecutionError as error:
         raise _job_failed(settings, error, shown) from error
     except KeyboardInterrupt as error:
-        # The kernel was interrupted with us; what asyncio says of its last cell is no news.
+        # The kernel was interrupted together with this process; asyncio's message about its last cell says nothing new.
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
         raise Interrupted(f"Interrupted during {notebook.stem}.", remedy="The next run takes what is left.") from error
     except DeadKernelError as error:
@@ -68,12 +68,12 @@ def execute(
 
 
 def _as_template(path: Path) -> str:
-    """A path for papermill, which puts parameters in place of names in braces."""
+    """A path for papermill, which replaces names in braces by parameters."""
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def _job_failed(settings: Settings, error: PapermillExecutionError, notebook: str) -> JobFailed:
-    """A job's error as it came through the kernel: as its type's name and its text."""
+    """A job's error as the kernel passes it on: the name of its type and its text."""
     cause, _, remedy = settings.mask(str(error.evalue)).partition("\n")
     kind = getattr(errors, error.ename, None)
     if not (isinstance(kind, type) and issubclass(kind, EtlError)):
@@ -85,9 +85,9 @@ def _job_failed(settings: Settings, error: PapermillExecutionError, notebook: st
 
 
 def kernel_config() -> Config:
-    """Kernels talk over sockets of the file system, which other users cannot connect to, instead of open TCP ports.
+    """Kernels communicate over Unix sockets, which other users cannot connect to, instead of open TCP ports.
 
-    Windows has none for ZeroMQ, and their paths may have little more than 100 characters.
+    ZeroMQ does not support them on Windows, and their paths are limited to little more than 100 characters.
     """
     from jupyter_core.paths import jupyter_runtime_dir
     from traitlets.config import Config
@@ -100,7 +100,7 @@ def kernel_config() -> Config:
 
 
 def _own_sockets(config: Config) -> Config:
-    """Name the kernel's sockets like no other's; by default they are kernel-ipc-1 to -5 for every process that begins now."""
+    """Give the kernel's sockets unique names; by default they are kernel-ipc-1 to -5 for every process that starts."""
     from jupyter_core.paths import jupyter_runtime_dir
 
     if "KernelManager" in config:

@@ -1,4 +1,4 @@
-"""A kernel that is kept from notebook to notebook, and from cycle to cycle, for as long as it is sound."""
+"""A kernel that is kept from notebook to notebook, and from cycle to cycle, as long as it is healthy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENGINE = "etl-warm"
 
 @dataclass(frozen=True)
 class Usage:
-    """What processes hold together: resident memory in bytes (what they share counts for each), open files, threads."""
+    """What several processes use together: resident memory in bytes (shared memory counts for each), open files, threads."""
 
     memory: int = 0
     handles: int = 0
@@ -38,14 +38,14 @@ class WarmKernel:
     def __init__(self, *, cycles: int | None = None, memory_bytes: int | None = None, begin: str = "") -> None:
         """:param begin: code that a fresh kernel runs before its first notebook."""
         self.tell: Callable[[str], None] = lambda why: None
-        """Is told why a kernel was given up though nothing had failed."""
+        """Receives the reason why a kernel was ended although nothing had failed."""
         self._cycles = cycles
         self._memory_bytes = memory_bytes
         self._begin = begin
         self._client: Any = None
         self._companions: list[psutil.Process] = []
         self.cycles_done = 0
-        """Of the kernel that is kept now."""
+        """Number of cycles of the current kernel."""
 
     def __enter__(self) -> Self:
         return self
@@ -55,13 +55,13 @@ class WarmKernel:
 
     @property
     def manager(self) -> KernelManager | None:
-        """The kernel that is kept; None where the next notebook has to start one."""
+        """The kernel that is kept; None if the next notebook has to start one."""
         if self._client is not None and not self._is_sound():
             self.close()
         return self._client.km if self._client is not None else None
 
     def lend(self, client: Any) -> None:
-        """Give a notebook's client the kernel, or start one with it."""
+        """Give the kernel to a notebook's client, or let the client start one."""
         if self._client is not None:
             client.kc = self._client.kc
         self._client = client
@@ -71,11 +71,11 @@ class WarmKernel:
         self._companions = self._companions or self._processes()[:1]
 
     def end_cycle(self) -> None:
-        """Look at what the kernel holds, and end it where that is too much, or where it has lived long enough."""
+        """Measure what the kernel uses, and end it if that is too much, or after its last cycle."""
         if self._client is None:
             return
         self.cycles_done += 1
-        # Spark's start script leaves a child that has ended and that nobody waits for.
+        # Spark's start script leaves a zombie: a child that has ended and that nobody waits for.
         self._companions = list(filter(_is_alive, self._processes()))
         memory = self.usage().memory
         if self._cycles is not None and self.cycles_done >= self._cycles:
@@ -88,12 +88,12 @@ class WarmKernel:
         self.tell(f"the next cycle gets a fresh kernel, after {why}")
 
     def usage(self) -> Usage:
-        """What the kernel and Spark's JVM hold now; zeros where no kernel is kept."""
+        """What the kernel and Spark's JVM use now; zeros if no kernel is kept."""
         return sum((usage(process) for process in self._processes()), Usage())
 
     @contextmanager
     def ended_on_error(self) -> Iterator[None]:
-        """End the kernel if whatever is done with it fails or is interrupted."""
+        """End the kernel if the work with it fails or is interrupted."""
         try:
             yield
         except BaseException:
@@ -101,7 +101,7 @@ class WarmKernel:
             raise
 
     def close(self) -> None:
-        """End the kernel: asked to, and killed where it does not within seconds, or at an interrupt. Spark's JVM ends with it."""
+        """Ask the kernel to end, and kill it after some seconds or on an interrupt. Spark's JVM ends with it."""
         client, self._client = self._client, None
         self._companions, self.cycles_done = [], 0
         if client is None or client.km is None:
@@ -122,12 +122,12 @@ class WarmKernel:
         return []
 
     def _is_sound(self) -> bool:
-        """Whether the kernel is alive, and all that it had at the end of the last cycle: Spark cannot do without its JVM."""
+        """Whether the kernel and the processes that it had at the end of the last cycle are alive: Spark needs its JVM."""
         return bool(self._companions) and all(map(_is_alive, self._companions))
 
 
 def usage(process: psutil.Process) -> Usage:
-    """What one process holds; zeros if it has ended."""
+    """What one process uses; zeros if it has ended."""
     try:
         with process.oneshot():
             handles = getattr(process, "num_fds", lambda: 0)()  # Windows counts something else

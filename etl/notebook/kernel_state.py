@@ -13,13 +13,13 @@ from pathlib import Path
 _started_in = Path.cwd()
 _started_with = dict(os.environ)
 _NOTEBOOKS = 4
-"""Of a cycle. What the first one has imported stays, and need not be looked through for garbage after each notebook."""
+"""The number of notebooks in a cycle. Objects that the first cycle has imported stay, so the collector need not examine them."""
 _clearings = itertools.count(1)
 
 
 def begin(*, with_spark: bool) -> None:
-    """Begin what takes long, in the background: the first notebook needs pandas and plots, the second one Spark."""
-    # Py4J reports calls that a kernel's end has cut off, to a stream that is closed by then.
+    """Start slow things in the background: the first notebook needs pandas and plots, the second one Spark."""
+    # Py4J reports calls that the kernel's end has interrupted, to a stream that is already closed.
     logging.raiseExceptions = False
     if with_spark:
         threading.Thread(target=_start_spark, name="spark-start", daemon=True).start()
@@ -32,13 +32,13 @@ def _start_spark() -> None:
     try:
         spark_session(Settings.load())
     except Exception:  # noqa: BLE001
-        return  # The job that needs Spark tries anew, and says what is wrong.
+        return  # The job that needs Spark tries again, and reports the error.
 
 
 def clear() -> None:
-    """Leave nothing of a notebook to the next one: no names, plots, environment variables, no other folder.
+    """Remove what a notebook leaves: variables, plots, environment variables, another working folder.
 
-    Imported modules stay, and with them the Spark session. Code that was changed on disk is not seen.
+    Imported modules stay, and with them the Spark session. Code that was changed on disk is not loaded.
     """
     from IPython.core.getipython import get_ipython
 

@@ -21,7 +21,7 @@ _CLEAR_SECONDS = 60
 
 
 class WarmEngine(NBClientEngine):  # type: ignore[misc]
-    """Like papermill's own engine, but the kernel stays for the next notebook and begins it with an empty name space."""
+    """Like papermill's default engine, but the kernel stays for the next notebook, which starts with an empty namespace."""
 
     @classmethod
     def execute_managed_notebook(
@@ -36,10 +36,10 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]
         warm_kernel: WarmKernel | None = None,
         **options: Any,
     ) -> None:
-        """Run a notebook; after any failure, its own or that of an interrupt, the kernel is ended.
+        """Run a notebook; after a failure or an interrupt the kernel is ended.
 
-        :param warm_kernel: keeps the kernel; without it, the notebook has one of its own.
-        :param options: of nbclient; those of the kernel's start count for its first notebook only.
+        :param warm_kernel: keeps the kernel; without it, the notebook gets a new one.
+        :param options: of nbclient; options for starting the kernel matter for its first notebook only.
         """
         keeping = nullcontext(warm_kernel) if warm_kernel else WarmKernel()
         with keeping as keeper, keeper.ended_on_error():
@@ -73,5 +73,5 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
         reply = self.wait_for_reply(self.kc.execute(code, silent=True, store_history=False))
         if not reply or reply["content"]["status"] != "ok":
             raise PermanentError(
-                "The kernel could not be made ready.", remedy="Run again, with --fresh-kernels if need be."
+                "The kernel could not be prepared.", remedy="Run again, if necessary with --fresh-kernels."
             )

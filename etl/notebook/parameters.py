@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def divide_parameters(parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Which parameter goes to which job, after a check of every name and type.
+    """Assign each parameter to the jobs that have it, after a check of every name and type.
 
     :raises ParameterError: see `run_cycle`.
     """
@@ -59,7 +59,7 @@ def notebook_parameters(path: Path) -> dict[str, str]:
 
 
 def parse_value(text: str) -> Any:
-    """A parameter from the command line: a Python literal where it is one, else text."""
+    """A parameter from the command line: a Python literal if it is one, otherwise text."""
     words = {"true": True, "false": False}
     if text.lower() in words:
         return words[text.lower()]

@@ -1,6 +1,7 @@
-"""What the reading notebooks ask of the database, as frames: readings, windows and anomalies of a feed, and the audit log.
+"""What the reading notebooks query, as data frames: readings, windows and anomalies of a feed, and the audit log.
 
-Bounded whatever the tables hold: figures over long times come from the windows, single readings of a few sensors only.
+The results are small whatever the size of the tables: statistics over long periods come from the windows, single readings only
+from a few sensors.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from etl.settings import Settings
 
 @dataclass(frozen=True)
 class Explored:
-    """A feed between two moments."""
+    """A feed between two times."""
 
     contract: EvolvedContract
     since: datetime
@@ -44,17 +45,17 @@ class Explored:
     readings: pd.DataFrame
     """The newest readings of a few sensors."""
     windows: pd.DataFrame
-    """Window, measure, low, average and high over all sensors; of the size that gives a readable number of windows."""
+    """Window, measure, low, average and high over all sensors, in the window size that gives a readable number of windows."""
     hours: pd.DataFrame
     """Average by day and hour of the first measure."""
     anomalies: pd.DataFrame
-    """Anomalies of the shown sensors, judged with the given threshold."""
+    """Anomalies of the shown sensors with the given threshold."""
     threshold: float
 
 
 @dataclass(frozen=True)
 class Health:
-    """The audit log since some moment, of one feed or of all."""
+    """The audit log since a certain time, of one feed or of all."""
 
     since: datetime
     jobs: pd.DataFrame
@@ -68,7 +69,7 @@ class Health:
 
 
 def moment(text: str, *, now: datetime) -> datetime:
-    """An ISO time (UTC where it has no offset), or a duration such as 24h or 7d before now.
+    """An ISO time (UTC if it has no offset), or a duration such as 24h or 7d before now.
 
     :raises ConfigurationError: it is neither.
     """
@@ -80,7 +81,7 @@ def moment(text: str, *, now: datetime) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigurationError(f"{text!r} is no time.", remedy="Write 24h, 7d or 2025-06-15 09:00.") from None
+        raise ConfigurationError(f"{text!r} is not a time.", remedy="Write 24h, 7d or 2025-06-15 09:00.") from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
@@ -93,13 +94,13 @@ def explore(
     sensors: int = 5,
     threshold: float = 0.0,
 ) -> Explored:
-    """A feed's readings, windows and anomalies between two moments.
+    """A feed's readings, windows and anomalies between two times.
 
-    Where `since` is a duration it counts back from the newest reading, so that old data can be looked at as well.
+    If `since` is a duration, it counts back from the newest reading, so that old data can be shown as well.
 
-    :param sensors: of how many sensors single readings are shown.
-    :param threshold: the robust z-score above which a reading is an outlier; 0: the contract's.
-    :raises ConfigurationError: a time cannot be understood, or nothing was loaded yet.
+    :param sensors: number of sensors whose single readings are shown.
+    :param threshold: the robust z-score above which a reading is an outlier; 0: the contract's value.
+    :raises ConfigurationError: a time cannot be parsed, or nothing was loaded yet.
     """
     with connected(settings, "reading") as connection:
         evolved = with_added_columns(connection, contract)
@@ -125,9 +126,9 @@ def explore(
 
 
 def export(settings: Settings, explored: Explored, file: str) -> pd.DataFrame:
-    """Write every reading between the two moments as a CSV file, in the order of time; nothing without a name.
+    """Write every reading between the two times to a CSV file, in the order of time; without a file name, nothing.
 
-    :returns: one line with file, rows and size; empty where there was nothing to do.
+    :returns: one line with file, rows and size; empty if there was nothing to do.
     """
     if not file:
         return pd.DataFrame(columns=["file", "rows", "MB"])
@@ -147,7 +148,7 @@ def export(settings: Settings, explored: Explored, file: str) -> pd.DataFrame:
 def health(settings: Settings, *, feed: str = "", since: str = "7d", failures: int = 10) -> Health:
     """The audit log of one feed, or of all.
 
-    :raises ConfigurationError: the time cannot be understood.
+    :raises ConfigurationError: the time cannot be parsed.
     """
     begin = moment(since, now=datetime.now(UTC))
     with connected(settings, "reading") as connection:

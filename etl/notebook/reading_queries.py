@@ -1,4 +1,4 @@
-"""The queries of the notebook that looks at readings."""
+"""The queries of the notebook that explores readings."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def summary_of(
 def newest_readings(
     connection: Connection, contract: EvolvedContract, table: Table, within: tuple[Any, ...], sensors: int
 ) -> pd.DataFrame:
-    """The newest readings of a few sensors, in the order of sensor and time: first those with most recorded anomalies."""
+    """The newest readings of a few sensors, in the order of sensor and time: first those with the most recorded anomalies."""
     keys = [table.c[name] for name in contract.sensor]
     parts: list[ColumnElement[str]] = [cast(key, text_of(None)) for key in keys]
     name = reduce(lambda before, part: before + "/" + part, parts)
@@ -90,7 +90,7 @@ def newest_readings(
 
 
 def windows_of(connection: Connection, contract: EvolvedContract, begin: datetime, end: datetime) -> pd.DataFrame:
-    """Statistics over all sensors; of days, where the small windows would be more than a plot can show."""
+    """Statistics over all sensors; per day if the small windows are more than a plot can show."""
     tables = list(window_tables(contract))
     if not tables:
         return pd.DataFrame(columns=["window_start", "measure", "low", "average", "high"])
@@ -134,14 +134,14 @@ def hours(connection: Connection, contract: EvolvedContract, begin: datetime, en
 
 
 def anomalies_of(contract: EvolvedContract, readings: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """Anomalies of the shown readings; the first ones of each sensor only give the ground for the others."""
+    """Anomalies of the shown readings; the first ones of each sensor are only the baseline for the others."""
     rules = contract.anomalies
     if rules is None or readings.empty:
         return pd.DataFrame()
     if threshold:
         rules = replace(rules, threshold=threshold)
     names = [*contract.sensor, contract.event_time.column, *rules.measures]
-    # What `find` returns beside the sensor has names of its own.
+    # Prefixed, because `find` returns other columns beside the sensor's.
     key = tuple(f"sensor {name}" for name in contract.sensor)
     columns = {_NEW: True, **{new: readings[name] for new, name in zip(key, contract.sensor, strict=True)}}
     table = pa.Table.from_pandas(readings[names].assign(**columns), preserve_index=False)

@@ -26,11 +26,11 @@ from etl.validation.message import read
 from etl.validation.texts import encode_raw
 from etl.validation.times import times
 
-if TYPE_CHECKING:  # a notebook loads the job that it runs, not the others
+if TYPE_CHECKING:  # a notebook imports only the job that it runs
     from etl.jobs.consume.job import Consumed
     from etl.jobs.load.job import Loaded
 
-# The same meaning has the same colour everywhere, in plots as in dashboards; told apart by colour-blind people too
+# A meaning has the same colour in all plots and dashboards; colour-blind people can distinguish the colours
 # (Okabe and Ito, https://jfly.uni-koeln.de/color/).
 GOOD, BAD, NEUTRAL, WARNING, INK = "#009E73", "#D55E00", "#56B4E9", "#E69F00", "#333333"
 SERIES = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"]
@@ -75,7 +75,7 @@ def counts(result_counts: Counts, cycle_id: str) -> pd.DataFrame:
 
 
 def messages(values: Iterable[bytes], contract: Contract) -> pd.DataFrame:
-    """The readings of messages, or of lines, as a frame in the contract's columns; those that cannot be read are left out."""
+    """The readings in messages or lines, as a data frame in the contract's columns; unreadable ones are left out."""
     header = tuple(column.source[0] for column in contract.columns) if contract.landing else None
     rows = []
     for value in values:
@@ -119,7 +119,7 @@ def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5) -> Fi
 
 
 def _as_times(values: pd.Series, contract: Contract) -> pd.Series:
-    """Times of messages or of the table; what is none is left empty."""
+    """Times of messages or of the table; values that are not times stay empty."""
     if pd.api.types.is_datetime64_any_dtype(values):
         return values
     texts = pa.chunked_array([pa.array([None if pd.isna(value) else str(value) for value in values], pa.string())])
@@ -166,7 +166,7 @@ def batch_plot(consumed: Consumed) -> Figure:
 
 
 def manifest(archives: Iterable[Archive]) -> pd.DataFrame:
-    """What the manifests of some archives say, a line each."""
+    """The manifests of some archives, one line each."""
     rows = [
         {
             "archive": archive.file_name,
@@ -182,7 +182,7 @@ def manifest(archives: Iterable[Archive]) -> pd.DataFrame:
 
 
 def parts(archives: Iterable[Archive]) -> pd.DataFrame:
-    """The part files that became archives, a line each."""
+    """The part files that became archives, one line each."""
     rows = [
         {
             "part": part.name,
@@ -197,7 +197,7 @@ def parts(archives: Iterable[Archive]) -> pd.DataFrame:
 
 
 def archive_head(settings: Settings, merged: Merged, rows: int = 8) -> pd.DataFrame:
-    """The first rows of the newest archive of a merge; an empty frame where there was nothing to archive."""
+    """The first rows of the newest archive of a merge; an empty data frame if there was nothing to archive."""
     if not merged.archives:
         return pd.DataFrame()
     newest = merged.archives[-1]
@@ -205,7 +205,7 @@ def archive_head(settings: Settings, merged: Merged, rows: int = 8) -> pd.DataFr
 
 
 def outcome(loaded: Loaded) -> Figure:
-    """What became of the rows: loaded, duplicate, conflicting where there are any, and rejected by reason."""
+    """What became of the rows: loaded, duplicate, conflicting if there are any, and rejected by reason."""
     figure, (left, right) = plt.subplots(1, 2, layout="constrained", width_ratios=[1, 2])
     numbers = loaded.counts
     shown = {
@@ -232,14 +232,14 @@ def outcome(loaded: Loaded) -> Figure:
 
 
 def say(axis: Axes, text: str) -> None:
-    """Write something where there is nothing to plot."""
+    """Write a text in place of a plot."""
     axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, color="#888888")
     axis.set_xticks([])
     axis.set_yticks([])
 
 
 def grid(panels: int, columns: int = 2) -> tuple[Figure, list[Axes]]:
-    """A figure of several panels, so many side by side."""
+    """A figure of several panels, with a number of them side by side."""
     columns = min(columns, panels)
     rows = -(-panels // columns)
     figure, axes = plt.subplots(rows, columns, layout="constrained", squeeze=False, figsize=(10, 0.3 + 2.9 * rows))

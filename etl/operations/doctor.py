@@ -19,8 +19,7 @@ from etl.errors import ConfigurationError, EtlError, SetupError, TopicMissing
 from etl.services import jars, superset
 from etl.services.java import find_java
 from etl.services.process import free_ports
-from etl.services.superset import environment
-from etl.services.superset import user_database as own
+from etl.services.superset import environment, user_database
 from etl.services.superset.server import answers
 from etl.settings import Settings
 from etl.storage import kafka as broker
@@ -205,8 +204,8 @@ def _superset(settings: Settings) -> str:
             else f"Superset does not answer; its log: {found.log}"
         )
     try:
-        read = own.look(settings)
-        if environment.is_current(settings, own.product_of_data(settings).name):
+        read = user_database.look(settings)
+        if environment.is_current(settings, user_database.product_of_data(settings).name):
             told = "Superset is installed and does not run; `make dashboards` starts it"
         else:
             python = environment.find_python()

@@ -1,4 +1,4 @@
-"""Real Kafka and real PostgreSQL for a machine that has none, the Java they and Spark need, and Superset.
+"""Embedded Kafka and PostgreSQL, the Java that Kafka and Spark need, and Superset.
 
 Only the command line and the tests start services; jobs find them through `Settings`.
 """
@@ -37,12 +37,12 @@ def prepare(settings: Settings, progress: Progress) -> None:
 
 
 def quicken(settings: Settings, progress: Progress) -> None:
-    """Make Spark's class archive, if there is none that fits; half a minute that each cold start of Spark gets back in part."""
+    """Create Spark's class archive if none fits; takes half a minute, and makes each cold start of Spark faster."""
     archive.ensure(settings, find_java(settings, progress), progress)
 
 
 def up(settings: Settings, contracts: dict[str, Contract], progress: Progress, *, with_kafka: bool = True) -> Up:
-    """Start what the settings do not replace, and wait until it answers. Safe to call again and again.
+    """Start the services that the settings do not replace, and wait until they answer. Calling it again is harmless.
 
     :param with_kafka: False where only landing folders are read: then neither Kafka nor Java is needed.
     """
@@ -62,7 +62,7 @@ def up(settings: Settings, contracts: dict[str, Contract], progress: Progress, *
 
 
 def up_postgres(settings: Settings, progress: Progress) -> Service:
-    """Start the embedded PostgreSQL alone. Superset keeps its metadata in it, wherever the data are."""
+    """Start only the embedded PostgreSQL. It holds Superset's metadata, wherever the data are."""
     settings.services.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _exclusively(settings):
         server = postgres.start(settings, progress)
@@ -74,17 +74,17 @@ def up_postgres(settings: Settings, progress: Progress) -> Service:
 def down(settings: Settings, progress: Progress, *, delete_data: bool = False) -> list[str]:
     """Stop the embedded services by their process ids; returns the names of those that ran.
 
-    With `delete_data` their data goes too, wherever it lies.
+    With `delete_data` their data are deleted too, wherever they are.
     """
     if not settings.services.is_dir():
         return []
-    # Superset before the database that it uses, and outside of the lock: installing it may take minutes.
+    # Superset before the database that it uses, and outside the lock: installing it may take minutes.
     stopped = ["superset"] if superset.stop(settings, progress) else []
     with _exclusively(settings):
         stopped += [
             name for name, stop in (("kafka", kafka.stop), ("postgres", postgres.stop)) if stop(settings, progress)
         ]
-        # A shell may hold the addresses longer than the services live.
+        # A shell may keep the addresses longer than the services run.
         _remember(settings, {})
         settings.endpoints_file.unlink(missing_ok=True)
         if delete_data:
@@ -100,7 +100,7 @@ def running(settings: Settings) -> Up:
 
 
 def logs(settings: Settings) -> list[Path]:
-    """Log files that grow; whatever writes one appends to it."""
+    """Log files that grow; their writers append to them."""
     return [settings.services / "spark.log", *(part.log_file(settings) for part in (kafka, postgres, superset))]
 
 
@@ -122,6 +122,6 @@ def _write_endpoints(settings: Settings, broker: Service | None, server: Service
 
 
 def _remember(settings: Settings, found: dict[str, str]) -> None:
-    """Write down the addresses of now beside those of earlier starts."""
+    """Store the current addresses beside those of earlier starts."""
     known = settings.known_endpoints.with_endpoints(found)
     write_private(settings.known_endpoints_file, json.dumps(asdict(known)))

@@ -2,9 +2,9 @@
 
 `jars.lock.json` names each library with its size and SHA-256. They are fetched with the Ivy that PySpark ships, in
 several processes at once, because one Ivy downloads one file after the other. Spark later gets them as a class path
-and resolves nothing at its start. Other libraries are had in the same way with a lock file of their own.
+and resolves nothing at its start. Other libraries are fetched in the same way, with another lock file.
 
-`python -m etl.services.jars` makes the lock file anew after a version below was changed.
+`python -m etl.services.jars` rewrites the lock file after a version below was changed.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _SECONDS = 540
 
 @dataclass(frozen=True)
 class Jar:
-    """One library of the lock file; `part` is the folder (spark or kafka, say) that it belongs to."""
+    """One library of the lock file; `part` is its folder (for example spark or kafka)."""
 
     part: str
     organisation: str
@@ -67,7 +67,7 @@ def locked(lock: Path = LOCK) -> list[Jar]:
 
 
 def missing(settings: Settings, lock: Path = LOCK) -> list[Jar]:
-    """Libraries that are not there in their full size."""
+    """Libraries that are missing or not complete."""
     return [jar for jar in locked(lock) if _size(settings.jars_folder / jar.part / jar.file_name) != jar.bytes]
 
 
@@ -79,9 +79,9 @@ def damaged(settings: Settings) -> list[Jar]:
 def ensure(settings: Settings, java: Java, progress: Progress, lock: Path = LOCK) -> None:
     """Fetch what is missing.
 
-    A library takes its place only after its SHA-256 was checked, so a download that was cut off is simply fetched again.
+    A library gets its final name only after its SHA-256 was checked, so an interrupted download is simply repeated.
 
-    :raises SetupError: no repository has it, or what came is not what the lock file says.
+    :raises SetupError: no repository has a library, or its content differs from the lock file.
     """
     wanted = missing(settings, lock)
     if not wanted:
@@ -90,7 +90,7 @@ def ensure(settings: Settings, java: Java, progress: Progress, lock: Path = LOCK
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as temporary:
         work = Path(temporary)
-        # Largest first, dealt round, gives each process about the same number of bytes.
+        # Distributing them in turn, largest first, gives each process about the same number of bytes.
         by_size = sorted(wanted, key=lambda jar: -jar.bytes)
         shares = [share for i in range(_PROCESSES) if (share := by_size[i::_PROCESSES])]
         with ThreadPoolExecutor(len(shares)) as pool:
@@ -126,10 +126,10 @@ def _fetch(settings: Settings, java: Java, jars: list[Jar], work: Path) -> None:
 
 
 def _ivy(settings: Settings, java: Java, parts: Iterable[str], dependencies: str, work: Path, pattern: str) -> None:
-    """Run Ivy once over some dependencies, with a cache of its own.
+    """Run Ivy once for some dependencies, with a separate cache.
 
     :param parts: Ivy's configurations, which the dependencies name.
-    :raises SetupError: with what Ivy says it could not find.
+    :raises SetupError: with Ivy's message about what it could not find.
     """
     work.mkdir(parents=True)
     module = work / "ivy.xml"
@@ -164,7 +164,7 @@ def _place(jar: Jar, file: Path | None, folder: Path) -> None:
     if file is None or found != jar.sha256:
         raise SetupError(
             f"{jar.file_name}: SHA-256 is {found or 'missing'}, the lock file says {jar.sha256}.",
-            remedy="Run the command again; if it stays so, do not trust the repository that it came from.",
+            remedy="Run the command again; if the error persists, do not trust the repository that it came from.",
         )
     (folder / jar.part).mkdir(exist_ok=True)
     file.replace(folder / jar.part / jar.file_name)
@@ -186,7 +186,7 @@ def _sha256(file: Path) -> str | None:
 
 
 def _pyspark_jars() -> Path:
-    """Where PySpark keeps its libraries; it is not imported for that, which would take half a second."""
+    """The folder of PySpark's libraries, found without importing PySpark, which would take half a second."""
     spec = find_spec("pyspark")
     if spec is None or spec.origin is None:
         raise SetupError("The package pyspark is missing.", remedy="Run `make setup`.")
@@ -194,12 +194,12 @@ def _pyspark_jars() -> Path:
 
 
 def _shipped_with_spark() -> set[str]:
-    """Modules that PySpark brings itself; a second copy on its class path could only do harm."""
+    """Modules that PySpark contains; a second copy on its class path could conflict."""
     return {file.stem.rpartition("-")[0] for file in _pyspark_jars().glob("*.jar")}
 
 
 def make_lock(settings: Settings, lock: Path = LOCK, roots: Mapping[str, Sequence[Coordinates]] = ROOTS) -> None:
-    """Resolve the roots of each part with all that they depend on, and write the lock file."""
+    """Resolve the roots of each part with all their dependencies, and write the lock file."""
     java = find_java(settings, print)
     work = Path(tempfile.mkdtemp())
     entries = []

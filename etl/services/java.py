@@ -1,4 +1,4 @@
-"""The Java that Spark and Kafka run on: found, or installed where that is allowed."""
+"""The Java that Spark and Kafka run on: found, or installed if that is allowed."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Java:
 
 
 def find_java(settings: Settings, progress: Progress, *, folders: Iterable[str] = _FOLDERS) -> Java:
-    """The Java to use: JAVA_HOME, the path, the usual folders, else installed with apt.
+    """The Java to use: from JAVA_HOME, the path, the usual folders, or else installed with apt.
 
-    :param folders: where this system keeps its Javas.
-    :raises SetupError: there is none and none may be installed; says what was found and what to do.
+    :param folders: where this system installs Java.
+    :raises SetupError: there is none and none may be installed; with what was found and what to do.
     """
     found = list(_installed(folders))
     for java in found:
@@ -74,7 +74,7 @@ def _candidates(folders: Iterable[str]) -> Iterator[Path]:
 
 
 def _major(path: Path) -> int:
-    """The major version that a launcher prints; 0 where it cannot run."""
+    """The major version that a launcher prints; 0 if it cannot run."""
     try:
         run = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -94,7 +94,7 @@ def _install() -> None:
             capture_output=True,
             text=True,
             env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-            # Ours is for private files; what a package installs is for everybody.
+            # The project's umask is for private files; what a package installs is for all users.
             umask=0o022,
             check=False,
         )

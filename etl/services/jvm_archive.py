@@ -1,7 +1,7 @@
 """A class-data archive for Spark's JVM (AppCDS), made once: with it, a cold Spark needs about half the processor time.
 
-The JVM itself checks an archive against its own version and the class path, and goes on without one that does not fit. So
-a missing or stale archive costs only time; nothing here is ever an error. Whether a new one is due is told by a key beside it.
+The JVM itself checks an archive against its version and the class path, and ignores one that does not fit. So a missing or
+stale archive costs only time; nothing here is ever an error. A key beside the archive shows whether a new one is needed.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ _SECONDS = 300
 
 
 def ensure(settings: Settings, java: Java, progress: Progress) -> None:
-    """Make the archive if there is none for this Java and these libraries.
+    """Create the archive if there is none for this Java and these libraries.
 
-    What could not be made is not tried again before Java or the libraries have changed.
+    After a failure it is tried again only when Java or the libraries have changed.
     """
     file = class_archive(settings)
     note, key = file.with_suffix(".json"), _key(settings, java)
     if _noted(note) == key:
         return
-    # Suppressed: a folder that is not ours to write; somebody who makes it just now.
+    # Suppressed: a folder without write permission; another process that is creating the archive.
     with contextlib.suppress(OSError, Timeout), FileLock(file.with_suffix(".lock"), timeout=0):
-        progress("preparing Spark for quick starts (once)")
+        progress("preparing Spark for faster starts (once)")
         _make(settings, java, file)
         note.write_text(json.dumps(key), "utf-8")
 
 
 def _make(settings: Settings, java: Java, file: Path) -> None:
-    """Run a small Spark job in a process of its own, whose JVM writes the archive when it ends."""
+    """Run a small Spark job in a separate process, whose JVM writes the archive when it ends."""
     temporary = file.with_suffix(f".{os.getpid()}")
     env = {
         **os.environ,
@@ -67,7 +67,7 @@ def _make(settings: Settings, java: Java, file: Path) -> None:
 
 
 def _key(settings: Settings, java: Java) -> str:
-    """All that an archive depends on, as one hash."""
+    """Everything that an archive depends on, as one hash."""
     import pyspark
 
     jars = [*sorted((Path(pyspark.__file__).parent / "jars").glob("*.jar")), *class_path(settings, "spark"), java.path]

@@ -1,4 +1,4 @@
-"""What the class archive is made from: `python -m etl.services.jvm_training FILE` runs a consume job in small, without a broker.
+"""The training run for the class archive: `python -m etl.services.jvm_training FILE` runs a small consume job, without a broker.
 
 The JVM writes every class that it has loaded into FILE when it ends.
 """
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _NOBODY = "127.0.0.1:9"
-"""Nothing listens there: Kafka's client is loaded, tries, and gives up."""
+"""Nothing listens at this address: Kafka's client is loaded, tries, and gives up."""
 
 
 def train(archive: Path) -> None:
-    """Start Spark, split messages as `consume` does, and end it; returns when the archive stands."""
+    """Start Spark, split messages as `consume` does, and end it; returns when the archive is written."""
     from pyspark import SparkContext
 
     settings = Settings.load(kafka_bootstrap=_NOBODY, kafka_timeout_seconds=1, spark_master="local[2]")

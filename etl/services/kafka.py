@@ -58,7 +58,7 @@ rootLogger.appenderRef.console.ref=console
 
 
 def require_folder(settings: Settings) -> None:
-    """Refuse a folder that the broker cannot keep its data in: `log.dirs` is a list with commas, which cannot be quoted.
+    """Refuse a folder that the broker cannot use for its data: `log.dirs` is a list with commas, which cannot be quoted.
 
     :raises ConfigurationError: naming the folder.
     """
@@ -70,11 +70,11 @@ def require_folder(settings: Settings) -> None:
 
 
 def start(settings: Settings, contracts: Iterable[Contract], progress: Progress) -> Service:
-    """A broker that answers: the running one, or a new one on the data of the last.
+    """A broker that answers: the running one, or a new one with the existing data.
 
-    When its storage is made, the topics of all feeds are made with it.
+    When its storage is created, so are the topics of all feeds.
 
-    :raises ServiceUnavailable: it ended or did not answer in time; shows the end of its log.
+    :raises ServiceUnavailable: it ended or did not answer in time; with the end of its log.
     """
     folder = _folder(settings)
     if found := running(settings):
@@ -86,7 +86,7 @@ def start(settings: Settings, contracts: Iterable[Contract], progress: Progress)
     new = not (folder / "data" / "meta.properties").exists()
     last_ports = _last_ports(folder)
     for attempt in range(_TRIES):
-        # A port may be taken between the look and the start; then the log says so and other ports are tried.
+        # A port may be taken between the check and the start; then the log shows it and other ports are tried.
         ports = process.free_ports(2, last_ports if attempt == 0 else ())
         progress("starting Kafka")
         try:
@@ -101,7 +101,7 @@ def start(settings: Settings, contracts: Iterable[Contract], progress: Progress)
 
 
 def stop(settings: Settings, progress: Progress) -> bool:
-    """Stop the broker; False when none ran."""
+    """Stop the broker; False if none was running."""
     service = running(settings)
     if service:
         progress("stopping Kafka")
@@ -120,7 +120,7 @@ def delete_data(settings: Settings) -> None:
 
 
 def create_topics(bootstrap: str, topics: Iterable[str]) -> None:
-    """Make the topics that are not there yet, with the broker's default number of partitions."""
+    """Create the missing topics, with the broker's default number of partitions."""
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         if new := set(topics) - set(admin.list_topics()):
@@ -187,7 +187,7 @@ def _command(settings: Settings, java: Java, folder: Path) -> list[str]:
 
 
 def _format(command: list[str], folder: Path, properties: Path) -> None:
-    """Make the storage. The cluster's id is written down first, so that a format that was cut off can be finished."""
+    """Format the storage. The cluster's id is stored first, so that an interrupted format can be completed."""
     file = folder / "cluster-id"
     if not file.exists():
         # An id that starts with a dash would be read as an option.
@@ -201,8 +201,8 @@ def _format(command: list[str], folder: Path, properties: Path) -> None:
     )
     if run.returncode != 0:
         raise SetupError(
-            f"Kafka's storage could not be made:\n{(run.stdout + run.stderr)[-800:]}",
-            remedy="Check the disk's free space and the rights of ETL_HOME/.services/kafka.",
+            f"Kafka's storage could not be formatted:\n{(run.stdout + run.stderr)[-800:]}",
+            remedy="Check the free disk space and the permissions of ETL_HOME/.services/kafka.",
         )
 
 

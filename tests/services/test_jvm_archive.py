@@ -17,7 +17,7 @@ from etl.services.java import Java, find_java
 from etl.settings import Settings
 from tests.support.stack import JARS, quiet
 
-PREPARING = "preparing Spark for quick starts (once)"
+PREPARING = "preparing Spark for faster starts (once)"
 SPARK = """
 from etl.settings import Settings
 from etl.jobs.consume.spark.session import spark_session

@@ -14,8 +14,7 @@ from etl import services
 from etl.database import product_named
 from etl.database.sqlserver.driver import FREETDS
 from etl.services import superset
-from etl.services.superset import assets, environment, keys
-from etl.services.superset import manage as inside
+from etl.services.superset import assets, environment, keys, manage
 from etl.services.superset.databases import Connections, Memory, ensure
 from etl.settings import Settings
 from tests.superset.conftest import VENV, venv_settings
@@ -79,7 +78,7 @@ def test_the_assets_are_imported_with_its_schema_and_come_back_as_the_files(work
     assert found["arguments"] == ['{"timeout": 10}'], found["arguments"]
     assert found["address"] == [work.connections.data_url]
     assert PASSWORD not in str(metadata(work.connections, "SELECT d::text FROM dbs AS d"))
-    exported = inside.run(work.settings, work.python, {"export": True}).files
+    exported = manage.run(work.settings, work.python, {"export": True}).files
     assert assets.normalised(exported, BUNDLE, work.connections.product.schema) == BUNDLE
 
 

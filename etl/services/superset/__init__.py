@@ -1,6 +1,6 @@
-"""Apache Superset over the audit log and the readings: installed, set up, filled with the dashboards of superset/assets, served.
+"""Apache Superset for the audit log and the readings: installed, configured, filled with the dashboards, served.
 
-Everything is done only where it is not done yet, so that the same call again changes nothing.
+Only what is not done yet is done, so repeating a call changes nothing.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ from filelock import FileLock
 
 from etl.errors import ConfigurationError, IntegrityError
 from etl.services.process import Progress, Service
-from etl.services.superset import assets, environment, keys, server
-from etl.services.superset import manage as inside
-from etl.services.superset import user_database as own
+from etl.services.superset import assets, environment, keys, manage, server, user_database
 from etl.services.superset.check import require_sound
 from etl.services.superset.databases import Connections, Memory, ensure
 from etl.services.superset.server import log_file, running
@@ -37,7 +35,7 @@ class Ready:
 
     service: Service
     counts: dict[str, int]
-    """How many datasets, charts and dashboards the files have; Superset holds them all."""
+    """Number of datasets, charts and dashboards in the files; Superset has all of them."""
     dashboards: dict[str, str]
     """Address by title."""
     changed: tuple[str, ...]
@@ -61,14 +59,14 @@ class _Work:
 def up(
     settings: Settings, database: Service, progress: Progress, *, force: bool = False, folder: Path = assets.FOLDER
 ) -> Ready:
-    """Superset with the dashboards of a folder, on 127.0.0.1. Done already, it takes a second.
+    """Serve the dashboards of a folder with Superset, on 127.0.0.1. If everything is done already, this takes a second.
 
     :param database: the embedded PostgreSQL; it holds Superset's own metadata, wherever the data are.
     :param force: import the assets although nothing changed: they replace what was edited in the browser.
     :raises ConfigurationError: an asset is faulty; nothing of it was imported.
     :raises IntegrityError: Superset left something out.
     """
-    product = own.product_of_data(settings)
+    product = user_database.product_of_data(settings)
     bundle = assets.for_product(assets.read(folder), product)
     require_sound(bundle)
     wanted = bundle.uuids()
@@ -93,28 +91,28 @@ def up(
 
 
 def export(settings: Settings, database: Service, progress: Progress, *, folder: Path = assets.FOLDER) -> list[str]:
-    """Write what Superset holds back to the files of a folder; returns the paths that changed.
+    """Write Superset's dashboards back to the files of a folder; returns the paths that changed.
 
     :raises ConfigurationError: there is nothing to export yet.
     """
     with _exclusively(settings):
-        if not environment.is_current(settings, own.product_of_data(settings).name):
+        if not environment.is_current(settings, user_database.product_of_data(settings).name):
             raise ConfigurationError("Superset is not set up yet.", remedy="Run `make dashboards` first.")
         work = _begin(settings, database, progress)
         if "assets" not in work.memory.read():
             raise ConfigurationError("Superset holds no dashboards yet.", remedy="Run `make dashboards` first.")
         progress("exporting dashboards")
-        result = inside.run(settings, work.python, {"export": True})
+        result = manage.run(settings, work.python, {"export": True})
         product = work.connections.product
         bundle = assets.normalised(result.files, assets.read(folder), product.schema)
         changed = assets.write(folder, bundle)
-        # What was exported is what is there: no import is needed.
+        # The files now equal what Superset has: no import is needed.
         work.memory.write(assets=assets.for_product(bundle, product).sha256, imported=bundle.uuids())
     return changed
 
 
 def stop(settings: Settings, progress: Progress) -> bool:
-    """Stop the server; False when none ran."""
+    """Stop the server; False if none was running."""
     if not server.folder(settings).is_dir():
         return False
     with _exclusively(settings):
@@ -124,7 +122,7 @@ def stop(settings: Settings, progress: Progress) -> bool:
 
 
 def delete_data(settings: Settings) -> None:
-    """Remove all but the virtual environment: secrets, connections, log. The metadata go with the embedded PostgreSQL."""
+    """Remove secrets, connections and log; the virtual environment stays. The metadata go with the embedded PostgreSQL."""
     folder = server.folder(settings)
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.is_dir() and path != environment.venv_folder(settings):
@@ -137,7 +135,7 @@ def _begin(settings: Settings, database: Service, progress: Progress) -> _Work:
     folder = server.folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys.secret(folder / "secret_key")
-    # First: what is wrong with it is told before 800 MB are installed.
+    # First: its errors are reported before 800 MB are installed.
     connections = ensure(settings, folder, database, progress)
     python = environment.ensure(settings, connections.product.name, progress)
     connections.write(_connections_file(settings))
@@ -156,7 +154,7 @@ def _exclusively(settings: Settings) -> Iterator[None]:
 
 
 def _bring_up_to_date(work: _Work, bundle: assets.Bundle, *, force: bool) -> list[str]:
-    """Do what is not done yet, in one go, and write down that it is done."""
+    """Do what is not done yet, in one job, and record that it is done."""
     memory = work.memory.read()
     job: dict[str, Any] = {}
     changed = []
@@ -180,7 +178,7 @@ def _bring_up_to_date(work: _Work, bundle: assets.Bundle, *, force: bool) -> lis
         return []
     job["connect"] = {"uuid": bundle.uuids()["databases"][0], "url": work.connections.data_url}
     work.progress("setting up Superset" if "prepare" in job else "importing dashboards")
-    result = inside.run(work.settings, work.python, job)
+    result = manage.run(work.settings, work.python, job)
     if "prepare" in job:
         work.memory.write(version=version)
     if "users" in job:
@@ -191,33 +189,33 @@ def _bring_up_to_date(work: _Work, bundle: assets.Bundle, *, force: bool) -> lis
 
 
 def _roles(schema: str) -> str:
-    """The roles, as JSON; what they may see lies in a schema of the data."""
+    """The roles, as JSON, with the schema of the data that they may see."""
     return ROLES.read_text("utf-8").replace(f"[etl].[{assets.SCHEMA}]", f"[etl].[{schema}]")
 
 
 def _version(roles: str) -> str:
-    """Of what `prepare` does: Superset itself, and the roles."""
+    """The version of what `prepare` does: Superset itself, and the roles."""
     return hashlib.sha256(environment.requirements_hash().encode() + roles.encode()).hexdigest()
 
 
 def _obsolete(imported: dict[str, list[str]], wanted: dict[str, list[str]]) -> dict[str, list[str]]:
-    """What came from the files and is in them no more. What people made in the browser is theirs."""
+    """Assets that came from the files and are no longer in them. What people created in the browser stays."""
     return {kind: sorted(set(uuids) - set(wanted[kind])) for kind, uuids in imported.items()}
 
 
-def _require_all(bundle: assets.Bundle, result: inside.Result) -> None:
-    """Superset must hold every asset of the files: it drops some faulty ones without a word."""
+def _require_all(bundle: assets.Bundle, result: manage.Result) -> None:
+    """Check that Superset has every asset of the files: it silently drops some faulty ones."""
     if result.errors:
         raise ConfigurationError(
             "Superset refuses the dashboards:\n" + "\n".join(result.errors[:10]),
-            remedy="Mend the files in superset/assets; nothing of them was imported.",
+            remedy="Correct the files in superset/assets; nothing was imported.",
         )
     paths = bundle.paths()
     lost = [paths[uuid] for kind, uuids in bundle.uuids().items() for uuid in set(uuids) - set(result.present[kind])]
     if lost:
         raise IntegrityError(
             f"Superset left out {len(lost)} of {len(paths)} assets: {', '.join(sorted(lost)[:10])}.",
-            remedy="Compare the files with those that were taken.",
+            remedy="Compare these files with those that were imported.",
         )
 
 

@@ -1,8 +1,8 @@
-"""The dashboards as code: files in superset/assets, joined by uuid, and the one form in which they are written.
+"""The dashboards as code: files in superset/assets, linked by uuid, and their canonical form.
 
-Superset numbers what it holds anew on every machine. An export is brought back to the form of the files, so that importing
-and exporting gives no difference, and an edit a small one: numbers, file names, order and what Superset fills in by itself
-come from the files that are there.
+Superset assigns different numbers on every machine. An export is brought into the form of the files, so that importing and
+exporting gives no difference, and an edit a small one: numbers, file names, order and values that Superset fills in by itself
+come from the existing files.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from etl.settings import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "superset" / "assets"
 SCHEMA = "public"
-"""Of the datasets in the files; an import puts the product's own in its place, and an export puts it back."""
+"""The datasets' schema in the files; an import replaces it by the product's schema, and an export restores it."""
 KINDS = ("databases", "datasets", "charts", "dashboards")
 _METADATA = "metadata.yaml"
-# What the pages write into a chart and compute anew: numbers of this machine, and what was on the screen when it was saved.
+# What the pages write into a chart and compute again: numbers of this machine, and the state of the screen when it was saved.
 _VOLATILE_PARAMS = ("datasource", "slice_id", "dashboards", "dashboardId", "url_params", "extra_form_data")
 _VOLATILE_FILTER = ("chartsInScope", "tabsInScope")
 _VOLATILE_METADATA = ("global_chart_configuration", "shared_label_colors", "map_label_colors", "color_scheme_domain")
 
-# The parser written in C, where PyYAML has it: ten times as fast.
+# The parser written in C, if PyYAML has it: ten times as fast.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Document = dict[str, Any]
@@ -50,7 +50,7 @@ class Bundle:
     def documents(self, kind: str) -> dict[str, Document]:
         """The parsed files of a kind by path.
 
-        :raises ConfigurationError: a file is no YAML, or has no uuid.
+        :raises ConfigurationError: a file is not YAML, or has no uuid.
         """
         return {path: _parsed(path, text) for path, text in self.files.items() if path.startswith(f"{kind}/")}
 
@@ -71,7 +71,7 @@ def read(folder: Path) -> Bundle:
 
 
 def write(folder: Path, bundle: Bundle) -> list[str]:
-    """Make a folder hold exactly a bundle; returns the paths that changed."""
+    """Make a folder contain exactly a bundle; returns the paths that changed."""
     before = read(folder).files
     for path in before.keys() - bundle.files.keys():
         (folder / path).unlink()
@@ -83,7 +83,7 @@ def write(folder: Path, bundle: Bundle) -> list[str]:
 
 
 def for_product(bundle: Bundle, product: Product) -> Bundle:
-    """The files for a database product: with its schema, and what its driver gets on connecting. The SQL is the same for all."""
+    """The files for a database product: with its schema and its driver's connection options. The SQL is the same for all."""
     files = dict(bundle.files)
     for path, document in bundle.documents("databases").items():
         parameters = {"connect_args": dict(product.dashboard_arguments)}
@@ -100,7 +100,7 @@ def _put(files: dict[str, str], path: str, document: Document, changes: Document
 
 
 def with_target(bundle: Bundle, url: str) -> dict[str, str]:
-    """The files as Superset is to import them: with the address of the real database, which has no password."""
+    """The files for the import into Superset: with the address of the real database, without password."""
     files = dict(bundle.files)
     for path, document in bundle.documents("databases").items():
         files[path] = dump(document | {"sqlalchemy_uri": url})
@@ -108,9 +108,9 @@ def with_target(bundle: Bundle, url: str) -> dict[str, str]:
 
 
 def normalised(exported: Mapping[str, str], current: Bundle, schema: str = SCHEMA) -> Bundle:
-    """An export in the form of the files. What belongs to databases that the files do not know is left out.
+    """An export in the form of the files, without what belongs to databases that are not in the files.
 
-    :param schema: the product's, which `for_product` put into the datasets.
+    :param schema: the product's schema, which `for_product` put into the datasets.
     """
     new = Bundle({path: text for path, text in exported.items() if path.startswith(KINDS)})
     known = {str(doc["uuid"]): doc for kind in KINDS for doc in current.documents(kind).values()}
@@ -135,7 +135,7 @@ def normalised(exported: Mapping[str, str], current: Bundle, schema: str = SCHEM
 
 
 def dump(document: Document) -> str:
-    """YAML as the files have it: the document's own keys in Superset's order, those below in the alphabet's."""
+    """YAML in the form of the files: the document's top-level keys in Superset's order, those below in alphabetical order."""
     ordered = {key: _sorted(value) for key, value in document.items()}
     return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
@@ -144,7 +144,7 @@ def dump(document: Document) -> str:
 
 
 class _Paths:
-    """A path for each document: the one it has, else one made from its title."""
+    """A path for each document: its existing path, or else one made from its title."""
 
     def __init__(self, current: Bundle) -> None:
         self._known = current.paths()
@@ -167,7 +167,7 @@ class _Paths:
 
 
 def _clean_database(document: Document, before: Document) -> Document:
-    # How this machine connects is no part of the dashboards.
+    # This machine's connection is not part of the dashboards.
     extra = (document.get("extra") or {}) | {"engine_params": (before.get("extra") or {}).get("engine_params")}
     return document | {"sqlalchemy_uri": before["sqlalchemy_uri"], "extra": extra}
 
@@ -212,7 +212,7 @@ def _charts(position: Document) -> list[Document]:
 
 
 def _numbers(position: Document, before: Document) -> dict[int, int]:
-    """The number of each chart in the files by its number in the export: the one it had, or the next."""
+    """The number of each chart in the files by its number in the export: its existing number, or the next free one."""
     known = {chart["uuid"]: int(chart["chartId"]) for chart in _charts(before)}
     following = max(known.values(), default=0) + 1
     numbers = {}
@@ -225,7 +225,7 @@ def _numbers(position: Document, before: Document) -> dict[int, int]:
 
 
 def _cross_filters(configuration: Document, numbers: Mapping[int, int]) -> Document:
-    """Only charts whose cross-filter is not the usual one: `global` is what Superset takes without an entry."""
+    """Only charts whose cross-filter is not the default: without an entry Superset uses `global`."""
     kept = {}
     for number, entry in configuration.items():
         scope = (entry.get("crossFilters") or {}).get("scope")
@@ -254,7 +254,7 @@ _CLEAN = {
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as such, so that a change of a query is a change of a line."""
+    """Writes texts of several lines as blocks, so that a change of a query is a change of a line."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -279,7 +279,7 @@ def _parsed(path: str, text: str) -> Document:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigurationError(f"superset/assets/{path}{line} is not YAML.", remedy="Mend the file.") from None
+        raise ConfigurationError(f"superset/assets/{path}{line} is not YAML.", remedy="Correct the file.") from None
     if not isinstance(document, dict) or not document.get("uuid"):
         raise ConfigurationError(f"superset/assets/{path} has no uuid.", remedy="Give it one that no other file has.")
     return document

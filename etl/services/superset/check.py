@@ -1,4 +1,4 @@
-"""Whether the assets fit together. Superset leaves a chart or a filter out without a word when a reference leads nowhere."""
+"""Whether the assets fit together. Superset silently leaves out a chart or a filter whose reference leads nowhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHOWN = 10
 
 
 def require_sound(bundle: Bundle) -> None:
-    """Look at every reference between the files.
+    """Check every reference between the files.
 
     :raises ConfigurationError: names each file and what is wrong in it.
     """
@@ -21,7 +21,7 @@ def require_sound(bundle: Bundle) -> None:
         more = f"\n… and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
         raise ConfigurationError(
             "The dashboards are faulty:\n" + "\n".join(problems[:_SHOWN]) + more,
-            remedy="Mend the files in superset/assets; nothing of them was imported.",
+            remedy="Correct the files in superset/assets; nothing was imported.",
         )
 
 
@@ -35,7 +35,7 @@ def _problems(bundle: Bundle) -> Iterator[str]:
     counts = Counter(str(doc["uuid"]) for found in documents.values() for doc in found.values())
     for path, doc in ((path, doc) for found in documents.values() for path, doc in found.items()):
         if counts[str(doc["uuid"])] > 1:
-            yield f"{path}: uuid {doc['uuid']} stands in {counts[str(doc['uuid'])]} files."
+            yield f"{path}: uuid {doc['uuid']} is in {counts[str(doc['uuid'])]} files."
     for kind, key, target in (("datasets", "database_uuid", "databases"), ("charts", "dataset_uuid", "datasets")):
         for path, doc in documents[kind].items():
             if doc.get(key) not in known[target]:
@@ -61,8 +61,8 @@ def _of_dashboard(doc: Document, charts: dict[str, Document], datasets: dict[str
     children = Counter(child for item in items.values() for child in item.get("children") or [])
     for name in items:
         if name not in ("ROOT_ID", "HEADER_ID") and children[name] != 1:
-            yield f"{name} stands in {children[name]} rows; it must be one."
-    yield from (f"{child} is placed but not there." for child in children if child not in items)
+            yield f"{name} is in {children[name]} rows; it must be in one."
+    yield from (f"{child} is placed but does not exist." for child in children if child not in items)
     for found in (doc.get("metadata") or {}).get("native_filter_configuration") or []:
         yield from _of_filter(found, datasets)
 
@@ -80,7 +80,7 @@ def _of_filter(found: dict[str, Any], datasets: dict[str, Document]) -> Iterator
 
 
 def _columns(dataset: Document) -> set[str]:
-    """Names of a dataset's columns. Whether they are well-formed is for Superset to say."""
+    """Names of a dataset's columns. Superset itself checks whether they are well-formed."""
     entries = dataset.get("columns")
     named = entries if isinstance(entries, list) else []
     return {str(entry.get("column_name")) for entry in named if isinstance(entry, dict)}

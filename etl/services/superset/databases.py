@@ -1,6 +1,6 @@
-"""Superset's databases: its metadata, in the embedded PostgreSQL, and the data, there or elsewhere, as a role that only reads.
+"""Superset's databases: its metadata, in the embedded PostgreSQL, and the data, there or elsewhere, with a read-only role.
 
-The metadata database also remembers what was done to it (`Memory`), so that this is lost together with it and never before.
+The metadata database also records what was done to it (`Memory`), so that this record cannot outlive it or be lost before it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy import URL, make_url
 
 from etl.database import Product
 from etl.services.process import Progress, Service, write_private
-from etl.services.superset import user_database as own
+from etl.services.superset import user_database
 from etl.services.superset.keys import secret
 from etl.services.superset.user_database import READER
 from etl.settings import Settings
@@ -30,18 +30,18 @@ _CONNECT_SECONDS = 10
 
 @dataclass(frozen=True)
 class Connections:
-    """Where Superset finds its metadata and the data."""
+    """The addresses of Superset's metadata and of the data."""
 
     metadata: str = field(repr=False)
     """With its password."""
     data_url: str
-    """Without a password, as it stands in the metadata."""
+    """Without a password, as it is in the metadata."""
     data_password: str | None = field(repr=False)
     product: Product
-    """Which holds the data."""
+    """The product that holds the data."""
 
     def write(self, file: Path) -> None:
-        """Write them down for `superset_config.py`, readable for the owner only."""
+        """Write them to a file for `superset_config.py`, readable by the owner only."""
         told = {"metadata": self.metadata, "data": {"url": self.data_url, "password": self.data_password}}
         text = json.dumps(told)
         if not file.exists() or file.read_text("utf-8") != text:
@@ -49,17 +49,17 @@ class Connections:
 
 
 def ensure(settings: Settings, folder: Path, server: Service, tell: Progress) -> Connections:
-    """Create what is missing of databases and roles; changes nothing that is there.
+    """Create missing databases and roles; existing ones are not changed.
 
-    :raises ConfigurationError: the data are in the user's own database, and no user to read them is given or may be made, or
-        one that may write; or a driver is missing.
+    :raises ConfigurationError: the data are in the user's own database, and no reading user is given or may be created, or
+        the given one may write; or a driver is missing.
     """
     url = make_url(server.endpoint)
     _ensure_metadata(folder, url)
     metadata = url.set(username=METADATA, password=secret(folder / "metadata.password"), database=METADATA)
-    data = own.reader(settings, folder, tell) or _embedded_data(folder, url)
-    product = own.product_of_data(settings)
-    # Not `set`: it takes None for "as it is".
+    data = user_database.reader(settings, folder, tell) or _embedded_data(folder, url)
+    product = user_database.product_of_data(settings)
+    # Not `set`: it treats None as "unchanged".
     data_url = product.dashboard_url(data)._replace(password=None)
     return Connections(
         metadata=metadata.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False),
@@ -98,7 +98,7 @@ def _embedded_data(folder: Path, url: URL) -> URL:
     return url.set(username=READER, password=password)
 
 
-# The read-only setting is made last: where it is, all else was done, but for tables that somebody else than the owner made.
+# The read-only setting is made last: if it exists, everything else was done, except for tables of other owners.
 _GRANTED = """
     SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %(reader)s AND 'default_transaction_read_only=on' = ANY (rolconfig))
        AND NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
@@ -118,7 +118,7 @@ def _grants(url: URL) -> list[sql.Composed]:
             "GRANT USAGE ON SCHEMA public TO {reader}",
             "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}",
             "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT ON TABLES TO {reader}",
-            # Large objects need no right on any table, and a chart's expression can call functions.
+            # Large objects need no permission on any table, and a chart's expression can call functions.
             "REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC",
             "ALTER ROLE {reader} SET default_transaction_read_only = on",
         )
@@ -126,12 +126,12 @@ def _grants(url: URL) -> list[sql.Composed]:
 
 
 def _ensure_role(url: URL, name: str, password: str) -> None:
-    """A role that can sign in with this password; set anew where it was lost on either side."""
+    """A role that can sign in with this password; the password is set again if it was lost on either side."""
     with _connect(url, database="postgres") as connection:
         there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
         if there and _can_sign_in(url, name, password):
             return
-        # Encrypted here, so that the password itself can stand in no log of the server.
+        # Encrypted here, so that the password itself cannot get into a log of the server.
         encrypted = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
         verb = sql.SQL("ALTER ROLE" if there else "CREATE ROLE")
         connection.execute(
@@ -151,7 +151,7 @@ def _can_sign_in(url: URL, name: str, password: str) -> bool:
 
 
 class Memory:
-    """What was done to the metadata database: a few values, each by its name, that go when it goes."""
+    """What was done to the metadata database: a few named values that are stored in it."""
 
     def __init__(self, connections: Connections) -> None:
         self._url = make_url(connections.metadata)

@@ -1,4 +1,4 @@
-"""Superset's own virtual environment: it pins SQLAlchemy < 2 and pandas < 2.2 and cannot share ours."""
+"""Superset's virtual environment: it pins SQLAlchemy < 2 and pandas < 2.2 and cannot share the project's."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def venv_python(folder: Path) -> Path:
 
 
 def is_current(settings: Settings, product: str) -> bool:
-    """Whether the environment holds exactly what the lock file says, and the driver for a product."""
+    """Whether the environment contains exactly what the lock file lists, and the driver for a product."""
     return _lacking(venv_folder(settings), product) == []
 
 
 def ensure(settings: Settings, product: str, progress: Progress) -> Path:
-    """The Python of an environment that is current; installs it (800 MB, a minute), or only the driver, where it is not.
+    """The Python of an up-to-date environment; installs it (800 MB, a minute), or only the driver, if needed.
 
     :raises ConfigurationError: the folder's name has a percent sign in it.
     :raises SetupError: no Python that Superset runs on was found, or the packages could not be installed.
@@ -64,10 +64,10 @@ def ensure(settings: Settings, product: str, progress: Progress) -> Path:
 
 
 def find_python(candidates: Iterable[str] | None = None) -> str:
-    """The Python to make the environment with: ours where it fits, else another one on the path.
+    """The Python for creating the environment: this one if it fits, otherwise another one on the path.
 
-    :param candidates: programs to look at, instead of these.
-    :raises SetupError: there is none.
+    :param candidates: programs to try instead of these.
+    :raises SetupError: none fits.
     """
     for candidate in _candidates() if candidates is None else candidates:
         if _version(candidate) in SUPPORTED:
@@ -80,7 +80,7 @@ def find_python(candidates: Iterable[str] | None = None) -> str:
 
 
 def require_folder(settings: Settings) -> None:
-    """Refuse a folder that Superset's migrations cannot be in: Alembic's configuration takes a percent sign for its own.
+    """Refuse a folder that Superset's migrations cannot use: Alembic's configuration interprets a percent sign.
 
     :raises ConfigurationError: naming the folder.
     """
@@ -92,9 +92,9 @@ def require_folder(settings: Settings) -> None:
 
 
 def require_space(settings: Settings) -> None:
-    """Look whether the disk has room for the environment.
+    """Check that the disk has space for the environment.
 
-    :raises SetupError: it has not.
+    :raises SetupError: it has too little.
     """
     folder = venv_folder(settings)
     existing = next(path for path in folder.parents if path.exists())
@@ -117,7 +117,7 @@ def _candidates() -> Iterator[str]:
 
 
 def _version(python: str) -> tuple[int, ...]:
-    """A Python's version; nothing where it cannot run or make environments."""
+    """A Python's version; None if it cannot run or create environments."""
     try:
         run = subprocess.run([python, "-c", _PROBE], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -126,7 +126,7 @@ def _version(python: str) -> tuple[int, ...]:
 
 
 def _lacking(folder: Path, product: str) -> list[Path]:
-    """The lock files that are not installed. What is there for another product disturbs nobody: homes may share it."""
+    """The lock files that are not installed. A driver for another product may stay: several homes may share the environment."""
     wanted = [REQUIREMENTS, *_of_product(product)]
     stamp = _stamp(folder)
     lacking = [file for file in wanted if stamp.get(_key(file)) != requirements_hash(file)]
@@ -143,7 +143,7 @@ def _key(file: Path) -> str:
 
 
 def _stamp(folder: Path) -> dict[str, str]:
-    """The hash of each lock file that was installed."""
+    """The hash of each installed lock file."""
     try:
         found = json.loads((folder / _STAMP).read_text("utf-8"))
     except (FileNotFoundError, ValueError):
@@ -152,7 +152,7 @@ def _stamp(folder: Path) -> dict[str, str]:
 
 
 def _make(folder: Path, python: str, progress: Progress) -> None:
-    """Make it anew: what an older lock file installed must not stay."""
+    """Create it from scratch: packages from an older lock file must not stay."""
     progress("installing Superset (once, one to two minutes, 800 MB)")
     if folder.exists():
         shutil.rmtree(folder)
@@ -160,7 +160,7 @@ def _make(folder: Path, python: str, progress: Progress) -> None:
 
 
 def _install(folder: Path, file: Path, progress: Progress) -> None:
-    """Install a lock file. The stamp comes last."""
+    """Install a lock file. The stamp is written last."""
     if file != REQUIREMENTS:
         progress("installing the database driver for Superset")
     pip = [str(venv_python(folder)), "-m", "pip", "--disable-pip-version-check", "--quiet", "--no-input"]
@@ -173,5 +173,5 @@ def _run(command: list[str]) -> None:
     if run.returncode != 0:
         raise SetupError(
             f"Superset could not be installed:\n{(run.stdout + run.stderr).strip()[-800:]}",
-            remedy="Look at the network and the package index that pip uses; then run `make dashboards` again.",
+            remedy="Check the network and the package index that pip uses; then run `make dashboards` again.",
         )

@@ -1,4 +1,4 @@
-"""Superset's secrets: generated once, kept in files for their owner only."""
+"""Superset's secrets: generated once, kept in files that only their owner can read."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ USERS = {"admin": "Admin", "viewer": "ETL viewer"}
 
 
 def secret(file: Path) -> str:
-    """The secret of a file; makes one where there is none."""
+    """The secret in a file; generates one if there is none."""
     if not file.exists():
-        # The end holds characters of each kind: a database's rules for passwords may ask for that.
+        # The end has characters of each kind: a database's password rules may require that.
         write_private(file, f"{secrets.token_urlsafe(32)}-1aA")
     return file.read_text("utf-8")
 
@@ -25,7 +25,7 @@ def sign_in_file(folder: Path) -> Path:
 
 
 def passwords(folder: Path) -> tuple[dict[str, str], bool]:
-    """The users' passwords, and whether they were made just now."""
+    """The users' passwords, and whether they were generated just now."""
     file = sign_in_file(folder)
     new = not file.exists()
     if new:

@@ -1,4 +1,4 @@
-"""Runs `superset/manage.py` with Superset's own Python: what changes its metadata has to be done from inside."""
+"""Runs `superset/manage.py` with Superset's Python: its metadata must be changed from inside."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SCRIPT = PROJECT_ROOT / "superset" / "manage.py"
 
 @dataclass(frozen=True)
 class Result:
-    """What a job found and gave."""
+    """The result of a job."""
 
     present: dict[str, list[str]]
-    """The uuids that Superset holds, by kind: databases, datasets, charts, dashboards."""
+    """The uuids in Superset, by kind: databases, datasets, charts, dashboards."""
     errors: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
 
@@ -29,7 +29,7 @@ class Result:
 def run(settings: Settings, python: Path, job: Mapping[str, Any]) -> Result:
     """Do a job; its keys are explained in `superset/manage.py`.
 
-    :raises SetupError: Superset broke while doing it; what it printed is in the named log.
+    :raises SetupError: Superset failed; its output is in the named log.
     """
     log = server.folder(settings) / "manage.log"
     with log.open("w", encoding="utf-8") as output:
@@ -45,5 +45,5 @@ def run(settings: Settings, python: Path, job: Mapping[str, Any]) -> Result:
         )
     if done.returncode != 0:
         last = log.read_text("utf-8", "replace").strip().splitlines()[-1:]
-        raise SetupError(f"Superset could not be set up: {''.join(last)}", remedy=f"What it printed: {log}")
+        raise SetupError(f"Superset could not be set up: {''.join(last)}", remedy=f"Its output: {log}")
     return Result(**json.loads(done.stdout))

@@ -23,16 +23,16 @@ CONFIG = PROJECT_ROOT / "superset" / "superset_config.py"
 _PORT = 8088
 _START_SECONDS = 90.0
 _TRIES = 3
-# What programs need to run at all. Ours are left out: the loader's password is none of Superset's business.
+# What programs need to run at all. The project's settings are left out: Superset must not get the loader's password.
 _PASSED_ON = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "SSL_CERT_FILE"),
-    # Where ODBC's drivers and a Kerberos login are found.
+    # Locations of ODBC drivers and of a Kerberos login.
     *("ODBCSYSINI", "ODBCINSTINI", "KRB5_CONFIG", "KRB5CCNAME"),
 )
 
 
 def folder(settings: Settings) -> Path:
-    """Where Superset's files lie: secrets, connections, log."""
+    """The folder of Superset's files: secrets, connections, log."""
     return settings.services / "superset"
 
 
@@ -41,7 +41,7 @@ def log_file(settings: Settings) -> Path:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The environment of everything that runs inside of Superset."""
+    """The environment of everything that runs inside Superset."""
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return passed | {
         "ETL_HOME": str(settings.home),
@@ -56,9 +56,9 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def start(settings: Settings, python: Path, progress: Progress) -> Service:
-    """A server that answers and runs with the settings of now: the running one, or a new one.
+    """A server that answers and runs with the current settings: the running one, or a new one.
 
-    :raises ServiceUnavailable: it ended or did not answer in time; shows the end of its log.
+    :raises ServiceUnavailable: it ended or did not answer in time; with the end of its log.
     """
     found = running(settings)
     wanted = _fingerprint(settings)
@@ -66,7 +66,7 @@ def start(settings: Settings, python: Path, progress: Progress) -> Service:
         return found
     stop(settings, progress)
     for attempt in range(_TRIES):
-        # A port may be taken between the look and the start; then the log says so and another one is tried.
+        # A port may be taken between the check and the start; then the log shows it and another one is tried.
         port = process.free_ports(1, [*_last_port(settings), _PORT] if attempt == 0 else ())[0]
         progress("starting Superset")
         try:
@@ -80,12 +80,12 @@ def start(settings: Settings, python: Path, progress: Progress) -> Service:
 
 
 def stop(settings: Settings, progress: Progress) -> bool:
-    """Stop the server and its workers; False when none ran."""
+    """Stop the server and its workers; False if none was running."""
     service = running(settings)
     if service:
         progress("stopping Superset")
         process.terminate(service)
-    # Workers of a master that was killed end by themselves, but only after they held the port for a while.
+    # Workers of a killed master end by themselves, but keep the port for a while.
     process.end_group(_state(settings))
     _state(settings).unlink(missing_ok=True)
     return service is not None
@@ -148,7 +148,7 @@ def _same(settings: Settings, fingerprint: str) -> bool:
 
 
 def _fingerprint(settings: Settings) -> str:
-    """Of all that the server reads once, when it starts, whatever shell starts it. Keyed, because a password is among it."""
+    """A hash of everything that the server reads only at its start. Keyed, because it includes a password."""
     metadata = json.loads((folder(settings) / "connections.json").read_text("utf-8"))["metadata"]
     key = (folder(settings) / "secret_key").read_bytes()
     told = hashlib.sha256(CONFIG.read_bytes()).hexdigest() + requirements_hash() + metadata

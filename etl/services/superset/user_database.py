@@ -1,4 +1,4 @@
-"""A database of the user's own, as Superset reads it: by a user who may only read, given or made, and never by the loader's."""
+"""A user's own database, as Superset reads it: with a read-only user, given or created, and never with the loader's."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _PASSWORD_FILE = "reader.password"  # noqa: S105 - a file's name
 
 
 def product_of_data(settings: Settings) -> Product:
-    """The product that holds what the dashboards show.
+    """The product that holds the data of the dashboards.
 
-    :raises ConfigurationError: a setting is no URL of a database that is supported.
+    :raises ConfigurationError: a setting is not the URL of a supported database.
     """
     if given := _given(settings):
         return product_of_url(given)
@@ -34,11 +34,11 @@ def product_of_data(settings: Settings) -> Product:
 
 
 def reader(settings: Settings, folder: Path, tell: Progress) -> URL | None:
-    """The database as a user who may only read, with the password; None where the data are in the embedded server.
+    """The database's URL with a read-only user and the password; None if the data are in the embedded server.
 
-    Where none is given, and the loader may make users in its product, one is made; its password is kept in `folder`.
+    If no user is given, and the loader may create users in its product, one is created; its password is kept in `folder`.
 
-    :raises ConfigurationError: none is given and none may be made, or the one that was given may write.
+    :raises ConfigurationError: none is given and none may be created, or the given one may write.
     """
     if given := _given(settings):
         with _said_of(_SETTING):
@@ -48,9 +48,9 @@ def reader(settings: Settings, folder: Path, tell: Progress) -> URL | None:
 
 
 def look(settings: Settings) -> str:
-    """Whom Superset would read a database of the user's own as, in a sentence; nothing is changed. Empty where it is embedded.
+    """With which user Superset would read a user's own database, as a sentence; nothing is changed. Empty if it is embedded.
 
-    :raises EtlError: it could not: the user who was given may not read or may write, or a driver is missing.
+    :raises EtlError: it could not: the given user may not read or may write, or a driver is missing.
     """
     if given := _given(settings):
         with _said_of(_SETTING):
@@ -61,7 +61,7 @@ def look(settings: Settings) -> str:
     url = database_url(settings)
     product = product_of_url(url)
     product.dashboard_url(url)
-    return f"it reads {product.title} as a user who may only read: {_SETTING}, or one made where the loader may make it"
+    return f"it reads {product.title} with a read-only user: {_SETTING}, or one created if the loader may create it"
 
 
 def _given(settings: Settings) -> URL | None:
@@ -91,7 +91,7 @@ def _made(settings: Settings, folder: Path, tell: Progress) -> URL:
             f"{_LOADERS_SETTING} is your own database, and Superset does not get the loader's rights.",
             remedy=_remedy(product),
         )
-    tell(f"made user {READER} in {product.title}, who may only read; the password is in {file}")
+    tell(f"created the read-only user {READER} in {product.title}; the password is in {file}")
     url = product.as_user(loader, READER, secret(file))
     _require_reader(settings, url)
     return url
@@ -99,13 +99,13 @@ def _made(settings: Settings, folder: Path, tell: Progress) -> URL:
 
 def _remedy(product: Product) -> str:
     return (
-        "Give Superset a user who may only read (docs/security.md has the SQL in full): "
+        "Give Superset a read-only user (docs/security.md has the complete SQL): "
         f"{product.reader_sql} then {_SETTING}={product.example.replace('user', READER, 1)}."
     )
 
 
 def _require_reader(settings: Settings, url: URL) -> None:
-    """A user who may read and not write, with drivers for us and for Superset."""
+    """Check that a user may read and not write, and that this program and Superset have a driver."""
     product = product_of_url(url)
     product.dashboard_url(url)
     engine = make_engine(settings, application="superset", statement_seconds=_STATEMENT_SECONDS, url=url)
@@ -138,7 +138,7 @@ def _signs_in(settings: Settings, url: URL) -> bool:
 
 
 def _password_apart(url: URL) -> URL:
-    """With the password where all products have it: what stays in the rest of the URL is written down in Superset's metadata."""
+    """With the password in the place common to all products: the rest of the URL is stored in Superset's metadata."""
     names = [name for name in url.query if name.lower() in _SECRET]
     given = [url.query[name] for name in names]
     password = url.password or next((value for value in given if isinstance(value, str)), None)
@@ -147,7 +147,7 @@ def _password_apart(url: URL) -> URL:
 
 @contextmanager
 def _said_of(setting: str) -> Iterator[None]:
-    """Errors about a URL name the setting that it came from."""
+    """Make errors about a URL name the setting that it comes from."""
     try:
         yield
     except EtlError as error:

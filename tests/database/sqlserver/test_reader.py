@@ -25,7 +25,7 @@ from etl.database.sqlserver.reader import (
     rights_on,
 )
 from etl.errors import ConfigurationError, EtlError
-from etl.services.superset import user_database as own
+from etl.services.superset import user_database
 from etl.settings import PROJECT_ROOT, Settings
 from tests.support.stack import quiet
 from tests.support.tds import Refusal, tds_server
@@ -194,7 +194,7 @@ def test_a_wrong_password_is_reported_with_the_setting_and_without_it(tmp_path: 
         url = f"mssql+pyodbc://etl_reader:canary@127.0.0.1:{server.port}/iot?a=b{driver()}"
         settings = Settings.load(home=tmp_path, superset_database_url=url)
         with pytest.raises(ConfigurationError, match="refuses user 'etl_reader'") as refused:
-            own.reader(settings, tmp_path, quiet)
+            user_database.reader(settings, tmp_path, quiet)
     assert "in ETL_SUPERSET_DATABASE_URL" in refused.value.remedy
     assert "canary" not in str(refused.value)
 
@@ -206,7 +206,11 @@ def test_what_is_no_database_of_ours_is_refused_with_the_setting_and_without_sho
     url: str, tmp_path: Path
 ) -> None:
     settings = Settings.load(home=tmp_path, superset_database_url=url)
-    for look in (own.product_of_data, own.look, lambda settings: own.reader(settings, tmp_path, quiet)):
+    for look in (
+        user_database.product_of_data,
+        user_database.look,
+        lambda settings: user_database.reader(settings, tmp_path, quiet),
+    ):
         with pytest.raises(EtlError, match="ETL_SUPERSET_DATABASE_URL") as refused:
             look(settings)
         assert "s3cret" not in str(refused.value)
@@ -215,22 +219,22 @@ def test_what_is_no_database_of_ours_is_refused_with_the_setting_and_without_sho
 
 def test_the_doctor_names_the_user_who_would_read(tmp_path: Path) -> None:
     driver()
-    assert own.look(Settings.load(home=tmp_path)) == "", "the embedded server"
-    told = own.look(Settings.load(home=tmp_path, database_url="mssql+pyodbc://u:s3cret@h/d"))
-    assert told.startswith("it reads SQL Server as a user who may only read: ETL_SUPERSET_DATABASE_URL")
+    assert user_database.look(Settings.load(home=tmp_path)) == "", "the embedded server"
+    told = user_database.look(Settings.load(home=tmp_path, database_url="mssql+pyodbc://u:s3cret@h/d"))
+    assert told.startswith("it reads SQL Server with a read-only user: ETL_SUPERSET_DATABASE_URL")
 
 
 def test_the_product_is_that_of_the_data(tmp_path: Path) -> None:
     sqlserver, postgresql = "mssql+pyodbc://u:p@h/d", "postgresql://u:p@h/d"
-    assert own.product_of_data(Settings.load(home=tmp_path)).name == "postgresql", "the embedded server"
-    assert own.product_of_data(Settings.load(home=tmp_path, database_url=sqlserver)).name == "sqlserver"
-    assert own.product_of_data(Settings.load(home=tmp_path, database_url=postgresql)).name == "postgresql"
+    assert user_database.product_of_data(Settings.load(home=tmp_path)).name == "postgresql", "the embedded server"
+    assert user_database.product_of_data(Settings.load(home=tmp_path, database_url=sqlserver)).name == "sqlserver"
+    assert user_database.product_of_data(Settings.load(home=tmp_path, database_url=postgresql)).name == "postgresql"
     other = Settings.load(home=tmp_path, database_url=postgresql, superset_database_url=sqlserver)
-    assert own.product_of_data(other).name == "sqlserver", "what Superset is given counts"
+    assert user_database.product_of_data(other).name == "sqlserver", "what Superset is given counts"
 
 
 def test_a_password_among_the_options_is_kept_apart() -> None:
     url = make_url("mssql+pyodbc://u@h/d?PWD=canary&Encrypt=yes")
-    found = own._password_apart(url)
+    found = user_database._password_apart(url)
     assert found.password == "canary"
     assert dict(found.query) == {"Encrypt": "yes"}
