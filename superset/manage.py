@@ -23,7 +23,7 @@ _KINDS = ("databases", "datasets", "charts", "dashboards")
 
 
 class _Errors(logging.Handler):
-    """Keeps what is logged as an error: Superset leaves some faulty assets out and goes on."""
+    """Collects logged errors: Superset skips some faulty assets and continues."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -52,7 +52,7 @@ def _prepare(roles: list[dict[str, Any]]) -> None:
     security_manager.sync_role_definitions()
     for wanted in roles:
         role = security_manager.add_role(wanted["name"])
-        # Exactly these: importing a role, as Flask-AppBuilder does it, only ever adds.
+        # Exactly these permissions: Flask-AppBuilder's import of a role only adds.
         role.permissions = [
             security_manager.add_permission_view_menu(entry["permission"]["name"], entry["view_menu"]["name"])
             for entry in wanted["permissions"]
@@ -79,7 +79,7 @@ def _set_users(users: dict[str, dict[str, str]]) -> None:
 
 
 def _import(files: dict[str, str], errors: list[str]) -> bool:
-    """All or nothing; what is wrong is added to `errors`."""
+    """Import all or nothing; errors are added to `errors`."""
     from superset.commands.exceptions import CommandException
     from superset.commands.importers.v1.assets import ImportAssetsCommand
 
@@ -92,7 +92,7 @@ def _import(files: dict[str, str], errors: list[str]) -> bool:
 
 
 def _told(error: BaseException) -> list[str]:
-    """What is wrong, by file where Superset says so; it wraps that into an error that says less."""
+    """The errors, by file if Superset names it; Superset wraps them into an error with fewer details."""
     from superset.commands.exceptions import CommandInvalidError
 
     while not isinstance(error, CommandInvalidError) and error.__cause__ is not None:
@@ -111,7 +111,7 @@ def _remove(obsolete: dict[str, list[str]]) -> None:
     models = _models()
     for kind in ("dashboards", "charts", "datasets"):
         for found in db.session.query(models[kind]).filter(models[kind].uuid.in_(obsolete.get(kind, []))):
-            # Somebody's own chart may show it.
+            # A user's own chart may use it.
             if kind != "datasets" or not db.session.query(Slice).filter_by(datasource_id=found.id).count():
                 db.session.delete(found)
     db.session.commit()
@@ -139,7 +139,7 @@ def _present() -> dict[str, list[str]]:
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
-    """Do a job inside of an application context."""
+    """Do a job inside an application context."""
     from superset.utils.core import override_user
 
     from superset import security_manager
@@ -170,7 +170,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Run the job from stdin."""
     job = json.load(sys.stdin)
-    # Superset prints what it likes; only the result goes to stdout.
+    # Superset also prints to stdout; only the result may go there.
     answer = os.dup(1)
     os.dup2(2, 1)
     from superset.app import create_app

@@ -1,4 +1,4 @@
-"""Superset's settings. All that differs between machines is read from files under ETL_HOME/.services/superset (mode 0600).
+"""Superset's settings. Values that differ between machines are read from files under ETL_HOME/.services/superset (mode 0600).
 
 Loaded by Superset through SUPERSET_CONFIG_PATH; `python -m etl dashboards` writes the files and starts the server.
 """
@@ -14,7 +14,7 @@ from urllib.parse import quote
 from sqlalchemy import event
 from sqlalchemy.engine import Engine, make_url
 
-# Superset reads this file at the end of its own defaults, so they are there.
+# Superset reads this file at the end of its defaults, so they are defined.
 from superset.config import THEME_DEFAULT as _THEME
 
 _HOME = Path(os.environ.get("ETL_HOME") or Path(__file__).resolve().parent.parent)
@@ -44,21 +44,21 @@ GUEST_TOKEN_JWT_SECRET = _derived("guest tokens")
 GLOBAL_ASYNC_QUERIES_JWT_SECRET = _derived("asynchronous queries")
 
 SQLALCHEMY_DATABASE_URI = _connections()["metadata"]
-# PostgreSQL may have been started anew since; and two workers share its connections with the jobs.
+# PostgreSQL may have been restarted since; and two workers share its connections with the jobs.
 SQLALCHEMY_ENGINE_OPTIONS = {"pool_pre_ping": True, "pool_size": 4, "max_overflow": 4}
-# Passwords stand in no asset and not in the metadata.
+# Passwords are neither in an asset nor in the metadata.
 SQLALCHEMY_CUSTOM_PASSWORD_STORE = _password_of
 _STATEMENT_SECONDS = 60
 
 
 @event.listens_for(Engine, "connect")
 def _limit_statements(connection: Any, _: Any) -> None:
-    """ODBC takes the limit as an attribute of a connection, and in no other way; psycopg2 has it among its options."""
+    """ODBC takes the limit only as an attribute of a connection; psycopg2 has it among its options."""
     if hasattr(connection, "timeout"):
         connection.timeout = _STATEMENT_SECONDS
 
 
-# --- who may come in -------------------------------------------------------------------------------------------------
+# --- access ----------------------------------------------------------------------------------------------------------
 
 AUTH_USER_REGISTRATION = False
 PUBLIC_ROLE_LIKE = None
@@ -72,7 +72,7 @@ ENABLE_CORS = False
 CONTENT_SECURITY_POLICY_WARNING = False
 TALISMAN_ENABLED = True
 TALISMAN_CONFIG = {
-    # Nothing is fetched from, or told to, any other host: Superset's pages ask for a tracking pixel otherwise.
+    # Nothing is fetched from or sent to any other host: by default Superset's pages request a tracking pixel.
     "content_security_policy": {
         "base-uri": ["'self'"],
         "default-src": ["'self'"],
@@ -91,10 +91,10 @@ TALISMAN_CONFIG = {
     "session_cookie_secure": False,
 }
 
-# --- how it behaves --------------------------------------------------------------------------------------------------
+# --- behaviour -------------------------------------------------------------------------------------------------------
 
 FEATURE_FLAGS = {"DASHBOARD_CROSS_FILTERS": True, "ALERT_REPORTS": False, "TAGGING_SYSTEM": False}
-# Readings must be as new as the last load: nothing is kept but the state of filters.
+# Readings must be as new as the last load: only the state of filters is cached.
 CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 DATA_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 DASHBOARD_AUTO_REFRESH_MODE = "fetch"
@@ -104,14 +104,14 @@ ROW_LIMIT = 50_000
 LANGUAGES: dict[str, Any] = {}
 LOG_LEVEL = "WARNING"
 
-# --- how it looks ----------------------------------------------------------------------------------------------------
+# --- appearance ------------------------------------------------------------------------------------------------------
 
 APP_NAME = "IoT ETL"
 LOGO_TARGET_PATH = "/dashboard/list/"
 THEME_DARK = None
 ENABLE_UI_THEME_ADMINISTRATION = False
 
-# Okabe and Ito's colours, which colour-blind people tell apart; yellow is left out, it cannot be seen on white.
+# Okabe and Ito's colours, which colour-blind people can distinguish; without yellow, which is invisible on white.
 # The dashboards' label_colors give the first four their meaning: success, failed, running, warning.
 EXTRA_CATEGORICAL_COLOR_SCHEMES = [
     {
