@@ -114,7 +114,7 @@ class Account:
     unbalanced: int
 
     def is_exact(self, sent: int) -> bool:
-        """Whether each of so many messages is in one place, and every job says so."""
+        """Whether each of this number of messages is counted once, and every job's balance agrees."""
         accounted = self.loaded + self.rejected + self.duplicate
         return accounted == sent and not self.not_successful and not self.unbalanced
 

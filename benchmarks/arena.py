@@ -80,7 +80,7 @@ class Ground:
 
     @contextmanager
     def watch(self, table: str, rows: int) -> Iterator[Callable[[], bool]]:
-        """Ask whether a table holds so many rows. They are counted only while it does not grow: to ask costs little."""
+        """Whether a table has this number of rows. They are counted only while it does not grow, so asking costs little."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             before = None
 

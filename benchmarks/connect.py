@@ -1,6 +1,6 @@
 """Kafka Connect with Debezium's JDBC sink: its libraries, fetched once and checked, and a worker that runs it.
 
-`python -m benchmarks.connect` makes `connect.lock.json` anew after a version below was changed.
+`python -m benchmarks.connect` rewrites `connect.lock.json` after a version below was changed.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _quiet(_: str) -> None:
 def command(java: Java, home: Path, database_url: str, names: Mapping[str, str], *, tuned: bool) -> list[str]:
     """Write the worker's and the sink's options into a folder, and return the command that runs them.
 
-    The options stand in `contenders/debezium/`. The password is written to a file with mode 0600 and nowhere else.
+    The options are in `contenders/debezium/`. The password is written to a file with mode 0600 and nowhere else.
 
     :param names: values of BOOTSTRAP, TOPIC and TABLE in the options.
     """

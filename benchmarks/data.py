@@ -17,7 +17,7 @@ START = datetime(2025, 6, 15, tzinfo=UTC)
 """Readings from here on count; those before are for warming up."""
 SEED = 1
 WARM_UP_MESSAGES = 100_000
-"""After so many, Spark's code is compiled for the most part."""
+"""After this number of messages most of Spark's code is compiled."""
 
 
 def messages(contract: Contract, number: int, *, is_warm_up: bool = False) -> Iterator[list[Message]]:

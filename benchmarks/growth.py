@@ -42,10 +42,10 @@ class Sizes:
     further_rows: int
     """One of `rows`, that are loaded once more into tables which hold …"""
     held: tuple[int, ...]
-    """… so many already."""
+    """Numbers of rows that the table already holds."""
     rounds: int
     once_from: int = 10_000_000
-    """From so many rows on, one round has to do."""
+    """From this number of rows on, one round is enough."""
 
 
 SHORT = Sizes(
@@ -145,7 +145,7 @@ def _jobs_with(ground: Ground, book: _Book, rows: int, sizes: Sizes, kept: Path)
 
 
 def _jobs(ground: Ground, rows: int, after: int = 0) -> Iterator[tuple[str, Outcome]]:
-    """Run the four jobs with so many rows, which follow on `after` others that are loaded."""
+    """Run the four jobs with this number of rows, which follow on `after` others that are loaded."""
     for job, program in PROGRAMS.items():
         done = _run(ground, program, rows)
         require(f"{job}, rows from outside", _LOOKS[job](ground), after + rows)

@@ -1,6 +1,6 @@
 """How long does a message take from Kafka into the table, while others send at a steady rate?
 
-The latency of a row is the end of the load that brought it (`etl_log.end_time`, written in the load's last statement before
+The latency of a row is the end of its load (`etl_log.end_time`, written in the load's last statement before
 its COMMIT) minus Kafka's timestamp of the message (when the producer was given it). Both clocks are the same machine's.
 """
 
@@ -39,7 +39,7 @@ _LOOK_SECONDS = 0.1
 
 
 def measure(arena: Arena, keep: Keep, tell: Tell, *, rates: Sequence[int], seconds: int) -> Found:
-    """Measure each way to read at each rate for so many seconds; what fails is named, and the rest goes on."""
+    """Measure each way to read at each rate for this number of seconds; a failure is recorded, and the rest continues."""
     points: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     found = {

@@ -77,7 +77,7 @@ def produce_ready(settings: Settings, contract: Contract, number: int) -> Figure
 
 
 def consume_hot(settings: Settings, contract: Contract, number: int) -> Figures:
-    """Read the topic twice with one Spark; the second time counts. The first one's start is told beside it."""
+    """Read the topic twice in one Spark session; the second time counts. The time of the first start is reported beside it."""
     data.fill(settings, contract, number)
     began = time.perf_counter()
     spark.spark_session(settings)

@@ -143,8 +143,8 @@ def _gap(curves: Curves, slot: Rows, numbers: np.random.RandomState) -> tuple[Ro
 KINDS: dict[str, Kind] = {
     "spike": Kind(8, _spike, "one reading off by 5 to 15 σ"),
     "noise burst": Kind(3, _noise, "10 to 30 minutes of noise with five times the σ on top"),
-    "level shift": Kind(2, _shift, "5 to 15 σ from one reading to the next, for good; its first hour is labelled"),
-    "drift": Kind(2, _drift, "5 to 15 σ within two hours, then for good; the two hours are labelled"),
+    "level shift": Kind(2, _shift, "5 to 15 σ from one reading to the next, permanent; its first hour is labelled"),
+    "drift": Kind(2, _drift, "5 to 15 σ within two hours, then permanent; the two hours are labelled"),
     "stuck": Kind(2, _stuck, "the same value for one to two hours"),
     "gap": Kind(3, _gap, "no readings for 15 to 120 minutes; the reading after them is labelled"),
 }

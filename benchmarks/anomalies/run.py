@@ -21,7 +21,7 @@ finds most at that price. Whoever watches a hundred sensors gets at most ten of 
 
 
 def all_contenders() -> list[Contender]:
-    """Ours with its defaults comes first; then the others, then variants of ours."""
+    """Our method with its defaults first; then the others, then variants of our method."""
     simple = [contenders.global_z(), contenders.rolling_z(), contenders.fences()]
     return [contenders.ours(), *simple, contenders.trend(), *variants()]
 
