@@ -33,11 +33,7 @@ TEXTS = (
         ]
     )
 )
-
-
 ROWS = st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=30)
-
-
 COLUMNS = ("a", "b", "c")
 
 

@@ -18,8 +18,6 @@ COLUMNS = (
     Column("value", "double", path=("data", "sites", "[]", "values", "[]", "v")),
     Column("at", "timestamp"),
 )
-
-
 NESTED = Contract(
     feed="nested",
     topic="nested",
@@ -29,8 +27,6 @@ NESTED = Contract(
     event_time=EventTime("at"),
     explode=(("data", "sites"), ("values",)),
 )
-
-
 SCALARS = dataclasses.replace(
     NESTED, columns=(Column("event", "text"), Column("value", "double", path=("values", "[]"))), explode=(("values",),)
 )

@@ -12,13 +12,10 @@ import sqlglot
 from sqlglot import exp
 
 from etl.audit.provenance import NOTEBOOKS
-from etl.contract.model import EvolvedContract
-from etl.contract.reader import load_contracts
-from etl.database.schema.feed_table import feed_table
-from etl.database.schema.views import needs, view_columns, view_files, views_of
+from etl.database.schema.views import view_files
 from etl.services.superset import assets
 from etl.services.superset.check import require_sound
-from etl.settings import PROJECT_ROOT, Settings
+from etl.settings import PROJECT_ROOT
 from etl.validation.reasons import Reason
 
 BUNDLE = assets.read(assets.FOLDER)
@@ -174,37 +171,6 @@ def test_colours_mean_the_same_everywhere() -> None:
 def test_no_secret_and_no_machine_is_in_the_files() -> None:
     for path, text in BUNDLE.files.items():
         assert not re.search(r"://[^/\s:@]+:[^@\s]+@|password|secret|/home/|/work/|/tmp/", text, re.IGNORECASE), path
-
-
-# --- views -----------------------------------------------------------------------------------------------------------
-
-
-def test_both_products_have_the_same_views() -> None:
-    postgresql, sqlserver = ({file.name: file for file in view_files(name)} for name in ("postgresql", "sqlserver"))
-    assert postgresql.keys() == sqlserver.keys()
-    assert all(needs(file) == needs(sqlserver[name]) != {} for name, file in postgresql.items())
-
-
-def test_the_columns_of_views_that_are_built_from_a_contract_are_those_of_their_queries(settings: Settings) -> None:
-    for contract in map(EvolvedContract.of, load_contracts(settings).values()):
-        table = feed_table(contract)
-        made = {name: {column.name for column in query.selected_columns} for name, query in views_of(contract, table)}
-        assert view_columns(contract, table) == made
-
-
-@pytest.mark.parametrize("name", ["postgresql", "sqlserver"])
-def test_a_view_is_named_like_its_file(name: str) -> None:
-    for file in view_files(name):
-        text = file.read_text("utf-8")
-        created = re.search(r"^CREATE (?:OR REPLACE )?VIEW (\w+) AS$", text, re.MULTILINE)
-        assert created is not None
-        assert created[1] == file.stem
-
-
-def test_views_for_sql_server_use_only_what_every_version_since_2016_has() -> None:
-    newer = r"OR REPLACE|CREATE OR ALTER|DATE_BUCKET|GREATEST|LEAST|LATERAL|LIMIT|::|\|\||now\(\)|FILTER|extract\("
-    for file in view_files("sqlserver"):
-        assert not re.search(newer, re.sub(r"--.*", "", file.read_text("utf-8")), re.IGNORECASE), file.name
 
 
 def test_the_documentation_tells_of_every_chart() -> None:
