@@ -130,7 +130,7 @@ def test_every_chart_and_filter_is_asked_in_the_words_of_the_product(answered: A
 
 
 def test_what_is_sent_to_sql_server_is_what_was_committed(answered: Any) -> None:
-    """The statements themselves are then judged without Superset, in tests/database/sqlserver/test_statements.py."""
+    """The statements themselves are then judged without Superset, in tests/database/sqlserver."""
     product, sent, _ = answered
     if product.name == "sqlserver":
         texts = [f"-- {title}\n{statement}" for title, statements in sent.items() for statement in statements]

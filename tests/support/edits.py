@@ -23,6 +23,15 @@ from tests.support.windows import expected_of, rounded
 
 BEGIN = datetime(2024, 5, 1, tzinfo=UTC)
 Document = dict[str, Any]
+READING: dict[str, str | None] = {
+    "device": "d",
+    "time": "2024-05-01 00:00:00",
+    "site": "s",
+    "level": "1",
+    "pulses": "1",
+    "rssi": "1",
+}
+"""A reading of DOCUMENT's feed."""
 
 
 def column(name: str, kind: str, *, key: int = 0, required: bool = False, **options: Any) -> Document:

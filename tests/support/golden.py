@@ -17,3 +17,8 @@ def require_golden(name: str, text: str) -> None:
         file.write_text(text, "utf-8")
     assert file.is_file(), f"{file} is missing: make it with {UPDATE}=1"
     assert text == file.read_text("utf-8"), f"{name} has changed: look at it, then make it again with {UPDATE}=1"
+
+
+def as_script(statements: list[str]) -> str:
+    """Statements as SQL Server's clients run them, a batch each."""
+    return "".join(f"{statement}\nGO\n\n" for statement in statements).rstrip("\n") + "\n"

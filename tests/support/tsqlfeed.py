@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,3 +66,18 @@ def sensed(sensor: int, time: str, temperature: float | str = 20.0, humidity: fl
         "humidity": str(humidity),
         "timestamp": f"2025-06-15 {time}",
     }
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> TSQLEngine:
+    return as_initialised(monkeypatch)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Settings:
+    return Settings.load(home=tmp_path, database_url=NOWHERE)
+
+
+@pytest.fixture
+def feed(engine: TSQLEngine, home: Settings, contract: Contract) -> Feed:
+    return Feed(engine, home, contract)

@@ -10,7 +10,7 @@ from etl.contract.model import EvolvedContract
 from etl.contract.reader import load_contracts
 from etl.database.schema.feed_table import feed_table
 from etl.database.schema.views import needs, view_columns, view_files, views_of
-from etl.settings import Settings
+from etl.settings import PROJECT_ROOT, Settings
 
 
 def test_both_products_have_the_same_views() -> None:
@@ -39,3 +39,9 @@ def test_views_for_sql_server_use_only_what_every_version_since_2016_has() -> No
     newer = r"OR REPLACE|CREATE OR ALTER|DATE_BUCKET|GREATEST|LEAST|LATERAL|LIMIT|::|\|\||now\(\)|FILTER|extract\("
     for file in view_files("sqlserver"):
         assert not re.search(newer, re.sub(r"--.*", "", file.read_text("utf-8")), re.IGNORECASE), file.name
+
+
+def test_each_view_is_there_for_both_products() -> None:
+    views = PROJECT_ROOT / "sql" / "views"
+    names = [{file.name for file in (views / product).glob("*.sql")} for product in ("postgresql", "sqlserver")]
+    assert names[0] == names[1]

@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -22,7 +21,6 @@ from etl.database.schema.feed_table import feed_table, require_fits
 from etl.database.schema.windows import window_tables
 from etl.database.sqlserver.limits import CLUSTERED_KEY_BYTES, COLUMNS, KEY_BYTES, PARAMETERS, ROW_BYTES
 from etl.database.sqlserver.product import offline_dialect
-from etl.database.sqlserver.stage import BATCH_BYTES, ROWS_PER_BATCH, batches, stage_of
 from etl.errors import ContractError
 from etl.settings import Settings
 
@@ -117,30 +115,6 @@ def test_the_packaged_feeds_and_the_audit_tables_keep_all_limits(settings: Setti
     for contract in load_contracts(settings).values():
         require_fits(SQL_SERVER, contract, tables(contract))
     assert [limit for table in metadata.sorted_tables for limit in SQL_SERVER.broken_limits(table)] == []
-
-
-@hypothesis_settings(max_examples=50, deadline=None)
-@given(
-    st.integers(1, 30_000),
-    st.lists(st.integers(0, 5000), min_size=1, max_size=6),
-)
-def test_rows_are_sent_in_batches_of_bounded_length(rows: int, lengths: list[int]) -> None:
-    columns = {f"c{place}": pa.array(["x" * length] * rows) for place, length in enumerate(lengths)}
-    found = list(batches(pa.table({**columns, "n": pa.array(range(rows), pa.int64())})))
-    assert sum(batch.num_rows for batch in found) == rows
-    for batch in found:
-        width = sum(lengths)
-        assert batch.num_rows == 1 or (batch.num_rows <= ROWS_PER_BATCH and batch.num_rows * width <= BATCH_BYTES)
-
-
-@pytest.mark.parametrize("length", [1, 64, 2000, 2001, 4000, None])
-def test_the_stage_takes_texts_that_the_table_may_refuse(length: int | None, contract: Contract) -> None:
-    columns = (*contract.columns, Column("note", "text", max_length=length))
-    table = feed_table(EvolvedContract.of(replace(contract, columns=columns)))
-    ddl = str(CreateTable(stage_of(table, ["note"])).compile(dialect=offline_dialect()))
-    room = re.search(r"note NVARCHAR\((\w+)\)", ddl)
-    assert room is not None
-    assert room[1] == "max" if not length or length > 2000 else int(room[1]) == 2 * length
 
 
 def test_long_lists_are_bound_in_parts() -> None:
