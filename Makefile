@@ -4,8 +4,8 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 # How many readings `make run` simulates; by default 10,000, and none into a database, Kafka or folder of your own.
 MESSAGES ?=
-# Test files that run side by side, each with a Kafka, a PostgreSQL and a Spark of its own (about 2.5 GB).
-WORKERS ?= 2
+# Test files that run side by side, each with its own Kafka, PostgreSQL and Spark (about 2.5 GB); `auto` is what the machine can do.
+WORKERS ?= auto
 # The first Python on the path that is new enough and can make a virtual environment.
 PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 \
@@ -34,8 +34,7 @@ dashboards-screenshots: $(VENV)/.dev ## Make the pictures of docs/dashboards.md,
 # Java libraries are fetched beside the test tools.
 test: $(VENV)/.user ## Set up everything and run all tests (on real Kafka, Spark, PostgreSQL and Superset)
 	@$(BIN)/python -m etl setup & setup=$$!; $(MAKE) --no-print-directory $(VENV)/.dev; made=$$?; wait $$setup && exit $$made
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not superset"
-	@$(BIN)/python -m pytest -m superset
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-unit: $(VENV)/.dev ## Run only the tests that need no services
 	@$(BIN)/python -m pytest -m "not integration and not superset"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from etl.contract.reader import Contract, load_contract
 from etl.settings import Settings
@@ -19,8 +22,8 @@ __all__ = ["product", "project", "stack"]
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What has a database runs on both products, where there is a SQL Server."""
     if _is_of_both(metafunc.fixturenames, metafunc.definition) and sqlserver_url():
-        # A Superset is one for the whole run; other databases are of one test each.
-        name, scope = ("site", "session") if "site" in metafunc.fixturenames else ("product", None)
+        # One Superset serves all of its tests; other databases are made for one test each.
+        name, scope = ("site", "package") if "site" in metafunc.fixturenames else ("product", None)
         metafunc.parametrize(name, ["postgresql", "sqlserver"], indirect=True, scope=scope)  # type: ignore[arg-type]
 
 
@@ -29,11 +32,11 @@ def _is_of_both(fixtures: Iterable[str], item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the real services, or starts some, is an integration test; those of Superset are a step of their own.
+    """Mark the tests that need a real Superset, and those that use or start other real services.
 
-    The long files of tests/integration come first, so that no worker ends alone with one of them.
+    What takes longest begins first, so that no worker ends alone with it: Superset, then tests/integration.
     """
-    items.sort(key=lambda item: _folder(item) != "integration")
+    items.sort(key=lambda item: {"superset": 0, "integration": 1}.get(_folder(item), 2))
     for item in items:
         folder = _folder(item)
         if folder == "superset":
@@ -46,6 +49,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _folder(item: pytest.Item) -> str:
     return item.path.relative_to(Path(__file__).parent).parts[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than processors, because tests wait for services half of the time; four at most, and 2.5 GiB for each."""
+    fitting = psutil.virtual_memory().available / (2.5 * 2**30)
+    return max(1, min((os.cpu_count() or 1) + 1, 4, int(fitting)))
+
+
+class _Scheduling(LoadFileScheduling):  # type: ignore[misc]
+    """Each file is the work of one worker; so are all files of Superset together, because they share one server."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        shared = "tests/superset/"
+        return shared if nodeid.startswith(shared) else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling | None:
+    return _Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

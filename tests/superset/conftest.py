@@ -1,4 +1,4 @@
-"""One Superset for the whole run, over a database with rows of real cycles, one of them failed.
+"""One Superset for all of its tests, over a database with rows of real cycles, one of them failed.
 
 The database is the embedded PostgreSQL; where there is a SQL Server (tests/conftest.py), everything is done over that as well.
 """
@@ -123,7 +123,7 @@ def venv_settings(product: str = "postgresql") -> Settings:
     return settings
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     product = str(getattr(request, "param", "postgresql"))
     venv_settings(product)
