@@ -25,6 +25,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_MESSAGE_LENGTH = 2000
+_FIRST_LINE_LENGTH = 300
+
 
 class EtlError(Exception):
     """An error with its cause and the remedy, both for people.
@@ -136,3 +139,15 @@ class JobFailed(PermanentError):
     def __init__(self, cause: str, *, remedy: str = "", notebook: str = "") -> None:
         super().__init__(cause, remedy=remedy)
         self.notebook = notebook
+
+
+def describe_error(error: BaseException) -> str:
+    """The text that is stored of an error, at most 2,000 characters: our own errors in full; of other errors only type and
+    first line, because the rest may contain row data.
+    """
+    if isinstance(error, EtlError):
+        return str(error)[:_MESSAGE_LENGTH]
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted by the user."
+    first = (str(error).strip().splitlines() or ["no message"])[0]
+    return f"{type(error).__name__}: {first[:_FIRST_LINE_LENGTH]}"

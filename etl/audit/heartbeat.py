@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine
 
+from etl.audit import log_rows
 from etl.database import dispose, make_engine, transaction
-from etl.database.schema.audit_tables import etl_log
 from etl.errors import EtlError
 from etl.settings import Settings
 
@@ -44,8 +43,7 @@ def heartbeat(settings: Settings, log_id: int) -> Iterator[None]:
 def beat(engine: Engine, log_id: int) -> None:
     """One sign of life, of a job that is still running."""
     with transaction(engine) as connection:
-        mine = (etl_log.c.log_id == log_id, etl_log.c.status == "RUNNING")
-        connection.execute(update(etl_log).where(*mine).values(heartbeat_at=datetime.now(UTC)))
+        log_rows.renew_heartbeat(connection, log_id)
 
 
 def _beat(engine: Engine, log_id: int, ended: threading.Event) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -16,26 +15,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, Row, select, update
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from etl.audit import spool
-from etl.audit.counts import Counts, columns_of
+from etl.audit import log_rows, spool
+from etl.audit.counts import Counts
 from etl.audit.heartbeat import heartbeat
-from etl.audit.provenance import (
-    HAND_SUFFIX,
-    code_version,
-    hand_made_cycle,
-    new_cycle_id,
-    notebook_of,
-    require_cycle_name,
-)
+from etl.audit.provenance import hand_made_cycle, new_cycle_id, notebook_of, require_cycle_name
 from etl.audit.recovery import close_dead
 from etl.audit.retry import retrying
+from etl.audit.states import Job
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
-from etl.database import dispose, explain, insert_row, make_engine, product_of, transaction
-from etl.database.schema.audit_tables import etl_log
+from etl.database import dispose, explain, make_engine, product_of, transaction
 from etl.database.schema.changes import require_possible
 from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.migrations import require_current
@@ -44,8 +36,6 @@ from etl.settings import Settings
 from etl.storage import disk_errors as storage
 from etl.storage import files
 from etl.storage.locks import JOB_WAIT_SECONDS, alive, feed_lock
-
-_MESSAGE_LENGTH = 2000
 
 log = structlog.get_logger("audit")
 
@@ -57,7 +47,7 @@ class JobRun:
     engine: Engine
     log_id: int
     cycle_id: str
-    job: str
+    job: Job
     started: datetime
     counts: Counts = field(default_factory=Counts)
     closed: bool = False
@@ -68,22 +58,23 @@ class JobRun:
     """Whether the database lacked something that the contract asks for when the job began."""
 
     def succeed(self, connection: Connection, counts: Counts) -> None:
-        """Close the row as SUCCESS on a transaction of the job's own."""
+        """Close the row as SUCCESS, in the caller's transaction.
+
+        :raises BalanceError: the numbers do not add up.
+        """
         counts.require_balance(self.job)
-        values = {**self._ended("SUCCESS"), **self._so_far(counts)}
-        connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(**values))
+        log_rows.succeed(connection, self.log_id, self.started, counts, self.notes)
         self.counts = counts
         self.closed = True
 
     def record(self, connection: Connection, counts: Counts) -> None:
         """Write down what is done so far; the row stays RUNNING."""
         self.counts = counts
-        connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(**self._so_far(counts)))
+        log_rows.record(connection, self.log_id, counts, self.notes)
 
     def recorded(self, connection: Connection) -> Counts:
-        """The numbers that stand in the row."""
-        columns = [etl_log.c[name] for name in columns_of(Counts())]
-        return Counts(*connection.execute(select(*columns).where(etl_log.c.log_id == self.log_id)).one())
+        """The numbers in the row."""
+        return log_rows.recorded_counts(connection, self.log_id)
 
     def remember(self, notes: Mapping[str, Any]) -> None:
         """Note what a reader should know beyond the numbers; it is written with them, at the end of a transaction.
@@ -96,43 +87,20 @@ class JobRun:
         """Write such notes at once, in a short transaction; they are added to what stands there."""
         self.notes |= notes
         if self.notes:
-            connection.execute(update(etl_log).where(etl_log.c.log_id == self.log_id).values(notes=self.notes))
+            log_rows.write_notes(connection, self.log_id, self.notes)
 
     def fail(self, error: BaseException, settings: Settings) -> None:
-        """Close the row as FAILED; what was recorded before stays in it.
-
-        Only a RUNNING row: a SUCCESS that was committed, while its answer got lost, stays one.
-        """
+        """Close the row as FAILED, unless it is a SUCCESS already; what was recorded before stays in it."""
         with transaction(self.engine) as connection:
-            connection.execute(
-                update(etl_log)
-                .where(etl_log.c.log_id == self.log_id, etl_log.c.status == "RUNNING")
-                .values(**self.failure(error, settings))
-            )
+            log_rows.close_failed(connection, self.log_id, log_rows.failure(error, self.started, settings))
         self.closed = True
-
-    def failure(self, error: BaseException, settings: Settings) -> dict[str, Any]:
-        """The columns of a row that failed."""
-        return {
-            **self._ended("FAILED"),
-            "error_type": type(error).__name__,
-            "error_message": settings.mask(describe(error)),
-        }
-
-    def _so_far(self, counts: Counts) -> dict[str, Any]:
-        return {**columns_of(counts), **({"notes": self.notes} if self.notes else {})}
-
-    def _ended(self, status: str) -> dict[str, Any]:
-        ended = datetime.now(UTC)
-        seconds = (ended - self.started).total_seconds()
-        return {"status": status, "end_time": ended, "heartbeat_at": ended, "duration_seconds": seconds}
 
 
 @contextmanager
-def job(
+def job_run(
     settings: Settings,
     contract: Contract,
-    name: str,
+    name: Job,
     cycle_id: str,
     parameters: Mapping[str, Any],
     *,
@@ -181,16 +149,16 @@ class _RolledBack(Exception):
 
 @contextmanager
 def rehearsal(
-    settings: Settings, contract: Contract, name: str, cycle_id: str, parameters: Mapping[str, Any]
+    settings: Settings, contract: Contract, name: Job, cycle_id: str, parameters: Mapping[str, Any]
 ) -> Iterator[tuple[JobRun, Connection]]:
     """A job in a transaction that is rolled back at its end, its audit row with it: nothing is left of it."""
     engine = make_engine(settings, application=name)
     started = datetime.now(UTC)
-    row = _row(contract, name, parameters, started)
+    row = log_rows.running_row(contract.feed, name, parameters, started)
     try:
         with suppress(_RolledBack), transaction(engine) as connection:
             require_current(connection)
-            log_id = insert_row(connection, etl_log, {**row, **_of_cycle(cycle_id)})
+            log_id = log_rows.open_row(connection, {**row, **log_rows.cycle_columns(cycle_id)})
             run = JobRun(engine, log_id, cycle_id, name, started)
             run.contract = with_added_columns(connection, contract)
             yield run, connection
@@ -226,7 +194,7 @@ def _fail(run: JobRun, error: BaseException, settings: Settings) -> None:
         run.fail(error, settings)
     except EtlError as unwritten:
         error.add_note(f"etl_log row {run.log_id} could not be closed yet: {unwritten.cause}")
-        _keep(settings, {"log_id": run.log_id, **run.failure(error, settings)})
+        _keep(settings, {"log_id": run.log_id, **log_rows.failure(error, run.started, settings)})
 
 
 def _keep(settings: Settings, row: Mapping[str, Any]) -> None:
@@ -237,74 +205,38 @@ def _keep(settings: Settings, row: Mapping[str, Any]) -> None:
         log.warning("how the job ended could not be kept", folder=str(settings.spool), cause=str(error))
 
 
-def describe(error: BaseException) -> str:
-    """What `etl_log` says of an error: ours in full, of a stranger its type and first line only, for it may hold data."""
-    if isinstance(error, EtlError):
-        return str(error)[:_MESSAGE_LENGTH]
-    if isinstance(error, KeyboardInterrupt):
-        return "Interrupted by the user."
-    first = (str(error).strip().splitlines() or ["no message"])[0]
-    return f"{type(error).__name__}: {first[:300]}"
-
-
 def _open(
     engine: Engine,
     settings: Settings,
     contract: Contract,
-    name: str,
+    name: Job,
     cycle_id: str,
     parameters: Mapping[str, Any],
     started: datetime,
 ) -> JobRun:
-    row = _row(contract, name, parameters, started)
+    row = log_rows.running_row(contract.feed, name, parameters, started)
     try:
         retrying(settings, "writing kept audit rows", lambda: spool.flush(settings, engine))
         return retrying(settings, "opening the audit row", lambda: _insert(engine, settings, row, cycle_id))
     except ServiceUnavailable as error:
-        run = JobRun(engine, 0, cycle_id, name, started)
-        cycle = _of_cycle(cycle_id or new_cycle_id(by_hand=True))
-        _keep(settings, {**row, **cycle, **run.failure(error, settings)})
+        cycle = log_rows.cycle_columns(cycle_id or new_cycle_id(by_hand=True))
+        _keep(settings, {**row, **cycle, **log_rows.failure(error, started, settings)})
         raise
-
-
-def _row(contract: Contract, name: str, parameters: Mapping[str, Any], started: datetime) -> dict[str, Any]:
-    """The audit row of a job that begins."""
-    return {
-        "feed": contract.feed,
-        "job_name": name,
-        "status": "RUNNING",
-        "start_time": started,
-        "heartbeat_at": started,
-        "parameters": dict(parameters),
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "code_version": code_version(),
-    }
 
 
 def _insert(engine: Engine, settings: Settings, row: Mapping[str, Any], cycle_id: str) -> JobRun:
     """Close dead rows of the feed and write the new one, in one transaction."""
     with transaction(engine) as connection:
         require_current(connection)
-        if mine := _own_row(connection, row):
-            log.warning("the audit row had been written, its answer was lost", log_id=mine.log_id)
-            return JobRun(engine, mine.log_id, mine.cycle_id, row["job_name"], row["start_time"])
+        if opened := log_rows.find_opened(connection, row):
+            log.warning("the audit row had been written, its answer was lost", log_id=opened.log_id)
+            return JobRun(engine, opened.log_id, opened.cycle_id, row["job_name"], row["start_time"])
         close_dead(connection, settings, row["feed"])
         cycle_id = cycle_id or hand_made_cycle(connection, row["feed"])
         executed, source = notebook_of(settings, cycle_id, row["job_name"])
-        found = hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else None
-        values = {**row, **_of_cycle(cycle_id), "notebook": executed, "notebook_sha256": found}
-        log_id = insert_row(connection, etl_log, values)
+        sha256 = hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else None
+        notebook = {"notebook": executed, "notebook_sha256": sha256}
+        log_id = log_rows.open_row(connection, {**row, **log_rows.cycle_columns(cycle_id), **notebook})
         for what, remedy in product_of(connection.dialect).warnings(connection):
             log.warning(what, remedy=remedy)
     return JobRun(engine, log_id, cycle_id, row["job_name"], row["start_time"])
-
-
-def _of_cycle(cycle_id: str) -> dict[str, Any]:
-    return {"cycle_id": cycle_id, "by_hand": cycle_id.endswith(HAND_SUFFIX)}
-
-
-def _own_row(connection: Connection, row: Mapping[str, Any]) -> Row[Any, Any] | None:
-    """The row that an attempt before this one has written, of whose COMMIT the answer was lost."""
-    same = {name: row[name] for name in ("feed", "job_name", "status", "host", "pid", "start_time")}
-    return connection.execute(select(etl_log.c.log_id, etl_log.c.cycle_id).filter_by(**same)).one_or_none()

@@ -13,11 +13,13 @@ from pathlib import Path
 from sqlalchemy import Connection, and_, case, exists, select
 
 from etl import __version__
+from etl.audit.states import Job, Status
 from etl.database.schema.audit_tables import etl_log
 from etl.errors import ParameterError
 from etl.settings import PROJECT_ROOT, Settings
 
-NOTEBOOKS = {"produce": "1_produce", "consume": "2_consume", "merge": "3_merge", "load": "4_load"}
+NOTEBOOKS = {job: f"{number}_{job}" for number, job in enumerate(Job, 1)}
+"""The name of each job's notebook, in the order of a cycle."""
 
 HAND_SUFFIX = "-hand"
 
@@ -42,7 +44,7 @@ def hand_made_cycle(connection: Connection, feed: str) -> str:
     """The newest cycle begun by hand that has not been loaded yet, or a new one."""
     loaded = etl_log.alias("loaded")
     finished = exists().where(
-        and_(loaded.c.cycle_id == etl_log.c.cycle_id, loaded.c.job_name == "load", loaded.c.status == "SUCCESS")
+        and_(loaded.c.cycle_id == etl_log.c.cycle_id, loaded.c.job_name == Job.LOAD, loaded.c.status == Status.SUCCESS)
     )
     newest = connection.execute(
         select(etl_log.c.cycle_id, case((finished, 1), else_=0).label("finished"))
@@ -53,9 +55,9 @@ def hand_made_cycle(connection: Connection, feed: str) -> str:
     return newest.cycle_id if newest and not newest.finished else new_cycle_id(by_hand=True)
 
 
-def notebook_of(settings: Settings, cycle_id: str, name: str) -> tuple[str | None, Path]:
+def notebook_of(settings: Settings, cycle_id: str, job: Job) -> tuple[str | None, Path]:
     """The executed notebook, relative to ETL_HOME, and the notebook as committed."""
-    source = PROJECT_ROOT / "notebooks" / f"{NOTEBOOKS[name]}.ipynb"
+    source = PROJECT_ROOT / "notebooks" / f"{NOTEBOOKS[job]}.ipynb"
     executed = settings.runs / cycle_id / source.name
     if executed.is_file():
         return executed.relative_to(settings.home).as_posix(), source

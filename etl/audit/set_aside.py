@@ -20,11 +20,19 @@ from typing import Any
 import structlog
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, select, update
 
-from etl.audit import job as audit
 from etl.audit.job import JobRun
 from etl.database import transaction
 from etl.database.schema.audit_tables import etl_set_aside
-from etl.errors import ConfigurationError, EtlError, Interrupted, MissingRight, SetupError, StorageError, TransientError
+from etl.errors import (
+    ConfigurationError,
+    EtlError,
+    Interrupted,
+    MissingRight,
+    SetupError,
+    StorageError,
+    TransientError,
+    describe_error,
+)
 from etl.settings import Settings
 from etl.storage import disk_errors as storage
 
@@ -77,7 +85,7 @@ def is_of_the_thing(error: Exception) -> bool:
 
 def cause_of(settings: Settings, error: BaseException) -> str:
     """An error's cause in one line, without row data and secrets."""
-    return settings.mask(error.cause if isinstance(error, EtlError) else audit.describe(error))
+    return settings.mask(error.cause if isinstance(error, EtlError) else describe_error(error))
 
 
 class Failures:
@@ -151,7 +159,7 @@ class Failures:
             values: dict[str, Any] = {
                 "status": SET_ASIDE if aside else FAILING,
                 "attempts": attempts,
-                "cause": self._settings.mask(audit.describe(error)),
+                "cause": self._settings.mask(describe_error(error)),
                 "last_failed_at": now,
                 "set_aside_at": now if aside else None,
                 "log_id": self._run.log_id,

@@ -1,7 +1,6 @@
 """Audit rows that could not be written because the database was away: kept on the disk, written by the next job.
 
-One JSON file per row under `ETL_HOME/.services/audit-spool/`. A row without `log_id` is inserted, once, however often that
-is tried; one with `log_id` closes a row that is RUNNING still.
+One JSON file per row under `ETL_HOME/.services/audit-spool/`.
 """
 
 from __future__ import annotations
@@ -11,10 +10,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Engine
 
+from etl.audit import log_rows
 from etl.database import transaction
-from etl.database.schema.audit_tables import etl_log
 from etl.settings import Settings
 from etl.storage import files
 
@@ -41,28 +40,8 @@ def flush(settings: Settings, engine: Engine) -> int:
     rows = [files.read_json(file) for file in waiting]
     with transaction(engine) as connection:
         for row in rows:
-            _write(connection, {**row, **{name: datetime.fromisoformat(row[name]) for name in _TIMES if name in row}})
+            times = {name: datetime.fromisoformat(row[name]) for name in _TIMES if name in row}
+            log_rows.write_kept(connection, {**row, **times})
     for file in waiting:
         file.unlink(missing_ok=True)
     return len(rows)
-
-
-def _write(connection: Connection, row: dict[str, Any]) -> None:
-    log_id = row.pop("log_id", None)
-    if log_id is not None:
-        _close(connection, log_id, row)
-        return
-    same = {name: row[name] for name in ("feed", "job_name", "start_time", "host", "pid")}
-    known = connection.scalar(select(etl_log.c.log_id).filter_by(**same))
-    if known is None:
-        connection.execute(insert(etl_log).values(**row))
-    else:
-        # It was written by this very call before, or as RUNNING by a job that never heard so; such a row knows its cycle.
-        del row["cycle_id"]
-        row.pop("by_hand", None)
-        _close(connection, known, row)
-
-
-def _close(connection: Connection, log_id: int, row: dict[str, Any]) -> None:
-    still_open = (etl_log.c.log_id == log_id, etl_log.c.status == "RUNNING")
-    connection.execute(update(etl_log).where(*still_open).values(**row))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from etl.audit.states import Job
 from etl.cli import endings, report
 from etl.cli.console import Tell, console, errors_console, progress
 from etl.contract.reader import Contract
@@ -21,10 +22,10 @@ from etl.operations.status import status as read_status
 from etl.settings import Settings
 
 _WORK = {
-    "produce": "– sending readings",
-    "consume": "– reading with Spark",
-    "merge": "– joining parts",
-    "load": "– validating and loading",
+    Job.PRODUCE: "– sending readings",
+    Job.CONSUME: "– reading with Spark",
+    Job.MERGE: "– joining parts",
+    Job.LOAD: "– validating and loading",
 }
 
 
@@ -116,7 +117,7 @@ def _kernel(
 
 def _job_teller(tell: Tell) -> Reporter:
     def report_job(feed: str, job: str, what: str) -> None:
-        mark = {"started": _WORK[job], "succeeded": "✓", "failed": "✗"}[what]
+        mark = {"started": _WORK[Job(job)], "succeeded": "✓", "failed": "✗"}[what]
         tell(f"{feed}: {job} {mark}")
 
     return report_job
@@ -158,7 +159,7 @@ def print_plan(settings: Settings, contracts: list[Contract], divided: Mapping[s
         console.print(table)
         console.print()
     for contract in contracts:
-        planned = _planned_messages(settings, contract, divided["produce"])
+        planned = _planned_messages(settings, contract, divided[Job.PRODUCE])
         console.print(f"{contract.feed}: {planned}", soft_wrap=True, markup=False)
     for job, parameters in divided.items():
         given = {name: value for name, value in parameters.items() if (name, value) != ("messages", BY_DEFAULT)}

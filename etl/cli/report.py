@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from etl.audit.states import Job, Status
 from etl.cli import endings
 from etl.errors import AlreadyRunning, EtlError, JobFailed
 from etl.notebook.kernel import Usage
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     pass
 
 _ACTIONS = {"compress": "compressed", "delete": "deleted", "move": "moved", "keep": "kept"}
-_STYLES = {"SUCCESS": "green", "FAILED": "bold red", "RUNNING": "cyan"}
+_STYLES = {Status.SUCCESS: "green", Status.FAILED: "bold red", Status.RUNNING: "cyan"}
 
 
 def audit_table(rows: Iterable[Mapping[str, Any]], *, title: str = "", cycles: bool = False) -> Table:
@@ -61,8 +62,8 @@ def audit_table(rows: Iterable[Mapping[str, Any]], *, title: str = "", cycles: b
 
 def balance(rows: Iterable[Mapping[str, Any]]) -> str:
     """One sentence that states the balance of a cycle's rows."""
-    jobs = {row["job_name"]: row for row in rows if row["status"] == "SUCCESS"}
-    consume, load = jobs.get("consume"), jobs.get("load")
+    jobs = {row["job_name"]: row for row in rows if row["status"] == Status.SUCCESS}
+    consume, load = jobs.get(Job.CONSUME), jobs.get(Job.LOAD)
     if consume is None or load is None:
         return "The cycle did not end; what was read and not loaded yet is taken by the next one."
     if not consume["records_read"] and not load["records_read"]:
@@ -91,7 +92,7 @@ def feeds_summary(cycles: Iterable[Cycle], feeds: Iterable[str]) -> Table:
         if cycle is None:
             table.add_row(feed, "–", "–", "not begun")
             continue
-        loaded = sum(row["records_processed"] for row in cycle.rows if row["job_name"] == "load")
+        loaded = sum(row["records_processed"] for row in cycle.rows if row["job_name"] == Job.LOAD)
         table.add_row(feed, cycle.cycle_id or "–", f"{loaded:,}", endings.result(cycle))
     return table
 

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from etl.audit.states import Job, Status
 from etl.contract.model import Contract
 from etl.notebook.queries import Explored, Health
 from etl.notebook.show import BAD, GOOD, INK, NEUTRAL, SERIES, THOUSANDS, finished, grid, say
 
-JOBS = ("produce", "consume", "merge", "load")
-STATUS = {"SUCCESS": GOOD, "FAILED": BAD, "RUNNING": NEUTRAL}
+JOBS = [job.value for job in Job]
+STATUS = {Status.SUCCESS.value: GOOD, Status.FAILED.value: BAD, Status.RUNNING.value: NEUTRAL}
 KINDS = {"outlier": ("o", BAD), "stuck": ("s", SERIES[1]), "gap": ("^", SERIES[3])}
 DIMENSIONS = {"completeness": SERIES[0], "validity": SERIES[1], "uniqueness": SERIES[3], "timeliness": SERIES[4]}
 

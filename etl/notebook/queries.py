@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 from sqlalchemy import func, select
 
+from etl.audit.states import Status
 from etl.contract.durations import parse_duration
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
@@ -175,7 +176,7 @@ def health(settings: Settings, *, feed: str = "", since: str = "7d", failures: i
                     for name in ("start_time", "feed", "job_name", "error_type", "error_message", "notebook")
                 )
             )
-            .where(*mine, etl_log.c.status == "FAILED")
+            .where(*mine, etl_log.c.status == Status.FAILED)
             .order_by(etl_log.c.log_id.desc())
             .limit(failures)
         )

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from etl.audit import job as audit
-from etl.audit import provenance, recovery
+from etl.audit import log_rows, provenance, recovery
 from etl.audit.provenance import NOTEBOOKS
+from etl.audit.states import Job
 from etl.contract.reader import Contract
 from etl.database import dispose, make_engine, transaction
-from etl.errors import EtlError, Interrupted, PermanentError
+from etl.errors import EtlError, Interrupted, PermanentError, describe_error
 from etl.notebook.execute import NOTEBOOK_FOLDER, execute
 from etl.notebook.kernel import WarmKernel
 from etl.notebook.parameters import divide_parameters
-from etl.operations.outcome import Outcome, cycle_log, read_outcome
+from etl.operations.outcome import Outcome, read_outcome
 from etl.settings import Settings
 from etl.storage import disk_errors as storage
 from etl.storage import files
@@ -69,7 +69,7 @@ def run_cycles(
             cycle = Cycle(contract.feed, "", (), error)
         except (OSError, RuntimeError) as error:
             # A full disk, a kernel that does not start: no reason for the other feeds, or the next cycle, not to try.
-            unexpected = PermanentError(audit.describe(error), remedy="`python -m etl doctor` may know more.")
+            unexpected = PermanentError(describe_error(error), remedy="`python -m etl doctor` may know more.")
             cycle = Cycle(contract.feed, "", (), unexpected)
         yield cycle
         if isinstance(cycle.error, Interrupted):
@@ -121,7 +121,7 @@ def run_cycle(
         return Cycle(contract.feed, cycle_id, rows, error, () if error else tuple(left), outcome)
 
 
-def _try_job(settings: Settings, job: str, parameters: dict[str, Any], kernel: WarmKernel | None) -> EtlError | None:
+def _try_job(settings: Settings, job: Job, parameters: dict[str, Any], kernel: WarmKernel | None) -> EtlError | None:
     notebook = f"{NOTEBOOKS[job]}.ipynb"
     executed = settings.runs / parameters["cycle_id"] / notebook
     try:
@@ -137,8 +137,8 @@ def _ended(settings: Settings, cycle_id: str) -> tuple[tuple[dict[str, Any], ...
     engine = make_engine(settings)
     try:
         with transaction(engine) as connection:
-            rows = cycle_log(connection, cycle_id)
-            return rows, read_outcome(connection, rows)
+            rows = log_rows.rows_of_cycle(connection, cycle_id)
+            return tuple(rows), read_outcome(connection, rows)
     finally:
         dispose(engine)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
+from etl.audit.states import Job
 from etl.contract.reader import Contract
 from etl.database.schema.audit_tables import etl_log
 from etl.database.schema.feed_table import feed_table, with_added_columns
@@ -73,5 +74,5 @@ def _has_real_readings(connection: Connection) -> bool:
     """Whether a cycle took readings that it did not make itself: of a file, or of a producer outside."""
     parameters = etl_log.c.parameters
     outside = or_(parameters["messages"].as_integer() == 0, parameters["replay"].as_string() != "")
-    query = select(etl_log.c.log_id).where(etl_log.c.job_name == "produce", outside).limit(1)
+    query = select(etl_log.c.log_id).where(etl_log.c.job_name == Job.PRODUCE, outside).limit(1)
     return connection.execute(query).first() is not None

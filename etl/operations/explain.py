@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from etl.audit import ledger
+from etl.audit import ledger, log_rows
 from etl.audit.set_aside import FAILING, LANDING_FILE, RESOLVED, RETRIED, SET_ASIDE
+from etl.audit.states import Job, Status
 from etl.database.schema.audit_tables import etl_anomaly, etl_log, etl_quality_score, etl_rejected_row, etl_set_aside
 from etl.database.schema.migrations import connected
 from etl.errors import ConfigurationError
@@ -25,10 +26,10 @@ def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
     :raises ConfigurationError: there is no such cycle.
     """
     with connected(settings, "explain") as connection:
-        jobs = _jobs(connection, cycle_id)
+        jobs = log_rows.rows_of_cycle(connection, cycle_id)
         if not jobs:
             raise ConfigurationError(f"There is no cycle {cycle_id!r}.", remedy="`python -m etl history` lists them.")
-        loads = [job["log_id"] for job in jobs if job["job_name"] == "load"]
+        loads = [job["log_id"] for job in jobs if job["job_name"] == Job.LOAD]
         return {
             "cycle_id": cycle_id,
             "feed": jobs[0]["feed"],
@@ -62,11 +63,6 @@ def in_words(settings: Settings, told: Mapping[str, Any]) -> list[str]:
     lines += [_set_aside_in_words(row) for row in told["set_aside"]]
     lines.append(_compared(told))
     return lines
-
-
-def _jobs(connection: Connection, cycle_id: str) -> list[dict[str, Any]]:
-    query = select(etl_log).where(etl_log.c.cycle_id == cycle_id).order_by(etl_log.c.log_id)
-    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _derived(connection: Connection, loads: Sequence[int]) -> dict[str, Any]:
@@ -111,8 +107,8 @@ def _before(connection: Connection, first: Row) -> dict[str, Any] | None:
         select(etl_log)
         .where(
             etl_log.c.feed == first["feed"],
-            etl_log.c.job_name == "load",
-            etl_log.c.status == "SUCCESS",
+            etl_log.c.job_name == Job.LOAD,
+            etl_log.c.status == Status.SUCCESS,
             etl_log.c.records_read > 0,
             etl_log.c.log_id < first["log_id"],
         )
@@ -130,10 +126,10 @@ def _job_in_words(settings: Settings, job: Row) -> list[str]:
     if conflicting := job["records_conflicting"]:
         others = f"{rejected} rejected, {duplicate} duplicate and {conflicting:,} conflicting"
     did = {
-        "produce": f"{processed} of {read} messages were acknowledged, {rejected} failed",
-        "consume": f"{read} messages were read, {processed} parsed and {rejected} unparsable",
-        "merge": f"{processed} rows were archived",
-        "load": f"{read} rows were read, {processed} loaded, {others}",
+        Job.PRODUCE: f"{processed} of {read} messages were acknowledged, {rejected} failed",
+        Job.CONSUME: f"{read} messages were read, {processed} parsed and {rejected} unparsable",
+        Job.MERGE: f"{processed} rows were archived",
+        Job.LOAD: f"{read} rows were read, {processed} loaded, {others}",
     }[job["job_name"]]
     seconds = "" if job["duration_seconds"] is None else f" after {job['duration_seconds']:.1f} s"
     lines = [f"{job['job_name']} ended {job['status']}{seconds}: {did}."]
@@ -179,7 +175,7 @@ def _archive_in_words(settings: Settings, archive: Row, unit: str) -> str:
 
 def _compared(told: Mapping[str, Any]) -> str:
     before = told["before"]
-    loads = [job for job in told["jobs"] if job["job_name"] == "load" and job["status"] == "SUCCESS"]
+    loads = [job for job in told["jobs"] if job["job_name"] == Job.LOAD and job["status"] == Status.SUCCESS]
     if before is None or not loads:
         return "There is no earlier load to compare it with." if before is None else "It loaded nothing to compare."
     read, rejected = (sum(job[name] for job in loads) for name in ("records_read", "records_rejected"))

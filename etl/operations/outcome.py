@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from etl.audit.set_aside import FAILING, SET_ASIDE
-from etl.database.schema.audit_tables import etl_log, etl_rejected_row, etl_set_aside
+from etl.audit.states import Job
+from etl.database.schema.audit_tables import etl_rejected_row, etl_set_aside
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def read_outcome(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> O
     :param rows: its rows of `etl_log`.
     """
     jobs = list(rows)
-    loads = [row for row in jobs if row["job_name"] == "load"]
+    loads = [row for row in jobs if row["job_name"] == Job.LOAD]
     reasons = _reasons(connection, [row["log_id"] for row in loads])
     counts: dict[str, Any] = {
         name: sum(row.get(f"records_{name}") or 0 for row in loads) for name in ("rejected", "duplicate", "conflicting")
@@ -88,15 +89,11 @@ def _things(connection: Connection, jobs: list[Mapping[str, Any]], status: str) 
 
 def _of_notes(jobs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """What `consume` wrote down about files that it did not read."""
-    notes: Mapping[str, Any] = next((row["notes"] for row in jobs if row["job_name"] == "consume" and row["notes"]), {})
+    notes: Mapping[str, Any] = next(
+        (row["notes"] for row in jobs if row["job_name"] == Job.CONSUME and row["notes"]), {}
+    )
     return {
         "known_files": len(notes.get("files_taken_before") or ()),
         "ignored": notes.get("ignored") or {},
         "ignored_names": tuple(notes.get("ignored_files") or ()),
     }
-
-
-def cycle_log(connection: Connection, cycle_id: str) -> tuple[dict[str, Any], ...]:
-    """The rows of `etl_log` of one cycle, in the order in which the jobs began."""
-    rows = connection.execute(select(etl_log).where(etl_log.c.cycle_id == cycle_id).order_by(etl_log.c.log_id))
-    return tuple(dict(row) for row in rows.mappings())

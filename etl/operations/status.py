@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
+from etl.audit import log_rows
 from etl.audit.set_aside import count_per_feed
+from etl.audit.states import Job, Status
 from etl.contract.reader import Contract
 from etl.database import dispose, make_engine, shown_url, transaction
 from etl.database.schema.audit_tables import etl_log
@@ -58,7 +60,7 @@ def history(
     if cycle_id:
         query = query.where(etl_log.c.cycle_id == cycle_id)
     if failed:
-        query = query.where(etl_log.c.status == "FAILED")
+        query = query.where(etl_log.c.status == Status.FAILED)
     with connected(settings, "history") as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
 
@@ -121,16 +123,16 @@ def _last_cycle(connection: Connection, feed: str) -> dict[str, Any] | None:
     )
     if newest is None:
         return None
-    jobs = connection.execute(select(etl_log).where(etl_log.c.cycle_id == newest).order_by(etl_log.c.log_id)).all()
-    states = {job.job_name: job.status for job in jobs}
-    overall = next((state for state in ("FAILED", "RUNNING") if state in states.values()), "SUCCESS")
-    loaded = sum(job.records_processed for job in jobs if job.job_name == "load")
+    jobs = log_rows.rows_of_cycle(connection, newest)
+    states = {job["job_name"]: job["status"] for job in jobs}
+    overall = next((state for state in (Status.FAILED, Status.RUNNING) if state in states.values()), Status.SUCCESS)
+    loaded = sum(job["records_processed"] for job in jobs if job["job_name"] == Job.LOAD)
     return {
         "cycle_id": newest,
         "status": overall,
         "jobs": states,
-        "start_time": jobs[0].start_time,
-        "end_time": jobs[-1].end_time,
+        "start_time": jobs[0]["start_time"],
+        "end_time": jobs[-1]["end_time"],
         "records_loaded": loaded,
     }
 

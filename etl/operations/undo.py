@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from etl.audit import ledger
+from etl.audit import ledger, log_rows
 from etl.audit.recovery import close_dead
+from etl.audit.states import Job, Status
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import dispose, lock_feed, make_engine, transaction
@@ -82,7 +83,7 @@ def undo(settings: Settings, contract: Contract, cycle_id: str) -> Undone:
 
 
 def _refuse_running(connection: Connection, cycle_id: str) -> None:
-    running = select(etl_log.c.log_id).where(etl_log.c.cycle_id == cycle_id, etl_log.c.status == "RUNNING")
+    running = select(etl_log.c.log_id).where(etl_log.c.cycle_id == cycle_id, etl_log.c.status == Status.RUNNING)
     if connection.scalar(running.limit(1)) is not None:
         raise AlreadyRunning(f"Cycle {cycle_id} is still running.", remedy="Wait until it has ended.")
 
@@ -92,7 +93,7 @@ def _loads(connection: Connection, contract: Contract, cycle_id: str) -> list[in
         select(etl_log.c.log_id).where(
             etl_log.c.cycle_id == cycle_id,
             etl_log.c.feed == contract.feed,
-            etl_log.c.job_name == "load",
+            etl_log.c.job_name == Job.LOAD,
             etl_log.c.records_read > 0,
             etl_log.c.undone_at.is_(None),
         )
@@ -172,5 +173,5 @@ def _remove(connection: Connection, contract: EvolvedContract, cycle_id: str, lo
     else:
         rejected = connection.execute(delete(etl_rejected_row).where(quarantine.log_id.in_(loads))).rowcount
     archives = ledger.mark_undone(connection, loads, now)
-    connection.execute(update(etl_log).where(etl_log.c.log_id.in_(loads)).values(undone_at=now))
+    log_rows.mark_undone(connection, loads, now)
     return Undone(cycle_id, int(rows), int(rejected), archives)

@@ -12,7 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from etl.audit import job as audit
+from etl.audit import states
+from etl.audit.job import job_run
 from etl.contract.reader import Contract
 from etl.database import make_engine, transaction, try_lock_feed
 from etl.errors import AlreadyRunning
@@ -232,7 +233,7 @@ def test_a_loader_waits_for_a_bounded_time(project: Project) -> None:
 def test_a_cycle_whose_loader_lives_is_not_undone(project: Project) -> None:
     write_archives(project, project.contract)
     done = load(project.settings, project.contract)
-    living = audit.job(project.settings, project.contract, "load", done.cycle_id, {}, alone=False)
+    living = job_run(project.settings, project.contract, states.Job.LOAD, done.cycle_id, {}, alone=False)
     with living, pytest.raises(AlreadyRunning, match="is still running"):
         undo(project.settings, project.contract, done.cycle_id)
     assert undo(project.settings, project.contract, done.cycle_id).rows == done.counts.processed

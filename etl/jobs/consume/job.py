@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from etl.audit import job as audit
 from etl.audit.counts import Counts
-from etl.audit.job import JobRun
+from etl.audit.job import JobRun, job_run
 from etl.audit.set_aside import LANDING_FILE, Failures
+from etl.audit.states import Job
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import transaction
@@ -82,7 +82,7 @@ def consume(
         "batch_seconds": batch_seconds,
         "accept_gap": accept_gap,
     }
-    with audit.job(settings, contract, "consume", cycle_id, parameters) as run:
+    with job_run(settings, contract, Job.CONSUME, cycle_id, parameters) as run:
         output = manifests.feed_output(settings, contract.feed)
         output.mkdir(parents=True, exist_ok=True)
         if leftovers := files.remove_temporaries(output):

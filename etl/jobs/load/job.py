@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy import Connection, Table, func, select
 
-from etl.audit import job as audit
 from etl.audit import ledger, recovery
 from etl.audit.counts import Counts
-from etl.audit.job import JobRun
+from etl.audit.job import JobRun, job_run
 from etl.audit.retry import retrying
 from etl.audit.set_aside import ARCHIVE as ARCHIVE_KIND
 from etl.audit.set_aside import Failures
 from etl.audit.sources import Sources
+from etl.audit.states import Job
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import transaction, try_lock_feed
@@ -81,7 +81,7 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
     if anomaly_threshold and contract.anomalies:
         contract = replace(contract, anomalies=replace(contract.anomalies, threshold=anomaly_threshold))
     parameters = {"anomaly_threshold": anomaly_threshold}
-    with audit.job(settings, contract, "load", cycle_id, parameters, alone=False) as run:
+    with job_run(settings, contract, Job.LOAD, cycle_id, parameters, alone=False) as run:
         failures = Failures(settings, run, contract.feed, ARCHIVE_KIND)
         with transaction(run.engine) as connection:
             queue = Queue(connection, settings, contract, run.log_id)

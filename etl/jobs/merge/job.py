@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from etl.audit import job as audit
 from etl.audit.counts import Counts
-from etl.audit.job import JobRun
+from etl.audit.job import JobRun, job_run
 from etl.audit.set_aside import BATCH, Failures, is_of_the_thing
+from etl.audit.states import Job
 from etl.contract.reader import Contract
 from etl.errors import IntegrityError
 from etl.jobs.merge.join import Planned, batch_gone, join_batches, of_bounded_size, write_archive
@@ -59,7 +59,7 @@ def merge(settings: Settings, contract: Contract, *, cycle_id: str = "") -> Merg
     :raises IntegrityError: a part is not what its batch's manifest says.
     :raises BalanceError: an archive does not hold as many rows as its parts.
     """
-    with audit.job(settings, contract, "merge", cycle_id, {}) as run:
+    with job_run(settings, contract, Job.MERGE, cycle_id, {}) as run:
         failures = Failures(settings, run, contract.feed, BATCH)
         work = _Merging(settings, contract, run, failures)
         work.prepare()

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import structlog
 
-from etl.audit import job as audit
 from etl.audit.counts import Counts
+from etl.audit.job import job_run
+from etl.audit.states import Job
 from etl.contract.reader import Contract
 from etl.errors import ConfigurationError
 from etl.jobs.produce import file_drop as drop
@@ -84,7 +85,7 @@ def produce(
         "replay": replay,
         "create_topic": create_topic,
     }
-    with audit.job(settings, contract, "produce", cycle_id, parameters) as run:
+    with job_run(settings, contract, Job.PRODUCE, cycle_id, parameters) as run:
         sample = _Sample(contract)
         if replay:
             chunks = messages_of_file(Path(replay), contract)

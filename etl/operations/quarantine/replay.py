@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select, true, update
 
-from etl.audit import job as audit
 from etl.audit import provenance
 from etl.audit.counts import Counts
-from etl.audit.job import JobRun
+from etl.audit.job import JobRun, job_run, rehearsal
+from etl.audit.states import Job
 from etl.contract.reader import Contract
 from etl.database import STAGE_ROW, Refused, in_batches, lock_feed, make_stage, transaction
 from etl.database.schema.audit_tables import etl_rejected_row, etl_source
@@ -80,9 +80,9 @@ def replay(
     cycle_id = provenance.new_cycle_id() + REPLAY_SUFFIX
     work = partial(_load, contract=contract, selection=selection, chosen=chosen, changes=changes)
     if dry_run:
-        with audit.rehearsal(settings, contract, "load", cycle_id, parameters) as (run, connection):
+        with rehearsal(settings, contract, Job.LOAD, cycle_id, parameters) as (run, connection):
             return replace(work(connection, run), cycle_id=None)
-    with audit.job(settings, contract, "load", cycle_id, parameters) as run, transaction(run.engine) as connection:
+    with job_run(settings, contract, Job.LOAD, cycle_id, parameters) as run, transaction(run.engine) as connection:
         return work(connection, run)
 
 

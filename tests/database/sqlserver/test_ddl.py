@@ -17,7 +17,8 @@ from sqlalchemy import create_engine
 from sqlglot import exp
 from structlog.testing import capture_logs
 
-from etl.audit import job as audit
+from etl.audit.job import job_run
+from etl.audit.states import Job
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract, load_contract, load_contracts
 from etl.database import PRODUCTS, Product, insert_row
@@ -98,7 +99,7 @@ def test_a_job_says_where_it_will_wait_for_others(
 ) -> None:
     """What only resembles SQL Server may answer NULL."""
     engine.answers[SNAPSHOT] = is_on
-    with capture_logs() as said, audit.job(home, contract, "merge", "c-1", {}):
+    with capture_logs() as said, job_run(home, contract, Job.MERGE, "c-1", {}):
         pass
     warnings = [entry["event"] for entry in said if entry["log_level"] == "warning"]
     assert any("READ_COMMITTED_SNAPSHOT is off" in warning for warning in warnings) == warned

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import URL, BigInteger, MetaData, Table
 from sqlalchemy import Column as SqlColumn
 
+from etl.audit.states import Job, Status
 from etl.database import make_engine, make_stage, text_of, transaction
 from etl.database.product import Limits
 from etl.database.sqlserver.driver import FREETDS, MSSQL_PYTHON, PYODBC, connect
@@ -227,3 +228,16 @@ def test_rows_go_to_the_server_in_one_text_whatever_the_driver(client: Client, t
     statements, sent = (sum(text.encode("utf-16-le") in asked for asked in server.asked) for text in texts)
     assert statements in (1, 2), "some drivers prepare a statement in a call of its own"
     assert sent == 1
+
+
+@pytest.mark.parametrize("state", [*Job, *Status])
+def test_a_state_goes_to_the_server_as_its_text_whatever_the_driver(client: Client, state: Job | Status) -> None:
+    def sent(value: str) -> list[bytes]:
+        with tds_server() as server:
+            client.connect(server.port).cursor().execute("SELECT ?", [value])
+            return server.asked
+
+    plain = str(state.value)
+    asked = sent(plain)
+    assert any(text in said for said in asked for text in (plain.encode(), plain.encode("utf-16-le")))
+    assert sent(state) == asked

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, select, update
 
+from etl.audit import log_rows
 from etl.contract.model import EvolvedContract
 from etl.database.schema import windows
-from etl.database.schema.audit_tables import etl_anomaly, etl_feed, etl_log
+from etl.database.schema.audit_tables import etl_anomaly, etl_feed
 from etl.jobs.load.derived import quality
 from etl.jobs.load.derived.new_windows import add_fresh
 from etl.jobs.load.derived.newest_rows import FreshRows
@@ -104,7 +105,7 @@ def describe_load(
 
 def reach(connection: Connection, log_id: int, found: Brought) -> None:
     """Write down how far the readings of a load reach: the next one's watermark."""
-    connection.execute(update(etl_log).where(etl_log.c.log_id == log_id).values(last_event_time=found.newest))
+    log_rows.write_last_event_time(connection, log_id, found.newest)
 
 
 def forget(connection: Connection, logs: list[int]) -> None:
