@@ -1,7 +1,7 @@
 """Everything that can go wrong, as one tree.
 
 EtlError
-├── ConfigurationError      the user can mend it: a setting, an argument, a contract (exit code 2)
+├── ConfigurationError      the user can fix it: a setting, an argument, a contract (exit code 2)
 │   ├── ContractError       a feed's contract file is wrong; names file, place and remedy
 │   └── ParameterError      a notebook parameter is unknown or has the wrong type
 ├── TransientError          the same call may succeed later (exit code 1)
@@ -16,7 +16,7 @@ EtlError
     ├── TopicMissing        the topic does not exist, and nothing creates it by accident
     ├── RetentionGap        Kafka deleted messages before they were read
     ├── MissingRight        the database's user may not do what a job needs
-    ├── StorageError        a disk is full, broken, closed to us, or not shared as it must be; names the folder
+    ├── StorageError        a disk is full, broken, not accessible, or not shared as it must be; names the folder
     ├── SetupError          something the machine needs is missing (Java, a jar, a free port)
     └── JobFailed           a notebook of a cycle failed; carries the job's own cause
 """
@@ -30,10 +30,10 @@ _FIRST_LINE_LENGTH = 300
 
 
 class EtlError(Exception):
-    """An error with its cause and the remedy, both for people.
+    """An error with its cause and its remedy, both written for people.
 
     `str(error)` is the cause, followed by the remedy on its own line where there is one.
-    Neither may hold row data or a secret: both are stored in `etl_log`.
+    Neither may contain row data or a secret: both are stored in `etl_log`.
     """
 
     exit_code = 1
@@ -48,7 +48,7 @@ class EtlError(Exception):
 
 
 class ConfigurationError(EtlError):
-    """A setting, an argument or a file of the user's is wrong."""
+    """A setting, an argument or a file of the user is wrong."""
 
     exit_code = 2
 
@@ -56,7 +56,7 @@ class ConfigurationError(EtlError):
 class ContractError(ConfigurationError):
     """A feed's contract cannot be used; the cause names file, line and place.
 
-    `problems` holds every error that was found at once; the cause is that of the first.
+    `problems` holds all errors of the contract; the cause is that of the first.
     """
 
     def __init__(self, cause: str, *, remedy: str = "", problems: Sequence[ContractError] = ()) -> None:
@@ -87,7 +87,7 @@ class Interrupted(EtlError):
 
 
 class PermanentError(EtlError):
-    """The same call will fail again until something is mended."""
+    """The same call will fail again until something is fixed."""
 
 
 class BalanceError(PermanentError):
@@ -105,7 +105,7 @@ class IntegrityError(PermanentError):
 class UnreadableFile(PermanentError):
     """A landing file cannot be unpacked, or its header is not that of the contract.
 
-    `seen` quotes the file, and so is not for everybody who reads causes.
+    `seen` quotes the file, so it is not shown to everyone who may read the cause.
     """
 
     def __init__(self, cause: str, *, remedy: str = "", seen: str = "") -> None:
@@ -122,11 +122,11 @@ class RetentionGap(PermanentError):
 
 
 class MissingRight(PermanentError):
-    """The database's user lacks a right; no file is to blame for that."""
+    """The database user lacks a right; no file is the cause."""
 
 
 class StorageError(PermanentError):
-    """A disk is full, read-only, broken, closed to the user who runs the job, or not shared as it must be."""
+    """A disk is full, read-only, broken, not accessible to the user who runs the job, or not shared as it must be."""
 
 
 class SetupError(PermanentError):

@@ -1,1 +1,1 @@
-"""A job's life: its row in `etl_log`, signs of life, retries, and what is kept while the database is away."""
+"""A job's life: its row in `etl_log`, its heartbeat, retries, what is kept while the database is unavailable, and the ledger."""

@@ -24,22 +24,23 @@ class Counts:
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
-            *(mine + theirs for mine, theirs in zip(asdict(self).values(), asdict(other).values(), strict=True))
+            *(one + another for one, another in zip(asdict(self).values(), asdict(other).values(), strict=True))
         )
 
     def require_balance(self, what: str) -> None:
-        """Refuse numbers that do not add up.
+        """Check that every row read is accounted for.
 
-        :raises BalanceError: naming them.
+        :raises BalanceError: it is not; the cause names the numbers.
         """
         accounted = self.processed + self.rejected + self.duplicate + self.conflicting
         if self.read != accounted:
             raise BalanceError(
                 f"{what}: {self.read} read, but {self.processed} processed + {self.rejected} rejected"
                 f" + {self.duplicate} duplicate + {self.conflicting} conflicting = {accounted}. Nothing was committed.",
-                remedy="Run again. If it stays so, this is a defect: keep output/ and backup/ as they are and report it.",
+                remedy="Run again. If it happens again, this is a defect: keep output/ and backup/ as they are and report it.",
             )
 
 
 def columns_of(counts: Counts) -> dict[str, int]:
+    """The counts by their columns in `etl_log`."""
     return {f"records_{name}": value for name, value in asdict(counts).items()}

@@ -1,4 +1,4 @@
-"""The sign of life of a running job: `etl_log.heartbeat_at`, so that others can tell a long job from a dead one."""
+"""The heartbeat of a running job, `etl_log.heartbeat_at`: it tells a long job from a dead one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LAST_BEAT_SECONDS = 2.0
 def heartbeat(settings: Settings, log_id: int) -> Iterator[None]:
     """Renew `heartbeat_at` every `HEARTBEAT_SECONDS`.
 
-    On connections of its own with a short limit, and not in a transaction: whatever becomes of a beat, it holds no lock.
+    On separate connections with a short timeout, and outside a transaction, so that a beat that hangs holds no lock.
     """
     seconds = float(settings.database_timeout_seconds)
     engine = make_engine(settings, application="heartbeat", statement_seconds=seconds)
@@ -35,13 +35,13 @@ def heartbeat(settings: Settings, log_id: int) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        # A beat that hangs must not hold up the job's end; the thread is a daemon and its statement is bounded.
+        # A beat that hangs must not delay the end of the job; the thread is a daemon and its statement has a timeout.
         thread.join(_LAST_BEAT_SECONDS)
         dispose(engine)
 
 
 def beat(engine: Engine, log_id: int) -> None:
-    """One sign of life, of a job that is still running."""
+    """Renew the heartbeat of a job once, if it is still running."""
     with transaction(engine) as connection:
         log_rows.renew_heartbeat(connection, log_id)
 
@@ -54,7 +54,7 @@ def _beat(engine: Engine, log_id: int, ended: threading.Event) -> None:
             beat(autocommit, log_id)
             missing = False
         except EtlError as error:
-            # The job's own statements meet the same trouble and report it; a missed beat alone harms nothing.
+            # The job's other statements meet the same error and report it; a missed beat alone does no harm.
             if not missing:
-                log.warning("no sign of life in etl_log for now", cause=error.cause)
+                log.warning("the heartbeat could not be written to etl_log", cause=error.cause)
             missing = True

@@ -1,7 +1,8 @@
-"""One `etl_log` row per job: opened before the work, kept alive while it runs, closed with its counts or its error.
+"""The life of a job: its row in `etl_log` is opened before the work, has a heartbeat while it runs, and is closed with counts
+or an error.
 
-The row is written on connections of its own, so it says RUNNING while the job's transaction is still open, and FAILED
-after that was rolled back. Only the loader closes its row inside its transaction: then data and row become visible together.
+The row is written on separate connections, so it is RUNNING while the job's transaction is open, and FAILED after that was
+rolled back. Only the loader closes its row in the transaction of its data: then both become visible together.
 """
 
 from __future__ import annotations
@@ -33,8 +34,7 @@ from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.migrations import require_current
 from etl.errors import EtlError, ServiceUnavailable
 from etl.settings import Settings
-from etl.storage import disk_errors as storage
-from etl.storage import files
+from etl.storage import disk_errors, files
 from etl.storage.locks import JOB_WAIT_SECONDS, alive, feed_lock
 
 log = structlog.get_logger("audit")
@@ -77,14 +77,14 @@ class JobRun:
         return log_rows.recorded_counts(connection, self.log_id)
 
     def remember(self, notes: Mapping[str, Any]) -> None:
-        """Note what a reader should know beyond the numbers; it is written with them, at the end of a transaction.
+        """Add notes: what a reader should know beyond the counts. They are written with the counts, at the end of a transaction.
 
-        Until then nothing is changed in the job's row, so that signs of life can be written there.
+        Until then the job's row is not locked, so that the heartbeat can be written.
         """
         self.notes |= notes
 
     def note(self, connection: Connection, notes: Mapping[str, Any]) -> None:
-        """Write such notes at once, in a short transaction; they are added to what stands there."""
+        """Add notes and write them at once, in a short transaction."""
         self.notes |= notes
         if self.notes:
             log_rows.write_notes(connection, self.log_id, self.notes)
@@ -106,17 +106,17 @@ def job_run(
     *,
     alone: bool = True,
 ) -> Iterator[JobRun]:
-    """Do a job with its audit row, and under the feed's lock unless it takes turns with others by itself.
+    """Run a job with its audit row, and under the feed's lock file.
 
-    At the end the row is SUCCESS with `run.counts`, unless the job has closed it itself. On any error it is FAILED and
-    the error goes on.
+    At the end the row is SUCCESS with `run.counts`, unless the job has closed it already. On any error it is FAILED, and the
+    error is raised.
 
-    :param cycle_id: empty for a job that is run by hand: it joins the newest unfinished cycle that was begun by hand.
-    :param alone: whether it is the feed's only job on this machine while it lasts.
-    :raises AlreadyRunning: another job of this feed runs.
-    :raises ContractError: the contract asks for what the feed's table cannot become.
+    :param cycle_id: empty for a job that is run by hand: it joins the newest unfinished cycle that was started by hand.
+    :param alone: whether the feed's lock is held; not for jobs that queue in the database.
+    :raises AlreadyRunning: another job of this feed is running.
+    :raises ContractError: the feed's table cannot be changed to what the contract says.
     :raises ConfigurationError: the audit tables are missing.
-    :raises ParameterError: the cycle's name can name no file.
+    :raises ParameterError: `cycle_id` cannot be part of a file name.
     """
     require_cycle_name(cycle_id)
     engine = make_engine(settings, application=name)
@@ -125,13 +125,13 @@ def job_run(
     try:
         with (
             files.private(),
-            storage.explaining(settings),
+            disk_errors.explaining(settings),
             lock if alone else nullcontext(),
             alive(settings, feed, os.getpid(), started := datetime.now(UTC)),
         ):
             run = _open(engine, settings, contract, name, cycle_id, parameters, started)
             try:
-                with storage.explaining(settings), _explaining(engine), heartbeat(settings, run.log_id):
+                with disk_errors.explaining(settings), _explaining(engine), heartbeat(settings, run.log_id):
                     retrying(settings, "comparing contract and table", lambda: _require_possible(run, contract))
                     yield run
                 if not run.closed:
@@ -151,7 +151,7 @@ class _RolledBack(Exception):
 def rehearsal(
     settings: Settings, contract: Contract, name: Job, cycle_id: str, parameters: Mapping[str, Any]
 ) -> Iterator[tuple[JobRun, Connection]]:
-    """A job in a transaction that is rolled back at its end, its audit row with it: nothing is left of it."""
+    """Run a job in a transaction that is rolled back at the end, together with its audit row: nothing is left of it."""
     engine = make_engine(settings, application=name)
     started = datetime.now(UTC)
     row = log_rows.running_row(contract.feed, name, parameters, started)
@@ -176,7 +176,7 @@ def _require_possible(run: JobRun, contract: Contract) -> None:
 
 @contextmanager
 def _explaining(engine: Engine) -> Iterator[None]:
-    """The database's errors that a job met outside `transaction`."""
+    """Translate database errors that a job raises outside `transaction`."""
     try:
         yield
     except DBAPIError as error:
@@ -189,7 +189,7 @@ def _succeed(run: JobRun) -> None:
 
 
 def _fail(run: JobRun, error: BaseException, settings: Settings) -> None:
-    """Close the row as FAILED. The first error is the one to report, whatever becomes of the row."""
+    """Close the row as FAILED, or keep it for later. It does not raise: the error to report is that of the job."""
     try:
         run.fail(error, settings)
     except EtlError as unwritten:
@@ -198,11 +198,11 @@ def _fail(run: JobRun, error: BaseException, settings: Settings) -> None:
 
 
 def _keep(settings: Settings, row: Mapping[str, Any]) -> None:
-    """Keep how the job ended until the database is back; without a disk as well, the next job closes the row as `Died`."""
+    """Keep how the job ended until the database is available. If the disk fails too, the next job closes the row as `Died`."""
     try:
         spool.keep(settings, row)
     except OSError as error:
-        log.warning("how the job ended could not be kept", folder=str(settings.spool), cause=str(error))
+        log.warning("the end of the job could not be kept", folder=str(settings.spool), cause=str(error))
 
 
 def _open(
@@ -229,7 +229,7 @@ def _insert(engine: Engine, settings: Settings, row: Mapping[str, Any], cycle_id
     with transaction(engine) as connection:
         require_current(connection)
         if opened := log_rows.find_opened(connection, row):
-            log.warning("the audit row had been written, its answer was lost", log_id=opened.log_id)
+            log.warning("the audit row was written already, the answer to its COMMIT was lost", log_id=opened.log_id)
             return JobRun(engine, opened.log_id, opened.cycle_id, row["job_name"], row["start_time"])
         close_dead(connection, settings, row["feed"])
         cycle_id = cycle_id or hand_made_cycle(connection, row["feed"])

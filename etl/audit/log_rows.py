@@ -1,6 +1,6 @@
 """The rows of `etl_log`, one per job: opened as RUNNING, closed once as SUCCESS or FAILED. No other module writes them.
 
-A function that closes a row as FAILED, or renews its sign of life, changes a RUNNING row only: a SUCCESS that was committed
+A function that closes a row as FAILED, or renews its heartbeat, changes a RUNNING row only: a SUCCESS that was committed
 while its answer got lost remains one.
 """
 
@@ -64,8 +64,8 @@ def open_row(connection: Connection, row: Mapping[str, Any]) -> int:
 def find_opened(connection: Connection, row: Mapping[str, Any]) -> OpenedRow | None:
     """The row of this very job, where an earlier attempt has inserted it and the answer to its COMMIT was lost."""
     same = {name: row[name] for name in ("feed", "job_name", "status", "host", "pid", "start_time")}
-    found = connection.execute(select(etl_log.c.log_id, etl_log.c.cycle_id).filter_by(**same)).one_or_none()
-    return OpenedRow(*found) if found else None
+    known = connection.execute(select(etl_log.c.log_id, etl_log.c.cycle_id).filter_by(**same)).one_or_none()
+    return OpenedRow(*known) if known else None
 
 
 # --- a job runs -------------------------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ def close_died(connection: Connection, row: Row[Any], now: datetime) -> None:
 
 
 def write_kept(connection: Connection, row: Mapping[str, Any]) -> None:
-    """Write a row that was kept while the database was away: once, however often that is tried.
+    """Write a row that was kept while the database was unavailable: once, however often that is tried.
 
     One with `log_id` closes a row that is RUNNING still; one without is inserted.
     """

@@ -1,4 +1,4 @@
-"""Where a job comes from: its cycle, its notebook, the version of the code."""
+"""What a job belongs to: its cycle, its notebook, the version of the code."""
 
 from __future__ import annotations
 
@@ -27,21 +27,24 @@ _CYCLE_NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,63}", re.ASCII)
 
 
 def new_cycle_id(*, by_hand: bool = False) -> str:
-    """A cycle's name: sortable by time, and unlike any other."""
+    """A new name for a cycle: unique, and sortable by time."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}{HAND_SUFFIX if by_hand else ''}"
 
 
 def require_cycle_name(cycle_id: str) -> None:
-    """Archives and folders bear the cycle's name, which may come from a scheduler."""
+    """Check a cycle's name, which may come from a scheduler: archives and folders have it in their names.
+
+    :raises ParameterError: it cannot be part of a file name.
+    """
     if cycle_id and not _CYCLE_NAME.fullmatch(cycle_id):
         raise ParameterError(
             f"cycle_id is {cycle_id!r}.",
-            remedy="Use up to 64 letters, digits and . _ + - in it, beginning with a letter or digit.",
+            remedy="Use at most 64 characters: letters, digits and . _ + -, beginning with a letter or digit.",
         )
 
 
 def hand_made_cycle(connection: Connection, feed: str) -> str:
-    """The newest cycle begun by hand that has not been loaded yet, or a new one."""
+    """The newest cycle that was started by hand and is not loaded yet, or a new one."""
     loaded = etl_log.alias("loaded")
     finished = exists().where(
         and_(loaded.c.cycle_id == etl_log.c.cycle_id, loaded.c.job_name == Job.LOAD, loaded.c.status == Status.SUCCESS)
@@ -62,14 +65,14 @@ def notebook_of(settings: Settings, cycle_id: str, job: Job) -> tuple[str | None
     if executed.is_file():
         return executed.relative_to(settings.home).as_posix(), source
     if opened := os.environ.get("JPY_SESSION_NAME"):
-        # JupyterLab tells a kernel which notebook it belongs to.
+        # JupyterLab sets this variable for the kernel of a notebook.
         return f"notebooks/{Path(opened).name}", source
     return None, source
 
 
 @cache
 def code_version() -> str:
-    """The package's version, and the commit it was run from where git can tell."""
+    """The version of the package, and the commit where it runs from a git repository."""
     try:
         run = subprocess.run(
             ["git", "describe", "--always", "--dirty"],

@@ -1,4 +1,4 @@
-"""Rows of `etl_log` whose process is gone are closed as `Died`."""
+"""Jobs whose process is gone: their rows in `etl_log` are closed with the error `Died`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _OTHER_HOST_IS_DEAD_AFTER = timedelta(minutes=5)
 def close_dead(connection: Connection, settings: Settings, feed: str) -> int:
     """Close RUNNING rows whose process is gone; returns how many.
 
-    A job of this machine holds a lock for as long as it lives. A row of another machine is believed while its heart beats.
+    A job on this machine holds a lock file while it runs. A job on another machine counts as running while its heartbeat is
+    less than five minutes old.
     """
     now = datetime.now(UTC)
     dead = [row for row in log_rows.running_rows(connection, feed) if _is_dead(settings, row, now)]

@@ -1,6 +1,6 @@
-"""Try again what may succeed a moment later: with growing pauses, for a bounded time, and nothing else.
+"""Retry what may succeed a moment later, with growing pauses and for a limited time.
 
-Only idempotent work is tried again: opening an audit row that was not written, reading offsets, loading an archive whose
+Only idempotent work is retried: opening an audit row that was not written, reading offsets, loading an archive whose
 transaction was rolled back.
 """
 
@@ -21,20 +21,21 @@ Result = TypeVar("Result")
 
 
 def retrying(settings: Settings, what: str, act: Callable[[], Result]) -> Result:
-    """The result of `act`, tried again while a service is away, for `settings.retry_seconds` at most.
+    """The result of `act`, which is retried while a service is unavailable, for `settings.retry_seconds` at most.
 
-    Pauses grow exponentially and are drawn at random up to their bound, so that several jobs do not come back all at once.
+    Pauses grow exponentially and are random (jitter), so that several jobs do not retry at the same moment.
 
-    :raises ServiceUnavailable: the last one, when time is over.
+    :param what: what is done, for the log.
+    :raises ServiceUnavailable: the last one, when the time is up.
     """
 
-    def tell(state: tenacity.RetryCallState) -> None:
-        log.warning("trying again", what=what, attempt=state.attempt_number)
+    def log_retry(state: tenacity.RetryCallState) -> None:
+        log.warning("retrying", what=what, attempt=state.attempt_number)
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(ServiceUnavailable),
         stop=tenacity.stop_after_delay(settings.retry_seconds),
         wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
-        before_sleep=tell,
+        before_sleep=log_retry,
         reraise=True,
     )(act)

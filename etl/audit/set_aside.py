@@ -1,13 +1,14 @@
-"""What jobs could not process: failed attempts are counted, and after the second one a file is set aside and the feed goes on.
+"""Items that jobs could not process: failed attempts are counted; after the second one the item is set aside, and the feed
+goes on without it.
 
-Counted are failures of the thing itself: a landing file, a batch, an archive. Not those of what all need alike: a database or
-broker that is away, a disk, a setting, a missing right, memory, somebody who interrupts. Who is killed counts nothing either.
+An item is a landing file, a batch or an archive. Only its own failures are counted. Not counted is a failure of what every
+item needs: a database or broker that is unavailable, a disk, a setting, a missing right, memory; nor an interrupt or a kill.
 
-A job fails because of the first failure of a thing, unless something had failed already before the job began: then it leaves
-the thing to the next job and goes on. So a feed never fails twice in a row because of what it has to process.
+The first failure of an item fails the job, unless an item of the feed had failed before the job began: then the job goes on,
+and the next one tries the item again. So a feed never fails twice in a row because of an item.
 
-Nothing that was set aside is lost. It stands in `backup/<feed>/` (archives) or `backup/<feed>/quarantine/` (landing files and
-batches), is never pruned, and is taken again after `python -m etl quarantine retry NAME`.
+Nothing that was set aside is lost. It is in `backup/<feed>/` (archives) or `backup/<feed>/quarantine/` (landing files and
+batches), is never pruned, and is processed again after `python -m etl quarantine retry NAME`.
 """
 
 from __future__ import annotations
@@ -34,18 +35,18 @@ from etl.errors import (
     describe_error,
 )
 from etl.settings import Settings
-from etl.storage import disk_errors as storage
+from etl.storage import disk_errors
 
 log = structlog.get_logger("set_aside")
 
 LANDING_FILE, BATCH, ARCHIVE = "landing", "batch", "archive"
-"""Kinds of things."""
+"""Kinds of items."""
 FAILING, SET_ASIDE, RETRIED, RESOLVED = "FAILING", "SET_ASIDE", "RETRIED", "RESOLVED"
 ATTEMPTS = 2
-"""With so many failed ones in a row a thing is set aside."""
+"""An item is set aside after this many failed attempts in a row."""
 
 _NAMED_IN_NOTES = 100
-_OF_ALL = (
+_SHARED_CAUSES = (
     TransientError,
     StorageError,
     ConfigurationError,
@@ -56,45 +57,45 @@ _OF_ALL = (
     ConnectionError,
     TimeoutError,
 )
-_NUMBERS_OF_ALL = {*storage.REMEDIES, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+_SHARED_ERRNOS = {*disk_errors.REMEDIES, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _entry = etl_set_aside.c
 
 
 def is_set_aside(feed: str, kind: str) -> ColumnElement[bool]:
-    """The entries of a feed's things that are set aside now."""
+    """The condition for entries of a feed's items that are set aside now."""
     return and_(_entry.feed == feed, _entry.kind == kind, _entry.status == SET_ASIDE)
 
 
 def names(feed: str, kind: str) -> Select[str]:
-    """A query for the names of what is set aside."""
+    """A query for the names of a feed's items that are set aside."""
     return select(_entry.name).where(is_set_aside(feed, kind))
 
 
 def count_per_feed(connection: Connection) -> dict[str, int]:
-    """How many things are set aside; feeds that have none are not named."""
+    """The number of items that are set aside, by feed; without feeds that have none."""
     query = select(_entry.feed, func.count().label("things")).where(_entry.status == SET_ASIDE).group_by(_entry.feed)
     return {row.feed: row.things for row in connection.execute(query)}
 
 
-def is_of_the_thing(error: Exception) -> bool:
-    """Whether an error tells something about what was processed, rather than about what all jobs need."""
-    if isinstance(error, OSError) and error.errno in _NUMBERS_OF_ALL:
+def is_item_error(error: Exception) -> bool:
+    """Whether an error is the item's own, rather than one of what every item needs."""
+    if isinstance(error, OSError) and error.errno in _SHARED_ERRNOS:
         return False
-    return not isinstance(error, _OF_ALL)
+    return not isinstance(error, _SHARED_CAUSES)
 
 
 def cause_of(settings: Settings, error: BaseException) -> str:
-    """An error's cause in one line, without row data and secrets."""
+    """The cause of an error, without row data and secrets."""
     return settings.mask(error.cause if isinstance(error, EtlError) else describe_error(error))
 
 
 class Failures:
-    """The failures that one job meets, and those of the jobs before it."""
+    """The failed items of one job, and those of earlier jobs."""
 
     def __init__(self, settings: Settings, run: JobRun, feed: str, kind: str) -> None:
-        """Asks the database once.
+        """Read the failures of earlier jobs.
 
-        :param kind: what this job processes.
+        :param kind: the kind of items that this job processes.
         """
         self._settings = settings
         self._run = run
@@ -105,22 +106,22 @@ class Failures:
             _entry.feed == feed, _entry.status.in_((FAILING, SET_ASIDE, RETRIED))
         )
         with transaction(run.engine) as connection:
-            found = connection.execute(query).all()
-        self.set_aside = frozenset((row.kind, row.name) for row in found if row.status == SET_ASIDE)
-        """Kind and name of what was set aside before this job."""
-        mine = [row for row in found if row.kind == kind]
-        self._open = {row.name: row.status for row in mine if row.status in (FAILING, RETRIED)}
+            entries = connection.execute(query).all()
+        self.set_aside = frozenset((row.kind, row.name) for row in entries if row.status == SET_ASIDE)
+        """Kind and name of the items that were set aside before this job."""
+        of_kind = [row for row in entries if row.kind == kind]
+        self._open = {row.name: row.status for row in of_kind if row.status in (FAILING, RETRIED)}
         self.goes_on = FAILING in self._open.values()
-        """Whether the job goes on after the first failure of a thing."""
+        """Whether the job goes on after the first failure of an item."""
 
     def count(self, name: str, error: Exception, *, at_once: bool = False, noted: bool = True) -> bool:
-        """Write down, in a transaction of its own, that a thing failed; returns whether it is set aside.
+        """Record in a separate transaction that an item failed; returns whether it is set aside.
 
-        :param at_once: it is set aside whatever happened before: another attempt cannot end otherwise.
+        :param at_once: set it aside at the first failure, because another attempt cannot succeed.
         :param noted: whether the job's notes name it.
-        :raises Exception: the error itself, where it is not the thing's own, or cannot be written down.
+        :raises Exception: the error itself, if it is not the item's own, or could not be recorded.
         """
-        if not is_of_the_thing(error):
+        if not is_item_error(error):
             raise error
         try:
             aside = self._write(name, error, at_once=at_once, noted=noted)
@@ -132,27 +133,27 @@ class Failures:
         return aside
 
     def met(self, name: str) -> bool:
-        """Whether a thing failed in this job."""
+        """Whether an item failed in this job."""
         return name in self._met
 
     def settle(self) -> None:
-        """At the end of a job: what failed before and did not fail now turned out well, or is gone."""
+        """At the end of a job: items that failed before and not in this job are processed, or gone."""
         self._resolve(name for name in self._open if name not in self._met)
 
-    def turned_out_well(self, name: str) -> None:
-        """A thing that was set aside without being moved away has been processed after all."""
+    def resolve(self, name: str) -> None:
+        """Record that an item that was set aside without being moved has been processed after all."""
         if (self._kind, name) in self.set_aside:
             self._resolve([name])
 
     def _resolve(self, names: Iterable[str]) -> None:
         for name in names:
             with transaction(self._run.engine) as connection:
-                _change(connection, self._mine(name), status=RESOLVED, decided_at=datetime.now(UTC))
+                _change(connection, self._is_entry(name), status=RESOLVED, decided_at=datetime.now(UTC))
 
     def _write(self, name: str, error: Exception, *, at_once: bool, noted: bool) -> bool:
         now = datetime.now(UTC)
         with transaction(self._run.engine) as connection:
-            query = select(_entry.status, _entry.attempts, _entry.log_id).where(self._mine(name))
+            query = select(_entry.status, _entry.attempts, _entry.log_id).where(self._is_entry(name))
             entry = connection.execute(query).first()
             attempts = self._attempts(entry)
             aside = at_once or attempts >= ATTEMPTS
@@ -168,7 +169,7 @@ class Failures:
             if attempts == 1:
                 values["first_failed_at"] = now
             if entry:
-                _change(connection, self._mine(name), **values)
+                _change(connection, self._is_entry(name), **values)
             else:
                 values = {"first_failed_at": now, **values}
                 connection.execute(insert(etl_set_aside).values(feed=self._feed, kind=self._kind, name=name, **values))
@@ -177,7 +178,7 @@ class Failures:
         return aside
 
     def _attempts(self, entry: Row[str, int, int] | None) -> int:
-        """Failed ones in a row, with this one; the same job's count as one."""
+        """Failed attempts in a row including this one; those of one job count once."""
         if entry is None or entry.status not in (FAILING, SET_ASIDE):
             return 1
         return int(entry.attempts) + int(entry.log_id != self._run.log_id)
@@ -187,7 +188,7 @@ class Failures:
         if len(known) < _NAMED_IN_NOTES:
             self._run.note(connection, {key: {**known, name: cause}})
 
-    def _mine(self, name: str) -> ColumnElement[bool]:
+    def _is_entry(self, name: str) -> ColumnElement[bool]:
         return and_(_entry.feed == self._feed, _entry.kind == self._kind, _entry.name == name)
 
 

@@ -16,7 +16,7 @@ from etl.storage.manifests import Archive, Source
 
 
 class Sources:
-    """The entries of `etl_source` that an archive's rows belong to; those that are missing are made."""
+    """The entries of `etl_source` that an archive's rows belong to; those that are missing are created."""
 
     def __init__(self, connection: Connection, archive: Archive) -> None:
         self.archive = self._source_id(connection, archive.feed, archive.source, None)
@@ -26,7 +26,7 @@ class Sources:
         ]
         self.headers = {number: file.header for number, file in enumerate(archive.files)}
         self.loaded_before = _loaded_before(connection, archive)
-        """Numbers of landing files that another archive has brought: its own manifest was damaged meanwhile."""
+        """Numbers of the landing files that are loaded from another archive: the manifest of this one was damaged then."""
         self.new_files = {
             number: source for number, source in enumerate(self.files) if number not in self.loaded_before
         }
@@ -53,18 +53,18 @@ class Sources:
         )
 
     def constants(self) -> dict[str, int]:
-        """What holds for every row."""
+        """The columns that have the same value in every row."""
         return {} if self.files else {"source_id": self.archive}
 
     def of_rows(self, rows: pa.Table) -> pa.Table:
-        """Rows with the columns that do not hold for all."""
+        """Rows with the columns that differ between them."""
         if not self.files:
             return rows
         ids = pa.array(self.files, pa.int32()).take(rows["source_partition"])
         return rows.append_column("source_id", ids)
 
     def new_rows(self, chunk: pa.RecordBatch) -> pa.RecordBatch:
-        """The rows of files that no other archive has brought."""
+        """The rows of files that are not loaded from another archive."""
         if not self.loaded_before:
             return chunk
         numbers = pa.array([str(number) for number in sorted(self.loaded_before)])

@@ -1,4 +1,4 @@
-"""Audit rows that could not be written because the database was away: kept on the disk, written by the next job.
+"""Audit rows that could not be written because the database was unavailable: kept on disk, and written by the next job.
 
 One JSON file per row under `ETL_HOME/.services/audit-spool/`.
 """
@@ -21,20 +21,20 @@ _TIMES = ("start_time", "end_time", "heartbeat_at")
 
 
 def keep(settings: Settings, row: Mapping[str, Any]) -> None:
-    """Keep a row until the database is back."""
+    """Keep a row, as `etl.audit.log_rows.write_kept` takes it, until the database is available."""
     settings.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
     files.write_json(settings.spool / f"{plain['end_time']}-{secrets.token_hex(4)}.json".replace(":", ""), plain)
 
 
 def flush(settings: Settings, engine: Engine) -> int:
-    """Write the rows that were kept; returns how many. A file goes only after its row was committed.
+    """Write the rows that were kept; returns how many. A file is deleted only after its row was committed.
 
-    :raises ServiceUnavailable: the database is away still.
+    :raises ServiceUnavailable: the database is still unavailable.
     """
-    found = settings.spool.glob("*.json") if settings.spool.is_dir() else ()
-    # `glob` finds hidden names as well: a row that somebody is writing now, or was writing when its process died.
-    waiting = sorted(file for file in found if not file.name.startswith(files.TEMPORARY_PREFIX))
+    paths = settings.spool.glob("*.json") if settings.spool.is_dir() else ()
+    # `glob` finds hidden names as well: a row that another process is writing, or was writing when it died.
+    waiting = sorted(file for file in paths if not file.name.startswith(files.TEMPORARY_PREFIX))
     if not waiting:
         return 0
     rows = [files.read_json(file) for file in waiting]

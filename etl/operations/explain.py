@@ -1,4 +1,4 @@
-"""One cycle in plain words: what was read, from which offsets, what became of it, and where to look."""
+"""One cycle in plain words: what was read, from which offsets, what became of the rows, and where the files are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Row = Mapping[str, Any]
 
 
 def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
-    """What is known of a cycle: its jobs, its archives with their offsets, rejects by reason, and the cycle before it.
+    """What is recorded of a cycle: its jobs, its archives with their offsets, rejected rows by reason, and the load before it.
 
     :raises ConfigurationError: there is no such cycle.
     """
@@ -44,29 +44,29 @@ def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
         }
 
 
-def in_words(settings: Settings, told: Mapping[str, Any]) -> list[str]:
-    """The same as sentences, one per job, then files and the comparison with the cycle before."""
-    lines = [f"Cycle {told['cycle_id']} of feed {told['feed']}."]
-    lines += [sentence for job in told["jobs"] for sentence in _job_in_words(settings, job)]
-    unit = "file" if told["landing_files"] else "partition"
-    lines += [_archive_in_words(settings, archive, unit) for archive in told["archives"]]
-    if names := told["landing_files"]:
+def in_words(settings: Settings, facts: Mapping[str, Any]) -> list[str]:
+    """What `explain` returns, as sentences: jobs, then files, then the comparison with the load before."""
+    lines = [f"Cycle {facts['cycle_id']} of feed {facts['feed']}."]
+    lines += [sentence for job in facts["jobs"] for sentence in _job_in_words(settings, job)]
+    unit = "file" if facts["landing_files"] else "partition"
+    lines += [_archive_in_words(settings, archive, unit) for archive in facts["archives"]]
+    if names := facts["landing_files"]:
         more = f" and {len(names) - 10} more" if len(names) > 10 else ""
         lines.append(f"Landing files: {', '.join(names[:10])}{more}.")
-        if moved := told["landing_moved_to"]:
+        if moved := facts["landing_moved_to"]:
             lines.append(f"  Moved to: {', '.join(moved[:10])}{more}.")
-    if told["scores"]:
-        scores = ", ".join(f"{score:.1f}" for score in told["scores"])
-        lines.append(f"Quality: {scores} of 100; {told['anomalies']:,} anomalies.")
-    if told["rejected"]:
-        lines.append("Rejected: " + ", ".join(f"{rows} {reason}" for reason, rows in told["rejected"].items()) + ".")
-    lines += [_set_aside_in_words(row) for row in told["set_aside"]]
-    lines.append(_compared(told))
+    if facts["scores"]:
+        scores = ", ".join(f"{score:.1f}" for score in facts["scores"])
+        lines.append(f"Quality: {scores} of 100; {facts['anomalies']:,} anomalies.")
+    if facts["rejected"]:
+        lines.append("Rejected: " + ", ".join(f"{rows} {reason}" for reason, rows in facts["rejected"].items()) + ".")
+    lines += [_set_aside_in_words(row) for row in facts["set_aside"]]
+    lines.append(_compared(facts))
     return lines
 
 
 def _derived(connection: Connection, loads: Sequence[int]) -> dict[str, Any]:
-    """Scores of the loads, and how many anomalies were recorded."""
+    """The quality scores of the loads, and the number of anomalies."""
     scores = select(etl_quality_score.c.score).where(etl_quality_score.c.log_id.in_(loads))
     anomalies = select(func.count()).where(etl_anomaly.c.log_id.in_(loads))
     return {"scores": list(connection.scalars(scores)), "anomalies": connection.scalar(anomalies) or 0}
@@ -84,7 +84,7 @@ def _reasons(connection: Connection, loads: Sequence[int]) -> dict[str, int]:
 
 
 def _set_aside(connection: Connection, jobs: Sequence[int]) -> list[dict[str, Any]]:
-    """What the cycle's jobs could not process, and what has become of it since."""
+    """The items that the cycle's jobs could not process, and what has become of them since."""
     names = ("kind", "name", "status", "attempts", "cause", "decided_at")
     query = select(*(etl_set_aside.c[name] for name in names)).where(etl_set_aside.c.log_id.in_(jobs))
     return [dict(row) for row in connection.execute(query.order_by(etl_set_aside.c.set_aside_id)).mappings()]
@@ -102,7 +102,7 @@ def _set_aside_in_words(row: Row) -> str:
 
 
 def _before(connection: Connection, first: Row) -> dict[str, Any] | None:
-    """The last load of the feed before this cycle that had something to do."""
+    """The last successful load of the feed before this cycle that read any rows."""
     query = (
         select(etl_log)
         .where(
@@ -115,8 +115,8 @@ def _before(connection: Connection, first: Row) -> dict[str, Any] | None:
         .order_by(etl_log.c.log_id.desc())
         .limit(1)
     )
-    found = connection.execute(query).mappings().first()
-    return dict(found) if found else None
+    load = connection.execute(query).mappings().first()
+    return dict(load) if load else None
 
 
 def _job_in_words(settings: Settings, job: Row) -> list[str]:
@@ -140,17 +140,18 @@ def _job_in_words(settings: Settings, job: Row) -> list[str]:
     if job["records_late"]:
         lines.append(f"  Late: {job['records_late']:,} rows.")
     lines += [
-        f"  {name.replace('_', ' ').capitalize()}: {_told(value)}." for name, value in (job["notes"] or {}).items()
+        f"  {name.replace('_', ' ').capitalize()}: {_note_in_words(value)}."
+        for name, value in (job["notes"] or {}).items()
     ]
     if job["notebook"]:
-        # One that was run by hand is not named relative to ETL_HOME.
+        # Of a job that was run by hand it is the committed notebook, which is not below ETL_HOME.
         executed = job["notebook"].startswith(f"{settings.output.name}/")
         there = " (no longer there)" if executed and not (settings.home / job["notebook"]).exists() else ""
         lines.append(f"  Notebook: {job['notebook']}{there}")
     return lines
 
 
-def _told(value: Any) -> str:
+def _note_in_words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} ({inner})" for key, inner in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
@@ -159,8 +160,8 @@ def _told(value: Any) -> str:
 def _archive_in_words(settings: Settings, archive: Row, unit: str) -> str:
     place = "lines" if unit == "file" else "offsets"
     ranges = ", ".join(
-        f"{unit} {part} {place} {found['first']} to {found['next'] - 1}"
-        for part, found in sorted(archive["offset_ranges"].items())
+        f"{unit} {part} {place} {offsets['first']} to {offsets['next'] - 1}"
+        for part, offsets in sorted(archive["offset_ranges"].items())
     )
     content = ArchiveFile(manifests.feed_backup(settings, archive["feed"]), archive["file_name"]).content
     path = content.relative_to(settings.home).as_posix()
@@ -173,9 +174,9 @@ def _archive_in_words(settings: Settings, archive: Row, unit: str) -> str:
     return f"Archive: {path}, {archive['rows']:,} rows of {archive['source_name']}: {ranges}{kept}."
 
 
-def _compared(told: Mapping[str, Any]) -> str:
-    before = told["before"]
-    loads = [job for job in told["jobs"] if job["job_name"] == Job.LOAD and job["status"] == Status.SUCCESS]
+def _compared(facts: Mapping[str, Any]) -> str:
+    before = facts["before"]
+    loads = [job for job in facts["jobs"] if job["job_name"] == Job.LOAD and job["status"] == Status.SUCCESS]
     if before is None or not loads:
         return "There is no earlier load to compare it with." if before is None else "It loaded nothing to compare."
     read, rejected = (sum(job[name] for job in loads) for name in ("records_read", "records_rejected"))

@@ -1,4 +1,4 @@
-"""What a cycle left out, and why: rows rejected or conflicting, files set aside or ignored. From its rows of `etl_log`."""
+"""What a cycle did not load, and why: rejected or conflicting rows, files that were set aside or ignored."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from etl.database.schema.audit_tables import etl_rejected_row, etl_set_aside
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of all that a cycle read, beyond its balance."""
+    """What became of everything that a cycle read."""
 
     loaded: int = 0
     rejected: int = 0
-    """Unparsable messages are among them once the load has seen them."""
+    """Unparsable messages are included once the load has read them."""
     duplicate: int = 0
     conflicting: int = 0
     """Rows whose key an earlier row has, with other values."""
     quarantined: int = 0
-    """Rows that are kept in quarantine: the rejected ones, and the conflicting ones if the contract asks for it."""
+    """Rows in quarantine: the rejected ones, and the conflicting ones if the contract says so."""
     reasons: tuple[tuple[str, int], ...] = ()
-    """Why rows are in quarantine, and how many for it; the commonest first."""
+    """Why rows are in quarantine, each reason with its number of rows; the most frequent first."""
     known_files: int = 0
-    """Landing files whose content was taken before."""
+    """Landing files whose content was loaded before."""
     set_aside: Mapping[str, str] = field(default_factory=dict)
     """Files, batches and archives that no job could process, each with its cause."""
     failing: Mapping[str, str] = field(default_factory=dict)
     """Those that failed for the first time: the next cycle tries them again."""
     ignored: Mapping[str, int] = field(default_factory=dict)
-    """Files of a landing folder that are not looked at, by kind (`etl.storage.landing_folder`)."""
+    """Files in a landing folder that are not read, by kind (`etl.storage.landing_folder`)."""
     ignored_names: tuple[str, ...] = ()
-    """Some of those that have another ending."""
+    """Some of those with another ending than `.csv` and `.csv.gz`."""
 
     @property
     def is_loss(self) -> bool:
-        """Whether anything that was read is neither loaded nor known already."""
+        """Whether anything that was read is neither loaded nor known from before."""
         return bool(self.rejected or self.conflicting or self.set_aside or self.failing)
 
     @property
     def is_all_lost(self) -> bool:
-        """Whether everything that was read is in quarantine or set aside: nothing was loaded, and nothing was known already."""
+        """Whether everything that was read is in quarantine or set aside: nothing was loaded, and nothing known from before."""
         known = self.duplicate + self.known_files + (self.rejected + self.conflicting - self.quarantined)
         return bool(self.quarantined or self.set_aside or self.failing) and not self.loaded and not known
 
@@ -65,8 +65,8 @@ def read_outcome(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> O
         loaded=sum(row["records_processed"] for row in loads),
         quarantined=sum(rows for _, rows in reasons),
         reasons=reasons,
-        set_aside=_things(connection, jobs, SET_ASIDE),
-        failing=_things(connection, jobs, FAILING),
+        set_aside=_items(connection, jobs, SET_ASIDE),
+        failing=_items(connection, jobs, FAILING),
         **counts,
         **_of_notes(jobs),
     )
@@ -80,15 +80,17 @@ def _reasons(connection: Connection, loads: list[int]) -> tuple[tuple[str, int],
     return tuple((row.reason, row.rows) for row in connection.execute(query)) if loads else ()
 
 
-def _things(connection: Connection, jobs: list[Mapping[str, Any]], status: str) -> dict[str, str]:
-    """What these jobs could not process, with the cause; `notes` names only the first ones."""
-    mine = (etl_set_aside.c.log_id.in_([row["log_id"] for row in jobs]), etl_set_aside.c.status == status)
-    query = select(etl_set_aside.c.name, etl_set_aside.c.cause).where(*mine).order_by(etl_set_aside.c.set_aside_id)
+def _items(connection: Connection, jobs: list[Mapping[str, Any]], status: str) -> dict[str, str]:
+    """The items that these jobs could not process, each with its cause; `notes` names only the first ones."""
+    is_of_jobs = (etl_set_aside.c.log_id.in_([row["log_id"] for row in jobs]), etl_set_aside.c.status == status)
+    query = (
+        select(etl_set_aside.c.name, etl_set_aside.c.cause).where(*is_of_jobs).order_by(etl_set_aside.c.set_aside_id)
+    )
     return {row.name: row.cause.partition("\n")[0] for row in connection.execute(query)} if jobs else {}
 
 
 def _of_notes(jobs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What `consume` wrote down about files that it did not read."""
+    """What *consume* noted about files that it did not read."""
     notes: Mapping[str, Any] = next(
         (row["notes"] for row in jobs if row["job_name"] == Job.CONSUME and row["notes"]), {}
     )

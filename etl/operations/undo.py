@@ -1,4 +1,4 @@
-"""Take back what one cycle loaded, exactly, so that its archives can be loaded again."""
+"""Undo a cycle: remove exactly the rows that it loaded, so that its archives can be loaded again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from etl.database.schema.migrations import connected, require_current
 from etl.errors import AlreadyRunning, ConfigurationError
 from etl.jobs.load import conflicts
 from etl.jobs.load.derived import derive as derived
-from etl.operations.quarantine.rows import REPLAY_SUFFIX, REPLAYED, REPLAYED_ROWS
+from etl.operations.quarantine.rows import QUARANTINED, REPLAY_SUFFIX, REPLAYED, REPLAYED_ROWS
 from etl.settings import Settings
 from etl.storage import manifests
 from etl.storage.archive_file import ArchiveFile
@@ -37,9 +37,9 @@ class Undone:
     rows: int
     """From the feed's table."""
     rejected: int
-    """From the quarantine; after the undo of a replay, rows that went back into it."""
+    """Rows removed from the quarantine; of a replay, rows that were put back into it."""
     archives: tuple[str, ...]
-    """Archives that the next load takes again."""
+    """Archives that the next load will load again."""
 
 
 def feed_of(settings: Settings, cycle_id: str) -> str:
@@ -48,20 +48,20 @@ def feed_of(settings: Settings, cycle_id: str) -> str:
     :raises ConfigurationError: there is no such cycle.
     """
     with connected(settings, "undo") as connection:
-        found = connection.scalar(select(etl_log.c.feed).where(etl_log.c.cycle_id == cycle_id).limit(1))
-    if found is None:
+        feed = connection.scalar(select(etl_log.c.feed).where(etl_log.c.cycle_id == cycle_id).limit(1))
+    if feed is None:
         raise ConfigurationError(f"There is no cycle {cycle_id!r}.", remedy="`python -m etl history` lists them.")
-    return str(found)
+    return str(feed)
 
 
 def undo(settings: Settings, contract: Contract, cycle_id: str) -> Undone:
-    """Remove every row that a cycle's loads brought, and mark ledger and log; all in one transaction, under the feed's locks.
+    """Remove every row that a cycle's loads inserted, and mark ledger and log, in one transaction and under the feed's locks.
 
-    The rows of a key that came twice: the next load of the archives decides anew, in their order, which one is first.
+    Where several rows have the same key, the next load of the archives decides again, in their order, which one is the first.
 
-    :raises ConfigurationError: nothing of the cycle is loaded (any more), rows that it rejected were replayed since, or what
-        it loaded is kept nowhere else, because `prune` has deleted its archives or the rows that it replayed.
-    :raises AlreadyRunning: the cycle, or another job of the feed, runs.
+    :raises ConfigurationError: nothing of the cycle is loaded (any more), rows that it rejected were replayed since, or its
+        rows could not be loaded again, because `prune` has deleted its archives or the rows that it replayed.
+    :raises AlreadyRunning: the cycle, or another job of the feed, is running.
     """
     engine = make_engine(settings, application="undo")
     try:
@@ -124,7 +124,7 @@ def _refuse_replayed(connection: Connection, cycle_id: str, loads: Sequence[int]
 def _refuse_pruned(
     settings: Settings, connection: Connection, contract: Contract, cycle_id: str, loads: Sequence[int]
 ) -> None:
-    """Refuse to remove rows that nothing could load again."""
+    """Refuse to remove rows that could not be loaded again."""
     folder = manifests.feed_backup(settings, contract.feed)
     for name, moved_to in ledger.places_of_archives(connection, loads).items():
         if not ArchiveFile(folder, name).is_complete():
@@ -138,7 +138,7 @@ def _refuse_pruned(
     if not cycle_id.endswith(REPLAY_SUFFIX):
         return
     log, row = etl_log.c, etl_rejected_row.c
-    # Earlier versions did not note it, and loaded one reading of a row.
+    # Earlier versions did not note the number; they loaded one reading per row.
     replayed = sum(
         (notes or {}).get(REPLAYED_ROWS, rows)
         for notes, rows in connection.execute(
@@ -150,15 +150,15 @@ def _refuse_pruned(
         raise ConfigurationError(
             f"{replayed} rows were replayed by cycle {cycle_id}, {kept} of them are still in the quarantine: the others could"
             " not be replayed again.",
-            remedy="What `prune` deleted stays loaded. Remove rows by SQL if you must; no command does it.",
+            remedy="Rows that `prune` deleted from the quarantine stay loaded; only SQL can remove them.",
         )
 
 
 def _remove(connection: Connection, contract: EvolvedContract, cycle_id: str, loads: Sequence[int]) -> Undone:
     now = datetime.now(UTC)
     table = ensure_feed(connection, contract)
-    mine = select(table).where(table.c.log_id.in_(loads)).subquery()
-    touched = windows.touch(connection, contract, mine)
+    of_loads = select(table).where(table.c.log_id.in_(loads)).subquery()
+    touched = windows.touch(connection, contract, of_loads)
     rows = connection.execute(delete(table).where(table.c.log_id.in_(loads))).rowcount
     windows.recompute(connection, contract, table, touched)
     conflicts.put_back(connection, contract, table, loads)
@@ -168,7 +168,7 @@ def _remove(connection: Connection, contract: EvolvedContract, cycle_id: str, lo
         rejected = connection.execute(
             update(etl_rejected_row)
             .where(quarantine.replayed_by.in_(loads))
-            .values(status="QUARANTINED", replayed_by=None, decided_at=None, note=None)
+            .values(status=QUARANTINED, replayed_by=None, decided_at=None, note=None)
         ).rowcount
     else:
         rejected = connection.execute(delete(etl_rejected_row).where(quarantine.log_id.in_(loads))).rowcount

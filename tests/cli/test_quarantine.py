@@ -53,7 +53,7 @@ def test_the_number_of_a_row_is_enough_to_replay_it(rows_of_two_feeds: Feed, row
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        (["1", "--feed", "sensor_readings"], "row 1 is of feed tanks, not sensor_readings"),
+        (["1", "--feed", "sensor_readings"], "row 1 belongs to feed tanks, not sensor_readings"),
         (["1", "9"], "no rejected row 9"),
     ],
 )

@@ -120,7 +120,7 @@ def test_the_command_line_shows_replays_and_discards(rejected: Project) -> None:
     assert '"temperature":99.50' in shown
     assert "out_of_range · temperature · 99.5" in shown
     other = rejected.etl("quarantine", "replay", number, "--feed", "raw_iot", expect=2).stderr
-    assert f"Rejected row {number} is of feed sensor_readings, not raw_iot." in other
+    assert f"Rejected row {number} belongs to feed sensor_readings, not raw_iot." in other
     dry = rejected.etl("quarantine", "replay", number, "--set", "temperature=21", "--dry-run").stdout
     assert "1 rows: 1 would be loaded" in dry
     assert "1 rows: 1 loaded" in rejected.etl("quarantine", "replay", number, "--set", "temperature=21").stdout

@@ -185,7 +185,7 @@ def _take_batch(
             whole.append(found)
             known.add(found[0].sha256)
             if not os.path.lexists(manifests.quarantine(settings, contract.feed) / path.name):
-                failures.turned_out_well(found[0].name)
+                failures.resolve(found[0].name)
     if whole:
         taken.batches.append(_finish(contract, cycle_id, query_id, temporary, output, whole))
     else:

@@ -19,7 +19,7 @@ import structlog
 
 from etl.audit.counts import Counts
 from etl.audit.job import JobRun, job_run
-from etl.audit.set_aside import BATCH, Failures, is_of_the_thing
+from etl.audit.set_aside import BATCH, Failures, is_item_error
 from etl.audit.states import Job
 from etl.contract.reader import Contract
 from etl.errors import IntegrityError
@@ -191,7 +191,7 @@ class _Merging:
 
         :raises Exception: the error, where the job ends with it.
         """
-        if not is_of_the_thing(error):
+        if not is_item_error(error):
             raise error
         bad = self._culprits(plan[number], error)
         aside = [name for name, why in bad.items() if self.failures.count(name, why)]
@@ -216,7 +216,7 @@ class _Merging:
                 try:
                     _try(known[name], self.output, self.backup)
                 except Exception as why:
-                    if not is_of_the_thing(why):
+                    if not is_item_error(why):
                         raise
                     found[name] = why
         return found or dict.fromkeys(planned.batches, error)

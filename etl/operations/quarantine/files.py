@@ -1,4 +1,4 @@
-"""Files, batches and archives that were set aside (`etl.audit.set_aside`), as a tool: which there are, and take them again."""
+"""Landing files, batches and archives that were set aside (`etl.audit.set_aside`): list them, and have them processed again."""
 
 from __future__ import annotations
 
@@ -23,17 +23,20 @@ from etl.storage.landing_folder import put_back, waiting
 from etl.storage.locks import JOB_WAIT_SECONDS, feed_lock
 
 _entry = etl_set_aside.c
-_EARLIER = "It was set aside by an earlier version; the notes in etl_log of that time say why."
+_EARLIER = "It was set aside by an earlier version; the notes of that time in etl_log say why."
 _INSTEAD = {
     FAILING: ("has failed once, and is not set aside.", "The next job tries it again."),
-    RETRIED: ("was retried already.", "The next cycle takes it; `quarantine list --files` shows it if it fails again."),
+    RETRIED: (
+        "was retried already.",
+        "The next cycle processes it; `quarantine list --files` shows it if it fails again.",
+    ),
     RESOLVED: ("has been processed since.", "There is nothing to do."),
 }
 
 
 @dataclass(frozen=True)
 class Retried:
-    """What the next job of a feed takes again."""
+    """What the next job of a feed processes again."""
 
     feed: str
     kind: str
@@ -41,36 +44,36 @@ class Retried:
 
 
 def find(settings: Settings, *, feed: str | None = None) -> list[dict[str, Any]]:
-    """What is set aside, newest first: the columns of `etl_set_aside`."""
+    """What is set aside, newest first, each with the columns of `etl_set_aside`."""
     query = select(etl_set_aside).where(_entry.status == SET_ASIDE).order_by(_entry.set_aside_at.desc())
     with connected(settings, "quarantine") as connection:
         known = set(connection.execute(select(_entry.feed, _entry.name)).tuples())
-        found = [dict(row) for row in connection.execute(query).mappings()]
-    found += _of_earlier_versions(settings, known)
-    return [row for row in found if feed in (None, row["feed"])]
+        entries = [dict(row) for row in connection.execute(query).mappings()]
+    entries += _of_earlier_versions(settings, known)
+    return [row for row in entries if feed in (None, row["feed"])]
 
 
 def retry(settings: Settings, name: str, *, feed: str | None = None, kind: str | None = None) -> Retried:
-    """Have something that was set aside taken again by the next job: with two new attempts.
+    """Have something that was set aside processed again by the next job, with two new attempts.
 
-    :param name: as `find` gives it.
-    :raises ConfigurationError: nothing of this name is set aside, several things are, or it is gone.
-    :raises AlreadyRunning: a job of the feed goes on for half a minute.
+    :param name: as `find` returns it.
+    :raises ConfigurationError: nothing of this name is set aside, several items are, or it is gone.
+    :raises AlreadyRunning: a job of the feed is running, and does not end within half a minute.
     """
-    found = [row for row in find(settings, feed=feed) if row["name"] == name and kind in (None, row["kind"])]
-    if not found:
+    named = [row for row in find(settings, feed=feed) if row["name"] == name and kind in (None, row["kind"])]
+    if not named:
         raise _nothing(settings, name, feed)
-    if len(found) > 1:
-        places = ", ".join(f"--feed {row['feed']} --kind {row['kind']}" for row in found)
-        raise ConfigurationError(f"Several things named {name} are set aside.", remedy=f"Say which: {places}.")
-    row = found[0]
+    if len(named) > 1:
+        places = ", ".join(f"--feed {row['feed']} --kind {row['kind']}" for row in named)
+        raise ConfigurationError(f"Several items named {name} are set aside.", remedy=f"Add one of: {places}.")
+    row = named[0]
     with (
         files.private(),
         feed_lock(settings, row["feed"], "job", what=f"retry of {name}", wait_seconds=JOB_WAIT_SECONDS),
         connected(settings, "quarantine") as connection,
     ):
         _mark(connection, row)
-        # Before the commit: what was moved, and is still set aside, is set aside again by the next job.
+        # Before the commit: if that fails, the next job finds a moved item that is set aside, and moves it away again.
         _put_back(settings, row)
     return Retried(row["feed"], row["kind"], name)
 
@@ -93,18 +96,18 @@ def _put_back(settings: Settings, row: dict[str, Any]) -> None:
     :raises ConfigurationError: it is gone.
     """
     feed, name = row["feed"], row["name"]
-    away, output = manifests.quarantine(settings, feed), manifests.feed_output(settings, feed)
+    quarantine, output = manifests.quarantine(settings, feed), manifests.feed_output(settings, feed)
     if row["kind"] == ARCHIVE:
         if not ArchiveFile(manifests.feed_backup(settings, feed), name).exists():
             raise _gone(name, f"backup/{feed}/", f"{name} and its manifest")
     elif row["kind"] == BATCH:
-        if (away / name).is_dir():
-            files.move_folder(away / name, output / name)
+        if (quarantine / name).is_dir():
+            files.move_folder(quarantine / name, output / name)
         elif not (output / name).is_dir():
             raise _gone(name, f"backup/{feed}/{manifests.QUARANTINE}/ or output/{feed}/", "the folder")
     else:
         contract = load_contract(feed, settings)
-        if file := _named(away, name):
+        if file := _named(quarantine, name):
             put_back(settings, contract, file)
         elif not any(files.stored_name(path.name) == name for path in waiting(settings, contract)):
             raise _gone(name, f"backup/{feed}/{manifests.QUARANTINE}/", "the file")
@@ -115,12 +118,12 @@ def _named(folder: Path, name: str) -> Path | None:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    found = folder.iterdir() if folder.is_dir() else ()
-    yield from (path for path in found if os.path.lexists(path) and not path.is_dir())
+    paths = folder.iterdir() if folder.is_dir() else ()
+    yield from (path for path in paths if os.path.lexists(path) and not path.is_dir())
 
 
 def _of_earlier_versions(settings: Settings, known: set[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-    """Landing files that were moved away before there was a table of them."""
+    """Landing files that were moved away by a version that had no table `etl_set_aside`."""
     for folder in sorted(settings.backup.glob(f"*/{manifests.QUARANTINE}")):
         feed = folder.parent.name
         for path in sorted(_files(folder)):
@@ -134,7 +137,7 @@ def _of_earlier_versions(settings: Settings, known: set[tuple[str, str]]) -> Ite
 
 
 def _nothing(settings: Settings, name: str, feed: str | None) -> ConfigurationError:
-    """Why there is nothing to retry."""
+    """The error that says why there is nothing to retry."""
     query = select(_entry.feed, _entry.status).where(_entry.name == name).order_by(_entry.last_failed_at.desc())
     with connected(settings, "quarantine") as connection:
         known = [row for row in connection.execute(query) if feed in (None, row.feed)]
@@ -143,7 +146,7 @@ def _nothing(settings: Settings, name: str, feed: str | None) -> ConfigurationEr
         return ConfigurationError(f"{name} of feed {known[0].feed} {said}", remedy=remedy)
     return ConfigurationError(
         f"Nothing named {name} is set aside{f' of feed {feed}' if feed else ''}.",
-        remedy="`python -m etl quarantine list --files` shows the names as they are to be given.",
+        remedy="`python -m etl quarantine list --files` shows the names to use.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Quarantined rows once more through the validation, after something was mended; what is good now is loaded."""
+"""Replay: validate quarantined rows again, after the contract or the data was corrected, and load those that are valid now."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ _row = etl_rejected_row.c
 class Replayed:
     """What a replay did, or would do.
 
-    `counts`: read = readings of the rows selected, processed = loaded, duplicate = the very same reading is in the table
-    already, conflicting = one with the same key and other values is, rejected = still bad.
+    `counts`: read = readings of the selected rows, processed = loaded, duplicate = the same reading is in the table already,
+    conflicting = a reading with the same key and other values is, rejected = still invalid.
     """
 
     cycle_id: str | None
@@ -56,14 +56,14 @@ def replay(
     changes: Mapping[str, str] | None = None,
     dry_run: bool = False,
 ) -> Replayed:
-    """Put quarantined rows of a feed through the same validation again, and load those that are good now.
+    """Validate quarantined rows of a feed again, and load those that are valid now.
 
-    One transaction, with an audit row of its own, whose number the rejected rows get in `replayed_by`; the loaded rows keep the
-    coordinates of the message they came from. Rows that are bad still stay in quarantine as they are. A second replay finds
-    nothing to do.
+    It is one transaction with its own audit row, whose `log_id` the rejected rows get in `replayed_by`. The loaded rows keep
+    the coordinates of the message they came from. Rows that are still invalid stay in quarantine unchanged. A second replay
+    of the same rows has nothing to do.
 
-    :param changes: column → text that replaces the row's own value.
-    :param dry_run: do the same, then roll all of it back: what it says is what the replay would do now.
+    :param changes: column → text that replaces the row's value.
+    :param dry_run: do the same, then roll it back: the result is what the replay would do now.
     :raises ConfigurationError: the contract has no such column.
     """
     changes = changes or {}
@@ -104,10 +104,10 @@ def _load(
     chosen: frozenset[int],
     changes: Mapping[str, str],
 ) -> Replayed:
-    """Insert what is good now, link it with the quarantine, and close the audit row, all in the caller's transaction."""
+    """Insert what is valid now, mark the quarantined rows, and close the audit row, all in the caller's transaction."""
     lock_feed(connection, contract.feed)
     contract = with_added_columns(connection, contract)
-    # Selected again under the lock: somebody may have decided on a row meanwhile.
+    # Selected again under the lock: another command may have replayed or discarded a row meanwhile.
     chosen_rows = [row for row in _select(connection, contract, selection) if row["rejected_id"] in chosen]
     if not chosen_rows:
         run.succeed(connection, Counts())
@@ -122,14 +122,15 @@ def _load(
     loaded, refused = stage.insert_new(constants)
     still = still_bad(rows, checked)
     bad = {place.row: _refused(place) for place in refused}
-    found = conflicts.find(connection, contract, stage, constants)
-    if contract.on_conflict == "keepLast" and found.rows.num_rows:
-        loaded += conflicts.keep_last(connection, contract, stage, constants, found, run.log_id).rows
+    conflicting_rows = conflicts.find(connection, contract, stage, constants)
+    if contract.on_conflict == "keepLast" and conflicting_rows.rows.num_rows:
+        loaded += conflicts.keep_last(connection, contract, stage, constants, conflicting_rows, run.log_id).rows
     else:
-        bad |= {row: _conflicting(found, number) for number, row in enumerate(found.rows[STAGE_ROW].to_pylist())}
+        places = conflicting_rows.rows[STAGE_ROW].to_pylist()
+        bad |= {row: _conflicting(conflicting_rows, number) for number, row in enumerate(places)}
     derived.derive(connection, contract, table, run.log_id, true())
     still += [{"rejected_id": ids[row], **why} for row, why in bad.items()]
-    # A message is replayed when all its readings are; those that are good are loaded all the same.
+    # A message counts as replayed when all its readings are loaded; its valid readings are loaded in any case.
     done = dict.fromkeys(number for number in ids if number not in {one["rejected_id"] for one in still})
     _decide(connection, run, [*done], changes)
     run.remember({REPLAYED_ROWS: len(done)})
@@ -147,7 +148,7 @@ def _load(
 
 
 def _decide(connection: Connection, run: JobRun, done: Sequence[int], changes: Mapping[str, str]) -> None:
-    """Note in the quarantine which rows were replayed, and with what."""
+    """Mark the quarantined rows that were replayed, with the changes that were applied."""
     note = f"replayed with {json.dumps(dict(changes))}"[:400] if changes else None
     decided = {"status": REPLAYED, "replayed_by": run.log_id, "decided_at": datetime.now(UTC), "note": note}
     for some in in_batches(done):
@@ -159,5 +160,5 @@ def _refused(refused: Refused) -> dict[str, Any]:
     return {"reason": problem.reason.value, "problems": json.loads(as_json([problem]))}
 
 
-def _conflicting(found: Conflicts, number: int) -> dict[str, Any]:
-    return {"reason": Reason.CONFLICTING.value, "problems": json.loads(as_json(found.problems(number)))}
+def _conflicting(conflicting_rows: Conflicts, number: int) -> dict[str, Any]:
+    return {"reason": Reason.CONFLICTING.value, "problems": json.loads(as_json(conflicting_rows.problems(number)))}

@@ -1,6 +1,4 @@
-"""The quarantine as a tool: look at rejected rows, or discard them with a note. `etl.operations.quarantine.replay` loads
-them after all.
-"""
+"""Rejected rows: list them, or discard them with a note. `etl.operations.quarantine.replay` validates them again."""
 
 from __future__ import annotations
 
@@ -20,13 +18,13 @@ from etl.settings import Settings
 QUARANTINED, REPLAYED, DISCARDED = "QUARANTINED", "REPLAYED", "DISCARDED"
 REPLAY_SUFFIX = "-replay"
 REPLAYED_ROWS = "replayed_rows"
-"""Note of a replay: how many rows of the quarantine it loaded, each with all its readings."""
+"""Key in the notes of a replay: the number of quarantined rows that it loaded, each with all its readings."""
 _row = etl_rejected_row.c
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rejected rows are meant; what is None does not restrict."""
+    """A filter for rejected rows; a field that is None or empty does not restrict."""
 
     ids: tuple[int, ...] = ()
     feed: str | None = None
@@ -36,22 +34,23 @@ class Selection:
     status: str | None = QUARANTINED
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        found: list[ColumnElement[bool]] = []
+        """The filter as conditions on `etl_rejected_row`."""
+        conditions: list[ColumnElement[bool]] = []
         if self.ids:
-            found.append(_row.rejected_id.in_(self.ids))
+            conditions.append(_row.rejected_id.in_(self.ids))
         if self.feed:
-            found.append(_row.feed == self.feed)
+            conditions.append(_row.feed == self.feed)
         if self.reason:
-            found.append(_row.reason == self.reason)
+            conditions.append(_row.reason == self.reason)
         if self.status:
-            found.append(_row.status == self.status)
+            conditions.append(_row.status == self.status)
         if self.cycle_id:
-            found.append(_row.log_id.in_(select(etl_log.c.log_id).where(etl_log.c.cycle_id == self.cycle_id)))
+            conditions.append(_row.log_id.in_(select(etl_log.c.log_id).where(etl_log.c.cycle_id == self.cycle_id)))
         if self.column:
-            found.append(
+            conditions.append(
                 cast(_row.problems, text_of(None)).contains(f'"column": {json.dumps(self.column)},', autoescape=True)
             )
-        return found
+        return conditions
 
 
 def find(settings: Settings, selection: Selection, *, limit: int = 50) -> list[dict[str, Any]]:
@@ -69,9 +68,9 @@ def find(settings: Settings, selection: Selection, *, limit: int = 50) -> list[d
 
 
 def feeds_of(settings: Settings, selection: Selection) -> list[str]:
-    """The feeds of the rows whose numbers are selected.
+    """The feeds of the rows that are selected by number.
 
-    :raises ConfigurationError: there is no such row, or it is of another feed than the selection says.
+    :raises ConfigurationError: there is no such row, or it belongs to another feed than the selected one.
     """
     query = select(_row.rejected_id, _row.feed).where(_row.rejected_id.in_(selection.ids))
     with connected(settings, "quarantine") as connection:
@@ -81,8 +80,8 @@ def feeds_of(settings: Settings, selection: Selection) -> list[str]:
             raise _missing(number)
         if selection.feed not in (None, feeds[number]):
             raise ConfigurationError(
-                f"Rejected row {number} is of feed {feeds[number]}, not {selection.feed}.",
-                remedy="Leave --feed out: the number is enough.",
+                f"Rejected row {number} belongs to feed {feeds[number]}, not {selection.feed}.",
+                remedy="Omit --feed: the number is enough.",
             )
     return sorted({*feeds.values()})
 
@@ -105,16 +104,18 @@ def _missing(rejected_id: int) -> ConfigurationError:
 
 
 def summary(settings: Settings, selection: Selection) -> list[dict[str, Any]]:
-    """How many rows there are per feed, reason and status."""
+    """The number of rows per feed, reason and status; the largest first."""
     names = (_row.feed, _row.reason, _row.status)
     query = select(*names, func.count().label("rows")).where(*selection.conditions()).group_by(*names)
     with connected(settings, "quarantine") as connection:
-        found = connection.execute(query.order_by(func.count().desc())).mappings()
-        return [dict(row) for row in found]
+        return [dict(row) for row in connection.execute(query.order_by(func.count().desc())).mappings()]
 
 
 def discard(settings: Settings, selection: Selection, note: str) -> int:
-    """Give quarantined rows up, with a note that says who and why; returns how many. They stay in the table."""
+    """Discard quarantined rows, with a note that says who and why; returns the number of rows. They stay in the table.
+
+    :raises ConfigurationError: the note is empty.
+    """
     if not note.strip():
         raise ConfigurationError("A discarded row needs a note.", remedy='Say why: --note "sensor 7 was broken".')
     with connected(settings, "quarantine") as connection:
