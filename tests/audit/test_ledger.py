@@ -13,7 +13,7 @@ from etl.database import transaction
 from etl.jobs.load.job import Loaded, load
 from etl.operations.undo import undo
 from etl.settings import Settings
-from etl.storage.manifests import Archive
+from etl.storage.manifests import Archive, LandingFile, OffsetRange, Source
 from tests.support.tsqlfeed import NOWHERE, Feed, as_initialised, sensed
 
 
@@ -80,3 +80,49 @@ def test_the_ledger_knows_nothing_of_a_feed_that_loaded_nothing(feed: Feed) -> N
         assert not ledger.loaded_archives(connection, "another_feed")
         assert not ledger.offset_ranges(connection, "another_feed", archive.source.identity)
         assert not ledger.is_landing_file_known(connection, feed.contract.feed, archive.sha256)
+
+
+def archive_of_files(feed: Feed) -> Archive:
+    """An archive of two landing files."""
+    files = tuple(LandingFile(f"{name}.csv", name * 64, 10, 1, 0, 2, ("sensor_id",)) for name in "ab")
+    return Archive(
+        feed=feed.contract.feed,
+        cycle_id="c-1",
+        file_name="archive.csv",
+        source=Source("folder", "landing", "landing"),
+        offsets={"0": OffsetRange(2, 3, 1), "1": OffsetRange(2, 3, 1)},
+        columns=("sensor_id",),
+        rows=2,
+        bytes=20,
+        sha256="c" * 64,
+        parts=(),
+        archived_at="2025-06-15T09:00:00+00:00",
+        files=files,
+    )
+
+
+def test_landing_files_are_entered_with_their_archive_and_known_by_content(feed: Feed) -> None:
+    archive, name = archive_of_files(feed), feed.contract.feed
+    first, second = (file.sha256 for file in archive.files)
+    with transaction(feed.engine) as connection:  # type: ignore[arg-type]
+        # The second file came with another archive, so that it is not entered.
+        ledger.enter(connection, archive, 7, source_id=1, landing_sources={0: 2})
+        assert ledger.is_landing_file_loaded(connection, name, first)
+        assert not ledger.is_landing_file_loaded(connection, name, second)
+        assert not ledger.is_landing_file_loaded(connection, "another_feed", first)
+        assert ledger.loaded_landing_files(connection, name, [first, second]) == {first}
+        assert ledger.landing_files_of(connection, [7]) == ["a.csv"]
+        (entry,) = ledger.landing_entries(connection, name)
+        assert (entry.sha256, entry.file_name) == (first, "a.csv")
+        ledger.note_move(connection, entry.file_id, "file:///backup/a.csv")
+        assert ledger.places_of_landing_files(connection, [7]) == ["file:///backup/a.csv"]
+        # What is undone is not loaded, but known: its archive is still there.
+        assert ledger.mark_undone(connection, [7], datetime.now(UTC)) == ("archive.csv",)
+        assert not ledger.is_landing_file_loaded(connection, name, first)
+        assert ledger.is_landing_file_known(connection, name, first)
+        assert not ledger.is_landing_file_known(connection, name, second)
+        assert not ledger.landing_entries(connection, name)
+        # Loading it again takes the place of the entries that were undone.
+        ledger.enter(connection, archive, 8, source_id=1, landing_sources={0: 2, 1: 3})
+        assert ledger.loaded_landing_files(connection, name, [first, second]) == {first, second}
+        assert not ledger.landing_files_of(connection, [7])
