@@ -1,0 +1,60 @@
+"""The simulator that makes readings from a contract alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from etl.contract.model import ITEMS, Fleet, Landing
+from etl.errors import ConfigurationError
+from etl.jobs.produce.simulate import DEFAULT_START, csv_header, span
+from tests.support.simulated import CONTRACTS, made, require_good
+
+
+@pytest.mark.parametrize("feed", CONTRACTS)
+def test_a_contract_without_simulator_gets_readings_that_meet_it(feed: str) -> None:
+    contract = replace(CONTRACTS[feed], feed="mine")
+    require_good(contract, made(contract, 2_000))
+    assert span(contract, 1_000) > timedelta(seconds=30)
+
+
+def test_made_up_readings_of_a_contract_have_bad_ones_among_them() -> None:
+    contract = replace(CONTRACTS["raw_iot"], feed="mine")
+    clean, spoiled = made(contract, 3_000), made(contract, 3_000, bad_share=0.1)
+    assert sum(a != b for a, b in zip(clean, spoiled, strict=True)) == pytest.approx(300, abs=15)
+    assert len({message.value for message in spoiled}) < 3_000
+
+
+def test_nested_arrays_and_foreign_csv_dialects_are_made_up_too() -> None:
+    base = CONTRACTS["raw_iot"]
+    paths = {"sensor_id": ("site", "gates", ITEMS, "sensors", ITEMS, "id"), "timestamp": ("site", "at")}
+    nested = replace(
+        base,
+        feed="mine",
+        explode=(("site", "gates"), ("sensors",)),
+        columns=tuple(replace(c, path=paths.get(c.name, ())) for c in base.columns),
+    )
+    document = json.loads(made(nested, 1)[0].value or b"")
+    assert [s["id"] for s in document["site"]["gates"][0]["sensors"]] == ["sensor_id-1", "sensor_id-2"]
+    german = replace(base, feed="mine", topic="", landing=Landing("in", delimiter=";", encoding="latin-1"))
+    assert csv_header(german) == b"sensor_id;temperature;humidity;energy;timestamp"
+    assert (made(german, 1)[0].value or b"").count(b";") == 4
+
+
+def test_times_are_written_as_the_contract_says_and_stay_apart() -> None:
+    base = replace(CONTRACTS["raw_iot"], feed="mine", fleet=Fleet(10, 2.5))
+    start = DEFAULT_START.replace(hour=7, minute=31, second=47)
+    for form in ("epoch_milliseconds", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%Y-%m-%d"):
+        contract = replace(base, event_time=replace(base.event_time, formats=(form,)))
+        require_good(contract, made(contract, 300, start=start))
+
+
+def test_a_pattern_that_cannot_be_met_is_named() -> None:
+    base = CONTRACTS["raw_iot"]
+    column = replace(base.columns[0], pattern=r"[A-F]{2}\d+")
+    contract = replace(base, feed="mine", columns=(column, *base.columns[1:]))
+    with pytest.raises(ConfigurationError, match="'sensor_id': no values can be made up"):
+        made(contract, 1)
