@@ -34,7 +34,8 @@ from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.migrations import require_current
 from etl.errors import EtlError, ServiceUnavailable
 from etl.settings import Settings
-from etl.storage import disk_errors, files
+from etl.storage import files
+from etl.storage.disk_errors import translate_disk_errors
 from etl.storage.locks import JOB_WAIT_SECONDS, alive, feed_lock
 
 log = structlog.get_logger("audit")
@@ -125,13 +126,13 @@ def job_run(
     try:
         with (
             files.private(),
-            disk_errors.explaining(settings),
+            translate_disk_errors(settings),
             lock if alone else nullcontext(),
             alive(settings, feed, os.getpid(), started := datetime.now(UTC)),
         ):
             run = _open(engine, settings, contract, name, cycle_id, parameters, started)
             try:
-                with disk_errors.explaining(settings), _explaining(engine), heartbeat(settings, run.log_id):
+                with translate_disk_errors(settings), _explaining(engine), heartbeat(settings, run.log_id):
                     retrying(settings, "comparing contract and table", lambda: _require_possible(run, contract))
                     yield run
                 if not run.closed:

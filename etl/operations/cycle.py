@@ -17,7 +17,8 @@ from etl.notebook.kernel import WarmKernel
 from etl.notebook.parameters import divide_parameters
 from etl.operations.outcome import Outcome, read_outcome
 from etl.settings import Settings
-from etl.storage import disk_errors, files
+from etl.storage import files
+from etl.storage.disk_errors import translate_disk_errors
 from etl.storage.locks import JOB_WAIT_SECONDS, feed_lock
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def run_cycle(
     cycle_id = provenance.new_cycle_id()
     with (
         files.private(),
-        disk_errors.explaining(settings),
+        translate_disk_errors(settings),
         feed_lock(settings, contract.feed, "cycle", what=f"cycle {cycle_id}"),
     ):
         (settings.runs / cycle_id).mkdir(parents=True, exist_ok=True)
@@ -124,7 +125,7 @@ def _try_job(settings: Settings, job: Job, parameters: dict[str, Any], kernel: W
     notebook = f"{NOTEBOOKS[job]}.ipynb"
     executed = settings.runs / parameters["cycle_id"] / notebook
     try:
-        with disk_errors.explaining(settings):
+        with translate_disk_errors(settings):
             execute(settings, NOTEBOOK_FOLDER / notebook, executed, parameters, kernel)
     except EtlError as error:
         return error

@@ -1,4 +1,4 @@
-"""Spark's checkpoint of a topic: what it has planned, and what it has committed."""
+"""Spark's checkpoint of a topic: which batches it has planned, and which it has committed."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from etl.storage.manifests import Batch
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What Spark's checkpoint says."""
+    """The state of a Spark checkpoint."""
 
     query_id: str
     committed: int
     """Number of the last committed batch; -1 before the first."""
     planned: int
-    """Number of the last batch that was begun; larger than `committed` after a crash."""
+    """Number of the last batch that was started; larger than `committed` after a crash."""
     offsets: Mapping[int, int]
     """Per partition, the offset after the last committed batch."""
     planned_offsets: Mapping[int, int] = field(default_factory=dict)
-    """The same of a batch that was begun and not committed; empty where there is none."""
+    """The offset after a batch that was started and not committed; empty if there is none."""
 
 
 def checkpoint_folder(settings: Settings, feed: str, topic_id: str) -> Path:
@@ -32,9 +32,9 @@ def checkpoint_folder(settings: Settings, feed: str, topic_id: str) -> Path:
 
 
 def read_checkpoint(folder: Path, topic: str) -> Checkpoint | None:
-    """A checkpoint, or None where there is none (never begun, or deleted).
+    """A checkpoint, or None if there is none (never started, or deleted).
 
-    :raises IntegrityError: it is there but cannot be read.
+    :raises IntegrityError: it exists but cannot be read.
     """
     metadata = folder / "metadata"
     if not metadata.is_file():
@@ -47,7 +47,7 @@ def read_checkpoint(folder: Path, topic: str) -> Checkpoint | None:
     except (ValueError, KeyError, IndexError, OSError) as error:
         raise IntegrityError(
             f"Spark's checkpoint {folder.parent.name}/{folder.name} cannot be read ({type(error).__name__}: {error}).",
-            remedy="Move that folder away: reading then goes on from the manifests and the ledger, nothing is lost.",
+            remedy="Move that folder away: reading then continues from the manifests and the ledger, and nothing is lost.",
         ) from None
     return Checkpoint(query_id, committed, planned, offsets, under_way)
 
@@ -59,7 +59,7 @@ def is_committed(settings: Settings, batch: Batch) -> bool:
 
 
 def planned_offsets(folder: Path, topic: str, batch_id: int) -> dict[int, int]:
-    """Per partition, the offset after a batch that Spark has begun."""
+    """Per partition, the offset after a batch that Spark has started."""
     return _offsets(folder / "offsets" / str(batch_id), topic)
 
 

@@ -1,4 +1,9 @@
-"""The rows of parts and archives, in the CSV dialect that `etl.storage.files` describes: read in chunks, written as text."""
+r"""Reading and writing the rows of parts and archives, in one CSV dialect.
+
+UTF-8, comma, `"` doubled inside quotes, `\n` after each row. A field is quoted when it contains a comma, a quote, CR or LF.
+Nothing between two commas is NULL; `""` is the empty text. This is what Spark writes with `escape='"'`, `emptyValue='""'` and
+white space kept.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +31,13 @@ _ROW_OVER_TWO_BLOCKS = "straddling object"
 def read_chunks(file: Path, columns: tuple[str, ...] | None = None) -> Iterator[pa.RecordBatch]:
     """A part or archive, compressed or not, as record batches of text columns, in the file's order and in bounded memory.
 
-    NULL and empty text stay apart, and no word (`NA`, `null`) is anything but text.
+    NULL and the empty text remain different, and every word (`NA`, `null`) is text.
 
-    :param columns: only these columns; all, where it is None.
+    :param columns: the columns to read; None: all.
     :raises IntegrityError: a row has too few or too many fields, or the text is not UTF-8.
     """
     if file.stat().st_size == 0:
-        raise IntegrityError(f"{file.name} is empty: not even its header is there.", remedy="Restore the file.")
+        raise IntegrityError(f"{file.name} is empty; it lacks even its header.", remedy="Restore the file.")
     with open_content(file) as handle:
         names = handle.readline().decode("utf-8").rstrip("\r\n").split(",")
     options = csv.ConvertOptions(
@@ -53,15 +58,15 @@ def read_chunks(file: Path, columns: tuple[str, ...] | None = None) -> Iterator[
                 raise IntegrityError(
                     f"{file.name} cannot be read: {str(error)[:200]}", remedy="Restore the file."
                 ) from None
-            # A row with a large message in it. Go on where it stands, with larger blocks.
+            # A row with a large message. Continue with this row, in larger blocks.
             block_bytes *= 8
         else:
             return
 
 
 def _blocks(file: Path, options: csv.ConvertOptions, block_bytes: int, *, skip: int) -> Iterator[pa.RecordBatch]:
-    """The rows from number `skip` on."""
-    # From its name pyarrow knows that a file is compressed, as `open_content` does.
+    """The rows after the first `skip`."""
+    # Like `open_content`, pyarrow recognises compressed files by their name.
     with csv.open_csv(
         file,
         read_options=csv.ReadOptions(block_size=block_bytes),
@@ -75,7 +80,7 @@ def _blocks(file: Path, options: csv.ConvertOptions, block_bytes: int, *, skip: 
 
 
 def to_csv(chunk: pa.RecordBatch | pa.Table) -> bytes:
-    """Text columns in our CSV dialect, without a header: byte for byte what Spark writes for the same rows."""
+    """Text columns in this CSV dialect, without a header: byte for byte what Spark writes for the same rows."""
     fields = [_quoted(column) for column in chunk.columns]
     lines = pc.binary_join_element_wise(*fields, ",", null_handling="emit_null")
     joined = pa.chunked_array([lines]) if isinstance(lines, pa.Array) else lines
@@ -105,9 +110,9 @@ def columns_of(file: Path) -> tuple[str, ...]:
 
 
 def read_frame(file: Path, rows: int | None = None) -> pd.DataFrame:
-    """A part or an archive as a pandas frame of text columns, exactly as it stands in the file.
+    """A part or an archive as a pandas frame of text columns, with exactly the texts of the file.
 
-    :param rows: only that many rows, from the top.
+    :param rows: how many rows, from the top; None: all.
     """
     table = pa.Table.from_batches(list(_first(read_chunks(file), rows)), schema=_schema(file))
     frame: pd.DataFrame = table.to_pandas(types_mapper=_text)

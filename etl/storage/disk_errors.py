@@ -1,4 +1,4 @@
-"""Errors of the disk as errors of ours: which folder, and what to do."""
+"""Translate errors of the disk into `StorageError`: which folder, and what to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from etl.errors import StorageError
 from etl.settings import Settings
 
-_ROOM = "Make room there; then run again: what was half-written is removed, and nothing is lost."
+_ROOM = "Free space there; then run again: half-written files are removed, and nothing is lost."
 _RIGHTS = "Make it writable for the user who runs the jobs; then run again."
 REMEDIES = {
     errno.ENOSPC: _ROOM,
@@ -26,8 +26,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
-def explaining(settings: Settings) -> Iterator[None]:
-    """Turn errors of the disk into `StorageError`; other errors pass as they are."""
+def translate_disk_errors(settings: Settings) -> Iterator[None]:
+    """Translate errors of the disk into `StorageError`; other errors pass unchanged."""
     try:
         yield
     except OSError as error:
@@ -37,7 +37,7 @@ def explaining(settings: Settings) -> Iterator[None]:
 
 
 def storage_error(settings: Settings, number: int, path: str | os.PathLike[str] | None) -> StorageError:
-    """The error for one of `REMEDIES`; without a path (a write knows none) it names the folder that is most likely meant."""
+    """The error for a number of `REMEDIES`. Without a path (failed writes have none) it names the probable folder."""
     where = Path(path) if path else _suspect(settings, full=number in _FULL)
     return StorageError(f"{os.strerror(number)}: {where}.", remedy=REMEDIES[number])
 

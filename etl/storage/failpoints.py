@@ -1,8 +1,8 @@
-"""Named places at which a test can have the process killed, to prove that the next run puts everything right.
+"""Named points at which a test can kill the process, to prove that the next run repairs everything.
 
-`ETL_FAILPOINT=load.before_commit` kills the process (SIGKILL, no clean-up of any kind) when it comes to that place. Without
-the variable a place costs one comparison. The names stand in `POINTS`; an unknown one is an error, so that no test passes
-because of a misspelt name.
+`ETL_FAILPOINT=load.before_commit` kills the process (SIGKILL, without any clean-up) when it reaches that point. Without the
+variable a point costs one comparison. `POINTS` has all names; an unknown one is an error, so that no test passes because of a
+misspelt name.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ POINTS = frozenset(
 
 _ARMED = os.environ.get("ETL_FAILPOINT")
 if _ARMED and _ARMED not in POINTS:
-    raise ValueError(f"ETL_FAILPOINT={_ARMED} is no failpoint; there are {', '.join(sorted(POINTS))}")
+    raise ValueError(f"ETL_FAILPOINT={_ARMED} is not a failpoint; these are: {', '.join(sorted(POINTS))}")
 
 
 def reached(name: str) -> None:
-    """Die here if a test says so."""
+    """Kill this process if `ETL_FAILPOINT` names this point."""
     if name == _ARMED:
         os.kill(os.getpid(), signal.SIGKILL)

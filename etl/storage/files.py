@@ -1,19 +1,4 @@
-r"""Batches and archives on disk: their names, their manifests, and how they come to be there whole or not at all.
-
-::
-
-    output/<feed>/batch-<query>-<batch>/          one micro-batch: part-*.csv and manifest.json
-    output/<feed>/.tmp-*                          being written, or left by a process that died
-    output/<feed>/merge-plan.json                 which batches become which archive, decided once
-    backup/<feed>/<feed>_<UTC time>_<cycle>.csv   one archive, with <name>.manifest.json beside it
-    backup/<feed>/<name>.csv.gz                   the same content after `prune`; its manifest stays as it was
-
-A manifest is written last: what has none is not there yet. Its SHA-256 and size are those of the content, compressed or not.
-
-**CSV dialect** of all of them: UTF-8, comma, `"` doubled inside quotes, `\\n` after each row. A field is quoted when it
-contains a comma, a quote, CR or LF. Nothing between two commas is NULL; `""` is the empty text. This is what Spark writes
-with `escape='"'`, `emptyValue='""'` and white space kept.
-"""
+"""Files and folders that are there whole or not at all, and names of files that can be shown and stored."""
 
 from __future__ import annotations
 
@@ -46,7 +31,7 @@ _LINE_ENDS = "\x85\u2028\u2029"
 
 @contextmanager
 def private() -> Iterator[None]:
-    """Whatever is made meanwhile, also by child processes that start meanwhile, is for its owner only.
+    """Make everything that is created meanwhile, also by child processes that start meanwhile, private to its owner.
 
     A job reads raw data and holds passwords. The umask is the one place that also covers the files of Spark's JVM.
     """
@@ -58,7 +43,7 @@ def private() -> Iterator[None]:
 
 
 def remove_temporaries(folder: Path) -> list[str]:
-    """Remove what a process that died left half-written; call it under the feed's lock. Returns the names."""
+    """Remove half-written files and folders of a process that died; returns their names. Call it under the feed's lock."""
     leftovers = sorted(folder.glob(f"{TEMPORARY_PREFIX}*")) if folder.is_dir() else []
     for path in leftovers:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -66,13 +51,13 @@ def remove_temporaries(folder: Path) -> list[str]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder with what is in it; one that is not there is no error."""
+    """Remove a folder and its contents, if it exists."""
     if folder.exists():
         shutil.rmtree(folder)
 
 
 def write_json(file: Path, value: Any) -> None:
-    """Write JSON under a temporary name, then rename: the file is there whole or not at all, also after a power cut."""
+    """Write JSON under a temporary name, then rename: the file is there whole or not at all, even after a power failure."""
     temporary = file.with_name(f"{TEMPORARY_PREFIX}{file.name}")
     with temporary.open("w", encoding="utf-8") as handle:
         json.dump(value, handle, indent=1, default=asdict)
@@ -112,9 +97,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def replace_folder(temporary: Path, final: Path) -> None:
-    """Give a finished folder its name; a folder of that name (the same batch, read again) gives way."""
+    """Give a finished folder its name; it replaces a folder of that name (the same batch, read again)."""
     if final.exists():
-        # Moved aside first: a folder that is being deleted must never carry a batch's name.
+        # Moved aside first: a folder that is being deleted must never have a batch's name.
         aside = final.with_name(f"{TEMPORARY_PREFIX}old-{final.name}")
         remove_folder(aside)
         final.rename(aside)
@@ -126,7 +111,7 @@ def replace_folder(temporary: Path, final: Path) -> None:
 
 
 def move_folder(source: Path, target: Path) -> None:
-    """Move a finished folder, also to another file system: it is whole in one of both places, or in both."""
+    """Move a finished folder, also to another file system; at every moment it is whole in at least one of the two places."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if source.parent.stat().st_dev == target.parent.stat().st_dev:
         replace_folder(source, target)
@@ -138,7 +123,7 @@ def move_folder(source: Path, target: Path) -> None:
     for path in temporary.iterdir():
         sync_file(path)
     replace_folder(temporary, target)
-    # In one step: what is half deleted must not look like what is whole.
+    # In one step: a half-deleted folder must not look like a whole one.
     aside = source.with_name(f"{TEMPORARY_PREFIX}moved-{source.name}")
     remove_folder(aside)
     source.rename(aside)
@@ -147,7 +132,7 @@ def move_folder(source: Path, target: Path) -> None:
 
 
 def temporary_of(file: Path) -> Path:
-    """The temporary name of a file that is to be written, also where its own is as long as a name can be."""
+    """The temporary name of a file that is to be written, even if its own name is as long as a name can be."""
     name = f"{TEMPORARY_PREFIX}{file.name}"
     if len(os.fsencode(name)) > _NAME_BYTES:
         name = f"{TEMPORARY_PREFIX}{hashlib.sha256(os.fsencode(file.name)).hexdigest()}"
@@ -155,14 +140,14 @@ def temporary_of(file: Path) -> Path:
 
 
 def with_prefix(prefix: str, name: str) -> str:
-    """A file's name with something before it. Where that is too long, the name loses its beginning, not its suffix."""
+    """A file's name with a prefix. If that is too long, the name loses its beginning, not its suffix."""
     content = os.fsencode(name)
     room = _NAME_BYTES - len(os.fsencode(prefix))
     return prefix + os.fsdecode(content[max(0, len(content) - room) :])
 
 
 def can_be_named(name: str) -> bool:
-    """Whether a file can have such a long name."""
+    """Whether the name is short enough for a file."""
     return len(os.fsencode(name)) <= _NAME_BYTES
 
 
@@ -170,7 +155,7 @@ def can_be_named(name: str) -> bool:
 def open_content(file: Path) -> Iterator[BufferedIOBase]:
     """A file's content for reading, decompressed where its name ends in `.gz`.
 
-    :raises IntegrityError: what is compressed is damaged or cut off.
+    :raises IntegrityError: the compressed content is damaged or truncated.
     """
     if file.suffix != COMPRESSED_SUFFIX:
         with file.open("rb") as handle:
@@ -196,15 +181,15 @@ def content_sha256(file: Path) -> str:
 
 
 def shown_name(name: str) -> str:
-    r"""A file's name as people, terminals and databases can take it, and from which it can be told exactly.
+    r"""A file's name in a form that terminals and databases accept, and from which the exact name can be told.
 
-    Bytes that are no UTF-8, and control characters, become `\xNN`; a backslash is doubled.
+    Bytes that are not UTF-8, and control characters, become `\xNN`; a backslash is doubled.
     """
     return "".join(_shown(letter) for letter in name)
 
 
 def stored_name(name: str) -> str:
-    """`shown_name`, where the database has room for it; a longer one is cut, and ends in `…` and 12 digits of its SHA-256."""
+    """`shown_name`, at most as long as the database's column; a longer one ends in `…` and 12 digits of its SHA-256."""
     shown = shown_name(name)
     units = shown.encode("utf-16-le")
     if len(units) <= 2 * _STORED_LENGTH:
@@ -215,7 +200,7 @@ def stored_name(name: str) -> str:
 
 
 def storable(name: str) -> str:
-    """The name of a landing file in a manifest: as it stands, unless it was written before names were made to be shown."""
+    """The name of a landing file in a manifest: unchanged, unless an earlier version wrote it, without `stored_name`."""
     is_shown = all(letter == "\\" or _shown(letter) == letter for letter in name)
     return name if is_shown and len(name.encode("utf-16-le")) <= 2 * _STORED_LENGTH else stored_name(name)
 
@@ -229,7 +214,7 @@ def _shown(letter: str) -> str:
 
 
 def hadoop_path(path: Path) -> str:
-    """A file's or folder's path as Spark and Hadoop take it, whatever is in its name.
+    """A file's or folder's path in the form that Spark and Hadoop take, whatever characters it has.
 
     Not a URI: Hadoop decodes nothing, so that a `%20` in it would be part of the name.
     """

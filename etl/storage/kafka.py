@@ -1,4 +1,4 @@
-"""What Kafka knows: topics, their ids and offsets. Reading and writing messages is the jobs' own business."""
+"""Topics, their ids and offsets, asked of Kafka. The jobs read and write the messages."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ class Topic:
 
     name: str
     id: str
-    """UUID of the topic (KIP-516): a topic that was deleted and made anew has another one."""
+    """UUID of the topic (KIP-516): a topic that was deleted and created again has another one."""
     beginning: Mapping[int, int]
     end: Mapping[int, int]
-    """How far it can be read: the last stable offset, up to which every transaction is committed or aborted."""
+    """The last stable offset: up to it every transaction is committed or aborted, and messages can be read."""
     high_watermark: Mapping[int, int] = field(default_factory=dict)
     """The offset that the next message gets; beyond `end` while a transaction is open."""
 
     @property
     def open_transactions(self) -> dict[int, int]:
-        """Per partition where a transaction is open, how many offsets wait for its end."""
+        """Per partition with an open transaction, how many offsets wait for its end."""
         beyond = {part: offset - self.end.get(part, 0) for part, offset in self.high_watermark.items()}
         return {part: offsets for part, offsets in sorted(beyond.items()) if offsets > 0}
 
 
 def client_config(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments with which every kafka-python client of ours is made."""
+    """Keyword arguments for every kafka-python client."""
     milliseconds = int(settings.kafka_timeout_seconds * 1000)
     config: dict[str, Any] = {
         "bootstrap_servers": settings.kafka(),
@@ -71,7 +71,7 @@ def unreachable(settings: Settings, error: Exception | str) -> ServiceUnavailabl
 
 @contextmanager
 def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
-    """An admin client, closed at the end; Kafka's errors become ours.
+    """An admin client, closed at the end; Kafka's errors are translated.
 
     :raises ServiceUnavailable: Kafka did not answer in time.
     """
@@ -93,18 +93,18 @@ def describe(settings: Settings, name: str) -> Topic:
     :raises ServiceUnavailable: Kafka did not answer in time.
     """
     with admin(settings) as client:
-        found = client.describe_topics([name])[0]
-        if found["error_code"] == UNKNOWN_TOPIC:
+        description = client.describe_topics([name])[0]
+        if description["error_code"] == UNKNOWN_TOPIC:
             raise TopicMissing(
                 f"Kafka at {settings.kafka()} has no topic {name!r}.",
                 remedy="Create it, or let the producer do so (parameter create_topic of 1_produce, `run --create-topic`).",
             )
-        partitions = [TopicPartition(name, part["partition_index"]) for part in found["partitions"]]
-        # First how far it is written: what comes in between must not look like an open transaction.
+        partitions = [TopicPartition(name, part["partition_index"]) for part in description["partitions"]]
+        # The high watermark first: messages that arrive in between must not look like an open transaction.
         written = _offsets(client, partitions, OffsetSpec.LATEST, IsolationLevel.READ_UNCOMMITTED)
         return Topic(
             name=name,
-            id=str(uuid.UUID(str(found["topic_id"]))),
+            id=str(uuid.UUID(str(description["topic_id"]))),
             beginning=_offsets(client, partitions, OffsetSpec.EARLIEST),
             end=_offsets(client, partitions, OffsetSpec.LATEST),
             high_watermark=written,
@@ -112,7 +112,7 @@ def describe(settings: Settings, name: str) -> Topic:
 
 
 def create(settings: Settings, name: str) -> bool:
-    """Make a topic with the broker's defaults; False when it was there already."""
+    """Create a topic with the broker's defaults; False if it exists already."""
     with admin(settings) as client:
         if name in client.list_topics():
             return False
@@ -126,5 +126,5 @@ def _offsets(
     spec: OffsetSpec,
     isolation: IsolationLevel = IsolationLevel.READ_COMMITTED,
 ) -> dict[int, int]:
-    found = client.list_partition_offsets(dict.fromkeys(partitions, spec), isolation_level=isolation)
-    return {part.partition: answer.offset for part, answer in sorted(found.items())}
+    answers = client.list_partition_offsets(dict.fromkeys(partitions, spec), isolation_level=isolation)
+    return {part.partition: answer.offset for part, answer in sorted(answers.items())}

@@ -1,11 +1,11 @@
 """Who works on a feed: lock files that the operating system releases when their holder dies.
 
-Two locks per feed. The *cycle* lock is held by the cycle runner from its first job to its last; a second cycle refuses at
-once. The *job* lock is held by the process that works on the feed's files; it waits a little, because the kernel of a cycle
-that was killed lives on for a second. Loaders do not hold it: they take turns by a lock in the database, also with those of
-other machines.
+Two locks per feed. The *cycle* lock is held by the cycle runner from its first job to its last; a second cycle is refused at
+once. The *job* lock is held by the process that works on the feed's files; others wait for it a little, because the kernel of
+a killed cycle survives it by a second. Loaders do not hold it: they take turns through a lock in the database, which also
+works between machines.
 
-And one lock per job that runs, by which others on this machine tell that its process lives.
+And one lock per running job, by which other processes on this machine know that it is alive.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def feed_lock(
 ) -> Iterator[None]:
     """Hold a feed's lock.
 
-    :param what: is shown to whoever is refused, e.g. "cycle 20261121T093000Z-7f3a".
-    :raises AlreadyRunning: another process holds it and goes on holding it for `wait_seconds`; names that process.
+    :param what: shown to a process that is refused, e.g. "cycle 20261121T093000Z-7f3a".
+    :raises AlreadyRunning: another process holds it for longer than `wait_seconds`; the message names that process.
     """
     settings.locks.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(settings.locks / f"{feed}.{kind}.lock")
@@ -44,7 +44,7 @@ def feed_lock(
     except Timeout:
         raise AlreadyRunning(
             f"Feed {feed} is already being worked on by {_who(holder)}.",
-            remedy="Wait until it has ended; `python -m etl status` shows what runs.",
+            remedy="Wait until it has ended; `python -m etl status` shows what is running.",
         ) from None
     try:
         holder.write_text(
@@ -66,20 +66,20 @@ def feed_lock(
 
 @contextmanager
 def alive(settings: Settings, feed: str, pid: int, started: datetime) -> Iterator[None]:
-    """Show that a job lives: the one of this feed that this process began at this moment."""
+    """Show that the job that this process started for a feed at this moment is alive."""
     settings.locks.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = _life(settings, feed, pid, started)
+    file = _life_lock(settings, feed, pid, started)
     with FileLock(file):
         try:
             yield
         finally:
-            # While it is held: nobody else can have made one of this name.
+            # While the lock is held: then no other process can have created a file of this name.
             file.unlink(missing_ok=True)
 
 
 def is_alive(settings: Settings, feed: str, pid: int, started: datetime) -> bool:
-    """Whether a job of this machine lives, of which `etl_log` knows feed, process and start."""
-    file = _life(settings, feed, pid, started)
+    """Whether a job of this machine is alive; `etl_log` has its feed, process and start."""
+    file = _life_lock(settings, feed, pid, started)
     if not file.exists():
         return False
     lock = FileLock(file)
@@ -92,7 +92,7 @@ def is_alive(settings: Settings, feed: str, pid: int, started: datetime) -> bool
     return False
 
 
-def _life(settings: Settings, feed: str, pid: int, started: datetime) -> Path:
+def _life_lock(settings: Settings, feed: str, pid: int, started: datetime) -> Path:
     return settings.locks / f"{feed}.{pid}.{started.astimezone(UTC):%Y%m%dT%H%M%S%f}.lock"
 
 

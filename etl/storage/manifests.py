@@ -1,4 +1,17 @@
-"""Batches and archives on disk, and the manifests that describe them."""
+"""Batches and archives on disk, and the manifests that describe them.
+
+::
+
+    output/<feed>/batch-<query>-<batch>/          one micro-batch: part-*.csv and manifest.json
+    output/<feed>/.tmp-*                          being written, or left by a process that died
+    output/<feed>/merge-plan.json                 which batches become which archive, decided once
+    backup/<feed>/<feed>_<UTC time>_<cycle>.csv   one archive, with <name>.manifest.json beside it
+    backup/<feed>/<name>.csv.gz                   the same content after `prune`; its manifest is unchanged
+    backup/<feed>/quarantine/                     batches and landing files that were set aside
+
+A manifest is written last: a batch or archive without one does not exist yet. SHA-256 and size in it are those of the plain
+content, also after compression.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +25,19 @@ from etl.settings import Settings
 from etl.storage.files import TEMPORARY_PREFIX, read_json, shown_name, storable
 
 MANIFEST = "manifest.json"
-
 PLAN = "merge-plan.json"
-
 BATCH_PREFIX = "batch-"
-
+QUARANTINE = "quarantine"
+MOST_ROWS = 2_000_000
+"""Of an archive: a load keeps rows in memory. Larger is only an archive of one larger batch, of which a load keeps nothing."""
 _PART_PATTERN = "part-*"
+_SCALARS = {"int": int, "str": str}
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where rows came from. `identity` tells a topic that was made anew from its namesake: Kafka's topic id."""
+    """Where rows came from. `identity` is Kafka's topic id: it differs between a topic and one that was created again."""
 
     kind: str
     name: str
@@ -31,7 +46,7 @@ class Source:
 
 @dataclass(frozen=True)
 class OffsetRange:
-    """Offsets of one partition that were read: from `first` up to, not including, `next`."""
+    """Offsets of one partition that were read: from `first` to before `next`."""
 
     first: int
     next: int
@@ -63,7 +78,7 @@ class LandingFile:
 
 @dataclass(frozen=True)
 class Batch:
-    """The manifest of one micro-batch: messages = rows that Spark could parse + unparsable ones."""
+    """The manifest of one micro-batch: messages = parsed + unparsable."""
 
     feed: str
     cycle_id: str
@@ -80,7 +95,7 @@ class Batch:
     written_at: str
     files: tuple[LandingFile, ...] = ()
     paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Column → where its values were in the source, by the contract of that time; unknown in manifests of before."""
+    """Column → where its values were in the source, by the contract of that time; empty in manifests of earlier versions."""
 
     @property
     def name(self) -> str:
@@ -104,9 +119,12 @@ class Archive:
     """Named `<batch>/<part>`, in the order in which they were joined."""
     archived_at: str
     files: tuple[LandingFile, ...] = ()
-    """Where it came from landing files: those."""
+    """The landing files that its rows came from; empty for a topic."""
     paths: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """As in `Batch`."""
+
+
+_Manifest = TypeVar("_Manifest", Batch, Archive)
 
 
 def feed_output(settings: Settings, feed: str) -> Path:
@@ -117,47 +135,52 @@ def feed_backup(settings: Settings, feed: str) -> Path:
     return settings.backup / feed
 
 
+def quarantine(settings: Settings, feed: str) -> Path:
+    """The folder of a feed's landing files and batches that were set aside."""
+    return feed_backup(settings, feed) / QUARANTINE
+
+
 def batches(folder: Path) -> list[Batch]:
     """The complete batches of `output/<feed>`, in the order in which they were read."""
-    return look(folder)[0]
+    return read_batches(folder)[0]
 
 
-def look(folder: Path) -> tuple[list[Batch], dict[str, IntegrityError]]:
-    """The complete batches of a folder, in the order in which they were read; names of those that cannot be used, and why."""
-    found: list[Batch] = []
+def read_batches(folder: Path) -> tuple[list[Batch], dict[str, IntegrityError]]:
+    """The complete batches of a folder, in the order in which they were read, and the errors of damaged ones by name."""
+    complete: list[Batch] = []
     damaged: dict[str, IntegrityError] = {}
     for path in sorted(folder.glob(f"{BATCH_PREFIX}*")):
         try:
             if _is_batch(path):
-                found.append(_read_batch(path))
+                complete.append(_read_batch(path))
         except IntegrityError as error:
             damaged[path.name] = error
-    return sorted(found, key=lambda batch: (batch.written_at, batch.batch_id)), damaged
+    return sorted(complete, key=lambda batch: (batch.written_at, batch.batch_id)), damaged
 
 
 def taken_batches(settings: Settings, feed: str) -> list[Batch]:
-    """The batches of a feed that can be read: those that wait for a merge, and those that were set aside."""
+    """The complete batches of a feed: those that wait for a merge, and those that were set aside."""
     return [*batches(feed_output(settings, feed)), *batches(quarantine(settings, feed))]
 
 
 def _is_batch(path: Path) -> bool:
-    """A batch gets its name together with its manifest; one without has lost it, unless there is nothing of a batch in it."""
+    """Whether a folder with a batch's name is one. A batch gets its name together with its manifest, and may lose that later."""
     return path.is_dir() and ((path / MANIFEST).exists() or any(path.glob(_PART_PATTERN)))
 
 
 def planned_archives(output: Path) -> set[str]:
-    """Names of the archives that a merge which was cut off will make, or has made already."""
+    """Names of the archives that an interrupted merge will create, or has created already."""
     file = output / PLAN
     return {planned["archive"] for planned in read_json(file)["archives"]} if file.exists() else set()
 
 
 def strays(folder: Path) -> list[str]:
-    """Names in `output/<feed>` that are no batch of ours; they are left alone and reported."""
+    """Names in `output/<feed>` that are not batches; they are left alone and reported."""
     if not folder.is_dir():
         return []
     own = {PLAN, *(path.name for path in folder.glob(f"{BATCH_PREFIX}*") if _is_batch(path))}
-    found = (path.name for path in folder.iterdir())
-    return sorted(shown_name(name) for name in found if name not in own and not name.startswith(TEMPORARY_PREFIX))
+    names = (path.name for path in folder.iterdir())
+    return sorted(shown_name(name) for name in names if name not in own and not name.startswith(TEMPORARY_PREFIX))
 
 
 def _read_batch(path: Path) -> Batch:
@@ -166,21 +189,16 @@ def _read_batch(path: Path) -> Batch:
         raise IntegrityError(f"The manifest of batch {path.name} is gone.", remedy="Restore it from a copy.")
     batch = read_manifest(Batch, manifest)
     if batch.name != path.name:
-        raise IntegrityError(f"{path.name}/{MANIFEST} is that of another batch.", remedy="Restore it from a copy.")
+        raise IntegrityError(
+            f"{path.name}/{MANIFEST} is the manifest of another batch.", remedy="Restore it from a copy."
+        )
     return batch
 
 
-_Manifest = TypeVar("_Manifest", Batch, Archive)
-
-_Kind = TypeVar("_Kind")
-
-_PLAIN = {"int": int, "str": str}
-
-
 def read_manifest(kind: type[_Manifest], file: Path) -> _Manifest:
-    """What a manifest says, each field of its type.
+    """A manifest, each of its fields with the declared type.
 
-    :raises IntegrityError: it is damaged, or no manifest of this kind.
+    :raises IntegrityError: it is damaged, or not a manifest of this kind.
     """
     data = read_json(file)
     try:
@@ -193,12 +211,12 @@ def read_manifest(kind: type[_Manifest], file: Path) -> _Manifest:
                 "columns": tuple(data["columns"]),
                 "paths": {name: tuple(path) for name, path in data.get("paths", {}).items()},
                 "parts": tuple(_made(Part, part) for part in data["parts"]),
-                "files": tuple(_landing_file(found) for found in data.get("files", ())),
+                "files": tuple(_landing_file(file) for file in data.get("files", ())),
             },
         )
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise IntegrityError(
-            f"{file.name} in {file.parent.name} is damaged: it is no manifest ({type(error).__name__}).",
+            f"{file.name} in {file.parent.name} is damaged: it is not a manifest ({type(error).__name__}).",
             remedy="Restore it.",
         ) from None
 
@@ -208,18 +226,8 @@ def _landing_file(data: Mapping[str, Any]) -> LandingFile:
 
 
 def _made(kind: type[_Kind], data: Mapping[str, Any]) -> _Kind:
-    for found in fields(kind):  # type: ignore[arg-type]
-        expected = _PLAIN.get(str(found.type))
-        if expected and found.name in data and not isinstance(data[found.name], expected):
-            raise TypeError(found.name)
+    for declared in fields(kind):  # type: ignore[arg-type]
+        expected = _SCALARS.get(str(declared.type))
+        if expected and declared.name in data and not isinstance(data[declared.name], expected):
+            raise TypeError(declared.name)
     return kind(**data)
-
-
-MOST_ROWS = 2_000_000
-"""Of an archive with more nothing is kept, so that memory stays bounded."""
-QUARANTINE = "quarantine"
-
-
-def quarantine(settings: Settings, feed: str) -> Path:
-    """The folder of landing files and batches that were set aside."""
-    return feed_backup(settings, feed) / QUARANTINE

@@ -147,6 +147,6 @@ def test_a_cycle_on_a_full_disk_says_so(sent: Project, mount: Callable[[str, str
     disk = mount("output", "100k")
     run = sent.etl("run", "--messages", "0", expect=1)
     assert "No space left on device" in run.stdout + run.stderr
-    assert "Make room there" in run.stdout + run.stderr
+    assert "Free space there" in run.stdout + run.stderr
     disk.remount("size=50m")
     require_next_run_exact(sent)

@@ -144,7 +144,7 @@ def test_killed_at_random_moments_with_a_producer_alongside(project: Project) ->
 
 def test_a_misspelt_failpoint_is_an_error(project: Project) -> None:
     job = start(project, "merge", failpoint="merge.joined")
-    assert "is no failpoint" in "".join(job.outputs())
+    assert "is not a failpoint" in "".join(job.outputs())
     assert job.returncode == 1
 
 

@@ -37,11 +37,11 @@ class InferredEventTime:
 
 
 def infer_event_time(columns: Values, sample: Sample) -> InferredEventTime:
-    """The event time: a column whose values all are times and are always there, the best-named one.
+    """The event time: of the columns that have a time in every record, the best-named one.
 
     :raises ConfigurationError: there is none.
     """
-    found: list[tuple[int, InferredEventTime]] = []
+    candidates: list[tuple[int, InferredEventTime]] = []
     for name, values in columns.items():
         if any(value is None or value == "" or isinstance(value, bool) for value in values):
             continue
@@ -50,24 +50,24 @@ def infer_event_time(columns: Values, sample: Sample) -> InferredEventTime:
             rank = 2 if _BEST_TIME_NAME.search(name) else 1 if _TIME_NAME.search(name) else 0
             note = f"it could be {formats[1]} as well" if len(formats) > 1 else ""
             why = "by name and values" if rank else "by its values"
-            found.append((rank, InferredEventTime(name, (formats[0],), why, note)))
-    if not found:
+            candidates.append((rank, InferredEventTime(name, (formats[0],), why, note)))
+    if not candidates:
         raise ConfigurationError(
-            f"No column of {sample.name} says in every record when it was measured.",
+            f"No column of {sample.name} has a time in every record.",
             remedy="A feed needs an event time: a column with ISO 8601 times, epoch seconds or a fixed pattern.",
         )
-    return max(found, key=lambda one: one[0])[1]
+    return max(candidates, key=lambda one: one[0])[1]
 
 
 def _time_formats(texts: Sequence[str], *, is_named: bool) -> list[str]:
-    """The formats that fit all texts. Numbers are times only where the name says so."""
+    """The formats that fit all texts. Numbers are times only if the name suggests it."""
     if all(is_iso_time(text) for text in texts):
         return [ISO8601]
     if is_named and all(is_number(text) for text in texts):
         numbers = [float(text) for text in texts]
-        found = [name for name, unit in EPOCH_UNITS.items() if all(_FROM <= n * unit <= _TO for n in numbers)]
-        if found:
-            return found
+        units = [name for name, unit in EPOCH_UNITS.items() if all(_FROM <= n * unit <= _TO for n in numbers)]
+        if units:
+            return units
     return [pattern for pattern in _PATTERNS if all(_fits(text, pattern) for text in texts)]
 
 
@@ -79,7 +79,7 @@ def _fits(text: str, pattern: str) -> bool:
 
 
 def infer_sensor(columns: Values, types: Mapping[str, str], time: str) -> str | None:
-    """The column that says which sensor a reading is of: by its name, else the first text that repeats."""
+    """The column that identifies the sensor of a reading: by its name, else the first text that repeats."""
     usable = [name for name in columns if name != time and types[name] in ("string", "integer")]
     complete = [name for name in usable if all(value not in (None, "") for value in columns[name])]
     named = [name for name in complete if _SENSOR_NAME.search(name) and not _ROW_NAME.search(name)]
@@ -93,7 +93,7 @@ def infer_sensor(columns: Values, types: Mapping[str, str], time: str) -> str | 
 def infer_key(
     columns: Values, types: Mapping[str, str], sensor: str | None, time: str, shared: set[str]
 ) -> tuple[str, ...]:
-    """Columns that tell the sample's readings apart; none where no likely ones do.
+    """Columns that identify each reading of the sample; none if no likely ones do.
 
     :param shared: columns that all readings of a message have in common.
     """
@@ -106,9 +106,9 @@ def infer_key(
             candidates.append((name, sensor))
     if sensor:
         candidates.append((sensor, time))
-    return next((key for key in candidates if _tells_apart(columns, key)), ())
+    return next((key for key in candidates if _identifies_rows(columns, key)), ())
 
 
-def _tells_apart(columns: Values, key: tuple[str, ...]) -> bool:
+def _identifies_rows(columns: Values, key: tuple[str, ...]) -> bool:
     rows = list(zip(*(columns[name] for name in key), strict=True))
     return len(set(rows)) == len(rows) and all(value not in (None, "") for row in rows for value in row)

@@ -16,17 +16,17 @@ from etl.errors import ConfigurationError
 
 Path = tuple[str, ...]
 RECORDS = 10_000
-"""How many records of a sample are looked at."""
+"""How many records of a sample are read."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Records as they came; of a CSV file, its fields by header, all of them text."""
+    """Records as they came; for a CSV file, its fields by header, all of them text."""
 
     name: str
     records: list[dict[str, Any]]
     delimiter: str = ""
-    """Of a CSV file; empty for JSON."""
+    """For a CSV file; empty for JSON."""
     encoding: str = "utf-8"
 
     @property
@@ -35,7 +35,7 @@ class Sample:
 
 
 @dataclass
-class Split:
+class Readings:
     """The readings of a sample: flat, with the path of each value."""
 
     rows: list[dict[Path, Any]]
@@ -48,14 +48,14 @@ class Split:
         return list(dict.fromkeys(path for row in self.rows for path in row))
 
     def outer_names(self, names: Mapping[Path, str]) -> set[str]:
-        """The columns that all readings of a message share."""
+        """The columns whose value all readings of a message share."""
         return {name for path, name in names.items() if self.explode and ITEMS not in path}
 
 
 def read_sample(file: File) -> Sample:
     """A `.json` (an object, or an array of objects), `.jsonl` or `.csv` file.
 
-    :raises ConfigurationError: it cannot be read, or holds no records.
+    :raises ConfigurationError: it cannot be read, or has no records.
     """
     kinds = {".json": _json, ".jsonl": _json_lines, ".csv": _csv}
     if not file.is_file() or file.suffix.lower() not in kinds:
@@ -64,21 +64,21 @@ def read_sample(file: File) -> Sample:
     try:
         sample = kinds[file.suffix.lower()](file.name, text, encoding)
     except (ValueError, csv.Error) as error:
-        raise ConfigurationError(f"{file.name} cannot be read: {error}", remedy="Mend the sample.") from None
+        raise ConfigurationError(f"{file.name} cannot be read: {error}", remedy="Correct the sample.") from None
     if not sample.records or not all(isinstance(record, dict) and record for record in sample.records):
         raise ConfigurationError(
-            f"{file.name} holds no records, or something that is no object.", remedy="Give a few whole messages."
+            f"{file.name} has no records, or something that is not an object.", remedy="Give a few whole messages."
         )
     return sample
 
 
 def _decoded(content: bytes) -> tuple[str, str]:
-    """A sample's text, and its encoding: where it is no UTF-8, that of Windows, if it has letters that only that one has."""
+    """A sample's text and encoding: UTF-8; else cp1252 if it has characters that only cp1252 has; else Latin-1."""
     try:
         return content.decode("utf-8-sig"), "utf-8"
     except UnicodeDecodeError:
         pass
-    # What is a euro sign or a dash there is a control character in Latin-1.
+    # Euro sign and dashes of cp1252 are control characters in Latin-1.
     if any(0x80 <= byte <= 0x9F for byte in content):
         with suppress(UnicodeDecodeError):
             return content.decode("cp1252"), "cp1252"
@@ -86,7 +86,7 @@ def _decoded(content: bytes) -> tuple[str, str]:
 
 
 def _lines(text: str) -> io.StringIO:
-    """The lines of a text, which end with CR, LF or both; `str.splitlines` knows seven more ends."""
+    """The lines of a text, which end with CR, LF or both; `str.splitlines` would split at seven more characters."""
     return io.StringIO(text, newline="")
 
 
@@ -106,7 +106,7 @@ def _csv(name: str, text: str, encoding: str) -> Sample:
     rows = csv.DictReader(_lines(text), delimiter=delimiter, strict=True)
     names = list(rows.fieldnames or ())
     if len(set(names)) < len(names) or not all(name.strip() for name in names):
-        raise ValueError("a column of the header has no name, or one that stands twice")
+        raise ValueError("a column of the header has no name, or two have the same")
     records = [
         {key: value for key, value in row.items() if key is not None and value not in (None, "")}
         for _, row in zip(range(RECORDS), rows, strict=False)
@@ -114,21 +114,21 @@ def _csv(name: str, text: str, encoding: str) -> Sample:
     return Sample(name, [dict.fromkeys(names) | record for record in records], delimiter, encoding)
 
 
-def rows_of(sample: Sample) -> Split:
-    """The readings: a record each, or an element each of the first array of objects in it, and so on inward."""
+def readings_of(sample: Sample) -> Readings:
+    """The readings: each record, or each element of its first array of objects, and so on inward."""
     if sample.is_csv:
-        return Split([{(key,): value for key, value in record.items()} for record in sample.records], [])
-    split = Split([], [])
+        return Readings([{(key,): value for key, value in record.items()} for record in sample.records], [])
+    readings = Readings([], [])
     rows: list[tuple[dict[Path, Any], Any, Path]] = [({}, record, ()) for record in sample.records]
     while True:
         flat = [(values | dict(_leaves(place, path)), place, path) for values, place, path in rows]
         array = _first_array([(place, path) for _, place, path in rows])
-        split.left_out += [note for note in _odd(rows, array) if note not in split.left_out]
+        readings.left_out += [note for note in _not_representable(rows, array) if note not in readings.left_out]
         if array is None:
-            split.rows = [values for values, _, _ in flat]
-            return split
+            readings.rows = [values for values, _, _ in flat]
+            return readings
         base = rows[0][2]
-        split.explode.append(array[len(base) :])
+        readings.explode.append(array[len(base) :])
         rows = [
             (values, element, (*array, ITEMS))
             for values, place, _ in flat
@@ -138,7 +138,7 @@ def rows_of(sample: Sample) -> Split:
 
 
 def _leaves(place: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Path and value of everything that is neither object nor array, and can be named in a path."""
+    """Path and value of everything that is neither object nor array and can be named in a path."""
     for key, value in place.items():
         if not _can_be_named(key):
             continue
@@ -149,7 +149,7 @@ def _leaves(place: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 
 def _can_be_named(key: str) -> bool:
-    """Whether a path can hold this key."""
+    """Whether a path of a contract can contain this key."""
     return bool(key) and "." not in key and ITEMS not in key and key.isprintable()
 
 
@@ -166,19 +166,19 @@ def _arrays(place: Any, path: Path) -> Iterator[tuple[Path, list[Any]]]:
 def _first_array(places: Sequence[tuple[Any, Path]]) -> Path | None:
     """The first array whose elements are objects."""
     for place, path in places:
-        for found, elements in _arrays(place, path):
+        for array, elements in _arrays(place, path):
             if elements and all(isinstance(element, dict) for element in elements):
-                return found
+                return array
     return None
 
 
-def _odd(rows: Sequence[tuple[Any, Any, Path]], taken: Path | None) -> Iterator[str]:
-    """What a contract cannot hold."""
+def _not_representable(rows: Sequence[tuple[Any, Any, Path]], taken: Path | None) -> Iterator[str]:
+    """What of a sample a contract cannot describe."""
     for _, place, path in rows:
-        for found, _ in _arrays(place, path):
-            if found != taken:
-                # `repr`: a key may hold anything, a line break too.
-                name = repr(".".join(found).replace(f".{ITEMS}", ITEMS))
+        for array, _ in _arrays(place, path):
+            if array != taken:
+                # `repr`: a key may contain anything, even a line break.
+                name = repr(".".join(array).replace(f".{ITEMS}", ITEMS))
                 yield f"the array {name}; one array of objects per level can hold readings."
         for key in place:
             if not _can_be_named(key):

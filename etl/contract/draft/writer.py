@@ -1,4 +1,4 @@
-"""A first contract for a new feed, drafted from a sample of its messages. What is guessed is said in the draft."""
+"""A first contract for a new feed, drafted from a sample of its messages. Comments in the draft name what was guessed."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 import yaml
 
 from etl.contract.draft.identity import infer_event_time, infer_key, infer_sensor
-from etl.contract.draft.sample import Path, Sample, rows_of
+from etl.contract.draft.sample import Path, Sample, readings_of
 from etl.contract.inference import InferredType, infer_type, snake_case
 from etl.contract.model import ISO8601, ITEMS, RESERVED, WINDOW_COLUMNS, column_name
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 _YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 _KEY_LENGTH = 128
-"""Longest text in a key: databases index no unbounded ones."""
+"""Longest text in a key: databases do not index unbounded texts."""
 
 
 @dataclass
-class _Found:
+class _DraftColumn:
     """A column of the draft."""
 
     name: str
@@ -34,14 +34,14 @@ class _Found:
 
 
 def draft(feed: str, sample: Sample, *, topic: str = "", landing: str = "") -> str:
-    """The text of a contract, with a comment wherever something was guessed.
+    """The text of a contract, with a comment at everything that was guessed.
 
     :param topic: the Kafka topic, for JSON messages; or
     :param landing: the landing folder, for CSV files.
-    :raises ConfigurationError: the sample holds no readings, or nothing in it looks like a time.
+    :raises ConfigurationError: the sample has no readings, or nothing in it looks like a time.
     """
-    split = rows_of(sample)
-    columns = _columns(split.rows, split.paths)
+    readings = readings_of(sample)
+    columns = _columns(readings.rows, readings.paths)
     time = infer_event_time({c.name: c.values for c in columns}, sample)
     for column in columns:
         if column.name == time.column:
@@ -51,39 +51,39 @@ def draft(feed: str, sample: Sample, *, topic: str = "", landing: str = "") -> s
     kinds = {c.name: c.inferred.type for c in columns}
     values = {c.name: c.values for c in columns}
     sensor = infer_sensor(values, kinds, time.column)
-    key = infer_key(values, kinds, sensor, time.column, split.outer_names({c.path: c.name for c in columns}))
+    key = infer_key(values, kinds, sensor, time.column, readings.outer_names({c.path: c.name for c in columns}))
     sensor, key = _without_names_of_windows(columns, sensor, key, time.column)
     for column in columns:
         column.in_key = key.index(column.name) + 1 if column.name in key else 0
     lines = [
         *_head(feed, sample, topic=topic, landing=landing),
         *_schema(feed, columns),
-        *_custom(columns, split.explode, time.column, time.formats, sensor, time.note),
+        *_custom(columns, readings.explode, time.column, time.formats, sensor, time.note),
     ]
-    left_out = [f"# Left out: {text}" for text in split.left_out]
+    left_out = [f"# Left out: {text}" for text in readings.left_out]
     keyless = (
-        [] if key else ["# No key was found that tells the sample's readings apart: each message is a row of its own."]
+        [] if key else ["# No key was found that identifies the sample's readings: each message is a separate row."]
     )
     more = ["# Ranges, windows, lateness, anomalies, fleet and more: see docs/contracts.md."]
     return "\n".join([*lines, *keyless, *left_out, *more]) + "\n"
 
 
-def _columns(rows: Sequence[dict[Path, Any]], paths: Sequence[Path]) -> list[_Found]:
-    found: list[_Found] = []
+def _columns(rows: Sequence[dict[Path, Any]], paths: Sequence[Path]) -> list[_DraftColumn]:
+    columns: list[_DraftColumn] = []
     for path in paths:
-        taken = [*RESERVED, *(column.name for column in found)]
+        taken = [*RESERVED, *(column.name for column in columns)]
         key = path[-1] if path[-1] != ITEMS else path[-2]
         name = column_name(snake_case(key), taken)
         values = [row.get(path) for row in rows]
         given = [value for value in values if value is not None and value != ""]
-        found.append(_Found(name, path, values, infer_type(key, given), required=len(given) == len(rows)))
-    return found
+        columns.append(_DraftColumn(name, path, values, infer_type(key, given), required=len(given) == len(rows)))
+    return columns
 
 
 def _without_names_of_windows(
-    columns: Sequence[_Found], sensor: str | None, key: tuple[str, ...], time: str
+    columns: Sequence[_DraftColumn], sensor: str | None, key: tuple[str, ...], time: str
 ) -> tuple[str | None, tuple[str, ...]]:
-    """Sensor and key, where a column that tables of windows have for themselves was the sensor's, with another name for it."""
+    """Sensor and key; a sensor's column is renamed if the tables of windows have a column of that name already."""
     names = [column.name for column in columns]
     old = sensor or next((name for name in (*key, *names) if name != time), names[0])
     if old not in WINDOW_COLUMNS:
@@ -104,7 +104,7 @@ def _text(value: str) -> str:
 
 def _head(feed: str, sample: Sample, *, topic: str, landing: str) -> list[str]:
     return [
-        f"# Drafted from {_text(sample.name)} ({len(sample.records):,} records). Look it through: comments say what was guessed.",
+        f"# Drafted from {_text(sample.name)} ({len(sample.records):,} records). Review it: comments name what was guessed.",
         "apiVersion: v3.1.0",
         "kind: DataContract",
         f"id: {feed.replace('_', '-')}",
@@ -112,7 +112,7 @@ def _head(feed: str, sample: Sample, *, topic: str, landing: str) -> list[str]:
         "version: 0.1.0",
         "status: draft",
         "description:",
-        "  purpose: Say here what these readings are.",
+        "  purpose: Describe here what these readings are.",
         "servers:",
         *(_local(sample, landing) if landing else _kafka(topic)),
     ]
@@ -145,7 +145,7 @@ def _local(sample: Sample, landing: str) -> list[str]:
     ]
 
 
-def _schema(feed: str, columns: Sequence[_Found]) -> list[str]:
+def _schema(feed: str, columns: Sequence[_DraftColumn]) -> list[str]:
     lines = [
         "schema:",
         f"  - name: {feed}",
@@ -159,7 +159,7 @@ def _schema(feed: str, columns: Sequence[_Found]) -> list[str]:
     return lines
 
 
-def _property(column: _Found) -> list[str]:
+def _property(column: _DraftColumn) -> list[str]:
     why = f"  # {column.inferred.why}" if column.inferred.why else ""
     lines = [f"      - name: {_text(column.name)}", f"        logicalType: {column.inferred.type}{why}"]
     if column.in_key:
@@ -177,7 +177,7 @@ def _property(column: _Found) -> list[str]:
 
 
 def _custom(
-    columns: Sequence[_Found],
+    columns: Sequence[_DraftColumn],
     explode: Sequence[Path],
     time: str,
     formats: Sequence[str],

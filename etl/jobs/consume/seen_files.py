@@ -34,7 +34,7 @@ class Known:
             loaded = set(connection.scalars(ledger.archive_names(contract.feed)))
         output, backup = manifests.feed_output(settings, contract.feed), manifests.feed_backup(settings, contract.feed)
         found = [batch.files for batch in manifests.taken_batches(settings, contract.feed)]
-        damaged = [(BATCH, name) for name in manifests.look(output)[1]]
+        damaged = [(BATCH, name) for name in manifests.read_batches(output)[1]]
         for archive in (*archive_files(backup), *archives_without_manifest(backup, output)):
             if archive.name in loaded:
                 continue

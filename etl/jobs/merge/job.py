@@ -1,7 +1,7 @@
 """Job 3: join the part-CSVs of all complete batches into one archive under `backup/`.
 
-A plan, written first, decides once and for all which batches become which archive. Whatever then dies, the next merge
-carries the same plan out again. Batches are removed only after their archive stands, whole, on the disk.
+A plan, written first, decides once and for all which batches become which archive. If the job dies after that, the next merge
+executes the same plan again. Batches are removed only after their archive is complete on disk.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -23,7 +22,7 @@ from etl.audit.set_aside import BATCH, Failures, is_item_error
 from etl.audit.states import Job
 from etl.contract.reader import Contract
 from etl.errors import IntegrityError
-from etl.jobs.merge.join import Planned, batch_gone, join_batches, of_bounded_size, write_archive
+from etl.jobs.merge.join import PlannedArchive, batch_gone, join_batches, split_by_size, write_archive
 from etl.settings import Settings
 from etl.storage import failpoints, files, manifests
 from etl.storage.archive_file import ArchiveFile, archive_files
@@ -31,28 +30,25 @@ from etl.storage.checkpoint import is_committed
 from etl.storage.csv_dialect import columns_of
 from etl.storage.manifests import Archive, Batch, Source
 
-if TYPE_CHECKING:
-    pass
-
 log = structlog.get_logger("merge")
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What was archived. `counts`: read = rows in the parts' manifests, processed = rows counted in the archives."""
+    """What was archived. `counts`: read = rows by the batches' manifests, processed = rows counted in the archives."""
 
     cycle_id: str
     counts: Counts
     archives: tuple[Archive, ...]
     strays: tuple[str, ...]
-    """Names in output/<feed> that are no batches of ours; they were left alone."""
+    """Names in output/<feed> that are not batches; they were left alone."""
 
 
 def merge(settings: Settings, contract: Contract, *, cycle_id: str = "") -> Merged:
-    """Archive every batch that Spark has committed; without one there is nothing to do.
+    """Archive every batch that Spark has committed; without any there is nothing to do.
 
-    Rows of different topics (also of one that was made anew) go into archives of their own, and so does each batch of landing
-    files. What has piled up becomes several archives of at most 2,000,000 rows, unless a single batch has more.
+    Rows of different topics (a topic that was created again is another one) go into separate archives, and so does each batch
+    of landing files. A large backlog becomes several archives of at most 2,000,000 rows, unless a single batch has more.
 
     A batch that cannot be archived fails the job once; the second time it is set aside (`etl.audit.set_aside`).
 
@@ -61,13 +57,13 @@ def merge(settings: Settings, contract: Contract, *, cycle_id: str = "") -> Merg
     """
     with job_run(settings, contract, Job.MERGE, cycle_id, {}) as run:
         failures = Failures(settings, run, contract.feed, BATCH)
-        work = _Merging(settings, contract, run, failures)
+        work = _Merge(settings, contract, run, failures)
         work.prepare()
         strays = manifests.strays(work.output)
         if strays:
-            log.warning("ignored: no batches of ours", names=strays)
-        done = work.carry_out(work.pending())
-        done += work.carry_out(work.new_plan())
+            log.warning("ignored: not batches", names=strays)
+        done = work.execute(work.pending())
+        done += work.execute(work.new_plan())
         work.report_damaged()
         run.counts = _counted(done)
         failures.settle()
@@ -78,8 +74,8 @@ def _counted(done: Iterable[Archive]) -> Counts:
     return sum((Counts(read=archive.rows, processed=archive.rows) for archive in done), Counts())
 
 
-class _Merging:
-    """One job's work: plans, archives, and what is to become of batches that cannot be archived."""
+class _Merge:
+    """One job's work: its plan, its archives, and the batches that cannot be archived."""
 
     def __init__(self, settings: Settings, contract: Contract, run: JobRun, failures: Failures) -> None:
         self.settings = settings
@@ -91,7 +87,7 @@ class _Merging:
         self.quarantine = manifests.quarantine(settings, contract.feed)
 
     def prepare(self) -> None:
-        """Remove what is half-written, and move away what was set aside when a job died."""
+        """Remove half-written files, and move away batches that were set aside just before a job died."""
         self.backup.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.backup, self.quarantine):
             files.remove_temporaries(folder)
@@ -99,22 +95,22 @@ class _Merging:
             if kind == BATCH:
                 self._move_away(name)
 
-    def pending(self) -> list[Planned]:
-        """A plan that a merge left behind when it died."""
+    def pending(self) -> list[PlannedArchive]:
+        """The plan of a merge that died before it was done."""
         file = self.output / manifests.PLAN
         if not file.exists():
             return []
-        log.info("finishing a merge that was cut off")
+        log.info("finishing an interrupted merge")
         try:
             planned = files.read_json(file)["archives"]
-            return [Planned(str(p["archive"]), str(p["cycle_id"]), tuple(p["batches"])) for p in planned]
+            return [PlannedArchive(str(p["archive"]), str(p["cycle_id"]), tuple(p["batches"])) for p in planned]
         except (IntegrityError, KeyError, TypeError) as error:
-            log.warning("the plan is damaged; another is made", cause=str(error))
+            log.warning("the plan is damaged; making a new one", cause=str(error))
             self._forget_archived()
             file.unlink()
             return []
 
-    def new_plan(self) -> list[Planned]:
+    def new_plan(self) -> list[PlannedArchive]:
         """Decide, and write down, which batches become which archive."""
         ready = [batch for batch in manifests.batches(self.output) if is_committed(self.settings, batch)]
         ready = [batch for batch in ready if not self.failures.met(batch.name)]
@@ -125,23 +121,23 @@ class _Merging:
         for batch in ready:
             groups.setdefault(batch.source, []).append(batch)
         planned = []
-        for number, group in enumerate(chain.from_iterable(map(of_bounded_size, groups.values()))):
+        for number, group in enumerate(chain.from_iterable(map(split_by_size, groups.values()))):
             # Two merges of a cycle within a second, or two sources in one merge, must not share a name.
             suffix = f"_{number + 1:04d}" if number else ""
             name = f"{self.feed}_{now:%Y%m%dT%H%M%S%f}Z_{self.run.cycle_id}{suffix}.csv"
-            planned.append(Planned(name, self.run.cycle_id, tuple(batch.name for batch in group)))
+            planned.append(PlannedArchive(name, self.run.cycle_id, tuple(batch.name for batch in group)))
         self._write_plan(planned)
         failpoints.reached("merge.planned")
         return planned
 
-    def carry_out(self, plan: list[Planned]) -> list[Archive]:
-        """Make the archives of a plan, then forget the plan."""
-        made = [self._carry_out(plan, number) for number in range(len(plan))]
+    def execute(self, plan: list[PlannedArchive]) -> list[Archive]:
+        """Create the archives of a plan, then remove the plan."""
+        made = [self._execute(plan, number) for number in range(len(plan))]
         (self.output / manifests.PLAN).unlink(missing_ok=True)
         return [archive for archive in made if archive]
 
-    def _carry_out(self, plan: list[Planned], number: int) -> Archive | None:
-        """Make one archive, of those of its batches that can be archived; None where none can."""
+    def _execute(self, plan: list[PlannedArchive], number: int) -> Archive | None:
+        """Create one archive, of those of its batches that can be archived; None if none can."""
         while plan[number].batches:
             try:
                 return self._archive(plan[number])
@@ -152,7 +148,7 @@ class _Merging:
     def report_damaged(self) -> None:
         """Count the attempts at batches whose manifest cannot be read: no plan names them."""
         first: Exception | None = None
-        for name, error in manifests.look(self.output)[1].items():
+        for name, error in manifests.read_batches(self.output)[1].items():
             if self.failures.count(name, error):
                 self._move_away(name)
             else:
@@ -160,12 +156,12 @@ class _Merging:
         if first and not self.failures.goes_on:
             raise first
 
-    def _write_plan(self, plan: list[Planned]) -> None:
+    def _write_plan(self, plan: list[PlannedArchive]) -> None:
         files.write_json(self.output / manifests.PLAN, {"archives": plan})
 
-    def _archive(self, planned: Planned) -> Archive:
-        """Make one archive, unless it already stands, and remove its batches."""
-        archive = self._standing(planned) or write_archive(planned, self.output, self._file(planned), self.feed)
+    def _archive(self, planned: PlannedArchive) -> Archive:
+        """Create one archive, unless it is finished already, and remove its batches."""
+        archive = self._finished(planned) or write_archive(planned, self.output, self._file(planned), self.feed)
         failpoints.reached("merge.archived")
         for name in planned.batches:
             _remove(self.output / name)
@@ -174,8 +170,8 @@ class _Merging:
         log.info("archived", archive=archive.file_name, rows=archive.rows, parts=len(archive.parts))
         return archive
 
-    def _standing(self, planned: Planned) -> Archive | None:
-        """The archive, where a merge before this one has made it. One whose manifest was damaged since is written again."""
+    def _finished(self, planned: PlannedArchive) -> Archive | None:
+        """The archive, if an earlier merge has finished it. One whose manifest was damaged since is written again."""
         file = self._file(planned)
         if not file.manifest.exists():
             return None
@@ -183,13 +179,15 @@ class _Merging:
             return file.read_manifest()
         return None
 
-    def _file(self, planned: Planned) -> ArchiveFile:
+    def _file(self, planned: PlannedArchive) -> ArchiveFile:
         return ArchiveFile(self.backup, planned.archive)
 
-    def _leave_out(self, plan: list[Planned], number: int, error: Exception) -> None:
-        """Count what failed, and go on without it where that may be; the plan says so before anything is archived.
+    def _leave_out(self, plan: list[PlannedArchive], number: int, error: Exception) -> None:
+        """Count the attempt at the batches that failed, and continue without them if that is allowed.
 
-        :raises Exception: the error, where the job ends with it.
+        The plan is written without them before anything is archived.
+
+        :raises Exception: the error, if the job ends with it.
         """
         if not is_item_error(error):
             raise error
@@ -202,32 +200,32 @@ class _Merging:
         for name in aside:
             self._move_away(name)
 
-    def _culprits(self, planned: Planned, error: Exception) -> dict[str, Exception]:
-        """The batches of a plan that cannot be archived, each with its error; all, where none is to blame alone."""
-        found: dict[str, Exception] = {}
-        whole, damaged = manifests.look(self.output)
+    def _culprits(self, planned: PlannedArchive, error: Exception) -> dict[str, Exception]:
+        """The batches of a plan that cannot be archived, each with its error; all of them if none fails alone."""
+        culprits: dict[str, Exception] = {}
+        whole, damaged = manifests.read_batches(self.output)
         known = {batch.name: batch for batch in whole}
         for name in planned.batches:
             if name in damaged:
-                found[name] = damaged[name]
+                culprits[name] = damaged[name]
             elif name not in known:
-                found[name] = batch_gone(name)
+                culprits[name] = batch_gone(name)
             else:
                 try:
-                    _try(known[name], self.output, self.backup)
+                    _require_joinable(known[name], self.output, self.backup)
                 except Exception as why:
                     if not is_item_error(why):
                         raise
-                    found[name] = why
-        return found or dict.fromkeys(planned.batches, error)
+                    culprits[name] = why
+        return culprits or dict.fromkeys(planned.batches, error)
 
     def _move_away(self, name: str) -> None:
-        """Move a batch that was set aside to `backup/<feed>/quarantine/`; one that is gone has only its entry."""
+        """Move a batch that was set aside to `backup/<feed>/quarantine/`, if it is still there."""
         if (self.output / name).is_dir():
             files.move_folder(self.output / name, self.quarantine / name)
 
     def _forget_archived(self) -> None:
-        """Remove the batches that are in an archive already: only a plan that is damaged now told which they are."""
+        """Remove the batches that are in an archive already; only the plan, which is damaged, listed them."""
         there = {batch.name for batch in manifests.batches(self.output)}
         for file in archive_files(self.backup) if there else ():
             with suppress(IntegrityError):
@@ -235,8 +233,8 @@ class _Merging:
                     _remove(self.output / name)
 
 
-def _try(batch: Batch, output: Path, backup: Path) -> None:
-    """Join one batch's parts for nothing but to see whether that can be done."""
+def _require_joinable(batch: Batch, output: Path, backup: Path) -> None:
+    """Join one batch's parts on trial, to see whether that works; nothing is kept."""
     temporary = backup / f"{files.TEMPORARY_PREFIX}{batch.name}"
     try:
         join_batches([batch], output, temporary)
@@ -246,7 +244,7 @@ def _try(batch: Batch, output: Path, backup: Path) -> None:
 
 
 def _remove(batch: Path) -> None:
-    """Remove a batch in one step: a folder that is half deleted must not look like one that is whole."""
+    """Remove a batch in one step: a half-deleted folder must not look like a whole one."""
     if batch.exists():
         aside = batch.with_name(f"{files.TEMPORARY_PREFIX}done-{batch.name}")
         files.remove_folder(aside)

@@ -2,60 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from etl.errors import BalanceError, IntegrityError
-from etl.storage import failpoints, files, manifests
-from etl.storage.archive_file import ArchiveFile
-from etl.storage.csv_dialect import columns_of
-from etl.storage.manifests import MOST_ROWS, Archive, Batch, OffsetRange
-
-if TYPE_CHECKING:
-    pass
-import hashlib
-import os
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 
-from etl.storage import csv_dialect
-from etl.storage.csv_dialect import header_line, read_frame, to_csv
+from etl.errors import BalanceError, IntegrityError
+from etl.storage import csv_dialect, failpoints, files, manifests
+from etl.storage.archive_file import ArchiveFile
+from etl.storage.csv_dialect import columns_of, header_line, read_frame, to_csv
+from etl.storage.manifests import MOST_ROWS, Archive, Batch, OffsetRange
 
-if TYPE_CHECKING:
-    pass
+_BLOCK_BYTES = 4 << 20
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedArchive:
+    """An archive of a merge plan: its name, and the names of the batches that become it."""
+
     archive: str
     cycle_id: str
     batches: tuple[str, ...]
 
 
-def of_bounded_size(batches: list[Batch]) -> Iterator[list[Batch]]:
-    """Divide batches, which keep their order, so that a load can keep each archive's rows in memory, and none takes long.
+def split_by_size(batches: list[Batch]) -> Iterator[list[Batch]]:
+    """Divide batches, in their order, into groups that become one archive each.
 
-    In one archive a column holds the values of one place in the source: an edit of the contract begins another archive.
+    An archive has at most `MOST_ROWS` rows, unless it is of one larger batch: a load can keep them in memory, and is short. In
+    one archive a column holds the values of one place in the source: a contract edit that changes it starts another archive.
     """
-    found: list[Batch] = []
+    group: list[Batch] = []
     for batch in batches:
-        is_large = sum(taken.rows for taken in found) + batch.rows > MOST_ROWS
-        if found and (is_large or any(_is_other(taken.paths, batch.paths) for taken in found)):
-            yield found
-            found = []
-        found.append(batch)
-    yield found
+        is_large = sum(taken.rows for taken in group) + batch.rows > MOST_ROWS
+        if group and (is_large or any(_is_other(taken.paths, batch.paths) for taken in group)):
+            yield group
+            group = []
+        group.append(batch)
+    yield group
 
 
 def join_batches(batches: list[Batch], output: Path, target: Path) -> tuple[int, str]:
-    """Join the parts of batches; returns the rows and the SHA-256."""
+    """Join the parts of batches into one file; returns its rows and its SHA-256.
+
+    :raises IntegrityError: a part is gone, or is not what its manifest says.
+    :raises BalanceError: the file does not have as many rows as the batches.
+    """
     parts = [(output / batch.name / part.name, part.sha256) for batch in batches for part in batch.parts]
     for path, _ in parts:
         if not path.exists():
@@ -70,7 +68,7 @@ def join_batches(batches: list[Batch], output: Path, target: Path) -> tuple[int,
     return rows, digest
 
 
-def write_archive(planned: Planned, output: Path, target: ArchiveFile, feed: str) -> Archive:
+def write_archive(planned: PlannedArchive, output: Path, target: ArchiveFile, feed: str) -> Archive:
     """Join the batches of a plan into an archive, content first and manifest last."""
     wanted = set(planned.batches)
     batches = [batch for batch in manifests.batches(output) if batch.name in wanted]
@@ -102,17 +100,14 @@ def write_archive(planned: Planned, output: Path, target: ArchiveFile, feed: str
 
 
 def _joined(batches: list[Batch]) -> dict[str, OffsetRange]:
-    found: dict[str, OffsetRange] = {}
+    joined: dict[str, OffsetRange] = {}
     for batch in batches:
         for partition, offsets in batch.offsets.items():
-            known = found.get(partition, OffsetRange(offsets.first, offsets.next, 0))
-            found[partition] = OffsetRange(
+            known = joined.get(partition, OffsetRange(offsets.first, offsets.next, 0))
+            joined[partition] = OffsetRange(
                 min(known.first, offsets.first), max(known.next, offsets.next), known.rows + offsets.rows
             )
-    return found
-
-
-_BLOCK_BYTES = 4 << 20
+    return joined
 
 
 def _is_other(paths: Mapping[str, tuple[str, ...]], others: Mapping[str, tuple[str, ...]]) -> bool:
@@ -122,14 +117,14 @@ def _is_other(paths: Mapping[str, tuple[str, ...]], others: Mapping[str, tuple[s
 def batch_gone(name: str) -> IntegrityError:
     return IntegrityError(
         f"Batch {name} of the merge plan is gone, and so is its archive.",
-        remedy="Restore it; the next merge but one goes on without it.",
+        remedy="Restore it; after a second failed attempt merges continue without it.",
     )
 
 
 def join_parts(parts: list[tuple[Path, str]], target: Path) -> tuple[int, str]:
-    """Join part files (path, expected SHA-256) into one file; returns its rows, counted anew, and its SHA-256.
+    """Join part files (path, expected SHA-256) into one file; returns its rows, counted again, and its SHA-256.
 
-    Where all headers are equal the bytes are copied and nothing is parsed. Where they differ (the schema grew) the result
+    If all headers are equal the bytes are copied and nothing is parsed. If they differ (the contract has new columns) the result
     is that of `pandas.concat` over text columns: the union of the columns, NULL where a part has none.
     """
     headers = {header_line(path) for path, _ in parts}
@@ -148,7 +143,7 @@ def join_parts(parts: list[tuple[Path, str]], target: Path) -> tuple[int, str]:
 
 
 class _Sink:
-    """Writes bytes, and on the way counts the lines that end outside quotes and hashes everything."""
+    """Writes bytes, hashes them, and counts the lines that end outside quotes."""
 
     def __init__(self, handle: BinaryIO) -> None:
         self.handle = handle
@@ -170,7 +165,7 @@ class _Sink:
 
 
 def _copy_body(path: Path, expected: str, sink: _Sink, pool: ThreadPoolExecutor) -> None:
-    """Append a part without its header, and check on the way, beside the writing, that it is what its manifest says."""
+    """Append a part without its header, and check in another thread that it is what its manifest says."""
     digest = hashlib.sha256()
     with path.open("rb") as handle:
         digest.update(handle.readline())
@@ -191,10 +186,10 @@ def _concat(parts: Iterable[tuple[Path, str]], sink: _Sink) -> None:
     sink.write(to_csv(pa.Table.from_pandas(frame, preserve_index=False)))
 
 
-def _require_hash(path: Path, found: str, expected: str) -> None:
-    if found != expected:
+def _require_hash(path: Path, actual: str, expected: str) -> None:
+    if actual != expected:
         raise IntegrityError(
-            f"{path.parent.name}/{path.name} was changed after its manifest was written (SHA-256 {found[:12]}…,"
+            f"{path.parent.name}/{path.name} was changed after its manifest was written (SHA-256 {actual[:12]}…,"
             f" expected {expected[:12]}…).",
-            remedy="Restore the file; nothing of it was archived.",
+            remedy="Restore the file; none of it was archived.",
         )

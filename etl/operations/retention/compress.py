@@ -1,4 +1,4 @@
-"""A file compressed beside itself, and read back before the plain one goes."""
+"""Compresses a file, and reads the result back before the plain file is removed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 def compress(file: Path, sha256: str) -> int:
-    """Put a compressed copy in a file's place, after it was read again; returns the bytes freed.
+    """Replace a file by a compressed copy, after reading that back; returns the bytes freed.
 
     :raises IntegrityError: the content is not what the manifest says.
     """
@@ -24,8 +24,8 @@ def compress(file: Path, sha256: str) -> int:
     before = file.stat().st_size
     gzip_file(file, temporary)
     failpoints.reached("prune.compressing")
-    found = files.content_sha256(temporary)
-    if found != sha256:
+    written = files.content_sha256(temporary)
+    if written != sha256:
         temporary.unlink()
         raise IntegrityError(
             f"{files.shown_name(file.name)} was changed after its manifest was written.", remedy="Restore the file."

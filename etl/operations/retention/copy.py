@@ -1,7 +1,7 @@
-"""Copies what is loaded to a folder at a URL, so that it need not stay here: read back and compared before anybody deletes it.
+"""Copies loaded files to a folder at a URL, reads the copies back and compares them, so that the originals can be deleted.
 
-Content goes before its manifest, and both before the ledger says where they are. What was cut off anywhere is begun anew, or,
-where the copy is whole, found so. Loaded files never change, so nothing is locked meanwhile, however long it takes.
+Content is copied before its manifest, and both before the ledger records where they are. An interrupted copy is repeated by
+the next run, unless it is already complete. Loaded files never change, so nothing is locked meanwhile.
 """
 
 from __future__ import annotations
@@ -28,65 +28,65 @@ log = structlog.get_logger("moving")
 
 
 @dataclass(frozen=True)
-class _Loaded:
-    """A file of the ledger that stands here still."""
+class _LoadedFile:
+    """A file of the ledger that is still here."""
 
     file_id: int
     file: Path
     sha256: str
     name: str
-    """Under the URL."""
+    """Below the URL."""
     manifest: Path | None = None
 
 
 def copy_old(
     settings: Settings, engine: Engine, feed: str, remote: Remote, is_old: Callable[[datetime], bool]
 ) -> dict[str, str]:
-    """Copy the feed's archives and landing files that were loaded long ago, and write down where they are.
+    """Copy the feed's old loaded archives and landing files, and record in the ledger where they are.
 
-    :returns: path of each file here, and empty text where its copy is whole; else why there is none.
-    :raises ServiceUnavailable: the URL does not answer, or does not take them.
+    :returns: by path of each file, an empty text if its copy is complete, else the reason why there is none.
+    :raises ServiceUnavailable: the URL does not answer, or refuses them.
     """
     with transaction(engine) as connection:
         old = [*_archives(settings, connection, feed, is_old), *_landing_files(settings, connection, feed, is_old)]
-    told: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for one in old:
         try:
             _copy(remote, one)
         except IntegrityError as error:
-            told[str(one.file)] = error.cause
+            reasons[str(one.file)] = error.cause
             continue
         with transaction(engine) as connection:
             ledger.note_move(connection, one.file_id, remote.url_of(one.name))
         failpoints.reached("prune.moved")
-        told[str(one.file)] = ""
-    return told
+        reasons[str(one.file)] = ""
+    return reasons
 
 
 def digests(file: Path) -> Iterator[str]:
-    """SHA-256 of a file as it came, which may have been compressed then or since."""
+    """SHA-256 of a file and, if it is compressed, of its content: it may have been compressed before or after its load."""
     yield files.sha256(file)
     if file.suffix == COMPRESSED_SUFFIX:
         with suppress(IntegrityError):
-            # What is damaged is not what was loaded, and stays.
+            # A damaged file is not what was loaded, and stays.
             yield files.content_sha256(file)
 
 
 def _archives(
     settings: Settings, connection: Connection, feed: str, is_old: Callable[[datetime], bool]
-) -> Iterator[_Loaded]:
+) -> Iterator[_LoadedFile]:
     folder = manifests.feed_backup(settings, feed)
     pending = manifests.planned_archives(manifests.feed_output(settings, feed))
     for entry in ledger.archive_entries(connection, feed):
         archive = ArchiveFile(folder, entry.file_name)
         if archive.name not in pending and is_old(entry.loaded_at) and archive.is_complete():
             content = archive.content
-            yield _Loaded(entry.file_id, content, entry.sha256, f"{feed}/{content.name}", archive.manifest)
+            yield _LoadedFile(entry.file_id, content, entry.sha256, f"{feed}/{content.name}", archive.manifest)
 
 
 def _landing_files(
     settings: Settings, connection: Connection, feed: str, is_old: Callable[[datetime], bool]
-) -> Iterator[_Loaded]:
+) -> Iterator[_LoadedFile]:
     folder = manifests.feed_backup(settings, feed) / "landing"
     if not folder.is_dir():
         return
@@ -95,17 +95,17 @@ def _landing_files(
     for file in sorted(path for path in folder.iterdir() if path.is_file()):
         if file.name.startswith(TEMPORARY_PREFIX):
             continue
-        digest = next((found for found in digests(file) if found in known), None)
+        digest = next((one for one in digests(file) if one in known), None)
         if digest is not None:
-            # Files of one name may come again and again; there each has a name of its own.
+            # Landing files may share a name; each copy gets a different one.
             there = files.with_prefix(f"{digest[:12]}-", files.shown_name(file.name))
-            yield _Loaded(known[digest], file, digest, f"{feed}/landing/{there}")
+            yield _LoadedFile(known[digest], file, digest, f"{feed}/landing/{there}")
 
 
-def _copy(remote: Remote, one: _Loaded) -> None:
-    """Bring one file, and its manifest, to the URL, unless they are there already.
+def _copy(remote: Remote, one: _LoadedFile) -> None:
+    """Copy one file, and its manifest, to the URL, unless they are there already.
 
-    :raises IntegrityError: the file here is not what was loaded, or what arrived there is not what was sent.
+    :raises IntegrityError: the file is not what was loaded, or its copy is not what was sent.
     """
     if one.sha256 not in digests(one.file):
         raise IntegrityError(

@@ -1,4 +1,4 @@
-"""What may be tidied up, and what was done with it."""
+"""What prune may do, and what it did."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _LONGEST_AGE = len("99999w")
 
 @dataclass(frozen=True)
 class Policy:
-    """How long things are kept: archives since they were loaded, notebooks since their cycle ended, rows since they were
-    decided on. None: for ever.
+    """How long things are kept: archives from their load on, notebooks from the end of their cycle, rows of the quarantine from
+    the decision on them. None: for ever.
     """
 
     compress_after: timedelta | None = timedelta(days=7)
@@ -45,30 +45,30 @@ class Item:
     kind: Literal["archive", "landing file", "notebooks", "quarantine", "log"]
     action: Literal["compress", "delete", "move", "keep"]
     feed: str
-    """Empty where it belongs to none."""
+    """Empty for what belongs to no feed."""
     name: str
     count: int
     """Files, or rows of the quarantine."""
     bytes: int
-    """What it took before; 0 for rows, whose room the database uses again by itself."""
+    """Size before; 0 for rows, whose space the database reuses by itself."""
     freed: int | None = None
-    """None in a dry run where only doing it would tell."""
+    """None in a dry run if only the real run can tell."""
     why: str = ""
-    """Why it is kept, although it is old."""
+    """Why it is kept although it is old."""
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was done, or with `dry_run` would be."""
+    """What was done, or with `dry_run` would be done."""
 
     dry_run: bool
     items: tuple[Item, ...]
     busy: tuple[EtlError, ...]
-    """Feeds that were left out, because something else worked on them, and what could not be copied."""
+    """Errors of feeds that were left out because another process works on them, and of copies that failed."""
 
 
 @dataclass(frozen=True)
-class Pass:
+class PruneRun:
     """One run of prune."""
 
     settings: Settings
@@ -83,7 +83,7 @@ class Pass:
         return age is not None and self.now - since >= age
 
     def why_kept(self, file: Path) -> str:
-        """Why a file must stay although it is old; empty where it may go."""
+        """Why a file must stay although it is old; empty if it may be deleted."""
         if self.remote is None or self.dry_run or not file.exists():
             return ""
         return self.copied.get(str(file), "it has no copy yet")

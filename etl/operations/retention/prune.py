@@ -1,11 +1,11 @@
 """Retention: what is old and no longer needed is first compressed, then deleted, or moved to a URL.
 
-Touched are only archives and landing files that the ledger holds, executed notebooks, decided rows of the quarantine, and
-logs. Never: what is not loaded or was undone, a batch, a plan, a checkpoint, a row that is QUARANTINED. What a lost checkpoint
-needs stays known, because the ledger keeps the offset ranges of every archive.
+It touches only archives and landing files that the ledger holds, executed notebooks, decided rows of the quarantine, and logs.
+Never: what is not loaded or was undone, a batch, a plan, a checkpoint, a row that is QUARANTINED. A lost checkpoint can still be
+replaced, because the ledger keeps the offset ranges of every archive.
 
-Each step can be killed at any moment: a copy stands whole under its own name before what it replaces goes, an archive's
-manifest goes last, and the next run takes up what is left.
+Every step can be killed at any moment: a copy is complete under its final name before the original is removed, an archive's
+manifest is removed last, and the next run continues with what is left.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from etl.jobs.load.conflicts import REPLACED
 from etl.operations.quarantine.rows import DISCARDED, REPLAYED
 from etl.operations.retention.compress import compress, gzip_file
 from etl.operations.retention.copy import copy_old, digests
-from etl.operations.retention.policy import Item, Pass, Policy, Pruned
+from etl.operations.retention.policy import Item, Policy, Pruned, PruneRun
 from etl.operations.retention.remote import Remote
 from etl.operations.retention.runs import delete_run, old_runs, unknown_runs
 from etl.settings import Settings
@@ -40,7 +40,7 @@ from etl.storage.files import COMPRESSED_SUFFIX, TEMPORARY_PREFIX
 from etl.storage.locks import feed_lock
 
 LOG_BYTES = 10 << 20
-"""A log larger than this is compressed and begun anew."""
+"""A larger log is compressed and emptied."""
 
 
 def prune(
@@ -55,13 +55,13 @@ def prune(
 ) -> Pruned:
     """Compress and delete what is older than the policy says, feed by feed under its locks.
 
-    A feed on which something else works is left out, and named in `busy`; so is a remote that does not take what it should.
+    A feed that another process works on is left out, and reported in `busy`; so is a remote that cannot be written to.
 
-    :param logs: log files that grow; what writes them must append.
-    :param now: the time to count ages from.
-    :param remote: where archives and landing files are copied to before they are deleted here.
+    :param logs: log files that grow; their writers must append.
+    :param now: the time from which ages are counted.
+    :param remote: where archives and landing files are copied before they are deleted here.
     """
-    this = Pass(settings, policy, now or datetime.now(UTC), dry_run, remote)
+    this = PruneRun(settings, policy, now or datetime.now(UTC), dry_run, remote)
     items: list[Item] = []
     busy: list[EtlError] = []
     engine = make_engine(settings, application="prune")
@@ -71,7 +71,7 @@ def prune(
                 try:
                     _copy(this, engine, feed)
                 except ServiceUnavailable as error:
-                    # What has no copy stays; the rest is pruned all the same.
+                    # Files without a copy stay; everything else is pruned.
                     busy.append(error)
                 try:
                     with ExitStack() as held:
@@ -94,7 +94,7 @@ def prune(
     return Pruned(dry_run, tuple(items), tuple(busy))
 
 
-def _copy(this: Pass, engine: Engine, feed: str) -> None:
+def _copy(this: PruneRun, engine: Engine, feed: str) -> None:
     """Copy what is to be moved; no lock is held meanwhile, so that cycles go on."""
     if this.remote is None or this.dry_run:
         return
@@ -104,25 +104,25 @@ def _copy(this: Pass, engine: Engine, feed: str) -> None:
     this.copied.update(copy_old(this.settings, engine, feed, this.remote, is_old))
 
 
-def _prune_feed(this: Pass, connection: Connection, feed: str) -> list[Item]:
+def _prune_feed(this: PruneRun, connection: Connection, feed: str) -> list[Item]:
     folder = manifests.feed_backup(this.settings, feed)
     if not this.dry_run:
         files.remove_temporaries(folder)
     items = [_prune_archive(this, feed, archive, entry) for archive, entry in _old(this, connection, feed)]
     gone = {item.name for item in items if item.action == this.last_action}
-    standing = {archive.name for archive in archive_files(folder)} - gone
+    existing = {archive.name for archive in archive_files(folder)} - gone
     items += _prune_landing(this, connection, feed, folder / "landing")
-    items += _prune_quarantine(this, connection, feed, standing)
+    items += _prune_quarantine(this, connection, feed, existing)
     return items + [delete_run(this, feed, run) for run in old_runs(this, connection, feed)]
 
 
-def _old(this: Pass, connection: Connection, feed: str) -> Iterator[tuple[ArchiveFile, LoadedArchive]]:
-    """Loaded archives for which there is something to do."""
+def _old(this: PruneRun, connection: Connection, feed: str) -> Iterator[tuple[ArchiveFile, LoadedArchive]]:
+    """Loaded archives that are to be compressed or deleted."""
     pending = manifests.planned_archives(manifests.feed_output(this.settings, feed))
     loaded = ledger.loaded_archives(connection, feed)
     for archive in archive_files(manifests.feed_backup(this.settings, feed)):
         entry = loaded.get(archive.name)
-        # A merge that was cut off still counts on the archives of its plan.
+        # An interrupted merge still needs the archives of its plan.
         if entry is None or archive.name in pending:
             continue
         if this.is_old(entry.loaded_at, this.policy.delete_after) or (
@@ -131,7 +131,7 @@ def _old(this: Pass, connection: Connection, feed: str) -> Iterator[tuple[Archiv
             yield archive, entry
 
 
-def _prune_archive(this: Pass, feed: str, archive: ArchiveFile, entry: LoadedArchive) -> Item:
+def _prune_archive(this: PruneRun, feed: str, archive: ArchiveFile, entry: LoadedArchive) -> Item:
     size = archive.size()
     keep = partial(Item, "archive", "keep", feed, archive.name, 1, size, 0)
     try:
@@ -149,15 +149,15 @@ def _prune_archive(this: Pass, feed: str, archive: ArchiveFile, entry: LoadedArc
     return Item("archive", "compress", feed, archive.name, 1, size, freed)
 
 
-def _prune_landing(this: Pass, connection: Connection, feed: str, folder: Path) -> Iterator[Item]:
-    """Landing files that were moved away after their load: found in the ledger by their content."""
+def _prune_landing(this: PruneRun, connection: Connection, feed: str, folder: Path) -> Iterator[Item]:
+    """Landing files that were moved to `backup/` after their load; the ledger has their content."""
     if not folder.is_dir():
         return
     if not this.dry_run:
         files.remove_temporaries(folder)
     loaded = {entry.sha256: entry.loaded_at for entry in ledger.landing_entries(connection, feed)}
     for file in sorted(path for path in folder.iterdir() if path.is_file()):
-        digest = next((found for found in digests(file) if found in loaded), None)
+        digest = next((known for known in digests(file) if known in loaded), None)
         size, name = file.stat().st_size, files.stored_name(file.name)
         if digest is None:
             continue
@@ -178,7 +178,7 @@ def _prune_landing(this: Pass, connection: Connection, feed: str, folder: Path) 
 
 
 def _delete_archive(archive: ArchiveFile) -> None:
-    """Content first, manifest last: as long as the manifest is there, the next run knows that there is work left."""
+    """Content first, manifest last: as long as the manifest exists, the next run knows that work is left."""
     for content in (archive.plain, archive.compressed):
         content.unlink(missing_ok=True)
     files.sync_folder(archive.folder)
@@ -187,10 +187,10 @@ def _delete_archive(archive: ArchiveFile) -> None:
     files.sync_folder(archive.folder)
 
 
-def _prune_quarantine(this: Pass, connection: Connection, feed: str, standing: set[str]) -> list[Item]:
-    """Delete rows that were decided on, once the archive that they came from is gone.
+def _prune_quarantine(this: PruneRun, connection: Connection, feed: str, existing: set[str]) -> list[Item]:
+    """Delete decided rows of the quarantine, once the archive that they came from is gone.
 
-    While it stands, the load can be undone, and then these rows say what was decided about theirs.
+    Until then the load can be undone and repeated, and these rows record what was decided.
     """
     if this.policy.delete_after is None:
         return []
@@ -201,7 +201,7 @@ def _prune_quarantine(this: Pass, connection: Connection, feed: str, standing: s
         row.decided_at <= this.now - this.policy.delete_after,
     )
     loads = set(connection.scalars(select(row.log_id).where(decided).distinct()))
-    loads -= ledger.loads_of(connection, feed, standing)
+    loads -= ledger.loads_of(connection, feed, existing)
     rows = 0
     for some in in_batches(sorted(loads)):
         old = and_(decided, row.log_id.in_(some))
@@ -211,10 +211,10 @@ def _prune_quarantine(this: Pass, connection: Connection, feed: str, standing: s
     return [Item("quarantine", "delete", feed, "rows replayed or discarded", rows, 0, 0)] if rows else []
 
 
-def _prune_log(this: Pass, log: Path) -> Iterator[Item]:
-    """Compress a log that has grown, in the place of the copy before, and begin it anew; delete a copy that is old.
+def _prune_log(this: PruneRun, log: Path) -> Iterator[Item]:
+    """Compress a large log, replacing its previous copy, and empty it; delete an old copy.
 
-    Its writer goes on appending to the same file. Lines that it writes in the moment between are lost; it is only a log.
+    Its writer continues to append to the same file. Lines written between the two steps are lost, which a log can bear.
     """
     copy = log.with_name(f"{log.name}{COMPRESSED_SUFFIX}")
     with suppress(FileNotFoundError):

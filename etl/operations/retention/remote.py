@@ -1,6 +1,6 @@
-"""A folder at a URL, for what is kept elsewhere: another disk, a server, an object store. By fsspec and its protocol's package.
+"""A folder at a URL: on another disk, a server or an object store, through fsspec and its package for the protocol.
 
-A URL may hold a password. It stands in nothing that is shown, written down or raised from here.
+A URL may contain a password. Nothing that is shown, recorded or raised from here contains it.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ class Remote:
     """A folder at a URL."""
 
     def __init__(self, url: str) -> None:
-        """Some protocols connect at once, others with the first file.
+        """Some protocols connect now, others with the first file.
 
         :param url: `PROTOCOL://…`, or the path of a folder.
-        :raises ConfigurationError: it is none that can be used.
+        :raises ConfigurationError: it is not a URL that can be used.
         :raises SetupError: the package of its protocol is missing.
         :raises ServiceUnavailable: it does not answer, or refuses the login.
         """
         self._url = url.rstrip("/") if "://" in url else f"file://{Path(url).expanduser().absolute()}"
         self.shown = _shown(self._url)
-        """The URL without login."""
+        """The URL without user and password."""
         self._password = _password(self._url)
         options = {"password": unquote(self._password), "username": unquote(_user(self._url))} if self._password else {}
         try:
             core = _fsspec()
             self._require_known(core)
             with self._explaining("cannot be used"):
-                # What a listing said a moment ago is not what is there now.
+                # A cached listing may be out of date.
                 self._files, self._root = core.url_to_fs(self._url_without_login(), use_listings_cache=False, **options)
         except ImportError as error:
             raise SetupError(
@@ -51,13 +51,13 @@ class Remote:
             ) from None
 
     def url_of(self, name: str) -> str:
-        """Where a name stands, to be shown."""
+        """The URL of a file, to be shown."""
         return f"{self.shown}/{name}"
 
     def put(self, file: Path, name: str) -> None:
-        """Write a file under a name, in the place of its namesake.
+        """Copy a file there; it replaces a file of the same name.
 
-        :raises ServiceUnavailable: it did not arrive as a whole.
+        :raises ServiceUnavailable: it did not arrive completely.
         """
         target = self._path(name)
         with self._explaining("did not take a file"):
@@ -68,8 +68,9 @@ class Remote:
                 files.sync_folder(Path(target).parent)
 
     def sha256(self, name: str) -> str | None:
-        """SHA-256 of what stands under a name, read back now: of the content where the name ends in `.gz`; None where nothing
-        stands there, or nothing whole.
+        """SHA-256 of a file there, read back now; of the decompressed content if its name ends in `.gz`.
+
+        None if there is no such file, or only a truncated one.
 
         :raises ServiceUnavailable: it does not answer.
         """
@@ -82,7 +83,7 @@ class Remote:
                 return None
 
     def _url_without_login(self) -> str:
-        """Protocols differ in whether they decode a login; so it is taken out of the URL, and decoded here."""
+        """Only some protocols decode user and password in a URL; so they are removed from it and decoded here."""
         return self.shown if self._password else self._url
 
     def _require_known(self, core: ModuleType) -> None:
@@ -95,15 +96,15 @@ class Remote:
 
     @contextmanager
     def _explaining(self, what: str) -> Iterator[None]:
-        """Errors of all kinds of packages as one of ours, without their traceback: it would show what they were called with."""
+        """Translate every error of a protocol's package, and drop its traceback, which would show the arguments of calls."""
         try:
             yield
         except ImportError:
             raise
-        except Exception as error:  # noqa: BLE001 - every protocol has errors of its own
+        except Exception as error:  # noqa: BLE001 - every protocol has different errors
             raise ServiceUnavailable(
                 f"{self.shown} {what} ({type(error).__name__}: {self._mask(error)}).",
-                remedy="Nothing was deleted here. Check the URL, the rights and the login; the next `prune` goes on.",
+                remedy="Nothing was deleted here. Check the URL, the rights and the login; the next `prune` continues.",
             ) from None
 
     def _mask(self, error: BaseException) -> str:
@@ -116,12 +117,12 @@ class Remote:
 def _fsspec() -> ModuleType:
     import fsspec
 
-    found: ModuleType = fsspec
-    return found
+    package: ModuleType = fsspec
+    return package
 
 
-def _protocols(found: Any) -> tuple[str, ...]:
-    return (found.protocol,) if isinstance(found.protocol, str) else tuple(found.protocol)
+def _protocols(filesystem: Any) -> tuple[str, ...]:
+    return (filesystem.protocol,) if isinstance(filesystem.protocol, str) else tuple(filesystem.protocol)
 
 
 def _shown(url: str) -> str:
@@ -130,10 +131,10 @@ def _shown(url: str) -> str:
     is_login = ":" in login
     if "::" in url or "@" in login or (is_login and "/" in login) or any(sign in rest for sign in "?#"):
         raise ConfigurationError(
-            "The URL to move to has parts that are not understood.",
+            "The URL to move to has parts that are not supported.",
             remedy=f"{_EXAMPLE} Percent-encode special characters of a password, or give it as docs/scale.md says.",
         )
-    # In a container's name there is no colon; a name and a password have one between them.
+    # A container's name has no colon; user and password have one between them.
     return f"{protocol}://{place if is_login else rest}"
 
 

@@ -11,17 +11,17 @@ from sqlalchemy import Connection, func, select
 
 from etl.database import in_batches
 from etl.database.schema.audit_tables import etl_log
-from etl.operations.retention.policy import Item, Pass
+from etl.operations.retention.policy import Item, PruneRun
 from etl.settings import Settings
 
 _UNKNOWN_CYCLE_AGE = timedelta(days=1)
-"""Notebooks of a cycle that `etl_log` does not know: it may have begun a moment ago."""
+"""Least age of notebooks of a cycle that is not in `etl_log`: it may have just started."""
 
 _CYCLE_ID = re.compile(r"\d{8}T\d{6}Z-\w+")
 
 
-def old_runs(this: Pass, connection: Connection, feed: str) -> list[Path]:
-    """Folders of executed notebooks whose cycle ended long ago."""
+def old_runs(this: PruneRun, connection: Connection, feed: str) -> list[Path]:
+    """Folders of executed notebooks of old cycles."""
     log = etl_log.c
     ended = (
         select(log.cycle_id, func.max(log.heartbeat_at).label("last")).where(log.feed == feed).group_by(log.cycle_id)
@@ -30,8 +30,8 @@ def old_runs(this: Pass, connection: Connection, feed: str) -> list[Path]:
     return [folder for folder in _runs(this.settings) if folder.name in old]
 
 
-def unknown_runs(this: Pass, connection: Connection) -> list[Path]:
-    """Folders of cycles that never wrote an audit row, because the database was away from beginning to end."""
+def unknown_runs(this: PruneRun, connection: Connection) -> list[Path]:
+    """Folders of cycles without an audit row, because the database was unavailable from beginning to end."""
     if this.policy.delete_after is None:
         return []
     age = max(this.policy.delete_after, _UNKNOWN_CYCLE_AGE)
@@ -43,15 +43,17 @@ def unknown_runs(this: Pass, connection: Connection) -> list[Path]:
 
 
 def _runs(settings: Settings) -> list[Path]:
-    found = settings.runs.iterdir() if settings.runs.is_dir() else ()
-    return sorted(path for path in found if _CYCLE_ID.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
+    entries = settings.runs.iterdir() if settings.runs.is_dir() else ()
+    return sorted(
+        path for path in entries if _CYCLE_ID.fullmatch(path.name) and path.is_dir() and not path.is_symlink()
+    )
 
 
 def _last_change(folder: Path) -> datetime:
     return datetime.fromtimestamp(max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))), UTC)
 
 
-def delete_run(this: Pass, feed: str, folder: Path) -> Item:
+def delete_run(this: PruneRun, feed: str, folder: Path) -> Item:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if not this.dry_run:
         shutil.rmtree(folder)

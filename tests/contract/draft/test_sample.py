@@ -16,10 +16,10 @@ from etl.errors import ConfigurationError
     ("name", "text", "said"),
     [
         ("s.json", "{", "cannot be read"),
-        ("s.json", "[]", "holds no records"),
-        ("s.jsonl", "[1]\n", "holds no records"),
-        ("s.csv", "a,a\n1,2\n", "stands twice"),
-        ("s.csv", "", "holds no records"),
+        ("s.json", "[]", "has no records"),
+        ("s.jsonl", "[1]\n", "has no records"),
+        ("s.csv", "a,a\n1,2\n", "two have the same"),
+        ("s.csv", "", "has no records"),
         ("s.txt", "a", "There is no sample"),
     ],
 )

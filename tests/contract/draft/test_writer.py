@@ -135,7 +135,7 @@ def test_an_uncertain_order_of_day_and_month_is_said() -> None:
 
 
 def test_a_record_without_time_is_refused_with_the_remedy() -> None:
-    with pytest.raises(ConfigurationError, match="says in every record when it was measured"):
+    with pytest.raises(ConfigurationError, match="has a time in every record"):
         drafted([{"id": 1, "temperature": 2.5}])
 
 

@@ -10,9 +10,9 @@ from etl.operations.retention.remote import Remote
     ("url", "told"),
     [
         ("nothing://folder", "protocol 'nothing'"),
-        ("simplecache::s3://bucket", "not understood"),
-        ("ftp://user:c4n4ry@host@other/folder", "not understood"),
-        ("s3://bucket/folder?key=c4n4ry", "not understood"),
+        ("simplecache::s3://bucket", "not supported"),
+        ("ftp://user:c4n4ry@host@other/folder", "not supported"),
+        ("s3://bucket/folder?key=c4n4ry", "not supported"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_and_not_shown(url: str, told: str) -> None:

@@ -14,7 +14,7 @@ from py4j.protocol import Py4JJavaError
 
 from etl.errors import EtlError, PermanentError
 from etl.settings import Settings
-from etl.storage import disk_errors as storage
+from etl.storage import disk_errors
 from etl.storage import kafka as broker
 
 # All retriable: https://kafka.apache.org/43/javadoc/org/apache/kafka/common/errors/RetriableException.html
@@ -56,11 +56,11 @@ def _chain(error: BaseException) -> list[str]:
 
 
 def _of_disk(settings: Settings, told: str) -> EtlError | None:
-    for number in storage.REMEDIES:
+    for number in disk_errors.REMEDIES:
         said = re.search(rf".*{re.escape(os.strerror(number))}.*", told)
         if said:
             path = _PATH.search(said.group())
-            return storage.storage_error(settings, number, path.group(1) if path else None)
+            return disk_errors.storage_error(settings, number, path.group(1) if path else None)
     return None
 
 
