@@ -7,9 +7,10 @@ import re
 import pytest
 
 from etl.contract.model import EvolvedContract
-from etl.contract.reader import load_contracts
+from etl.contract.reader import load_contract, load_contracts
+from etl.database import PRODUCTS, Product
 from etl.database.schema.feed_table import feed_table
-from etl.database.schema.views import needs, view_columns, view_files, views_of
+from etl.database.schema.views import common_views, needs, view_columns, view_files, views_of
 from etl.settings import PROJECT_ROOT, Settings
 
 
@@ -45,3 +46,14 @@ def test_each_view_is_there_for_both_products() -> None:
     views = PROJECT_ROOT / "sql" / "views"
     names = [{file.name for file in (views / product).glob("*.sql")} for product in ("postgresql", "sqlserver")]
     assert names[0] == names[1]
+
+
+@pytest.mark.parametrize("database", PRODUCTS, ids=lambda product: product.name)
+def test_the_newest_readings_are_looked_for_once_whatever_they_measure(database: Product, settings: Settings) -> None:
+    contract = load_contract("environment_telemetry", settings)
+    assert contract.windows is not None
+    assert len(contract.windows.measures) > 1
+    latest = dict(common_views([EvolvedContract.of(contract)]))["v_etl_latest"]
+    text = str(latest.compile(dialect=database.offline(), compile_kwargs={"literal_binds": True}))
+    assert len(re.findall(f"FROM {contract.table}\\b", text)) == 2
+    assert text.count("max(") == 1

@@ -1,4 +1,4 @@
-"""What `doctor` says about a database of SQL Server."""
+"""What `doctor` and the jobs say about a database of SQL Server."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import re
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from etl.database.sqlserver.checks import ABOUT, findings
+from etl.audit.job import job_run
+from etl.audit.states import Job
+from etl.contract.reader import Contract
+from etl.database.schema.migrations import require_current
+from etl.database.sqlserver.checks import ABOUT, SNAPSHOT, findings
+from etl.errors import ConfigurationError
+from etl.settings import Settings
+from tests.support.tsql import TSQLConnection, TSQLEngine
 
 
 class Answers:
@@ -50,3 +58,24 @@ def test_the_doctor_says_what_a_database_lacks(about: tuple[Any, ...], granted: 
     for (what, remedy), expected in zip(found, told, strict=True):
         assert expected in what
         assert remedy
+
+
+def test_a_user_with_another_default_schema_is_refused(engine: TSQLEngine) -> None:
+    """Its tables would be made there, beside those that others use."""
+    connection: Any = TSQLConnection(engine)
+    engine.dialect.default_schema_name = "sales"
+    with pytest.raises(ConfigurationError, match="default schema is sales") as raised:
+        require_current(connection)
+    assert "DEFAULT_SCHEMA = dbo" in str(raised.value.remedy)
+
+
+@pytest.mark.parametrize(("is_on", "warned"), [(1, False), (0, True), (None, False)])
+def test_a_job_says_where_it_will_wait_for_others(
+    is_on: int | None, warned: bool, engine: TSQLEngine, home: Settings, contract: Contract
+) -> None:
+    """What only resembles SQL Server may answer NULL."""
+    engine.answers[SNAPSHOT] = is_on
+    with capture_logs() as said, job_run(home, contract, Job.MERGE, "c-1", {}):
+        pass
+    warnings = [entry["event"] for entry in said if entry["log_level"] == "warning"]
+    assert any("READ_COMMITTED_SNAPSHOT is off" in warning for warning in warnings) == warned

@@ -1,50 +1,35 @@
-"""What administrators of SQL Server count on: scripts for any client, rows found by indexes, triggers, collations, counts."""
+"""SQL Server's script for administrators, and what its files of statements must not hold."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
 from sqlglot import exp
-from structlog.testing import capture_logs
 
-from etl.audit.job import job_run
-from etl.audit.states import Job
-from etl.contract.model import EvolvedContract
-from etl.contract.reader import Contract, load_contract, load_contracts
-from etl.database import PRODUCTS, Product, insert_row
-from etl.database.schema.audit_tables import SHARED, etl_source, metadata
+from etl.contract.reader import load_contracts
+from etl.database import PRODUCTS, Product
+from etl.database.schema.audit_tables import SHARED
 from etl.database.schema.ddl import script
-from etl.database.schema.migrations import require_current
-from etl.database.schema.views import common_views
-from etl.database.sqlserver.checks import SNAPSHOT
-from etl.database.sqlserver.product import SQLServer, prepare_dialect
-from etl.errors import ConfigurationError
+from etl.database.sqlserver.product import SQLServer
 from etl.settings import PROJECT_ROOT, Settings
 from tests.support.golden import FOLDER
-from tests.support.tsql import TSQLConnection, TSQLEngine, parse
+from tests.support.tsql import parse
 
 DDL = PROJECT_ROOT / "sql" / "ddl" / "sqlserver.sql"
 VIEWS = sorted((PROJECT_ROOT / "sql" / "views" / "sqlserver").glob("*.sql"))
 OWN = [DDL, *VIEWS, *(file for file in sorted((FOLDER / "sqlserver").glob("*.sql")) if file.stem != "dashboards")]
 """All but what Superset sends."""
-COLLATION = "Latin1_General_100_BIN2"
 
 
 def batches(file: Path) -> list[str]:
     return [batch.strip() for batch in file.read_text("utf-8").split("\nGO\n") if batch.strip()]
-
-
-# --- the script ------------------------------------------------------------------------------------------------------
 
 
 def test_the_script_sets_what_filtered_indexes_need_before_it_makes_anything() -> None:
@@ -81,119 +66,9 @@ def test_a_script_for_postgresql_holds_nothing_of_it(settings: Settings) -> None
     assert "LOCK_ESCALATION" not in text
 
 
-# --- sessions --------------------------------------------------------------------------------------------------------
-
-
-def test_a_user_with_another_default_schema_is_refused(engine: TSQLEngine) -> None:
-    """Its tables would be made there, beside those that others use."""
-    connection: Any = TSQLConnection(engine)
-    engine.dialect.default_schema_name = "sales"
-    with pytest.raises(ConfigurationError, match="default schema is sales") as raised:
-        require_current(connection)
-    assert "DEFAULT_SCHEMA = dbo" in str(raised.value.remedy)
-
-
-@pytest.mark.parametrize(("is_on", "warned"), [(1, False), (0, True), (None, False)])
-def test_a_job_says_where_it_will_wait_for_others(
-    is_on: int | None, warned: bool, engine: TSQLEngine, home: Settings, contract: Contract
-) -> None:
-    """What only resembles SQL Server may answer NULL."""
-    engine.answers[SNAPSHOT] = is_on
-    with capture_logs() as said, job_run(home, contract, Job.MERGE, "c-1", {}):
-        pass
-    warnings = [entry["event"] for entry in said if entry["log_level"] == "warning"]
-    assert any("READ_COMMITTED_SNAPSHOT is off" in warning for warning in warnings) == warned
-
-
-class Driver:
-    """A driver like pyodbc of a server in which a trigger reports its own rows before the key is returned."""
-
-    paramstyle = "qmark"
-    version = "5.0.0"
-    Error = Exception
-    SQL_WVARCHAR = -9
-    said: list[str]
-
-    class Cursor:
-        rowcount = 1
-        description: list[tuple[Any, ...]] | None
-
-        def __init__(self, said: list[str]) -> None:
-            self.said = said
-            self.results: list[list[tuple[Any, ...]] | None] = []
-
-        def execute(self, statement: str, _: object = ()) -> None:
-            self.said.append(statement)
-            self.results = [None, None, [(42,)]]
-            self.description = None
-
-        def nextset(self) -> bool:
-            self.results.pop(0)
-            self.description = [("", None, None, None, None, None, None)] if self.results[0] else None
-            return True
-
-        def fetchall(self) -> list[tuple[Any, ...]]:
-            return self.results[0] or []
-
-        def setinputsizes(self, _: object) -> None: ...
-
-        def close(self) -> None: ...
-
-    def __init__(self) -> None:
-        self.said = []
-
-    def connect(self, *_: object, **__: object) -> Driver:
-        return self
-
-    def cursor(self) -> Driver.Cursor:
-        return self.Cursor(self.said)
-
-    def commit(self) -> None: ...
-
-    def rollback(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
-def test_the_key_of_a_new_row_is_returned_where_triggers_are_on_its_table() -> None:
-    """OUTPUT without INTO fails there (error 334), and @@IDENTITY would be that of a trigger's own row."""
-    driver = Driver()
-    engine = create_engine("mssql+pyodbc://u:p@h/d?driver=x", module=driver, _initialize=False)
-    prepare_dialect(engine.dialect)
-    values = {"feed": "f", "name": "n", "identity": "i", "first_seen": datetime.now(UTC)}
-    with engine.begin() as connection:
-        assert insert_row(connection, etl_source, values) == 42
-    assert driver.said[-1].startswith("INSERT INTO etl_source ")
-    assert driver.said[-1].endswith("; select scope_identity()")
-
-
 @pytest.mark.parametrize("file", OWN, ids=lambda file: file.name)
 def test_no_statement_fails_because_of_a_trigger(file: Path) -> None:
     assert not re.search(r"\bOUTPUT\b", file.read_text("utf-8"))
-
-
-# --- tables ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("table", "columns"),
-    [
-        ("etl_file", ["log_id"]),
-        ("etl_rejected_row", ["log_id"]),
-        ("etl_rejected_row", ["replayed_by"]),
-        ("etl_rejected_row", ["status", "reason"]),
-        ("etl_rejected_row", ["feed", "status", "reason"]),
-        ("etl_anomaly", ["log_id"]),
-        ("etl_quality", ["log_id"]),
-        ("etl_quality_score", ["log_id"]),
-        ("etl_set_aside", ["log_id"]),
-    ],
-)
-def test_rows_of_a_load_are_found_without_those_of_other_feeds(table: str, columns: list[str]) -> None:
-    found = metadata.tables[table]
-    indexes = [list(index.columns.keys()) for index in found.indexes if index.dialect_kwargs.get("mssql_where") is None]
-    keys = [*indexes, list(found.primary_key.columns.keys())]
-    assert any(key[: len(columns)] == columns for key in keys)
 
 
 def test_no_change_locks_a_table_that_feeds_share() -> None:
@@ -228,9 +103,6 @@ def test_a_database_that_is_there_gets_the_same() -> None:
 
 def test_views_that_have_not_changed_keep_their_rights() -> None:
     assert "DROP VIEW" not in _migrated(PRODUCTS[0], "0009")
-
-
-# --- views and counts ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("file", [DDL, *VIEWS], ids=lambda file: file.name)
@@ -271,30 +143,3 @@ def _is_made_up(column: exp.Expr) -> bool:
 @pytest.mark.parametrize("file", OWN, ids=lambda file: file.name)
 def test_counts_do_not_end_at_two_thousand_million(file: Path) -> None:
     assert not re.search(r"\bCOUNT\s*\(", file.read_text("utf-8"), re.IGNORECASE)
-
-
-@pytest.mark.parametrize("database", PRODUCTS, ids=lambda product: product.name)
-def test_the_newest_readings_are_looked_for_once_whatever_they_measure(database: Product, settings: Settings) -> None:
-    contract = load_contract("environment_telemetry", settings)
-    assert contract.windows is not None
-    assert len(contract.windows.measures) > 1
-    latest = dict(common_views([EvolvedContract.of(contract)]))["v_etl_latest"]
-    text = str(latest.compile(dialect=database.offline(), compile_kwargs={"literal_binds": True}))
-    assert len(re.findall(f"FROM {contract.table}\\b", text)) == 2
-    assert text.count("max(") == 1
-
-
-@pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> TSQLEngine:
-    found = TSQLEngine()
-    monkeypatch.setattr(SQLServer, "make_engine", lambda *_: found)
-    connection = TSQLConnection(found)
-    for statement in batches(DDL):
-        if statement.startswith(("CREATE TABLE etl_", "CREATE TABLE alembic", "INSERT")):
-            connection.carry_out(statement, [])
-    return found
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Settings:
-    return Settings.load(home=tmp_path, database_url="mssql+pyodbc://etl:secret@nowhere/etl")
