@@ -40,7 +40,7 @@ class Sizes:
     """Rows in all, one of `rows`, however many part files they come in."""
     parts: tuple[int, ...]
     further_rows: int
-    """One of `rows`, that are loaded once more into tables which hold …"""
+    """One of `rows`: this many are loaded into tables of each size in `held`."""
     held: tuple[int, ...]
     """Numbers of rows that the table already holds."""
     rounds: int
