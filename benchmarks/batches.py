@@ -9,9 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from etl.settings import Settings
-from etl.storage import files, manifests
+from etl.storage import manifests
 from etl.storage.archive_file import archive_files
 from etl.storage.manifests import Archive, Batch, Part
+from etl.storage.publish import finished_part, publish_batch, temporary_batch
 
 PARTS_PER_BATCH = 4
 """Spark writes one per partition of the topic."""
@@ -34,7 +35,8 @@ def _write(
     settings: Settings, archive: Archive, query: str, number: int, header: bytes, pieces: Sequence[list[bytes]]
 ) -> None:
     rows = sum(map(len, pieces))
-    folder = manifests.feed_output(settings, archive.feed) / f"{manifests.BATCH_PREFIX}{query}-{number:06d}"
+    output = manifests.feed_output(settings, archive.feed)
+    folder = temporary_batch(output, query, number)
     folder.mkdir(parents=True)
     batch = Batch(
         feed=archive.feed,
@@ -50,11 +52,10 @@ def _write(
         parts=tuple(_part(folder, place, header, lines) for place, lines in enumerate(pieces)),
         written_at=datetime.now(UTC).isoformat(),
     )
-    assert batch.name == folder.name
-    files.write_json(folder / manifests.MANIFEST, batch)
+    publish_batch(batch, folder, output)
 
 
 def _part(folder: Path, number: int, header: bytes, lines: Sequence[bytes]) -> Part:
     file = folder / f"part-{number:05d}.csv"
     file.write_bytes(header + b"".join(lines))
-    return Part(file.name, len(lines), file.stat().st_size, files.sha256(file))
+    return finished_part(file, len(lines))

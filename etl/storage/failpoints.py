@@ -13,11 +13,11 @@ import signal
 POINTS = frozenset(
     {
         "consume.parts_written",
-        "consume.renamed",
         "consume.before_commit",
         "landing.parts_written",
-        "landing.renamed",
         "landing.settling",
+        "publish.manifest_written",
+        "publish.renamed",
         "merge.planned",
         "merge.joining",
         "merge.archive_renamed",

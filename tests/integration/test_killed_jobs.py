@@ -23,7 +23,7 @@ ROUNDS = range(int(os.environ.get("ETL_TEST_ROUNDS", "1")))
 """How often each failpoint is tried."""
 
 every_round = pytest.mark.parametrize("_round", ROUNDS)
-CONSUME = sorted(point for point in failpoints.POINTS if point.startswith("consume."))
+CONSUME = sorted(point for point in failpoints.POINTS if point.startswith(("consume.", "publish.")))
 MERGE = sorted(point for point in failpoints.POINTS if point.startswith("merge."))
 LOAD = sorted(point for point in failpoints.POINTS if point.startswith("load."))
 
@@ -106,7 +106,7 @@ def test_killed_batch_and_lost_checkpoint_together(project: Project) -> None:
     import shutil
 
     prepare(project)
-    run(project, "consume", failpoint="consume.renamed")
+    run(project, "consume", failpoint="publish.renamed")
     shutil.rmtree(project.home / "checkpoint")
     consume(project.settings, project.contract)
     run(project, "merge", "load")

@@ -255,7 +255,7 @@ def test_a_row_with_an_unknown_value_is_set_aside_where_the_contract_says_so(roo
 # --- kills -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("point", sorted(point for point in POINTS if point.startswith("landing.")))
+@pytest.mark.parametrize("point", sorted(point for point in POINTS if point.startswith(("landing.", "publish."))))
 def test_killed_anywhere_and_run_again_nothing_is_lost_or_twice(rooms: Rooms, point: str) -> None:
     rooms.drop("a.csv", *lines(3), "bad")
     rooms.drop("b.csv", *lines(2, 10))

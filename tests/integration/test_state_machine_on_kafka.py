@@ -22,7 +22,7 @@ from tests.support.stack import Project
 
 SEQUENCES = range(int(os.environ.get("ETL_TEST_SEQUENCES", "1")))
 STEPS = 10
-KILLS = [point for point in sorted(POINTS) if point.startswith("consume.")]
+KILLS = [point for point in sorted(POINTS) if point.startswith(("consume.", "publish."))]
 
 
 class Pipeline:

@@ -10,8 +10,9 @@ import pyarrow as pa
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.settings import Settings
-from etl.storage import csv_dialect, files, manifests
+from etl.storage import csv_dialect, manifests
 from etl.storage.csv_dialect import to_csv
+from etl.storage.publish import finished_part, publish_batch, temporary_batch
 
 Values = Mapping[str, str | None]
 
@@ -41,7 +42,8 @@ def write_batch(
     ]
     columns = EvolvedContract.of(contract).file_columns
     schema = pa.schema([(name, pa.string()) for name in columns])
-    folder = settings.output / contract.feed / f"batch-{query_id}-{start:06d}"
+    output = manifests.feed_output(settings, contract.feed)
+    folder = temporary_batch(output, query_id, start)
     folder.mkdir(parents=True)
     file = folder / "part-00000.csv"
     file.write_bytes(csv_dialect.header(columns) + to_csv(pa.Table.from_pylist(rows, schema=schema)))
@@ -57,7 +59,7 @@ def write_batch(
         messages=count,
         rows=count,
         unparsable=0,
-        parts=(manifests.Part(file.name, count, file.stat().st_size, files.sha256(file)),),
+        parts=(finished_part(file, count),),
         written_at=datetime.now(UTC).isoformat(),
     )
-    files.write_json(folder / manifests.MANIFEST, batch)
+    publish_batch(batch, folder, output)

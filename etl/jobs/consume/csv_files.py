@@ -23,10 +23,11 @@ import pyarrow as pa
 from etl.contract.model import LINEAGE_COLUMNS, Landing
 from etl.contract.reader import Contract
 from etl.errors import UnreadableFile
-from etl.storage import csv_dialect, files
+from etl.storage import csv_dialect
 from etl.storage.csv_dialect import to_csv
 from etl.storage.landing_folder import part_columns
 from etl.storage.manifests import LandingFile, Part
+from etl.storage.publish import finished_part
 from etl.validation.csv_record import Record, read_records
 from etl.validation.texts import encode_raw
 from etl.validation.validate import validate
@@ -177,8 +178,7 @@ def _write_part(file: Path, columns: dict[str, str | None], table: pa.Table | No
         handle.write(csv_dialect.header((*columns, *LINEAGE_COLUMNS)))
         if table is not None:
             handle.write(to_csv(table))
-    files.sync_file(file)
-    return Part(file.name, table.num_rows if table is not None else 0, file.stat().st_size, files.sha256(file))
+    return finished_part(file, table.num_rows if table is not None else 0)
 
 
 def _discarded(folder: Path, parts: list[Part], reason: str) -> UnreadableFile:

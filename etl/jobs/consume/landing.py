@@ -44,6 +44,7 @@ from etl.storage.landing_folder import (
     waiting,
 )
 from etl.storage.manifests import Batch, LandingFile, OffsetRange, Part, Source
+from etl.storage.publish import publish_batch, temporary_batch
 
 log = structlog.get_logger("landing")
 
@@ -162,7 +163,7 @@ def _take_batch(
     """Make one batch of the first files; returns those that are left."""
     output = manifests.feed_output(settings, contract.feed)
     query_id = secrets.token_hex(8)
-    temporary = output / f"{files.TEMPORARY_PREFIX}{query_id}-000000"
+    temporary = temporary_batch(output, query_id, 0)
     temporary.mkdir(parents=True)
     whole: list[tuple[LandingFile, list[Part]]] = []
     left = list(paths)
@@ -277,9 +278,7 @@ def _finish(
         written_at=datetime.now(UTC).isoformat(),
         files=tuple(found),
     )
-    files.write_json(temporary / manifests.MANIFEST, batch)
-    files.replace_folder(temporary, output / batch.name)
-    failpoints.reached("landing.renamed")
+    publish_batch(batch, temporary, output)
     log.info("batch written", files=len(found), rows=rows, unparsable=batch.unparsable)
     return batch
 

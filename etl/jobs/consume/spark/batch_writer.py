@@ -27,6 +27,7 @@ from etl.storage.checkpoint import checkpoint_folder, is_committed, planned_offs
 from etl.storage.csv_dialect import read_chunks
 from etl.storage.kafka import Topic
 from etl.storage.manifests import Batch, OffsetRange, Part, Source
+from etl.storage.publish import finished_part, publish_batch, temporary_batch
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -95,7 +96,7 @@ class BatchWriter:
     def _write(self, rows: DataFrame, batch_id: int) -> None:
         query_id = self.query_id or self._query_id()
         folder = manifests.feed_output(self.settings, self.contract.feed)
-        temporary = folder / f"{files.TEMPORARY_PREFIX}{query_id}-{batch_id:06d}"
+        temporary = temporary_batch(folder, query_id, batch_id)
         told = self._write_or_halve(rows, temporary, query_id, batch_id)
         if told["messages"] == 0:
             shutil.rmtree(temporary)
@@ -120,9 +121,7 @@ class BatchWriter:
             written_at=datetime.now(UTC).isoformat(),
         )
         _require_balance(batch, told, messages)
-        files.write_json(temporary / manifests.MANIFEST, batch)
-        files.replace_folder(temporary, folder / batch.name)
-        failpoints.reached("consume.renamed")
+        publish_batch(batch, temporary, folder)
         self.written.append(batch)
         log.info("batch written", batch=batch_id, messages=batch.messages, unparsable=batch.unparsable)
         failpoints.reached("consume.before_commit")
@@ -191,7 +190,7 @@ class BatchWriter:
 
 
 def _take_stock(folder: Path) -> tuple[list[Part], dict[str, OffsetRange], int]:
-    """Name the part files plainly, count and hash what really stands in them, and force it to the disk.
+    """Name the part files plainly, count and hash what is really in them, and force it to the disk.
 
     Returns the parts, the offsets, and the number of messages: every message has one row with item 0.
     """
@@ -208,8 +207,7 @@ def _take_stock(folder: Path) -> tuple[list[Part], dict[str, OffsetRange], int]:
             rows += chunk.num_rows
             messages += pc.sum(pc.equal(chunk.column("source_item"), "0")).as_py() or 0
             _add_ranges(found, chunk)
-        files.sync_file(part)
-        parts.append(Part(part.name, rows, part.stat().st_size, files.sha256(part)))
+        parts.append(finished_part(part, rows))
     return parts, dict(sorted(found.items(), key=lambda item: int(item[0]))), messages
 
 
@@ -229,11 +227,11 @@ def _require_balance(batch: Batch, told: Mapping[str, int], messages: int) -> No
         raise BalanceError(
             f"Batch {batch.batch_id}: Spark counted {told['messages']} messages and {told['rows']} rows, its files hold"
             f" {messages} and {batch.rows}.",
-            remedy="Run again: the batch is written anew from the same offsets.",
+            remedy="Run again: the batch is written again from the same offsets.",
         )
     span = sum(offsets.next - offsets.first for offsets in batch.offsets.values())
     if messages > span:
         raise BalanceError(
             f"Batch {batch.batch_id}: {messages} messages between offsets that are {span} apart.",
-            remedy="Run again: the batch is written anew from the same offsets.",
+            remedy="Run again: the batch is written again from the same offsets.",
         )
