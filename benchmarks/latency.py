@@ -81,7 +81,7 @@ def _at(ground: Ground, parameters: Mapping[str, object], rate: int, seconds: in
 
 
 def _cycles(ground: Ground, schedule: Scheduled) -> int:
-    found = next((standing for standing in schedules(ground.settings) if standing.pid == schedule.pid), None)
+    found = next((state for state in schedules(ground.settings) if state.pid == schedule.pid), None)
     if found and found.failed:
         raise RuntimeError(f"A cycle failed: {schedule.said()[-1500:]}")
     return found.cycles if found else 0

@@ -65,7 +65,7 @@ def soak(settings: Settings, contract: Contract, env: dict[str, str], *, cycles:
 
 def _sample(settings: Settings, pid: int, seen: Soak) -> None:
     """Look at the processes once after each cycle."""
-    found = next((standing for standing in schedules(settings) if standing.pid == pid), None)
+    found = next((state for state in schedules(settings) if state.pid == pid), None)
     if found is None or found.cycles <= len(seen.samples):
         return
     held = {"parent": usage(psutil.Process(pid)), "kernel": Usage(), "jvm": Usage()}

@@ -1,4 +1,7 @@
-"""What all commands share: where they print, progress, JSON, and NAME=VALUE arguments."""
+"""What all commands share: where they print, progress, errors, JSON, and NAME=VALUE arguments.
+
+Every command imports this module, also for `--help`: it imports nothing that takes long.
+"""
 
 from __future__ import annotations
 
@@ -11,64 +14,85 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-from etl.errors import ConfigurationError
+from etl.errors import ConfigurationError, EtlError, JobFailed
 
 DEFAULT_FEED = "sensor_readings"
 Tell = Callable[[str], None]
-"""Tells the user what is being done."""
+"""Receives what is being done now, for the user."""
 
-# Where there is no terminal to fit, tables need not be squeezed into 80 columns.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+FULL_WIDTH = 1_000_000
+"""Characters of a line where no terminal limits it: nothing is folded or cut."""
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else FULL_WIDTH)
 errors_console = Console(stderr=True, highlight=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def pairs(given: list[str] | None) -> dict[str, str]:
-    """NAME=VALUE arguments."""
+    """NAME=VALUE arguments as a dictionary.
+
+    :raises ConfigurationError: an argument has another form.
+    """
     found = {}
     for item in given or ():
         name, equals, value = item.partition("=")
         if not equals or not name.isidentifier():
-            raise ConfigurationError(f"{item!r} is not understood.", remedy="Give it as NAME=VALUE.")
+            raise ConfigurationError(f"{item!r} is not of the form NAME=VALUE.", remedy="Give it as NAME=VALUE.")
         found[name] = value
     return found
 
 
 @contextmanager
 def progress(*, lines: bool = True) -> Iterator[Tell]:
-    """Tells what is being done: a live line on a terminal, elsewhere plain `lines` or nothing."""
-    if not console.is_terminal and not lines:
-        yield lambda message: None
-        return
-    if not console.is_terminal:
-        last = ""
+    """Show what is being done: a live line on a terminal, elsewhere plain `lines` or nothing."""
+    if console.is_terminal:
+        with _live(lines=lines) as tell:
+            yield tell
+    else:
+        yield _line_per_step() if lines else lambda message: None
 
-        def tell_line(message: str) -> None:
-            nonlocal last
-            step = message.partition(" …")[0]
-            if step != last:
-                typer.echo(step)
-            last = step
 
-        yield tell_line
-        return
+def _line_per_step() -> Tell:
+    last = ""
+
+    def tell_line(message: str) -> None:
+        nonlocal last
+        step = message.partition(" …")[0]
+        if step != last:
+            typer.echo(step)
+        last = step
+
+    return tell_line
+
+
+@contextmanager
+def _live(*, lines: bool) -> Iterator[Tell]:
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as live:
         task = live.add_task("", total=None)
 
         def tell_live(message: str) -> None:
-            if message.endswith(("✓", "✗")) and not lines:
-                return
-            if message.endswith(("✓", "✗")):
+            if not message.endswith(("✓", "✗")):
+                live.reset(task, description=message)
+            elif lines:
                 seconds = live.tasks[0].elapsed or 0
                 live.console.print(f"{message} {seconds:5.1f} s", highlight=False)
-            else:
-                live.reset(task, description=message)
 
         yield tell_live
+
+
+def print_error(error: EtlError) -> None:
+    """Cause, remedy and, where there is one, the executed notebook."""
+    errors_console.print(Text("Error: ", style="bold red") + Text(error.cause), soft_wrap=True)
+    if error.remedy:
+        errors_console.print(Text("Remedy: ", style="bold") + Text(error.remedy), soft_wrap=True)
+    if isinstance(error, JobFailed) and error.notebook:
+        errors_console.print(Text("Notebook: ", style="bold") + Text(error.notebook), soft_wrap=True)
 
 
 def print_json(value: object) -> None:

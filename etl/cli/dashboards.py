@@ -1,21 +1,22 @@
-"""`python -m etl dashboards`: Superset with the dashboards, and what users edited in them."""
+"""`python -m etl dashboards`: Superset with the dashboards, and the export of what users edited in them.
+
+Operations are imported where they are called (see `etl.cli`).
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from etl import services
-from etl.cli.console import AsJson, Tell, console, errors_console, print_json, progress
-from etl.cli.init import init_tables
-from etl.cli.report import print_error
-from etl.contract.reader import Contract, sound_contracts
+from etl.cli.console import AsJson, Tell, console, print_error, print_json, progress
 from etl.errors import ConfigurationError, ContractError
-from etl.services import superset
-from etl.services.superset.server import answers
-from etl.settings import Settings
+
+if TYPE_CHECKING:
+    from etl.contract.model import Contract
+    from etl.services.superset import Ready
+    from etl.settings import Settings
 
 
 def dashboards(
@@ -29,12 +30,16 @@ def dashboards(
         bool,
         typer.Option(
             help="First run a cycle of simulated readings for packaged feeds that have never run, so that no chart is"
-            " empty; never on services of your own, nor beside real readings."
+            " empty; never on your own services, and never beside real readings."
         ),
     ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Set up Superset, import the dashboards, and serve them on 127.0.0.1; does only what is not done yet."""
+    from etl import services
+    from etl.services import superset
+    from etl.settings import Settings
+
     if force and export:
         raise ConfigurationError("--force and --export exclude each other.", remedy="Export first, then import.")
     settings = Settings.load()
@@ -45,15 +50,9 @@ def dashboards(
         if export:
             _print_export(superset.export(settings, server, tell), as_json=as_json)
             return
-        tell("bringing tables up to date")
-        contracts = sound_contracts(settings)
-        try:
-            init_tables(settings, contracts)
-        except ContractError as error:
-            # Of one feed; the dashboards show the others.
-            tell(f"not brought up to date: {error.cause} {error.remedy}")
+        contracts = _update_tables(settings, tell)
         if demo:
-            _bring_demo(settings, contracts, tell)
+            _load_demo(settings, contracts, tell)
         ready = superset.up(settings, server, tell, force=force)
     if as_json:
         print_json(_as_json(ready))
@@ -61,34 +60,53 @@ def dashboards(
         _print(ready)
 
 
-def _bring_demo(settings: Settings, contracts: dict[str, Contract], tell: Tell) -> None:
-    """Simulated readings for what the charts are about; a feed whose cycle fails is told, and its charts stay empty."""
-    from etl.operations.demo import bring
-    from etl.operations.demo import lacking as find_lacking
+def _update_tables(settings: Settings, tell: Tell) -> dict[str, Contract]:
+    """Create or update the tables of all feeds whose contracts can be used; returns these contracts."""
+    from etl.cli.init import init_tables
+    from etl.contract.reader import sound_contracts
 
-    lacking = find_lacking(settings, contracts)
+    tell("updating tables")
+    contracts = sound_contracts(settings)
+    try:
+        init_tables(settings, contracts)
+    except ContractError as error:
+        # Of one feed; the dashboards show the others.
+        tell(f"not updated: {error.cause} {error.remedy}")
+    return contracts
+
+
+def _load_demo(settings: Settings, contracts: dict[str, Contract], tell: Tell) -> None:
+    """Load simulated readings of feeds that have charts and never ran. An error is printed, and that feed's charts stay empty."""
+    from etl import services
+    from etl.operations import demo
+    from etl.settings import Settings
+
+    lacking = demo.lacking(settings, contracts)
     if not lacking:
         return
     tell(
         f"never run yet: {', '.join(contract.feed for contract in lacking)}; simulated readings are loaded (--no-demo: none)"
     )
     services.up(settings, contracts, tell, with_kafka=any(contract.topic for contract in lacking))
-    for cycle in bring(Settings.load(), lacking, lambda feed, job, what: tell(f"{feed}: {job} {what}")):
+    for cycle in demo.load(Settings.load(), lacking, lambda feed, job, event: tell(f"{feed}: {job} {event}")):
         if cycle.error:
-            print_error(errors_console, cycle.error)
+            print_error(cycle.error)
 
 
 def superset_status(settings: Settings) -> dict[str, Any]:
-    """How Superset stands, as `status` tells it of every service."""
-    found = superset.running(settings)
+    """The state of Superset, in the form in which `status` describes every service."""
+    from etl.services import superset
+    from etl.services.superset.server import answers
+
+    service = superset.running(settings)
     described: dict[str, Any] = {"embedded": True, "optional": True, "url": None, "reachable": False}
-    if found is None:
+    if service is None:
         return described | {"error": "not running; `python -m etl dashboards` starts it"}
-    described |= {"url": found.endpoint, "reachable": answers(found)}
-    return described if described["reachable"] else described | {"error": f"does not answer; its log: {found.log}"}
+    described |= {"url": service.endpoint, "reachable": answers(service)}
+    return described if described["reachable"] else described | {"error": f"does not answer; its log: {service.log}"}
 
 
-def _as_json(ready: superset.Ready) -> dict[str, Any]:
+def _as_json(ready: Ready) -> dict[str, Any]:
     return {
         "url": ready.service.endpoint,
         "dashboards": ready.dashboards,
@@ -98,14 +116,14 @@ def _as_json(ready: superset.Ready) -> dict[str, Any]:
     }
 
 
-def _print(ready: superset.Ready) -> None:
+def _print(ready: Ready) -> None:
     counted = ", ".join(f"{count} {kind if count != 1 else kind[:-1]}" for kind, count in ready.counts.items())
-    done = "" if ready.changed else "; nothing had to be done"
+    done = "" if ready.changed else "; it was up to date"
     console.print(f"Superset has {counted}{done}.", soft_wrap=True)
     console.print(f"\n  {ready.service.endpoint}/dashboard/list/\n", soft_wrap=True)
     if "users" in ready.changed:
         passwords = json.loads(ready.sign_in_file.read_text("utf-8"))
-        console.print(f"Sign in as  viewer  {passwords['viewer']}   (looks and filters)", markup=False)
+        console.print(f"Sign in as  viewer  {passwords['viewer']}   (reads and filters)", markup=False)
         console.print(f"or as       admin   {passwords['admin']}   (edits)", markup=False)
         console.print(f"This is shown once; both passwords are kept in {ready.sign_in_file}", soft_wrap=True)
     else:
@@ -118,4 +136,4 @@ def _print_export(changed: list[str], *, as_json: bool) -> None:
         return
     for path in changed:
         console.print(f"superset/assets/{path}", markup=False)
-    console.print(f"{len(changed)} files changed." if changed else "Nothing was edited: the files are as they were.")
+    console.print(f"{len(changed)} files changed." if changed else "Nothing was edited; no file changed.")

@@ -1,4 +1,7 @@
-"""Commands about what has run: status, history, one cycle in words, undo, tidying up."""
+"""Commands about what has run: status, history, one cycle in words, undo, pruning.
+
+Operations are imported where they are called (see `etl.cli`).
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,25 @@ from typing import Annotated
 
 import typer
 
-from etl import services
-from etl.cli import report
-from etl.cli.console import AsJson, console, errors_console, print_json
-from etl.cli.dashboards import superset_status
-from etl.contract.reader import load_contract, sound_contracts
-from etl.operations.explain import explain as explain_cycle
-from etl.operations.explain import in_words
-from etl.operations.retention.policy import Policy, parse_age
-from etl.operations.retention.prune import prune as prune_files
-from etl.operations.retention.remote import Remote
-from etl.operations.status import history as read_history
-from etl.operations.status import status as read_status
-from etl.operations.undo import feed_of
-from etl.operations.undo import undo as undo_cycle
-from etl.settings import Settings
+from etl.cli.console import AsJson, console, print_error, print_json
 
 
 def status(as_json: AsJson = False) -> None:
     """Show services, each feed's backlog and its last cycle."""
+    from etl.cli.dashboards import superset_status
+    from etl.cli.report.status import status_tables
+    from etl.cli.report.tables import print_tables
+    from etl.contract.reader import sound_contracts
+    from etl.operations.status import status as read_status
+    from etl.settings import Settings
+
     settings = Settings.load()
-    found = read_status(settings, sound_contracts(settings))
-    found["services"]["superset"] = superset_status(settings)
+    current = read_status(settings, sound_contracts(settings))
+    current["services"]["superset"] = superset_status(settings)
     if as_json:
-        print_json(found)
-        return
-    for table in report.status_tables(found):
-        console.print(table)
-        console.print()
+        print_json(current)
+    else:
+        print_tables(*status_tables(current))
 
 
 def history(
@@ -44,40 +38,58 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """Show the audit log, newest first."""
+    from etl.cli.report.audit import audit_table
+    from etl.cli.report.tables import print_tables
+    from etl.operations.history import history as read_history
+    from etl.settings import Settings
+
     rows = read_history(Settings.load(), feed=feed, cycle_id=cycle, failed=failed, limit=limit)
     if as_json:
         print_json(rows)
         return
-    console.print(report.audit_table(rows, cycles=True) if rows else "No job has run yet.")
+    if rows:
+        print_tables(audit_table(rows, cycles=True))
+    else:
+        console.print("No job matches." if feed or cycle or failed else "No job has run yet.")
     for row in rows:
         if row["error_message"]:
-            console.print(f"\n{row['cycle_id']} {row['job_name']}: {row['error_message']}", style="red", markup=False)
+            error = f"\n{row['cycle_id']} {row['job_name']}: {row['error_message']}"
+            console.print(error, style="red", markup=False, soft_wrap=True)
 
 
-def explain(cycle: str, as_json: AsJson = False) -> None:
-    """Say in plain words what a cycle read, what became of it, and where its files are."""
+def explain(
+    cycle: Annotated[str, typer.Argument(help="As `history` shows it.", show_default=False)], as_json: AsJson = False
+) -> None:
+    """Explain in plain words what a cycle read, what became of it, and where its files are."""
+    from etl.operations.explain import explain as explain_cycle
+    from etl.operations.explain import in_words
+    from etl.settings import Settings
+
     settings = Settings.load()
-    told = explain_cycle(settings, cycle)
+    explained = explain_cycle(settings, cycle)
     if as_json:
-        print_json(told)
+        print_json(explained)
         return
-    for line in in_words(settings, told):
+    for line in in_words(settings, explained):
         console.print(line, markup=False, soft_wrap=True)
 
 
 def undo(
-    cycle: str,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    cycle: Annotated[str, typer.Argument(help="As `history` shows it.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Remove exactly what a cycle loaded. Its archives stay, and the next load takes them again."""
+    from etl.contract.reader import load_contract
+    from etl.operations.undo import feed_of
+    from etl.operations.undo import undo as undo_cycle
+    from etl.settings import Settings
+
     settings = Settings.load()
     contract = load_contract(feed_of(settings, cycle), settings)
     if not yes:
         typer.confirm(f"Remove what cycle {cycle} loaded into {contract.table}?", abort=True)
     done = undo_cycle(settings, contract, cycle)
-    console.print(
-        f"Removed {done.rows:,} rows of {contract.table}; {done.rejected:,} rows of the quarantine went with them."
-    )
+    console.print(f"Removed {done.rows:,} rows of {contract.table} and {done.rejected:,} rows of the quarantine.")
     for name in done.archives:
         console.print(f"The next load takes it again: backup/{contract.feed}/{name}", soft_wrap=True)
 
@@ -85,7 +97,7 @@ def undo(
 def prune(
     feeds: Annotated[list[str] | None, typer.Argument(help="Feeds; default: all.", show_default=False)] = None,
     compress_after: Annotated[
-        str, typer.Option(help="Compress archives that were loaded so long ago: 12h, 7d, 2w, never.")
+        str, typer.Option(help="Compress archives this long after they were loaded: 12h, 7d, 2w, never.")
     ] = "7d",
     delete_after: Annotated[
         str, typer.Option(help="Delete loaded archives, executed notebooks and decided rejects of this age.")
@@ -100,6 +112,15 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Compress, then delete or move, what is old and loaded. What is not loaded is never touched."""
+    from etl import services
+    from etl.cli.report.retention import pruned
+    from etl.cli.report.tables import print_tables
+    from etl.contract.reader import load_contract, sound_contracts
+    from etl.operations.retention.policy import Policy, parse_age
+    from etl.operations.retention.prune import prune as prune_files
+    from etl.operations.retention.remote import Remote
+    from etl.settings import Settings
+
     settings = Settings.load()
     contracts = {feed: load_contract(feed, settings) for feed in feeds} if feeds else sound_contracts(settings)
     policy = Policy(parse_age(compress_after), parse_age(delete_after))
@@ -109,8 +130,7 @@ def prune(
         items = [vars(item) for item in done.items]
         print_json({"dry_run": dry_run, "to": remote and remote.shown, "items": items, "busy": list(done.busy)})
     else:
-        for table in report.pruned(done):
-            console.print(table)
+        print_tables(*pruned(done))
     for error in done.busy:
-        report.print_error(errors_console, error)
+        print_error(error)
     raise typer.Exit(max((error.exit_code for error in done.busy), default=0))

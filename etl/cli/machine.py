@@ -1,37 +1,36 @@
-"""Commands about the machine: services, tables, settings, JupyterLab."""
+"""Commands about the machine: services, tables, settings, JupyterLab.
+
+Operations are imported where they are called (see `etl.cli`).
+"""
 
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl import __version__, services
-from etl.cli import report
+from etl import __version__
 from etl.cli.console import AsJson, console, print_json, progress
-from etl.cli.init import init_tables
-from etl.contract.problems import as_one
-from etl.contract.reader import load_contracts, read_contracts, sound_contracts
-from etl.database import client_url, database_title, product_named, shown_url
-from etl.database.schema.ddl import script
-from etl.notebook.execute import kernel_config
-from etl.operations.doctor import examine
-from etl.services.java import find_java
-from etl.settings import PROJECT_ROOT, Settings
+
+if TYPE_CHECKING:
+    from etl.settings import Settings
 
 
 def up() -> None:
-    """Start the embedded Kafka and PostgreSQL, as far as your own do not replace them."""
+    """Start the embedded Kafka and PostgreSQL; your own are used where they are set."""
+    from etl import services
+    from etl.contract.reader import sound_contracts
+    from etl.database import database_title, shown_url
+    from etl.settings import Settings
+
     settings = Settings.load()
     with progress() as tell:
-        found = services.up(settings, sound_contracts(settings), tell)
-    console.print(f"Kafka       {found.kafka.endpoint if found.kafka else settings.kafka() + ' (your own)'}")
+        started = services.up(settings, sound_contracts(settings), tell)
+    console.print(f"Kafka       {started.kafka.endpoint if started.kafka else settings.kafka() + ' (your own)'}")
     settings = Settings.load()
-    console.print(f"{database_title(settings):<12}{shown_url(settings)}{'' if found.postgres else ' (your own)'}")
+    console.print(f"{database_title(settings):<12}{shown_url(settings)}{'' if started.postgres else ' (your own)'}")
 
 
 def down(
@@ -39,7 +38,10 @@ def down(
         bool, typer.Option("--delete-data", help="Delete the data of the embedded services as well.")
     ] = False,
 ) -> None:
-    """Stop the embedded services. Their data stay, unless you say otherwise."""
+    """Stop the embedded services. Their data stay, except with --delete-data."""
+    from etl import services
+    from etl.settings import Settings
+
     with progress() as tell:
         stopped = services.down(Settings.load(), tell, delete_data=delete_data)
     console.print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
@@ -48,24 +50,34 @@ def down(
 def init(
     sql: Annotated[
         str,
-        typer.Option(metavar="PRODUCT", help="Only print the SQL, for postgresql or sqlserver; connects to nothing."),
+        typer.Option(metavar="PRODUCT", help="Only print the SQL, for postgresql or sqlserver, without a connection."),
     ] = "",
 ) -> None:
     """Create or update the audit tables and the tables of all feeds."""
+    from etl.cli.init import init_tables
+    from etl.contract.problems import as_one
+    from etl.contract.reader import load_contracts, read_contracts
+    from etl.database import product_named
+    from etl.database.schema.ddl import script
+    from etl.settings import Settings
+
     settings = Settings.load()
     if sql:
         typer.echo(script(product_named(sql), load_contracts(settings).values()), nl=False)
         return
     contracts, broken = read_contracts(settings)
     changed = init_tables(settings, contracts)
-    state = "brought up to date" if changed else "are up to date"
-    console.print(f"The audit tables {state}; tables of {len(contracts)} feeds are there.")
+    state = "were updated" if changed else "are up to date"
+    console.print(f"The audit tables {state}; the tables of {len(contracts)} feeds exist.")
     if broken:
         raise as_one(broken)
 
 
 def setup() -> None:
-    """Find or install Java, fetch the Java libraries, and prepare quick starts of Spark, without starting anything."""
+    """Find or install Java, download the Java libraries, and prepare a quick start of Spark, without starting anything."""
+    from etl import services
+    from etl.settings import Settings
+
     settings = Settings.load()
     with progress() as tell:
         services.prepare(settings, tell)
@@ -75,32 +87,47 @@ def setup() -> None:
 
 def env() -> None:
     """Print shell commands that let other clients connect: eval "$(python -m etl env)"."""
+    import shlex
+
+    from etl.database import client_url
+    from etl.settings import Settings
+
     settings = Settings.load()
     typer.echo(f"export ETL_KAFKA_BOOTSTRAP={shlex.quote(settings.kafka())}")
     typer.echo(f"export ETL_DATABASE_URL={shlex.quote(client_url(settings))}")
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check everything that a cycle needs, and say what to do about what is wrong."""
+    """Check everything that a cycle needs, and show how to correct what is wrong."""
+    from etl.cli.report.doctor import findings_table
+    from etl.cli.report.tables import print_tables
+    from etl.operations.doctor import examine
+    from etl.settings import Settings
+
     findings = examine(Settings.load())
     if as_json:
         print_json([vars(finding) for finding in findings])
     else:
-        console.print(report.findings_table(findings))
+        print_tables(findings_table(findings))
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
 def lab(
-    port: Annotated[int, typer.Option(help="Port of 127.0.0.1; the next free one is taken if it is not free.")] = 8888,
-    browser: Annotated[bool, typer.Option(help="Open a browser, where there is a display.")] = True,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; if it is in use, the next free one.")] = 8888,
+    browser: Annotated[bool, typer.Option(help="Open a browser if there is a display.")] = True,
 ) -> None:
-    """Start the services and open JupyterLab on the notebooks."""
+    """Start the services and open JupyterLab with the notebooks."""
+    import subprocess
+
+    from etl.notebook.execute import kernel_config
+    from etl.settings import PROJECT_ROOT, Settings
+
     ready(Settings.load())
     command = [
         *(sys.executable, "-m", "jupyterlab"),
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--ServerApp.root_dir={PROJECT_ROOT}"),
         "--LabApp.default_url=/lab/tree/notebooks/1_produce.ipynb",
-        # Nothing asks the world for news or new versions.
+        # No request leaves the machine for news or new versions.
         *("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url="),
         "--LabApp.extension_manager=readonly",
     ]
@@ -119,7 +146,13 @@ def version() -> None:
 
 
 def ready(settings: Settings, *, with_kafka: bool = True) -> Settings:
-    """Everything that notebooks need: services up, audit tables there, the environment that kernels inherit."""
+    """Prepare what notebooks need: services, audit tables, and the environment that kernels inherit."""
+    from etl import services
+    from etl.cli.init import init_tables
+    from etl.contract.reader import sound_contracts
+    from etl.services.java import find_java
+    from etl.settings import Settings
+
     with progress() as tell:
         if settings.kafka_is_embedded or settings.database_is_embedded:
             services.up(settings, sound_contracts(settings), tell, with_kafka=with_kafka)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from etl.audit import log_rows, provenance, recovery
 from etl.audit.provenance import NOTEBOOKS
@@ -21,25 +21,21 @@ from etl.storage import files
 from etl.storage.disk_errors import translate_disk_errors
 from etl.storage.locks import JOB_WAIT_SECONDS, feed_lock
 
-if TYPE_CHECKING:
-    pass
-
-
 Reporter = Callable[[str, str, str], None]
-"""Is told a feed, a job of it, and what the job does now: "started", "succeeded" or "failed"."""
+"""Receives a feed, its job, and the event: "started", "succeeded" or "failed"."""
 
 
 @dataclass(frozen=True)
 class Cycle:
-    """A cycle that has ended: its rows of `etl_log` in order, and what failed, if anything did."""
+    """A cycle that has ended: its rows of `etl_log` in order, and the error if a job failed."""
 
     feed: str
     cycle_id: str
-    """Empty if it could not begin."""
+    """Empty if the cycle could not begin."""
     rows: tuple[dict[str, Any], ...]
     error: EtlError | None = None
     left: tuple[str, ...] = ()
-    """Jobs that were not started, because somebody had asked to stop."""
+    """Jobs that were not started because a stop was requested."""
     outcome: Outcome = field(default_factory=Outcome)
     """What it left out, and why."""
 
@@ -58,7 +54,7 @@ def run_cycles(
 ) -> Iterator[Cycle]:
     """Run a cycle of each feed, one after the other; the failure of one does not stop the others.
 
-    After an interrupt, or once `stopping()`, no further cycle begins. See `run_cycle` for the parameters.
+    After an interrupt, or once `stopping()` is true, no further cycle begins. See `run_cycle` for the parameters.
     """
     for contract in contracts:
         if stopping():
@@ -68,8 +64,8 @@ def run_cycles(
         except EtlError as error:
             cycle = Cycle(contract.feed, "", (), error)
         except (OSError, RuntimeError) as error:
-            # A full disk, a kernel that does not start: no reason for the other feeds, or the next cycle, not to try.
-            unexpected = PermanentError(describe_error(error), remedy="`python -m etl doctor` may know more.")
+            # A full disk, or a kernel that does not start, does not keep other feeds or the next cycle from trying.
+            unexpected = PermanentError(describe_error(error), remedy="`python -m etl doctor` may show the cause.")
             cycle = Cycle(contract.feed, "", (), unexpected)
         yield cycle
         if isinstance(cycle.error, Interrupted):
@@ -86,11 +82,11 @@ def run_cycle(
 ) -> Cycle:
     """Run produce, consume, merge and load once; the first failure ends the cycle.
 
-    Executed copies stand in `output/runs/<cycle>/`, also those of failed notebooks.
+    Executed copies are in `output/runs/<cycle>/`, also those of failed notebooks.
 
     :param parameters: for the notebooks; each goes to every notebook that has it.
-    :param stopping: is asked before each job; once it says so, the remaining ones are left to the next cycle.
-    :param kernel: runs all notebooks, as long as none fails; None gives each a kernel of its own.
+    :param stopping: checked before each job; once it is true, the remaining jobs are left to the next cycle.
+    :param kernel: runs all notebooks, as long as none fails; with None each gets a new kernel.
     :raises ParameterError: a parameter is unknown or has another type, or a notebook has no cell `parameters`. Nothing ran.
     :raises AlreadyRunning: another cycle of this feed runs. Nothing ran.
     """
@@ -143,8 +139,17 @@ def _ended(settings: Settings, cycle_id: str) -> tuple[tuple[dict[str, Any], ...
         dispose(engine)
 
 
+def require_idle(settings: Settings, contract: Contract) -> None:
+    """Check that no cycle of this feed is running, before services are started for a new one. The cycle locks the feed itself.
+
+    :raises AlreadyRunning: one is running.
+    """
+    with feed_lock(settings, contract.feed, "cycle", what="a cycle that is starting"):
+        pass
+
+
 def warm_kernel(settings: Settings, contracts: Iterable[Contract]) -> WarmKernel:
-    """A kernel for cycles of these feeds, which begins to start Spark at once if one of them needs it."""
+    """A kernel for cycles of these feeds. It starts Spark at once if one of them needs it."""
     with_spark = any(contract.topic for contract in contracts)
     return WarmKernel(
         cycles=settings.kernel_cycles,
@@ -154,7 +159,7 @@ def warm_kernel(settings: Settings, contracts: Iterable[Contract]) -> WarmKernel
 
 
 def _close_dead(settings: Settings, contract: Contract) -> None:
-    """Close the row of a job whose kernel died with it."""
+    """Close the audit row of a job whose kernel died with it."""
     engine = make_engine(settings)
     try:
         with (

@@ -1,6 +1,6 @@
-"""Something to look at: a cycle of simulated readings for each packaged feed that charts are about and that never had one.
+"""Demonstration data: a cycle of simulated readings for each packaged feed that has charts and never ran.
 
-Only where everything is simulated anyway: on the embedded services, as long as no reading came from anywhere else.
+Only on the embedded services, and only while no reading came from a file or from a producer outside.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ MESSAGES = {
     "room_temperatures": 8_000,
     "environment_telemetry": 8_000,
 }
-"""The feeds that charts are about, and how many messages each gets: hours of readings, seconds of work."""
+"""The feeds that have charts, and the number of messages for each: hours of readings, seconds of work."""
 _SEED = 20250615
-"""Its readings have outliers, late and rejected ones, in every feed."""
+"""With this seed every feed has outliers, late and rejected readings."""
 
 
 def lacking(settings: Settings, contracts: Mapping[str, Contract]) -> list[Contract]:
-    """The feeds for which `bring` would run a cycle; none on services of your own, or where readings are real."""
+    """The feeds for which `load` would run a cycle; none on your own services, or where readings are real."""
     if not (settings.database_is_embedded and settings.kafka_is_embedded):
         return []
     wanted = [contracts[feed] for feed in MESSAGES if feed in contracts]
@@ -44,13 +44,13 @@ def lacking(settings: Settings, contracts: Mapping[str, Contract]) -> list[Contr
         return [contract for contract in packaged if not _has_run(connection, contract)]
 
 
-def bring(
+def load(
     settings: Settings,
     contracts: list[Contract],
     report: Reporter = lambda feed, job, what: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[Cycle]:
-    """Run a cycle of simulated readings for each of these feeds; they end now, and are otherwise always the same."""
+    """Run a cycle of simulated readings for each of these feeds. The readings end now, and are otherwise always the same."""
     for contract in contracts:
         messages = MESSAGES[contract.feed]
         begin = (datetime.now(UTC) - span(contract, messages)).replace(microsecond=0, tzinfo=None)
@@ -64,14 +64,14 @@ def bring(
 
 
 def _has_run(connection: Connection, contract: Contract) -> bool:
-    """Whether the feed has readings, or a job of it has ever begun: then it is in use, and its charts may be empty."""
+    """Whether the feed has readings or a job of it has ever begun. Then it is in use, and empty charts are correct."""
     begun = select(etl_log.c.log_id).where(etl_log.c.feed == contract.feed).limit(1)
     rows = select(feed_table(with_added_columns(connection, contract)).c.log_id).limit(1)
     return connection.execute(begun).first() is not None or connection.execute(rows).first() is not None
 
 
 def _has_real_readings(connection: Connection) -> bool:
-    """Whether a cycle took readings that it did not make itself: of a file, or of a producer outside."""
+    """Whether a cycle took readings that it did not simulate: from a file, or from a producer outside."""
     parameters = etl_log.c.parameters
     outside = or_(parameters["messages"].as_integer() == 0, parameters["replay"].as_string() != "")
     query = select(etl_log.c.log_id).where(etl_log.c.job_name == Job.PRODUCE, outside).limit(1)

@@ -1,4 +1,4 @@
-"""Is this machine fit to run cycles? Checks everything a cycle needs, changes nothing, and says what to do."""
+"""Can this machine run cycles? Checks everything a cycle needs, changes nothing, and names the remedy."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Run every check; none stops the others."""
+    """Run every check; a failed one does not stop the others."""
     checks: list[tuple[str, Callable[[Settings], str]]] = [
         ("Python", _python),
         ("Java", _java),
@@ -68,7 +68,7 @@ def _run(name: str, check: Callable[[Settings], str], settings: Settings) -> Fin
     except EtlError as error:
         return Finding(name, False, error.cause, error.remedy)
     except OSError as error:
-        return Finding(name, False, str(error), "Mend the rights or the path.")
+        return Finding(name, False, str(error), "Correct the permissions or the path.")
 
 
 def _python(_: Settings) -> str:
@@ -84,11 +84,11 @@ def _java(settings: Settings) -> str:
 
 
 def _jars(settings: Settings) -> str:
-    if found := jars.damaged(settings):
-        names = ", ".join(jar.file_name for jar in found[:3])
+    if damaged := jars.damaged(settings):
+        names = ", ".join(jar.file_name for jar in damaged[:3])
         raise SetupError(
-            f"{len(found)} of {len(jars.locked())} are missing or damaged ({names}{', …' if len(found) > 3 else ''}).",
-            remedy="Remove the damaged files, then `python -m etl up` fetches them.",
+            f"{len(damaged)} of {len(jars.locked())} are missing or damaged ({names}{', …' if len(damaged) > 3 else ''}).",
+            remedy="Remove the damaged files; `python -m etl up` then downloads them.",
         )
     return f"{len(jars.locked())}, each with the SHA-256 of the lock file"
 
@@ -99,7 +99,7 @@ def _kernel(_: Settings) -> str:
     try:
         spec = KernelSpecManager().get_kernel_spec("python3")
     except NoSuchKernel:
-        raise SetupError("there is no kernel `python3`", remedy="Run `make setup`.") from None
+        raise SetupError("There is no kernel `python3`.", remedy="Run `make setup`.") from None
     return f"python3 ({spec.display_name})"
 
 
@@ -108,7 +108,7 @@ def _folders(settings: Settings) -> str:
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         if not os.access(existing, os.W_OK):
             raise SetupError(
-                f"{existing} cannot be written.", remedy="Mend its rights, or set ETL_HOME to another folder."
+                f"{existing} cannot be written.", remedy="Correct its permissions, or set ETL_HOME to another folder."
             )
     return f"checkpoint, output, backup and .services under {settings.home} can be written"
 
@@ -116,7 +116,9 @@ def _folders(settings: Settings) -> str:
 def _disk(settings: Settings) -> str:
     free = shutil.disk_usage(settings.home).free / 2**30
     if free < _FREE_GIB:
-        raise SetupError(f"{free:.1f} GiB free at {settings.home}", remedy=f"Make room: at least {_FREE_GIB:.0f} GiB.")
+        raise SetupError(
+            f"{free:.1f} GiB free at {settings.home}", remedy=f"Free disk space: at least {_FREE_GIB:.0f} GiB."
+        )
     return f"{free:.0f} GiB free"
 
 
@@ -131,15 +133,15 @@ def _variables(_: Settings) -> str:
     unknown = sorted(name for name in os.environ if name.startswith("ETL_") and name not in known)
     if unknown:
         raise ConfigurationError(
-            f"{unknown[0]} is set but means nothing.", remedy=f"Known: {', '.join(sorted(known))}."
+            f"{unknown[0]} is set, but there is no such setting.", remedy=f"Known: {', '.join(sorted(known))}."
         )
     return "no unknown ETL_* variable"
 
 
 def _private(settings: Settings) -> str:
-    """Secrets and raw data must not be readable for other users of the machine (docs/security.md)."""
+    """Secrets and raw data must not be readable by other users of the machine (docs/security.md)."""
     if os.name == "nt":
-        return "not looked at on Windows"
+        return "not checked on Windows"
     env_file = settings.home / ".env"
     if env_file.is_file() and _holds_secret(env_file) and env_file.stat().st_mode & PRIVATE_UMASK:
         raise ConfigurationError(f"{env_file} holds a password and other users can read it.", remedy=_chmod(env_file))
@@ -159,7 +161,7 @@ def _holds_secret(env_file: Path) -> bool:
 
 
 def _chmod(path: Path) -> str:
-    return f"Close it: chmod go= {shlex.quote(str(path))}"
+    return f"Restrict it: chmod go= {shlex.quote(str(path))}"
 
 
 def _kafka(settings: Settings) -> str:
@@ -196,46 +198,46 @@ def _tables(settings: Settings) -> str:
 
 
 def _superset(settings: Settings) -> str:
-    """What `make dashboards` would find. No cycle needs it, so what is missing is told and no fault."""
-    if found := superset.running(settings):
+    """What `make dashboards` would find. No cycle needs Superset: what is missing is reported, but not as a fault."""
+    if service := superset.running(settings):
         return (
-            f"Superset runs at {found.endpoint}"
-            if answers(found)
-            else f"Superset does not answer; its log: {found.log}"
+            f"Superset runs at {service.endpoint}"
+            if answers(service)
+            else f"Superset does not answer; its log: {service.log}"
         )
     try:
-        read = user_database.look(settings)
+        access = user_database.look(settings)
         if environment.is_current(settings, user_database.product_of_data(settings).name):
-            told = "Superset is installed and does not run; `make dashboards` starts it"
+            state = "Superset is installed and not running; `make dashboards` starts it"
         else:
             python = environment.find_python()
             environment.require_folder(settings)
             environment.require_space(settings)
-            told = f"Superset is not installed, or not wholly; `make dashboards` does so with {python}"
+            state = f"Superset is not installed completely; `make dashboards` installs it with {python}"
     except EtlError as error:
         return f"`make dashboards` would fail: {error.cause} {error.remedy}"
-    return f"{told}; {read}" if read else told
+    return f"{state}; {access}" if access else state
 
 
 def _contracts(settings: Settings, *, kafka_answers: bool) -> Iterator[Finding]:
     try:
-        found = contract_files(settings)
+        files = contract_files(settings)
     except EtlError as error:
         yield Finding("contracts", False, error.cause, error.remedy)
         return
-    for feed, path in sorted(found.items()):
+    for feed, path in sorted(files.items()):
         yield _run(f"feed {feed}", partial(_contract, path=path, kafka_answers=kafka_answers), settings)
 
 
 def _contract(settings: Settings, path: Path, *, kafka_answers: bool) -> str:
-    """What is there of a feed. That nobody uses it, and its topic is missing, is no fault."""
+    """The contract, and the topic or the files that wait. A missing topic is not a fault: the feed may not be in use."""
     contract = read_contract(path)
     if contract.landing:
         return f"contract is sound; {len(waiting(settings, contract))} files wait in {contract.landing.path}"
     if not kafka_answers:
-        return f"contract is sound; topic {contract.topic} cannot be seen"
+        return f"contract is sound; topic {contract.topic} is not checked, because Kafka does not answer"
     try:
         described = broker.describe(settings, contract.topic)
     except TopicMissing:
-        return f"contract is sound; there is no topic {contract.topic} yet (`run --create-topic` makes it)"
+        return f"contract is sound; there is no topic {contract.topic} yet (`run --create-topic` creates it)"
     return f"contract is sound; topic {contract.topic} has {len(described.end)} partitions"

@@ -1,4 +1,4 @@
-"""Cycles again and again: when the next one is due, one at a time, until somebody asks to stop.
+"""Repeated cycles: when the next one is due, one at a time, until they are stopped.
 
 The times come from APScheduler's triggers. Cycles run in the main thread, one after the other, so that they cannot overlap and
 a signal can end the one that runs (docs/decisions/0008-apscheduler.md).
@@ -21,12 +21,12 @@ from etl.contract.durations import DAY_SECONDS, parse_duration
 from etl.errors import ConfigurationError, Interrupted
 
 LATE_AFTER = timedelta(seconds=1)
-"""A cycle that begins later than this after its time is a misfire, and is told."""
+"""A cycle that begins later than this after its time is a misfire, and is reported."""
 
 _LOOK_SECONDS = 1.0
-"""The clock is read anew this often while waiting: it stands still for a process whose machine sleeps."""
+"""How often the clock is read while waiting: a process does not notice that its machine sleeps."""
 
-_STOPPING = b"\nStopping: a notebook that runs may end. A second signal interrupts it.\n"
+_STOPPING = b"\nStopping after the running notebook. A second signal interrupts it.\n"
 
 _LONGEST_SECONDS = 366 * DAY_SECONDS
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -34,7 +34,7 @@ _REMEDY = "Give an interval such as 30s, 5m, 1h or 1d, or the five fields of a c
 
 
 class Trigger(Protocol):
-    """What is needed of APScheduler's triggers."""
+    """The part of APScheduler's triggers that is used."""
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
         """The first time after `previous_fire_time`, or from `now` on if that is None."""
@@ -54,11 +54,11 @@ class Schedule:
         return now if self.at_once else self._next(None, now)
 
     def after(self, due: datetime) -> datetime:
-        """When the next cycle after the one of `due` is due."""
+        """When the cycle after the one at `due` is due."""
         return self._next(due, due)
 
     def until(self, due: datetime, now: datetime) -> tuple[datetime, int]:
-        """The last time that is due by `now`, and how many are due from `due` on, both counted."""
+        """The last time that is due by `now`, and how many times are due from `due` to it, both included."""
         count = 1
         while (following := self.after(due)) <= now:
             due, count = following, count + 1
@@ -77,7 +77,7 @@ def parse(text: str, timezone: tzinfo | None = None) -> Schedule:
     Cron expressions mean what they mean in a crontab: 0 and 7 are Sunday, and where both days are given, either will do.
 
     :param timezone: of a cron expression; the machine's own by default.
-    :raises ConfigurationError: it is neither, is no time at all, or never comes; names it.
+    :raises ConfigurationError: it is neither, names no valid time, or a time that never comes; quotes it.
     """
     # `5 m` is an interval as well.
     seconds = parse_duration(re.sub(r"(?<=\d)\s+(?=[a-z]$)", "", text.strip()), fractions=False)
@@ -113,15 +113,15 @@ def _cron(text: str, fields: list[str], timezone: tzinfo | None) -> Trigger:
             for d, w in days
         ]
     except ValueError as error:
-        raise ConfigurationError(f"--every {text!r} is no cron expression: {error}.", remedy=_REMEDY) from None
+        raise ConfigurationError(f"--every {text!r} is not a cron expression: {error}.", remedy=_REMEDY) from None
     trigger: Trigger = OrTrigger(triggers) if either else triggers[0]
     return trigger
 
 
 def _weekdays(field: str) -> str:
-    """The field by names: APScheduler's numbers begin with Monday, cron's with Sunday.
+    """The field with names instead of numbers: APScheduler's numbers begin with Monday, cron's with Sunday.
 
-    :raises ValueError: it is no such field.
+    :raises ValueError: it is not a field of days of the week.
     """
     if field == "*":
         return field
@@ -129,7 +129,7 @@ def _weekdays(field: str) -> str:
     for part in field.lower().split(","):
         found = re.fullmatch(r"(\*|[a-z]{3}|\d)(?:-([a-z]{3}|\d))?(?:/([1-9]))?", part)
         if not found or (found[1] == "*" and found[2]):
-            raise ValueError(f"{part!r} is no day of the week")
+            raise ValueError(f"{part!r} is not a day of the week")
         first = 0 if found[1] == "*" else _weekday(found[1])
         last = _weekday(found[2]) if found[2] else 6 if found[1] == "*" or found[3] else first
         if last < first:
@@ -142,18 +142,18 @@ def _weekdays(field: str) -> str:
 def _weekday(text: str) -> int:
     number = _WEEKDAYS.index(text) if text in _WEEKDAYS else int(text) if text.isdigit() else 8
     if number > 7:
-        raise ValueError(f"{text!r} is no day of the week")
+        raise ValueError(f"{text!r} is not a day of the week")
     return number
 
 
 class Stop:
-    """What SIGINT and SIGTERM ask for while it is entered.
+    """Turns SIGINT and SIGTERM into a request to stop, while its context is entered.
 
-    The first one sets `asked` and ends `wait`; whatever runs goes on. Each further one raises KeyboardInterrupt, at once.
+    The first signal sets `requested` and ends `wait`; what is running continues. A further one raises KeyboardInterrupt at once.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self._before: dict[signal.Signals, signal._HANDLER] = {}
 
     def __enter__(self) -> Self:
@@ -170,13 +170,13 @@ class Stop:
         os.close(self._write)
 
     def wait(self, seconds: float) -> None:
-        """Return after `seconds`, or as soon as it is asked to stop."""
+        """Return after `seconds`, or as soon as a stop is requested."""
         select.select([self._read], [], [], max(seconds, 0))
 
     def _signalled(self, _number: int, _frame: FrameType | None) -> None:
-        if self.asked:
+        if self.requested:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True
         os.write(self._write, b"\0")
         # Not by print, which the handler may have interrupted. A closed terminal is no reason not to stop.
         with contextlib.suppress(OSError):
@@ -199,9 +199,9 @@ def repeat(
     What became due while a cycle ran, or while the machine slept, becomes one cycle that begins at once.
 
     :param cycle: runs one and returns its exit code. It never raises for a failure; 130 ends the schedule.
-    :param wait: returns after that many seconds, or earlier when it is to stop.
-    :param late: is told of a misfire: the first time that was missed, by how much, and how many times became this cycle.
-    :param waiting: is told, once, when a cycle is due that has to be waited for.
+    :param wait: returns after this many seconds, or earlier when a stop is requested.
+    :param late: called on a misfire with the first time that was missed, by how much, and how many times became this cycle.
+    :param waiting: called once before waiting, with the time at which the next cycle is due.
     """
     codes: list[int] = []
     due = schedule.first(now())
@@ -224,7 +224,7 @@ def repeat(
 
 
 def exit_code(codes: Iterable[int]) -> int:
-    """One for several: 130 if any was interrupted, 2 if all were wrong use, 1 if any other failed, 0 if none did."""
+    """One code for several cycles: 130 if any was interrupted, 2 if all are 2 (wrong use), 1 if any failed otherwise, else 0."""
     found = set(codes)
     if Interrupted.exit_code in found:
         return Interrupted.exit_code

@@ -1,4 +1,4 @@
-"""What a running schedule says of itself in `.services/schedules/`, for `status` and for whoever watches memory over weeks."""
+"""The state of running schedules, one file each in `.services/schedules/`: for `status`, and to watch memory over weeks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from etl.settings import Settings
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A schedule as it stands: times in ISO 8601 (UTC), memory in bytes."""
+class ScheduleState:
+    """A running schedule: times in ISO 8601 (UTC), memory in bytes."""
 
     pid: int
     created: float
-    """When the process began; with the pid it names the process for good."""
+    """When the process began; together with the pid it identifies the process, also after the pid is used again."""
     every: str
     feeds: tuple[str, ...]
     since: str
@@ -33,21 +33,21 @@ class Standing:
     """None while a cycle runs."""
     own: Usage = field(default_factory=Usage)
     kernel: Usage = field(default_factory=Usage)
-    """Kernel and Spark's JVM together; zeros where none is kept."""
+    """Kernel and Spark's JVM together; zeros where there is none."""
     kernel_cycles: int = 0
 
 
 class Watch:
-    """Writes down how a schedule stands whenever that changes."""
+    """Writes the state of a schedule whenever it changes."""
 
-    def __init__(self, file: Path, standing: Standing, kernel: WarmKernel | None) -> None:
+    def __init__(self, file: Path, state: ScheduleState, kernel: WarmKernel | None) -> None:
         self._file = file
         self._kernel = kernel
-        self.standing = standing
+        self.state = state
 
     def cycle_ended(self, seconds: float, *, failed: bool) -> None:
-        """Count a cycle and look at what this process and the kernel hold."""
-        now = self.standing
+        """Count a cycle and measure what this process and the kernel hold."""
+        now = self.state
         self._write(
             replace(
                 now,
@@ -61,21 +61,21 @@ class Watch:
         )
 
     def waits_until(self, due: datetime | None) -> None:
-        """When the next cycle begins; None: it runs."""
-        self._write(replace(self.standing, next_due=due.isoformat() if due else None))
+        """Record when the next cycle begins; None: one is running."""
+        self._write(replace(self.state, next_due=due.isoformat() if due else None))
 
-    def _write(self, standing: Standing) -> None:
-        self.standing = standing
-        # Nobody's cycle fails because its watcher cannot be told.
+    def _write(self, state: ScheduleState) -> None:
+        self.state = state
+        # A cycle does not fail because its state cannot be written.
         with suppress(OSError):
             temporary = self._file.with_suffix(".new")
-            temporary.write_text(json.dumps(asdict(standing)), "utf-8")
+            temporary.write_text(json.dumps(asdict(state)), "utf-8")
             temporary.replace(self._file)
 
 
 @contextmanager
 def watching(settings: Settings, every: str, feeds: tuple[str, ...], kernel: WarmKernel | None) -> Iterator[Watch]:
-    """Say how this process's schedule stands, until it ends."""
+    """Keep the state of this process's schedule in a file until the schedule ends."""
     folder = _folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for file in folder.glob("*.json"):
@@ -83,8 +83,8 @@ def watching(settings: Settings, every: str, feeds: tuple[str, ...], kernel: War
             file.unlink(missing_ok=True)
     file = folder / f"{os.getpid()}.json"
     own = psutil.Process()
-    standing = Standing(os.getpid(), own.create_time(), every, feeds, datetime.now(UTC).isoformat(), own=usage(own))
-    watch = Watch(file, standing, kernel)
+    state = ScheduleState(os.getpid(), own.create_time(), every, feeds, datetime.now(UTC).isoformat(), own=usage(own))
+    watch = Watch(file, state, kernel)
     watch.waits_until(None)
     try:
         yield watch
@@ -92,24 +92,24 @@ def watching(settings: Settings, every: str, feeds: tuple[str, ...], kernel: War
         file.unlink(missing_ok=True)
 
 
-def schedules(settings: Settings) -> list[Standing]:
+def schedules(settings: Settings) -> list[ScheduleState]:
     """The schedules that run now on this machine, the oldest first."""
-    found = filter(None, map(_read, _folder(settings).glob("*.json")))
-    return sorted(found, key=lambda standing: standing.since)
+    states = filter(None, map(_read, _folder(settings).glob("*.json")))
+    return sorted(states, key=lambda state: state.since)
 
 
 def _folder(settings: Settings) -> Path:
     return settings.services / "schedules"
 
 
-def _read(file: Path) -> Standing | None:
-    """What a living schedule wrote; None where its process has ended, or the file is torn."""
+def _read(file: Path) -> ScheduleState | None:
+    """The state of a schedule that is running; None where its process has ended, or the file is incomplete."""
     try:
-        told = json.loads(file.read_text("utf-8"))
-        process = psutil.Process(told["pid"])
-        if abs(process.create_time() - told["created"]) > 1 or process.status() == psutil.STATUS_ZOMBIE:
+        written = json.loads(file.read_text("utf-8"))
+        process = psutil.Process(written["pid"])
+        if abs(process.create_time() - written["created"]) > 1 or process.status() == psutil.STATUS_ZOMBIE:
             return None
-        both = {name: Usage(**told.pop(name)) for name in ("own", "kernel")}
-        return Standing(**{**told, **both, "feeds": tuple(told["feeds"])})
+        both = {name: Usage(**written.pop(name)) for name in ("own", "kernel")}
+        return ScheduleState(**{**written, **both, "feeds": tuple(written["feeds"])})
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return None

@@ -1,4 +1,4 @@
-"""How things stand: services, backlog per feed, the newest cycles. Reads only, and works while services are down."""
+"""The state of services, and per feed its backlog and last cycle. Reads only, and works while services are down."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from etl.audit.states import Job, Status
 from etl.contract.reader import Contract
 from etl.database import dispose, make_engine, shown_url, transaction
 from etl.database.schema.audit_tables import etl_log
-from etl.database.schema.migrations import connected, require_current
+from etl.database.schema.migrations import require_current
 from etl.errors import EtlError
 from etl.jobs.consume import offsets as positions
 from etl.jobs.load.queue import waiting_archives
@@ -26,7 +26,7 @@ from etl.storage.landing_folder import waiting
 
 
 def status(settings: Settings, contracts: Mapping[str, Contract]) -> dict[str, Any]:
-    """Services, schedules, and per feed its backlog and last cycle. What cannot be known is None, with the error."""
+    """Services, schedules, and per feed its backlog and last cycle. What cannot be determined is None, beside the error."""
     kafka = _kafka(settings)
     with _Database(settings) as database:
         feeds = {
@@ -43,26 +43,8 @@ def status(settings: Settings, contracts: Mapping[str, Contract]) -> dict[str, A
             "home": str(settings.home),
             "services": {"kafka": kafka, "database": database.described},
             "feeds": feeds,
-            "schedules": [asdict(standing) for standing in schedules(settings)],
+            "schedules": [asdict(state) for state in schedules(settings)],
         }
-
-
-def history(
-    settings: Settings, *, feed: str | None = None, cycle_id: str | None = None, failed: bool = False, limit: int = 20
-) -> list[dict[str, Any]]:
-    """Rows of `etl_log`, newest first, with the names of its columns.
-
-    :raises ServiceUnavailable: the database does not answer.
-    """
-    query = select(etl_log).order_by(etl_log.c.log_id.desc()).limit(limit)
-    if feed:
-        query = query.where(etl_log.c.feed == feed)
-    if cycle_id:
-        query = query.where(etl_log.c.cycle_id == cycle_id)
-    if failed:
-        query = query.where(etl_log.c.status == Status.FAILED)
-    with connected(settings, "history") as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _kafka(settings: Settings) -> dict[str, Any]:
@@ -78,7 +60,7 @@ def _kafka(settings: Settings) -> dict[str, Any]:
 
 
 class _Database:
-    """The database, or the reason why it cannot be asked."""
+    """The database, or the reason why it cannot be queried."""
 
     def __init__(self, settings: Settings) -> None:
         self.described: dict[str, Any] = {"embedded": settings.database_is_embedded, "url": None, "reachable": False}
@@ -104,7 +86,7 @@ class _Database:
         return self.engine if self.described["reachable"] else None
 
     def set_aside(self, feed: str) -> int | None:
-        """How many files, batches and archives no job could process."""
+        """How many files, batches and archives no job could process; None where the database cannot be queried."""
         if self.usable is None:
             return None
         with transaction(self.usable) as connection:
@@ -155,6 +137,6 @@ def _unread(settings: Settings, connection: Connection, contract: Contract) -> i
     try:
         topic = broker.describe(settings, contract.topic)
     except EtlError:
-        # Unknown is shown as such. Whether Kafka answers is told beside it; a topic that nobody has made yet holds nothing.
+        # Unknown is shown as such: whether Kafka answers is shown beside it, and a topic that does not exist yet holds nothing.
         return None
     return positions.unread(topic, positions.next_offsets(settings, connection, contract, topic))

@@ -1,8 +1,8 @@
 """Every setting and every path, read once from `ETL_*` variables or `.env`.
 
-Precedence: environment, then `.env` in `ETL_HOME`, then the endpoints that the embedded services
-left under `ETL_HOME/.services` when they were started. A variable that names such an endpoint, also one of an earlier start,
-means the embedded service: what `python -m etl env` exports changes nothing.
+Precedence: environment, then `.env` in `ETL_HOME`, then the endpoints that the embedded services wrote to
+`ETL_HOME/.services` when they were started. A variable that names such an endpoint, also one of an earlier start,
+means the embedded service: exporting what `python -m etl env` prints does not change which services are used.
 """
 
 from __future__ import annotations
@@ -47,33 +47,33 @@ class Settings(BaseSettings):
     kafka_sasl_username: str | None = Field(None, description="user name for SASL")
     kafka_sasl_password: SecretStr | None = Field(None, description="password for SASL")
     kafka_ca_file: Path | None = Field(None, description="PEM file with the certificate authority of the brokers")
-    kafka_timeout_seconds: float = Field(15.0, gt=0, description="how long Kafka may take to answer")
-    database_timeout_seconds: int = Field(10, ge=1, description="how long a connection to the database may take")
+    kafka_timeout_seconds: float = Field(15.0, gt=0, description="longest wait for an answer from Kafka")
+    database_timeout_seconds: int = Field(10, ge=1, description="longest wait for a connection to the database")
     statement_timeout_seconds: float = Field(
-        300.0, ge=1, description="how long a statement may take, and a database be silent"
+        300.0, ge=1, description="longest time for a statement, and for a connection without an answer"
     )
     retry_seconds: float = Field(
-        10.0, ge=0, description="how long a job tries again when the database or Kafka is away"
+        10.0, ge=0, description="how long a job retries while the database or Kafka is unavailable"
     )
     spark_master: str = Field("local[*]", description="Spark master URL")
     spark_executor_seconds: float = Field(
-        60.0, gt=0, description="how long a Spark cluster may take to give its first executor"
+        60.0, gt=0, description="longest wait for the first executor of a Spark cluster"
     )
     spark_driver_memory: str = Field("1g", description="heap of Spark's JVM")
-    kernel_cycles: int = Field(500, ge=1, description="cycles after which scheduled notebooks get a fresh kernel")
+    kernel_cycles: int = Field(500, ge=1, description="cycles after which scheduled notebooks get a new kernel")
     kernel_memory_mb: int = Field(
-        4096, ge=1, description="memory of kernel and Spark together above which the next cycle gets a fresh kernel"
+        4096, ge=1, description="memory of kernel and Spark together above which the next cycle gets a new kernel"
     )
     feeds: Annotated[tuple[Path, ...], NoDecode] = Field(
-        (), description="more folders with feed contracts, separated like PATH"
+        (), description="additional folders with feed contracts, separated like PATH"
     )
     jars: Path | None = Field(None, description="folder of the Java libraries (default: ETL_HOME/.services/jars)")
     ivy_settings: Path | None = Field(
         None, description="Ivy settings file, for machines that reach Maven repositories through a mirror"
     )
-    install_java: bool = Field(True, description="whether the set-up may install Java 17 with apt when there is none")
+    install_java: bool = Field(True, description="whether Java 17 may be installed with apt when there is no Java")
     superset_database_url: SecretStr | None = Field(
-        None, description="URL of your own database for the dashboards, with a role that may only read"
+        None, description="URL of your own database for the dashboards, with a role that can only read"
     )
     superset_venv: Path | None = Field(
         None, description="folder of Superset's virtual environment (default: ETL_HOME/.services/superset/venv)"
@@ -109,14 +109,14 @@ class Settings(BaseSettings):
     @field_validator("home", "jars", mode="after")
     @classmethod
     def _fit_for_java(cls, value: Path | None) -> Path | None:
-        """Refuse a folder whose name Java cannot take: its class path has no way to quote a separator."""
+        """Refuse a folder that Java cannot use: its class path cannot quote a separator."""
         name = str(value or "")
         if os.pathsep in name:
             raise ValueError(
-                f"{name!r} has {os.pathsep!r} in it, which Java's class path cannot take; use another folder"
+                f"{name!r} contains {os.pathsep!r}, which Java's class path cannot quote; use another folder"
             )
         if any(ord(letter) < _FIRST_PRINTABLE or "\ud800" <= letter <= "\udfff" for letter in name):
-            raise ValueError(f"{name!r} has a control character in it, or is not UTF-8; use another folder")
+            raise ValueError(f"{name!r} contains a control character, or is not UTF-8; use another folder")
         return value
 
     @field_validator("database_url", "kafka_bootstrap", "superset_database_url", mode="before")
@@ -150,7 +150,7 @@ class Settings(BaseSettings):
 
     @property
     def spool(self) -> Path:
-        """Audit rows that wait for the database to come back."""
+        """Audit rows that wait until the database answers again."""
         return self.services / "audit-spool"
 
     @property
@@ -159,27 +159,27 @@ class Settings(BaseSettings):
 
     @property
     def endpoints_file(self) -> Path:
-        """Where the embedded services say how to reach them (mode 0600: it holds the database password)."""
+        """Addresses of the running embedded services (mode 0600: it contains the database password)."""
         return self.services / "endpoints.json"
 
     @property
     def known_endpoints_file(self) -> Path:
-        """Which addresses the embedded services ever had, without passwords (`etl.settings.endpoints`)."""
+        """All addresses that the embedded services ever had, without passwords (`etl.settings.endpoints`)."""
         return self.services / "known-endpoints.json"
 
     @property
     def kafka_is_embedded(self) -> bool:
-        """Whether Kafka is the embedded one: none is set, or the one that is set has, or once had, its address."""
+        """Whether Kafka is the embedded broker: none is set, or what is set is, or was, its address."""
         return self.kafka_bootstrap is None or self.known_endpoints.is_kafka(self.kafka_bootstrap)
 
     @property
     def database_is_embedded(self) -> bool:
-        """Whether the database is the embedded one: none is set, or the one that is set has, or once had, its address."""
+        """Whether the database is the embedded one: none is set, or what is set is, or was, its address."""
         return self.database_url is None or self.known_endpoints.is_database(self.database_url.get_secret_value())
 
     @cached_property
     def known_endpoints(self) -> Known:
-        """The addresses that the embedded services of this home have, or once had."""
+        """The addresses that the embedded services of this home have or had."""
         return endpoints.read(self.known_endpoints_file).with_endpoints(self._endpoints)
 
     @cached_property
@@ -201,18 +201,18 @@ class Settings(BaseSettings):
         found |= _passwords_of(self._endpoints.get("database_url", ""))
         for url in (self.database_url, self.superset_database_url):
             found |= _passwords_of(url.get_secret_value()) if url else set()
-        # As it was given, decoded, and as others write it: percent-encoded in a URL, escaped in Kafka's JAAS line.
+        # As given, decoded, and as others write it: percent-encoded in a URL, escaped in Kafka's JAAS line.
         plain = {unquote(secret) for secret in found} | found
         written = {quote(secret, safe="") for secret in plain} | {
             json.dumps(secret, ensure_ascii=False)[1:-1] for secret in plain
         }
-        # The longest first: one may be a piece of another.
+        # The longest first: one may be part of another.
         return sorted(filter(None, plain | written), key=len, reverse=True)
 
     def kafka(self) -> str:
         """The bootstrap servers to use.
 
-        :raises ServiceUnavailable: neither an own Kafka is set nor the embedded one was started.
+        :raises ServiceUnavailable: no Kafka is set, and the embedded one is not running.
         """
         found = self._endpoints.get("kafka_bootstrap") if self.kafka_is_embedded else self.kafka_bootstrap
         if not found:
@@ -225,7 +225,7 @@ class Settings(BaseSettings):
     def database(self) -> SecretStr:
         """The database URL to use, with its password.
 
-        :raises ServiceUnavailable: neither an own database is set nor the embedded one was started.
+        :raises ServiceUnavailable: no database is set, and the embedded one is not running.
         """
         if self.database_url and not self.database_is_embedded:
             return self.database_url
@@ -238,14 +238,14 @@ class Settings(BaseSettings):
 
 
 def _unset(variable: str, value: object) -> str:
-    """Why the embedded service is meant."""
+    """Why the embedded service is used."""
     return f"{variable} names the embedded one" if value else f"{variable} is not set"
 
 
 def _passwords_of(url: str) -> set[str]:
-    """Passwords as they stand in a URL."""
+    """Passwords as they are written in a URL."""
     found = set(re.findall(r"[?&](?:password|pwd|sslpassword)=([^&]*)", url, re.IGNORECASE))
-    # Not `urlsplit`: a password with a slash or a bracket would not be found by it.
+    # Not `urlsplit`: it does not find a password with a slash or a bracket.
     if "@" in url and ":" in (login := url.partition("://")[2].rpartition("@")[0]):
         found.add(login.partition(":")[2])
     return found

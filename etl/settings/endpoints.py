@@ -1,7 +1,7 @@
-"""Addresses of the embedded services: those of now, and those of earlier starts.
+"""Addresses of the embedded services: the current ones, and those of earlier starts.
 
-`python -m etl env` gives them to a shell, which keeps them while services stop and their ports change. A setting that names
-one of them means the embedded service, and not one of the user's own. No password is compared or kept.
+`python -m etl env` exports them to a shell, which keeps them while services stop and their ports change. A setting that names
+one of them means the embedded service, and not one of the user. No password is compared or kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _KEPT = 100
 
 @dataclass(frozen=True)
 class Known:
-    """Addresses that the embedded services of a home have, or once had."""
+    """Addresses that the embedded services of a home have or had."""
 
     kafka: tuple[str, ...] = ()
     """`host:port`, the newest last."""
@@ -25,24 +25,24 @@ class Known:
     """`user@host:port/database`, the newest last."""
 
     def with_endpoints(self, endpoints: Mapping[str, str]) -> Known:
-        """These, and those of `endpoints.json`; the oldest of very many are forgotten."""
+        """These and those of `endpoints.json`; beyond 100 the oldest are dropped."""
         bootstrap, url = endpoints.get("kafka_bootstrap"), endpoints.get("database_url")
         kafka = _brokers(bootstrap) if bootstrap else ()
         place = database_place(url) if url else None
         return Known(_joined(self.kafka, kafka), _joined(self.database, [place] if place else ()))
 
     def is_kafka(self, bootstrap: str) -> bool:
-        """Whether these bootstrap servers are all the embedded broker."""
+        """Whether each of these bootstrap servers is the embedded broker."""
         brokers = _brokers(bootstrap)
         return bool(brokers) and set(brokers) <= set(self.kafka)
 
     def is_database(self, url: str) -> bool:
-        """Whether a URL, of any driver, leads to the embedded database as its own user."""
+        """Whether a URL, with any driver, names the embedded database and its user."""
         return database_place(url) in self.database
 
 
 def read(file: Path) -> Known:
-    """What was written down in a file; nothing where there is none, or it is damaged."""
+    """The addresses in a file; none if the file is missing or damaged."""
     try:
         found = json.loads(file.read_text("utf-8"))
         return Known(tuple(map(str, found["kafka"])), tuple(map(str, found["database"])))
@@ -51,7 +51,7 @@ def read(file: Path) -> Known:
 
 
 def database_place(url: str) -> str | None:
-    """Where a URL leads and as whom: `user@host:port/database`; None where it is no URL."""
+    """User, host, port and database of a URL: `user@host:port/database`; None if it is not a URL."""
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 

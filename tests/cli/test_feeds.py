@@ -125,7 +125,9 @@ def test_a_csv_sample_becomes_a_landing_feed_and_json_does_not(folder: Path) -> 
     contract = read_contract(folder / "mine.odcs.yaml")
     assert contract.landing is not None
     assert contract.landing.path == "landing/mine"
-    assert "no CSV file" in str(feeds("new", "other", "--from", "sample.jsonl", "--landing", "in", expect=2).exception)
+    assert "is not a CSV file" in str(
+        feeds("new", "other", "--from", "sample.jsonl", "--landing", "in", expect=2).exception
+    )
     assert "not both" in str(
         feeds("new", "other", "--from", "s.csv", "--landing", "in", "--topic", "t", expect=2).exception
     )

@@ -134,7 +134,7 @@ def test_every_reason_is_explained() -> None:
 
 
 def test_the_example_of_a_run_has_the_columns_of_the_real_one() -> None:
-    from etl.cli.report import audit_table
+    from etl.cli.report.audit import audit_table
 
     shown = next(line for line in README.splitlines() if line.startswith("job      status"))
     assert shown.split() == [str(column.header) for column in audit_table([]).columns]

@@ -37,7 +37,7 @@ def names(settings: Settings) -> list[str]:
 def test_a_feed_gets_readings_once_and_with_something_to_see(project: Project, settings: Settings) -> None:
     assert names(settings) == list(demo.MESSAGES)
     rooms = load_contracts(settings)["room_temperatures"]
-    (cycle,) = demo.bring(settings, [rooms])
+    (cycle,) = demo.load(settings, [rooms])
     assert cycle.error is None
     assert project.value("SELECT count(*) FROM room_temperatures") > 7_000
     assert project.value("SELECT count(*) FROM etl_anomaly") > 0

@@ -125,6 +125,6 @@ def test_the_command_line_shows_replays_and_discards(rejected: Project) -> None:
     assert "1 rows: 1 would be loaded" in dry
     assert "1 rows: 1 loaded" in rejected.etl("quarantine", "replay", number, "--set", "temperature=21").stdout
     assert "nothing to do" in rejected.etl("quarantine", "replay", number).stdout
-    assert "Which rows?" in rejected.etl("quarantine", "discard", "--note", "x", expect=2).stderr
+    assert "No rows are named" in rejected.etl("quarantine", "discard", "--note", "x", expect=2).stderr
     assert "Discarded 1 rows" in rejected.etl("quarantine", "discard", "--reason", "not_json", "--note", "noise").stdout
     assert "no rejected row 999" in rejected.etl("quarantine", "show", "999", expect=2).stderr

@@ -85,7 +85,7 @@ def test_ctrl_c_reaches_no_job_and_a_second_one_stops_at_once(project: Project) 
     os.killpg(run.pid, signal.SIGINT)
     output, _ = run.communicate(timeout=120)
     assert run.returncode == 130, output
-    assert "Stopping: a notebook that runs may end" in output
+    assert "Stopping after the running notebook" in output
     assert "Interrupted during 2_consume" in output
     assert "Traceback" not in output
     wait_for(lambda: not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE)
@@ -131,7 +131,7 @@ def test_a_feed_that_somebody_else_works_on_is_skipped(project: Project) -> None
 def test_wrong_use_is_reported_before_anything_runs(project: Project) -> None:
     wrong = project.etl("run", "--every", "soon", expect=2)
     assert "--every 'soon' is neither an interval nor a cron expression" in wrong.stderr
-    assert "--cycles is given without --every" in project.etl("run", "--cycles", "2", expect=2).stderr
+    assert "--cycles 2 is given without --every" in project.etl("run", "--cycles", "2", expect=2).stderr
     assert project.log() == []
 
 
@@ -146,11 +146,11 @@ def test_the_commands_of_the_examples_can_be_tried(project: Project, example: st
 
 def test_status_shows_a_schedule_while_it_runs(project: Project) -> None:
     run = project.popen("run", "room_temperatures", "--every", "1d", "--messages", "0")
-    wait_for(lambda: [standing for standing in schedules(project.settings) if standing.next_due])
-    (standing,) = json.loads(project.etl("status", "--json").stdout)["schedules"]
-    assert (standing["pid"], standing["every"], standing["feeds"]) == (run.pid, "1d", ["room_temperatures"])
-    assert (standing["cycles"], standing["failed"], standing["kernel_cycles"]) == (1, 0, 1)
-    assert standing["kernel"]["memory"] > standing["own"]["memory"] > 0
+    wait_for(lambda: [state for state in schedules(project.settings) if state.next_due])
+    (state,) = json.loads(project.etl("status", "--json").stdout)["schedules"]
+    assert (state["pid"], state["every"], state["feeds"]) == (run.pid, "1d", ["room_temperatures"])
+    assert (state["cycles"], state["failed"], state["kernel_cycles"]) == (1, 0, 1)
+    assert state["kernel"]["memory"] > state["own"]["memory"] > 0
     assert re.search(rf"^1d +room_temperatures +{run.pid} +1 +0 ", project.etl("status").stdout, re.MULTILINE)
     run.send_signal(signal.SIGTERM)
     output, _ = run.communicate(timeout=60)

@@ -153,7 +153,7 @@ def test_a_contract_is_checked_without_a_database_too(tanks: Tanks, contract: Co
     assert "tanks.odcs.yaml is fine" in said
     assert "Not compared with the database: The database 127.0.0.1:9/d does not answer" in said
     tanks.document["schema"][0]["physicalName"] = f"v_{contract.table}"[2:] + "_5m"
-    assert "sensor_data_5m would be of feed sensor_readings as well" in tanks.check()
+    assert "sensor_data_5m would belong to feed sensor_readings as well" in tanks.check()
 
 
 def test_a_loader_that_waits_for_its_turn_sees_the_column_that_another_added_meanwhile(tanks: Tanks) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from etl.cli.report import misfire
+from etl.cli.report.cycles import misfire
 from etl.errors import ConfigurationError
 from etl.operations.schedule import Schedule, Stop, exit_code, parse, repeat
 
@@ -129,9 +129,9 @@ def test_cron_hours_are_local() -> None:
         ("400d", "'400d': an interval lasts"),
         ("9999999999999d", "an interval lasts"),
         ("* * * *", "is neither"),
-        ("61 * * * *", "'61 \\* \\* \\* \\*' is no cron expression"),
-        ("* * * * 8", "is no cron expression: '8' is no day of the week"),
-        ("* * * * foo", "'foo' is no day of the week"),
+        ("61 * * * *", "'61 \\* \\* \\* \\*' is not a cron expression"),
+        ("* * * * 8", "is not a cron expression: '8' is not a day of the week"),
+        ("* * * * foo", "'foo' is not a day of the week"),
         ("0 0 31 2 *", "names a time that never comes"),
     ],
 )
@@ -200,11 +200,11 @@ def test_one_exit_code_for_several(codes: tuple[int, ...], one: int) -> None:
 def test_the_first_signal_asks_and_the_second_interrupts(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with Stop() as stop:
-        assert not stop.asked
+        assert not stop.requested
         os.kill(os.getpid(), number)
         began = time.monotonic()
         stop.wait(60)
-        assert stop.asked
+        assert stop.requested
         assert time.monotonic() - began < 30
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), number)

@@ -5,7 +5,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from etl.cli.report import so_far
+from etl.cli.report.cycles import so_far
 from etl.operations.schedule_state import schedules, watching
 from etl.settings import Settings
 
@@ -18,14 +18,14 @@ def test_a_schedule_reports_its_state_until_it_ends(tmp_path: Path) -> None:
         watch.cycle_ended(3.25, failed=False)
         watch.cycle_ended(1.5, failed=True)
         watch.waits_until(START)
-        (standing,) = schedules(settings)
-        assert standing == watch.standing
-        assert (standing.pid, standing.every, standing.feeds) == (os.getpid(), "5m", ("one", "two"))
-        assert (standing.cycles, standing.failed, standing.last_seconds) == (2, 1, 1.5)
-        assert standing.next_due == START.isoformat()
-        assert standing.own.memory > 1 << 20
-        assert standing.own.handles > 0
-        assert so_far(standing).startswith("2 done, 1 failed · the last one 1.5 s; ")
+        (state,) = schedules(settings)
+        assert state == watch.state
+        assert (state.pid, state.every, state.feeds) == (os.getpid(), "5m", ("one", "two"))
+        assert (state.cycles, state.failed, state.last_seconds) == (2, 1, 1.5)
+        assert state.next_due == START.isoformat()
+        assert state.own.memory > 1 << 20
+        assert state.own.handles > 0
+        assert so_far(state).startswith("2 done, 1 failed · the last one 1.5 s; ")
     assert schedules(settings) == []
 
 
@@ -36,6 +36,6 @@ def test_what_a_dead_schedule_left_is_no_schedule(tmp_path: Path) -> None:
         told = json.loads(file.read_text("utf-8"))
         file.with_name("1.json").write_text(json.dumps({**told, "created": told["created"] - 60}), "utf-8")
         file.with_name("2.json").write_text("{torn", "utf-8")
-        assert schedules(settings) == [watch.standing]
+        assert schedules(settings) == [watch.state]
     with watching(settings, "5m", ("one",), None):
         assert [found.name for found in (settings.services / "schedules").iterdir()] == [file.name]

@@ -16,7 +16,7 @@ from etl.database.schema.ensure import ensure_feeds
 from etl.database.schema.feed_table import with_added_columns
 from etl.jobs.load.job import Loaded
 from etl.notebook import queries as reading
-from etl.operations import explain, status
+from etl.operations import explain, history, status
 from etl.operations.quarantine import rows as quarantine
 from etl.operations.quarantine.replay import replay
 from etl.operations.quarantine.rows import Selection
@@ -69,7 +69,7 @@ def run_all(
 
 def _look(settings: Settings, contract: Contract, cycle: str) -> None:
     explain.explain(settings, cycle)
-    status.history(settings, feed=contract.feed, failed=True)
+    history.history(settings, feed=contract.feed, failed=True)
     status.status(settings, {contract.feed: contract})
     explored = reading.explore(settings, contract, since="7d")
     reading.export(settings, explored, "readings.csv")

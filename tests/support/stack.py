@@ -26,7 +26,7 @@ from etl.jobs.consume.job import consume
 from etl.jobs.load.job import load
 from etl.jobs.merge.job import merge
 from etl.jobs.produce.job import produce
-from etl.operations.status import history
+from etl.operations.history import history
 from etl.settings import PROJECT_ROOT, Settings
 from etl.storage.kafka import Topic, describe
 from tests.support.jobs import Command

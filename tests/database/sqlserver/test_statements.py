@@ -19,7 +19,7 @@ from etl.errors import IntegrityError
 from etl.jobs.load.job import Loaded, load
 from etl.jobs.merge.job import merge
 from etl.notebook import queries as reading
-from etl.operations import explain, status
+from etl.operations import explain, history, status
 from etl.operations.quarantine import files as quarantine_files
 from etl.operations.quarantine import rows as quarantine_
 from etl.operations.quarantine.replay import replay
@@ -50,7 +50,7 @@ def test_the_whole_set_of_statements_is_as_committed(feed: Feed) -> None:
     spool.flush(feed.settings, feed.engine)  # type: ignore[arg-type]
     _golden(feed, "audit")
     explain.explain(feed.settings, loaded.cycle_id)
-    status.history(feed.settings, feed="sensor_readings", failed=True)
+    history.history(feed.settings, feed="sensor_readings", failed=True)
     status.status(feed.settings, {"sensor_readings": feed.contract})
     explored = reading.explore(feed.settings, feed.contract)
     reading.export(feed.settings, explored, "readings.csv")

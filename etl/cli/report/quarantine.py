@@ -9,71 +9,63 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from etl.cli.report.tables import new_table
+
 if TYPE_CHECKING:
     from etl.operations.quarantine.replay import Replayed
 
 _BAD_SHOWN = 20
 
 _FIELD_SHOWN = 24
+"""Characters of a field that a terminal shows."""
 
 _BESIDE_NAME = 67
-"""Columns that stand beside a name, and some room for the cause."""
+"""Width of the columns beside a name, with some room for the cause."""
 
 
 def quarantine_summary(rows: Iterable[Mapping[str, Any]]) -> Table:
     """How many rejected rows there are per feed, reason and status."""
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for name in ("feed", "reason", "status"):
-        table.add_column(name)
-    table.add_column("rows", justify="right")
+    table = new_table("feed", "reason", "status", "rows", numbers=("rows",), whole=("reason", "status"))
     for row in rows:
         table.add_row(row["feed"], row["reason"], row["status"], f"{row['rows']:,}")
     return table
 
 
 def quarantine_table(rows: Iterable[Mapping[str, Any]]) -> Table:
-    """Rejected rows, a line each."""
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    table.add_column("id", justify="right", no_wrap=True, min_width=4)
-    for name in ("reason", "column", "value", "source"):
-        table.add_column(name, no_wrap=True, max_width=_FIELD_SHOWN)
-    # The only column that gives way on a narrow terminal.
-    table.add_column("text")
+    """Rejected rows, a line each; a terminal shows the beginning of long values and texts."""
+    fields = ("column", "value", "source")
+    table = new_table("id", "reason", *fields, "text", numbers=("id",), whole=("reason",), cut=(*fields, "text"))
+    for column in table.columns:
+        if column.header in fields:
+            column.max_width = _FIELD_SHOWN
     for row in rows:
         first = row["problems"][0]
         place = f"{row['source_name']}/{row['source_partition']}/{row['source_offset']}"
-        shown = (row["reason"], first["column"] or "", first["value"] or "", place)
-        text = Text(row["raw"], no_wrap=True, overflow="ellipsis")
-        table.add_row(str(row["rejected_id"]), *(Text(str(value)) for value in shown), text)
+        values = (row["reason"], first["column"] or "", first["value"] or "", place, row["raw"])
+        table.add_row(str(row["rejected_id"]), *(Text(str(value)) for value in values))
     return table
 
 
 def set_aside_table(rows: Iterable[Mapping[str, Any]], *, width: int) -> Table:
     """Files, batches and archives that no job could process.
 
-    :param width: of the terminal, in characters; where it is wide enough, names stand in one piece, to be copied.
+    :param width: of the terminal, in characters; where it is wide enough, names stay in one piece, to be copied.
     """
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    table.add_column("feed", no_wrap=True)
-    table.add_column("kind", no_wrap=True)
-    found = list(rows)
-    longest = max((len(row["name"]) for row in found), default=0)
-    table.add_column("name", overflow="fold", min_width=min(longest, max(0, width - _BESIDE_NAME)))
-    table.add_column("since (UTC)", no_wrap=True)
-    table.add_column("attempts", justify="right")
-    table.add_column("cause", overflow="fold")
-    for row in found:
+    files = list(rows)
+    longest = max((len(row["name"]) for row in files), default=0)
+    whole = ("feed", "kind", "since (UTC)", *(("name",) if longest <= width - _BESIDE_NAME else ()))
+    table = new_table("feed", "kind", "name", "since (UTC)", "attempts", "cause", numbers=("attempts",), whole=whole)
+    for row in files:
         since = f"{row['set_aside_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-        texts = (Text(row["feed"]), Text(row["kind"]), Text(row["name"]), Text(since), Text(str(row["attempts"])))
-        table.add_row(*texts, Text(row["cause"]))
+        values = (row["feed"], row["kind"], row["name"], since, str(row["attempts"]), row["cause"])
+        table.add_row(*map(Text, values))
     return table
 
 
 def rejected_row(row: Mapping[str, Any]) -> Table:
     """One rejected row in full."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
+    table = new_table("field", "value", whole=("field",), show_header=False)
+    table.columns[0].style = "bold"
     rebuilt = " (made from its columns)" if row["raw_rebuilt"] else ""
     place = f"{row['source_name']}, partition {row['source_partition']}, offset {row['source_offset']}, item {row['source_item']}"
     lines = {
@@ -95,14 +87,14 @@ def rejected_row(row: Mapping[str, Any]) -> Table:
 
 
 def replayed(done: Replayed, *, dry_run: bool) -> str:
-    """One sentence on a replay, and a line for each row that is bad still."""
+    """One sentence on a replay, and a line for each row that is still bad."""
     counts = done.counts
     if not counts.read:
-        return "No quarantined rows are meant by this; nothing to do."
+        return "No quarantined row matches; nothing to do."
     would = "would be " if dry_run else ""
-    said = (
+    sentence = (
         f"{counts.read} rows: {counts.processed} {would}loaded, {counts.duplicate} {would}duplicate,"
         f" {counts.rejected} still bad."
     )
     bad = [f"  {row['rejected_id']}: {row['reason']}" for row in done.still_bad[:_BAD_SHOWN]]
-    return "\n".join([said, *bad, *(["  …"] if len(done.still_bad) > _BAD_SHOWN else [])])
+    return "\n".join([sentence, *bad, *(["  …"] if len(done.still_bad) > _BAD_SHOWN else [])])

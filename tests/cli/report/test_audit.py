@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from etl.cli.report import balance
+from etl.cli.report.audit import balance
 
 
 def row(job: str, *counts: int, status: str = "SUCCESS") -> dict[str, Any]:

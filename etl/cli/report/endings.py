@@ -1,4 +1,4 @@
-"""How a cycle's end is reported: what was rejected, set aside or ignored, why, and where to look."""
+"""The end of a cycle in words: what was rejected, set aside or ignored, why, and where to look."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KINDS = {
 
 
 def result(cycle: Cycle) -> Text:
-    """A cycle in a few words, for a table: "done" only where everything that was read is loaded or was known."""
+    """A cycle in a few words, for a table: "done" only where everything that was read is loaded now or was before."""
     if cycle.error:
         return Text(f"failed: {safe(cycle.error.cause)}", style="red")
     if cycle.left:
@@ -35,22 +35,22 @@ def result(cycle: Cycle) -> Text:
 
 
 def lines(cycle: Cycle) -> list[Text]:
-    """What follows on a cycle's balance; empty where all that was read is loaded or was known, and nothing was ignored."""
+    """What follows a cycle's balance; empty where all that was read is loaded now or was before, and nothing was ignored."""
     outcome = cycle.outcome
     sentences = (_rejected(cycle), _conflicting(cycle), _set_aside(outcome), _failing(outcome), _ignored(outcome))
-    told = [Text(sentence) for sentence in sentences if sentence]
+    texts = [Text(sentence) for sentence in sentences if sentence]
     if outcome.is_all_lost:
-        told.insert(0, Text(f"Nothing was loaded: {'; '.join(_losses(outcome))}.", style="bold red"))
-    return told
+        texts.insert(0, Text(f"Nothing was loaded: {'; '.join(_losses(outcome))}.", style="bold red"))
+    return texts
 
 
 def in_line(cycle: Cycle) -> str:
-    """The same in one line, for a schedule's log; empty where there is nothing to tell."""
+    """The same in one line, for a schedule's log; empty where there is nothing to report."""
     return " ".join(line.plain for line in lines(cycle))
 
 
 def safe(text: str) -> str:
-    """A text with nothing in it that moves a terminal's cursor; names that can be shown already stay as they are."""
+    """A text without characters that move a terminal's cursor; those are written as `shown_name` does."""
     return "".join(letter if letter.isprintable() else shown_name(letter) for letter in text)
 
 
@@ -62,9 +62,12 @@ def _losses(outcome: Outcome) -> list[str]:
         (len(outcome.set_aside), "file", "set aside"),
         (len(outcome.failing), "file", "not processed yet"),
     )
-    found = [(f"{_counted(number, noun)} {what}", number) for number, noun, what in counted if number]
     every = outcome.is_all_lost
-    return [f"all {told}" if every and number > 1 else told for told, number in found]
+    return [
+        f"{'all ' if every and number > 1 else ''}{_counted(number, noun)} {what}"
+        for number, noun, what in counted
+        if number
+    ]
 
 
 def _rejected(cycle: Cycle) -> str:
@@ -79,45 +82,46 @@ def _conflicting(cycle: Cycle) -> str:
     outcome = cycle.outcome
     if not outcome.conflicting:
         return ""
-    told = f"{_counted(outcome.conflicting, 'row')} conflicting: earlier ones have the same key and other values."
+    sentence = f"{_counted(outcome.conflicting, 'row')} conflicting: earlier ones have the same key and other values."
     is_kept = any(reason == Reason.CONFLICTING for reason, _ in outcome.reasons)
-    return f"{told} {_LOOK} --cycle {cycle.cycle_id} --reason {Reason.CONFLICTING}" if is_kept else told
+    return f"{sentence} {_LOOK} --cycle {cycle.cycle_id} --reason {Reason.CONFLICTING}" if is_kept else sentence
 
 
 def _top(reasons: list[tuple[str, int]]) -> str:
-    told = [f"{rows:,} {reason}" for reason, rows in reasons[:_SHOWN]]
+    parts = [f"{rows:,} {reason}" for reason, rows in reasons[:_SHOWN]]
     if rest := reasons[_SHOWN:]:
         others = "another reason" if len(rest) == 1 else f"{len(rest)} other reasons"
-        told.append(f"{sum(rows for _, rows in rest):,} for {others}")
-    return ", ".join(told)
+        parts.append(f"{sum(rows for _, rows in rest):,} for {others}")
+    return ", ".join(parts)
 
 
 def _set_aside(outcome: Outcome) -> str:
-    found = outcome.set_aside
-    return f"{_counted(len(found), 'file')} set aside: {_causes(found)}. {_LOOK} --files" if found else ""
+    files = outcome.set_aside
+    return f"{_counted(len(files), 'file')} set aside: {_causes(files)}. {_LOOK} --files" if files else ""
 
 
 def _failing(outcome: Outcome) -> str:
-    found = outcome.failing
-    told = f"{_counted(len(found), 'file')} not processed yet: {_causes(found)}. The next cycle tries again."
-    return told if found else ""
+    files = outcome.failing
+    if not files:
+        return ""
+    return f"{_counted(len(files), 'file')} not processed yet: {_causes(files)}. The next cycle tries again."
 
 
-def _causes(found: Mapping[str, str]) -> str:
-    told = [f"{safe(name)} ({safe(cause).rstrip('.')})" for name, cause in list(found.items())[:_SHOWN]]
-    return ", ".join(told) + (f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else "")
+def _causes(files: Mapping[str, str]) -> str:
+    parts = [f"{safe(name)} ({safe(cause).rstrip('.')})" for name, cause in list(files.items())[:_SHOWN]]
+    return ", ".join(parts) + (f" and {len(files) - _SHOWN:,} more" if len(files) > _SHOWN else "")
 
 
 def _ignored(outcome: Outcome) -> str:
     if not outcome.ignored:
         return ""
     names = [name for name in outcome.ignored_names if "/" not in name and not name.startswith(".")]
-    told = []
+    parts = []
     for kind, files in outcome.ignored.items():
         one, several = _KINDS.get(kind, (kind, kind))
         named = f" ({_named(names, files)})" if kind == "other_ending" and names else ""
-        told.append(f"{files:,} {one if files == 1 else several}{named}")
-    return f"{_counted(sum(outcome.ignored.values()), 'file')} ignored: {', '.join(told)}."
+        parts.append(f"{files:,} {one if files == 1 else several}{named}")
+    return f"{_counted(sum(outcome.ignored.values()), 'file')} ignored: {', '.join(parts)}."
 
 
 def _named(names: Iterable[str], files: int) -> str:

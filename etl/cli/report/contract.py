@@ -1,13 +1,19 @@
-"""A contract in words: for `feeds show`, and for docs/feeds.md, which is made by this."""
+"""A contract in words: for `feeds list` and `feeds show`, and for docs/feeds.md, which is generated from it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+from rich.table import Table
+from rich.text import Text
+
+from etl.cli.report.tables import new_table
 from etl.contract.durations import format_duration
 from etl.contract.model import ITEMS, AnomalyRules, Column, Contract, EventTime, Windows
+from etl.settings import PROJECT_ROOT
 
 _TYPES = {"text": "string", "double": "number"}
 UNKNOWN_KEYS = {
@@ -117,6 +123,40 @@ def _windows(windows: Windows) -> dict[str, list[str]]:
         "key": list(windows.key),
         "measures": list(windows.measures),
     }
+
+
+def feeds_table(contracts: Iterable[Contract]) -> Table:
+    """A line per feed: source, target table, sensor, and the file of the contract."""
+    table = new_table("feed", "from", "into", "sensor", "contract", whole=("feed",))
+    for contract in contracts:
+        source = f"{contract.source_name}{'/' if contract.landing else ''}"
+        values = (contract.feed, source, contract.table, ", ".join(contract.sensor), _shown(contract.file))
+        table.add_row(*map(Text, values))
+    return table
+
+
+def columns_table(contract: Contract) -> Table:
+    """A line per column of a contract."""
+    table = new_table("column", "from", "type", "unit", "rules", "meaning", whole=("column",))
+    for column in contract.columns:
+        kind, column_rules = _TYPES.get(column.type, column.type), ", ".join(rules(column, contract))
+        values = (column.name, source_path(column), kind, column.unit, column_rules, column.description)
+        table.add_row(*map(Text, values))
+    return table
+
+
+def facts_table(contract: Contract) -> Table:
+    """What a contract says beside its columns, and the contract's file."""
+    table = new_table("word", "sentence", whole=("word",), show_header=False)
+    table.columns[0].style = "bold"
+    for word, sentence in [*facts(contract), ("contract", _shown(contract.file))]:
+        table.add_row(word, Text(sentence))
+    return table
+
+
+def _shown(file: Path) -> str:
+    """A packaged contract by its place in the project, others in full."""
+    return str(file.relative_to(PROJECT_ROOT)) if file.is_relative_to(PROJECT_ROOT) else str(file)
 
 
 def facts(contract: Contract) -> list[tuple[str, str]]:

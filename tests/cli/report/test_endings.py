@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from etl.cli import endings, report
+from etl.cli.report import endings
+from etl.cli.report.audit import audit_table, balance
+from etl.cli.report.cycles import feeds_summary, scheduled_line
 from etl.errors import PermanentError
 from etl.operations.cycle import Cycle
 from etl.operations.outcome import Outcome
@@ -116,16 +118,16 @@ def test_the_summary_of_several_feeds_and_the_line_of_a_schedule_tell_it_too() -
         Cycle("broken", "", (), PermanentError("it broke")),
     ]
     console = Console(file=StringIO(), width=120)
-    console.print(report.feeds_summary(cycles, ["good", "bad", "broken", "later"]))
+    console.print(feeds_summary(cycles, ["good", "bad", "broken", "later"]))
     summary = console.file.getvalue()  # type: ignore[attr-defined]
     results = [line.split(maxsplit=3)[-1].strip() for line in summary.splitlines()[2:]]
     assert results == ["done", "nothing loaded: all 12 rows rejected", "failed: it broke", "not begun"]
 
-    line = report.scheduled_line(cycles[1])
+    line = scheduled_line(cycles[1])
     assert (
         "= 0 loaded + 12 rejected + 0 duplicate. Nothing was loaded: all 12 rows rejected. 12 rows rejected: " in line
     )
-    assert report.scheduled_line(cycles[0]).endswith("= 12 loaded + 0 rejected + 0 duplicate.")
+    assert scheduled_line(cycles[0]).endswith("= 12 loaded + 0 rejected + 0 duplicate.")
 
 
 def test_conflicting_rows_are_in_the_balance_and_the_table_only_where_there_are_some() -> None:
@@ -136,7 +138,7 @@ def test_conflicting_rows_are_in_the_balance_and_the_table_only_where_there_are_
         **{f"records_{name}": n for name, n in (("read", 9), ("processed", 4), ("rejected", 2), ("duplicate", 0))},
     }
     rows = [{**row, "job_name": "consume"}, {**row, "records_conflicting": 3}]
-    assert "4 loaded + 2 rejected + 0 duplicate + 3 conflicting." in report.balance(rows)
-    assert "conflicting" not in report.balance([rows[0], row])
-    assert [column.header for column in report.audit_table(rows).columns][-1] == "conflicting"
-    assert [column.header for column in report.audit_table([row]).columns][-1] == "duplicates"
+    assert "4 loaded + 2 rejected + 0 duplicate + 3 conflicting." in balance(rows)
+    assert "conflicting" not in balance([rows[0], row])
+    assert [column.header for column in audit_table(rows).columns][-1] == "conflicting"
+    assert [column.header for column in audit_table([row]).columns][-1] == "duplicates"

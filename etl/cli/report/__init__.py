@@ -1,0 +1,1 @@
+"""What people read on the terminal, one module per subject: tables, lines and sentences."""

@@ -1,0 +1,91 @@
+"""The command `run`: parses what is asked for, has it planned, and carries the plan out or prints it.
+
+Operations are imported where they are called (see `etl.cli`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from etl.cli.console import DEFAULT_FEED, pairs
+
+
+def run(
+    feeds: Annotated[
+        list[str] | None, typer.Argument(help=f"Feeds; default: {DEFAULT_FEED}.", show_default=False)
+    ] = None,
+    messages: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Simulated messages to produce first. Default: 10000 for packaged feeds on the embedded services,"
+            " 0 where the contract, the database, Kafka or the landing folder is your own.",
+            show_default=False,
+        ),
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="NAME=VALUE for the notebooks; may be given several times."),
+    ] = None,
+    create_topic: Annotated[bool, typer.Option("--create-topic", help="Create the topic if it is missing.")] = False,
+    accept_gap: Annotated[
+        bool,
+        typer.Option(
+            "--accept-gap",
+            help="Continue although Kafka deleted messages before they were read; the audit log records your name.",
+        ),
+    ] = False,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            help="Repeat: 30s, 5m, 1h, 1d or a cron expression such as '*/5 * * * *'; ends on SIGTERM or Ctrl-C.",
+            show_default=False,
+        ),
+    ] = None,
+    cycles: Annotated[
+        int | None, typer.Option(min=1, help="Stop after N cycles (needs --every).", show_default=False)
+    ] = None,
+    fresh_kernels: Annotated[
+        bool, typer.Option("--fresh-kernels", help="Start a new kernel for each notebook; slower, fully isolated.")
+    ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", help="Exit with code 1 also if everything that a cycle read was rejected or set aside."
+        ),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what a cycle would do, and do nothing.")] = False,
+) -> None:
+    """Run a cycle of each feed: produce, consume, merge, load. Starts the embedded services if they are needed."""
+    import getpass
+    from pathlib import Path
+
+    from etl.cli.cycles import print_defaults, print_plan, run_plan
+    from etl.cli.machine import ready
+    from etl.notebook.parameters import parse_value
+    from etl.operations.cycle import require_idle
+    from etl.operations.plan_run import RunRequest, plan_run
+    from etl.settings import Settings
+
+    settings = Settings.load()
+    request = RunRequest(
+        feeds=tuple(feeds or [DEFAULT_FEED]),
+        messages=messages,
+        parameters={name: parse_value(value) for name, value in pairs(parameter).items()},
+        create_topic=create_topic,
+        accept_gap=getpass.getuser() if accept_gap else "",
+        every=every,
+        cycles=cycles,
+        folder=Path.cwd(),
+    )
+    plan = plan_run(settings, request)
+    if dry_run:
+        print_plan(settings, plan)
+        return
+    if plan.only_contract:
+        require_idle(settings, plan.only_contract)
+    print_defaults(plan)
+    settings = ready(settings, with_kafka=plan.needs_kafka)
+    raise typer.Exit(run_plan(settings, plan, fresh_kernels=fresh_kernels, strict=strict))

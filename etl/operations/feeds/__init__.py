@@ -1,0 +1,1 @@
+"""Working on the contracts of feeds: checking files, drafting a first one."""

@@ -1,0 +1,83 @@
+"""Are contract files sound, do they fit the database, and what would they change in it? Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.contract.model import EvolvedContract
+from etl.contract.reader import Contract, read_contract, read_contracts
+from etl.database import product_in
+from etl.database.schema.changes import Changes, compare
+from etl.database.schema.feed_table import feed_table, require_fits, with_added_columns
+from etl.database.schema.migrations import connected
+from etl.database.schema.views import made_names
+from etl.database.schema.windows import window_tables
+from etl.errors import ContractError, EtlError
+from etl.settings import Settings
+
+
+@dataclass(frozen=True)
+class CheckedContracts:
+    """The result of a check."""
+
+    sound: tuple[Contract, ...]
+    wrong: tuple[ContractError, ...]
+    """Every error of the other files."""
+    changes: Mapping[str, Changes]
+    """Feed → what its next load changes in the tables; empty where the database could not be asked."""
+    not_compared: str = ""
+    """Why the database could not be asked."""
+
+
+def check_contracts(settings: Settings, files: Iterable[Path]) -> CheckedContracts:
+    """Read contract files and compare the sound ones with the database, if one answers."""
+    known, _ = read_contracts(settings)
+    wrong: list[ContractError] = []
+    sound: list[Contract] = []
+    for file in files:
+        try:
+            contract = read_contract(file)
+            _require_own_names(contract, known)
+            tables = [feed_table(EvolvedContract.of(contract)), *window_tables(contract)]
+            require_fits(product_in(settings), contract, tables)
+        except ContractError as error:
+            wrong += error.problems
+        else:
+            sound.append(contract)
+    changes, not_compared = _compare_all(settings, sound)
+    refused = {feed for feed, change in changes.items() if change.refused}
+    wrong += [error for feed in changes for error in changes[feed].refused]
+    return CheckedContracts(
+        tuple(contract for contract in sound if contract.feed not in refused), tuple(wrong), changes, not_compared
+    )
+
+
+def _compare_all(settings: Settings, contracts: list[Contract]) -> tuple[dict[str, Changes], str]:
+    if not contracts:
+        return {}, ""
+    try:
+        with connected(settings, "check") as connection:
+            changes = {
+                contract.feed: compare(connection, with_added_columns(connection, contract)) for contract in contracts
+            }
+            return changes, ""
+    except EtlError as error:
+        return {}, error.cause
+
+
+def _require_own_names(contract: Contract, known: Mapping[str, Contract]) -> None:
+    """Refuse a contract whose table, or whose views, another feed has."""
+    own = made_names(contract)
+    for feed, other in known.items():
+        if feed == contract.feed:
+            continue
+        clash = f"the table {contract.table} is that of feed {other.feed}"
+        if other.table != contract.table:
+            shared = sorted(own & made_names(other))
+            clash = f"{shared[0]} would belong to feed {other.feed} as well" if shared else ""
+        if clash:
+            raise ContractError(
+                f"{contract.file.name}: {clash}", remedy="Give the feed another table: schema[0].physicalName."
+            )

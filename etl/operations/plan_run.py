@@ -1,0 +1,122 @@
+"""What `run` does, decided from what is asked for. Reads contracts, notebooks and folders; starts and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from etl.contract.reader import Contract, load_contract
+from etl.errors import ConfigurationError
+from etl.jobs.produce.default_messages import BY_DEFAULT, default_messages
+from etl.notebook.parameters import divide_parameters
+from etl.operations.schedule import Schedule, parse
+from etl.settings import Settings
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What somebody asks of `run`."""
+
+    feeds: tuple[str, ...]
+    messages: int | None = None
+    """Readings to simulate for each feed; None leaves the number to `default_messages`."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """For the notebooks, by name; each goes to every notebook that has it."""
+    create_topic: bool = False
+    accept_gap: str = ""
+    """Who accepts that Kafka deleted messages before they were read; empty: nobody does."""
+    every: str | None = None
+    """An interval or a cron expression; None: one cycle of each feed."""
+    cycles: int | None = None
+    """After how many cycles of a schedule it ends; None: when it is stopped."""
+    folder: Path = Path()
+    """Relative paths among the parameters start here."""
+
+
+@dataclass(frozen=True)
+class FeedPlan:
+    """Where the readings of one feed come from that its cycle produces first."""
+
+    contract: Contract
+    messages: int
+    """Readings that are simulated."""
+    source_file: str = ""
+    """A file whose readings are sent; then none are simulated."""
+    is_default: bool = False
+    """Whether nobody asked for this number."""
+    why_none: str = ""
+    """Why the default is 0, in words that follow "because"; empty where it is another number, or none was needed."""
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What `run` does."""
+
+    feeds: tuple[FeedPlan, ...]
+    """In the order in which their cycles run, each feed once."""
+    parameters: Mapping[str, Any]
+    """For all notebooks together."""
+    jobs: Mapping[str, Mapping[str, Any]]
+    """Job → the parameters that its notebook has."""
+    schedule: Schedule | None
+    cycles: int | None
+
+    @property
+    def contracts(self) -> list[Contract]:
+        return [feed.contract for feed in self.feeds]
+
+    @property
+    def needs_kafka(self) -> bool:
+        return any(contract.topic for contract in self.contracts)
+
+    @property
+    def only_contract(self) -> Contract | None:
+        """The contract of a single cycle. If another cycle of that feed is running, this one is refused before services start."""
+        return self.contracts[0] if self.schedule is None and len(self.feeds) == 1 else None
+
+
+def plan_run(settings: Settings, request: RunRequest) -> RunPlan:
+    """Decide what a request means.
+
+    :raises ConfigurationError: a feed does not exist, or the schedule cannot be used.
+    :raises ContractError: a contract cannot be used.
+    :raises ParameterError: no notebook has a parameter of this name, or it is of another type.
+    """
+    if request.cycles is not None and request.every is None:
+        raise ConfigurationError(
+            f"--cycles {request.cycles} is given without --every.", remedy="Add an interval, e.g. --every 5m."
+        )
+    schedule = parse(request.every) if request.every is not None else None
+    contracts = [load_contract(feed, settings) for feed in dict.fromkeys(request.feeds)]
+    parameters = _parameters(settings, request)
+    jobs = divide_parameters(parameters)
+    feeds = tuple(_feed_plan(settings, contract, parameters) for contract in contracts)
+    return RunPlan(feeds, parameters, jobs, schedule, request.cycles)
+
+
+def _parameters(settings: Settings, request: RunRequest) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"messages": BY_DEFAULT, **request.parameters}
+    if request.messages is not None:
+        parameters["messages"] = request.messages
+    source_file = parameters.get("replay")
+    if isinstance(source_file, str) and source_file:
+        # Notebooks run in a folder of their own.
+        parameters["replay"] = str((request.folder / Path(source_file).expanduser()).absolute())
+    produces = parameters["messages"] not in (0, BY_DEFAULT) or bool(source_file)
+    # In the embedded Kafka a missing topic is nobody's mistake.
+    if request.create_topic or (settings.kafka_is_embedded and produces):
+        parameters["create_topic"] = True
+    if request.accept_gap:
+        parameters["accept_gap"] = request.accept_gap
+    return parameters
+
+
+def _feed_plan(settings: Settings, contract: Contract, parameters: Mapping[str, Any]) -> FeedPlan:
+    if source_file := parameters.get("replay"):
+        return FeedPlan(contract, 0, source_file)
+    if parameters["messages"] != BY_DEFAULT:
+        return FeedPlan(contract, parameters["messages"])
+    default = default_messages(settings, contract)
+    return FeedPlan(contract, default.messages, is_default=True, why_none=default.why_none)
