@@ -44,7 +44,7 @@ def sending(settings: Settings, contract: Contract, rate: int, *, bad_share: flo
     ended, found = threading.Event(), Sent()
     chunks = _paced(contract, rate, bad_share, ended)
     with ThreadPoolExecutor(1, "producer") as pool:
-        sender = pool.submit(send, settings, contract.topic, chunks)
+        sender = pool.submit(send, settings, contract.source.name, chunks)
         try:
             yield found
         finally:

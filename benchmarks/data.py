@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from etl.contract.reader import Contract
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.jobs.produce.simulate import Message, simulate, span
 from etl.jobs.produce.topic import send
 from etl.settings import Settings
@@ -33,21 +34,21 @@ def messages(contract: Contract, number: int, *, is_warm_up: bool = False) -> It
 
 def fill(settings: Settings, contract: Contract, number: int, *, is_warm_up: bool = False) -> None:
     """Send them to the contract's topic."""
-    counts, failures = send(settings, contract.topic, messages(contract, number, is_warm_up=is_warm_up))
+    counts, failures = send(settings, contract.source.name, messages(contract, number, is_warm_up=is_warm_up))
     if counts.processed != number:
         raise RuntimeError(f"Only {counts.processed} of {number} messages arrived: {failures[:1]}")
 
 
 def warm_up(contract: Contract) -> Contract:
     """A feed like this one, with a topic that is read only to warm Spark up."""
-    return replace(contract, feed="warm_up", topic="benchmark-warm-up")
+    return replace(contract, feed="warm_up", source=KafkaTopic("benchmark-warm-up"))
 
 
 def fill_warm_up(settings: Settings, contract: Contract) -> None:
     """Make its topic, once for all who read it."""
     other = warm_up(contract)
-    if broker.create(settings, other.topic):
-        send(settings, other.topic, messages(contract, WARM_UP_MESSAGES))
+    if broker.create(settings, other.source.name):
+        send(settings, other.source.name, messages(contract, WARM_UP_MESSAGES))
 
 
 def write_messages(contract: Contract, number: int, file: Path) -> Path:

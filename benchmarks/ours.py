@@ -20,7 +20,7 @@ import psutil
 from benchmarks import data
 from benchmarks.contest import resident
 from etl.contract.reader import Contract, load_contract
-from etl.jobs.consume import offsets as positions
+from etl.jobs.consume import offsets
 from etl.jobs.consume.job import consume
 from etl.jobs.consume.spark import session as spark
 from etl.jobs.load.job import load
@@ -42,7 +42,7 @@ _IMPORTED_LATE = ["alembic.command", "pandas"]
 
 def produce_job(settings: Settings, contract: Contract, number: int) -> Figures:
     """Make and send readings that follow on those which the topic holds."""
-    held = positions.unread(broker.describe(settings, contract.topic), {})
+    held = offsets.unread(broker.describe(settings, contract.source.name), {})
     start = data.START.replace(tzinfo=None) + span(contract, held)
     seconds, done = _timed(
         lambda: produce(settings, contract, messages=number, bad_share=0.0, seed=data.SEED, start=start.isoformat())
@@ -72,7 +72,7 @@ def produce_ready(settings: Settings, contract: Contract, number: int) -> Figure
         for start in range(0, len(ready), CHUNK):
             yield ready[start : start + CHUNK]
 
-    seconds, (counts, _) = _timed(lambda: send(settings, contract.topic, chunks()))
+    seconds, (counts, _) = _timed(lambda: send(settings, contract.source.name, chunks()))
     return {"seconds": seconds, "rows": counts.processed}
 
 

@@ -87,7 +87,7 @@ def _load_demo(settings: Settings, contracts: dict[str, Contract], tell: Tell) -
     tell(
         f"never run yet: {', '.join(contract.feed for contract in lacking)}; simulated readings are loaded (--no-demo: none)"
     )
-    services.up(settings, contracts, tell, with_kafka=any(contract.topic for contract in lacking))
+    services.up(settings, contracts, tell, with_kafka=any(contract.source.needs_kafka for contract in lacking))
     for cycle in demo.load(Settings.load(), lacking, lambda feed, job, event: tell(f"{feed}: {job} {event}")):
         if cycle.error:
             print_error(cycle.error)

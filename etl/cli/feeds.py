@@ -76,7 +76,7 @@ def check(files: Annotated[list[Path], typer.Argument(help="Contract files (NAME
         console.print(f"Not compared with the database: {checked.not_compared}", soft_wrap=True)
     for contract in checked.sound:
         console.print(
-            f"{contract.file.name} is fine: {contract.source_name} → {contract.table}, {len(contract.columns)} columns.",
+            f"{contract.file.name} is fine: {contract.source.name} → {contract.table}, {len(contract.columns)} columns.",
             soft_wrap=True,
         )
         changes = checked.changes.get(contract.feed)

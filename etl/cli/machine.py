@@ -55,7 +55,7 @@ def init(
 ) -> None:
     """Create or update the audit tables and the tables of all feeds."""
     from etl.cli.init import init_tables
-    from etl.contract.problems import as_one
+    from etl.contract.problems import combine
     from etl.contract.reader import load_contracts, read_contracts
     from etl.database import product_named
     from etl.database.schema.ddl import script
@@ -70,7 +70,7 @@ def init(
     state = "were updated" if changed else "are up to date"
     console.print(f"The audit tables {state}; the tables of {len(contracts)} feeds exist.")
     if broken:
-        raise as_one(broken)
+        raise combine(broken)
 
 
 def setup() -> None:

@@ -1,4 +1,4 @@
-"""One contract file, read into the model: whatever is not understood is an error with its line."""
+"""One contract file, read into the model; whatever is not understood is an error with its line."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from open_data_contract_standard.model import (
-    CustomProperty,
     OpenDataContractStandard,
     SchemaProperty,
-    Server,
     ServiceLevelAgreementProperty,
 )
 from pydantic import ValidationError
 
-from etl.contract import properties as custom
+from etl.contract.custom_properties import CustomProperties
 from etl.contract.durations import contract_seconds
-from etl.contract.model import RESERVED, SYSTEM_COLUMNS, Column, ColumnType, Contract, Landing, column_name
+from etl.contract.model import RESERVED, SYSTEM_COLUMNS, Column, ColumnType, Contract, column_name
 from etl.contract.patterns import broken_pattern
-from etl.contract.problems import as_one, each, together
-from etl.contract.yaml_lines import Marks
+from etl.contract.problems import collect_errors, combine, read_parts
+from etl.contract.properties import KNOWN, FeedProperties
+from etl.contract.sources.kinds import KINDS
+from etl.contract.sources.source import FeedSource
+from etl.contract.yaml_lines import YamlLines
 from etl.errors import ContractError
+
+SUFFIX = ".odcs.yaml"
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 
 _NO_TABLE = ("etl_", "pg_", "alembic_version")
-"""So begin the names of other tables and views: the audit tables, and those of databases."""
-
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+"""Beginnings of other tables' and views' names: the audit tables, and the databases' own."""
 
 _TYPES: dict[str, ColumnType] = {
     "string": "text",
@@ -52,18 +53,18 @@ _OPTIONS: dict[ColumnType, set[str]] = {
 
 _INTEGER_BITS = {"i16": 16, "i32": 32, "i64": 64}
 
-_RENAME = "say under customProperties `rename` where its values are, as in `column: key`."
+_RENAME = "give the key of its values under customProperties `rename`, as in `column: key`."
 
 _STANDARD = "See the Open Data Contract Standard v3.1."
 
 
 def _place(keys: Iterable[str | int]) -> str:
-    """A path in a document as people write it: `schema[0].properties[2].name`."""
+    """A path in a document as text: `schema[0].properties[2].name`."""
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
 
 
 def _unknown(document: object, known: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """The paths of all keys that stand in the document and not in what was understood of it."""
+    """The paths of all keys of the document that are not in what was understood of it."""
     if isinstance(document, dict) and isinstance(known, dict):
         for key, value in document.items():
             if key in known:
@@ -76,30 +77,28 @@ def _unknown(document: object, known: object, path: tuple[str | int, ...] = ()) 
 
 
 class ContractReader:
-    """Turns one parsed document into a `Contract`; knows the file, so that errors can name it."""
+    """Reads one parsed document into a `Contract`; errors name the file, line and place."""
 
-    def __init__(self, path: Path, marks: Marks) -> None:
+    def __init__(self, path: Path, yaml_lines: YamlLines) -> None:
         self.path = path
-        self.marks = marks
+        self.yaml_lines = yaml_lines
 
     def fail(self, place: str, problem: str, remedy: str) -> ContractError:
-        line = self.marks.line(place)
+        line = self.yaml_lines.line(place)
         return ContractError(f"{self.path.name}: line {line}: {place}: {problem}", remedy=remedy)
 
     def contract(self, document: object) -> Contract:
+        """:raises ContractError: with every error of the parts that can be read independently."""
         model = self._standard(document)
         feed = self._feed(model)
         if len(model.schema_ or []) != 1:
             raise self.fail("schema", f"has {len(model.schema_ or [])} objects", "A feed fills exactly one table.")
         table = (model.schema_ or [])[0]
-        properties = table.properties or []
-        given = custom.Properties(
-            "customProperties", self._custom("customProperties", model.customProperties, custom.KNOWN), self.fail
-        )
-        first = together(
+        given = FeedProperties.of("customProperties", model.customProperties, KNOWN, self.fail)
+        parts = read_parts(
             {
                 "source": lambda: self._source(model),
-                "columns": lambda: self._columns(properties),
+                "columns": lambda: self._columns(table.properties or []),
                 "table": lambda: self._table(table.physicalName or table.name or ""),
                 "explode": given.explode,
                 "lateness_seconds": given.lateness,
@@ -111,26 +110,12 @@ class ContractReader:
                 "on_conflict": given.on_conflict,
             }
         )
-        topic, landing = first.pop("source")
-        columns = given.with_paths(first.pop("columns"), first["explode"], is_csv=landing is not None)
-        primary_key = self._primary_key(properties)
-        event_time = given.event_time(columns)
-        sensor = given.sensor(columns, primary_key, event_time)
-        windows, anomalies = lambda: given.windows(columns, sensor), lambda: given.anomalies(columns, sensor)
-        second = together({"windows": windows, "anomalies": anomalies})
+        parts["columns"] = given.with_paths(parts["columns"], parts["explode"], is_tabular=parts["source"].is_tabular)
+        parts["primary_key"] = _primary_key(table.properties or [])
+        parts |= _parts_about_columns(given, parts["columns"], parts["primary_key"])
+        purpose = model.description.purpose if model.description else None
         return Contract(
-            feed=feed,
-            topic=topic,
-            columns=columns,
-            primary_key=primary_key,
-            event_time=event_time,
-            landing=landing,
-            sensor=sensor,
-            description=(model.description.purpose or "").strip() if model.description else "",
-            version=model.version or "",
-            file=self.path,
-            **first,
-            **second,
+            feed=feed, description=(purpose or "").strip(), version=model.version or "", file=self.path, **parts
         )
 
     def _feed(self, model: OpenDataContractStandard) -> str:
@@ -141,23 +126,23 @@ class ContractReader:
         return feed
 
     def _standard(self, document: object) -> OpenDataContractStandard:
-        """The document as the standard's model; a key that the standard does not have would be dropped by it silently."""
+        """The document as the standard's model. The model silently drops unknown keys, so they are looked for here."""
         if not isinstance(document, dict):
-            raise self.fail("the document", "is no mapping", _STANDARD)
+            raise self.fail("the document", "is not a mapping", _STANDARD)
         try:
             model = OpenDataContractStandard.model_validate(document)
         except ValidationError as error:
-            found = error.errors(include_input=False, include_url=False)
-            raise as_one([self.fail(_place(one["loc"]), one["msg"], _STANDARD) for one in found]) from None
+            problems = error.errors(include_input=False, include_url=False)
+            raise combine([self.fail(_place(one["loc"]), one["msg"], _STANDARD) for one in problems]) from None
         unknown = list(_unknown(document, model.model_dump(by_alias=True, exclude_unset=True)))
         if unknown:
-            raise as_one([self.fail(_place(keys), "is not known to the standard", _STANDARD) for keys in unknown])
+            raise combine([self.fail(_place(keys), "is not known to the standard", _STANDARD) for keys in unknown])
         return model
 
     def _identifier(self, place: str, name: str) -> str:
         if not _IDENTIFIER.fullmatch(name):
             raise self.fail(
-                place, f"{name!r} cannot name a feed or a table", "Use small letters, digits and _ (at most 48)."
+                place, f"{name!r} cannot name a feed or a table", "Use lower-case letters, digits and _ (at most 48)."
             )
         return name
 
@@ -171,36 +156,15 @@ class ContractReader:
             )
         return self._identifier(place, name)
 
-    def _source(self, model: OpenDataContractStandard) -> tuple[str, Landing | None]:
-        """The topic, or the landing folder."""
+    def _source(self, model: OpenDataContractStandard) -> FeedSource:
         servers = model.servers or []
-        if len(servers) != 1 or servers[0].type not in ("kafka", "local"):
+        if len(servers) != 1 or servers[0].type not in KINDS:
             raise self.fail(
                 "servers",
-                "must be one server of type kafka or local",
+                f"must be one server of type {' or '.join(KINDS)}",
                 "Name the topic, or the folder, under servers[0].",
             )
-        place, server = "servers[0].customProperties", servers[0]
-        if server.type == "local":
-            values = self._custom(place, server.customProperties, {"csv", "stableSeconds"})
-            return "", self._landing(custom.Properties(place, values, self.fail), server)
-        topic = str(self._custom(place, server.customProperties, {"topic"}).get("topic", ""))
-        if not _TOPIC.fullmatch(topic):
-            raise self.fail(f"{place}.topic", f"{topic!r} cannot name a topic", "Letters, digits, . _ - (1-249).")
-        return topic, None
-
-    def _landing(self, given: custom.Properties, server: Server) -> Landing:
-        if server.format != "csv":
-            raise self.fail("servers[0].format", f"{server.format!r} is not supported", "Use csv.")
-        if not server.path or ".." in Path(server.path).parts:
-            raise self.fail("servers[0].path", f"{server.path!r}", "Name a folder, relative to ETL_HOME.")
-        return given.landing(server.path)
-
-    def _custom(self, place: str, properties: Iterable[CustomProperty] | None, known: set[str]) -> dict[str, Any]:
-        found = {item.property or "": item.value for item in properties or ()}
-        if unknown := set(found) - known:
-            raise self.fail(place, f"{sorted(unknown)[0]!r} is not known", f"Known: {', '.join(sorted(known))}.")
-        return found
+        return KINDS[servers[0].type].from_server(servers[0], self.fail)
 
     def _column(self, index: int, item: SchemaProperty) -> Column:
         place = f"schema[0].properties[{index}]"
@@ -219,7 +183,7 @@ class ContractReader:
             )
         if item.quality or item.properties:
             raise self.fail(place, "quality and properties are not supported on a column", "Remove them.")
-        own = self._custom(f"{place}.customProperties", item.customProperties, {"unit", "trim"})
+        given = CustomProperties.of(f"{place}.customProperties", item.customProperties, {"unit", "trim"}, self.fail)
         return Column(
             name=name,
             type=column_type,
@@ -230,8 +194,8 @@ class ContractReader:
             min_length=options.get("minLength"),
             max_length=options.get("maxLength"),
             pattern=self._pattern(place, options.get("pattern")),
-            trim=self._trim(f"{place}.customProperties.trim", column_type, own.get("trim", False)),
-            unit=str(own.get("unit", "")),
+            trim=self._trim(f"{place}.customProperties.trim", column_type, given.values.get("trim", False)),
+            unit=str(given.values.get("unit", "")),
             description=item.description or "",
         )
 
@@ -263,41 +227,51 @@ class ContractReader:
         if not isinstance(value, bool):
             raise self.fail(place, f"{value!r}", "Use true or false.")
         if value and column_type != "text":
-            raise self.fail(place, "it is for texts only", "Remove it.")
+            raise self.fail(place, "is for text columns only", "Remove it.")
         return value
 
     def _pattern(self, place: str, pattern: str | None) -> str | None:
         if pattern is not None and (problem := broken_pattern(pattern)):
-            remedy = "Use what Python, RE2 and Java understand alike: no look-around, back-references or named groups."
+            remedy = "Use what Python, RE2 and Java all understand: no look-around, back-references or named groups."
             raise self.fail(f"{place}.logicalTypeOptions.pattern", problem, remedy)
         return pattern
 
     def _columns(self, properties: list[SchemaProperty]) -> tuple[Column, ...]:
-        columns = tuple(each([partial(self._column, index, item) for index, item in enumerate(properties)]))
+        columns = tuple(collect_errors([partial(self._column, index, item) for index, item in enumerate(properties)]))
         seen: set[str] = set()
         for index, column in enumerate(columns):
-            # Two names that differ in case alone are one column for SQL Server and for most people.
+            # SQL Server, and most people, read two names that differ only in case as one column.
             if column.name.lower() in seen:
                 raise self.fail(
                     f"schema[0].properties[{index}].name",
-                    f"{column.name!r} stands twice; names that differ in case only are one",
+                    f"{column.name!r} is there twice; names that differ only in case count as one",
                     f"Give one of them another name, such as {column_name(column.name, seen)}; {_RENAME}",
                 )
             seen.add(column.name.lower())
         return columns
 
-    def _primary_key(self, properties: list[SchemaProperty]) -> tuple[str, ...]:
-        keys = [item for item in properties if item.primaryKey]
-        return tuple(item.name or "" for item in sorted(keys, key=lambda item: item.primaryKeyPosition or 0))
-
     def _freshness(self, properties: Iterable[ServiceLevelAgreementProperty]) -> float | None:
-        found = None
+        freshness = None
         for index, item in enumerate(properties):
             place = f"slaProperties[{index}]"
             if item.property != "latency":
                 raise self.fail(f"{place}.property", f"{item.property!r} is not known", "Known: latency.")
-            found = contract_seconds(f"{place}.value", f"{item.value}{item.unit or 's'}", self.fail)
-        return found
+            freshness = contract_seconds(f"{place}.value", f"{item.value}{item.unit or 's'}", self.fail)
+        return freshness
 
 
-SUFFIX = ".odcs.yaml"
+def _primary_key(properties: Iterable[SchemaProperty]) -> tuple[str, ...]:
+    keys = [item for item in properties if item.primaryKey]
+    return tuple(item.name or "" for item in sorted(keys, key=lambda item: item.primaryKeyPosition or 0))
+
+
+def _parts_about_columns(
+    given: FeedProperties, columns: tuple[Column, ...], primary_key: tuple[str, ...]
+) -> dict[str, Any]:
+    """What custom properties say about columns: event time and sensor, then windows and anomaly rules, which build on them."""
+    event_time = given.event_time(columns)
+    sensor = given.sensor(columns, primary_key, event_time)
+    rules = read_parts(
+        {"windows": lambda: given.windows(columns, sensor), "anomalies": lambda: given.anomalies(columns, sensor)}
+    )
+    return {"event_time": event_time, "sensor": sensor, **rules}

@@ -1,4 +1,4 @@
-"""What a feed's contract says, as typed values: columns, times, sensors, windows, rules. Read by `etl.contract.reader`."""
+"""A feed's contract as typed values: source, columns, times, sensors, windows, rules. Read by `etl.contract.reader`."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from itertools import count
 from pathlib import Path
 from typing import Literal
 
+from etl.contract.sources.source import FeedSource
+
 ColumnType = Literal["text", "integer", "double", "boolean", "timestamp"]
 UnknownKeys = Literal["evolve", "freeze", "discard"]
 OnConflict = Literal["quarantine", "keepFirst", "keepLast"]
 
 ITEMS = "[]"
-"""In a column's path: from here on inside an element of the array before it."""
+"""In a column's path: the next keys are those of an element of the array before it."""
 
 
 def column_name(key: str, taken: Iterable[str]) -> str:
-    """A column's name for a key that the contract does not name, unlike those that are taken."""
+    """A column's name for a key that the contract does not name; different from all that are taken."""
     (name,) = column_names([key], taken)
     return name
 
 
 def column_names(keys: Iterable[str], taken: Iterable[str]) -> list[str]:
-    """The same for several keys: names of at most 60 characters, each unlike all others."""
+    """The same for several keys: names of at most 60 characters, all different."""
     others = {name.lower() for name in taken}
-    found = []
+    names = []
     for key in keys:
         plain = re.sub(r"\W+", "_", key, flags=re.ASCII).strip("_") or "column"
         name = base = (f"_{plain}" if plain[0].isdigit() else plain)[:50]
@@ -35,26 +37,26 @@ def column_names(keys: Iterable[str], taken: Iterable[str]) -> list[str]:
             if name.lower() not in others:
                 break
             name = f"{base}_" if number == 1 else f"{base}_{number}"
-        found.append(name)
+        names.append(name)
         others.add(name.lower())
-    return found
+    return names
 
 
 ISO8601 = "iso8601"
 EPOCH_UNITS = {"epoch_seconds": 1.0, "epoch_milliseconds": 1e-3, "epoch_microseconds": 1e-6}
-"""Names of time formats that count from 1970-01-01 UTC, with the seconds of one unit."""
+"""Names of time formats that count from 1970-01-01 UTC → seconds per unit."""
 
 LINEAGE_COLUMNS = ("source_partition", "source_offset", "source_item", "source_time", "raw")
 TABLE_COLUMNS = ("source_id", "source_partition", "source_offset", "source_item", "log_id", "lateness_seconds")
 VIEW_COLUMNS = ("source_name", "cycle_id", "loaded_at")
-"""What the view of a feed's readings adds to them."""
+"""Columns that the view of a feed's readings adds."""
 SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "oid")
 """PostgreSQL has these in every table (https://www.postgresql.org/docs/18/ddl-system-columns.html), `oid` up to version 11."""
 RESERVED = {*LINEAGE_COLUMNS, *TABLE_COLUMNS, *VIEW_COLUMNS, *SYSTEM_COLUMNS, "stage_row"}
-"""Names, in small letters, that no column of a contract may have in any case. Others that only statements use hold a space."""
+"""Names, in lower case, that no column of a contract may have. Names that only statements use contain a space instead."""
 WINDOW_FIGURES = ("count", "min", "max", "avg", "stddev")
 WINDOW_COLUMNS = {"measure", "window_start", *WINDOW_FIGURES}
-"""Of every table of windows, beside those of its key."""
+"""Columns of every table of windows, besides its key."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,13 @@ class Column:
     max_length: int | None = None
     pattern: str | None = None
     trim: bool = False
-    """Whether blanks at both ends of a text are no part of it."""
+    """Whether blanks at both ends of a text are removed."""
     unit: str = ""
     description: str = ""
     path: tuple[str, ...] = ()
-    """Where the value stands in a message, key by key, or the header of a CSV column; empty: under the column's own name."""
+    """The keys that lead to the value in a message, or the header of a CSV column; empty: the column's own name."""
     added: bool = False
-    """Schema evolution added it to the feed's table (see `etl.jobs.load.new_columns`); the contract's file does not name it."""
+    """Added to the feed's table by schema evolution (`etl.jobs.load.new_columns`); the contract's file does not name it."""
 
     @property
     def source(self) -> tuple[str, ...]:
@@ -87,69 +89,54 @@ class Column:
 
 @dataclass(frozen=True)
 class EventTime:
-    """Which column says when a reading was taken, how times are written, and which are believed."""
+    """Which column has the time of the reading, how times are written, and which are accepted."""
 
     column: str
     timezone: str = "UTC"
-    """IANA name; holds for values that carry no offset of their own."""
+    """IANA name; used for values without an offset."""
     earliest: datetime = datetime(2000, 1, 1, tzinfo=UTC)
     ahead_seconds: float = 3600.0
-    """How far a sensor's clock may run ahead of ours."""
+    """How far a sensor's clock may be ahead of the loader's."""
     formats: tuple[str, ...] = (ISO8601,)
-    """`iso8601`, a key of EPOCH_UNITS, or a pattern of `strptime`; the first that fits a value holds."""
-
-
-@dataclass(frozen=True)
-class Landing:
-    """A folder into which somebody puts CSV files."""
-
-    path: str
-    """Relative to ETL_HOME, or absolute."""
-    delimiter: str = ","
-    quote: str = '"'
-    encoding: str = "utf-8"
-    header: bool = True
-    """Whether the first line names the columns; else they are those of the contract, in its order."""
-    stable_seconds: float = 1.0
-    """A file is taken when it has not changed for so long and nobody has it open for writing."""
+    """`iso8601`, a key of EPOCH_UNITS, or a pattern of `strptime`; the first that fits a value is used."""
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Tumbling windows, aligned to 1970-01-01 UTC, of which statistics are kept per sensor and measure."""
+    """Tumbling windows, aligned to 1970-01-01 UTC, with statistics per sensor and measure."""
 
     sizes: tuple[tuple[str, int], ...]
-    """Name and length in seconds, such as ("5m", 300); the name ends the table's."""
+    """Name and length in seconds, such as ("5m", 300); the table's name ends with it."""
     key: tuple[str, ...]
     measures: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class AnomalyRules:
-    """When a reading is called anomalous; docs/anomalies.md says how the defaults were chosen."""
+    """When a reading is anomalous; docs/anomalies.md explains the defaults."""
 
     measures: tuple[str, ...]
     threshold: float = 5.0
     """A robust z-score above this is an outlier."""
     trailing: int = 120
-    """Readings of a sensor from which its baseline, median and MAD, is taken."""
+    """Number of a sensor's readings from which its baseline (median and MAD) is computed."""
     minimum: int = 30
-    """Fewest of them with a value for a verdict."""
+    """Fewest of them that must have a value; with fewer, no reading is judged."""
     block_seconds: float = 300.0
-    """The baseline is renewed at multiples of this since 1970-01-01 UTC."""
+    """The baseline is recomputed at multiples of this since 1970-01-01 UTC."""
     resolution: float = 0.0
-    """The sensor's smallest step: the scale of the z-score is never below half of it. 0: judged from the readings."""
+    """The sensor's smallest step: the scale of the z-score is never below half of it. 0: estimated from the readings."""
     stuck_seconds: float | None = None
-    """Equal values for so long mean that the sensor is stuck; None: they are nothing unusual."""
+    """Equal values for this long mean that the sensor is stuck; None: no check."""
     stuck_readings: int = 30
-    """Fewest equal values that mean it."""
+    """Fewest equal values of a stuck sensor."""
     gap_seconds: float | None = None
-    """No reading for longer than this is a gap; None: silence is nothing unusual."""
+    """No reading for longer than this is a gap; None: no check."""
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """What ought to report: so many sensors, each once per interval."""
+    """The sensors that are expected to report, each once per interval."""
 
     sensors: int
     interval_seconds: float
@@ -160,32 +147,31 @@ class Contract:
     """A feed. `columns` are in the order of the contract, which is the order in files and tables."""
 
     feed: str
-    topic: str
-    """The Kafka topic; empty where readings come as files."""
+    source: FeedSource
+    """Where the readings come from."""
     table: str
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
     event_time: EventTime
-    landing: Landing | None = None
     sensor: tuple[str, ...] = ()
-    """The columns that say which device, room or sensor a reading belongs to."""
+    """The columns that identify the device, room or sensor of a reading."""
     explode: tuple[tuple[str, ...], ...] = ()
     """Path of the array whose elements are the readings, one tuple of keys per nested array; empty: a message is a reading."""
     windows: Windows | None = None
     lateness_seconds: float = 600.0
-    """How far a reading may lie behind the newest one loaded before it until it counts as late."""
+    """A reading that is further than this behind the newest one loaded before it is late."""
     unknown_keys: UnknownKeys = "freeze"
-    """What becomes of keys or columns that the contract does not name; with `evolve` they become columns."""
+    """What happens to keys or columns that the contract does not name; with `evolve` they become columns."""
     max_new_columns: int = 100
     """Most columns that schema evolution adds to the feed's table, in all."""
     anomalies: AnomalyRules | None = None
     fleet: Fleet | None = None
     freshness_seconds: float | None = None
-    """How old the newest reading may be, by the contract's service level."""
+    """How old the newest reading may be by the contract's service level; None: not promised."""
     on_conflict: OnConflict = "quarantine"
-    """What becomes of a row whose key an earlier row has, with other values."""
+    """What happens to a row with the key of an earlier row and other values."""
     failure_budget: float = 1.0
-    """The share of an archive's rows, 0 to 1, that may be rejected before its load fails."""
+    """The share of an archive's rows, 0 to 1, above which rejected rows make its load fail."""
     description: str = ""
     version: str = ""
     file: Path = field(default=Path(), compare=False)
@@ -196,7 +182,7 @@ class Contract:
 
     @property
     def paths(self) -> dict[str, tuple[str, ...]]:
-        """Where each column's value is in a message, or the header of its column in a CSV file."""
+        """Column → where its value is in a message, or its header in a CSV file."""
         return {column.name: column.source for column in self.columns}
 
     @property
@@ -205,13 +191,8 @@ class Contract:
         return self.primary_key[0] if self.primary_key else self.columns[0].name
 
     @property
-    def source_name(self) -> str:
-        """The topic or the landing folder, for people."""
-        return self.landing.path if self.landing else self.topic
-
-    @property
     def identifying(self) -> frozenset[str]:
-        """The columns that tell rows and sensors apart: of the key, the sensor, and the windows' key."""
+        """The columns that identify rows and sensors: of the key, the sensor, and the windows' key."""
         return frozenset({*self.primary_key, *self.sensor, *(self.windows.key if self.windows else ())})
 
     def column(self, name: str) -> Column:

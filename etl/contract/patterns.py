@@ -1,4 +1,4 @@
-"""Patterns that mean something everywhere they are used: by Python, by RE2 in the loader, and by Java in Spark."""
+"""Patterns that mean the same everywhere they are used: in Python, in RE2 (the loader) and in Java (Spark)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _GROUP = re.compile(r"\(\?(?:[ims]+\)|[ims]*:)")
 def broken_pattern(pattern: str) -> str:
     """What is wrong with a pattern; empty where all three understand it.
 
-    RE2 and Python are asked. Of Java is known what it takes for something else: a bare brace, a bracket inside of brackets.
+    RE2 and Python compile it. For Java it is searched for what Java reads differently: a bare brace, a bracket inside brackets.
     """
     # Packaged feeds have no others: who reads their contracts does not wait for RE2, which is a part of Arrow.
     if _ALTERNATIVES.fullmatch(pattern):
         return ""
-    # First, for Python warns of brackets inside of brackets.
+    # First, because Python warns about brackets inside brackets.
     if problem := _unlike_in_java(pattern):
         return problem
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        return f"{pattern!r} is no pattern: {error}"
+        return f"{pattern!r} is not a pattern: {error}"
     return _unlike_in_re2(pattern)
 
 
@@ -36,7 +36,7 @@ def _unlike_in_re2(pattern: str) -> str:
     try:
         pc.match_substring_regex(pa.array([""]), rf"\A(?:{pattern})\z")
     except pa.ArrowInvalid as error:
-        return f"{pattern!r} is no pattern of RE2: {str(error).partition(': ')[2]}"
+        return f"{pattern!r} is not a pattern of RE2: {str(error).partition(': ')[2]}"
     return ""
 
 
@@ -47,19 +47,19 @@ def _unlike_in_java(pattern: str) -> str:
         if letter == "\\":
             place += 1
             if pattern[place : place + 1].isalnum() and pattern[place] not in _KNOWN_ESCAPES:
-                return f"{pattern!r} has \\{pattern[place]}, which is not known everywhere"
+                return f"{pattern!r} has \\{pattern[place]}, which Python, RE2 and Java do not all know"
         elif in_class:
             if letter == "[" or rest.startswith("&&"):
-                return f"{pattern!r} has {letter!r} inside of brackets; write it with a backslash"
+                return f"{pattern!r} has {letter!r} inside brackets; write it with a backslash"
             in_class = letter != "]"
         elif letter == "[":
             in_class = True
-            # A bracket that closes at once is a bracket among others for Python, and for Java as well.
+            # A closing bracket directly after the opening one is a plain character, for Python and for Java.
             place += 1 if rest.startswith("[^") else 0
             place += 1 if pattern[place + 1 : place + 2] == "]" else 0
         elif letter == "{" and not (place and _QUANTIFIER.match(rest)):
             return f"{pattern!r} has a bare {{; write \\{{ for the brace itself"
         elif rest.startswith("(?") and not _GROUP.match(rest):
-            return f"{pattern!r} has a group that is not known everywhere"
+            return f"{pattern!r} has a group that Python, RE2 and Java do not all know"
         place += 1
     return ""

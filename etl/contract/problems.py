@@ -1,4 +1,4 @@
-"""Errors of independent parts of a contract, told together, so that a file is mended in one go."""
+"""Errors of independent parts of a contract, reported together, so that a file can be corrected in one go."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from etl.errors import ContractError
 _T = TypeVar("_T")
 
 
-def as_one(errors: Sequence[ContractError]) -> ContractError:
-    """The first error, which knows all of them."""
+def combine(errors: Sequence[ContractError]) -> ContractError:
+    """The first error, with all of them as its `problems`."""
     first, more = errors[0], len(errors) - 1
     hint = f" `python -m etl feeds check FILE` shows {more} more." if more else ""
     return ContractError(first.cause, remedy=first.remedy + hint, problems=errors)
 
 
-def each(calls: Iterable[Callable[[], _T]]) -> list[_T]:
-    """The results of all calls.
+def collect_errors(calls: Iterable[Callable[[], _T]]) -> list[_T]:
+    """The results of all calls; every call is made, also after an error.
 
-    :raises ContractError: with the errors of all.
+    :raises ContractError: with the errors of all calls.
     """
     results, errors = [], list[ContractError]()
     for call in calls:
@@ -29,10 +29,10 @@ def each(calls: Iterable[Callable[[], _T]]) -> list[_T]:
         except ContractError as error:
             errors += error.problems
     if errors:
-        raise as_one(errors)
+        raise combine(errors)
     return results
 
 
-def together(calls: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
-    """The results of all calls, by name; see `each`."""
-    return dict(zip(calls, each(calls.values()), strict=True))
+def read_parts(calls: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+    """The results of all calls, by name; see `collect_errors`."""
+    return dict(zip(calls, collect_errors(calls.values()), strict=True))

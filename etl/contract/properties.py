@@ -1,19 +1,18 @@
-"""What a contract says in `customProperties`: times, nested messages, windows, lateness, anomalies, CSV dialect.
+"""What a contract says in `customProperties`: times, nested messages, windows, lateness, anomalies.
 
-Each has one method, which turns what stands in the file into a value of `etl.contract.model`, or names place and remedy.
+Each has one method, which reads it into a value of `etl.contract.model`, or raises `ContractError` with place and remedy.
 """
 
 from __future__ import annotations
 
-import codecs
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from etl.contract.durations import DAY_SECONDS, Fail, contract_seconds
+from etl.contract.custom_properties import CustomProperties
+from etl.contract.durations import DAY_SECONDS, contract_seconds
 from etl.contract.model import (
     EPOCH_UNITS,
     ISO8601,
@@ -23,7 +22,6 @@ from etl.contract.model import (
     Column,
     EventTime,
     Fleet,
-    Landing,
     OnConflict,
     UnknownKeys,
     Windows,
@@ -63,10 +61,10 @@ _UNKNOWN_KEYS: dict[str, UnknownKeys] = {"evolve": "evolve", "freeze": "freeze",
 
 
 def _broken_format(pattern: str) -> str:
-    """What is wrong with a pattern of `strptime`; empty where it writes and reads a day everywhere it is used."""
+    """What is wrong with a pattern of `strptime`; empty where it reads back the day that it writes, everywhere it is used."""
     used = re.findall(r"%.?", pattern, re.DOTALL)
     if unknown := [directive for directive in used if directive not in _DIRECTIVES.split()]:
-        return f"has {unknown[0]!r}, which is not understood everywhere"
+        return f"has {unknown[0]!r}, which is not supported everywhere"
     if ("%I" in used) != ("%p" in used):
         return "has one of %I and %p without the other"
     try:
@@ -77,18 +75,14 @@ def _broken_format(pattern: str) -> str:
 
 
 @dataclass(frozen=True)
-class Properties:
-    """The custom properties of a contract or of its server, by name."""
-
-    place: str
-    values: Mapping[str, Any]
-    fail: Fail
+class FeedProperties(CustomProperties):
+    """The custom properties of a contract."""
 
     def event_time(self, columns: tuple[Column, ...]) -> EventTime:
         place = f"{self.place}.eventTime"
         if "eventTime" not in self.values:
-            raise self.fail(self.place, "has no eventTime", "Name the column that says when a reading was taken.")
-        value = self._object("eventTime", {"column", "formats", "timezone", "earliest", "aheadSeconds"}, "column")
+            raise self.fail(self.place, "has no eventTime", "Name the column with the time of the reading.")
+        value = self.mapping("eventTime", {"column", "formats", "timezone", "earliest", "aheadSeconds"}, "column")
         if value["column"] not in {column.name for column in columns if column.type == "timestamp"}:
             raise self.fail(f"{place}.column", f"{value['column']!r} is no timestamp column", "Name one.")
         try:
@@ -118,7 +112,7 @@ class Properties:
     def sensor(
         self, columns: tuple[Column, ...], primary_key: tuple[str, ...], event_time: EventTime
     ) -> tuple[str, ...]:
-        """The columns of a sensor; by default the first one of the primary key that is no time."""
+        """The columns that identify a sensor; by default the first of the primary key that is not the event time."""
         if "sensor" in self.values:
             return self._columns("sensor", self.values["sensor"], columns)
         named = [*primary_key, *(column.name for column in columns)]
@@ -133,9 +127,9 @@ class Properties:
         return tuple(tuple(level.split(".")) for level in value.split("[]."))
 
     def with_paths(
-        self, columns: tuple[Column, ...], explode: tuple[tuple[str, ...], ...], *, is_csv: bool
+        self, columns: tuple[Column, ...], explode: tuple[tuple[str, ...], ...], *, is_tabular: bool
     ) -> tuple[Column, ...]:
-        """The columns with the places that `rename` gives them."""
+        """The columns with the paths that `rename` gives them."""
         place = f"{self.place}.rename"
         given = self.values.get("rename", {})
         if not isinstance(given, dict):
@@ -143,26 +137,26 @@ class Properties:
         if unknown := set(given) - {column.name for column in columns}:
             raise self.fail(place, f"there is no column {sorted(unknown)[0]!r}", "Name columns of the schema.")
         paths = {
-            name: (str(path),) if is_csv else self._path(f"{place}.{name}", str(path), explode)
+            name: (str(path),) if is_tabular else self._path(f"{place}.{name}", str(path), explode)
             for name, path in given.items()
         }
-        if is_csv and explode:
-            raise self.fail(f"{self.place}.explode", "a CSV file holds no arrays", "Remove it.")
+        if is_tabular and explode:
+            raise self.fail(f"{self.place}.explode", "a CSV file has no arrays", "Remove it.")
         return tuple(replace(column, path=paths.get(column.name, ())) for column in columns)
 
     def _path(self, place: str, path: str, explode: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
-        """`data.devices[].id` as keys, with `[]` where an element begins."""
+        """`data.devices[].id` as keys, with `[]` for an element of the array before it."""
         keys = tuple(key for key in re.split(r"\.|(\[\])", path) if key)
         arrays = [keys[:i] for i, key in enumerate(keys) if key == ITEMS]
         known = [tuple(key for level in _joined(explode, n) for key in level) for n in range(1, len(explode) + 1)]
         if not keys or any(array not in known for array in arrays):
-            raise self.fail(place, f"{path!r} leads into no array of `explode`", "Write data.devices[].name.")
+            raise self.fail(place, f"{path!r} is not in an array of `explode`", "Write data.devices[].name.")
         return keys
 
     def windows(self, columns: tuple[Column, ...], sensor: tuple[str, ...]) -> Windows | None:
         """Sizes, key and measures; by default 5 minutes and a day, per sensor, of all decimal numbers."""
         place = f"{self.place}.windows"
-        value = self._object("windows", {"sizes", "key", "measures"}) if "windows" in self.values else {}
+        value = self.mapping("windows", {"sizes", "key", "measures"}) if "windows" in self.values else {}
         sizes = value.get("sizes", list(DEFAULT_WINDOWS))
         if not isinstance(sizes, list):
             raise self.fail(f"{place}.sizes", f"{sizes!r}", "Give a list: [5m, 1d].")
@@ -178,8 +172,8 @@ class Properties:
             raise self.fail(
                 f"{place}.key",
                 f"{taken[0]!r} is a column of every table of windows",
-                f"Give the column another name, such as {column_name(taken[0], WINDOW_COLUMNS)}, and say under `rename` where"
-                " its values are.",
+                f"Give the column another name, such as {column_name(taken[0], WINDOW_COLUMNS)}, and the key of its values under"
+                " `rename`.",
             )
         return Windows(tuple((name, int(length)) for name, length in lengths), key, measures)
 
@@ -193,7 +187,7 @@ class Properties:
         for measure in measures:
             if kinds[measure] not in ("integer", "double"):
                 raise self.fail(
-                    f"{self.place}.{name}", f"{measure!r} holds no numbers", "Name integer or number columns."
+                    f"{self.place}.{name}", f"{measure!r} is not a column of numbers", "Name integer or number columns."
                 )
         return measures
 
@@ -217,7 +211,7 @@ class Properties:
     def anomalies(self, columns: tuple[Column, ...], sensor: tuple[str, ...]) -> AnomalyRules | None:
         if "anomalies" not in self.values:
             return None
-        value = self._object("anomalies", {"measures", *_ANOMALY_NUMBERS, *_ANOMALY_TIMES})
+        value = self.mapping("anomalies", {"measures", *_ANOMALY_NUMBERS, *_ANOMALY_TIMES})
         given: dict[str, Any] = {
             field: self._positive(f"anomalies.{name}", value[name])
             for name, field in _ANOMALY_NUMBERS.items()
@@ -239,7 +233,7 @@ class Properties:
     def fleet(self) -> Fleet | None:
         if "fleet" not in self.values:
             return None
-        value = self._object("fleet", {"sensors", "interval"}, "sensors", "interval")
+        value = self.mapping("fleet", {"sensors", "interval"}, "sensors", "interval")
         if not isinstance(value["sensors"], int) or value["sensors"] < 1:
             raise self.fail(f"{self.place}.fleet.sensors", f"{value['sensors']!r}", "Say how many sensors report.")
         return Fleet(value["sensors"], contract_seconds(f"{self.place}.fleet.interval", value["interval"], self.fail))
@@ -256,36 +250,6 @@ class Properties:
             raise self.fail(f"{self.place}.onConflict", f"{value!r}", f"Use {', '.join(_ON_CONFLICT)}.")
         return _ON_CONFLICT[value]
 
-    def landing(self, path: str) -> Landing:
-        """The dialect of the files in a landing folder."""
-        place = f"{self.place}.csv"
-        value = self._object("csv", {"delimiter", "quote", "encoding", "header"}) if "csv" in self.values else {}
-        found = Landing(path=path, **value)
-        for name, mark in (("delimiter", found.delimiter), ("quote", found.quote)):
-            if not isinstance(mark, str) or len(mark) != 1 or mark in "\r\n\0":
-                raise self.fail(f"{place}.{name}", f"{mark!r}", "Give one character.")
-        try:
-            if "a,\n".encode(found.encoding) != b"a,\n":
-                raise self.fail(
-                    f"{place}.encoding", f"{found.encoding!r} is no superset of ASCII", "Convert the files."
-                )
-            codecs.lookup(found.encoding)
-        except (LookupError, TypeError):
-            raise self.fail(f"{place}.encoding", f"{found.encoding!r} is not known", "Use utf-8 or latin-1.") from None
-        stable = self.values.get("stableSeconds", found.stable_seconds)
-        if isinstance(stable, bool) or not isinstance(stable, int | float) or stable <= 0:
-            raise self.fail(f"{self.place}.stableSeconds", f"{stable!r}", "Give a number of seconds.")
-        return replace(found, stable_seconds=float(stable))
-
-    def _object(self, name: str, known: set[str], *needed: str) -> dict[str, Any]:
-        value = self.values[name]
-        if not isinstance(value, dict) or set(value) - known or set(needed) - set(value):
-            wanted = f" with {', '.join(needed)}" if needed else ""
-            raise self.fail(
-                f"{self.place}.{name}", f"must be an object{wanted}", f"It may have {', '.join(sorted(known))}."
-            )
-        return value
-
     def _columns(self, name: str, given: object, columns: tuple[Column, ...]) -> tuple[str, ...]:
         names = [given] if isinstance(given, str) else given
         known = {column.name for column in columns}
@@ -295,7 +259,7 @@ class Properties:
 
 
 def _joined(explode: tuple[tuple[str, ...], ...], count: int) -> list[tuple[str, ...]]:
-    """The first levels of nested arrays, as they stand in a column's path before its own keys."""
+    """The first levels of nested arrays as a column's path has them before its own keys."""
     parts: list[tuple[str, ...]] = []
     for level in explode[:count]:
         parts += [level, (ITEMS,)]

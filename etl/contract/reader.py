@@ -1,8 +1,8 @@
 """A feed's data contract: where its readings come from, what they must look like, and into which table they go.
 
 A contract is a file of the Open Data Contract Standard v3.1 (https://bitol-io.github.io/open-data-contract-standard/).
-What the standard lacks stands in `customProperties`, which `etl.contract.properties` reads. Whatever is not understood is an
-error, because a rule that is silently ignored is worse than none.
+What the standard lacks is in `customProperties`, which `etl.contract.properties` reads. Whatever is not understood is an
+error: a rule that is silently ignored is worse than none.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import yaml
 
 from etl.contract.document import SUFFIX, ContractReader
 from etl.contract.model import Column, Contract, EventTime
-from etl.contract.problems import as_one
-from etl.contract.yaml_lines import Marks
+from etl.contract.problems import combine
+from etl.contract.yaml_lines import YamlLines
 from etl.errors import ContractError
 from etl.settings import Settings
 
@@ -35,21 +35,24 @@ __all__ = [
 log = structlog.get_logger("contract")
 
 PACKAGED = Path(__file__).parent / "feeds"
-"""The folder of the contracts that come with the project."""
+"""The folder of the packaged contracts."""
 
 
 def contract_folders(settings: Settings) -> tuple[Path, ...]:
-    """Where contracts are looked for; a user's folder comes first, so that it may replace a packaged feed."""
+    """The folders that are searched for contracts. A user's folders come first, so that they can replace a packaged feed."""
     return (*settings.feeds, PACKAGED)
 
 
 def contract_files(settings: Settings) -> dict[str, Path]:
-    """Feed name → file, for every contract that can be found; nothing is parsed."""
+    """Feed name → file of every contract; nothing is parsed.
+
+    :raises ContractError: a folder of ETL_FEEDS does not exist.
+    """
     found: dict[str, Path] = {}
     for folder in contract_folders(settings):
         if not folder.is_dir():
             raise ContractError(
-                f"The contract folder {folder} does not exist.", remedy="Mend ETL_FEEDS, or create the folder."
+                f"The contract folder {folder} does not exist.", remedy="Correct ETL_FEEDS, or create the folder."
             )
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             found.setdefault(path.name.removesuffix(SUFFIX), path)
@@ -59,7 +62,7 @@ def contract_files(settings: Settings) -> dict[str, Path]:
 def load_contract(feed: str, settings: Settings) -> Contract:
     """The contract of one feed.
 
-    :raises ContractError: there is no such feed, or its file cannot be used.
+    :raises ContractError: there is no such feed, or its file is not valid.
     """
     files = contract_files(settings)
     if feed not in files:
@@ -71,12 +74,15 @@ def load_contract(feed: str, settings: Settings) -> Contract:
 
 
 def load_contracts(settings: Settings) -> dict[str, Contract]:
-    """Every feed that can be found, by name."""
+    """Every feed, by name.
+
+    :raises ContractError: a contract is not valid.
+    """
     return {feed: read_contract(path) for feed, path in sorted(contract_files(settings).items())}
 
 
 def read_contracts(settings: Settings) -> tuple[dict[str, Contract], list[ContractError]]:
-    """Every feed whose contract can be used, by name, and the errors of the others."""
+    """Every feed whose contract is valid, by name, and the errors of the others."""
     sound, wrong = dict[str, Contract](), list[ContractError]()
     for feed, path in sorted(contract_files(settings).items()):
         try:
@@ -87,7 +93,7 @@ def read_contracts(settings: Settings) -> tuple[dict[str, Contract], list[Contra
 
 
 def sound_contracts(settings: Settings) -> dict[str, Contract]:
-    """Every feed whose contract can be used; a broken file is reported in the log, and harms no other feed."""
+    """Every feed whose contract is valid; an invalid file is reported in the log and does not affect other feeds."""
     sound, wrong = read_contracts(settings)
     for error in wrong:
         log.warning("a contract cannot be used", cause=error.cause, remedy=error.remedy)
@@ -97,7 +103,7 @@ def sound_contracts(settings: Settings) -> dict[str, Contract]:
 def read_contract(path: Path) -> Contract:
     """Read one contract file.
 
-    :raises ContractError: naming the file, the line, the place in it and what to do; with all errors that can be told at once.
+    :raises ContractError: with file, line, place and remedy, and with all errors that can be found at once.
     """
     try:
         text = path.read_text("utf-8")
@@ -107,20 +113,22 @@ def read_contract(path: Path) -> Contract:
 
 
 def parse_contract(text: str, path: Path) -> Contract:
-    """The contract that a text holds, as if it stood in that file; see `read_contract`."""
+    """The contract in a text, as if it were the content of that file; see `read_contract`."""
     if not path.name.endswith(SUFFIX):
-        raise ContractError(f"{path.name} is no name of a contract.", remedy=f"Name it like its feed: NAME{SUFFIX}.")
+        raise ContractError(
+            f"{path.name} is not the name of a contract file.", remedy=f"Name it like its feed: NAME{SUFFIX}."
+        )
     try:
-        document, marks = yaml.safe_load(text), Marks(text)
+        document, lines = yaml.safe_load(text), YamlLines(text)
     except yaml.YAMLError as error:
-        raise ContractError(f"{path.name} is not YAML: {_in_one_line(error)}", remedy="Mend the file.") from None
+        raise ContractError(f"{path.name} is not YAML: {_in_one_line(error)}", remedy="Correct the file.") from None
     twice = [
-        ContractError(f"{path.name}: line {line}: {key!r} stands twice in one object", remedy="Remove one.")
-        for line, key in marks.repeated()
+        ContractError(f"{path.name}: line {line}: {key!r} is in one object twice", remedy="Remove one.")
+        for line, key in lines.repeated()
     ]
     if twice:
-        raise as_one(twice)
-    return ContractReader(path, marks).contract(document)
+        raise combine(twice)
+    return ContractReader(path, lines).contract(document)
 
 
 def _in_one_line(error: yaml.YAMLError) -> str:

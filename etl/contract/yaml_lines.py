@@ -1,4 +1,4 @@
-"""Where in a YAML file something stands, so that an error can name the line."""
+"""The line of every place in a YAML file, so that an error can name it."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import yaml
 _KEY = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
-class Marks:
-    """The lines of a YAML document, by paths as people write them: `schema[0].properties[2].name`."""
+class YamlLines:
+    """The lines of a YAML document, by paths such as `schema[0].properties[2].name`."""
 
     def __init__(self, text: str) -> None:
-        """:raises yaml.YAMLError: the text is no YAML."""
+        """:raises yaml.YAMLError: the text is not YAML."""
         self._root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
 
     def line(self, place: str) -> int:
-        """The line of a place, counted from 1; of what is missing, the line of what should hold it.
+        """The line of a place, counted from 1; for a missing place, the line of the object that lacks it.
 
-        A custom property may stand in the path by its name: `customProperties.windows.sizes`.
+        A custom property is in the path under its name: `customProperties.windows.sizes`.
         """
-        node, found = self._root, 1
+        node, line = self._root, 1
         for number, name in _KEY.findall(place):
             step = _child(node, name or int(number))
             if step is None:
                 break
-            found, node = step
-        return found
+            line, node = step
+        return line
 
     def repeated(self) -> Iterator[tuple[int, str]]:
-        """Line and name of every key that stands twice in one object; YAML itself would silently take the last."""
+        """Line and name of every key that is in one object twice; the YAML parser silently takes the last."""
         yield from _repeated(self._root)
 
 

@@ -27,7 +27,7 @@ from etl.validation.texts import encode_raw
 from etl.validation.times import times
 
 if TYPE_CHECKING:  # a notebook imports only the job that it runs
-    from etl.jobs.consume.job import Consumed
+    from etl.jobs.consume.consumed import Consumed
     from etl.jobs.load.job import Loaded
 
 # A meaning has the same colour in all plots and dashboards; colour-blind people can distinguish the colours
@@ -76,7 +76,7 @@ def counts(result_counts: Counts, cycle_id: str) -> pd.DataFrame:
 
 def messages(values: Iterable[bytes], contract: Contract) -> pd.DataFrame:
     """The readings in messages or lines, as a data frame in the contract's columns; unreadable ones are left out."""
-    header = tuple(column.source[0] for column in contract.columns) if contract.landing else None
+    header = tuple(column.source[0] for column in contract.columns) if contract.source.is_tabular else None
     rows = []
     for value in values:
         raw = encode_raw(value)

@@ -150,7 +150,7 @@ def require_idle(settings: Settings, contract: Contract) -> None:
 
 def warm_kernel(settings: Settings, contracts: Iterable[Contract]) -> WarmKernel:
     """A kernel for cycles of these feeds. It starts Spark at once if one of them needs it."""
-    with_spark = any(contract.topic for contract in contracts)
+    with_spark = any(contract.source.needs_spark for contract in contracts)
     return WarmKernel(
         cycles=settings.kernel_cycles,
         memory_bytes=settings.kernel_memory_mb << 20,

@@ -73,6 +73,10 @@ def _has_run(connection: Connection, contract: Contract) -> bool:
 def _has_real_readings(connection: Connection) -> bool:
     """Whether a cycle took readings that it did not simulate: from a file, or from a producer outside."""
     parameters = etl_log.c.parameters
-    outside = or_(parameters["messages"].as_integer() == 0, parameters["replay"].as_string() != "")
+    outside = or_(
+        parameters["messages"].as_integer() == 0,
+        parameters["source_file"].as_string() != "",
+        parameters["replay"].as_string() != "",
+    )
     query = select(etl_log.c.log_id).where(etl_log.c.job_name == Job.PRODUCE, outside).limit(1)
     return connection.execute(query).first() is not None

@@ -15,7 +15,8 @@ from etl.audit.set_aside import count_per_feed
 from etl.contract.reader import contract_files, read_contract
 from etl.database import dispose, make_engine, place_of, product_of, transaction
 from etl.database.schema.migrations import require_current
-from etl.errors import ConfigurationError, EtlError, SetupError, TopicMissing
+from etl.errors import ConfigurationError, EtlError, SetupError
+from etl.operations.sources import STATES
 from etl.services import jars, superset
 from etl.services.java import find_java
 from etl.services.process import free_ports
@@ -24,7 +25,6 @@ from etl.services.superset.server import answers
 from etl.settings import Settings
 from etl.storage import kafka as broker
 from etl.storage.files import PRIVATE_UMASK
-from etl.storage.landing_folder import waiting
 
 _FREE_GIB = 2.0
 _OTHER_VARIABLES = {"ETL_TEST_SQLSERVER_URL", "ETL_TEST_SUPERSET_VENV", "ETL_TEST_ARTIFACTS", "ETL_FAILPOINT"}
@@ -232,12 +232,5 @@ def _contracts(settings: Settings, *, kafka_answers: bool) -> Iterator[Finding]:
 def _contract(settings: Settings, path: Path, *, kafka_answers: bool) -> str:
     """The contract, and the topic or the files that wait. A missing topic is not a fault: the feed may not be in use."""
     contract = read_contract(path)
-    if contract.landing:
-        return f"contract is sound; {len(waiting(settings, contract))} files wait in {contract.landing.path}"
-    if not kafka_answers:
-        return f"contract is sound; topic {contract.topic} is not checked, because Kafka does not answer"
-    try:
-        described = broker.describe(settings, contract.topic)
-    except TopicMissing:
-        return f"contract is sound; there is no topic {contract.topic} yet (`run --create-topic` creates it)"
-    return f"contract is sound; topic {contract.topic} has {len(described.end)} partitions"
+    found = STATES[type(contract.source)].in_words(settings, contract.source, kafka_answers=kafka_answers)
+    return f"contract is sound; {found}"

@@ -69,7 +69,7 @@ class RunPlan:
 
     @property
     def needs_kafka(self) -> bool:
-        return any(contract.topic for contract in self.contracts)
+        return any(contract.source.needs_kafka for contract in self.contracts)
 
     @property
     def only_contract(self) -> Contract | None:
@@ -100,10 +100,12 @@ def _parameters(settings: Settings, request: RunRequest) -> dict[str, Any]:
     parameters: dict[str, Any] = {"messages": BY_DEFAULT, **request.parameters}
     if request.messages is not None:
         parameters["messages"] = request.messages
-    source_file = parameters.get("replay")
+    if "replay" in parameters:
+        parameters["source_file"] = parameters.pop("replay")  # the parameter's former name
+    source_file = parameters.get("source_file")
     if isinstance(source_file, str) and source_file:
-        # Notebooks run in a folder of their own.
-        parameters["replay"] = str((request.folder / Path(source_file).expanduser()).absolute())
+        # Notebooks run in another folder.
+        parameters["source_file"] = str((request.folder / Path(source_file).expanduser()).absolute())
     produces = parameters["messages"] not in (0, BY_DEFAULT) or bool(source_file)
     # In the embedded Kafka a missing topic is nobody's mistake.
     if request.create_topic or (settings.kafka_is_embedded and produces):
@@ -114,7 +116,7 @@ def _parameters(settings: Settings, request: RunRequest) -> dict[str, Any]:
 
 
 def _feed_plan(settings: Settings, contract: Contract, parameters: Mapping[str, Any]) -> FeedPlan:
-    if source_file := parameters.get("replay"):
+    if source_file := parameters.get("source_file"):
         return FeedPlan(contract, 0, source_file)
     if parameters["messages"] != BY_DEFAULT:
         return FeedPlan(contract, parameters["messages"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select
@@ -16,13 +17,12 @@ from etl.database import dispose, make_engine, shown_url, transaction
 from etl.database.schema.audit_tables import etl_log
 from etl.database.schema.migrations import require_current
 from etl.errors import EtlError
-from etl.jobs.consume import offsets as positions
 from etl.jobs.load.queue import waiting_archives
 from etl.operations.schedule_state import schedules
+from etl.operations.sources import STATES
 from etl.settings import Settings
 from etl.storage import kafka as broker
 from etl.storage import manifests
-from etl.storage.landing_folder import waiting
 
 
 def status(settings: Settings, contracts: Mapping[str, Contract]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def status(settings: Settings, contracts: Mapping[str, Contract]) -> dict[str, A
     with _Database(settings) as database:
         feeds = {
             name: {
-                "source": contract.source_name,
+                "source": contract.source.name,
                 "table": contract.table,
                 "backlog": _backlog(settings, contract, database, reachable=kafka["reachable"]),
                 "set_aside": database.set_aside(name),
@@ -120,23 +120,12 @@ def _last_cycle(connection: Connection, feed: str) -> dict[str, Any] | None:
 
 
 def _backlog(settings: Settings, contract: Contract, database: _Database, *, reachable: bool) -> dict[str, int | None]:
+    output = manifests.feed_output(settings, contract.feed)
+    state = partial(STATES[type(contract.source)].backlog, settings, contract, contract.source, kafka_answers=reachable)
     found: dict[str, int | None] = {"messages": None, "files": None, "batches": None, "archives": None}
-    if contract.landing:
-        found["files"] = len(waiting(settings, contract))
-    found["batches"] = len(manifests.batches(manifests.feed_output(settings, contract.feed)))
+    found["batches"] = len(manifests.batches(output))
     if database.usable is None:
-        return found
+        return found | state(None)
     with transaction(database.usable) as connection:
         found["archives"] = len(waiting_archives(connection, settings, contract))
-        if reachable and contract.topic:
-            found["messages"] = _unread(settings, connection, contract)
-    return found
-
-
-def _unread(settings: Settings, connection: Connection, contract: Contract) -> int | None:
-    try:
-        topic = broker.describe(settings, contract.topic)
-    except EtlError:
-        # Unknown is shown as such: whether Kafka answers is shown beside it, and a topic that does not exist yet holds nothing.
-        return None
-    return positions.unread(topic, positions.next_offsets(settings, connection, contract, topic))
+        return found | state(connection)

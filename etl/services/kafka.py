@@ -17,7 +17,7 @@ from kafka.errors import KafkaError
 
 from etl.contract.reader import Contract
 from etl.errors import ConfigurationError, ServiceUnavailable, SetupError
-from etl.jobs.consume.spark import java_text as javatext
+from etl.jobs.consume.spark import java_text
 from etl.services import jars, process
 from etl.services.java import Java, find_java
 from etl.services.process import Progress, Service
@@ -96,7 +96,7 @@ def start(settings: Settings, contracts: Iterable[Contract], progress: Progress)
             if attempt == _TRIES - 1 or "already in use" not in str(error):
                 raise
     if new:
-        create_topics(service.endpoint, (contract.topic for contract in contracts if contract.topic))
+        create_topics(service.endpoint, (topic for contract in contracts for topic in contract.source.topics))
     return service
 
 
@@ -155,7 +155,7 @@ def _start_on(settings: Settings, java: Java, ports: list[int]) -> Service:
         _PROPERTIES.format(
             port=port,
             controller=controller,
-            data=javatext.property_value((folder / "data").as_posix()),
+            data=java_text.property_value((folder / "data").as_posix()),
             partitions=max(2, os.cpu_count() or 1),
         ),
         "utf-8",

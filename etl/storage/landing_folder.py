@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from etl.contract.model import RESERVED, Landing, column_names
+from etl.contract.model import RESERVED, column_names
 from etl.contract.reader import Contract
+from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import ConfigurationError
 from etl.settings import Settings
 from etl.storage import files
@@ -28,28 +29,32 @@ _IGNORED_COUNTED = 10_000
 """What a folder has beyond these is not looked at: each cycle counts them again."""
 
 
-def landing_folder(settings: Settings, landing: Landing) -> Path:
-    return settings.home / landing.path
+def folder_of(settings: Settings, source: LandingFolder) -> Path:
+    return settings.home / source.path
 
 
-def waiting(settings: Settings, contract: Contract) -> list[Path]:
+def waiting(settings: Settings, source: LandingFolder) -> list[Path]:
     """The CSV files of a landing folder, oldest first."""
-    folder = landing_folder(settings, dialect_of(contract))
-    found = [path for path in visible(folder) if path.name.lower().endswith(_SUFFIXES)]
+    found = [path for path in visible(folder_of(settings, source)) if path.name.lower().endswith(_SUFFIXES)]
     looks = {path: look for path in found if (look := look_at(path))}
     return sorted(looks, key=lambda path: (looks[path].modified_ns, os.fsencode(path.name)))
 
 
-def put_back(settings: Settings, contract: Contract, file: Path) -> None:
+def put_back(settings: Settings, source: LandingFolder, file: Path) -> None:
     """Move a file that was set aside back to the landing folder, where the next job finds it."""
-    folder = landing_folder(settings, dialect_of(contract))
-    move(file, target_of(file, folder, digest_of(file)))
+    move(file, target_of(file, folder_of(settings, source), digest_of(file)))
 
 
-def dialect_of(contract: Contract) -> Landing:
-    if contract.landing is None:
-        raise ConfigurationError(f"Feed {contract.feed} has no landing folder.", remedy="It reads a Kafka topic.")
-    return contract.landing
+def require_landing_folder(contract: Contract) -> LandingFolder:
+    """The feed's landing folder.
+
+    :raises ConfigurationError: the feed reads from another source.
+    """
+    if not isinstance(contract.source, LandingFolder):
+        raise ConfigurationError(
+            f"Feed {contract.feed} has no landing folder.", remedy=f"It reads from {contract.source.name}."
+        )
+    return contract.source
 
 
 def visible(folder: Path) -> Iterator[Path]:

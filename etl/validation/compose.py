@@ -1,6 +1,6 @@
-"""The text of a message made from its columns, in the feed's own form, so that it reads as the message itself would.
+"""The text of a message composed from its columns, in the feed's own form, so that it can be read like the message itself.
 
-For rows that did not keep their text: they looked sound when they were split, and were refused later.
+For rows that did not keep their text: they looked valid when they were split, and were rejected later.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from etl.contract.model import ITEMS, ColumnType, Landing
+from etl.contract.model import ITEMS, ColumnType
+from etl.contract.sources.csv_dialect import CsvDialect
 from etl.validation.texts import Digits, encode_raw
 
 Path = tuple[str, ...]
@@ -20,12 +21,12 @@ _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
 
 def compose_json(values: Iterable[tuple[Path, str | None, ColumnType]]) -> str:
-    """A JSON object with these values at their paths; of an array it has one element, in which the reading lies.
+    """A JSON object with these values at their paths; each array has one element, which contains the reading.
 
-    :param values: path, text and type. Numbers and truth values are written as such where they are some.
+    :param values: path, text and type. Numbers and booleans are written as such where the text is one.
     """
     root: dict[str, Any] = {}
-    # The longest paths first: an object that a column takes whole gives way to the parts that others take of it.
+    # The longest paths first: where one column takes an object and another a part of it, the part is written.
     for path, text, kind in sorted(values, key=lambda value: -len(value[0])):
         _place(root, path, _literal(text, kind))
     return encode_raw(_as_json(root).encode())
@@ -60,23 +61,23 @@ def _as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def compose_line(header: Iterable[str], values: Mapping[str, str | None], landing: Landing) -> str:
-    """A line of a CSV file as the column `raw` holds it, without its end.
+def compose_line(header: Iterable[str], values: Mapping[str, str | None], dialect: CsvDialect) -> str:
+    """A line of a CSV file in the form of the column `raw`, without its end.
 
-    :param values: by the names of the header; nothing is written for one that is missing.
+    :param values: name in the header → value; a missing one leaves its field empty.
     """
-    line = landing.delimiter.join(_field(values.get(name), landing) for name in header)
+    line = dialect.delimiter.join(_field(values.get(name), dialect) for name in header)
     try:
-        return encode_raw(line.encode(landing.encoding, "surrogateescape"))
+        return encode_raw(line.encode(dialect.encoding, "surrogateescape"))
     except UnicodeEncodeError:
         # The contract's encoding was changed after the file was read.
-        return encode_raw(line.encode(landing.encoding, "backslashreplace"))
+        return encode_raw(line.encode(dialect.encoding, "backslashreplace"))
 
 
-def _field(text: str | None, landing: Landing) -> str:
+def _field(text: str | None, dialect: CsvDialect) -> str:
     if text is None:
         return ""
-    special = (landing.delimiter, landing.quote, "\r", "\n")
+    special = (dialect.delimiter, dialect.quote, "\r", "\n")
     if text and not any(mark in text for mark in special):
         return text
-    return f"{landing.quote}{text.replace(landing.quote, landing.quote * 2)}{landing.quote}"
+    return f"{dialect.quote}{text.replace(dialect.quote, dialect.quote * 2)}{dialect.quote}"

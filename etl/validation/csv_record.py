@@ -1,4 +1,4 @@
-"""CSV files of others, record by record: a broken line never swallows the ones after it."""
+"""CSV files that other programs wrote, record by record: a broken line never swallows the lines after it."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TextIO
 
-from etl.contract.model import Landing
+from etl.contract.sources.csv_dialect import CsvDialect
 
 _LONGEST_LINE = 1 << 20
 
 
 @dataclass(frozen=True)
 class Record:
-    """A record of a file: its first line's number (the header's is 1), its text, and its fields, if it could be split."""
+    """A record of a file: the number of its first line (the header is line 1), its text, and its fields if it could be split."""
 
     line: int
     text: str
     fields: list[str | None] | None
 
 
-def read_records(stream: TextIO, landing: Landing, *, width: int | None = None) -> Iterator[Record]:
-    """The records of a file; blank lines are none.
+def read_records(stream: TextIO, dialect: CsvDialect, *, width: int | None = None) -> Iterator[Record]:
+    """The records of a file, without blank lines.
 
-    :param width: how many fields a record has; None: as many as the first one.
+    :param width: number of fields of a record; None: that of the first one.
     """
     lines = _Lines(stream)
-    reader = csv.reader(lines, delimiter=landing.delimiter, quotechar=landing.quote, strict=True)
+    reader = csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True)
     while True:
         lines.begin_record()
         try:
-            found = next(reader)
+            fields = next(reader)
         except StopIteration:
             return
         except csv.Error:
             yield lines.give_back_all_but_the_first()
             continue
-        width = width or len(found) or None
-        if len(found) != width and len(lines.taken) > 1:
+        width = width or len(fields) or None
+        if len(fields) != width and len(lines.taken) > 1:
             yield lines.give_back_all_but_the_first()
-        elif found:
+        elif fields:
             text = "".join(lines.taken)
-            is_whole = len(found) == width and not _is_damaged(text) and not hides_separator(text, landing)
-            yield Record(lines.first, text, fields_with_nulls(found, text, landing) if is_whole else None)
+            is_whole = len(fields) == width and not _is_damaged(text) and not hides_separator(text, dialect)
+            yield Record(lines.first, text, fields_with_nulls(fields, text, dialect) if is_whole else None)
 
 
 class _Lines:
-    """The lines of a file, of which the reader may give some back."""
+    """The lines of a file; lines that were read can be given back."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -84,54 +84,54 @@ class _Lines:
 
 
 def _is_damaged(text: str) -> bool:
-    """Whether bytes stand in it that the encoding does not have; they were read as lone surrogates."""
+    """Whether it has bytes that the encoding does not know; they were read as lone surrogates."""
     return not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text)
 
 
-def split_line(text: str, landing: Landing) -> list[str | None] | None:
-    """The fields of a record: NULL where nothing stands between two delimiters; None where the record is broken."""
-    # Lines end as in the file itself: `str.splitlines` would also end one at a vertical tab, or at U+2028.
+def split_line(text: str, dialect: CsvDialect) -> list[str | None] | None:
+    """The fields of a record: None for one that is empty and not quoted; no list where the record is broken."""
+    # Lines end as in the file: `str.splitlines` would also end one at a vertical tab or at U+2028.
     lines = io.StringIO(text, newline="")
     try:
-        rows = list(csv.reader(lines, delimiter=landing.delimiter, quotechar=landing.quote, strict=True))
+        rows = list(csv.reader(lines, delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True))
     except csv.Error:
         return None
-    if len(rows) != 1 or hides_separator(text, landing):
+    if len(rows) != 1 or hides_separator(text, dialect):
         return None
-    return fields_with_nulls(rows[0], text, landing)
+    return fields_with_nulls(rows[0], text, dialect)
 
 
-def fields_with_nulls(fields: Sequence[str], text: str, landing: Landing) -> list[str | None]:
-    """The fields that Python's reader found in a record, with NULL for those that are empty and not quoted.
+def fields_with_nulls(fields: Sequence[str], text: str, dialect: CsvDialect) -> list[str | None]:
+    """The fields that Python's reader found in a record, with None for those that are empty and not quoted.
 
-    The reader itself tells the two apart from Python 3.12 on only.
+    The reader itself distinguishes the two only from Python 3.12 on.
     """
-    if landing.quote * 2 not in text:
+    if dialect.quote * 2 not in text:
         return [field or None for field in fields]
     # Each match starts at a field.
-    written = (found[0] for found in _field_pattern(landing.quote, landing.delimiter).finditer(text.rstrip("\r\n")))
+    written = (found[0] for found in _field_pattern(dialect.quote, dialect.delimiter).finditer(text.rstrip("\r\n")))
     return [
-        field if field or source.startswith(landing.quote) else None
+        field if field or source.startswith(dialect.quote) else None
         for field, source in zip(fields, written, strict=False)
     ]
 
 
-def hides_separator(text: str, landing: Landing) -> bool:
-    """Whether a quote inside an unquoted field has a partner that ends a field, and a separator is between the two.
+def hides_separator(text: str, dialect: CsvDialect) -> bool:
+    """Whether a quote inside an unquoted field has a partner that ends a field, with a separator between the two.
 
-    Then a separator may be missing before the first one, and all fields after it be shifted. RFC 4180, 2.5, allows no quote
-    in an unquoted field; one that is alone, as in `5" pipe`, leaves no doubt and is text.
+    Then a separator may be missing before the first quote, and all fields after it would be shifted. RFC 4180, 2.5, allows no
+    quote in an unquoted field; a single one, as in `5" pipe`, is unambiguous and is text.
     """
-    if landing.quote not in text or _clean_pattern(landing.quote, landing.delimiter).fullmatch(text):
+    if dialect.quote not in text or _clean_pattern(dialect.quote, dialect.delimiter).fullmatch(text):
         return False
     line = text.rstrip("\r\n")
-    for found in _field_pattern(landing.quote, landing.delimiter).finditer(line):
-        first = line.find(landing.quote, found.start(), found.end())
+    for found in _field_pattern(dialect.quote, dialect.delimiter).finditer(line):
+        first = line.find(dialect.quote, found.start(), found.end())
         if first <= found.start():
             continue
-        partner = line.find(landing.quote, first + 1)
-        ends_field = partner + 1 == len(line) or line.startswith(landing.delimiter, partner + 1)
-        if partner > 0 and ends_field and landing.delimiter in line[first:partner]:
+        partner = line.find(dialect.quote, first + 1)
+        ends_field = partner + 1 == len(line) or line.startswith(dialect.delimiter, partner + 1)
+        if partner > 0 and ends_field and dialect.delimiter in line[first:partner]:
             return True
     return False
 

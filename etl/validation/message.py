@@ -1,19 +1,19 @@
-r"""A message and the readings in it: what its keys mean by the contract, and what is wrong with it as a whole.
+r"""A message and its readings: what its keys mean by the contract, and what is wrong with it as a whole.
 
 A message is a JSON object. Without `explode` it is one reading; else each element of the array is one, numbered by
-`source_item`. Elements of nested arrays are numbered through. An array that is missing or empty gives one reading without
+`source_item`. Elements of nested arrays are numbered consecutively. An array that is missing or empty gives one reading without
 values, so that no message vanishes.
 
-A message must be JSON by RFC 8259. Beyond that, only what the contract names is judged: a key that it does not name may hold
-anything, and may be there twice.
+A message must be JSON by RFC 8259. Beyond that, only what the contract names is checked: a key that it does not name may have
+any value, and may be there twice.
 
-The column `raw` holds a message's own text:
+The column `raw` contains a message's own text:
 
 * the text as it came, where it is UTF-8 without NUL and does not begin with a backslash;
 * else `\x` and the hexadecimal digits of its bytes, as PostgreSQL prints `bytea`;
 * `\null` for a null value (a tombstone).
 
-For a feed of CSV files it holds the line.
+For a feed of CSV files it contains the line.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from etl.contract.model import ITEMS, Contract, Landing
+from etl.contract.model import ITEMS, Contract
 from etl.validation.csv_record import split_line
 from etl.validation.reasons import Reason
 from etl.validation.structure import Node, Path, tree
@@ -39,19 +39,19 @@ class Reading:
 
     reason: Reason | None
     texts: Mapping[str, str | None] = field(default_factory=dict)
-    """The values as the text columns that the consumer would have made of them."""
+    """Column → value as text, as the consumer would have written it."""
     nested: frozenset[str] = frozenset()
     """Columns whose value is an object or an array."""
     unstorable: frozenset[str] = frozenset()
-    """Columns whose text no database can hold; `texts` has it with escapes."""
+    """Columns whose text no database can store; `texts` has it with escapes."""
     unknown: Mapping[Path, Any] = field(default_factory=dict)
     """Keys that the contract does not name, by path, with their values."""
 
 
 def read(raw: str, contract: Contract, item: int = 0, header: tuple[str, ...] | None = None) -> Reading:
-    """The reading number `item` of the message that `raw` holds.
+    """The reading number `item` of the message in `raw`.
 
-    :param header: of a line of a CSV file, the columns of its file; None for a JSON message.
+    :param header: the columns of the CSV file that the line is from; None for a JSON message.
     """
     message = decode_raw(raw)
     if message is None:
@@ -68,7 +68,7 @@ def read(raw: str, contract: Contract, item: int = 0, header: tuple[str, ...] | 
 
 
 def count_readings(raw: str, contract: Contract) -> int:
-    """How many readings the JSON message has that `raw` holds; one where it has none, or is no sound message."""
+    """How many readings the JSON message in `raw` has; 1 where it has none or is not valid."""
     message = decode_raw(raw)
     parsed = Reason.TOMBSTONE if message is None else _parse(message)
     return 1 if isinstance(parsed, Reason) else max(1, len(_chains(parsed, contract.explode)))
@@ -95,7 +95,7 @@ def _read_object(parsed: _Pairs, chain: tuple[Any, ...], contract: Contract) -> 
 
 
 def shown_path(path: Path) -> str:
-    """A path for people, in one text that is neither long nor anything that a database cannot hold."""
+    """A path for people, as one text that is short enough and that a database can store."""
     return (storable(".".join(path)) or "")[:_PATH_SHOWN]
 
 
@@ -103,7 +103,7 @@ def shown_path(path: Path) -> str:
 
 
 class _Pairs(dict[str, Any]):
-    """A JSON object that knows which of its keys are there more than once."""
+    """A JSON object that knows its repeated keys."""
 
     def __init__(self, pairs: Iterable[tuple[str, Any]]) -> None:
         pairs = list(pairs)
@@ -147,19 +147,19 @@ def _follow(value: Any, path: Path) -> Any:
 
 
 _ABSENT = object()
-"""Stands for the readings of an outer element that has none."""
+"""The inner element of an outer element that has none."""
 
 
 def _chains(parsed: _Pairs, explode: tuple[Path, ...]) -> list[tuple[Any, ...]]:
-    """Per reading, the elements in which it lies, from the outermost array to the innermost."""
+    """Per reading, the array elements that contain it, from the outermost to the innermost."""
     chains: list[tuple[Any, ...]] = [()]
     for depth, path in enumerate(explode):
-        grown = []
+        longer = []
         for chain in chains:
             array = _follow(chain[-1] if chain else parsed, path)
             elements = array if isinstance(array, list) else []
-            grown += [(*chain, element) for element in (elements or ([_ABSENT] if depth else []))]
-        chains = grown
+            longer += [(*chain, element) for element in (elements or ([_ABSENT] if depth else []))]
+        chains = longer
     return chains
 
 
@@ -174,7 +174,7 @@ def _pick(parsed: _Pairs, path: Path, chain: tuple[Any, ...]) -> Any:
 
 
 def _split(path: Path) -> Iterator[Path | None]:
-    """A path's keys, with None for each step into an array (whose own key is left out)."""
+    """A path's keys, split at each step into an array (as None; the array's own key is left out)."""
     keys: list[str] = []
     for key in path:
         if key == ITEMS:
@@ -187,10 +187,10 @@ def _split(path: Path) -> Iterator[Path | None]:
 
 
 def _elements(node: Node) -> list[Node]:
-    """What the elements of the arrays hold, from the outermost to the innermost."""
+    """The elements of the nested arrays, from the outermost to the innermost."""
     if node.element is not None:
         return [node.element, *_elements(node.element)]
-    return [found for inner in node.objects.values() for found in _elements(inner)]
+    return [element for inner in node.objects.values() for element in _elements(inner)]
 
 
 def _known_objects(value: Any, node: Node, chain: tuple[Any, ...]) -> Iterator[tuple[_Pairs, Node]]:
@@ -220,16 +220,16 @@ def _unknown(value: Any, node: Node, chain: tuple[Any, ...], path: Path) -> Iter
 
 
 def _read_line(line: bytes, contract: Contract, header: tuple[str, ...]) -> Reading:
-    landing = contract.landing or Landing("")
+    dialect = contract.source.dialect
     try:
-        text = line.decode(landing.encoding)
+        text = line.decode(dialect.encoding)
     except UnicodeDecodeError:
         return Reading(Reason.NOT_UTF8)
     if not text.strip():
         return Reading(Reason.EMPTY)
     if "\0" in text:
         return Reading(Reason.INVALID_TEXT)
-    fields = split_line(text, landing)
+    fields = split_line(text, dialect)
     if fields is None or len(fields) != len(header):
         return Reading(Reason.NOT_CSV)
     values = dict(zip(header, fields, strict=True))

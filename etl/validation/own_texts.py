@@ -1,4 +1,4 @@
-"""Rows that carry their own text, read again one by one."""
+"""Rows that have their own text, read again one by one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from etl.validation.texts import as_text
 
 
 class RawRows:
-    """The rows that carry their own text, read again one by one."""
+    """The rows that have their own text, read again one by one: their values, and what is wrong with the messages."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class RawRows:
     ) -> None:
         self.problems: list[Problem] = []
         self.unknown: Counter[str] = Counter()
-        """How many rows have a key that the contract does not name."""
+        """Key that the contract does not name → how many rows have it."""
         self._contract = contract
         self._changes = changes
         needed = {contract.event_time.column, *(column.name for column in contract.columns if column.required)}
@@ -54,19 +54,19 @@ class RawRows:
             reading = read(message, contract, item, header)
             has_values = not reading.unstorable and any(text is not None for text in reading.texts.values())
             if reading.reason is None and self._has_columns and not split[row] and has_values:
-                # Python reads what Spark could not: too deep, or a number of too many digits. Spark's columns are empty.
+                # Python reads what Spark could not (too deep, or a number with too many digits), but Spark's columns are empty.
                 reading = Reading(Reason.NOT_JSON if header is None else Reason.NOT_CSV)
-            self._look_at(row, reading, counts_unknown=header is None or not self._has_columns)
+            self._examine(row, reading, counts_unknown=header is None or not self._has_columns)
 
-    def _look_at(self, row: int, reading: Reading, *, counts_unknown: bool) -> None:
+    def _examine(self, row: int, reading: Reading, *, counts_unknown: bool) -> None:
         if reading.reason is not None:
-            # Who gives all values that are needed can do without the message.
+            # A user who gives all required values does not need the message.
             if not self._is_whole:
                 self.problems.append(Problem(row, reading.reason))
             return
         self._texts[row] = reading.texts
         for name in reading.nested - self._changes.keys():
-            # A nested value arrives as its JSON text, which would pass for a text.
+            # A nested value arrives as its JSON text, which would be accepted as a text.
             if self._contract.column(name).type == "text":
                 self._add(row, Reason.WRONG_TYPE, name, reading.texts[name])
         for name in reading.unstorable - self._changes.keys():
@@ -81,7 +81,7 @@ class RawRows:
         self.problems.append(Problem(row, reason, column, (value or "")[:VALUE_SHOWN]))
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """A column of which only these rows may know something."""
+        """A column from these rows' own texts; NULL in the other rows."""
         texts: list[str | None] = [None] * self._size
         for row, found in self._texts.items():
             texts[row] = found.get(name)

@@ -1,4 +1,4 @@
-"""Rejected rows: what is wrong with each, and its text, its own or made from its columns."""
+"""Rejected rows: what is wrong with each, and its text: its own, or composed from its columns."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from etl.contract.model import LINEAGE_COLUMNS, Contract, Landing, column_name
+from etl.contract.model import LINEAGE_COLUMNS, Contract, column_name
 from etl.validation.compose import compose_json, compose_line
 from etl.validation.reasons import ORDER, Reason
 from etl.validation.structure import Path
 from etl.validation.texts import storable
 
 VALUE_SHOWN = 200
-"""Characters of a value that are kept with its problem."""
+"""Most characters of a value that are kept with its problem."""
 COORDINATES = {"source_partition": pa.int32(), "source_offset": pa.int64(), "source_item": pa.int32()}
 
 
@@ -37,9 +37,9 @@ def rejected_as(
     headers: Mapping[int, tuple[str, ...]],
     paths: Mapping[str, Path],
 ) -> pa.Table:
-    """Rows of an archive that are refused after all, in the form of `Validated.rejected`.
+    """Rows that are rejected after their validation, in the form of `Validated.rejected`.
 
-    :param problems: of each row that is meant; a problem of a column gets the row's text in it as its value.
+    :param problems: place of a rejected row → its problems; a problem of a column gets the row's text there as its value.
     """
     table = aligned(pa.table(chunk), contract, paths)
     where = {name: column_of(table, name).cast(kind) for name, kind in COORDINATES.items()}
@@ -57,14 +57,14 @@ def _with_value(table: pa.Table, row: int, problem: Problem) -> Problem:
 def aligned(table: pa.Table, contract: Contract, paths: Mapping[str, Path]) -> pa.Table:
     """Rows with the contract's names for their columns, also where they had other names when they were split.
 
-    :param paths: where the values of each column were in the source; a column whose path is not known is the contract's
-        column of the same name.
+    :param paths: column → where its values were in the source; a column without a path is the contract's column of the same
+        name.
     """
     by_path = {path: name for name, path in paths.items() if name in table.column_names}
     by_path |= {c.source: c.name for c in contract.columns if paths.get(c.name) == c.source}
     wanted = {column.name: by_path.get(column.source) for column in contract.columns}
     moved = {new: old for new, old in wanted.items() if old is not None and old != new}
-    # A column of this name that holds something else by now.
+    # A column of this name whose values came from another place in the source.
     strange = {c.name for c in contract.columns if paths.get(c.name, c.source) != c.source} - moved.keys()
     if not moved and not strange:
         return table
@@ -78,7 +78,7 @@ def aligned(table: pa.Table, contract: Contract, paths: Mapping[str, Path]) -> p
 
 
 def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
-    """A column as text; NULLs where the table has none of this name."""
+    """A column as text; NULLs where the table does not have it."""
     if name in table.column_names:
         return table[name]
     return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
@@ -95,7 +95,7 @@ def by_row_of(problems: Iterable[Problem]) -> dict[int, list[Problem]]:
     found = {}
     for row, several in by_row.items():
         whole = [problem for problem in several.values() if problem.column is None]
-        # A message that could not be split has no values; that they are missing is no news.
+        # A message that could not be split has no values, so that they are missing adds nothing.
         found[row] = sorted(whole or several.values(), key=lambda problem: ORDER[problem.reason])
     return found
 
@@ -110,8 +110,8 @@ def rejected_rows(
 ) -> pa.Table:
     """The rows that have problems: partition, offset, item, raw, raw_rebuilt, reason, problems (JSON).
 
-    :param where: the coordinates of all rows, in their types.
-    :param by_row: the problems of each such row, the first one gives the reason.
+    :param where: coordinate → its values in all rows, in their types.
+    :param by_row: place of a rejected row → its problems; the first gives the reason.
     """
     rows = sorted(by_row)
     places = pa.array(rows, pa.int64())
@@ -130,9 +130,9 @@ def rejected_rows(
 
 
 class _Composer:
-    """Makes the message of a row from its columns: the row looked sound when it was split, and so did not keep its text.
+    """Composes the message of a row from its columns: the row looked valid when it was split, so it did not keep its text.
 
-    Columns that the contract does not name (any more) are in it as well.
+    The message also has the columns that the contract does not name (any more).
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class _Composer:
     ) -> None:
         self._table = table
         self._headers = headers
-        self._landing = contract.landing or Landing("")
+        self._dialect = contract.source.dialect
         known = {column.name: column for column in contract.columns if column.name in table.column_names}
         data = [name for name in table.column_names if name not in LINEAGE_COLUMNS]
         self._paths = {name: known[name].source if name in known else paths.get(name, (name,)) for name in data}
@@ -159,10 +159,10 @@ class _Composer:
                 for name, text in values.items()
                 if text is not None or self._types[name]
             )
-        return compose_line(header, {self._paths[name][0]: text for name, text in values.items()}, self._landing)
+        return compose_line(header, {self._paths[name][0]: text for name, text in values.items()}, self._dialect)
 
 
 def as_json(problems: list[Problem]) -> str:
-    """Problems as the quarantine holds them."""
+    """Problems in the form of the quarantine."""
     entries = [{"column": p.column, "rule": p.reason.value, "value": storable(p.value)} for p in problems]
     return json.dumps(entries, ensure_ascii=False)

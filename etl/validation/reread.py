@@ -1,4 +1,4 @@
-"""Rows of the quarantine read from their own texts and validated, as the first time."""
+"""Rows of the quarantine, read from their own texts and validated as the first time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from etl.contract.model import Contract, Landing
+from etl.contract.model import Contract
 from etl.validation.compose import compose_json, compose_line
 from etl.validation.message import count_readings
 from etl.validation.rejects import COORDINATES
@@ -22,11 +22,11 @@ def reread(
 ) -> Validated:
     """Validate rows of `etl_rejected_row` again; partition and offset of the result are a row's place among them.
 
-    :param rows: with the `header` of their source, which a line of a CSV file has and a message has not.
+    :param rows: with the `header` of their source (None for messages).
     :param changes: column → text that replaces the row's own value.
     """
     number = [str(place) for place in range(len(rows))]
-    # A text that was made from columns holds one reading only.
+    # A text that was composed from columns has only one reading.
     item = ["0" if row["raw_rebuilt"] else str(row["source_item"]) for row in rows]
     raw = [_own_form(row, contract) for row in rows]
     chunk = pa.record_batch(
@@ -44,18 +44,23 @@ def reread(
 def with_all_readings(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The rows, and one more for each further reading of a message that was rejected as a whole.
 
-    Its text is kept in one row, whatever it holds.
+    The text of such a message is kept in one row, however many readings it has.
     """
-    found: list[Mapping[str, Any]] = []
+    readings: list[Mapping[str, Any]] = []
     for row in rows:
         is_whole = row["source_item"] == 0 and row["problems"][0]["column"] is None
         has_more = contract.explode and is_whole and not row["raw_rebuilt"] and not row["header"]
-        found += [{**row, "source_item": n} for n in range(count_readings(row["raw"], contract))] if has_more else [row]
-    return found
+        readings += (
+            [{**row, "source_item": n} for n in range(count_readings(row["raw"], contract))] if has_more else [row]
+        )
+    return readings
 
 
 def placed(checked: Validated, contract: Contract, rows: Sequence[Mapping[str, Any]], more: Sequence[str]) -> pa.Table:
-    """The accepted rows with the source and the coordinates that they had, and some more columns of theirs."""
+    """The accepted rows, with the source, the coordinates and some more columns of the quarantined rows.
+
+    :param more: the names of those columns, which are integers.
+    """
     places = checked.accepted["source_offset"].to_pylist()
     good = checked.accepted.select(list(contract.column_names))
     for name in ("source_id", *COORDINATES, *more):
@@ -64,7 +69,7 @@ def placed(checked: Validated, contract: Contract, rows: Sequence[Mapping[str, A
 
 
 def still_bad(rows: Sequence[Mapping[str, Any]], checked: Validated) -> list[dict[str, Any]]:
-    """rejected_id, reason and problems of the rows that are bad still."""
+    """rejected_id, reason and problems of the rows that are still bad."""
     return [
         {
             "rejected_id": rows[bad["source_offset"]]["rejected_id"],
@@ -76,7 +81,7 @@ def still_bad(rows: Sequence[Mapping[str, Any]], checked: Validated) -> list[dic
 
 
 def _own_form(row: Mapping[str, Any], contract: Contract) -> str:
-    """The row's text in the form of its source; versions up to 0.1.0 made an object of column names for all of them."""
+    """The row's text in the form of its source; versions up to 0.1.0 composed an object of column names for every source."""
     raw: str = row["raw"]
     if not row["raw_rebuilt"] or not raw.startswith("{"):
         return raw
@@ -84,16 +89,16 @@ def _own_form(row: Mapping[str, Any], contract: Contract) -> str:
 
 
 def _of_column_names(raw: str, header: Sequence[str] | None, contract: Contract) -> str | None:
-    """Such an object in the form of its source; None where it is none."""
+    """An object of column names in the form of its source; None where the text is not one."""
     is_flat = not header and all(column.source == (column.name,) for column in contract.columns)
     try:
-        found = None if is_flat else json.loads(raw)
+        values = None if is_flat else json.loads(raw)
     except ValueError:
         return None
-    if not isinstance(found, dict) or not set(found) <= set(contract.column_names):
+    if not isinstance(values, dict) or not set(values) <= set(contract.column_names):
         return None
-    texts = {name: as_text(value) for name, value in found.items()}
+    texts = {name: as_text(value) for name, value in values.items()}
     if header:
         by_name = {contract.column(name).source[0]: text for name, text in texts.items()}
-        return compose_line(header, by_name, contract.landing or Landing(""))
+        return compose_line(header, by_name, contract.source.dialect)
     return compose_json((contract.column(n).source, text, contract.column(n).type) for n, text in texts.items())

@@ -9,15 +9,15 @@ from etl.contract.model import ITEMS, Contract
 
 @dataclass
 class Node:
-    """An object of a message: its keys that hold values, those that hold objects, and the one that holds the readings."""
+    """An object of a message: its keys with values, with objects, and the one with the array of readings."""
 
     leaves: list[tuple[str, str]] = field(default_factory=list)
-    """Key and column."""
+    """Pairs of key and column."""
     objects: dict[str, Node] = field(default_factory=dict)
     array: str | None = None
     element: Node | None = None
     whole: list[str] = field(default_factory=list)
-    """Columns that take an array's element itself: arrays of scalars."""
+    """Columns that take an array's element itself, as in an array of scalars."""
 
     @property
     def keys(self) -> tuple[str, ...]:

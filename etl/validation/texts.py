@@ -1,4 +1,4 @@
-"""Bytes and texts of messages as columns hold them."""
+"""Bytes and texts of messages in the form of columns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def decode_raw(raw: str) -> bytes | None:
 
 
 def encode_raw(message: bytes) -> str:
-    """Bytes as the column `raw` holds them."""
+    """Bytes in the form of the column `raw` (`etl.validation.message` defines it)."""
     try:
         text = message.decode("utf-8")
     except UnicodeDecodeError:
@@ -24,19 +24,19 @@ def encode_raw(message: bytes) -> str:
 
 
 def as_text(value: Any) -> str | None:
-    """A value of a message as it stands in a text column."""
+    """A value of a message as a text column has it: objects and arrays as JSON."""
     if value is None or isinstance(value, str):
         return value
     return json.dumps(plain_value(value), ensure_ascii=False, separators=(",", ":"))
 
 
 def is_storable(text: str) -> bool:
-    """Whether a database can hold a text: no NUL, no half of a surrogate pair."""
+    """Whether a database can store a text: no NUL, no half of a surrogate pair."""
     return "\0" not in text and not re.search(r"[\ud800-\udfff]", text)
 
 
 def storable(text: str | None) -> str | None:
-    """A text as it is where a database can hold it, else with escapes."""
+    """A text as it is where a database can store it, else with escapes."""
     return text if text is None or is_storable(text) else text.encode("unicode_escape").decode("ascii")
 
 

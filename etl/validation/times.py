@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 UTC_MOMENT = pa.timestamp("us", "UTC")
 NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 _ISO_TIME = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$"
-# Also by ISO 8601 or RFC 3339, but rare: the basic form, hours alone as offset, a comma, small letters.
+# Also valid by ISO 8601 or RFC 3339, but rare: the basic form, an offset of hours only, a comma, lower-case letters.
 _RARE_ISO_TIME = (
     r"^(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?|\d{8}[Tt]\d{4}(\d\d([.,]\d{1,9})?)?)"
     r"([Zz]|[+-]\d\d(:?\d\d)?)?$"
@@ -34,7 +34,7 @@ def times(text: pa.ChunkedArray, contract: Contract) -> pa.ChunkedArray:
 
 
 def _parse_times(text: pa.ChunkedArray, name: str, timezone: str) -> pa.ChunkedArray:
-    """The times of those texts that are written in one format; NULL for the others."""
+    """The times of the texts in one format; NULL for the others."""
     import pandas as pd
 
     if name in EPOCH_UNITS:
@@ -49,7 +49,7 @@ def _parse_times(text: pa.ChunkedArray, name: str, timezone: str) -> pa.ChunkedA
 
 
 def _epochs(text: pa.ChunkedArray, unit_seconds: float) -> pa.ChunkedArray:
-    """Times that are counted from 1970; what no 64-bit count of microseconds can hold is as far as one can be."""
+    """Times counted from 1970; one beyond a 64-bit count of microseconds becomes the nearest that fits."""
     fits = pc.fill_null(pc.match_substring_regex(text, NUMBER), False)
     units = pc.if_else(fits, text, pa.scalar(None, pa.string())).cast(pa.float64())
     microseconds = pc.multiply(units, unit_seconds * 1e6)
@@ -60,7 +60,7 @@ def _epochs(text: pa.ChunkedArray, unit_seconds: float) -> pa.ChunkedArray:
 
 
 def _iso_texts(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The texts that are times of ISO 8601, the rare forms in the usual one; NULL for the others."""
+    """The texts that are times by ISO 8601, with rare forms rewritten in the usual one; NULL for the others."""
     fits = pc.fill_null(pc.match_substring_regex(text, _ISO_TIME), False)
     if pc.all(pc.or_(fits, pc.is_null(text))).as_py():
         return text
@@ -76,7 +76,7 @@ def _iso_times(text: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
         try:
             return text.cast(pa.timestamp("us")).cast(UTC_MOMENT)
         except pa.ArrowInvalid:
-            pass  # Some day or hour does not exist; the slower way below says which.
+            pass  # Some day or hour does not exist; the slower way below finds which.
     has_offset = pc.fill_null(pc.match_substring_regex(text, _WITH_OFFSET), False).to_numpy()
     strings = _series(text)
     aware = pd.to_datetime(strings.where(has_offset), errors="coerce", format="ISO8601", utc=True)
@@ -92,7 +92,7 @@ def _series(text: pa.ChunkedArray) -> pd.Series:
 
 
 def _localized(naive: pd.Series, timezone: str) -> pa.ChunkedArray:
-    # An hour that the clocks skipped does not exist; of one that came twice, the first is meant.
+    # An hour that the clocks skipped does not exist; of one that occurred twice, the first is taken.
     first = np.ones(len(naive), dtype=bool)
     local = naive.dt.tz_localize(timezone, nonexistent="NaT", ambiguous=first).dt.tz_convert("UTC")
     return pa.chunked_array([_arrow(local)])

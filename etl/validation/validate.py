@@ -1,8 +1,7 @@
-"""Decide, for a chunk of archived rows, which ones are readings and what is wrong with the others.
+"""Divides a chunk of archived rows into readings and rejected rows with what is wrong with them.
 
-Pure and vectorised: a chunk of text columns in, typed rows and a table of problems out. Only rows that carry their own
-message text (`raw`, a hint that something looked wrong to Spark) are looked at one by one, to find out whether the message
-was sound JSON at all.
+Pure and vectorised: a chunk of text columns in, typed rows and a table of problems out. Only rows with their own message text
+(`raw`, kept where something looked wrong to the consumer) are read one by one, to check whether the message was valid at all.
 """
 
 from __future__ import annotations
@@ -24,21 +23,21 @@ from etl.validation.structure import Path
 from etl.validation.values import check_values
 
 _INDEXED_BYTES = 2_600
-"""Of the texts in a row's key and sensor, in UTF-8. An entry of a PostgreSQL index has 2,704 bytes at most."""
+"""Most bytes of the texts in a row's key and sensor, in UTF-8. An entry of a PostgreSQL index has at most 2,704 bytes."""
 
 
 @dataclass(frozen=True)
 class Validated:
-    """A chunk, divided: every row is either in `accepted` or in `rejected`."""
+    """A validated chunk: every row is either in `accepted` or in `rejected`."""
 
     accepted: pa.Table
     """The contract's columns in their types (times in UTC), then partition, offset and item."""
     rejected: pa.Table
     """partition, offset, item, raw, raw_rebuilt, reason, problems (JSON)."""
     rejected_rows: tuple[int, ...]
-    """Their places in the chunk."""
+    """Places in the chunk of the rejected rows, ascending."""
     failures: Counter[tuple[str | None, Reason]]
-    """How many rows break each rule of each column; None stands for the message as a whole."""
+    """How many rows break each rule of each column; column None is the message as a whole."""
     present: Mapping[str, int]
     """How many rows have a value in each of the contract's columns."""
     unknown: Counter[str]
@@ -56,13 +55,13 @@ def validate(
 ) -> Validated:
     """Check every rule of the contract on every row.
 
-    A column that the chunk lacks is filled from the rows' own texts, where they have them; else it is NULL: the archive is
-    older than the contract. So a chunk may also be rows that have nothing but their own texts.
+    A column that the chunk lacks is filled from the rows' own texts where they have them, else with NULL: the archive is older
+    than the contract. So a chunk may also consist of rows with nothing but their own texts.
 
-    :param now: the clock against which future times are judged; with a time zone.
-    :param headers: of CSV files, the columns of each, by its number in `source_partition`.
-    :param paths: where the values of the chunk's columns were in the source, by the contract of that time; a column whose path
-        is not known is the contract's column of the same name.
+    :param now: the current time, with a time zone; event times too far after it are rejected.
+    :param headers: number of a CSV file in `source_partition` → its columns.
+    :param paths: column of the chunk → where its values were in the source, by the contract of that time; a column without a
+        path is the contract's column of the same name.
     :param changes: column → text that replaces every row's own value.
     """
     changes = changes or {}
@@ -72,7 +71,7 @@ def validate(
     problems = own.problems
     unknown = own.unknown + Counter(_unknown_columns(table, contract))
     if contract.unknown_keys == "discard":
-        problems += _set_aside(table, unknown)
+        problems += _unknown_values(table, unknown)
     typed, present = {}, {}
     for column in contract.columns:
         if column.name in changes:
@@ -80,9 +79,8 @@ def validate(
         else:
             text = column_of(table, column.name) if column.name in table.column_names else own.column(column.name)
         present[column.name] = len(text) - text.null_count
-        values, found = check_values(text, column, contract, now)
-        typed[column.name] = values
-        problems += found
+        typed[column.name], of_column = check_values(text, column, contract, now)
+        problems += of_column
     problems += _too_long_for_index(typed, contract)
     broken = {problem.row for problem in problems}
     keep = np.ones(table.num_rows, dtype=bool)
@@ -93,34 +91,29 @@ def validate(
         accepted,
         rejected_rows(table, where, by_row, contract, headers or {}, paths or {}),
         tuple(sorted(by_row)),
-        Counter((problem.column, problem.reason) for found in by_row.values() for problem in found),
+        Counter((problem.column, problem.reason) for several in by_row.values() for problem in several),
         present,
         unknown,
     )
 
 
 def _unknown_columns(table: pa.Table, contract: Contract) -> dict[str, int]:
-    """How many values stand in columns of a CSV file that the contract does not name."""
+    """How many values there are in columns of a CSV file that the contract does not name."""
     known = {*contract.column_names, *LINEAGE_COLUMNS}
     extra = [name for name in table.column_names if name not in known]
-    return {name: found for name in extra if (found := len(table) - table[name].null_count)}
+    return {name: values for name in extra if (values := len(table) - table[name].null_count)}
 
 
-def _set_aside(table: pa.Table, names: Iterable[str]) -> Iterator[Problem]:
+def _unknown_values(table: pa.Table, names: Iterable[str]) -> Iterator[Problem]:
+    """Every value in a column that the contract does not name."""
     for name in names:
         if name in table.column_names:
             for row in np.flatnonzero(pc.is_valid(table[name]).to_numpy()).tolist():
                 yield Problem(row, Reason.UNKNOWN_KEY, name, table[name][row].as_py()[:VALUE_SHOWN])
 
 
-# --- the message as a whole ------------------------------------------------------------------------------------------
-
-
-# --- one column ------------------------------------------------------------------------------------------------------
-
-
 def _too_long_for_index(typed: Mapping[str, pa.ChunkedArray], contract: Contract) -> Iterator[Problem]:
-    """Rows whose key or sensor no index of a database could hold."""
+    """Rows whose key or sensor is too long for an index of a database."""
     columns = [column for column in contract.columns if column.name in contract.identifying and column.type == "text"]
     bound = sum(4 * column.max_length if column.max_length else 2 * _INDEXED_BYTES for column in columns)
     if bound <= _INDEXED_BYTES:

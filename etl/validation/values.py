@@ -15,17 +15,17 @@ from etl.validation.times import NUMBER, UTC_MOMENT, times
 
 _INTEGER = r"^[+-]?\d{1,19}$"
 
-# Jackson, and so Spark, writes a number that no double can hold as one of these words, in quotes.
+# Jackson, and so Spark, writes a number that is too large for a double as one of these words, in quotes.
 _NOT_FINITE = r'^"?[+-]?(NaN|Infinity|nan|inf|infinity)"?$'
 
 _FIRST_MOMENT, _LAST_MOMENT = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-"""What Python, its drivers and SQL Server can hold."""
+"""The range of Python, its drivers and SQL Server."""
 
 
 def check_values(
     text: pa.ChunkedArray, column: Column, contract: Contract, now: datetime
 ) -> tuple[pa.ChunkedArray, list[Problem]]:
-    """A column's values in its type (NULL where they break a rule), and those that do."""
+    """A column's values in its type, NULL where they have another one; and the values that break a rule."""
     checks = _Checks(pc.utf8_trim(text, " ") if column.trim else text, column)
     text = checks.text
     if column.required:
@@ -37,7 +37,7 @@ def check_values(
     elif column.type == "timestamp":
         values = _times(checks, column, contract, now)
     elif column.type == "boolean":
-        # Of a NULL, `is_in` says false.
+        # `is_in` is false for NULL.
         checks.refuse(checks.present(pc.is_in(text, pa.array(["true", "false"]))), Reason.WRONG_TYPE)
         values = pc.equal(text, "true")
     else:
@@ -87,7 +87,7 @@ def _integers(checks: _Checks, column: Column) -> pa.ChunkedArray:
     is_too_long = pc.match_substring_regex(checks.text, r"^[+-]?\d{20,}$")
     checks.refuse(is_too_long, Reason.OUT_OF_RANGE)
     checks.refuse(checks.present(is_integer), Reason.WRONG_TYPE)
-    # 19 digits may exceed 64 bits, and pyarrow knows no sign "+": both through a decimal.
+    # 19 digits may exceed 64 bits, and pyarrow does not know the sign "+": so the sign is cut off, and a decimal is between.
     plain = pc.replace_substring_regex(checks.only(is_integer), r"^\+", "")
     wide = plain.cast(pa.decimal128(20, 0))
     limit = 2 ** (column.bits - 1)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from etl.cli.app import app
 from etl.contract import properties as custom
 from etl.contract.reader import contract_files, load_contract, read_contract
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.errors import ConfigurationError
 from etl.settings import PROJECT_ROOT, Settings
 
@@ -63,7 +64,7 @@ def test_a_feed_is_shown_with_its_columns_rules_and_a_sample(feed: str) -> None:
     assert [column["name"] for column in plain["columns"]] == list(contract.column_names)
     assert plain["primary_key"] == list(contract.primary_key)
     assert plain["sample"][-1] in shown
-    assert len(plain["sample"]) == (2 if contract.landing else 1)
+    assert len(plain["sample"]) == (2 if contract.source.is_tabular else 1)
 
 
 def test_a_feed_that_is_not_there_is_named() -> None:
@@ -98,7 +99,7 @@ def test_a_drafted_contract_passes_the_check_and_is_found(folder: Path, monkeypa
     said = feeds("new", "mine", "--from", "sample.jsonl", "--topic", "my-topic").stdout
     file = folder / "mine.odcs.yaml"
     assert f"ETL_FEEDS={folder}" in said
-    assert read_contract(file).topic == "my-topic"
+    assert read_contract(file).source == KafkaTopic("my-topic")
     feeds("check", str(file))
     monkeypatch.setenv("ETL_FEEDS", str(folder))
     assert contract_files(Settings.load())["mine"] == file
@@ -109,7 +110,7 @@ def test_a_draft_goes_into_the_first_folder_of_etl_feeds(folder: Path, monkeypat
     (folder / "contracts").mkdir()
     monkeypatch.setenv("ETL_FEEDS", str(folder / "contracts"))
     feeds("new", "mine", "--from", "sample.jsonl")
-    assert read_contract(folder / "contracts" / "mine.odcs.yaml").topic == "mine"
+    assert read_contract(folder / "contracts" / "mine.odcs.yaml").source == KafkaTopic("mine")
 
 
 def test_nothing_is_overwritten(folder: Path) -> None:
@@ -123,8 +124,7 @@ def test_a_csv_sample_becomes_a_landing_feed_and_json_does_not(folder: Path) -> 
     (folder / "s.csv").write_text("device,time,v\nd1,2025-06-15T00:00:00Z,1.5\n")
     feeds("new", "mine", "--from", "s.csv")
     contract = read_contract(folder / "mine.odcs.yaml")
-    assert contract.landing is not None
-    assert contract.landing.path == "landing/mine"
+    assert contract.source.name == "landing/mine"
     assert "is not a CSV file" in str(
         feeds("new", "other", "--from", "sample.jsonl", "--landing", "in", expect=2).exception
     )
@@ -148,10 +148,11 @@ def test_the_page_of_feeds_is_made_from_the_contracts() -> None:
 
 def test_every_custom_property_and_its_keys_are_documented() -> None:
     text = (PROJECT_ROOT / "docs" / "contracts.md").read_text("utf-8")
-    source = (PROJECT_ROOT / "etl" / "contract" / "properties.py").read_text("utf-8")
+    sources = (PROJECT_ROOT / "etl" / "contract").rglob("*.py")
     keys = {
         name
-        for known in re.findall(r"_object\(\s*\"\w+\", \{([^}]*)\}", source)
+        for source in sources
+        for known in re.findall(r"\.mapping\(\s*\"\w+\", \{([^}]*)\}", source.read_text("utf-8"))
         for name in re.findall(r'"(\w+)"', known)
     }
     names = {

@@ -23,6 +23,7 @@ from etl.contract.reader import (
     read_contracts,
     sound_contracts,
 )
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.errors import ContractError
 from etl.settings import PROJECT_ROOT, Settings
 from etl.validation.times import times
@@ -48,7 +49,7 @@ def test_packaged_contracts_pass_the_standards_own_schema(path: Path) -> None:
 
 
 def test_the_default_feed_is_what_the_design_says(contract: Contract) -> None:
-    assert contract.topic == "sensor-data"
+    assert contract.source == KafkaTopic("sensor-data")
     assert contract.table == "sensor_data"
     assert contract.column_names == ("sensor_id", "temperature", "humidity", "timestamp")
     assert contract.primary_key == ("sensor_id", "timestamp")
@@ -68,7 +69,7 @@ def test_an_unknown_feed_lists_the_known_ones(settings: Settings) -> None:
 def test_a_users_folder_adds_feeds_and_replaces_packaged_ones(tmp_path: Path) -> None:
     write_changed(tmp_path / "mine", lambda d: d["servers"][0]["customProperties"][0].update(value="other-topic"))
     settings = Settings.load(home=tmp_path, feeds=str(tmp_path / "mine"))
-    assert load_contract("sensor_readings", settings).topic == "other-topic"
+    assert load_contract("sensor_readings", settings).source == KafkaTopic("other-topic")
     assert set(contract_files(settings)) >= {"sensor_readings"}
 
 
@@ -116,14 +117,14 @@ def landing(document: dict[str, Any], *, path: str = "in", format: str = "csv", 
         (lambda d: first_column(d)["logicalTypeOptions"].update(format="i128"), "Use i16, i32, i64"),
         (lambda d: first_column(d).update(name='x"; DROP TABLE--'), "cannot name a column"),
         (lambda d: first_column(d).update(name="raw"), "cannot name a column"),
-        (lambda d: first_column(d).update(name="Humidity"), "stands twice"),
+        (lambda d: first_column(d).update(name="Humidity"), "is there twice"),
         # PostgreSQL would cut it off after 63, and some of what is made up from it earlier.
         (lambda d: first_column(d).update(name=61 * "c"), "at most 60"),
         (lambda d: d["schema"][0].update(physicalName=49 * "t"), "at most 48"),
         (lambda d: first_column(d).update(name="xmin"), "'xmin' cannot name a column: PostgreSQL has one of this name"),
         (
             lambda d: first_column(d).update(name="CTID"),
-            "Use another name, such as CTID_; say under customProperties `rename`",
+            "Use another name, such as CTID_; give the key of its values under customProperties `rename`",
         ),
         (lambda d: first_column(d).update(name="loaded_at"), "the loader has one of this name"),
         (lambda d: d["schema"][0].update(physicalName='x"; DROP TABLE--'), "cannot name a feed or a table"),
@@ -135,7 +136,7 @@ def landing(document: dict[str, Any], *, path: str = "in", format: str = "csv", 
         (lambda d: d["customProperties"][0]["value"].update(timezone="Mars/Olympus"), "Mars/Olympus"),
         (lambda d: d["customProperties"].clear(), "has no eventTime"),
         (lambda d: custom(d, "eventTime", column="timestamp", formats=["ISO"]), "'ISO' is not known"),
-        (lambda d: event_format(d, "%d.%m.%Y %H:%M %Z"), "has '%Z', which is not understood everywhere"),
+        (lambda d: event_format(d, "%d.%m.%Y %H:%M %Z"), "has '%Z', which is not supported everywhere"),
         (lambda d: event_format(d, "%s"), "has '%s'"),
         (lambda d: event_format(d, "%x %X"), "has '%x'"),
         (lambda d: event_format(d, "%-d.%m.%Y"), "has '%-'"),
@@ -150,26 +151,26 @@ def landing(document: dict[str, Any], *, path: str = "in", format: str = "csv", 
         (count_as_sensor, "windows.key: 'count' is a column"),
         (
             lambda d: first_column(d).update(customProperties=[{"property": "trim", "value": True}]),
-            "it is for texts only",
+            "is for text columns only",
         ),
         (
             lambda d: first_column(d).update(customProperties=[{"property": "trim", "value": "yes"}]),
             "Use true or false",
         ),
-        (lambda d: pattern(d, "(?P<a>x)"), "has a group that is not known everywhere"),
-        (lambda d: pattern(d, "(?<=a)b"), "has a group that is not known everywhere"),
-        (lambda d: pattern(d, r"(a)\1"), "has \\1, which is not known everywhere"),
-        (lambda d: pattern(d, "a{1001}"), "is no pattern of RE2"),
-        (lambda d: pattern(d, "[[a]"), "has '[' inside of brackets"),
+        (lambda d: pattern(d, "(?P<a>x)"), "has a group that Python, RE2 and Java do not all know"),
+        (lambda d: pattern(d, "(?<=a)b"), "has a group that Python, RE2 and Java do not all know"),
+        (lambda d: pattern(d, r"(a)\1"), "has \\1, which Python, RE2 and Java do not all know"),
+        (lambda d: pattern(d, "a{1001}"), "is not a pattern of RE2"),
+        (lambda d: pattern(d, "[[a]"), "has '[' inside brackets"),
         (lambda d: pattern(d, "a{"), "has a bare {"),
-        (lambda d: pattern(d, "(a"), "is no pattern: missing )"),
+        (lambda d: pattern(d, "(a"), "is not a pattern: missing )"),
         (lambda d: custom(d, "failureBudget", 2), "Give a share from 0 to 1"),
         (lambda d: custom(d, "lateness", "ten minutes"), "'ten minutes' is no duration"),
         (lambda d: custom(d, "windows", sizes=["7m"]), "'7m' does not divide a day"),
-        (lambda d: custom(d, "windows", measures=["timestamp"]), "'timestamp' holds no numbers"),
+        (lambda d: custom(d, "windows", measures=["timestamp"]), "'timestamp' is not a column of numbers"),
         (lambda d: custom(d, "sensor", "device"), "customProperties.sensor: 'device'"),
         (lambda d: custom(d, "explode", "data..devices"), "Write the path of an array"),
-        (lambda d: custom(d, "rename", temperature="data.list[].temp"), "leads into no array of `explode`"),
+        (lambda d: custom(d, "rename", temperature="data.list[].temp"), "is not in an array of `explode`"),
         (lambda d: custom(d, "rename", temprature="t"), "there is no column 'temprature'"),
         (lambda d: custom(d, "unknownKeys", "ignore"), "Use evolve, freeze, discard"),
         (lambda d: custom(d, "fleet", sensors=3), "must be an object with sensors, interval"),
@@ -177,7 +178,7 @@ def landing(document: dict[str, Any], *, path: str = "in", format: str = "csv", 
         (lambda d: landing(d, path="../other"), "servers[0].path: '../other'"),
         (lambda d: landing(d, format="parquet"), "servers[0].format: 'parquet' is not supported"),
         (lambda d: landing(d, csv={"delimiter": "||"}), "csv.delimiter: '||'"),
-        (lambda d: landing(d, csv={"encoding": "utf-16"}), "no superset of ASCII"),
+        (lambda d: landing(d, csv={"encoding": "utf-16"}), "not a superset of ASCII"),
         (lambda d: landing(d, csv={"separator": ";"}), "csv: must be an object"),
     ],
 )
@@ -286,7 +287,7 @@ def test_several_errors_are_reported_at_once(tmp_path: Path) -> None:
 
 def test_a_key_that_occurs_twice_is_refused_though_yaml_would_take_the_last(tmp_path: Path) -> None:
     file, lines = changed_text(tmp_path, ("minimum: 0\n", "minimum: 0\n          minimum: 5\n"))
-    with pytest.raises(ContractError, match="'minimum' stands twice") as raised:
+    with pytest.raises(ContractError, match="'minimum' is in one object twice") as raised:
         read_contract(file)
     assert f"line {lines.index('          minimum: 5') + 1}:" in raised.value.cause
 

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.mssql.mssqlpython import MSDialect_mssqlpython
 from sqlalchemy.schema import ExecutableDDLElement
 
 from etl.contract.reader import Contract, load_contract, parse_contract
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.database import words
 from etl.database.postgresql.product import PostgreSQL
 from etl.database.sqlserver.product import SQLServer
@@ -58,7 +59,7 @@ CLIENTS: dict[str, tuple[Dialect, str]] = {
 
 def readings_of(contract: Contract) -> Readings:
     """What the feed's simulator sends, a reading of each message."""
-    header = tuple(csv_header(contract).decode().split(",")) if contract.landing else None
+    header = tuple(csv_header(contract).decode().split(",")) if contract.source.is_tabular else None
     (chunk,) = simulate(contract, 40, seed=1, start=DEFAULT_START, bad_share=0)
     return [read(message.value.decode(), contract, 0, header).texts for message in chunk if message.value]
 
@@ -121,7 +122,7 @@ def test_names_of_our_own_statements_and_of_sql_are_columns_and_tables_like_othe
 
 
 def run(engine: TSQLEngine, home: Settings, contract: Contract, some: Readings) -> Feed:
-    contract = replace(contract, landing=None, topic="topic")
+    contract = replace(contract, source=KafkaTopic("topic"))
     run_all(home, contract, lambda under, rows: Feed(engine, home, under).load([dict(row) for row in rows]), some)
     require_sound(engine, contract)
     return Feed(engine, home, contract)

@@ -12,6 +12,7 @@ import sqlglot
 import yaml
 
 from etl.contract.reader import Contract, parse_contract
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.database import words
 from etl.jobs.load.job import Loaded, load
 from etl.jobs.merge.job import merge
@@ -58,7 +59,7 @@ def test_every_command_takes_them_and_makes_up_no_name_that_is_not_tried(
     project: Project, tmp_path: Path, table: str, sensor: str, time: str, measure: str
 ) -> None:
     text = yaml.safe_dump(document("hostile", table, sensor, time, [measure, "level"]))
-    contract = replace(parse_contract(text, tmp_path / "hostile.odcs.yaml"), landing=None, topic=project.topic)
+    contract = replace(parse_contract(text, tmp_path / "hostile.odcs.yaml"), source=KafkaTopic(project.topic))
 
     def load_batch(under: Contract, some: Readings) -> Loaded:
         write_batch(project.settings, under, project.topic, secrets.token_hex(8), some)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from etl.jobs.consume.job import Consumed, consume
+from etl.jobs.consume.consumed import Consumed
+from etl.jobs.consume.job import consume
 from etl.operations.quarantine.replay import replay as replay_rows
 from etl.operations.quarantine.rows import Selection, find
 from etl.operations.retention.policy import Policy

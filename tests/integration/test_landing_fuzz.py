@@ -24,6 +24,7 @@ from etl.jobs.merge.job import merge
 from etl.operations.quarantine import files as quarantine_files
 from etl.storage import files, manifests
 from etl.storage.archive_file import archive_files
+from etl.storage.landing_folder import require_landing_folder
 from tests.support.rooms import HEADER, Rooms
 from tests.support.stack import Project
 
@@ -54,8 +55,8 @@ class Fuzz:
     def __init__(self, rooms: Rooms, kept: Path, seed: int) -> None:
         self.rooms = rooms
         self.random = random.Random(seed)
-        assert rooms.contract.landing
-        self.contract = replace(rooms.contract, landing=replace(rooms.contract.landing, stable_seconds=0.0))
+        source = require_landing_folder(rooms.contract)
+        self.contract = replace(rooms.contract, source=replace(source, stable_seconds=0.0))
         self.output = rooms.project.home / "output" / self.contract.feed
         self.kept = kept
         self.wanted: set[str] = set()

@@ -43,3 +43,18 @@ def test_four_notebooks_run_by_hand_are_one_cycle(
     # The next job by hand begins a new cycle, because this one has been loaded.
     merge(project.settings, project.contract)
     assert project.log()[-1]["cycle_id"] != rows[0]["cycle_id"]
+
+
+def test_a_file_is_sent_by_the_former_name_of_the_parameter_too(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in project.env.items():
+        monkeypatch.setenv(name, value)
+    file = tmp_path / "readings.jsonl"
+    file.write_text("{}\n{}\n")
+    for name in ("source_file", "replay"):
+        parameters = {name: str(file)}
+        executed = str(tmp_path / f"{name}.ipynb")
+        notebook = NOTEBOOK_FOLDER / "1_produce.ipynb"
+        papermill.execute_notebook(notebook, executed, parameters, progress_bar=False, config=kernel_config())
+    assert [(row["records_read"], row["parameters"]["source_file"]) for row in project.log()] == [(2, str(file))] * 2

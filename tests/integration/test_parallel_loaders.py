@@ -50,7 +50,7 @@ def write_archives(project: Project, contract: Contract) -> None:
         ]
         readings += [reading(1, at, 40.0 + number) for at in range(max(0, first - 5), first)]
         readings += [reading(2, first - 120.5, 20.0), reading(3, first + 0.5, 59.0 if number == 9 else 99.0)]
-        write_batch(project.settings, contract, contract.topic, "topic", readings, start=1000 * number)
+        write_batch(project.settings, contract, contract.source.name, "topic", readings, start=1000 * number)
         merge(project.settings, contract)
 
 

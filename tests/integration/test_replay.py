@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl.contract.model import Landing
 from etl.contract.reader import Column, Contract, EventTime
+from etl.contract.sources.csv_dialect import CsvDialect
+from etl.contract.sources.landing_folder import LandingFolder
 from etl.jobs.consume.job import consume
 from etl.jobs.load.job import Loaded, load
 from etl.jobs.merge.job import merge
@@ -24,7 +25,7 @@ from tests.support.stack import Project
 
 METERS = Contract(
     feed="meters",
-    topic="",
+    source=LandingFolder("landing/meters", CsvDialect(delimiter=";", encoding="cp1252"), stable_seconds=0.05),
     table="meters",
     columns=(
         Column("device", "text", required=True, max_length=20),
@@ -35,7 +36,6 @@ METERS = Contract(
     ),
     primary_key=("device", "at"),
     event_time=EventTime("at", formats=("%d.%m.%Y %H:%M",)),
-    landing=Landing("landing/meters", delimiter=";", encoding="cp1252", stable_seconds=0.05),
     sensor=("device",),
 )
 HEADER = 'device;time stamp;"temp; C";light;note'
@@ -104,7 +104,7 @@ def test_a_reading_of_a_nested_message_is_made_from_columns_in_its_place(project
     }
     columns = tuple(replace(c, maximum=90.0) if c.name == "temperature" else c for c in devices.columns)
     strict = replace(devices, columns=columns)
-    write_batch(project.settings, devices, devices.topic, secrets.token_hex(8), [values])
+    write_batch(project.settings, devices, devices.source.name, secrets.token_hex(8), [values])
     merge(project.settings, devices)
     load(project.settings, strict)
     (row,) = find(project.settings, Selection())
@@ -176,7 +176,7 @@ def test_a_dry_run_says_what_the_replay_then_does(
         raw = row["raw"]
         text = bytes.fromhex(raw[2:]).decode("cp1252") if raw.startswith("\\x") else raw
         assert text in lines
-        assert (row["reason"] == "not_csv") == (len(split_line(text, METERS.landing or Landing("")) or ()) != 5)
+        assert (row["reason"] == "not_csv") == (len(split_line(text, METERS.source.dialect) or ()) != 5)
     changes = {name: value for name, value in changes.items() if name in edited.column_names}
     before = everything(project)
     told = replay(project.settings, edited, mine, changes=changes, dry_run=True)

@@ -10,6 +10,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from etl.database import shown_url
 from etl.settings import PROJECT_ROOT
 from etl.storage.locks import feed_lock
@@ -94,12 +96,14 @@ def test_a_dry_run_does_nothing(project: Project) -> None:
     assert sum(project.describe().end.values()) == 0
 
 
-def test_a_relative_path_is_meant_from_where_the_user_is(project: Project, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["source_file", "replay"])
+def test_a_relative_path_is_relative_to_the_users_folder(project: Project, tmp_path: Path, name: str) -> None:
+    """`replay` is the former name of the parameter."""
     file = tmp_path / "readings.csv"
     file.write_text(
         "id,room_id/id,noted_date,temp,out/in\n1,Lab,20-06-2026 10:01,20,In\n2,Lab,20-06-2026 10:02,30,In\n"
     )
-    project.etl("run", "room_temperatures", "-p", f"replay={os.path.relpath(file, PROJECT_ROOT)}")
+    project.etl("run", "room_temperatures", "-p", f"{name}={os.path.relpath(file, PROJECT_ROOT)}")
     assert [row["records_read"] for row in project.log()][1:] == [2, 2, 2]
 
 

@@ -48,7 +48,7 @@ def test_a_packaged_feed_runs_from_its_simulator_to_its_table(project: Project, 
     produce(project.settings, contract, messages=1_000, bad_share=0, seed=1)
     produce(project.settings, contract, messages=1_500, bad_share=0.3, seed=11)
     again = cycle(project, contract)
-    assert again.counts.duplicate > (rows if contract.topic else 0)
+    assert again.counts.duplicate > (rows if contract.source.topics else 0)
     assert project.value(f"SELECT count(*) FROM {contract.table}") == rows + again.counts.processed
     assert again.counts.processed > 1_000
     assert len(project.sql("SELECT DISTINCT reason FROM etl_rejected_row")) >= 5
@@ -58,7 +58,7 @@ def test_a_packaged_feed_runs_from_its_simulator_to_its_table(project: Project, 
 
 def test_devices_of_an_event_keep_apart_and_their_states_can_be_seen(project: Project) -> None:
     contract = project.feed("device_events")
-    project.topic = contract.topic
+    project.topic = contract.source.name
     devices = [
         {"deviceId": name, "temperature": 20.5, "measure": "C", "status": status}
         for name, status in (("a", "SUCCESS"), ("b", "ERROR"), ("c", "BROKEN"))
@@ -89,7 +89,7 @@ def test_devices_of_an_event_keep_apart_and_their_states_can_be_seen(project: Pr
 def test_a_new_key_of_an_event_is_taken_up_from_where_it_stands(project: Project) -> None:
     contract = project.feed("device_events")
     evolving = Contract(**{**vars(contract), "unknown_keys": "evolve"})
-    project.topic = contract.topic
+    project.topic = contract.source.name
     devices = [{"deviceId": "a", "status": "SUCCESS", "battery": 81}, {"deviceId": "b", "status": "SUCCESS"}]
     event = {"eventOffset": 1, "customerId": "c1", "eventTime": "2025-06-15T09:12:01Z", "data": {"devices": devices}}
     for number, more in enumerate(({}, {"firmware": "7.1"})):

@@ -31,7 +31,6 @@ from etl.errors import (
     ServiceUnavailable,
     TopicMissing,
 )
-from etl.jobs.consume import job as consume_module
 from etl.jobs.consume.job import consume
 from etl.jobs.consume.spark import batch_writer, query
 from etl.jobs.consume.spark.session import spark_session
@@ -292,14 +291,14 @@ def test_the_batch_under_way_at_the_end_of_a_time_box_may_end_within_a_bound(
     monkeypatch.setattr(query, "MESSAGES_PER_BATCH", 500)
     monkeypatch.setattr(query, "time", clock)
     monkeypatch.setattr(batch_writer, "time", clock)
-    monkeypatch.setattr(consume_module, "BatchWriter", Writer)
+    monkeypatch.setattr("etl.jobs.consume.topic.BatchWriter", Writer)
     produce(project.settings, project.contract, messages=4_000, seed=1)
     # The second batch goes on beyond the end at 700, and may do so up to 700 + 2 x 600.
     first = consume(project.settings, project.contract, time_box_seconds=700)
     assert len(first.batches) < 8
     assert len(first.batches) >= 1 + ends
     assert first.backlog == 4_000 - first.counts.read
-    monkeypatch.setattr(consume_module, "BatchWriter", Writer.__base__)
+    monkeypatch.setattr("etl.jobs.consume.topic.BatchWriter", Writer.__base__)
     assert consume(project.settings, project.contract, time_box_seconds=10_000).counts.read == first.backlog
     merge(project.settings, project.contract)
     load(project.settings, project.contract)
@@ -397,17 +396,17 @@ def test_strange_files_in_output_are_left_alone_and_reported(project: Project) -
 # --- the producer ----------------------------------------------------------------------------------------------------
 
 
-def test_a_file_can_be_replayed_and_a_message_too_large_is_counted_and_named(project: Project, tmp_path: Path) -> None:
+def test_a_file_can_be_sent_and_a_message_too_large_is_counted_and_named(project: Project, tmp_path: Path) -> None:
     lines = [reading(0), b'{"pad":"' + b"x" * 1_100_000 + b'"}', b"not json"]
     (tmp_path / "file.jsonl").write_bytes(b"\n".join(lines) + b"\n")
-    produced = produce(project.settings, project.contract, replay=str(tmp_path / "file.jsonl"))
+    produced = produce(project.settings, project.contract, source_file=str(tmp_path / "file.jsonl"))
     assert (produced.counts.read, produced.counts.processed, produced.counts.rejected) == (3, 2, 1)
     assert produced.failures[0].startswith("message 1: MessageSizeTooLargeError")
     shifted = "5,20,50,41,2025-06-15 09:12:58"
     (tmp_path / "file.csv").write_text(
         f"sensor_id,temperature,humidity,timestamp\n5,20.50,41,2025-06-15 09:12:59\n{shifted}\n"
     )
-    produce(project.settings, project.contract, replay=str(tmp_path / "file.csv"))
+    produce(project.settings, project.contract, source_file=str(tmp_path / "file.csv"))
     cycle(project)
     assert project.value("SELECT count(*) FROM sensor_data") == 2
     assert project.value(f"SELECT reason FROM etl_rejected_row WHERE raw = '{shifted}'") == "not_json"
@@ -422,10 +421,10 @@ def test_simulated_readings_balance_by_partition(project: Project) -> None:
     project.require_exact(2_000)
 
 
-@pytest.mark.parametrize("replay", ["missing.csv", "pyproject.toml"])
-def test_a_file_that_cannot_be_replayed_is_named(project: Project, replay: str) -> None:
-    with pytest.raises(ConfigurationError, match=Path(replay).name):
-        produce(project.settings, project.contract, replay=replay)
+@pytest.mark.parametrize("file", ["missing.csv", "pyproject.toml"])
+def test_a_file_that_cannot_be_sent_is_named(project: Project, file: str) -> None:
+    with pytest.raises(ConfigurationError, match=Path(file).name):
+        produce(project.settings, project.contract, source_file=file)
 
 
 # --- texts: Spark and we write the same bytes, and they reach the table unchanged --------------------------------------

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from etl.contract.reader import Column, Contract
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.database import dispose, lock_feed, make_engine, transaction
 from etl.database.schema.ensure import ensure_feed
 from etl.database.schema.feed_table import with_added_columns
@@ -36,7 +37,7 @@ def tanks(project: Project) -> Tanks:
 
 def sent(tanks: Tanks, *messages: dict[str, Any]) -> Loaded:
     """Load messages as Spark has split them, each with its own text."""
-    contract = replace(tanks.contract, landing=None, topic="tanks")
+    contract = replace(tanks.contract, source=KafkaTopic("tanks"))
     whole = [{**tanks.reading(), **message} for message in messages]
     readings = [
         {**{name: str(message[name]) for name in contract.column_names if name in message}, "raw": json.dumps(message)}

@@ -71,7 +71,7 @@ def test_the_option_for_messages_comes_before_the_parameter(
         ({}, False),
         ({"messages": 0}, False),
         ({"messages": 5}, True),
-        ({"parameters": {"replay": "/tmp/readings.csv"}}, True),
+        ({"parameters": {"source_file": "/tmp/readings.csv"}}, True),
         ({"create_topic": True}, True),
     ],
 )
@@ -83,12 +83,14 @@ def test_a_topic_is_created_in_the_embedded_kafka_when_readings_are_asked_for(
     assert in_own is bool(request_of.get("create_topic"))
 
 
-def test_a_relative_file_is_meant_from_where_the_user_is(settings: Settings, tmp_path: Path) -> None:
-    plan = planned(settings, parameters={"replay": "readings.csv"}, folder=tmp_path)
-    assert plan.jobs["produce"]["replay"] == str(tmp_path / "readings.csv")
+@pytest.mark.parametrize("name", ["source_file", "replay"])
+def test_a_relative_file_is_relative_to_the_users_folder(settings: Settings, tmp_path: Path, name: str) -> None:
+    """`replay` is the parameter's former name."""
+    plan = planned(settings, parameters={name: "readings.csv"}, folder=tmp_path)
+    assert plan.jobs["produce"]["source_file"] == str(tmp_path / "readings.csv")
     (feed,) = plan.feeds
     assert (feed.source_file, feed.messages) == (str(tmp_path / "readings.csv"), 0)
-    home = planned(settings, parameters={"replay": "~/readings.csv"}, folder=tmp_path)
+    home = planned(settings, parameters={name: "~/readings.csv"}, folder=tmp_path)
     assert home.feeds[0].source_file == str(Path.home() / "readings.csv")
 
 

@@ -4,23 +4,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.contract.model import Landing
+from etl.contract.sources.csv_dialect import CsvDialect
 from etl.settings import Settings
 from etl.validation.csv_record import fields_with_nulls, split_line
 
 FIELDS = st.lists(st.none() | st.text(alphabet="a,\";'\r\n \\é", max_size=6), min_size=2, max_size=5)
 
 
-@given(FIELDS, st.sampled_from([Landing(""), Landing("", delimiter=";", quote="'"), Landing("", delimiter="\t")]))
-def test_a_record_comes_back_with_null_and_empty_text_apart(fields: list[str | None], landing: Landing) -> None:
-    quote = landing.quote
+@given(FIELDS, st.sampled_from([CsvDialect(), CsvDialect(delimiter=";", quote="'"), CsvDialect(delimiter="\t")]))
+def test_a_record_comes_back_with_null_and_empty_text_apart(fields: list[str | None], dialect: CsvDialect) -> None:
+    quote = dialect.quote
     written = ["" if f is None else f"{quote}{f.replace(quote, quote * 2)}{quote}" for f in fields]
-    assert split_line(landing.delimiter.join(written) + "\n", landing) == fields
+    assert split_line(dialect.delimiter.join(written) + "\n", dialect) == fields
 
 
 @pytest.mark.parametrize("mark", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
 def test_only_line_ends_end_a_line(settings: Settings, mark: str) -> None:
-    assert split_line(f"a{mark}b,c\n", Landing("")) == [f"a{mark}b", "c"]
+    assert split_line(f"a{mark}b,c\n", CsvDialect()) == [f"a{mark}b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ def test_only_line_ends_end_a_line(settings: Settings, mark: str) -> None:
     ],
 )
 def test_a_quote_in_an_unquoted_field_must_not_hide_a_separator(line: str, fields: list[str] | None) -> None:
-    assert split_line(line, Landing("")) == fields
+    assert split_line(line, CsvDialect()) == fields
 
 
 def test_an_unquoted_field_may_hold_quotes() -> None:
-    assert fields_with_nulls(['5"" disk', "", ""], '5"" disk,"",\n', Landing("")) == ['5"" disk', "", None]
+    assert fields_with_nulls(['5"" disk', "", ""], '5"" disk,"",\n', CsvDialect()) == ['5"" disk', "", None]

@@ -8,6 +8,7 @@ import pytest
 
 from etl.contract.model import Column, Contract, EventTime
 from etl.contract.reader import load_contract
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.settings import Settings
 from etl.validation.message import read
 from etl.validation.reasons import Reason
@@ -20,7 +21,7 @@ COLUMNS = (
 )
 NESTED = Contract(
     feed="nested",
-    topic="nested",
+    source=KafkaTopic("nested"),
     table="nested",
     columns=COLUMNS,
     primary_key=(),

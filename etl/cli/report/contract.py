@@ -66,20 +66,19 @@ def sample(contract: Contract) -> list[str]:
     """
     from etl.jobs.produce.simulate import DEFAULT_START, csv_header, simulate
 
-    encoding = contract.landing.encoding if contract.landing else "utf-8"
+    dialect = contract.source.dialect
     chunk = next(simulate(contract, 2, seed=1, start=DEFAULT_START, bad_share=0))
-    header = [csv_header(contract)] if contract.landing and contract.landing.header else []
-    return [line.decode(encoding) for line in [*header, chunk[-1].value or b""]]
+    header = [csv_header(contract)] if contract.source.is_tabular and dialect.header else []
+    return [line.decode(dialect.encoding) for line in [*header, chunk[-1].value or b""]]
 
 
 def described(contract: Contract) -> dict[str, Any]:
     """What a contract says, as plain values for JSON."""
-    landing = contract.landing
     return {
         "feed": contract.feed,
         "version": contract.version,
         "description": contract.description,
-        "source": {"landing": vars(landing)} if landing else {"topic": contract.topic},
+        "source": contract.source.as_json(),
         "table": contract.table,
         "columns": [
             {
@@ -129,8 +128,13 @@ def feeds_table(contracts: Iterable[Contract]) -> Table:
     """A line per feed: source, target table, sensor, and the file of the contract."""
     table = new_table("feed", "from", "into", "sensor", "contract", whole=("feed",))
     for contract in contracts:
-        source = f"{contract.source_name}{'/' if contract.landing else ''}"
-        values = (contract.feed, source, contract.table, ", ".join(contract.sensor), _shown(contract.file))
+        values = (
+            contract.feed,
+            contract.source.label,
+            contract.table,
+            ", ".join(contract.sensor),
+            _shown(contract.file),
+        )
         table.add_row(*map(Text, values))
     return table
 
@@ -163,7 +167,7 @@ def facts(contract: Contract) -> list[tuple[str, str]]:
     """What a contract says beside its columns, as pairs of a word and a sentence."""
     time, windows = contract.event_time, contract.windows
     found = [
-        ("from", _origin(contract)),
+        ("from", contract.source.in_words),
         ("into", f"table {contract.table}"),
         ("key", f"{' and '.join(contract.primary_key)}" if contract.primary_key else "none"),
         ("sensor", " and ".join(contract.sensor)),
@@ -199,18 +203,6 @@ def _anomalies(rules: AnomalyRules) -> str:
     if rules.stuck_seconds:
         said += f"; stuck after {format_duration(rules.stuck_seconds)} of equal values"
     return said + (f"; a gap after {format_duration(rules.gap_seconds)}" if rules.gap_seconds else "")
-
-
-def _origin(contract: Contract) -> str:
-    landing = contract.landing
-    if landing is None:
-        return f"Kafka topic {contract.topic}, JSON"
-    dialect = f"{landing.encoding}, fields between {_mark(landing.delimiter)}, quotes {_mark(landing.quote)}"
-    return f"CSV files in {landing.path}/ ({dialect}{'' if landing.header else ', no header'})"
-
-
-def _mark(mark: str) -> str:
-    return "tab" if mark == "\t" else mark
 
 
 def page(contracts: Iterable[Contract]) -> str:

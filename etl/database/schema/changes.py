@@ -29,7 +29,7 @@ from sqlalchemy.types import BigInteger, Double, Integer, SmallInteger, String, 
 
 from etl.contract.durations import parse_duration
 from etl.contract.model import TABLE_COLUMNS, WINDOW_COLUMNS, EvolvedContract
-from etl.contract.problems import as_one
+from etl.contract.problems import combine
 from etl.database import AlteredColumn, product_of, type_name
 from etl.database.schema.audit_tables import etl_feed
 from etl.database.schema.feed_table import feed_table, require_fits
@@ -105,7 +105,7 @@ class Changes:
         :raises ContractError: something is refused; with all of it.
         """
         if self.refused:
-            raise as_one(self.refused)
+            raise combine(self.refused)
         return self
 
     def in_words(self) -> Iterator[str]:

@@ -1,7 +1,8 @@
-"""CSV files as other programs write them, made into part files of ours: every record in its place, or kept as it stands.
+"""CSV files that other programs wrote, converted to part files: every record in its columns, or kept as its own text.
 
-Records are read by Python's `csv`, strictly. A line with an unbalanced quote would swallow the lines after it; so a record
-that breaks, or has another number of fields than the header, costs its first line only, and reading goes on with the next.
+Records are read by Python's `csv`, strictly. A line with an unbalanced quote would swallow the lines after it; so of a record
+that is broken, or has another number of fields than the header, only the first line is rejected, and reading goes on with the
+next line.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from typing import TextIO
 
 import pyarrow as pa
 
-from etl.contract.model import LINEAGE_COLUMNS, Landing
+from etl.contract.model import LINEAGE_COLUMNS
 from etl.contract.reader import Contract
+from etl.contract.sources.csv_dialect import CsvDialect
 from etl.errors import UnreadableFile
 from etl.storage import csv_dialect
 from etl.storage.csv_dialect import to_csv
@@ -41,17 +43,17 @@ def write_parts(
 ) -> tuple[LandingFile, list[Part]]:
     """Write a file's records as part files, in bounded memory.
 
-    :param number: stands in `source_partition`; the record's line in `source_offset`.
+    :param number: the value of `source_partition`; that of `source_offset` is the record's line.
     :raises UnreadableFile: the file cannot be unpacked, its header lacks required columns or names one twice, or it changed.
     """
-    landing = contract.landing or Landing("")
+    dialect = contract.source.dialect
     before = path.stat()
     parts: list[Part] = []
     rows = unparsable = lines = 0
     try:
-        with _opened(path, landing) as stream:
-            records = read_records(stream, landing, width=None if landing.header else len(contract.columns))
-            header = _header(records, contract, landing)
+        with _opened(path, dialect) as stream:
+            records = read_records(stream, dialect, width=None if dialect.header else len(contract.columns))
+            header = _header(records, contract, dialect)
             columns = part_columns(contract, header)
             for chunk in _chunks(records):
                 table, broken = _as_table(chunk, header, columns, contract, number)
@@ -63,29 +65,29 @@ def write_parts(
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise _discarded(folder, parts, "it changed while it was read")
     if not parts:
-        # A header alone is a file without readings; it has its place in the ledger all the same.
+        # A header alone is a file without readings; it is entered in the ledger like any other.
         parts.append(_write_part(folder / f"part-{number:05d}-00000.csv", columns, None))
     return LandingFile(path.name, digest, before.st_size, rows, unparsable, lines, header), parts
 
 
 @contextmanager
-def _opened(path: Path, landing: Landing) -> Iterator[TextIO]:
+def _opened(path: Path, dialect: CsvDialect) -> Iterator[TextIO]:
     with path.open("rb") as raw:
         is_gzip = raw.read(2) == _GZIP
         raw.seek(0)
         binary = gzip.GzipFile(fileobj=raw) if is_gzip else raw
-        # `utf-8-sig` passes over a byte-order mark.
-        encoding = "utf-8-sig" if codecs.lookup(landing.encoding).name == "utf-8" else landing.encoding
+        # `utf-8-sig` skips a byte-order mark.
+        encoding = "utf-8-sig" if codecs.lookup(dialect.encoding).name == "utf-8" else dialect.encoding
         yield io.TextIOWrapper(binary, encoding, errors="surrogateescape", newline="")
 
 
-def _header(records: Iterator[Record], contract: Contract, landing: Landing) -> tuple[str, ...]:
+def _header(records: Iterator[Record], contract: Contract, dialect: CsvDialect) -> tuple[str, ...]:
     """The names of a file's columns, without the spaces around them.
 
-    :raises UnreadableFile: there is none, a name is there twice, a column that is needed is missing or has another name.
+    :raises UnreadableFile: there is no header, a name is repeated, or a required column is missing or has another name.
     """
     sources = tuple(column.source[0] for column in contract.columns)
-    if not landing.header:
+    if not dialect.header:
         return sources
     first = next(records, None)
     if first is None or first.fields is None:
@@ -99,7 +101,7 @@ def _header(records: Iterator[Record], contract: Contract, landing: Landing) -> 
 
 
 def _lacking(header: tuple[str, ...], contract: Contract) -> str:
-    """Why a file with this header is not the contract's: its rows would all be rejected, or be loaded without their values."""
+    """Why a file with this header is not one of the feed: all its rows would be rejected, or loaded without their values."""
     missing = [column for column in contract.columns if column.source[0] not in header]
     if needed := [column.source[0] for column in missing if column.required]:
         return f"lacks {', '.join(map(repr, needed))}"
@@ -117,17 +119,17 @@ def _lacking(header: tuple[str, ...], contract: Contract) -> str:
 
 
 def _folded(name: str) -> str:
-    """A name without what people and programs write differently."""
+    """A name without case, spaces and punctuation, which people and programs write differently."""
     return re.sub(r"[\W_]+", "", name).casefold() or name
 
 
 def part_paths(contract: Contract, headers: Iterable[tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Column of part files → where its values were in the landing files; without those that are not the same in all."""
-    found: dict[str, set[str]] = {}
+    """Column of part files → where its values were in the landing files; only columns for which all files agree."""
+    sources: dict[str, set[str]] = {}
     for header in headers:
         for name, source in part_columns(contract, header).items():
-            found.setdefault(name, set()).add(source or contract.column(name).source[0])
-    return {name: (*sources,) for name, sources in found.items() if len(sources) == 1}
+            sources.setdefault(name, set()).add(source or contract.column(name).source[0])
+    return {name: (*paths,) for name, paths in sources.items() if len(paths) == 1}
 
 
 def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:
@@ -144,8 +146,8 @@ def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:
 def _as_table(
     chunk: list[Record], header: tuple[str, ...], columns: dict[str, str | None], contract: Contract, number: int
 ) -> tuple[pa.Table, int]:
-    """Records as text columns; those that break a rule keep their own text. Also how many could not be split."""
-    landing = contract.landing or Landing("")
+    """Records as text columns, of which those that break a rule keep their own text; and how many could not be split."""
+    dialect = contract.source.dialect
     whole = [len(header) == len(record.fields or ()) for record in chunk]
     empty: list[str | None] = [None] * len(header)
     by_field = list(zip(*(r.fields if ok else empty for r, ok in zip(chunk, whole, strict=True)), strict=True))
@@ -158,19 +160,19 @@ def _as_table(
         "source_item": ["0"] * len(chunk),
         "source_time": [f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}.000"] * len(chunk),
     }
-    raw: list[str | None] = [None if ok else _raw(record, landing) for record, ok in zip(chunk, whole, strict=True)]
+    raw: list[str | None] = [None if ok else _raw(record, dialect) for record, ok in zip(chunk, whole, strict=True)]
     table = pa.table(
         {name: pa.array(column, pa.string()) for name, column in {**values, **lineage, "raw": raw}.items()}
     )
-    # The loader decides; this only finds out whose text to keep.
+    # The loader decides; here it is only found out which rows keep their text.
     checked = validate(table, contract, now=datetime.now(UTC), headers={number: header})
     for row in checked.rejected_rows:
-        raw[row] = _raw(chunk[row], landing)
+        raw[row] = _raw(chunk[row], dialect)
     return table.set_column(table.num_columns - 1, "raw", pa.array(raw, pa.string())), whole.count(False)
 
 
-def _raw(record: Record, landing: Landing) -> str:
-    return encode_raw(record.text.rstrip("\r\n").encode(landing.encoding, "surrogateescape"))
+def _raw(record: Record, dialect: CsvDialect) -> str:
+    return encode_raw(record.text.rstrip("\r\n").encode(dialect.encoding, "surrogateescape"))
 
 
 def _write_part(file: Path, columns: dict[str, str | None], table: pa.Table | None) -> Part:

@@ -1,7 +1,7 @@
 """How far a topic has been read: from Spark's checkpoint, or, when that is gone, from manifests and the ledger.
 
-A checkpoint lies in `checkpoint/<feed>/<topic id>/`. A topic that was deleted and made anew has another id, and so begins
-with a checkpoint of its own. Spark's files in it are documented in "Structured Streaming: Recovery Semantics"
+A checkpoint is in `checkpoint/<feed>/<topic id>/`. A topic that was deleted and created again has another id, and so another
+checkpoint. Spark's files in it are documented in "Structured Streaming: Recovery Semantics"
 (offsets/<batch> is written before a batch, commits/<batch> after it).
 """
 
@@ -26,7 +26,7 @@ from etl.storage.manifests import OffsetRange
 def next_offsets(settings: Settings, connection: Connection, contract: Contract, topic: Topic) -> dict[int, int]:
     """The offset to read next, per partition that was ever read.
 
-    Without a checkpoint it is the highest that batches, archives and the ledger know of this very topic.
+    Without a checkpoint it is the highest that batches, archives and the ledger know of the topic with this id.
     """
     checkpoint = read_checkpoint(checkpoint_folder(settings, contract.feed, topic.id), topic.name)
     if checkpoint is not None and checkpoint.committed >= 0:
@@ -45,9 +45,9 @@ def reached(settings: Settings, contract: Contract, topic: Topic, before: Mappin
 
 
 def waits(topic: Topic, following: Mapping[int, int], planned: Mapping[int, int]) -> bool:
-    """Whether a position lies in a transaction that is still open: a version that did not wait for its end has left it there.
+    """Whether an offset to read next is inside an open transaction; a version that did not wait for its end left it there.
 
-    Spark must not be started then. It would plan a batch that goes back, and refuse it from then on.
+    Spark must not be started then. It would plan a batch that goes back, and refuse it in every later job.
     """
     ends = {part: (topic.end.get(part, 0), topic.high_watermark.get(part, 0)) for part in {*following, *planned}}
     furthest = {part: max(following.get(part, 0), planned.get(part, 0)) for part in ends}
@@ -55,9 +55,9 @@ def waits(topic: Topic, following: Mapping[int, int], planned: Mapping[int, int]
 
 
 def without_message(topic: Topic, before: Mapping[int, int], after: Mapping[int, int], messages: int) -> int:
-    """How many of the offsets that were passed hold no message that can be read.
+    """How many of the offsets that were passed have no message that can be read.
 
-    Those are messages of an aborted transaction, the marks with which Kafka ends a transaction, and what compaction removed.
+    These are messages of aborted transactions, Kafka's transaction markers, and messages that compaction removed.
 
     :raises BalanceError: there were more messages than offsets.
     """
@@ -65,8 +65,8 @@ def without_message(topic: Topic, before: Mapping[int, int], after: Mapping[int,
     passed = sum(max(0, offset - starts[part]) for part, offset in after.items())
     if messages > passed:
         raise BalanceError(
-            f"Topic {topic.name}: {messages} messages were read, but the position moved by {passed} offsets only.",
-            remedy="This is a defect: keep checkpoint/ and output/ as they are and report it.",
+            f"Topic {topic.name}: {messages} messages were read, but the offsets advanced by only {passed}.",
+            remedy="This is a defect: keep checkpoint/ and output/ unchanged and report it.",
         )
     return passed - messages
 
@@ -80,10 +80,7 @@ def gaps(topic: Topic, following: Mapping[int, int]) -> dict[int, tuple[int, int
 
 
 def require_no_gap(topic: Topic, following: Mapping[int, int]) -> None:
-    """Refuse to read on where Kafka has deleted messages that were not read yet.
-
-    :raises RetentionGap: naming partition and offsets.
-    """
+    """:raises RetentionGap: Kafka has deleted messages that were not read; with partition and offsets."""
     for partition, (first, last) in gaps(topic, following).items():
         raise RetentionGap(
             f"Topic {topic.name}, partition {partition}: offsets {first} to {last} ({last - first + 1} messages) were deleted"
@@ -94,7 +91,7 @@ def require_no_gap(topic: Topic, following: Mapping[int, int]) -> None:
 
 
 def unread(topic: Topic, following: Mapping[int, int]) -> int:
-    """How many offsets wait to be read: messages, and what else stands between them until it is passed."""
+    """How many offsets wait to be read: messages, and the offsets without a message between them."""
     return sum(
         max(0, end - max(following.get(part, 0), topic.beginning.get(part, 0))) for part, end in topic.end.items()
     )

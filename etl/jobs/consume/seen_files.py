@@ -1,4 +1,4 @@
-"""Which files of a landing folder have been taken already."""
+"""Which landing files were taken before, by their content."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from etl.storage import manifests
 from etl.storage.archive_file import archive_files, archives_without_manifest
 
 
-class Known:
-    """Which files were taken, by their SHA-256: on their way in a batch or an archive, set aside with one, or in the ledger.
+class SeenFiles:
+    """SHA-256 of every file that was taken: it is in a batch or an archive, set aside with one, or in the ledger.
 
-    The ledger is asked file by file, along its index, so that this costs the same however many it holds.
+    The ledger is queried per file through its index, so the cost does not grow with the ledger.
     """
 
     def __init__(
         self, settings: Settings, contract: Contract, engine: Engine, set_aside: Container[tuple[str, str]] = ()
     ) -> None:
-        """:param set_aside: kind and name of batches and archives that were; what those took that are damaged is taken again."""
+        """:param set_aside: kind and name of what was set aside; the files of damaged batches and archives are taken again."""
         self._feed = contract.feed
         self._engine = engine
         self.unknown: list[str] = []
-        """Batches and archives that do not tell which files are in them, and may tell it yet."""
+        """Batches and archives whose files are not known yet."""
         with transaction(engine) as connection:
             loaded = set(connection.scalars(ledger.archive_names(contract.feed)))
         output, backup = manifests.feed_output(settings, contract.feed), manifests.feed_backup(settings, contract.feed)

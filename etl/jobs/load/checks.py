@@ -31,7 +31,7 @@ def require_unchanged(file: Path, archive: Archive) -> None:
         raise IntegrityError(
             f"Archive {file.name} was changed after its manifest was written (SHA-256 {found[:12]}…, expected"
             f" {archive.sha256[:12]}…). Nothing of it was loaded.",
-            remedy="Restore the file from a copy; to load changed rows, replay them as messages (1_produce, replay).",
+            remedy="Restore the file from a copy; to load changed rows, send them as messages (source_file of 1_produce).",
         )
 
 

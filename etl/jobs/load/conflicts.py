@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from sqlalchemy import Connection, Select, Table, delete, exists, insert, literal, literal_column, select
 
-from etl.contract.model import EPOCH_UNITS, ISO8601, Column, EvolvedContract, Landing
+from etl.contract.model import EPOCH_UNITS, ISO8601, Column, EvolvedContract
 from etl.database import STAGE_ROW, Stage, in_batches, insert_rows, keep_in_temporary, make_stage, read_table
 from etl.database.conflicts import PLACE, conflicting, differs, last_of_each_key, same_key
 from etl.database.schema import windows
@@ -172,7 +172,7 @@ def text_of_row(row: Mapping[str, Any], contract: EvolvedContract) -> str:
     texts = {column.name: _text(row[column.name], column, contract) for column in contract.columns}
     if row["header"]:
         by_name = {column.source[0]: texts[column.name] for column in contract.columns}
-        return compose_line(row["header"], by_name, contract.landing or Landing(""))
+        return compose_line(row["header"], by_name, contract.source.dialect)
     return compose_json((column.source, texts[column.name], column.type) for column in contract.columns)
 
 

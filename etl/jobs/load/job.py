@@ -38,7 +38,7 @@ from etl.jobs.load.derived import quality
 from etl.jobs.load.new_columns import discover, take_up, widen
 from etl.jobs.load.queue import Queue
 from etl.jobs.load.rows import Insertion
-from etl.jobs.load.settle import settle
+from etl.jobs.load.settle import SETTLING
 from etl.settings import Settings
 from etl.storage import failpoints
 from etl.storage.manifests import Archive
@@ -93,8 +93,7 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
                 done.append(archive)
                 queue.leave_first()
         failures.settle()
-        if contract.landing:
-            settle(settings, run, contract)
+        SETTLING[type(contract.source)](settings, run, contract, contract.source)
         with transaction(run.engine) as connection:
             recovery.close_dead(connection, settings, contract.feed)
             return _finish(connection, run, done)

@@ -1,8 +1,9 @@
-"""Landing files that were loaded are moved to `backup/`."""
+"""What happens to each kind of source when what was read from it is loaded."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -10,6 +11,9 @@ from sqlalchemy import Connection
 from etl.audit import ledger
 from etl.audit.job import JobRun
 from etl.contract.reader import Contract
+from etl.contract.sources.kafka_topic import KafkaTopic
+from etl.contract.sources.landing_folder import LandingFolder
+from etl.contract.sources.source import FeedSource
 from etl.database import transaction
 from etl.errors import AlreadyRunning
 from etl.settings import Settings
@@ -17,17 +21,28 @@ from etl.storage import failpoints, files, manifests
 from etl.storage.landing_folder import is_being_written, move, target_of, waiting
 from etl.storage.locks import JOB_WAIT_SECONDS, feed_lock
 
-if TYPE_CHECKING:
-    pass
-
-
 log = structlog.get_logger("load")
 
 
-def _move_loaded(settings: Settings, contract: Contract, connection: Connection) -> list[str]:
-    """Move files whose content is loaded to `backup/<feed>/landing/`; returns their names."""
-    moved = []
-    for path in waiting(settings, contract):
+def keep_messages(settings: Settings, run: JobRun, contract: Contract, source: KafkaTopic) -> None:
+    """A topic keeps its messages for as long as its retention says."""
+
+
+def move_loaded_files(settings: Settings, run: JobRun, contract: Contract, source: LandingFolder) -> None:
+    """Move landing files that are loaded; a file that another job holds is moved by the next load."""
+    try:
+        with (
+            feed_lock(settings, contract.feed, "job", what="job load", wait_seconds=JOB_WAIT_SECONDS),
+            transaction(run.engine) as connection,
+        ):
+            _move(settings, contract, source, connection)
+    except AlreadyRunning as error:
+        log.warning("landing files that are loaded stay for now", cause=error.cause)
+
+
+def _move(settings: Settings, contract: Contract, source: LandingFolder, connection: Connection) -> None:
+    """Move files whose content is loaded to `backup/<feed>/landing/`."""
+    for path in waiting(settings, source):
         try:
             digest = "" if is_being_written(path) else files.sha256(path)
         except (FileNotFoundError, PermissionError):
@@ -35,18 +50,11 @@ def _move_loaded(settings: Settings, contract: Contract, connection: Connection)
             continue
         if digest and ledger.is_landing_file_loaded(connection, contract.feed, digest):
             move(path, target_of(path, manifests.feed_backup(settings, contract.feed) / "landing", digest))
-            moved.append(files.stored_name(path.name))
             failpoints.reached("landing.settling")
-    return moved
 
 
-def settle(settings: Settings, run: JobRun, contract: Contract) -> None:
-    """Move landing files that are loaded; what another job hinders is moved by the next load."""
-    try:
-        with (
-            feed_lock(settings, contract.feed, "job", what="job load", wait_seconds=JOB_WAIT_SECONDS),
-            transaction(run.engine) as connection,
-        ):
-            _move_loaded(settings, contract, connection)
-    except AlreadyRunning as error:
-        log.warning("landing files that are loaded stay for now", cause=error.cause)
+SETTLING: Mapping[type[FeedSource], Callable[[Settings, JobRun, Contract, Any], None]] = {
+    KafkaTopic: keep_messages,
+    LandingFolder: move_loaded_files,
+}
+"""Called after every load, with the contract's source."""

@@ -1,40 +1,43 @@
-"""How many readings are simulated where nobody said how many: some to look at, and none beside what may be real.
+"""How many readings are simulated by default: some on a first try, and none where there may be real readings.
 
-The one place that decides it, for the command line, notebooks run by hand, schedules and the dashboards' demonstration.
+This is the only place that decides it, for the command line, notebooks run by hand, schedules and the dashboards' demo.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from etl.contract.model import Landing
 from etl.contract.reader import PACKAGED, Contract
+from etl.contract.sources.kafka_topic import KafkaTopic
+from etl.contract.sources.landing_folder import LandingFolder
+from etl.contract.sources.source import FeedSource
 from etl.settings import Settings
 from etl.storage import files, manifests
-from etl.storage.landing_folder import landing_folder
+from etl.storage.landing_folder import folder_of
 
 BY_DEFAULT = -1
-"""As a number of messages: the one that `default_messages` gives."""
+"""As a number of messages: what `default_messages` returns."""
 MESSAGES = 10_000
 
 
 @dataclass(frozen=True)
 class Default:
-    """How many messages are simulated unless somebody asks for another number."""
+    """How many messages are simulated unless a number is given."""
 
     messages: int
     why_none: str = ""
-    """Why it is 0, in words that follow on "because"; empty where it is not."""
+    """Why it is 0, in words that follow "because"; empty where it is not 0."""
 
 
 def default_messages(settings: Settings, contract: Contract) -> Default:
-    """10,000 where contract, database, and Kafka or landing folder are all the project's own and not in use by others; else none.
+    """10,000 where contract, database and source are all the project's and have only simulated readings; otherwise none.
 
-    Reads settings and folders only: no service needs to run.
+    Reads only settings and folders: no service needs to run.
     """
     why_none = _why_none(settings, contract)
     return Default(0 if why_none else MESSAGES, why_none)
@@ -45,13 +48,15 @@ def _why_none(settings: Settings, contract: Contract) -> str:
         return "its contract is your own"
     if not settings.database_is_embedded:
         return "the database is your own"
-    if contract.landing:
-        return _why_none_into_folder(settings, contract, contract.landing)
+    return _WHY_NONE[type(contract.source)](settings, contract, contract.source)
+
+
+def _why_none_into_topic(settings: Settings, contract: Contract, source: KafkaTopic) -> str:
     return "" if settings.kafka_is_embedded else "Kafka is your own"
 
 
-def _why_none_into_folder(settings: Settings, contract: Contract, landing: Landing) -> str:
-    folder = landing_folder(settings, landing)
+def _why_none_into_folder(settings: Settings, contract: Contract, source: LandingFolder) -> str:
+    folder = folder_of(settings, source)
     # A link may lead out of ETL_HOME.
     if not folder.resolve().is_relative_to(settings.home):
         return f"its landing folder {folder} is outside ETL_HOME"
@@ -67,9 +72,15 @@ def _why_none_into_folder(settings: Settings, contract: Contract, landing: Landi
     return ""
 
 
+_WHY_NONE: Mapping[type[FeedSource], Callable[[Settings, Contract, Any], str]] = {
+    KafkaTopic: _why_none_into_topic,
+    LandingFolder: _why_none_into_folder,
+}
+
+
 def _of_others(names: Iterable[str], feed: str) -> Iterator[str]:
-    """Names of files that `produce` did not make, also of those that somebody is writing under a hidden name."""
-    # As `etl.jobs.produce.file_drop` names them; a file that could not keep its name in backup/ begins with its SHA-256.
+    """Names of files that `produce` did not write, also those that are being written under a hidden name."""
+    # As `etl.jobs.produce.file_drop` names them; in backup/ a file whose name was taken begins with its SHA-256.
     own = re.compile(rf"\.?([0-9a-f]{{12}}-)?{re.escape(feed)}_\d{{8}}T\d{{12}}Z_.+\.csv(\.gz)?")
     for name in names:
         is_marker = name.startswith(".") and ".csv" not in name.lower()

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from etl.contract.model import Landing
 from etl.contract.reader import Contract
+from etl.contract.sources.csv_dialect import CsvDialect
 from etl.errors import ConfigurationError
 from etl.jobs.produce.simulate import CHUNK, Message
 from etl.validation.csv_record import read_records
@@ -20,7 +20,10 @@ _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
 
 def messages_of_file(file: Path, contract: Contract) -> Iterator[list[Message]]:
-    """The rows of a file as messages, in chunks; a `.jsonl` line is sent as it stands."""
+    """The rows of a file as messages, in chunks; a `.jsonl` line is sent unchanged.
+
+    :raises ConfigurationError: the file does not exist, is neither .csv nor .jsonl, or has no header.
+    """
     if not file.is_file():
         raise ConfigurationError(f"There is no file {file}.", remedy="Give the path of a .csv or .jsonl file.")
     if file.suffix not in (".csv", ".jsonl"):
@@ -44,16 +47,16 @@ def _json_lines(file: Path) -> Iterator[bytes]:
 def _csv_values(file: Path, contract: Contract) -> Iterator[bytes]:
     numbers = {column.name for column in contract.columns if column.type in ("integer", "double")}
     with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
-        records = read_records(handle, Landing(""))
+        records = read_records(handle, CsvDialect())
         header = next(records, None)
         if header and header.fields is None:
             raise ConfigurationError(
-                f"{file.name}: the first line is no CSV header.", remedy="Give a file with a header."
+                f"{file.name}: the first line is not a CSV header.", remedy="Give a file with a header."
             )
         names = header.fields if header and header.fields else []
         for record in records:
             if record.fields is None:
-                # A line that breaks is sent as it is: the load rejects it, and keeps its text.
+                # A broken line is sent unchanged: the load rejects it and keeps its text.
                 yield record.text.rstrip("\r\n").encode("utf-8", "surrogateescape")
             else:
                 fields = zip(names, record.fields, strict=True)

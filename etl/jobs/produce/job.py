@@ -1,9 +1,9 @@
-"""Job 1: send readings to the feed's topic, simulated ones or those of a file."""
+"""Job 1: send readings to the feed's source, simulated ones or those of a file."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +15,10 @@ from etl.audit.job import job_run
 from etl.audit.states import Job
 from etl.contract.reader import Contract
 from etl.errors import ConfigurationError
-from etl.jobs.produce import file_drop as drop
 from etl.jobs.produce.default_messages import BY_DEFAULT, default_messages
-from etl.jobs.produce.file import messages_of_file
-from etl.jobs.produce.simulate import DEFAULT_START, Message, simulate, span
-from etl.jobs.produce.topic import send_all
+from etl.jobs.produce.delivery import Chunks, Delivery
+from etl.jobs.produce.simulate import DEFAULT_START, simulate, span
+from etl.jobs.produce.targets import TARGETS
 from etl.settings import Settings
 
 log = structlog.get_logger("produce")
@@ -34,14 +33,14 @@ class Produced:
     target: str
     """The topic, or the file that was dropped."""
     seed: int | None
-    """Of the simulated readings; with `start` it makes the same bytes again."""
+    """Of the simulated readings; the same seed and `start` give the same bytes again."""
     start: str | None
     messages_per_partition: Mapping[int, int]
-    """How far each partition's end moved; other producers' messages are among them."""
+    """How far each partition's end moved, including messages of other producers."""
     failures: tuple[str, ...]
     """The first messages that failed, each with its number and reason."""
     sample: tuple[bytes, ...]
-    """What the first few sensors sent, for a plot."""
+    """Messages of the first few sensors, for a plot."""
 
 
 def produce(
@@ -53,50 +52,47 @@ def produce(
     bad_share: float = 0.02,
     seed: int | None = None,
     start: str | None = None,
-    replay: str = "",
+    source_file: str = "",
     create_topic: bool = False,
 ) -> Produced:
-    """Send messages and wait until Kafka has acknowledged each of them; for a landing folder, drop them as one file.
+    """Send messages and wait until Kafka has acknowledged each of them; into a landing folder, write them as one file.
 
-    :param messages: how many simulated readings; not used with `replay`. -1: what `etl.jobs.produce.default_messages`
-        decides, 10,000 where everything is the project's own, and none into a database, topic or folder of the user's.
+    :param messages: number of simulated readings; not used with `source_file`. -1: as `etl.jobs.produce.default_messages`
+        decides: 10,000 on the embedded services, and none into a database, topic or folder of the user.
     :param bad_share: share of simulated readings that are bad in one way or another, 0 to 1.
-    :param seed: makes the simulated readings repeatable; drawn at random, and returned, where it is None.
+    :param seed: makes the simulated readings repeatable; None: drawn at random and returned.
     :param start: ISO time of the first simulated reading; None: so that the last one is now (with a seed: a fixed day).
-    :param replay: a `.csv` (with header) or `.jsonl` file to send instead; for a landing folder a CSV file to put there.
-    :param create_topic: make the topic if it is missing; otherwise that is an error.
+    :param source_file: a `.csv` (with header) or `.jsonl` file to send instead; for a landing folder a CSV file to put there.
+    :param create_topic: create the topic if it is missing; otherwise that is an error.
     :raises TopicMissing: the topic does not exist.
     :raises ServiceUnavailable: Kafka did not answer in time.
     """
     if messages < BY_DEFAULT:
         raise ConfigurationError(f"messages is {messages}.", remedy="Give a number from 0, or -1 for the default.")
     if messages == BY_DEFAULT:
-        messages = 0 if replay else _by_default(settings, contract)
+        messages = 0 if source_file else _by_default(settings, contract)
         create_topic = create_topic or messages > 0
     began = _start(contract, start, seed, messages)
-    if seed is None and not replay:
+    if seed is None and not source_file:
         seed = secrets.randbits(31)
-    first = None if replay else began.isoformat(sep=" ")
+    first = None if source_file else began.isoformat(sep=" ")
     parameters = {
         "messages": messages,
         "bad_share": bad_share,
         "seed": seed,
         "start": first,
-        "replay": replay,
+        "source_file": source_file,
         "create_topic": create_topic,
     }
     with job_run(settings, contract, Job.PRODUCE, cycle_id, parameters) as run:
         sample = _Sample(contract)
-        if replay:
-            chunks = messages_of_file(Path(replay), contract)
+        target = TARGETS[type(contract.source)]
+        delivery = Delivery(settings, contract, run.cycle_id, create_topic, sample.watch)
+        if source_file:
+            sent = target.send_file(contract.source, delivery, Path(source_file))
         else:
             chunks = simulate(contract, messages, seed=seed or 0, start=began, bad_share=bad_share)
-        if contract.landing and replay:
-            sent = drop.copy(settings, contract.landing, Path(replay))
-        elif contract.landing:
-            sent = drop.write(settings, contract, sample.watch(chunks), run.cycle_id)
-        else:
-            sent = send_all(settings, contract, sample.watch(chunks), create_topic=create_topic)
+            sent = target.send(contract.source, delivery, chunks)
         run.counts = sent.counts
         return Produced(
             cycle_id=run.cycle_id,
@@ -118,7 +114,7 @@ def _by_default(settings: Settings, contract: Contract) -> int:
 
 
 class _Sample:
-    """Keeps what a few sensors send: enough to look at, whatever the number of messages."""
+    """Keeps the messages of a few sensors: enough for a plot, however many messages there are."""
 
     def __init__(self, contract: Contract, sensors: int = 5, limit: int = 2_000) -> None:
         self._contract = contract
@@ -127,13 +123,13 @@ class _Sample:
         self._sensors = sensors
         self._limit = limit
 
-    def watch(self, chunks: Iterator[list[Message]]) -> Iterator[list[Message]]:
+    def watch(self, chunks: Chunks) -> Chunks:
         for chunk in chunks:
             for message in chunk if len(self.values) < self._limit else ():
                 if message.key and len(self._keys) < self._sensors:
                     self._keys.add(message.key)
-                # The lines of a file have no keys; the first ones will do.
-                if message.value and (message.key in self._keys or self._contract.landing):
+                # The lines of a file have no keys; the first ones are kept.
+                if message.value and (message.key in self._keys or self._contract.source.is_tabular):
                     self.values.append(message.value)
             yield chunk
 

@@ -1,13 +1,11 @@
 """Readings as real devices would send them: seeded, repeatable byte for byte, with a share of bad ones.
 
-Each packaged feed has a simulator of its own in `etl/jobs/produce/simulators/`; for any other one, readings are made from
-its contract.
+Each packaged feed has its own simulator in `etl/jobs/produce/simulators/`; for any other feed, readings are generated from its
+contract.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -21,6 +19,7 @@ from etl.jobs.produce.simulators import (
     sensor_readings,
 )
 from etl.jobs.produce.simulators.base import CHUNK, Message, Simulator
+from etl.jobs.produce.simulators.forms import csv_line
 from etl.jobs.produce.simulators.generic import simulator_of
 
 __all__ = ["CHUNK", "DEFAULT_START", "SIMULATORS", "Message", "csv_header", "simulate", "span"]
@@ -37,12 +36,12 @@ SIMULATORS: dict[str, Simulator] = {
 
 
 def simulate(contract: Contract, rows: int, *, seed: int, start: datetime, bad_share: float) -> Iterator[list[Message]]:
-    """Messages for a feed, in chunks. Of a feed that comes as files, a message is one line, and has no key.
+    """Messages for a feed, in chunks. For a feed of files, a message is one line and has no key.
 
-    :param rows: how many messages, the bad ones among them. A message may hold several readings.
+    :param rows: number of messages, including the bad ones. A message may have several readings.
     :param start: time of the first reading (UTC).
-    :param bad_share: from 0 to 1, which part of them is bad: against the contract, late, sent twice, or unlike its sensor.
-    :raises ConfigurationError: the contract asks for values that cannot be made up.
+    :param bad_share: share of bad messages, 0 to 1: invalid by the contract, late, sent twice, or unusual for their sensor.
+    :raises ConfigurationError: the contract has a pattern for which no values can be generated.
     """
     if not 0 <= bad_share <= 1:
         raise ConfigurationError(f"bad_share is {bad_share}.", remedy="It is a share between 0 and 1.")
@@ -50,19 +49,13 @@ def simulate(contract: Contract, rows: int, *, seed: int, start: datetime, bad_s
 
 
 def span(contract: Contract, rows: int) -> timedelta:
-    """How much time `rows` simulated messages cover."""
+    """The time that `rows` simulated messages cover."""
     return _simulator(contract).span(rows) if rows else timedelta()
 
 
 def csv_header(contract: Contract) -> bytes:
     """The first line of a CSV file of this feed, without its end: the names of the columns in the source."""
-    landing = contract.landing
-    text = io.StringIO()
-    writer = csv.writer(
-        text, delimiter=landing.delimiter if landing else ",", quotechar=landing.quote if landing else '"'
-    )
-    writer.writerow([column.source[-1] for column in contract.columns])
-    return text.getvalue().rstrip("\r\n").encode(landing.encoding if landing else "utf-8")
+    return csv_line([column.source[-1] for column in contract.columns], contract.source.dialect)
 
 
 def _simulator(contract: Contract) -> Simulator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -12,9 +13,10 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from etl.audit.counts import Counts
-from etl.contract.reader import Contract
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.errors import ServiceUnavailable
-from etl.jobs.produce import file_drop as drop
+from etl.jobs.produce.delivery import Chunks, Delivery, Sent
+from etl.jobs.produce.file import messages_of_file
 from etl.jobs.produce.simulate import Message
 from etl.settings import Settings
 from etl.storage import kafka as broker
@@ -24,27 +26,33 @@ log = structlog.get_logger("produce")
 _FAILURES_SHOWN = 20
 
 _DELIVERY_TIMEOUTS = 4
-"""A message is given up after so many times `kafka_timeout_seconds`; the client tries again within that time."""
+"""A message is given up after this multiple of `kafka_timeout_seconds`; until then the client tries again."""
 
 
-def send_all(
-    settings: Settings, contract: Contract, chunks: Iterator[list[Message]], *, create_topic: bool
-) -> drop.Sent:
-    """Send messages to the feed's topic, and see how far its partitions move."""
-    if create_topic and broker.create(settings, contract.topic):
-        log.info("topic created", topic=contract.topic)
-    before = broker.describe(settings, contract.topic).high_watermark
-    counts, failures = send(settings, contract.topic, chunks)
-    after = broker.describe(settings, contract.topic).high_watermark
-    log.info("sent", topic=contract.topic, acknowledged=counts.processed, failed=counts.rejected)
-    moved = {partition: end - before.get(partition, 0) for partition, end in after.items()}
-    return drop.Sent(counts, contract.topic, moved, tuple(failures))
+class TopicTarget:
+    """Sends messages to a feed's topic."""
+
+    def send(self, source: KafkaTopic, delivery: Delivery, chunks: Chunks) -> Sent:
+        """Send messages, and see how far the topic's partitions move."""
+        settings, topic = delivery.settings, source.topic
+        if delivery.create_topic and broker.create(settings, topic):
+            log.info("topic created", topic=topic)
+        before = broker.describe(settings, topic).high_watermark
+        counts, failures = send(settings, topic, delivery.watch(chunks))
+        after = broker.describe(settings, topic).high_watermark
+        log.info("sent", topic=topic, acknowledged=counts.processed, failed=counts.rejected)
+        moved = {partition: end - before.get(partition, 0) for partition, end in after.items()}
+        return Sent(counts, topic, moved, tuple(failures))
+
+    def send_file(self, source: KafkaTopic, delivery: Delivery, file: Path) -> Sent:
+        """Send each line of a file as a message."""
+        return self.send(source, delivery, messages_of_file(file, delivery.contract))
 
 
-def send(settings: Settings, topic: str, chunks: Iterator[list[Message]]) -> tuple[Counts, list[str]]:
-    """Send messages to a topic that is there; one chunk is under way while the next is made.
+def send(settings: Settings, topic: str, chunks: Chunks) -> tuple[Counts, list[str]]:
+    """Send messages to an existing topic; one chunk is being sent while the next is made.
 
-    :returns: how many were acknowledged and how many failed, and what is known of the first failures.
+    :returns: how many were acknowledged and how many failed, and the first failures in words.
     :raises ServiceUnavailable: Kafka did not answer in time.
     """
     counts, failures, number = Counts(), list[str](), 0
@@ -68,7 +76,7 @@ def send(settings: Settings, topic: str, chunks: Iterator[list[Message]]) -> tup
 
 @contextmanager
 def _no_cycles() -> Iterator[None]:
-    """Do not look for garbage in cycles: a chunk's futures are many objects without one, and looking at them again and
+    """Disable the cyclic garbage collector: a chunk's futures are many objects without a cycle, and examining them again and
     again took two fifths of the time (docs/decisions/0004).
     """
     was_enabled = gc.isenabled()
@@ -81,7 +89,7 @@ def _no_cycles() -> Iterator[None]:
 
 
 def _close(settings: Settings, producer: KafkaProducer) -> None:
-    """Close the producer. After an error it gives up, in bounded time, what it could not send; the error has been told."""
+    """Close the producer. After an error it gives up in bounded time what it could not send; the error has been reported."""
     try:
         producer.close(timeout=settings.kafka_timeout_seconds)
     except KafkaTimeoutError as error:
@@ -122,7 +130,7 @@ def _try_send(producer: KafkaProducer, topic: str, message: Message) -> Any:
 
 
 def _await(settings: Settings, under_way: list[tuple[int, Any]], failures: list[str]) -> Counts:
-    """Wait for acknowledgements; a message that Kafka refuses for good is counted and named.
+    """Wait for acknowledgements; a message that Kafka refuses permanently is counted and named.
 
     :raises ServiceUnavailable: acknowledgements did not come in time.
     """
@@ -132,7 +140,7 @@ def _await(settings: Settings, under_way: list[tuple[int, Any]], failures: list[
         if isinstance(error, KafkaTimeoutError) or getattr(error, "retriable", False):
             raise ServiceUnavailable(
                 f"Kafka at {settings.kafka()} did not acknowledge message {number} in time ({error}).",
-                remedy="Check the broker; then run again. Messages that did arrive are loaded once all the same.",
+                remedy="Check the broker; then run again. Messages that did arrive are loaded only once.",
             )
         if error is None:
             acknowledged += 1

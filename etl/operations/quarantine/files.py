@@ -19,7 +19,7 @@ from etl.errors import ConfigurationError
 from etl.settings import Settings
 from etl.storage import files, manifests
 from etl.storage.archive_file import ArchiveFile
-from etl.storage.landing_folder import put_back, waiting
+from etl.storage.landing_folder import put_back, require_landing_folder, waiting
 from etl.storage.locks import JOB_WAIT_SECONDS, feed_lock
 
 _entry = etl_set_aside.c
@@ -106,10 +106,10 @@ def _put_back(settings: Settings, row: dict[str, Any]) -> None:
         elif not (output / name).is_dir():
             raise _gone(name, f"backup/{feed}/{manifests.QUARANTINE}/ or output/{feed}/", "the folder")
     else:
-        contract = load_contract(feed, settings)
+        source = require_landing_folder(load_contract(feed, settings))
         if file := _named(quarantine, name):
-            put_back(settings, contract, file)
-        elif not any(files.stored_name(path.name) == name for path in waiting(settings, contract)):
+            put_back(settings, source, file)
+        elif not any(files.stored_name(path.name) == name for path in waiting(settings, source)):
             raise _gone(name, f"backup/{feed}/{manifests.QUARANTINE}/", "the file")
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import parse_contract
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.database.schema.changes import require_possible
 from etl.database.schema.ensure import ensure_feed
 from etl.errors import ContractError
@@ -64,7 +65,7 @@ def test_the_statements_of_edited_contracts_are_as_committed(
     engine: TSQLEngine, home: Settings, tmp_path: Path
 ) -> None:
     file = tmp_path / "tanks.odcs.yaml"
-    contract = replace(parse_contract(yaml.safe_dump(DOCUMENT), file), landing=None, topic="tanks")
+    contract = replace(parse_contract(yaml.safe_dump(DOCUMENT), file), source=KafkaTopic("tanks"))
     Feed(engine, home, contract).load([READING])
     tables, views, script_ = engine.tables, engine.views, []
     for edit, change in _EDITS.items():
@@ -72,7 +73,7 @@ def test_the_statements_of_edited_contracts_are_as_committed(
         change(edited, {item["name"]: item for item in edited["schema"][0]["properties"]})
         engine.forget()
         engine.tables, engine.views = dict(tables), dict(views)
-        contract = replace(parse_contract(yaml.safe_dump(edited), file), landing=None, topic="tanks")
+        contract = replace(parse_contract(yaml.safe_dump(edited), file), source=KafkaTopic("tanks"))
         ensure_feed(Recorder(engine), EvolvedContract.of(contract))  # type: ignore[arg-type]
         # Views are the same in other files.
         changes = [text for text in engine.recorded() if not text.startswith(("SELECT", "CREATE VIEW"))]
@@ -84,7 +85,7 @@ def test_what_is_refused_on_sql_server_is_reported_with_the_statements(
     engine: TSQLEngine, home: Settings, tmp_path: Path
 ) -> None:
     file = tmp_path / "tanks.odcs.yaml"
-    contract = replace(parse_contract(yaml.safe_dump(DOCUMENT), file), landing=None, topic="tanks")
+    contract = replace(parse_contract(yaml.safe_dump(DOCUMENT), file), source=KafkaTopic("tanks"))
     Feed(engine, home, contract).load([READING])
     connection = TSQLConnection(engine)
     other_key = replace(contract, primary_key=("device", "time", "pulses"))

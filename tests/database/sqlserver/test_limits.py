@@ -14,6 +14,7 @@ from sqlalchemy.schema import CreateTable
 
 from etl.contract.model import EventTime, EvolvedContract, Windows
 from etl.contract.reader import Column, Contract, load_contracts
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.database import in_batches, product_named
 from etl.database.schema.audit_tables import metadata
 from etl.database.schema.ddl import script
@@ -45,7 +46,7 @@ def contracts(draw: st.DrawFn) -> Contract:
     key = tuple(f"t{place}" for place in range(draw(st.integers(1, min(3, len(texts))))))
     return Contract(
         feed="generated",
-        topic="generated",
+        source=KafkaTopic("generated"),
         table="generated",
         columns=tuple(columns),
         primary_key=(*key, "at"),

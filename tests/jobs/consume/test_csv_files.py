@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from etl.contract.model import Landing, UnknownKeys
+from etl.contract.model import UnknownKeys
 from etl.contract.reader import Column, Contract, EventTime
+from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import UnreadableFile
 from etl.jobs.consume.csv_files import part_paths, write_parts
 from etl.storage.csv_dialect import read_chunks
@@ -16,7 +17,7 @@ from etl.storage.landing_folder import part_columns
 
 SALES = Contract(
     feed="sales",
-    topic="",
+    source=LandingFolder("landing/sales"),
     table="sales",
     columns=(
         Column("day", "timestamp", required=True, path=("DATE",)),
@@ -25,7 +26,6 @@ SALES = Contract(
     ),
     primary_key=(),
     event_time=EventTime("day", formats=("%d/%m/%Y",)),
-    landing=Landing("landing/sales"),
     sensor=("hour",),
 )
 

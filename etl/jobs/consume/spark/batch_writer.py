@@ -36,7 +36,7 @@ log = structlog.get_logger("consume")
 
 
 class BatchWriter:
-    """Writes each micro-batch under a temporary name, checks it, and gives it its place with one rename."""
+    """Writes each micro-batch under a temporary name, checks it, and gives it its name with one rename."""
 
     def __init__(
         self, settings: Settings, contract: EvolvedContract, topic: Topic, following: Mapping[int, int], cycle_id: str
@@ -51,17 +51,17 @@ class BatchWriter:
         """Number of the job's first batch."""
         self.following = following
         self.set_aside: dict[str, str] = {}
-        """Messages on which Spark has failed twice, with the error."""
+        """Message on which Spark failed twice → the error."""
         self.written: list[Batch] = []
         self.error: BaseException | None = None
         self.begun = self.ended = 0
-        """Batches, those without messages among them."""
+        """Number of batches, including those without messages."""
         self.longest_seconds = 0.0
         self.is_given_up = False
-        """The time box is over: an error of the batch under way only says that it was cancelled."""
+        """The time box is over: an error of the current batch only means that it was cancelled."""
 
     @property
-    def has_got_on(self) -> bool:
+    def has_committed(self) -> bool:
         """Whether Spark has committed the job's first batch."""
         return self.first is not None and self._committed >= self.first
 
@@ -70,12 +70,12 @@ class BatchWriter:
         checkpoint = read_checkpoint(self.checkpoint, self.topic.name)
         return checkpoint.committed if checkpoint else -1
 
-    def is_through_with(self, number: int) -> bool:
-        """Whether so many batches have ended, and Spark has committed what was written."""
+    def has_finished(self, number: int) -> bool:
+        """Whether this number of batches has ended and Spark has committed what was written."""
         return self.ended >= number and all(is_committed(self.settings, batch) for batch in self.written[-1:])
 
     def forget_uncommitted(self) -> None:
-        """Leave a batch to the job that will write it again. Once the query has ended, its checkpoint says which one that is."""
+        """Drop a batch that the next job will write again. Call it when the query has ended: its checkpoint tells which one."""
         self.written = [batch for batch in self.written if is_committed(self.settings, batch)]
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
@@ -85,7 +85,7 @@ class BatchWriter:
         try:
             self._write(rows, batch_id)
         except BaseException as error:
-            # Py4J passes on only the text of an error; the job wants the error itself.
+            # Py4J passes on only the text of an error; the job needs the error itself.
             if not self.is_given_up:
                 self.error = error
             raise
@@ -97,13 +97,13 @@ class BatchWriter:
         query_id = self.query_id or self._query_id()
         folder = manifests.feed_output(self.settings, self.contract.feed)
         temporary = temporary_batch(folder, query_id, batch_id)
-        told = self._write_or_halve(rows, temporary, query_id, batch_id)
-        if told["messages"] == 0:
+        counts = self._write_or_halve(rows, temporary, query_id, batch_id)
+        if counts["messages"] == 0:
             shutil.rmtree(temporary)
             return
-        parts, found, messages = _take_stock(temporary)
+        parts, found, messages = _inspect_parts(temporary)
         planned = planned_offsets(self.checkpoint, self.topic.name, batch_id)
-        # What follows the last message up to there has been read as well: it holds none.
+        # The offsets between the last message and the planned end have been read too: they have no message.
         offsets = {part: replace(passed, next=planned[int(part)]) for part, passed in found.items()}
         batch = Batch(
             feed=self.contract.feed,
@@ -114,20 +114,20 @@ class BatchWriter:
             offsets=offsets,
             columns=self.contract.file_columns,
             paths=self.contract.paths,
-            messages=told["messages"],
+            messages=counts["messages"],
             rows=sum(part.rows for part in parts),
-            unparsable=told["unparsable"],
+            unparsable=counts["unparsable"],
             parts=tuple(parts),
             written_at=datetime.now(UTC).isoformat(),
         )
-        _require_balance(batch, told, messages)
+        _require_balance(batch, counts, messages)
         publish_batch(batch, temporary, folder)
         self.written.append(batch)
         log.info("batch written", batch=batch_id, messages=batch.messages, unparsable=batch.unparsable)
         failpoints.reached("consume.before_commit")
 
     def _write_or_halve(self, rows: DataFrame, temporary: Path, query_id: str, batch_id: int) -> dict[str, Any]:
-        """Write the rows; where Spark has failed at the same batch before, without the messages that stop it."""
+        """Write the rows; where Spark failed on the same batch in an earlier job, without the messages that stop it."""
         from pyspark.errors import AnalysisException, PySparkException
 
         try:
@@ -142,7 +142,7 @@ class BatchWriter:
             return self._write_parts(self._without_poison(rows.sparkSession, batch_id, error), temporary)
 
     def _write_parts(self, rows: DataFrame, temporary: Path) -> dict[str, Any]:
-        """Write the rows as CSV files, and count them on the way."""
+        """Write the rows as CSV files and count them while they are written."""
         from pyspark.sql import Observation
         from pyspark.sql import functions as F
 
@@ -167,7 +167,7 @@ class BatchWriter:
         return dict(observed.get)
 
     def _has_failed_before(self, batch: str) -> bool:
-        """Whether a batch has failed in an earlier job; else it is written down that it has now."""
+        """Whether a batch failed in an earlier job; if not, record that it has failed now."""
         file = self.checkpoint.parent / ".failed-batch.json"
         if file.is_file() and files.read_json(file)["batch"] == batch:
             return True
@@ -185,14 +185,14 @@ class BatchWriter:
         return rows
 
     def _query_id(self) -> str:
-        """The query's id from the checkpoint: the first batch may come before `start()` has returned."""
+        """The query's id from the checkpoint: the first batch may begin before `start()` returns."""
         return str(json.loads((self.checkpoint / "metadata").read_text("utf-8"))["id"])
 
 
-def _take_stock(folder: Path) -> tuple[list[Part], dict[str, OffsetRange], int]:
-    """Name the part files plainly, count and hash what is really in them, and force it to the disk.
+def _inspect_parts(folder: Path) -> tuple[list[Part], dict[str, OffsetRange], int]:
+    """Rename the part files, count and hash what they really contain, and sync them to the disk.
 
-    Returns the parts, the offsets, and the number of messages: every message has one row with item 0.
+    Returns the parts, the offsets per partition, and the number of messages: every message has one row with item 0.
     """
     parts: list[Part] = []
     found: dict[str, OffsetRange] = {}
@@ -221,11 +221,11 @@ def _add_ranges(found: dict[str, OffsetRange], chunk: pa.RecordBatch) -> None:
         found[row["partition"]] = OffsetRange(min(known.first, first), max(known.next, last + 1), known.rows + rows)
 
 
-def _require_balance(batch: Batch, told: Mapping[str, int], messages: int) -> None:
-    """Refuse a batch whose files do not hold what Spark counted on the way."""
-    if (batch.rows, messages) != (told["rows"], told["messages"]):
+def _require_balance(batch: Batch, counts: Mapping[str, int], messages: int) -> None:
+    """:raises BalanceError: the batch's files do not contain what Spark counted while it wrote them."""
+    if (batch.rows, messages) != (counts["rows"], counts["messages"]):
         raise BalanceError(
-            f"Batch {batch.batch_id}: Spark counted {told['messages']} messages and {told['rows']} rows, its files hold"
+            f"Batch {batch.batch_id}: Spark counted {counts['messages']} messages and {counts['rows']} rows, its files have"
             f" {messages} and {batch.rows}.",
             remedy="Run again: the batch is written again from the same offsets.",
         )

@@ -31,7 +31,7 @@ _HOST = re.compile(r"\((\S+) executor \w+\)")
 """In what Spark says of a task that failed."""
 _CONNECT_SECONDS = 5.0
 _SETTLED_SECONDS = 1.0
-"""Executors come one by one; once no further one has come for so long, those that are there are looked at."""
+"""Executors join one by one; when none has joined for this long, those that are there are examined."""
 _TASKS_PER_CORE = 4
 """Spark deals tasks out in turn to all that are free, so that a few for each core reach every executor."""
 _REMEDY = (
@@ -72,18 +72,18 @@ def _reach(master: str) -> None:
         with suppress(OSError, ValueError), socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS):
             return
     raise ServiceUnavailable(
-        f"No Spark master answers at {master}.", remedy="Start it, or mend ETL_SPARK_MASTER; then run again."
+        f"No Spark master answers at {master}.", remedy="Start it, or correct ETL_SPARK_MASTER; then run again."
     )
 
 
-def require_shared(settings: Settings, spark: SparkSession, folder: Path, *, anew: bool = False) -> None:
+def require_shared(settings: Settings, spark: SparkSession, folder: Path, *, again: bool = False) -> None:
     """Have every executor write a random word into a folder, and read them all here.
 
-    :param anew: ask also executors that have proven it already.
+    :param again: also ask executors that have proven it before.
     :raises ServiceUnavailable: the cluster gives no executor within `settings.spark_executor_seconds`.
     :raises StorageError: what an executor writes there does not arrive, or cannot be read here; names the folder and the hosts.
     """
-    if anew:
+    if again:
         _proven.clear()
     executors = _executors(settings, spark)
     proof = (str(spark.sparkContext.applicationId), str(folder), *sorted(executors))

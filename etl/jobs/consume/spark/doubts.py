@@ -103,7 +103,7 @@ def _suspect_time(column: Column, event_time: EventTime) -> list[SparkColumn]:
         doubts.append(~value.rlike(r"^\d{4}-\d\d-\d\d[T ]"))
     if column.name == event_time.column:
         # Spark would write a moment into the code that it generates, and this one is new with every job: the code would be
-        # compiled anew, and start slow, every time. It does not do so with an interval.
+        # compiled again, and start slowly, every time. It does not do so with an interval.
         latest = time.time() + event_time.ahead_seconds
         to_epoch = F.make_interval(secs=F.lit(Decimal(f"{latest:.6f}")))
         doubts.append(moment < F.lit(event_time.earliest.astimezone(UTC)))

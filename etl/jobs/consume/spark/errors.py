@@ -1,4 +1,4 @@
-"""Errors of Spark's JVM as errors of ours.
+"""Translates errors of Spark's JVM into the project's errors.
 
 Python gets them as text with the names of Java classes and, from the system, the text of `strerror`; both are stable.
 """
@@ -28,50 +28,55 @@ _PATH = re.compile(r"(?:file:)?(/[^\s:()\[\],]+)")
 
 
 @contextmanager
-def explaining(settings: Settings) -> Iterator[None]:
-    """Kafka being away, a full or closed disk, or else whatever made Spark stop; Python errors pass as they are."""
+def translated(settings: Settings) -> Iterator[None]:
+    """Translate an error of Spark's JVM; Python errors pass unchanged.
+
+    :raises ServiceUnavailable: Kafka does not answer.
+    :raises StorageError: a disk is full or cannot be written.
+    :raises PermanentError: Spark stopped for another reason.
+    """
     from pyspark.errors import PySparkException
 
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
-        told = "\n".join(_chain(error))
-        raise _of_disk(settings, told) or _of_kafka(settings, told) or _unknown(told) from error
+        text = "\n".join(_chain(error))
+        raise _of_disk(settings, text) or _of_kafka(settings, text) or _unknown(text) from error
 
 
 def is_unknown(settings: Settings, error: BaseException) -> bool:
-    """Whether Spark failed neither for Kafka's sake nor for a disk's."""
-    told = "\n".join(_chain(error))
-    return not (_of_disk(settings, told) or _of_kafka(settings, told))
+    """Whether the cause is neither Kafka nor a disk."""
+    text = "\n".join(_chain(error))
+    return not (_of_disk(settings, text) or _of_kafka(settings, text))
 
 
 def _chain(error: BaseException) -> list[str]:
-    """What an error and its causes in the JVM say."""
-    found: list[str] = []
-    following: BaseException | None = error
-    while following is not None:
-        found.append(str(following))
-        following = getattr(following, "_cause", None)
-    return found
+    """The texts of an error and of its causes in the JVM."""
+    texts: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        texts.append(str(cause))
+        cause = getattr(cause, "_cause", None)
+    return texts
 
 
-def _of_disk(settings: Settings, told: str) -> EtlError | None:
+def _of_disk(settings: Settings, text: str) -> EtlError | None:
     for number in disk_errors.REMEDIES:
-        said = re.search(rf".*{re.escape(os.strerror(number))}.*", told)
+        said = re.search(rf".*{re.escape(os.strerror(number))}.*", text)
         if said:
             path = _PATH.search(said.group())
             return disk_errors.storage_error(settings, number, path.group(1) if path else None)
     return None
 
 
-def _of_kafka(settings: Settings, told: str) -> EtlError | None:
-    said = _KAFKA_AWAY.search(told)
+def _of_kafka(settings: Settings, text: str) -> EtlError | None:
+    said = _KAFKA_AWAY.search(text)
     return broker.unreachable(settings, f"Spark: {said.group().rpartition('.')[2]}") if said else None
 
 
-def _unknown(told: str) -> EtlError:
+def _unknown(text: str) -> EtlError:
     # Py4J's own first line only names a call.
-    lines = [line.removeprefix(": ") for line in told.strip().splitlines() if not line.startswith(_CALL)]
+    lines = [line.removeprefix(": ") for line in text.strip().splitlines() if not line.startswith(_CALL)]
     return PermanentError(
-        f"Spark stopped reading: {(lines or [told])[0][:400]}", remedy="Spark's log: .services/spark.log"
+        f"Spark stopped reading: {(lines or [text])[0][:400]}", remedy="Spark's log: .services/spark.log"
     )

@@ -1,7 +1,7 @@
-"""Messages that stop Spark for a reason that nobody has foreseen: found by halving a batch, and kept with nothing but their text.
+"""Messages that stop Spark for an unknown reason: found by halving a batch, and kept with nothing but their text.
 
-The last resort, when Spark has failed twice on the same batch: the guards of `etl.jobs.consume.spark.parse` let nothing
-through that is known.
+The last resort, when Spark has failed twice on the same batch: `etl.jobs.consume.spark.parse` guards against every known
+reason.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Range = tuple[int, int, int]
 """Partition, first offset, and the offset after the last."""
 MOST = 100
-"""Messages of a batch that are set aside; if more fail, the fault is not the messages'."""
+"""Most messages of a batch that are set aside; if more fail, the messages are not the cause."""
 _THROWN = re.compile(r"\b(?:\w+\.)+\w*(?:Exception|Error)\b")
 
 log = structlog.get_logger("consume")
@@ -41,7 +41,7 @@ class Halving:
         self._contract = contract
         self._error = error
         self.set_aside: dict[str, str] = {}
-        """By topic, partition and offset, the name of the error."""
+        """topic/partition/offset → name of the error."""
 
     def rows(self, ranges: list[Range]) -> DataFrame:
         """The batch as `split_messages` would give it; messages that stop Spark are unparsable rows.
@@ -55,7 +55,7 @@ class Halving:
         return split.unionByName(unsplit_messages(whole.where(_is_in(failing)), self._contract))
 
     def _failing(self, ranges: list[Range], *, is_sure: bool = False) -> list[Range]:
-        """The messages that fail, each as a range; `is_sure`: some do, for the other half went well."""
+        """The messages that fail, each as a range; `is_sure`: at least one does, because the other half succeeded."""
         (partition, first, following), *others = ranges
         is_single = not others and following - first == 1
         cause = "" if is_sure and not is_single else self._cause(ranges)
@@ -64,7 +64,7 @@ class Halving:
         if is_single:
             if len(self.set_aside) == MOST:
                 raise self._error
-            self.set_aside[f"{self._contract.topic}/{partition}/{first}"] = cause
+            self.set_aside[f"{self._contract.source.name}/{partition}/{first}"] = cause
             return ranges
         middle = (first + following) // 2
         halves = (
@@ -76,7 +76,7 @@ class Halving:
         return found + self._failing(halves[1], is_sure=not found)
 
     def _cause(self, ranges: list[Range]) -> str | None:
-        """What Spark says to the messages of some ranges; None where it can split them."""
+        """The name of the error with which Spark fails on the messages of some ranges; None where it can split them."""
         from pyspark.errors import AnalysisException, PySparkException
 
         try:
@@ -86,13 +86,13 @@ class Halving:
         except (PySparkException, Py4JJavaError) as error:
             if not spark_errors.is_unknown(self._settings, error):
                 raise
-            # Its name only: what it says may hold the message.
+            # Only its name: its text may contain the message.
             named = [name for name in _THROWN.findall(str(error)) if not name.endswith(".SparkException")]
             return named[0] if named else type(error).__name__
         return None
 
     def _read(self, ranges: Iterable[Range]) -> DataFrame:
-        topic, ranges = self._contract.topic, list(ranges)
+        topic, ranges = self._contract.source.name, list(ranges)
         return (
             self._spark.read.format("kafka")
             .options(**kafka_options(self._settings))
@@ -104,7 +104,7 @@ class Halving:
 
 
 def ranges(starts: Mapping[int, int], ends: Mapping[int, int]) -> list[Range]:
-    """What lies between two positions, without partitions where nothing does."""
+    """The ranges between two sets of offsets; without partitions where there is nothing between them."""
     return [(part, starts.get(part, 0), end) for part, end in sorted(ends.items()) if end > starts.get(part, 0)]
 
 

@@ -1,4 +1,4 @@
-"""Spark's query over a topic, from its start to its end."""
+"""Spark's streaming query over a topic, from its start to its end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MESSAGES_PER_BATCH = 500_000
 
 
 def unfinished_batch(settings: Settings, contract: Contract, topic: Topic) -> dict[int, int]:
-    """Where a batch ends that Spark has begun and did not commit; empty where there is none."""
+    """The end offsets, per partition, of a batch that Spark began and did not commit; empty where there is none."""
     folder = checkpoint_folder(settings, contract.feed, topic.id)
     checkpoint = read_checkpoint(folder, topic.name)
     return dict(checkpoint.planned_offsets) if checkpoint else {}
@@ -71,26 +71,26 @@ def read_topic(
     try:
         _await(query, writer, parameters["time_box_seconds"], first_batch_is_sure=catch_up)
     except BalanceError:
-        # A machine may have lost the folder since, or an executor on another one have come.
-        _require_shared(settings, contract, spark, anew=True)
+        # A machine may have lost the folder since, or an executor on another machine may have joined.
+        _require_shared(settings, contract, spark, again=True)
         raise
     finally:
         close_callbacks(spark)
 
 
-def _require_shared(settings: Settings, contract: Contract, spark: SparkSession, *, anew: bool = False) -> None:
+def _require_shared(settings: Settings, contract: Contract, spark: SparkSession, *, again: bool = False) -> None:
     if cluster.is_cluster(settings):
-        cluster.require_shared(settings, spark, manifests.feed_output(settings, contract.feed), anew=anew)
+        cluster.require_shared(settings, spark, manifests.feed_output(settings, contract.feed), again=again)
 
 
 def _await(query: StreamingQuery, writer: BatchWriter, seconds: float, *, first_batch_is_sure: bool) -> None:
     """Wait until the query has ended or the time is over, then stop it.
 
-    The batch that is under way when time is over may end, unless it takes more than twice as long as any before it. Then it is
-    given up, as is one that Spark begins meanwhile, and repeated next time. The first batch of a job is waited for without
-    such a bound, until Spark has committed it, because a time box that is too short for one batch would never get anywhere.
+    The batch that is being written when the time is over may end, unless it takes more than twice as long as any before it. Then
+    it is given up, as is one that Spark begins meanwhile, and the next job repeats it. For the first batch of a job there is no
+    such limit: a time box that is too short for one batch would never get anywhere.
 
-    It asks now and then instead of waiting inside the JVM, where an interrupt would break Py4J's connection.
+    It polls instead of waiting inside the JVM, where an interrupt would break Py4J's connection.
     """
     deadline = time.monotonic() + seconds
     last = None
@@ -98,9 +98,9 @@ def _await(query: StreamingQuery, writer: BatchWriter, seconds: float, *, first_
     try:
         while query.isActive:
             now = time.monotonic()
-            if now >= deadline and (writer.has_got_on or not (first_batch_is_sure or writer.begun)):
+            if now >= deadline and (writer.has_committed or not (first_batch_is_sure or writer.begun)):
                 last = writer.begun if last is None else last
-                if writer.is_through_with(last) or now >= deadline + 2 * writer.longest_seconds:
+                if writer.has_finished(last) or now >= deadline + 2 * writer.longest_seconds:
                     break
             pause.wait(0.05)
         writer.is_given_up = query.isActive

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from py4j.protocol import Py4JError, Py4JJavaError
 
 from etl.errors import SetupError
-from etl.jobs.consume.spark import cluster
-from etl.jobs.consume.spark import java_text as javatext
+from etl.jobs.consume.spark import cluster, java_text
 from etl.settings import Settings
 from etl.storage import files
 
@@ -25,11 +24,11 @@ if TYPE_CHECKING:
 
 _starting = threading.Lock()
 _FEW_CORES = 2
-"""On so few, threads of a garbage collector only take time from Spark's own, and memory."""
+"""With this few cores, a parallel garbage collector only takes time and memory from Spark's own threads."""
 
 
 def class_archive(settings: Settings) -> Path:
-    """Where `etl.services.jvm_archive` keeps the classes of Spark's JVM, ready to use: one file per installed PySpark."""
+    """The file in which `etl.services.jvm_archive` keeps the classes of Spark's JVM; one per installed PySpark."""
     import pyspark
 
     installed = hashlib.sha256(pyspark.__file__.encode()).hexdigest()[:8]
@@ -37,7 +36,7 @@ def class_archive(settings: Settings) -> Path:
 
 
 def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession:
-    """The process's Spark session, made at the first call and kept for the next job. Threads may ask for it side by side.
+    """The process's Spark session, made at the first call and kept for the next job. Threads may call it concurrently.
 
     :param java_options: more options for its JVM.
 
@@ -51,13 +50,13 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
 
     with _starting:
         try:
-            if (found := SparkContext._active_spark_context) and found._jsc.sc().isStopped():
-                found.stop()  # Its cluster has given it up.
+            if (context := SparkContext._active_spark_context) and context._jsc.sc().isStopped():
+                context.stop()  # Its cluster has given it up.
             if SparkContext._active_spark_context is None:
                 cluster.require_master(settings)
                 configuration = SparkConf().setAppName("notebook-etl").setMaster(settings.spark_master)
                 configuration.setAll(list(_spark_configuration(settings, java_options).items()))
-                # What the JVM says before its log is set up belongs there too, not into the notebook.
+                # What the JVM prints before its log is set up goes to the log file too, not into the notebook.
                 with (settings.services / "spark.log").open("ab") as log_file:
                     output = {"stdout": log_file, "stderr": log_file}
                     SparkContext(
@@ -83,10 +82,10 @@ def close_callbacks(spark: SparkSession) -> None:
     from pyspark import SparkContext
 
     gateway = SparkContext._gateway
-    # Py4J takes an attribute that it does not have for a class of Java.
+    # Py4J reads an unknown attribute as a Java class.
     if gateway is None or (server := vars(gateway).get("_callback_server")) is None:
         return
-    # The job's own error says more about a JVM that does not answer.
+    # If the JVM does not answer, the job's own error says more.
     with contextlib.suppress(Py4JError):
         if spark.streams.active:
             return
@@ -107,7 +106,7 @@ def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.driver.extraJavaOptions": " ".join(
             [
-                javatext.option(f"-Dlog4j2.configurationFile={_log_configuration(settings).as_uri()}"),
+                java_text.option(f"-Dlog4j2.configurationFile={_log_configuration(settings).as_uri()}"),
                 *_java_options(settings),
                 java_options,
             ]
@@ -125,7 +124,7 @@ def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str
         # A key of this name would get the text of broken messages instead of its own value; the default is `_corrupt_record`.
         "spark.sql.columnNameOfCorruptRecord": f"no key {secrets.token_hex(16)}",
         "spark.sql.adaptive.enabled": "false",
-        # Stopping a query interrupts its thread; a call that heeds no interrupt must not hold the job for ever.
+        # Stopping a query interrupts its thread; a call that ignores interrupts must not block the job for ever.
         "spark.sql.streaming.stopTimeout": "60s",
         "spark.sql.streaming.numRecentProgressUpdates": "10",
         # A JVM that serves cycle after cycle: what a query leaves behind goes within a minute, not after 5 or 30 of them, its
@@ -145,18 +144,18 @@ def _java_options(settings: Settings) -> list[str]:
     if (os.cpu_count() or 1) <= _FEW_CORES:
         options.append("-XX:+UseSerialGC")
     if (archive := class_archive(settings)).is_file():
-        # An archive that does not fit is left alone, without a word.
-        shared = javatext.option(f"-XX:SharedArchiveFile={archive}")
+        # The JVM silently ignores an archive that does not fit.
+        shared = java_text.option(f"-XX:SharedArchiveFile={archive}")
         options += [shared, "-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr"]
     return options
 
 
 def _log_configuration(settings: Settings) -> Path:
-    """Spark's messages go to a file: in a notebook they would bury what the reader looks for."""
+    """Spark's messages go to a file: in a notebook they would bury the results."""
     file = settings.services / "spark-log4j2.properties"
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     log_file = (settings.services / "spark.log").as_posix()
-    named, rolled = javatext.log4j_value(log_file), javatext.log4j_pattern(log_file)
+    named, rolled = java_text.log4j_value(log_file), java_text.log4j_pattern(log_file)
     file.write_text(
         "status=error\nappender.file.type=RollingFile\nappender.file.name=file\n"
         f"appender.file.fileName={named}\nappender.file.filePattern={rolled}.%i\n"

@@ -118,7 +118,7 @@ def _describe_feed(connection: Connection, contract: EvolvedContract) -> None:
     """Keep what the contract promises where dashboards find it."""
     values = {
         "table_name": contract.table,
-        "source": contract.source_name,
+        "source": contract.source.name,
         "sensors": contract.fleet.sensors if contract.fleet else None,
         "interval_seconds": contract.fleet.interval_seconds if contract.fleet else None,
         "freshness_seconds": contract.freshness_seconds,

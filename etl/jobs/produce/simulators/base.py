@@ -1,7 +1,7 @@
 """What all simulators share: messages in chunks, times of day, and the ways in which a message can be bad.
 
 Random numbers come from NumPy's `RandomState`, whose streams are frozen for all versions and platforms (NumPy Enhancement
-Proposal 19), so the same arguments give the same bytes. Each chunk draws from a stream of its own.
+Proposal 19), so the same arguments give the same bytes. Each chunk has its own stream.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK = 20_000
-"""Messages that are made at once."""
+"""Messages that are generated at once."""
 
 _DAY_SECONDS = 86_400.0
 Numbers = NDArray[np.float64]
@@ -49,7 +49,7 @@ class Batch:
     """Whether sensors may fail in ways that no contract forbids: a stuck value, for example."""
 
     def when(self, senders: int, interval_seconds: float) -> Times:
-        """Message i comes from sender i % senders, which sends once per interval, at a moment of its own within it."""
+        """Message i comes from sender i % senders, which sends once per interval, at a random moment within it."""
         offset_us = ((self.index // senders) * interval_seconds * 1e6).astype(np.int64)
         offset_us += self.numbers.randint(0, int(interval_seconds * 1e6), len(self.index))
         return np.datetime64(self.start, "us") + offset_us
@@ -64,7 +64,7 @@ class Simulator:
 
     good: Callable[[Batch], list[Message]]
     spoilers: Sequence[Spoiler]
-    """Every kind comes about as often; one that stands twice, twice as often."""
+    """Each is used about equally often; one that is listed twice, twice as often."""
     senders: int
     """How many messages there are per interval."""
     interval_seconds: float
@@ -129,7 +129,7 @@ def swap(old: bytes, new: bytes) -> Spoiler:
 
 
 def edit(change: Callable[[dict[str, Any]], object]) -> Spoiler:
-    """Change the parsed JSON of a message, and write it anew."""
+    """Change the parsed JSON of a message and write it again."""
 
     def spoiler(messages: list[Message], place: int) -> Message:
         document = json.loads(messages[place].value or b"{}")
@@ -176,6 +176,6 @@ def resent(senders: int) -> Spoiler:
 
 
 def earlier(text: str, minutes: int) -> str:
-    """A time in ISO 8601, so much earlier."""
+    """A time in ISO 8601, this number of minutes earlier."""
     written = (datetime.fromisoformat(text) - timedelta(minutes=minutes)).isoformat(timespec="microseconds")
     return written.replace("+00:00", "Z")

@@ -1,42 +1,32 @@
-"""Readings made from a contract alone, for feeds that have no simulator of their own."""
+"""Readings generated from a contract alone, for feeds without their own simulator."""
 
 from __future__ import annotations
 
-import csv
-import io
-import itertools
-import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from etl.contract.model import EPOCH_UNITS, ISO8601, ITEMS
+from etl.contract.model import EPOCH_UNITS, ISO8601
 from etl.contract.reader import Column, Contract
 from etl.errors import ConfigurationError
 from etl.jobs.produce.simulators.base import (
     Batch,
     Message,
     Simulator,
-    Spoiler,
     daily_curve,
-    edit,
     epoch_seconds,
-    fields,
-    resent,
     texts,
-    truncated,
 )
+from etl.jobs.produce.simulators.forms import FORMS, Value
 
 _SENSORS, _INTERVAL_SECONDS, _ITEMS = 10, 10.0, 2
 _ALTERNATIVES = re.compile(r"[\w .:/-]+(\|[\w .:/-]+)*")
 _SWING = 100.0
 """Width of a measure's range where the contract gives no limits."""
 
-Value = str | int | float | bool
 Maker = Callable[[int, float, str, float], Value]
 """A column's value, of: number of the sensor, daily curve (-1 to 1), time in ISO 8601, a random number from 0 to 1."""
 
@@ -44,14 +34,15 @@ Maker = Callable[[int, float, str, float], Value]
 def simulator_of(contract: Contract) -> Simulator:
     """A simulator that keeps the contract's types, limits, keys and nesting.
 
-    :raises ConfigurationError: a column must match a pattern that is no plain list of alternatives.
+    :raises ConfigurationError: a column must match a pattern that is not a plain list of alternatives.
     """
+    form = FORMS[type(contract.source)]
     makers = {column.name: _maker(column, contract) for column in contract.columns}
     sensors = contract.fleet.sensors if contract.fleet else _SENSORS
     items = _ITEMS if contract.explode else 1
-    # An event of several readings comes from as many sensors.
+    # An event with several readings comes from as many sensors.
     senders = max(sensors // items, 1)
-    # Within one step of the clock two readings of a sensor would be the same one.
+    # Two readings of a sensor within one step of the clock would have the same key.
     step = _resolution(contract)
     interval = contract.fleet.interval_seconds if contract.fleet else _INTERVAL_SECONDS
     interval = math.ceil(interval / step) * step if step else interval
@@ -61,41 +52,17 @@ def simulator_of(contract: Contract) -> Simulator:
         when = replace(batch, start=begin.replace(tzinfo=None)).when(senders, interval)
         chances = iter(batch.numbers.uniform(size=len(batch.index) * items * len(makers)).tolist())
         curves, times = daily_curve(when).tolist(), texts(when)
-        return [
-            _message(contract, makers, [(i % senders) * items + k for k in range(items)], curves[n], times[n], chances)
-            for n, i in enumerate(batch.index.tolist())
-        ]
+        messages = []
+        for n, i in enumerate(batch.index.tolist()):
+            first = (i % senders) * items
+            rows = [
+                {name: make(sensor, curves[n], times[n], next(chances)) for name, make in makers.items()}
+                for sensor in range(first, first + items)
+            ]
+            messages.append(form.message(contract, rows))
+        return messages
 
-    return Simulator(good, _spoilers(contract, senders), senders, interval)
-
-
-def _message(
-    contract: Contract, makers: dict[str, Maker], sensors: list[int], curve: float, time: str, chances: Iterator[float]
-) -> Message:
-    rows = [{name: make(sensor, curve, time, next(chances)) for name, make in makers.items()} for sensor in sensors]
-    if contract.landing:
-        text = io.StringIO()
-        writer = csv.writer(text, delimiter=contract.landing.delimiter, quotechar=contract.landing.quote)
-        writer.writerow([json.dumps(v) if isinstance(v, bool) else v for v in rows[0].values()])
-        return Message(None, text.getvalue().rstrip("\r\n").encode(contract.landing.encoding))
-    document: dict[str, Any] = {}
-    for number, column in itertools.product(range(len(rows)), contract.columns):
-        _put(document, column.source, rows[number][column.name], number)
-    key = "/".join(str(rows[0][name]) for name in contract.sensor)
-    return Message(key.encode(), json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
-
-
-def _put(place: Any, path: tuple[str, ...], value: Value, number: int) -> None:
-    """Put a value under its path. The elements of the innermost array are the rows; outer arrays have one element."""
-    for i, key in enumerate(path[:-1]):
-        is_array = path[i + 1] == ITEMS
-        if key == ITEMS:
-            wanted = number if ITEMS not in path[i + 1 :] else 0
-            place.extend({} for _ in range(wanted + 1 - len(place)))
-            place = place[wanted]
-        else:
-            place = place.setdefault(key, [] if is_array else {})
-    place.setdefault(path[-1], value)
+    return Simulator(good, form.spoilers(contract, senders), senders, interval)
 
 
 def _maker(column: Column, contract: Contract) -> Maker:
@@ -131,8 +98,8 @@ def _text(column: Column, *, is_sensor: bool, is_own: bool) -> Maker:
     if column.pattern:
         if not _ALTERNATIVES.fullmatch(column.pattern) or is_own:
             raise ConfigurationError(
-                f"Column {column.name!r}: no values can be made up for the pattern {column.pattern!r}.",
-                remedy="Send your own readings, or replay a file with 1_produce.",
+                f"Column {column.name!r}: no values can be generated for the pattern {column.pattern!r}.",
+                remedy="Send your own readings, or a file with source_file of 1_produce.",
             )
         choices = column.pattern.split("|")
         return lambda sensor, curve, time, chance: choices[
@@ -165,14 +132,3 @@ def _resolution(contract: Contract) -> float:
     if re.search(r"%[ScTX]", form):
         return 1.0
     return 60.0 if re.search(r"%[MR]", form) else 3600.0 if "%H" in form else 86_400.0
-
-
-def _spoilers(contract: Contract, senders: int) -> list[Spoiler]:
-    """Messages that are cut off, lack a required value, or were sent before."""
-    if contract.landing:
-        required = next((i for i, column in enumerate(contract.columns) if column.required), 0)
-        mark = contract.landing.delimiter
-        empty = fields(lambda line: ["" if i == required else value for i, value in enumerate(line)], mark)
-        return [fields(lambda line: line[: len(line) // 2], mark), empty, resent(senders)]
-    top = next((c.source[0] for c in contract.columns if c.required), contract.columns[0].source[0])
-    return [truncated, edit(lambda document: document.pop(top)), resent(senders)]

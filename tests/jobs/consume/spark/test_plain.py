@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from etl.contract.model import Column, Contract, EventTime
 from etl.contract.reader import load_contract
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.jobs.consume.spark.plain import plain_form
 from etl.jobs.produce.simulate import simulate
 from etl.settings import Settings
@@ -21,7 +22,7 @@ from tests.validation.test_message import NESTED
 
 SITE = Contract(
     feed="site",
-    topic="site",
+    source=KafkaTopic("site"),
     table="site",
     columns=(
         Column("id", "text", required=True),

@@ -8,7 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from etl.contract.model import ITEMS, Fleet, Landing
+from etl.contract.model import ITEMS, Fleet
+from etl.contract.sources.csv_dialect import CsvDialect
+from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import ConfigurationError
 from etl.jobs.produce.simulate import DEFAULT_START, csv_header, span
 from tests.support.simulated import CONTRACTS, made, require_good
@@ -39,7 +41,7 @@ def test_nested_arrays_and_foreign_csv_dialects_are_made_up_too() -> None:
     )
     document = json.loads(made(nested, 1)[0].value or b"")
     assert [s["id"] for s in document["site"]["gates"][0]["sensors"]] == ["sensor_id-1", "sensor_id-2"]
-    german = replace(base, feed="mine", topic="", landing=Landing("in", delimiter=";", encoding="latin-1"))
+    german = replace(base, feed="mine", source=LandingFolder("in", CsvDialect(delimiter=";", encoding="latin-1")))
     assert csv_header(german) == b"sensor_id;temperature;humidity;energy;timestamp"
     assert (made(german, 1)[0].value or b"").count(b";") == 4
 
@@ -56,5 +58,5 @@ def test_a_pattern_that_cannot_be_met_is_named() -> None:
     base = CONTRACTS["raw_iot"]
     column = replace(base.columns[0], pattern=r"[A-F]{2}\d+")
     contract = replace(base, feed="mine", columns=(column, *base.columns[1:]))
-    with pytest.raises(ConfigurationError, match="'sensor_id': no values can be made up"):
+    with pytest.raises(ConfigurationError, match="'sensor_id': no values can be generated"):
         made(contract, 1)

@@ -1,0 +1,41 @@
+"""The `customProperties` of one object of a contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from etl.contract.durations import Fail
+
+if TYPE_CHECKING:
+    from open_data_contract_standard.model import CustomProperty
+
+
+@dataclass(frozen=True)
+class CustomProperties:
+    """Custom properties by name, with the place where they are in the contract."""
+
+    place: str
+    values: Mapping[str, Any]
+    fail: Fail
+
+    @classmethod
+    def of(cls, place: str, items: Iterable[CustomProperty] | None, known: Iterable[str], fail: Fail) -> Self:
+        """:raises ContractError: a property is not among the known ones."""
+        values = {item.property or "": item.value for item in items or ()}
+        if unknown := sorted(set(values) - set(known)):
+            raise fail(place, f"{unknown[0]!r} is not known", f"Known: {', '.join(sorted(known))}.")
+        return cls(place, values, fail)
+
+    def mapping(self, name: str, known: set[str], *required: str) -> dict[str, Any]:
+        """A property that is an object, as a dictionary.
+
+        :raises ContractError: it is no object, has unknown keys, or lacks a required one.
+        """
+        value = self.values[name]
+        if not isinstance(value, dict) or set(value) - known or set(required) - set(value):
+            wanted = f" with {', '.join(required)}" if required else ""
+            problem, remedy = f"must be an object{wanted}", f"It may have {', '.join(sorted(known))}."
+            raise self.fail(f"{self.place}.{name}", problem, remedy)
+        return value
