@@ -93,7 +93,7 @@ def test_without_workers_it_ends_in_bounded_time_and_says_so(project: Project, r
     produce(project.settings, project.contract, messages=10)
     said = reader.consume(**of(project, ETL_SPARK_EXECUTOR_SECONDS="1"))
     assert said["error"] == "ServiceUnavailable"
-    assert "gave no executor within 1 s" in said["told"]
+    assert "provided no executor within 1 s" in said["told"]
     assert project.sql("SELECT status FROM etl_log WHERE job_name = 'consume'") == [("FAILED",)]
 
 

@@ -1,8 +1,8 @@
-"""A Spark cluster in place of this machine's threads: what it needs beyond them, looked at before anything is read.
+"""A Spark cluster instead of this machine's threads: what it needs, checked before anything is read.
 
 Executors write part files where the driver tells them to, and the driver counts, hashes and renames them. So `output/` must be
 one folder that every machine of the cluster has under the same path, and the executors must run as the driver's user: part
-files are private. Nothing of Python runs on an executor.
+files are private. No Python runs on an executor.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ if TYPE_CHECKING:
 _LOCAL = re.compile(r"local(\[.*\])?")
 _STANDALONE = "spark://"
 _HOST = re.compile(r"\((\S+) executor \w+\)")
-"""In what Spark says of a task that failed."""
+"""In Spark's message about a failed task."""
 _CONNECT_SECONDS = 5.0
 _SETTLED_SECONDS = 1.0
 """Executors join one by one; when none has joined for this long, those that are there are examined."""
 _TASKS_PER_CORE = 4
-"""Spark deals tasks out in turn to all that are free, so that a few for each core reach every executor."""
+"""Spark distributes tasks among all free cores, so a few for each core reach every executor."""
 _REMEDY = (
-    "Mount it on every machine of the cluster under this very path, and run the workers as the user who runs the jobs"
+    "Mount it on every machine of the cluster under this same path, and run the workers as the user who runs the jobs"
     " (docs/scale.md); then run again. Nothing was read."
 )
 
 _proven: set[tuple[str, ...]] = set()
-"""Which executors of which application have been seen to write into which folder."""
+"""Application, folder and executors that have proven to write into that folder."""
 
 
 def is_cluster(settings: Settings) -> bool:
-    """Whether executors are processes of their own, perhaps on other machines."""
+    """Whether executors are separate processes, perhaps on other machines."""
     return _LOCAL.fullmatch(settings.spark_master) is None
 
 
 def configuration(jars: Iterable[Path]) -> dict[str, str]:
-    """What the session needs besides that of a local one. How executors reach the driver, and how large they are, is Spark's own
-    `spark-defaults.conf` to say.
+    """What the session needs beyond a local one. How executors reach the driver, and their size, is set in Spark's own
+    `spark-defaults.conf`.
 
     :param jars: the driver serves them to its executors.
     """
@@ -77,10 +77,10 @@ def _reach(master: str) -> None:
 
 
 def require_shared(settings: Settings, spark: SparkSession, folder: Path, *, again: bool = False) -> None:
-    """Have every executor write a random word into a folder, and read them all here.
+    """Let every executor write a random word into a folder, and read all of them here.
 
     :param again: also ask executors that have proven it before.
-    :raises ServiceUnavailable: the cluster gives no executor within `settings.spark_executor_seconds`.
+    :raises ServiceUnavailable: the cluster provides no executor within `settings.spark_executor_seconds`.
     :raises StorageError: what an executor writes there does not arrive, or cannot be read here; names the folder and the hosts.
     """
     if again:
@@ -104,7 +104,7 @@ def require_shared(settings: Settings, spark: SparkSession, folder: Path, *, aga
 
 
 def _executors(settings: Settings, spark: SparkSession) -> frozenset[str]:
-    """Host and port of every executor there is, once the first has come and no further one follows it."""
+    """Host and port of every executor, when the first has joined and no further one follows."""
     began = changed = time.monotonic()
     found = _present(spark)
     pause = threading.Event()
@@ -113,9 +113,9 @@ def _executors(settings: Settings, spark: SparkSession) -> frozenset[str]:
             break
         if len(found) < 2 and time.monotonic() - began > settings.spark_executor_seconds:
             raise ServiceUnavailable(
-                f"Spark's cluster {settings.spark_master} gave no executor within {settings.spark_executor_seconds:g} s.",
-                remedy="Its workers are away, busy, or have less memory or cores than an executor asks for: the master's page"
-                " shows them. spark.executor.memory and spark.cores.max stand in spark-defaults.conf (docs/scale.md).",
+                f"Spark's cluster {settings.spark_master} provided no executor within {settings.spark_executor_seconds:g} s.",
+                remedy="Its workers are unavailable, busy, or have less memory or cores than an executor needs: the master's page"
+                " shows them. spark.executor.memory and spark.cores.max are in spark-defaults.conf (docs/scale.md).",
             )
         pause.wait(0.1)
         before, found = found, _present(spark)
@@ -134,7 +134,7 @@ def _is_proven(spark: SparkSession, executors: frozenset[str]) -> bool:
 
 
 def _missing(spark: SparkSession, trial: Path) -> list[str]:
-    """The hosts of executors that answer, but whose words are not in the folder."""
+    """The hosts of executors that answer but whose words are not in the folder."""
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
     from pyspark.sql import functions as F

@@ -1,4 +1,4 @@
-"""Which values look wrong at a glance, so that the message's text is kept."""
+"""Which values look wrong, so that the message's text is kept."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
-def meant_name(column: Column) -> str:
-    """Name of a column's value as what it is meant to be."""
-    return f"{column.name} is meant"
+def typed_name(column: Column) -> str:
+    """The name of a column's value in its type."""
+    return f"{column.name} in its type"
 
 
-def as_meant(column: Column, event_time: EventTime) -> SparkColumn | None:
-    """A value as a number or a moment, NULL where it is none; None for a column of another kind."""
+def as_typed(column: Column, event_time: EventTime) -> SparkColumn | None:
+    """A value as a number or a time, NULL where it is not one; None for a column of another type."""
     from pyspark.sql import functions as F
 
     value = F.col(column.name)
@@ -39,13 +39,13 @@ def as_meant(column: Column, event_time: EventTime) -> SparkColumn | None:
 
 
 def is_suspect(column: Column, contract: Contract) -> SparkColumn:
-    """Whether a value looks wrong at a glance, or NULL where it may; a hint for keeping the message's text, no verdict."""
+    """Whether a value looks wrong; NULL where it may be wrong. Only a hint to keep the message's text: the loader decides."""
     from pyspark.sql import functions as F
 
     value = F.col(column.name)
     doubts: list[SparkColumn] = []
     if column.type in ("integer", "double"):
-        number = F.col(meant_name(column))
+        number = F.col(typed_name(column))
         limit = 1e300 if column.type == "double" else 2 ** (column.bits - 1) - 1
         low = column.minimum if column.minimum is not None else -limit
         high = column.maximum if column.maximum is not None else limit
@@ -55,7 +55,7 @@ def is_suspect(column: Column, contract: Contract) -> SparkColumn:
     elif column.type == "boolean":
         doubts.append(~value.isin("true", "false"))
     else:
-        # A nested object or array arrives as its JSON text, and could pass for a text.
+        # A nested object or array arrives as its JSON text, which could be accepted as a text.
         doubts.append(value.startswith("{") | value.startswith("[") | value.contains("\0"))
         if column.name in contract.identifying and not column.trim:
             doubts.append(value.endswith(" "))
@@ -94,16 +94,16 @@ def _anchored(pattern: str) -> str:
 def _suspect_time(column: Column, event_time: EventTime) -> list[SparkColumn]:
     from pyspark.sql import functions as F
 
-    value, moment = F.col(column.name), F.col(meant_name(column))
-    if as_meant(column, event_time) is None:
-        # Patterns of other kinds are the loader's; it sees every value.
+    value, moment = F.col(column.name), F.col(typed_name(column))
+    if as_typed(column, event_time) is None:
+        # Other formats are checked by the loader, which sees every value.
         return [F.length(value) < 4]
     doubts = [moment.isNull()]
     if event_time.formats == (ISO8601,):
         doubts.append(~value.rlike(r"^\d{4}-\d\d-\d\d[T ]"))
     if column.name == event_time.column:
-        # Spark would write a moment into the code that it generates, and this one is new with every job: the code would be
-        # compiled again, and start slowly, every time. It does not do so with an interval.
+        # Spark would write a time into the code that it generates, and this one differs in every job: the code would be compiled
+        # again, and start slowly, every time. An interval is not written into the code.
         latest = time.time() + event_time.ahead_seconds
         to_epoch = F.make_interval(secs=F.lit(Decimal(f"{latest:.6f}")))
         doubts.append(moment < F.lit(event_time.earliest.astimezone(UTC)))
@@ -112,6 +112,7 @@ def _suspect_time(column: Column, event_time: EventTime) -> list[SparkColumn]:
 
 
 def any_of(conditions: Iterable[SparkColumn]) -> SparkColumn:
+    """Whether one of the conditions is true."""
     from pyspark.sql import functions as F
 
     result = F.lit(False)

@@ -1,8 +1,8 @@
-"""Patterns of contracts that Spark's JVM may try on any text.
+"""Patterns of contracts that Spark's JVM can safely match against any text.
 
-Java's regular expressions go back and try again, on the stack: `(a+)+b` takes for ever on forty letters, `(a|b)*` breaks the
-stack on ten thousand. A contract may hold such patterns, because the loader's engine (RE2) does neither. To Spark a pattern is
-only a hint for keeping a message's text, so it gets only those of which the parse tree says that they are cheap.
+Java's regular expressions backtrack, on the stack: `(a+)+b` takes practically for ever on forty letters, `(a|b)*` overflows the
+stack on ten thousand. A contract may have such patterns, because the loader's engine (RE2) does not backtrack. For Spark a
+pattern is only a hint to keep a message's text, so it gets only patterns whose parse tree shows that they are cheap.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
 
 LENGTH = 200
-"""Characters up to which a value is tried."""
+"""Longest value, in characters, that is matched."""
 _MOST_WAYS = 100_000
 _MOST_ROUNDS = 20
-"""Rounds of a group that may be repeated; each takes a piece of the stack."""
+"""Most repetitions of a group; each needs stack."""
 
 _ONE_CHARACTER = {_constants.LITERAL, _constants.NOT_LITERAL, _constants.ANY, _constants.IN}
 _REPEATS = {_constants.MAX_REPEAT, _constants.MIN_REPEAT}
@@ -26,7 +26,7 @@ _REPEATS = {_constants.MAX_REPEAT, _constants.MIN_REPEAT}
 def is_cheap(pattern: str) -> bool:
     """Whether any text of up to LENGTH characters can be matched in few steps."""
     with warnings.catch_warnings():
-        # Python warns of classes in classes, which mean something else in Java.
+        # Python warns about classes inside classes, which mean something else in Java.
         warnings.simplefilter("error", FutureWarning)
         try:
             return _ways(_parser.parse(pattern)) <= _MOST_WAYS
@@ -35,7 +35,7 @@ def is_cheap(pattern: str) -> bool:
 
 
 def _ways(tree: Iterable[tuple[Any, Any]]) -> float:
-    """In how many ways a pattern may go through a text, at most."""
+    """In how many ways at most a pattern can match a text."""
     ways = 1.0
     for operation, argument in tree:
         ways = min(ways * _ways_of(operation, argument), 1e9)

@@ -1,4 +1,4 @@
-r"""How paths and other texts are written for Java's own formats, whatever letters they hold."""
+r"""Paths and other texts in Java's own formats, whatever characters they have."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 
 def property_value(text: str) -> str:
     r"""A value in a `.properties` file, which Java reads as ISO-8859-1 (java.util.Properties): ASCII with `\uXXXX`."""
-    escaped = re.sub(r"[^\x21-\x7e]|\\", lambda found: _escaped(found[0]), text)
-    # White space counts, but for that at the beginning.
+    escaped = re.sub(r"[^\x21-\x7e]|\\", lambda match: _escaped(match[0]), text)
+    # White space is part of the value, except at its beginning.
     return re.sub(r"(?<!^)\\u0020", " ", escaped)
 
 
 def log4j_value(text: str) -> str:
-    """The same for log4j, which looks for `${…}` in it; a dollar alone means nothing."""
+    """The same for log4j, which replaces `${…}`; a single dollar has no meaning."""
     return property_value(text).replace("${", "$${")
 
 
 def log4j_pattern(text: str) -> str:
-    """The same for names of rolled files, in which log4j looks for `%i` and `%d` as well."""
+    """The same for names of rolled files, in which log4j also replaces `%i` and `%d`."""
     return log4j_value(text).replace("%", "%%")
 
 

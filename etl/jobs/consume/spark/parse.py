@@ -10,7 +10,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from etl.contract.model import Contract
-from etl.jobs.consume.spark.doubts import any_of, as_meant, is_suspect, meant_name, with_usable_patterns
+from etl.jobs.consume.spark.doubts import any_of, as_typed, is_suspect, typed_name, with_usable_patterns
 from etl.jobs.consume.spark.explode import explode
 from etl.jobs.consume.spark.parsed_objects import UNPARSABLE, ParsedObjects, is_crowded, schema_of
 from etl.jobs.consume.spark.plain import PlainForm, plain_form
@@ -117,8 +117,8 @@ def _keep_doubtful_text(located: DataFrame, contract: Contract) -> DataFrame:
     """The rows with their message's text in `raw` where one of their values looks wrong, else NULL."""
     from pyspark.sql import functions as F
 
-    meant = {meant_name(column): as_meant(column, contract.event_time) for column in contract.columns}
-    located = located.withColumns({name: value for name, value in meant.items() if value is not None})
+    typed = {typed_name(column): as_typed(column, contract.event_time) for column in contract.columns}
+    located = located.withColumns({name: value for name, value in typed.items() if value is not None})
     columns = with_usable_patterns(located.sparkSession, contract.columns)
     wrong = any_of(is_suspect(column, contract) for column in columns)
     is_there = F.col(UNPARSABLE) | F.col(_BYTES).isNotNull()
