@@ -8,8 +8,8 @@ import structlog
 
 from etl.contract.reader import Contract
 from etl.database import dispose, make_engine, product_of, transaction
-from etl.database.schema.ensure import ensure_possible
 from etl.database.schema.migrations import migrate
+from etl.jobs.load.tables import ensure_possible
 from etl.settings import Settings
 
 log = structlog.get_logger("init")

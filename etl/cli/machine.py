@@ -59,11 +59,12 @@ def init(
     from etl.contract.reader import load_contracts, read_contracts
     from etl.database import product_named
     from etl.database.schema.ddl import script
+    from etl.jobs.load.derived import registry
     from etl.settings import Settings
 
     settings = Settings.load()
     if sql:
-        typer.echo(script(product_named(sql), load_contracts(settings).values()), nl=False)
+        typer.echo(script(product_named(sql), load_contracts(settings).values(), registry.tables), nl=False)
         return
     contracts, broken = read_contracts(settings)
     changed = init_tables(settings, contracts)

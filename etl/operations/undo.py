@@ -14,14 +14,13 @@ from etl.audit.states import Job, Status
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import dispose, lock_feed, make_engine, transaction
-from etl.database.schema import windows
 from etl.database.schema.audit_tables import etl_log, etl_rejected_row
-from etl.database.schema.ensure import ensure_feed
 from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.migrations import connected, require_current
 from etl.errors import AlreadyRunning, ConfigurationError
 from etl.jobs.load import conflicts
-from etl.jobs.load.derived import derive as derived
+from etl.jobs.load.derived import registry
+from etl.jobs.load.tables import ensure_feed
 from etl.operations.quarantine.rows import QUARANTINED, REPLAY_SUFFIX, REPLAYED, REPLAYED_ROWS
 from etl.settings import Settings
 from etl.storage import manifests
@@ -158,11 +157,10 @@ def _remove(connection: Connection, contract: EvolvedContract, cycle_id: str, lo
     now = datetime.now(UTC)
     table = ensure_feed(connection, contract)
     of_loads = select(table).where(table.c.log_id.in_(loads)).subquery()
-    touched = windows.touch(connection, contract, of_loads)
-    rows = connection.execute(delete(table).where(table.c.log_id.in_(loads))).rowcount
-    windows.recompute(connection, contract, table, touched)
+    with registry.following(connection, contract, table, of_loads):
+        rows = connection.execute(delete(table).where(table.c.log_id.in_(loads))).rowcount
     conflicts.put_back(connection, contract, table, loads)
-    derived.forget(connection, list(loads))
+    registry.forget(connection, list(loads))
     quarantine = etl_rejected_row.c
     if cycle_id.endswith(REPLAY_SUFFIX):
         rejected = connection.execute(

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import event
 
 from etl.database import make_engine, transaction
-from etl.database.schema.ensure import ensure_feeds
+from etl.jobs.load.tables import ensure_feeds
 from etl.services.superset import assets
 from tests.support.stack import Project
 

@@ -19,7 +19,6 @@ from sqlalchemy import create_engine, inspect, make_url, text
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Column, Contract
 from etl.database import make_engine, transaction
-from etl.database.schema.ensure import ensure_feed
 from etl.database.schema.migrations import migrate
 from etl.errors import (
     ConfigurationError,
@@ -35,6 +34,7 @@ from etl.jobs.consume.job import consume
 from etl.jobs.consume.spark import batch_writer, query
 from etl.jobs.consume.spark.session import spark_session
 from etl.jobs.load.job import load
+from etl.jobs.load.tables import ensure_feed
 from etl.jobs.merge.job import merge
 from etl.jobs.produce.job import produce
 from etl.storage import csv_dialect, files, manifests

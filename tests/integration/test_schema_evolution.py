@@ -14,12 +14,12 @@ import pytest
 from etl.contract.reader import Column, Contract
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.database import dispose, lock_feed, make_engine, transaction
-from etl.database.schema.ensure import ensure_feed
 from etl.database.schema.feed_table import with_added_columns
 from etl.errors import ContractError
 from etl.jobs.consume.job import consume
 from etl.jobs.load.job import Loaded, load
 from etl.jobs.load.new_columns import take_up
+from etl.jobs.load.tables import ensure_feed
 from etl.jobs.merge.job import merge
 from tests.support.batches import write_batch
 from tests.support.edits import Tanks, column

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine, event
 from etl.contract.reader import Contract
 from etl.database import dispose, make_engine, transaction
 from etl.database.schema.changes import compare
-from etl.database.schema.ensure import ensure_feeds
 from etl.database.schema.feed_table import with_added_columns
 from etl.jobs.load.job import Loaded
+from etl.jobs.load.tables import ensure_feeds
 from etl.notebook import queries as reading
 from etl.operations import explain, history, status
 from etl.operations.quarantine import rows as quarantine

@@ -11,6 +11,7 @@ import pytest
 from etl.contract.reader import Contract
 from etl.database.schema.ddl import script
 from etl.database.sqlserver.product import SQLServer
+from etl.jobs.load.derived import registry
 from etl.jobs.load.job import Loaded, load
 from etl.jobs.merge.job import merge
 from etl.settings import Settings
@@ -26,7 +27,7 @@ def as_initialised(monkeypatch: pytest.MonkeyPatch) -> TSQLEngine:
     found = TSQLEngine()
     monkeypatch.setattr(SQLServer, "make_engine", lambda *_: found)
     connection = TSQLConnection(found)
-    for statement in script(SQLServer(), []).split("\nGO\n"):
+    for statement in script(SQLServer(), [], registry.tables).split("\nGO\n"):
         if statement.strip().startswith(("CREATE TABLE", "INSERT")):
             connection.carry_out(statement, [])
     return found

@@ -81,6 +81,10 @@ class Changes:
     drop_indexes: tuple[Index, ...] = ()
     make_indexes: tuple[Index, ...] = ()
     windows: WindowChanges = field(default_factory=WindowChanges)
+    make_derived: tuple[Table, ...] = ()
+    """Tables of what follows from the feed's rows, other than windows, that are missing or have other columns."""
+    drop_derived: tuple[Table, ...] = ()
+    """Those of `make_derived` that are there with other columns."""
     outdated_views: tuple[str, ...] = ()
     """Views built from the contract that must be made again, or are wanted no more."""
     make_views: tuple[str, ...] = ()
@@ -90,13 +94,15 @@ class Changes:
     def is_any(self) -> bool:
         """Whether something will be changed."""
         table = self.create or self.add or self.alter or self.key is not None or self.drop_indexes or self.make_indexes
-        return bool(table or self.windows.is_any or self.outdated_views or self.make_views)
+        others = self.make_derived or self.outdated_views or self.make_views
+        return bool(table or self.windows.is_any or others)
 
     @property
     def names_with_views(self) -> list[str]:
         """Tables and views that change in a way of which the views upon them have to learn."""
-        is_moving = self.windows.is_any or any(column.is_other_kind for column in self.alter)
-        tables = [self.table.name, *self.windows.drop] if is_moving and not self.create else []
+        is_moving = self.windows.is_any or self.drop_derived or any(column.is_other_kind for column in self.alter)
+        dropped = (table.name for table in self.drop_derived)
+        tables = [self.table.name, *self.windows.drop, *dropped] if is_moving and not self.create else []
         return [*tables, *self.outdated_views]
 
     def require_allowed(self) -> Changes:
@@ -121,6 +127,7 @@ class Changes:
         remade = {table.name for table in self.windows.make}
         yield from (f"windows {name} will be dropped" for name in self.windows.gone)
         yield from (f"windows {name} will be computed" for name in sorted({*remade, *self.windows.add_measures}))
+        yield from (f"table {table.name} will be computed" for table in self.make_derived)
 
 
 def require_possible(connection: Connection, contract: EvolvedContract) -> bool:
@@ -133,18 +140,19 @@ def require_possible(connection: Connection, contract: EvolvedContract) -> bool:
     return compare(connection, contract).require_allowed().is_any
 
 
-def compare(connection: Connection, contract: EvolvedContract) -> Changes:
+def compare(connection: Connection, contract: EvolvedContract, derived: Iterable[Table] = ()) -> Changes:
     """What a contract asks of the database. Nothing is changed.
 
+    :param derived: the tables of what follows from the feed's rows; its windows, which can change in place, may be among them.
     :raises ContractError: the database product cannot hold what it asks for.
     """
-    return _Comparison(connection, contract).changes()
+    return _Comparison(connection, contract, derived).changes()
 
 
 class _Comparison:
     """Looks at the catalogue once, and at rows only where something is to change."""
 
-    def __init__(self, connection: Connection, contract: EvolvedContract) -> None:
+    def __init__(self, connection: Connection, contract: EvolvedContract, derived: Iterable[Table]) -> None:
         self.connection = connection
         self.contract = contract
         self.product = product_of(connection.dialect)
@@ -154,7 +162,10 @@ class _Comparison:
         self._has_rows: bool | None = None
         inspector = inspect(connection)
         self.tables = set(inspector.get_table_names())
-        names = [contract.table, *view_names(contract.table), *self._window_names()]
+        windows = {table.name for table in window_tables(contract)}
+        self.derived = tuple(table for table in derived if table.name not in windows)
+        derived_names = (table.name for table in self.derived if table.name in self.tables)
+        names = [contract.table, *view_names(contract.table), *self._window_names(), *derived_names]
         found = inspector.get_multi_columns(filter_names=names, kind=ObjectKind.ANY)
         self.columns = {name: {column["name"]: column for column in columns} for (_, name), columns in found.items()}
         found_indexes = inspector.get_multi_indexes(filter_names=[contract.table]) if self.is_there else {}
@@ -178,17 +189,17 @@ class _Comparison:
 
     def changes(self) -> Changes:
         if not self.is_there:
-            self._require_fits([self.table, *window_tables(self.contract)])
-            windows, views = self._windows(()), self._views(is_other=True)
+            self._require_fits([self.table, *window_tables(self.contract), *self.derived])
+            windows, views, derived = self._windows(()), self._views(is_other=True), self._derived()
             refused = tuple(self.refused)
-            return Changes(self.contract, self.table, create=True, windows=windows, refused=refused, **views)
+            return Changes(self.contract, self.table, create=True, windows=windows, refused=refused, **views, **derived)
         self._require_own()
         alter = tuple(self._altered())
         add = () if self.refused else tuple(self._added())
         key = self._other_key()
         drop, make = self._other_indexes()
         windows = self._windows(tuple(column.name for column in add))
-        self._require_fits([self.table, *self._wanted_windows()])
+        self._require_fits([self.table, *self._wanted_windows(), *self.derived])
         views = self._views(is_other=bool(drop or make or windows.is_any or any(one.is_other_kind for one in alter)))
         changes = Changes(
             self.contract,
@@ -201,6 +212,7 @@ class _Comparison:
             make_indexes=make,
             windows=windows,
             **views,
+            **self._derived(),
         )
         changes = self._without_views_that_must_stay(changes)
         return replace(changes, refused=tuple(self.refused))
@@ -382,6 +394,16 @@ class _Comparison:
         is_news = row is not None and known != new
         return WindowChanges((*gone, *drop), tuple(gone), tuple(make), add, forget, is_news, others)
 
+    def _derived(self) -> dict[str, Any]:
+        make = tuple(table for table in self.derived if table.name not in self.tables or not self._is_as_wanted(table))
+        return {"make_derived": make, "drop_derived": tuple(table for table in make if table.name in self.tables)}
+
+    def _is_as_wanted(self, table: Table) -> bool:
+        there = {
+            name: type_name(found["type"], self.connection.dialect) for name, found in self.columns[table.name].items()
+        }
+        return there == {column.name: type_name(column.type, self.connection.dialect) for column in table.columns}
+
     def _has_same_key(self, table: Table) -> bool:
         there = {name: found["type"] for name, found in self.columns[table.name].items() if name not in WINDOW_COLUMNS}
         key = {column.name: column.type for column in table.primary_key.columns if column.name not in WINDOW_COLUMNS}
@@ -410,11 +432,16 @@ class _Comparison:
         if not changes.names_with_views:
             return changes
         wanted = view_columns(self.contract, self.table) | {
-            table.name: {column.name for column in table.columns} for table in changes.windows.make
+            table.name: {column.name for column in table.columns}
+            for table in (*changes.windows.make, *changes.make_derived)
         }
         lost = {
             (name, column)
-            for name in (*changes.outdated_views, *changes.windows.drop)
+            for name in (
+                *changes.outdated_views,
+                *changes.windows.drop,
+                *(table.name for table in changes.drop_derived),
+            )
             for column in set(self.columns[name]) - wanted.get(name, set())
         }
         others = [

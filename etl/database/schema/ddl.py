@@ -6,7 +6,7 @@ Made from the same definitions, without a database. A database on which it was r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from sqlalchemy import ClauseElement, Column, Dialect, MetaData, String, Table, insert
@@ -19,7 +19,6 @@ from etl.database.schema.audit_tables import SHARED, metadata
 from etl.database.schema.feed_table import feed_table, require_fits
 from etl.database.schema.migrations import newest_migration
 from etl.database.schema.views import columns_there, common_views, is_met, needs, view_files, views_of
-from etl.database.schema.windows import window_tables
 
 _CLAUSES = re.compile(r"(?<!OUTER)(?<!CROSS) (?=(?:LEFT OUTER |CROSS )?JOIN |GROUP BY )")
 # A text or a name in quotes or brackets is one word, or a piece of one.
@@ -28,9 +27,12 @@ _TEXTS = re.compile(r"'(?:[^']|'')*'")
 _WIDTH = 120
 
 
-def script(product: Product, contracts: Iterable[Contract]) -> str:
+def script(
+    product: Product, contracts: Iterable[Contract], derived: Callable[[EvolvedContract], Iterable[Table]]
+) -> str:
     """The script for a database product, with the tables and views of some feeds.
 
+    :param derived: the tables of a feed that hold what follows from its rows.
     :raises ContractError: the product cannot hold what a contract asks for.
     """
     dialect = product.offline()
@@ -41,9 +43,10 @@ def script(product: Product, contracts: Iterable[Contract]) -> str:
     statements: list[ClauseElement] = [*_table(version), insert(version).values(version_num=newest_migration())]
     feeds = [EvolvedContract.of(contract) for contract in contracts]
     for contract in feeds:
-        table, windows = feed_table(contract), list(window_tables(contract))
-        require_fits(product, contract, [table, *windows])
-        statements += [found for made in (table, *windows) for found in _table(made)]
+        table = feed_table(contract)
+        tables = [table, *derived(contract)]
+        require_fits(product, contract, tables)
+        statements += [found for made in tables for found in _table(made)]
         statements += [CreateView(query, name) for name, query in views_of(contract, table)]
     statements += [CreateView(query, name) for name, query in common_views(feeds)]
     written = partial(_written, dialect)

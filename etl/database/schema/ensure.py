@@ -1,101 +1,88 @@
-"""Everything that a feed has in the database: its table, its windows, its views; made, and changed as its contract changes."""
+"""A feed's tables and views: created, and changed as its contract changes; `etl.jobs.load.tables` fills them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import Connection, MetaData, Table, UniqueConstraint, inspect, text, update
+from sqlalchemy import Connection, MetaData, Table, UniqueConstraint, inspect, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import AddConstraint, DropConstraint, DropIndex, DropTable, DropView
 
-from etl.contract.model import Contract, EvolvedContract
-from etl.database import DependentView, explain, product_of, try_lock_feed
-from etl.database.schema.audit_tables import etl_feed
-from etl.database.schema.changes import Changes, compare
-from etl.database.schema.feed_table import with_added_columns
+from etl.contract.model import EvolvedContract
+from etl.database import DependentView, explain, product_of
+from etl.database.schema.changes import Changes
 from etl.database.schema.views import (
     COMMON_VIEWS,
-    ensure_common_views,
     ensure_packaged_views,
     ensure_views,
     lacks_something,
     update_common_views,
 )
-from etl.database.schema.windows import definitions, fill, forget_measures, window_tables
-from etl.errors import AlreadyRunning, ConfigurationError, ContractError, EtlError, PermanentError, ServiceUnavailable
+from etl.database.schema.windows import forget_measures, window_tables
+from etl.errors import ContractError
 
 
-def ensure_feed(connection: Connection, contract: EvolvedContract) -> Table:
-    """Create what a feed lacks, and change what its contract asks for; returns its table, with the types that it has.
+@dataclass(frozen=True)
+class Created:
+    """What was created or changed in a feed's tables. What follows from its rows is not computed yet (`empty`)."""
 
-    Right only under the feed's lock.
+    changes: Changes
+    views: tuple[DependentView, ...]
+    """Views that were removed for the change; `create_views` restores them."""
 
-    :raises ContractError: the database cannot hold what it asks for, or what is there must not become that; nothing is changed.
+    @property
+    def contract(self) -> EvolvedContract:
+        return self.changes.contract
+
+    @property
+    def table(self) -> Table:
+        """The feed's table, with the types that it has."""
+        return self.changes.table
+
+    @property
+    def empty(self) -> frozenset[str]:
+        """Names of derived tables, other than windows, that must be computed from the feed's rows; a new feed has none."""
+        return frozenset() if self.changes.create else frozenset(table.name for table in self.changes.make_derived)
+
+    @property
+    def empty_windows(self) -> dict[str, tuple[str, ...]]:
+        """The measures that must be computed from the feed's rows, by table of windows; a new feed has none."""
+        if self.changes.create:
+            return {}
+        measures = self.contract.windows.measures if self.contract.windows else ()
+        return {
+            **self.changes.windows.add_measures,
+            **{table.name: measures for table in self.changes.windows.make},
+        }
+
+
+def create_tables(connection: Connection, changes: Changes) -> Created:
+    """Create the tables that a feed lacks, and change those that are there; returns what is empty and must be computed.
+
+    Right only under the feed's lock, and followed by `create_views`.
+
+    :raises ContractError: the changes are refused; nothing is changed.
     """
-    return _make(connection, compare(connection, contract).require_allowed())
-
-
-def ensure_feeds(connection: Connection, contracts: Iterable[Contract]) -> None:
-    """Create what these feeds lack, and the views in which they are together. One that is refused does not stop the others.
-
-    :raises EtlError: some were refused; names them. What was done for the others is lost if the transaction is rolled back.
-    """
-    if error := ensure_possible(connection, contracts):
-        raise error
-
-
-def ensure_possible(connection: Connection, contracts: Iterable[Contract]) -> EtlError | None:
-    """Like `ensure_feeds`; returns what was refused, so that the others can be committed."""
-    done, errors = list[EvolvedContract](), dict[str, EtlError]()
-    for contract in contracts:
-        try:
-            done.append(_ensure_alone(connection, contract))
-        except ServiceUnavailable:
-            raise
-        except EtlError as error:
-            errors[contract.feed] = error
-    ensure_common_views(connection, done, keep=errors)
-    return _as_one(errors) if errors else None
-
-
-def _ensure_alone(connection: Connection, declared: Contract) -> EvolvedContract:
-    """Make what one feed lacks; where that fails, what was done for others stays."""
-    try:
-        with connection.begin_nested():
-            is_free = try_lock_feed(connection, declared.feed)
-            contract = with_added_columns(connection, declared)
-            changes = compare(connection, contract).require_allowed()
-            if changes.is_any and not is_free:
-                raise AlreadyRunning(
-                    f"Feed {contract.feed} is being loaded, and its table has to be changed.",
-                    remedy="Wait until the load has ended; then run `python -m etl init` again.",
-                )
-            _make(connection, changes)
-            return contract
-    except DBAPIError as error:
-        raise explain(error, connection.engine) from error
-
-
-def _as_one(errors: Mapping[str, EtlError]) -> EtlError:
-    if len(errors) == 1:
-        return next(iter(errors.values()))
-    causes = " ".join(f"{feed}: {error.cause}" for feed, error in errors.items())
-    remedy = " ".join(f"{feed}: {error.remedy}" for feed, error in errors.items() if error.remedy)
-    kind = ContractError if all(isinstance(error, ConfigurationError) for error in errors.values()) else PermanentError
-    return kind(f"{len(errors)} feeds were refused, the others are done. {causes}", remedy=remedy)
-
-
-def _make(connection: Connection, changes: Changes) -> Table:
-    contract = changes.contract
-    aside = _set_aside(connection, changes)
+    changes.require_allowed()
+    views = _set_aside(connection, changes)
     _change_table(connection, changes)
     _change_windows(connection, changes)
+    for table in changes.drop_derived:
+        connection.execute(DropTable(_named(table.name)))
+    for table in changes.make_derived:
+        table.create(connection)
+    return Created(changes, tuple(views))
+
+
+def create_views(connection: Connection, created: Created) -> None:
+    """Create the views upon a feed's tables, and restore those that were removed for the change."""
+    changes, contract = created.changes, created.contract
     ensure_views(connection, contract, changes.table, changes.make_views)
-    _put_back(connection, changes, aside)
+    _put_back(connection, changes, created.views)
     if changes.windows.is_any and not changes.create:
-        _follow_windows(connection, contract, {view.name for view in aside})
+        _follow_windows(connection, contract, {view.name for view in created.views})
     ensure_packaged_views(connection, contract)
-    return changes.table
 
 
 # --- the table and its windows ---------------------------------------------------------------------------------------
@@ -139,13 +126,6 @@ def _change_windows(connection: Connection, changes: Changes) -> None:
     tables = {table.name: table for table in window_tables(contract)}
     for name, measures in windows.forget_measures.items():
         forget_measures(connection, tables[name], measures)
-    everything = contract.windows.measures if contract.windows else ()
-    needed = {**windows.add_measures, **{table.name: everything for table in windows.make}}
-    if needed and not changes.create:
-        fill(connection, contract, changes.table, needed)
-    if windows.is_news:
-        noted = {**windows.of_other_tables, contract.table: definitions(contract)}
-        connection.execute(update(etl_feed).where(etl_feed.c.feed == contract.feed).values(windows=noted))
 
 
 # --- the views upon them ---------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Table, and_, case, func, select
 
@@ -13,14 +12,11 @@ from etl.audit.sources import Sources
 from etl.contract.reader import Contract
 from etl.database.schema.audit_tables import etl_rejected_row
 from etl.errors import BalanceError, FailureBudgetExceeded, IntegrityError
-from etl.jobs.load.derived.derive import Brought
+from etl.jobs.load.derived.summary import LoadSummary
 from etl.jobs.load.rows import Inserted
 from etl.storage import files
 from etl.storage.manifests import Archive
 from etl.validation.reasons import Reason
-
-if TYPE_CHECKING:
-    pass
 
 
 def require_unchanged(file: Path, archive: Archive) -> None:
@@ -48,10 +44,10 @@ def require_budget(contract: Contract, archive: Archive, counts: Counts) -> None
         )
 
 
-def require_in_table(connection: Connection, run: JobRun, table: Table, total: Counts, found: Brought) -> None:
+def require_in_table(connection: Connection, run: JobRun, table: Table, total: Counts, summary: LoadSummary) -> None:
     """Compare what this job has counted with what the feed's table holds of it."""
-    if found.rows != total.processed:
-        raise _unlike(f"{table.name} holds {found.rows} rows of this load; {total.processed} were counted.")
+    if summary.rows != total.processed:
+        raise _unlike(f"{table.name} holds {summary.rows} rows of this load; {total.processed} were counted.")
 
 
 def require_of_archive(connection: Connection, run: JobRun, table: Table, sources: Sources, inserted: Inserted) -> None:

@@ -20,8 +20,8 @@ from sqlalchemy import Connection, Select, Table, delete, exists, insert, litera
 from etl.contract.model import EPOCH_UNITS, ISO8601, Column, EvolvedContract
 from etl.database import STAGE_ROW, Stage, in_batches, insert_rows, keep_in_temporary, make_stage, read_table
 from etl.database.conflicts import PLACE, conflicting, differs, last_of_each_key, same_key
-from etl.database.schema import windows
 from etl.database.schema.audit_tables import etl_log, etl_rejected_row, etl_source
+from etl.jobs.load.derived import registry
 from etl.jobs.load.derived.newest_rows import micros_of
 from etl.validation.compose import compose_json, compose_line
 from etl.validation.reasons import Reason
@@ -88,20 +88,20 @@ def keep_last(
     staged = stage.staged.alias("staged rows")
     rows = staged.join(last, last.c[STAGE_ROW] == staged.c[STAGE_ROW])
     is_replaced = exists(select(literal_column("1")).select_from(rows).where(same_key(table, staged, key)))
-    touched = windows.touch(connection, contract, select(table).where(is_replaced).subquery("replaced"))
-    earlier = connection.execute(
-        select(table, etl_source.c.header)
-        .join(etl_source, etl_source.c.source_id == table.c.source_id)
-        .where(is_replaced)
-    )
-    own = _keep_replaced(connection, contract, [dict(row) for row in earlier.mappings()], log_id)
-    connection.execute(delete(table).where(is_replaced))
-    names = [name for name in stage.columns if name not in constants]
-    values = [literal(value, table.c[name].type) for name, value in constants.items()]
-    query = select(*(staged.c[name] for name in names), *values).select_from(rows)
-    insertion = insert(table).from_select([*names, *constants], query).execution_options(preserve_rowcount=True)
-    taken = connection.execute(insertion).rowcount
-    windows.recompute(connection, contract, table, touched)
+    replaced = select(table).where(is_replaced).subquery("replaced")
+    with registry.following(connection, contract, table, replaced):
+        earlier = connection.execute(
+            select(table, etl_source.c.header)
+            .join(etl_source, etl_source.c.source_id == table.c.source_id)
+            .where(is_replaced)
+        )
+        own = _keep_replaced(connection, contract, [dict(row) for row in earlier.mappings()], log_id)
+        connection.execute(delete(table).where(is_replaced))
+        names = [name for name in stage.columns if name not in constants]
+        values = [literal(value, table.c[name].type) for name, value in constants.items()]
+        query = select(*(staged.c[name] for name in names), *values).select_from(rows)
+        insertion = insert(table).from_select([*names, *constants], query).execution_options(preserve_rowcount=True)
+        taken = connection.execute(insertion).rowcount
     return Taken(int(taken), own)
 
 
@@ -160,7 +160,7 @@ def put_back(connection: Connection, contract: EvolvedContract, table: Table, lo
     for some in in_batches(rows):
         ids, offsets = ({row[name] for row in some} for name in ("source_id", "source_offset"))
         back = select(table).where(table.c.source_id.in_(ids), table.c.source_offset.in_(offsets)).subquery("put_back")
-        windows.recompute(connection, contract, table, windows.touch(connection, contract, back))
+        registry.recompute(connection, contract, table, back)
     return restored
 
 

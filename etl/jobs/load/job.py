@@ -23,7 +23,6 @@ from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import transaction, try_lock_feed
 from etl.database.schema.audit_tables import etl_rejected_row
-from etl.database.schema.ensure import ensure_feed
 from etl.database.schema.feed_table import feed_table, with_added_columns
 from etl.errors import BalanceError
 from etl.jobs.load.checks import (
@@ -33,12 +32,15 @@ from etl.jobs.load.checks import (
     require_of_archive,
     require_unchanged,
 )
-from etl.jobs.load.derived import derive as derived
-from etl.jobs.load.derived import quality
+from etl.jobs.load.derived import registry
+from etl.jobs.load.derived.base import NewRows, are_newest
+from etl.jobs.load.derived.quality import scored
+from etl.jobs.load.derived.summary import describe_feed, summarise
 from etl.jobs.load.new_columns import discover, take_up, widen
 from etl.jobs.load.queue import Queue
 from etl.jobs.load.rows import Insertion
 from etl.jobs.load.settle import SETTLING
+from etl.jobs.load.tables import ensure_feed
 from etl.settings import Settings
 from etl.storage import failpoints
 from etl.storage.manifests import Archive
@@ -142,7 +144,7 @@ def _finish(connection: Connection, run: JobRun, done: list[Archive]) -> Loaded:
         tuple(done),
         _reasons(connection, run),
         _sample(connection, run, contract, table if done else None),
-        quality.scored(connection, run.log_id),
+        scored(connection, run.log_id),
     )
 
 
@@ -193,7 +195,7 @@ def _load_archive(
     sources = Sources(connection, archive)
     ledger.enter(connection, archive, run.log_id, source_id=sources.archive, landing_sources=sources.new_files)
     inserted = Insertion(connection, run, contract, table, file, archive, sources).insert()
-    counts, fresh = inserted.counts, inserted.fresh
+    counts = inserted.counts
     if counts.read != archive.rows:
         raise BalanceError(
             f"{archive.file_name}: the manifest says {archive.rows} rows, {counts.read} were read.",
@@ -201,17 +203,22 @@ def _load_archive(
         )
     counts.require_balance(archive.file_name)
     require_budget(contract, archive, counts)
-    found = derived.brought(connection, contract, table, run.log_id)
-    # With `keepLast` an archive may take the place of late rows that an earlier one of the same job brought.
-    counts = replace(counts, late=max(0, found.late - before.late))
+    summary = summarise(connection, contract, table, run.log_id)
+    # With `keepLast` an archive may take the place of late rows that an earlier one of the same job inserted.
+    counts = replace(counts, late=max(0, summary.late - before.late))
     total = before + counts
     if contract.on_conflict == "keepLast":
         require_of_archive(connection, run, table, sources, inserted)
     else:
-        require_in_table(connection, run, table, total, found)
+        require_in_table(connection, run, table, total, summary)
     require_in_quarantine(connection, run, contract, total)
-    derived.derive(connection, contract, table, run.log_id, sources.are_of(table), fresh)
-    derived.describe_load(connection, contract, table, run.log_id, inserted.tally, found, counts.late, fresh)
+    inserted.tally.count_late(counts.late)
+    kept, is_newest = inserted.fresh, are_newest(connection, table, inserted.fresh)
+    of_archive = sources.are_of(table)
+    new = NewRows(contract, table, run.log_id, of_archive, kept, is_newest, inserted.tally, summary)
+    registry.update(connection, new)
+    describe_feed(connection, contract)
+    summary.write_watermark(connection, run.log_id)
     if last:
         run.succeed(connection, total)
     else:

@@ -20,7 +20,7 @@ from etl.database.schema.audit_tables import etl_rejected_row
 from etl.jobs.load import conflicts
 from etl.jobs.load.derived.lateness import newest_loaded, watermark, with_lateness
 from etl.jobs.load.derived.newest_rows import Fresh, FreshRows
-from etl.jobs.load.derived.quality import UNIQUE, VALID, Tally
+from etl.jobs.load.derived.tally import UNIQUE, VALID, Tally
 from etl.jobs.load.key_filter import Unseen
 from etl.jobs.load.prefetch import one_ahead
 from etl.storage import failpoints

@@ -9,12 +9,13 @@ from pathlib import Path
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract, read_contract, read_contracts
 from etl.database import product_in
-from etl.database.schema.changes import Changes, compare
+from etl.database.schema.changes import Changes
 from etl.database.schema.feed_table import feed_table, require_fits, with_added_columns
 from etl.database.schema.migrations import connected
 from etl.database.schema.views import made_names
-from etl.database.schema.windows import window_tables
 from etl.errors import ContractError, EtlError
+from etl.jobs.load.derived import registry
+from etl.jobs.load.tables import changes_for
 from etl.settings import Settings
 
 
@@ -40,8 +41,8 @@ def check_contracts(settings: Settings, files: Iterable[Path]) -> CheckedContrac
         try:
             contract = read_contract(file)
             _require_own_names(contract, known)
-            tables = [feed_table(EvolvedContract.of(contract)), *window_tables(contract)]
-            require_fits(product_in(settings), contract, tables)
+            evolved = EvolvedContract.of(contract)
+            require_fits(product_in(settings), contract, [feed_table(evolved), *registry.tables(evolved)])
         except ContractError as error:
             wrong += error.problems
         else:
@@ -60,7 +61,8 @@ def _compare_all(settings: Settings, contracts: list[Contract]) -> tuple[dict[st
     try:
         with connected(settings, "check") as connection:
             changes = {
-                contract.feed: compare(connection, with_added_columns(connection, contract)) for contract in contracts
+                contract.feed: changes_for(connection, with_added_columns(connection, contract))
+                for contract in contracts
             }
             return changes, ""
     except EtlError as error:

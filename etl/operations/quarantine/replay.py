@@ -18,13 +18,15 @@ from etl.audit.states import Job
 from etl.contract.reader import Contract
 from etl.database import STAGE_ROW, Refused, in_batches, lock_feed, make_stage, transaction
 from etl.database.schema.audit_tables import etl_rejected_row, etl_source
-from etl.database.schema.ensure import ensure_feed
 from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.migrations import connected
 from etl.errors import ConfigurationError
 from etl.jobs.load import conflicts
 from etl.jobs.load.conflicts import Conflicts
-from etl.jobs.load.derived import derive as derived
+from etl.jobs.load.derived import registry
+from etl.jobs.load.derived.base import NewRows
+from etl.jobs.load.derived.summary import summarise
+from etl.jobs.load.tables import ensure_feed
 from etl.operations.quarantine.rows import QUARANTINED, REPLAY_SUFFIX, REPLAYED, REPLAYED_ROWS, Selection
 from etl.settings import Settings
 from etl.validation.reasons import Reason
@@ -128,7 +130,7 @@ def _load(
     else:
         places = conflicting_rows.rows[STAGE_ROW].to_pylist()
         bad |= {row: _conflicting(conflicting_rows, number) for number, row in enumerate(places)}
-    derived.derive(connection, contract, table, run.log_id, true())
+    registry.update(connection, NewRows(contract, table, run.log_id, true()))
     still += [{"rejected_id": ids[row], **why} for row, why in bad.items()]
     # A message counts as replayed when all its readings are loaded; its valid readings are loaded in any case.
     done = dict.fromkeys(number for number in ids if number not in {one["rejected_id"] for one in still})
@@ -142,7 +144,7 @@ def _load(
         duplicate=len(ids) - len(bad) - loaded,
         conflicting=conflicting,
     )
-    derived.reach(connection, run.log_id, derived.brought(connection, contract, table, run.log_id))
+    summarise(connection, contract, table, run.log_id).write_watermark(connection, run.log_id)
     run.succeed(connection, counts)
     return Replayed(run.cycle_id, counts, tuple(still))
 

@@ -15,8 +15,8 @@ from etl.contract.model import EvolvedContract
 from etl.contract.reader import parse_contract
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.database.schema.changes import require_possible
-from etl.database.schema.ensure import ensure_feed
 from etl.errors import ContractError
+from etl.jobs.load.tables import ensure_feed
 from etl.settings import Settings
 from tests.support.edits import DOCUMENT, READING, column
 from tests.support.golden import as_script, require_golden

@@ -6,8 +6,8 @@ import pytest
 
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import load_contract
-from etl.database.schema.ensure import ensure_feed
 from etl.database.sqlserver.product import offline_dialect
+from etl.jobs.load.tables import ensure_feed
 from etl.settings import Settings
 from tests.support.tsql import TSQLConnection, TSQLEngine
 

@@ -18,6 +18,7 @@ from etl.database import PRODUCTS, Product
 from etl.database.schema.audit_tables import SHARED
 from etl.database.schema.ddl import script
 from etl.database.sqlserver.product import SQLServer
+from etl.jobs.load.derived import registry
 from etl.settings import PROJECT_ROOT, Settings
 from tests.support.golden import FOLDER
 from tests.support.tsql import parse
@@ -61,7 +62,7 @@ def test_the_script_says_where_sessions_would_wait_for_each_other() -> None:
 
 
 def test_a_script_for_postgresql_holds_nothing_of_it(settings: Settings) -> None:
-    text = script(PRODUCTS[0], load_contracts(settings).values())
+    text = script(PRODUCTS[0], load_contracts(settings).values(), registry.tables)
     assert text.startswith("CREATE TABLE ")
     assert "LOCK_ESCALATION" not in text
 

@@ -23,6 +23,7 @@ from etl.database.schema.windows import window_tables
 from etl.database.sqlserver.limits import CLUSTERED_KEY_BYTES, COLUMNS, KEY_BYTES, PARAMETERS, ROW_BYTES
 from etl.database.sqlserver.product import offline_dialect
 from etl.errors import ContractError
+from etl.jobs.load.derived import registry
 from etl.settings import Settings
 
 SQL_SERVER = product_named("sqlserver")
@@ -109,7 +110,7 @@ def test_an_error_names_contract_table_key_and_remedy(contract: Contract) -> Non
     )
     assert "smaller" in caught.value.remedy
     with pytest.raises(ContractError):
-        script(SQL_SERVER, [replace(contract, columns=columns)])
+        script(SQL_SERVER, [replace(contract, columns=columns)], registry.tables)
 
 
 def test_the_packaged_feeds_and_the_audit_tables_keep_all_limits(settings: Settings) -> None:

@@ -11,9 +11,9 @@ import pytest
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import load_contracts
 from etl.database import transaction
-from etl.database.schema.ensure import ensure_feed
 from etl.database.schema.views import ensure_common_views
 from etl.jobs.load.job import load
+from etl.jobs.load.tables import ensure_feed
 from etl.operations.quarantine.replay import replay
 from etl.operations.quarantine.rows import Selection
 from etl.operations.undo import undo

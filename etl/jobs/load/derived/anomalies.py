@@ -25,6 +25,7 @@ from sqlalchemy import (
     case,
     cast,
     column,
+    delete,
     false,
     func,
     literal_column,
@@ -39,6 +40,7 @@ from etl.contract.model import AnomalyRules, EvolvedContract
 from etl.database import DOUBLE, MOMENT, add_seconds, for_each, insert_rows, keep_in_temporary, read_table, window_start
 from etl.database.schema.audit_tables import etl_anomaly
 from etl.database.schema.feed_table import column_type
+from etl.jobs.load.derived.base import Derived, NewRows
 from etl.jobs.load.derived.detect import context_readings, context_start, find
 from etl.jobs.load.derived.newest_rows import FreshRows, moments
 
@@ -51,39 +53,34 @@ _MOST_SENSORS = 2_000
 _UTC = pa.timestamp("us", "UTC")
 
 
-def judge(
-    connection: Connection, contract: EvolvedContract, table: Table, log_id: int, mine: ColumnElement[bool]
-) -> int:
-    """Record the anomalies among some rows that a load has inserted; returns how many there are.
+class Anomalies(Derived):
+    """Outliers, stuck sensors and gaps among the rows of each load, in `etl_anomaly`."""
 
-    :param mine: which of its rows: those of one archive, so that each is judged once.
-    """
-    rules = contract.anomalies
-    if rules is None:
-        return 0
-    time = table.c[contract.event_time.column]
-    new = and_(table.c.log_id == log_id, table.c.lateness_seconds.is_(None), time.is_not(None), mine)
-    found = 0
-    for begin, end in _slices(connection, contract, table, new):
-        found += _judge_slice(connection, contract, table, log_id, rules, and_(new, time >= begin, time <= end))
-    return found
+    def update(self, connection: Connection, new: NewRows) -> None:
+        """Record the anomalies among new rows. Those of one archive at a time, so that each row is examined once."""
+        rules = new.contract.anomalies
+        if rules is None:
+            return
+        if new.newest is None or not _detect_in_memory(connection, new, new.newest, rules):
+            _detect_in_table(connection, new, rules)
+
+    def forget(self, connection: Connection, loads: list[int]) -> None:
+        connection.execute(delete(etl_anomaly).where(etl_anomaly.c.log_id.in_(loads)))
 
 
-def judge_fresh(
-    connection: Connection,
-    contract: EvolvedContract,
-    table: Table,
-    log_id: int,
-    mine: ColumnElement[bool],
-    fresh: FreshRows,
-) -> bool:
-    """Like `judge`, where all rows that are newer than `fresh.newest` are known; False where `judge` has to do it, for there are
-    too many sensors.
-    """
-    rules = contract.anomalies
-    if rules is None:
-        return True
-    readings, is_fresh = fresh.with_older()
+def _detect_in_table(connection: Connection, new: NewRows, rules: AnomalyRules) -> None:
+    time = new.table.c[new.contract.event_time.column]
+    condition = and_(
+        new.table.c.log_id == new.log_id, new.table.c.lateness_seconds.is_(None), time.is_not(None), new.of_archive
+    )
+    for begin, end in _slices(connection, new.contract, new.table, condition):
+        _detect_in_slice(connection, new, rules, and_(condition, time >= begin, time <= end))
+
+
+def _detect_in_memory(connection: Connection, new: NewRows, kept: FreshRows, rules: AnomalyRules) -> bool:
+    """The same for rows that are kept in memory; False if there are too many sensors for it."""
+    contract, table = new.contract, new.table
+    readings, is_fresh = kept.with_older()
     first = np.flatnonzero(readings.number_changes)
     if len(first) > _MOST_SENSORS:
         return False
@@ -91,19 +88,23 @@ def judge_fresh(
     found = pa.table(
         {
             _NUMBER: np.cumsum(readings.number_changes) - 1,
-            fresh.time: moments(readings.micros),
+            kept.time: moments(readings.micros),
             **{name: pc.cast(readings.table[name], pa.float64()) for name in rules.measures},
             _NEW: is_fresh,
         }
     ).filter(pa.array(is_fresh))
-    if fresh.newest is not None:
+    if kept.newest is not None:
         sensors = _sensors_of(connection, contract, rules, named, moments(readings.micros[first]).to_pylist())
-        new = and_(table.c.log_id == log_id, table.c.lateness_seconds.is_(None), mine)
-        earlier = read_table(connection, _earlier(contract, table, rules, sensors, fresh.newest, new), found.schema)
+        condition = and_(table.c.log_id == new.log_id, table.c.lateness_seconds.is_(None), new.of_archive)
+        earlier = read_table(
+            connection, _earlier(contract, table, rules, sensors, kept.newest, condition), found.schema
+        )
         found = pa.concat_tables([earlier, found])
-        found = found.take(pc.sort_indices(found, sort_keys=[(_NUMBER, "ascending"), (fresh.time, "ascending")]))
-    anomalies = find(found, rules, key=(_NUMBER,), time=fresh.time, measures=rules.measures, new=_NEW)
-    _record(connection, contract, log_id, anomalies, {place: tuple(row.values()) for place, row in enumerate(named)})
+        found = found.take(pc.sort_indices(found, sort_keys=[(_NUMBER, "ascending"), (kept.time, "ascending")]))
+    anomalies = find(found, rules, key=(_NUMBER,), time=kept.time, measures=rules.measures, new=_NEW)
+    _record(
+        connection, contract, new.log_id, anomalies, {place: tuple(row.values()) for place, row in enumerate(named)}
+    )
     return True
 
 
@@ -132,16 +133,10 @@ def _slices(
             yield from _slices(connection, contract, table, and_(new, time >= begin, time <= end))
 
 
-def _judge_slice(
-    connection: Connection,
-    contract: EvolvedContract,
-    table: Table,
-    log_id: int,
-    rules: AnomalyRules,
-    new: ColumnElement[bool],
-) -> int:
+def _detect_in_slice(connection: Connection, new: NewRows, rules: AnomalyRules, condition: ColumnElement[bool]) -> None:
+    contract, table = new.contract, new.table
     time = contract.event_time.column
-    sensors = _sensors(connection, contract, table, rules, new)
+    sensors = _sensors(connection, contract, table, rules, condition)
     schema = pa.schema(
         [
             (_NUMBER, pa.int64()),
@@ -150,12 +145,11 @@ def _judge_slice(
             (_NEW, pa.bool_()),
         ]
     )
-    readings = read_table(connection, _readings(contract, table, rules, sensors, new), schema)
+    readings = read_table(connection, _readings(contract, table, rules, sensors, condition), schema)
     anomalies = find(readings, rules, key=(_NUMBER,), time=time, measures=rules.measures, new=_NEW)
     if anomalies.num_rows:
         named = {row[0]: tuple(row[1:]) for row in connection.execute(_names(contract, sensors))}
-        _record(connection, contract, log_id, anomalies, named)
-    return int(anomalies.num_rows)
+        _record(connection, contract, new.log_id, anomalies, named)
 
 
 def _record(

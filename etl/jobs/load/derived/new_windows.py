@@ -7,28 +7,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Table,
     delete,
     select,
 )
 
-from etl.contract.model import EvolvedContract, Windows
+from etl.contract.model import Windows
 from etl.database import make_stage
 from etl.database.schema.windows import Touched, filling, keep_touched, recompute, smallest_first, table_of_size
+from etl.jobs.load.derived.base import NewRows
 from etl.jobs.load.derived.newest_rows import FreshRows, Ordered, micros_of, moments
 
 
-def add_fresh(
-    connection: Connection, contract: EvolvedContract, table: Table, fresh: FreshRows, mine: ColumnElement[bool]
-) -> None:
-    """Bring windows up to date after an archive came in of which all rows that are newer than `fresh.newest` are known.
+def add_newest(connection: Connection, new: NewRows, fresh: FreshRows) -> None:
+    """Update windows after an archive came in of which all rows that are newer than `fresh.newest` are known.
 
-    Windows in which nothing but these lies are computed in memory; the others are left to the database.
-
-    :param mine: which of the table's rows are those of the archive.
+    Windows that hold nothing but these rows are computed in memory; the others are left to the database.
     """
+    contract, table, mine = new.contract, new.table, new.condition
     windows = contract.windows
     if windows is None:
         return

@@ -16,60 +16,26 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, insert, literal_column, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, literal_column, select
 
-from etl.contract.model import Column, EvolvedContract
+from etl.contract.model import EvolvedContract
 from etl.database import insert_rows, window_start
 from etl.database.schema.audit_tables import etl_quality, etl_quality_score
+from etl.jobs.load.derived.base import Derived, NewRows
 from etl.jobs.load.derived.newest_rows import FreshRows
-from etl.validation.reasons import Reason
+from etl.jobs.load.derived.tally import ON_TIME, READABLE, UNIQUE, VALID, Tally, dimension
 
 if TYPE_CHECKING:
-    from etl.validation.validate import Validated
+    pass
 
 WEIGHTS = {"completeness": 0.3, "validity": 0.4, "uniqueness": 0.15, "timeliness": 0.15}
 
-_RULES: dict[str, tuple[str, set[Reason]]] = {
-    "required": ("completeness", {Reason.MISSING}),
-    "type": ("validity", {Reason.WRONG_TYPE, Reason.NOT_FINITE, Reason.INVALID_TEXT, Reason.BAD_TIME}),
-    "range": ("validity", {Reason.OUT_OF_RANGE, Reason.TIME_OUT_OF_RANGE}),
-    "length": ("validity", {Reason.TOO_SHORT, Reason.TOO_LONG}),
-    "pattern": ("validity", {Reason.PATTERN}),
-}
-READABLE, VALID, UNIQUE, ON_TIME = "message.readable", "row.valid", "key.unique", "time.on_time"
 # A space, so that no column of a contract is called the same.
 _TIME, _SLOT, _FIRST, _LAST = "event time", "time slot", "first time", "last time"
-_WHOLE = {READABLE: "validity", VALID: "validity", UNIQUE: "uniqueness", ON_TIME: "timeliness"}
-
-
-@dataclass
-class Tally:
-    """Checked and failed values by rule, summed over the chunks of an archive."""
-
-    checked: Counter[str] = field(default_factory=Counter)
-    failed: Counter[str] = field(default_factory=Counter)
-
-    def count(self, contract: EvolvedContract, found: Validated) -> None:
-        """Add a chunk that was validated."""
-        rows = found.accepted.num_rows + found.rejected.num_rows
-        unreadable = sum(number for (column, _), number in found.failures.items() if column is None)
-        missing = found.rejected["reason"].to_pylist().count(Reason.MISSING.value)
-        self.add(READABLE, rows, unreadable)
-        self.add(VALID, rows, found.rejected.num_rows - missing)
-        for column in contract.columns:
-            for rule in _rules(column, contract):
-                checked = rows - unreadable if rule == "required" else found.present.get(column.name, 0)
-                failed = sum(found.failures[column.name, reason] for reason in _RULES[rule][1])
-                self.add(f"{column.name}.{rule}", checked, failed)
-
-    def add(self, rule: str, checked: int, failed: int) -> None:
-        self.checked[rule] += checked
-        self.failed[rule] += failed
 
 
 @dataclass(frozen=True)
@@ -82,47 +48,47 @@ class Fleet:
     readings_seen: int
 
 
-def record(
-    connection: Connection,
-    contract: EvolvedContract,
-    table: Table,
-    log_id: int,
-    tally: Tally,
-    times: Mapping[str, float | None],
-    fresh: FreshRows | None = None,
-) -> None:
-    """Add an archive's tally to that of its load, and score the load anew; in the load's transaction.
+class Quality(Derived):
+    """The rules' tallies and the score of each load, in `etl_quality` and `etl_quality_score`."""
 
-    :param times: what is recorded beside the score: how old the newest reading is, how late the late ones are.
-    :param fresh: the rows of the load, where they were kept in memory.
-    """
-    summed = _with_earlier(connection, log_id, tally)
-    connection.execute(delete(etl_quality).where(etl_quality.c.log_id == log_id))
-    rows = [
-        {
-            "log_id": log_id,
-            "feed": contract.feed,
-            "rule": rule,
-            "dimension": dimension(rule),
-            "checked": checked,
-            "failed": summed.failed[rule],
-        }
-        for rule, checked in sorted(summed.checked.items())
-    ]
-    if not rows or not summed.checked[READABLE]:
-        return
-    insert_rows(connection, etl_quality, rows)
-    fleet = _fleet_of(contract, fresh) if fresh else _fleet(connection, contract, table, log_id)
-    connection.execute(delete(etl_quality_score).where(etl_quality_score.c.log_id == log_id))
-    connection.execute(
-        insert(etl_quality_score).values(
-            log_id=log_id,
-            feed=contract.feed,
-            **times,
-            **score(summed, fleet),
-            **(vars(fleet) if fleet else {}),
+    def update(self, connection: Connection, new: NewRows) -> None:
+        """Add an archive's tally to that of its load, and compute the load's score again."""
+        if new.tally is None or new.summary is None:
+            return
+        summed = _with_earlier(connection, new.log_id, new.tally)
+        connection.execute(delete(etl_quality).where(etl_quality.c.log_id == new.log_id))
+        rows = [
+            {
+                "log_id": new.log_id,
+                "feed": new.contract.feed,
+                "rule": rule,
+                "dimension": dimension(rule),
+                "checked": checked,
+                "failed": summed.failed[rule],
+            }
+            for rule, checked in sorted(summed.checked.items())
+        ]
+        if not rows or not summed.checked[READABLE]:
+            return
+        insert_rows(connection, etl_quality, rows)
+        is_all = new.kept is not None and new.kept.rows == new.summary.rows
+        fleet = _fleet_of(new.contract, new.kept) if new.kept is not None and is_all else _fleet(connection, new)
+        connection.execute(delete(etl_quality_score).where(etl_quality_score.c.log_id == new.log_id))
+        connection.execute(
+            insert(etl_quality_score).values(
+                log_id=new.log_id,
+                feed=new.contract.feed,
+                age_seconds=new.summary.age_seconds,
+                lateness_mean_seconds=new.summary.lateness_mean_seconds,
+                lateness_max_seconds=new.summary.lateness_max_seconds,
+                **score(summed, fleet),
+                **(vars(fleet) if fleet else {}),
+            )
         )
-    )
+
+    def forget(self, connection: Connection, loads: list[int]) -> None:
+        for table in (etl_quality, etl_quality_score):
+            connection.execute(delete(table).where(table.c.log_id.in_(loads)))
 
 
 def scored(connection: Connection, log_id: int) -> dict[str, float]:
@@ -130,17 +96,6 @@ def scored(connection: Connection, log_id: int) -> dict[str, float]:
     names = ("score", *WEIGHTS)
     row = connection.execute(select(etl_quality_score).where(etl_quality_score.c.log_id == log_id)).mappings().first()
     return {name: row[name] for name in names} if row else {}
-
-
-def forget(connection: Connection, logs: list[int]) -> None:
-    """Remove what was recorded of some loads."""
-    for table in (etl_quality, etl_quality_score):
-        connection.execute(delete(table).where(table.c.log_id.in_(logs)))
-
-
-def dimension(rule: str) -> str:
-    """The dimension of data quality that a rule belongs to."""
-    return _WHOLE.get(rule) or _RULES[rule.rpartition(".")[2]][0]
 
 
 def score(tally: Tally, fleet: Fleet | None = None) -> dict[str, float]:
@@ -153,18 +108,6 @@ def score(tally: Tally, fleet: Fleet | None = None) -> dict[str, float]:
         "timeliness": 100 * _good(tally, [ON_TIME]),
     }
     return {**components, "score": sum(WEIGHTS[name] * value for name, value in components.items())}
-
-
-def _rules(column: Column, contract: EvolvedContract) -> Iterator[str]:
-    if column.required:
-        yield "required"
-    yield "type"
-    if column.minimum is not None or column.maximum is not None or column.name == contract.event_time.column:
-        yield "range"
-    if column.min_length is not None or column.max_length is not None:
-        yield "length"
-    if column.pattern is not None:
-        yield "pattern"
 
 
 def _good(tally: Tally, rules: list[str]) -> float:
@@ -181,15 +124,16 @@ def _with_earlier(connection: Connection, log_id: int, tally: Tally) -> Tally:
     return summed
 
 
-def _fleet(connection: Connection, contract: EvolvedContract, table: Table, log_id: int) -> Fleet | None:
+def _fleet(connection: Connection, new: NewRows) -> Fleet | None:
     """Sensors and readings between the first and the last reading of a load, against what the contract expects.
 
     Late readings do not count: each would stretch that time, in which the others came with earlier loads.
     """
+    contract, table = new.contract, new.table
     if contract.fleet is None:
         return None
     time = table.c[contract.event_time.column]
-    mine = and_(table.c.log_id == log_id, table.c.lateness_seconds.is_(None))
+    mine = and_(table.c.log_id == new.log_id, table.c.lateness_seconds.is_(None))
     sensor = [table.c[name] for name in contract.sensor]
     interval: ColumnElement[Any] = literal_column(f"{contract.fleet.interval_seconds:g}")
     slot = window_start(time, interval).label(_SLOT)

@@ -1,0 +1,96 @@
+"""What follows from a feed's rows, as an interface: a new measure is one class of this kind and one line in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, FromClause, Subquery, Table, and_, func, select
+
+from etl.contract.model import EvolvedContract
+from etl.database.schema.ensure import Created
+from etl.jobs.load.derived.newest_rows import FreshRows
+from etl.jobs.load.derived.summary import LoadSummary
+from etl.jobs.load.derived.tally import Tally
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """Rows that came into a feed's table in the current transaction, from one archive or one replay."""
+
+    contract: EvolvedContract
+    table: Table
+    log_id: int
+    """Of the load that inserted them."""
+    of_archive: ColumnElement[bool]
+    """Which of the load's rows in the table they are."""
+    kept: FreshRows | None = None
+    """Those of them that are newer than all rows before, where they were kept in memory."""
+    kept_are_newest: bool = False
+    """Whether the table holds no other row after the newest one of before."""
+    tally: Tally | None = None
+    """How often each quality rule was checked and failed; None for a replay, whose rows were counted when they were rejected."""
+    summary: LoadSummary | None = None
+    """Of all rows of the load so far; given with `tally`."""
+
+    @property
+    def condition(self) -> ColumnElement[bool]:
+        """Whether a row of the table is one of them."""
+        return and_(self.table.c.log_id == self.log_id, self.of_archive)
+
+    @property
+    def rows(self) -> Subquery:
+        """The rows, as the table has them."""
+        return select(self.table).where(self.condition).subquery("new")
+
+    @property
+    def newest(self) -> FreshRows | None:
+        """The rows kept in memory, where they are all that the table holds after the newest one of before."""
+        return self.kept if self.kept_are_newest else None
+
+
+def are_newest(connection: Connection, table: Table, kept: FreshRows | None) -> bool:
+    """Whether a table holds these rows and none else after the newest one of before.
+
+    That one is known from the audit log, whereas somebody may have changed the table by hand.
+    """
+    if kept is None:
+        return False
+    count = select(func.count()).select_from(table)
+    if kept.newest is not None:
+        count = count.where(table.c[kept.time] > kept.newest)
+    return connection.scalar(count) == kept.rows
+
+
+class Derived:
+    """Something that is computed from a feed's rows, in the transaction that changes them.
+
+    What it keeps per feed is in `tables`: those are created with the feed's own and computed by `fill`. What it keeps per load is
+    in audit tables, under the load's `log_id`, and is removed by `forget`.
+
+    A class that has `tables`, `touch` and `recompute` is complete: the other methods follow from these.
+    """
+
+    def tables(self, contract: EvolvedContract) -> Iterable[Table]:
+        """Its tables for one feed; each can be dropped and computed again at any time."""
+        return ()
+
+    def touch(self, connection: Connection, contract: EvolvedContract, rows: FromClause) -> Any:
+        """Note what depends on some rows, while they can be seen; returned to `recompute` after they have changed."""
+
+    def recompute(self, connection: Connection, contract: EvolvedContract, table: Table, touched: Any) -> None:
+        """Compute what `touch` has noted again, from the rows that are in the table now."""
+
+    def update(self, connection: Connection, new: NewRows) -> None:
+        """Follow rows that came in."""
+        self.recompute(connection, new.contract, new.table, self.touch(connection, new.contract, new.rows))
+
+    def fill(self, connection: Connection, created: Created) -> None:
+        """Compute its tables that were created, from all rows of the feed."""
+        if created.empty & {table.name for table in self.tables(created.contract)}:
+            touched = self.touch(connection, created.contract, created.table)
+            self.recompute(connection, created.contract, created.table, touched)
+
+    def forget(self, connection: Connection, loads: list[int]) -> None:
+        """Remove what was kept of single loads, by their `log_id`; their rows are gone already."""

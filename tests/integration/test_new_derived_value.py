@@ -1,0 +1,122 @@
+"""Something new that follows from loaded rows: a class and a line in the registry, and every command treats it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import BigInteger, Column, Connection, FromClause, MetaData, Table, and_, delete, exists, func, select
+from sqlalchemy import insert as insertion
+
+from etl.cli.init import init_tables
+from etl.contract.model import EvolvedContract
+from etl.contract.reader import load_contracts
+from etl.database import keep_in_temporary, product_named
+from etl.database.schema.ddl import script
+from etl.database.schema.feed_table import column_type
+from etl.jobs.load.derived import registry
+from etl.jobs.load.derived.base import Derived
+from etl.jobs.load.job import Loaded, load
+from etl.jobs.merge.job import merge
+from etl.operations.quarantine.replay import replay
+from etl.operations.quarantine.rows import Selection
+from etl.operations.undo import undo
+from tests.support.batches import write_batch
+from tests.support.stack import Project
+
+
+class RowsPerSensor(Derived):
+    """How many rows each sensor has."""
+
+    def __init__(self) -> None:
+        self.forgotten: list[int] = []
+
+    def tables(self, contract: EvolvedContract) -> Iterator[Table]:
+        keys = (Column(name, column_type(contract.column(name)), primary_key=True) for name in contract.sensor)
+        yield Table(f"{contract.table}_rows", MetaData(), *keys, Column("rows", BigInteger, nullable=False))
+
+    def touch(self, connection: Connection, contract: EvolvedContract, rows: FromClause) -> Any:
+        query = select(*(rows.c[name] for name in contract.sensor)).distinct()
+        return keep_in_temporary(connection, f"touched_{contract.table}_rows", query)
+
+    def recompute(self, connection: Connection, contract: EvolvedContract, table: Table, touched: Any) -> None:
+        (own,) = self.tables(contract)
+        connection.execute(delete(own).where(exists().where(*(own.c[n] == touched.c[n] for n in contract.sensor))))
+        sensors = [table.c[name] for name in contract.sensor]
+        same = and_(*(table.c[name] == touched.c[name] for name in contract.sensor))
+        counted = select(*sensors, func.count()).join(touched, same).group_by(*sensors)
+        connection.execute(insertion(own).from_select([*contract.sensor, "rows"], counted))
+
+    def forget(self, connection: Connection, loads: list[int]) -> None:
+        self.forgotten += loads
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> RowsPerSensor:
+    found = RowsPerSensor()
+    monkeypatch.setattr(registry, "DERIVED", [*registry.DERIVED, found])
+    return found
+
+
+def sensed(sensor: int, second: int, temperature: object = 20.0) -> dict[str, str | None]:
+    time = f"2025-06-15 09:00:{second:02}"
+    return {"sensor_id": str(sensor), "temperature": str(temperature), "humidity": "40", "timestamp": time}
+
+
+def loaded(project: Project, *readings: dict[str, str | None], **changes: Any) -> Loaded:
+    contract = replace(project.contract, **changes)
+    write_batch(project.settings, contract, project.topic, secrets.token_hex(8), readings)
+    merge(project.settings, contract)
+    return load(project.settings, contract)
+
+
+def rows(project: Project) -> list[tuple[Any, ...]]:
+    return project.sql("SELECT sensor_id, rows FROM sensor_data_rows ORDER BY sensor_id")
+
+
+def test_load_replay_and_undo_keep_it_up_to_date(project: Project, counted: RowsPerSensor) -> None:
+    loaded(project, sensed(1, 0), sensed(1, 1), sensed(2, 0), sensed(3, 0, 999))
+    assert rows(project) == [(1, 2), (2, 1)]
+    done = replay(project.settings, project.contract, Selection(), changes={"temperature": "21"}, dry_run=True)
+    assert (done.counts.processed, rows(project)) == (1, [(1, 2), (2, 1)])
+    replay(project.settings, project.contract, Selection(), changes={"temperature": "21"})
+    assert rows(project) == [(1, 2), (2, 1), (3, 1)]
+    later = loaded(project, sensed(2, 0, 22.0), sensed(2, 1), on_conflict="keepLast")
+    assert rows(project) == [(1, 2), (2, 2), (3, 1)]
+    undo(project.settings, project.contract, later.cycle_id)
+    assert rows(project) == [(1, 2), (2, 1), (3, 1)]
+    assert counted.forgotten == [project.value("SELECT log_id FROM etl_log WHERE undone_at IS NOT NULL")]
+
+
+def test_init_creates_its_tables_and_computes_them_from_the_rows_that_are_there(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded(project, sensed(1, 0), sensed(1, 1), sensed(2, 0))
+    monkeypatch.setattr(registry, "DERIVED", [*registry.DERIVED, RowsPerSensor()])
+    contracts = {project.contract.feed: project.contract}
+    init_tables(project.settings, contracts)
+    assert rows(project) == [(1, 2), (2, 1)]
+    project.sql("UPDATE sensor_data_rows SET rows = 7")
+    init_tables(project.settings, contracts)
+    assert rows(project) == [(1, 7), (2, 7)], "what is there is left alone"
+    project.sql("ALTER TABLE sensor_data_rows ADD other int")
+    init_tables(project.settings, contracts)
+    assert rows(project) == [(1, 2), (2, 1)], "a table with other columns is computed again"
+
+
+def test_a_load_computes_what_it_finds_missing_before_it_adds_its_own_rows(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded(project, sensed(1, 0), sensed(2, 0))
+    monkeypatch.setattr(registry, "DERIVED", [*registry.DERIVED, RowsPerSensor()])
+    loaded(project, sensed(2, 1))
+    assert rows(project) == [(1, 1), (2, 2)]
+
+
+def test_the_script_for_administrators_has_its_tables(project: Project, counted: RowsPerSensor) -> None:
+    contracts = load_contracts(project.settings).values()
+    text = script(product_named("postgresql"), contracts, registry.tables)
+    assert all(f"CREATE TABLE {contract.table}_rows" in text for contract in contracts)
