@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import reduce
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, cast, func, select
+from sqlalchemy import Connection, Select, Table, and_, func, select
 
 from etl.contract.model import EvolvedContract
-from etl.database import text_of
 from etl.database.schema.audit_tables import etl_anomaly, etl_log
+from etl.database.schema.sensor_name import sensor_name_in_sql
 from etl.database.schema.windows import window_tables
 from etl.errors import ConfigurationError
 from etl.jobs.load.derived.detect import find
@@ -60,8 +59,7 @@ def newest_readings(
 ) -> pd.DataFrame:
     """The newest readings of a few sensors, in the order of sensor and time: first those with the most recorded anomalies."""
     keys = [table.c[name] for name in contract.sensor]
-    parts: list[ColumnElement[str]] = [cast(key, text_of(None)) for key in keys]
-    name = reduce(lambda before, part: before + "/" + part, parts)
+    name = sensor_name_in_sql(keys, length=None)
     remarkable = (
         select(etl_anomaly.c.sensor, func.count().label("anomalies"))
         .where(etl_anomaly.c.feed == contract.feed)

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from etl.database import DOUBLE, MOMENT, text_of
+from etl.database.schema.sensor_name import SENSOR_LENGTH
 
 if TYPE_CHECKING:
     pass
@@ -192,7 +193,7 @@ etl_anomaly = Table(
     Column("anomaly_id", BigInteger, Identity(), primary_key=True),
     Column("log_id", BigInteger, nullable=False),
     Column("feed", text_of(64), nullable=False),
-    Column("sensor", text_of(200), nullable=False),
+    Column("sensor", text_of(SENSOR_LENGTH), nullable=False),
     Column("measure", text_of(64), nullable=False),
     Column("event_time", MOMENT, nullable=False),
     Column("value", DOUBLE),

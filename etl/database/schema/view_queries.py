@@ -22,10 +22,8 @@ from etl.contract.model import EvolvedContract
 from etl.database import DOUBLE, for_each, seconds_since, text_of
 from etl.database.schema.audit_tables import etl_log, etl_source
 from etl.database.schema.feed_table import feed_table
+from etl.database.schema.sensor_name import sensor_name_in_sql
 from etl.database.schema.windows import pooled_deviation, window_tables
-
-_SENSOR_LENGTH = 200
-"""As `etl_anomaly.sensor` has it."""
 
 
 def readings_view(table: Table) -> Select[Any]:
@@ -97,7 +95,7 @@ def windows_view(contract: EvolvedContract) -> Select[Any]:
     window = next(window_tables(contract)).c
     return select(
         _text(contract.feed, 64).label("feed"),
-        _sensor(window[name] for name in (contract.windows.key if contract.windows else ())).label("sensor"),
+        sensor_name_in_sql(window[name] for name in (contract.windows.key if contract.windows else ())).label("sensor"),
         window.measure,
         window.window_start,
         window.count.label("readings"),
@@ -120,7 +118,7 @@ def latest_values(contract: EvolvedContract) -> Select[Any]:
     return (
         select(
             _text(contract.feed, 64).label("feed"),
-            _sensor(newest.c[name] for name in contract.sensor).label("sensor"),
+            sensor_name_in_sql(newest.c[name] for name in contract.sensor).label("sensor"),
             long.c.measure,
             long.c.value,
             time.label("event_time"),
@@ -129,15 +127,6 @@ def latest_values(contract: EvolvedContract) -> Select[Any]:
         .select_from(for_each(newest, long))
         .where(long.c.value.is_not(None))
     )
-
-
-def _sensor(keys: Iterable[ColumnElement[Any]]) -> ColumnElement[str]:
-    """What names a sensor, in one text, as in `etl_anomaly`."""
-    first, *others = (cast(key, text_of(_SENSOR_LENGTH)) for key in keys)
-    whole: ColumnElement[str] = first
-    for key in others:
-        whole = whole + literal_column("'/'") + key
-    return cast(whole, text_of(_SENSOR_LENGTH))
 
 
 def _text(value: str, length: int) -> ColumnElement[str]:

@@ -40,6 +40,7 @@ from etl.contract.model import AnomalyRules, EvolvedContract
 from etl.database import DOUBLE, MOMENT, add_seconds, for_each, insert_rows, keep_in_temporary, read_table, window_start
 from etl.database.schema.audit_tables import etl_anomaly
 from etl.database.schema.feed_table import column_type
+from etl.database.schema.sensor_name import sensor_name
 from etl.jobs.load.derived.base import Derived, NewRows
 from etl.jobs.load.derived.detect import context_readings, context_start, find
 from etl.jobs.load.derived.newest_rows import FreshRows, moments
@@ -160,7 +161,7 @@ def _record(
     named: Mapping[int, tuple[Any, ...]],
 ) -> None:
     rows = [
-        {"log_id": log_id, "feed": contract.feed, "sensor": "/".join(map(str, named[row.pop(_NUMBER)]))[:200], **row}
+        {"log_id": log_id, "feed": contract.feed, "sensor": sensor_name(named[row.pop(_NUMBER)]), **row}
         for row in anomalies.to_pylist()
     ]
     insert_rows(connection, etl_anomaly, rows)
