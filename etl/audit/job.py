@@ -29,7 +29,7 @@ from etl.audit.states import Job
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import dispose, explain, make_engine, product_of, transaction
-from etl.database.schema.changes import require_possible
+from etl.database.schema.comparison.compare import require_possible
 from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.migrations import require_current
 from etl.errors import EtlError, ServiceUnavailable

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, event
 
 from etl.contract.reader import Contract
 from etl.database import dispose, make_engine, transaction
-from etl.database.schema.changes import compare
+from etl.database.schema.comparison.compare import compare
 from etl.database.schema.feed_table import with_added_columns
 from etl.jobs.load.job import Loaded
 from etl.jobs.load.tables import ensure_feeds

@@ -20,7 +20,7 @@ from etl.contract.inference import DistinctValues, infer_type, is_integer
 from etl.contract.model import RESERVED, Column, ColumnType, EvolvedContract, column_name
 from etl.database import product_of
 from etl.database.schema.audit_tables import etl_column
-from etl.database.schema.changes import compare
+from etl.database.schema.comparison.compare import compare
 from etl.database.schema.feed_table import feed_table
 from etl.storage.csv_dialect import read_chunks
 from etl.storage.landing_folder import part_columns

@@ -9,7 +9,8 @@ from sqlalchemy.exc import DBAPIError
 
 from etl.contract.model import Contract, EvolvedContract
 from etl.database import explain, try_lock_feed
-from etl.database.schema.changes import Changes, compare
+from etl.database.schema.changes import Changes
+from etl.database.schema.comparison.compare import compare
 from etl.database.schema.ensure import create_tables, create_views
 from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.views import ensure_common_views

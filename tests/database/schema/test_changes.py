@@ -14,7 +14,7 @@ import yaml
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import parse_contract
 from etl.contract.sources.kafka_topic import KafkaTopic
-from etl.database.schema.changes import require_possible
+from etl.database.schema.comparison.compare import require_possible
 from etl.errors import ContractError
 from etl.jobs.load.tables import ensure_feed
 from etl.settings import Settings

@@ -1,0 +1,1 @@
+"""A contract compared with the tables that are there: columns, key and indexes, windows, views."""

@@ -1,0 +1,90 @@
+"""Windows, and the other tables of what follows from a feed's rows: created, dropped, or changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Table, select
+
+from etl.contract.model import WINDOW_COLUMNS
+from etl.database.schema.audit_tables import etl_feed
+from etl.database.schema.changes import WindowChanges
+from etl.database.schema.comparison.catalogue import Catalogue
+from etl.database.schema.windows import Definition, definitions, window_tables
+
+
+def wanted_windows(catalogue: Catalogue) -> list[Table]:
+    """The tables of windows, with keys of the types that the feed's table has."""
+    tables = list(window_tables(catalogue.contract))
+    for table in tables:
+        for name in catalogue.contract.windows.key if catalogue.contract.windows else ():
+            table.c[name].type = catalogue.table.c[name].type
+    return tables
+
+
+def window_changes(catalogue: Catalogue, added: tuple[str, ...]) -> WindowChanges:
+    """What becomes of the tables of windows.
+
+    :param added: columns that the feed's table lacks; they have no values yet.
+    """
+    wanted = {table.name: table for table in wanted_windows(catalogue)}
+    start = f"{catalogue.contract.table}_"
+    query = select(etl_feed.c.windows).where(etl_feed.c.feed == catalogue.contract.feed)
+    row = catalogue.connection.execute(query).first()
+    noted: Mapping[str, Any] = (row.windows if row else None) or {}
+    known: Mapping[str, Definition] = noted.get(catalogue.contract.table) or {}
+    others = {table: sizes for table, sizes in noted.items() if table != catalogue.contract.table}
+    new = definitions(catalogue.contract)
+    drop, gone, make = list[str](), list[str](), list[Table]()
+    add, forget = dict[str, tuple[str, ...]](), dict[str, tuple[str, ...]]()
+    for name in sorted(catalogue.window_names()):
+        if name not in wanted and set(catalogue.columns.get(name, ())) >= WINDOW_COLUMNS:
+            gone.append(name)
+    for name, table in wanted.items():
+        size = name.removeprefix(start)
+        old, now = known.get(size), new[size]
+        if name not in catalogue.tables:
+            make.append(table)
+        elif (
+            not catalogue.is_there
+            or not _has_same_key(catalogue, table)
+            or (old and (old["key"], old["time"]) != (now["key"], now["time"]))
+        ):
+            drop.append(name)
+            make.append(table)
+        elif old:
+            if more := tuple(one for one in now["measures"] if one not in old["measures"]):
+                # A column that was not there has no values yet.
+                add[name] = tuple(one for one in more if one not in added)
+            if less := tuple(one for one in old["measures"] if one not in now["measures"]):
+                forget[name] = less
+    is_news = row is not None and known != new
+    return WindowChanges((*gone, *drop), tuple(gone), tuple(make), add, forget, is_news, others)
+
+
+def derived_changes(catalogue: Catalogue) -> dict[str, Any]:
+    """The tables that are missing, and those that are dropped first because they have other columns."""
+    make = [table for table in catalogue.derived if not _is_as_wanted(catalogue, table)]
+    drop = [table for table in make if table.name in catalogue.tables]
+    return {"make_derived": tuple(make), "drop_derived": tuple(drop)}
+
+
+def _is_as_wanted(catalogue: Catalogue, table: Table) -> bool:
+    for column in table.columns:
+        if column.name in catalogue.table.c:
+            column.type = catalogue.table.c[column.name].type
+    if table.name not in catalogue.tables:
+        return False
+    there = {name: catalogue.type_name(found["type"]) for name, found in catalogue.columns[table.name].items()}
+    return there == {column.name: catalogue.type_name(column.type) for column in table.columns}
+
+
+def _has_same_key(catalogue: Catalogue, table: Table) -> bool:
+    there = {name: catalogue.type_name(found["type"]) for name, found in catalogue.columns[table.name].items()}
+    key = {column.name: catalogue.type_name(column.type) for column in table.primary_key.columns}
+    return _without_figures(there) == _without_figures(key)
+
+
+def _without_figures(types: Mapping[str, str]) -> dict[str, str]:
+    return {name: kind for name, kind in types.items() if name not in WINDOW_COLUMNS}
