@@ -28,7 +28,7 @@ from etl.audit.retry import retrying
 from etl.audit.states import Job
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
-from etl.database import dispose, explain, make_engine, product_of, transaction
+from etl.database import dispose, make_engine, product_of, transaction, translate_error
 from etl.database.schema.comparison.compare import require_possible
 from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.migrations import require_current
@@ -181,7 +181,7 @@ def _explaining(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise explain(error, engine) from error
+        raise translate_error(error, engine) from error
 
 
 def _succeed(run: JobRun) -> None:

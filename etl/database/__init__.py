@@ -13,7 +13,7 @@ from etl.database.functions import (
     seconds_since,
     window_start,
 )
-from etl.database.product import STAGE_ROW, AlteredColumn, DependentView, Product, Refused, Stage
+from etl.database.product import AlteredColumn, DependentView, Product
 from etl.database.sessions import (
     PRODUCTS,
     client_url,
@@ -21,7 +21,6 @@ from etl.database.sessions import (
     database_title,
     database_url,
     dispose,
-    explain,
     insert_rows,
     keep_in_temporary,
     lock_feed,
@@ -36,9 +35,11 @@ from etl.database.sessions import (
     read_url,
     shown_url,
     transaction,
+    translate_error,
     try_lock_feed,
     type_name,
 )
+from etl.database.stage import STAGE_ROW, Refused, Stage
 from etl.database.types import DOUBLE, MOMENT, text_of
 
 __all__ = [
@@ -57,7 +58,6 @@ __all__ = [
     "database_title",
     "database_url",
     "dispose",
-    "explain",
     "for_each",
     "in_batches",
     "in_text",
@@ -79,6 +79,7 @@ __all__ = [
     "shown_url",
     "text_of",
     "transaction",
+    "translate_error",
     "try_lock_feed",
     "type_name",
     "window_start",

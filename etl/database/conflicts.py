@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, and_, case, false, literal, literal_column, not_, or_, select, true
 
-from etl.database.product import STAGE_ROW, Stage
+from etl.database.stage import STAGE_ROW, Stage
 
 PLACE = ("source_id", "source_partition", "source_offset", "source_item")
 

@@ -31,7 +31,7 @@ class window_start(FunctionElement[datetime]):
 
 
 class add_seconds(FunctionElement[datetime]):
-    """A time, so many seconds later; the seconds as a literal."""
+    """A time plus a number of seconds; the seconds as a literal."""
 
     inherit_cache = True
     type = MOMENT
@@ -68,7 +68,7 @@ def for_each(rows: FromClause, query: LateralFromClause | Values) -> Join:
 
 
 def in_text(value: int) -> BindParameter[int]:
-    """A whole number that stands in the statement itself: for as many as nobody can bind (SQL Server: 2,100)."""
+    """A whole number written into the statement itself: for more values than can be bound (SQL Server: 2,100)."""
     return literal(value, literal_execute=True)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 from sqlalchemy import URL, Connection, Dialect, Engine, Select, Table
 from sqlalchemy.types import TypeEngine
 
+from etl.database.stage import Stage
 from etl.errors import EtlError
 
 if TYPE_CHECKING:
@@ -29,14 +30,6 @@ class Limits:
     def lock_seconds(self) -> float:
         """For a lock that another session holds."""
         return min(self.statement_seconds / 2, 60.0)
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A row that the database itself refuses: its number in the stage, and the SQLSTATE."""
-
-    row: int
-    state: str
 
 
 @dataclass(frozen=True)
@@ -71,92 +64,13 @@ class DependentView:
     reads: frozenset[tuple[str, str]] = frozenset()
     """Relation and column, of what it reads itself; empty where the database does not tell."""
     can_be_put_back: bool = True
-    """False for one with rows of its own."""
+    """False for one that holds rows itself."""
     drop: str = ""
     """The statement that removes it; empty where it may stay while what it reads is changed."""
     create: str = ""
     """The statement that makes it again, or lets it find out what has changed."""
     grants: tuple[str, ...] = ()
-    """Its owner, rights and comment, for whoever makes it again."""
-
-
-class RowsRefused(Exception):
-    """The database refuses at least one of some rows; the transaction goes on without any of them."""
-
-    def __init__(self, state: str) -> None:
-        super().__init__(state)
-        self.state = state
-
-
-STAGE_ROW = "stage_row"
-"""The column that numbers the rows of a stage; the name is reserved."""
-
-
-class Stage(ABC):
-    """Rows on their way into a table: copied in bulk, then inserted where the table does not have them yet.
-
-    The table is not asked for anything but its unique key, which has the last word.
-
-    The stage holds text as text and everything else as the table does, but none of the table's constraints, so that only
-    the insert can be refused. It is gone when the transaction has ended.
-    """
-
-    staged: Table
-    """The stage itself, for queries; rows have their number in STAGE_ROW."""
-    table: Table
-    columns: list[str]
-    rows: int
-    """How many are staged."""
-    inserted = 0
-    """How many went straight into the table."""
-
-    @abstractmethod
-    def copy(self, rows: pa.Table) -> None:
-        """Append typed rows; the columns are those of the stage, in its order."""
-
-    def copy_unseen(self, rows: pa.Table, constants: dict[str, Any]) -> None:
-        """Append rows of whose keys the table most likely holds none: they may go straight into the table.
-
-        What comes out is the same as with `copy`.
-
-        :param constants: those that `insert_new` will be given.
-        """
-        self.copy(rows)
-
-    @abstractmethod
-    def read(self, row: int) -> dict[str, Any]:
-        """One staged row."""
-
-    @abstractmethod
-    def insert_some(self, constants: dict[str, Any], first: int, end: int) -> int:
-        """Insert what is new of the rows from `first` up to, not including, `end`; all of them or none.
-
-        :raises RowsRefused: the database refuses one of them.
-        """
-
-    def insert_new(self, constants: dict[str, Any], *, first: int = 0) -> tuple[int, list[Refused]]:
-        """Insert the staged rows whose key the table does not hold; of rows with the same key, the first.
-
-        Where the database refuses rows (a check of its own, a shorter column), these are found by halving and left out.
-
-        :param constants: columns that have one value for all rows.
-        :param first: only the rows from this number on; what went straight into the table is counted with the first ones.
-        :returns: how many rows were inserted, and which were refused.
-        """
-        inserted, refused = self._insert(constants, first, self.rows)
-        return inserted + (0 if first else self.inserted), refused
-
-    def _insert(self, constants: dict[str, Any], first: int, end: int) -> tuple[int, list[Refused]]:
-        if first >= end:
-            return 0, []
-        try:
-            return self.insert_some(constants, first, end), []
-        except RowsRefused as error:
-            if end - first == 1:
-                return 0, [Refused(first, error.state)]
-        middle = (first + end) // 2
-        left, right = self._insert(constants, first, middle), self._insert(constants, middle, end)
-        return left[0] + right[0], left[1] + right[1]
+    """Statements that restore its owner, rights and comment."""
 
 
 class Product(ABC):
@@ -201,7 +115,7 @@ class Product(ABC):
 
     @abstractmethod
     def dashboard_url(self, url: URL) -> URL:
-        """The URL as Superset connects to it: with SQLAlchemy 1.4, and drivers of its own environment.
+        """The URL as Superset connects to it: with SQLAlchemy 1.4 and the drivers of its environment.
 
         :raises ConfigurationError: this machine lacks a driver; says which, and how to install it.
         """
@@ -222,8 +136,8 @@ class Product(ABC):
         """The dialect, for SQL that is written down rather than run."""
 
     @abstractmethod
-    def explain(self, error: BaseException, url: URL) -> EtlError:
-        """The driver's error as one of ours. Keeps its code and first line; never its detail, which may hold row data."""
+    def translate_error(self, error: BaseException, url: URL) -> EtlError:
+        """Translate a driver's error; keeps its code and first line, never its detail, which may hold row data."""
 
     @abstractmethod
     def try_lock(self, connection: Connection, resource: str) -> bool:
@@ -276,7 +190,7 @@ class Product(ABC):
 
     @abstractmethod
     def rights_on(self, connection: Connection, table: str) -> Rights | None:
-        """What the connection's user may do with a table of ours; None where it finds none of this name."""
+        """What the connection's user may do with one of our tables; None where it finds none of this name."""
 
     def make_reader(self, connection: Connection, name: str, password: str) -> bool:
         """Make a user that may only read our tables and views.

@@ -11,8 +11,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError
 from sqlalchemy.types import TypeEngine
 
 from etl.database.postgresql.product import PostgreSQL
-from etl.database.product import Limits, Product, Stage
+from etl.database.product import Limits, Product
 from etl.database.sqlserver.product import SQLServer
+from etl.database.stage import Stage
 from etl.errors import AlreadyRunning, ConfigurationError, EtlError, ServiceUnavailable
 from etl.settings import Settings
 
@@ -24,7 +25,7 @@ _BY_DIALECT = {"postgresql": PRODUCTS[0], "mssql": PRODUCTS[1]}
 _TRANSACTION = "etl_transaction"
 """Of a connection's options: which transaction has taken a lock."""
 _BROKE = "broke off the connection in the middle. Nothing was committed."
-_AGAIN = "Run again; if it stays so, look into the server's log."
+_AGAIN = "Run again; if it happens again, look into the server's log."
 _SECRET = ("password", "passfile", "sslpassword", "pwd", "accesstoken")
 _URL_REMEDY = (
     f"Use the form {' or '.join(product.example for product in PRODUCTS)} (special characters percent-encoded)."
@@ -162,7 +163,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
                 _roll_back(connection, error, raw_error)
                 raise
     except (DBAPIError, raw_error) as error:
-        raise explain(error, engine) from error
+        raise translate_error(error, engine) from error
 
 
 def _require_same(connection: Connection) -> None:
@@ -184,7 +185,7 @@ def _answers(connection: Connection) -> bool:
         return False
     try:
         return bool(connection.dialect.do_ping(connection.connection.dbapi_connection))  # type: ignore[arg-type]
-    except Exception:  # noqa: BLE001 - each driver has exceptions of its own
+    except Exception:  # noqa: BLE001 - each driver has its own exceptions
         return False
 
 
@@ -205,9 +206,9 @@ def _roll_back(connection: Connection, error: BaseException, raw_error: type[Exc
         connection.invalidate()
 
 
-def explain(error: BaseException, engine: Engine) -> EtlError:
-    """The database's error as one of ours. Keeps its code and first line; never its detail, which may hold row data."""
-    return product_of(engine.dialect).explain(error, engine.url)
+def translate_error(error: BaseException, engine: Engine) -> EtlError:
+    """Translate a database's error into an `EtlError` with its code and first line; never its detail, which may hold row data."""
+    return product_of(engine.dialect).translate_error(error, engine.url)
 
 
 def try_lock_feed(connection: Connection, feed: str) -> bool:

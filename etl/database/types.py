@@ -71,7 +71,7 @@ def is_moment(kind: TypeEngine[Any]) -> bool:
 
 
 def text_of(length: int | None) -> TypeEngine[str]:
-    """Text of at most so many characters; None: of any length.
+    """Text of at most `length` characters; None: of any length.
 
     SQL Server counts UTF-16 code units, of which a character beyond the Basic Multilingual Plane takes two.
     """

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that never waits for ever.
+"""A connection to PostgreSQL that never waits without end.
 
 libpq bounds the time to connect, and the system notices a peer that is gone. Neither helps against a server that
 acknowledges every packet and answers none: a stopped process, a frozen disk, a proxy that lost its other end.
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class ServerSilent(psycopg.OperationalError):
-    """The server said nothing for as long as it may; the connection was closed."""
+    """The server sent nothing for longer than allowed; the connection was closed."""
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -41,7 +41,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 
 def _bounded(gen: PQGen[Result], seconds: float) -> PQGen[Result]:
-    """The same exchange, ended by `ServerSilent` when nothing was ready for so long.
+    """The same exchange, ended by `ServerSilent` when nothing was ready for `seconds`.
 
     psycopg sends `Ready.NONE` every tenth of a second in which nothing is.
     """

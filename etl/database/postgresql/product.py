@@ -32,7 +32,8 @@ from sqlalchemy.types import TypeEngine
 from etl.database import words
 from etl.database.postgresql import ddl as postgresql_ddl
 from etl.database.postgresql.connection import BoundedConnection, driver_of
-from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights, Stage
+from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights
+from etl.database.stage import Stage
 from etl.errors import ConfigurationError, EtlError, MissingRight, PermanentError, ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class PostgreSQL(Product):
                 "tcp_user_timeout": 30_000,
                 "keepalives_idle": 20,
             },
-            # What is bound to a statement may be row data, and tracebacks stand in notebooks and on terminals.
+            # What is bound to a statement may be row data, and tracebacks are shown in notebooks and terminals.
             hide_parameters=True,
         )
         words.quote(engine.dialect, words.POSTGRESQL)
@@ -136,7 +137,7 @@ class PostgreSQL(Product):
         words.quote(dialect, words.POSTGRESQL)
         return dialect
 
-    def explain(self, error: BaseException, url: URL) -> EtlError:
+    def translate_error(self, error: BaseException, url: URL) -> EtlError:
         origin = error.orig if isinstance(error, DBAPIError) else error
         state = getattr(origin, "sqlstate", None) or ""
         where = f"{url.host}:{url.port or self.port}/{url.database}"

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection, MetaData, String, Table, text
 from sqlalchemy import Column as SqlColumn
 
 from etl.database.postgresql.connection import driver_of
-from etl.database.product import STAGE_ROW, RowsRefused, Stage
+from etl.database.stage import STAGE_ROW, RowsRefused, Stage
 
 # The last one: an index or a page cannot hold the row.
 _REFUSES_ROW = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import AddConstraint, DropConstraint, DropIndex, DropTable, DropView
 
 from etl.contract.model import EvolvedContract
-from etl.database import DependentView, explain, product_of
+from etl.database import DependentView, product_of, translate_error
 from etl.database.schema.changes import Changes
 from etl.database.schema.views import (
     COMMON_VIEWS,
@@ -167,7 +167,7 @@ def _put_back(connection: Connection, changes: Changes, aside: Sequence[Dependen
         except DBAPIError as error:
             raise ContractError(
                 f"{changes.contract.feed}: the view {view.name} cannot be made again after what the contract changes:"
-                f" {explain(error, connection.engine).cause}",
+                f" {translate_error(error, connection.engine).cause}",
                 remedy=f"Drop or change the view {view.name} first, or take the change of the contract back.",
             ) from error
 

@@ -49,7 +49,7 @@ def require_current(connection: Connection) -> None:
 
 @contextmanager
 def connected(settings: Settings, application: str) -> Iterator[Connection]:
-    """One short transaction on an engine of its own, for whoever looks something up or decides on rows.
+    """One short transaction on its own engine, for look-ups and decisions on rows.
 
     :param application: what the server's list of sessions shows.
     :raises ConfigurationError: the audit tables are missing, older or newer.

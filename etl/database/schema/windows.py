@@ -1,6 +1,6 @@
 """Statistics per tumbling window: count, minimum, maximum, average and standard deviation, per sensor and measure.
 
-Every window that a change touches is computed anew, in the change's own transaction: from the feed's table, from smaller
+Every window that a change touches is computed again, in the same transaction: from the feed's table, from smaller
 windows that fill it, or, where nothing else lies in it, from the rows of an archive that are in memory. So late rows correct
 their window, and the result is always that of a computation from scratch.
 """
@@ -103,7 +103,7 @@ def fill(
 ) -> None:
     """Compute windows of some sizes from all readings.
 
-    :param measures: by name of the windows' table, which hold none of these measures; of others nothing is computed.
+    :param measures: by name of the windows' table, which hold none of these measures; other measures are not computed.
     """
     windows = contract.windows
     is_empty = connection.execute(select(literal_column("1")).select_from(readings).limit(1)).first() is None
@@ -161,7 +161,7 @@ def keep_touched(
 
 
 def recompute(connection: Connection, contract: EvolvedContract, table: Table, touched: list[Touched]) -> None:
-    """Compute the touched windows anew, the smallest first. A window without a row is gone."""
+    """Compute the touched windows again, the smallest first. A window without a row is removed."""
     windows = contract.windows
     for change in touched if windows else ():
         assert windows is not None

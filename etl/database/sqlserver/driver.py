@@ -189,7 +189,7 @@ def connection_string(url: URL, driver: str | None, limits: Limits) -> str:
 
 
 def _options_for_freetds(options: Mapping[str, str]) -> dict[str, str]:
-    """FreeTDS has a word of its own for encryption, and speaks an old protocol unless told."""
+    """FreeTDS names encryption differently, and speaks an old protocol unless it is configured."""
     others = {n: value for n, value in options.items() if n.lower() not in ("encrypt", "trustservercertificate")}
     wanted = next((value for name, value in options.items() if name.lower() == "encrypt"), None)
     found = {"TDS_Version": "7.4"}
@@ -234,7 +234,7 @@ def connect(url: URL, driver: str | None, limits: Limits) -> Any:
 
 
 def _system() -> str:
-    """debian, rhel, darwin or windows, as far as it can be told."""
+    """debian, rhel, darwin or windows, as far as it can be found out."""
     if platform.system() != "Linux":
         return platform.system().lower()
     try:

@@ -1,4 +1,4 @@
-"""SQL Server's errors as ours, told apart by SQLSTATE and error number.
+"""SQL Server's errors translated into `EtlError`s, by SQLSTATE and error number.
 
 Numbers: https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors; those that
 Azure SQL asks to retry: https://learn.microsoft.com/azure/azure-sql/database/troubleshoot-common-errors-issues.
@@ -63,7 +63,7 @@ class ServerError:
     """What a driver says of an error."""
 
     state: str
-    """SQLSTATE; empty where it cannot be told."""
+    """SQLSTATE; empty where it is unknown."""
     number: int
     """SQL Server's own; 0 where the driver did not say it."""
     said: str
@@ -174,8 +174,8 @@ _RULES = (
 )
 
 
-def explain(error: BaseException, url: URL) -> EtlError:
-    """An error of a driver as one of ours."""
+def translate_error(error: BaseException, url: URL) -> EtlError:
+    """Translate a driver's error into an `EtlError`."""
     found = read_error(error)
     told = {
         "where": f"{url.host}:{url.port or 1433}/{url.database}",

@@ -62,5 +62,5 @@ def _kind(kind: TypeEngine[Any], dialect: Dialect) -> str:
         return _MOMENT_TEXT
     if isinstance(kind, JSON):
         return _TEXT
-    # A column of OPENJSON has no collation of its own; the table's is that of the value once it is in it.
+    # A column of OPENJSON has no collation; the value gets that of the table when it is inserted.
     return kind.compile(dialect).partition(" COLLATE ")[0]

@@ -1,4 +1,4 @@
-"""What SQL Server cannot hold: told before a table is made, rather than by a warning and rows that fail later.
+"""What SQL Server cannot hold: reported before a table is created, rather than by a warning and rows that fail later.
 
 https://learn.microsoft.com/sql/sql-server/maximum-capacity-specifications-for-sql-server
 """

@@ -15,7 +15,7 @@ from sqlalchemy.schema import DropTable
 from sqlalchemy.types import TypeEngine
 
 from etl.database import words
-from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights, Stage
+from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights
 from etl.database.sqlserver import checks as sqlserver_checks
 from etl.database.sqlserver import ddl as sqlserver_ddl
 from etl.database.sqlserver import driver as sqlserver_driver
@@ -23,6 +23,7 @@ from etl.database.sqlserver import errors as sqlserver_errors
 from etl.database.sqlserver import json_rows as sqlserver_json
 from etl.database.sqlserver import reader as sqlserver_reader
 from etl.database.sqlserver.limits import broken_limits
+from etl.database.stage import Stage
 from etl.errors import EtlError, PermanentError
 
 if TYPE_CHECKING:
@@ -102,8 +103,8 @@ class SQLServer(Product):
     def offline(self) -> Dialect:
         return offline_dialect()
 
-    def explain(self, error: BaseException, url: URL) -> EtlError:
-        return sqlserver_errors.explain(error, url)
+    def translate_error(self, error: BaseException, url: URL) -> EtlError:
+        return sqlserver_errors.translate_error(error, url)
 
     def try_lock(self, connection: Connection, resource: str) -> bool:
         # ODBC begins a transaction with the first statement that reads a table; without one the lock has no owner.

@@ -27,10 +27,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.types import JSON, TypeEngine
 
-from etl.database.product import STAGE_ROW, RowsRefused, Stage
 from etl.database.sqlserver.errors import DUPLICATE, read_error
 from etl.database.sqlserver.json_rows import insert_json
 from etl.database.sqlserver.product import TRANSACTION_ID
+from etl.database.stage import STAGE_ROW, RowsRefused, Stage
 from etl.database.types import EXACT, LONGEST_NVARCHAR
 from etl.errors import ServiceUnavailable
 
@@ -114,7 +114,7 @@ def insertion(
 ) -> Insert:
     """Insert staged rows whose key the table does not hold; of rows with the same key, the first.
 
-    Right only under the feed's lock: between looking and inserting nobody else may insert.
+    Right only under the feed's lock: no other session may insert between the look-up and the insertion.
 
     :param names: the staged columns.
     :param span: only rows from the first number up to, not including, the second.

@@ -32,7 +32,7 @@ def require_unchanged(file: Path, archive: Archive) -> None:
 
 
 def require_budget(contract: Contract, archive: Archive, counts: Counts) -> None:
-    """Refuse an archive of which too much is bad: then something upstream has changed, and somebody should look.
+    """Refuse an archive with too many bad rows: then something upstream has changed, and somebody should look into it.
 
     :raises FailureBudgetExceeded: more than the contract's share of its rows was rejected.
     """
@@ -40,7 +40,7 @@ def require_budget(contract: Contract, archive: Archive, counts: Counts) -> None
         raise FailureBudgetExceeded(
             f"{archive.file_name}: {counts.rejected} of {counts.read} rows would be rejected, more than the contract's"
             f" failureBudget of {contract.failure_budget:g}. Nothing was committed.",
-            remedy="Mend the source or the contract, or raise failureBudget; then run again.",
+            remedy="Correct the source or the contract, or raise failureBudget; then run again.",
         )
 
 
@@ -51,7 +51,7 @@ def require_in_table(connection: Connection, run: JobRun, table: Table, total: C
 
 
 def require_of_archive(connection: Connection, run: JobRun, table: Table, sources: Sources, inserted: Inserted) -> None:
-    """The same for one archive, of whose rows some took the place of others; a later archive may take theirs."""
+    """The same for one archive, some of whose rows replaced others; a later archive may replace them in turn."""
     mine = and_(table.c.log_id == run.log_id, sources.are_of(table))
     held = connection.scalar(select(func.count()).select_from(table).where(mine))
     counted = inserted.counts.processed + inserted.taken.rows - inserted.taken.own
@@ -77,5 +77,5 @@ def require_in_quarantine(connection: Connection, run: JobRun, contract: Contrac
 def _unlike(cause: str) -> BalanceError:
     return BalanceError(
         f"{cause} Nothing was committed.",
-        remedy="Run again. If it stays so, this is a defect: keep backup/ as it is and report it.",
+        remedy="Run again. If it happens again, this is a defect: keep backup/ as it is and report it.",
     )

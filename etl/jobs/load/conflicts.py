@@ -2,7 +2,7 @@
 
 * `quarantine`: the earlier row stays; the later one is kept in the quarantine, with the values that differ.
 * `keepFirst`: the earlier row stays; the later one is counted.
-* `keepLast`: the later row takes its place. The earlier one is kept in the quarantine as REPLACED; `undo` puts it back.
+* `keepLast`: the later row replaces it. The earlier one is kept in the quarantine as REPLACED; `undo` puts it back.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from etl.validation.rejects import COORDINATES, Problem
 from etl.validation.reread import placed, reread
 
 REPLACED = "REPLACED"
-"""Status of a row in the quarantine that was loaded, and gave way to a later one."""
+"""Status of a row in the quarantine that was loaded, and replaced by a later one."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def find(connection: Connection, contract: EvolvedContract, stage: Stage, consta
     types = [(STAGE_ROW, pa.int64()), *((name, pa.int64()) for name in COORDINATES)]
     schema = pa.schema([*types, *((differs(number), pa.bool_()) for number in range(len(compared)))])
     if not compared or not contract.primary_key:
-        # Without a key, every row is one of its own, by where it came from.
+        # Without a key, rows are told apart by where they came from.
         return Conflicts(schema.empty_table(), compared, select())
     query = conflicting(stage, contract.primary_key, compared, dict(constants))
     return Conflicts(read_table(connection, query, schema), compared, query)
@@ -64,7 +64,7 @@ def find(connection: Connection, contract: EvolvedContract, stage: Stage, consta
 
 @dataclass(frozen=True)
 class Taken:
-    """What `keepLast` did: rows that are in the table now, and how many rows of the same load they took the place of."""
+    """What `keepLast` did: rows that are in the table now, and how many rows of the same load they replaced."""
 
     rows: int
     own: int
@@ -81,7 +81,7 @@ def keep_last(
     found: Conflicts,
     log_id: int,
 ) -> Taken:
-    """Put the last row of each key in the place of the one that is there, which goes to the quarantine as REPLACED."""
+    """Replace the row of each key by the last staged one; the row that was there goes to the quarantine as REPLACED."""
     table, key = stage.table, contract.primary_key
     numbers = last_of_each_key(stage, key, found.query)
     last = keep_in_temporary(connection, f"last_{contract.table}", numbers)

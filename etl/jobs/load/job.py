@@ -70,15 +70,15 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
     """Load every archive that the ledger does not hold when the job begins, oldest first, taking turns with other loaders.
 
     One transaction takes an archive: its place in the ledger, its rows, the rejected ones, and this job's audit row. So an
-    archive is loaded as a whole or not at all, and never twice. What another loader has taken meanwhile is not of this job.
+    archive is loaded as a whole or not at all, and never twice. What another loader loads meanwhile is not counted here.
 
     An archive that cannot be loaded fails the job, and those after it wait; the second time it is set aside, and they are
     loaded (`etl.audit.set_aside`).
 
     :param anomaly_threshold: the robust z-score above which a reading is an outlier; 0: the contract's.
     :raises IntegrityError: an archive is not what its manifest says.
-    :raises BalanceError: rows read are not rows loaded + rejected + duplicate, or the table holds another number.
-    :raises AlreadyRunning: others hold the feed's turn, and load nothing for `settings.statement_timeout_seconds`.
+    :raises BalanceError: rows read are not rows loaded + rejected + duplicate + conflicting, or the table holds another number.
+    :raises AlreadyRunning: another loader holds the feed's lock and loads nothing for `settings.statement_timeout_seconds`.
     """
     if anomaly_threshold and contract.anomalies:
         contract = replace(contract, anomalies=replace(contract.anomalies, threshold=anomaly_threshold))
@@ -102,9 +102,9 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
 
 
 def _make_tables(run: JobRun) -> None:
-    """Make what the feed lacks before any row is loaded: who looks into the catalogue meanwhile need not wait for a load.
+    """Create what the feed lacks before any row is loaded, so that queries of the catalogue need not wait for the load.
 
-    Where another loader has the turn, it does so.
+    Where another loader holds the lock, it creates them.
     """
     with transaction(run.engine) as connection:
         if try_lock_feed(connection, run.contract.feed):
@@ -130,10 +130,10 @@ def _load_next(settings: Settings, run: JobRun, queue: Queue, failures: Failures
 
 
 def _finish(connection: Connection, run: JobRun, done: list[Archive]) -> Loaded:
-    """Close the audit row, if the last archive has not done that, and tell what was loaded."""
+    """Close the audit row, if the last archive has not done that, and return what was loaded."""
     is_locked = try_lock_feed(connection, run.contract.feed)
     contract = with_added_columns(connection, run.contract)
-    # Whoever has the turn makes the tables.
+    # The loader that holds the lock creates the tables.
     table = ensure_feed(connection, contract) if is_locked else feed_table(contract)
     counts = run.counts
     if not run.closed:
@@ -149,9 +149,9 @@ def _finish(connection: Connection, run: JobRun, done: list[Archive]) -> Loaded:
 
 
 def _take_turn(settings: Settings, run: JobRun, queue: Queue, before: Counts) -> Archive | None:
-    """Load the oldest archive of the queue that nobody has loaded; None where others have loaded all of them.
+    """Load the oldest archive of the queue that no loader has loaded; None where others have loaded all of them.
 
-    An attempt before this one may have loaded it, of whose COMMIT the answer was lost: the ledger knows.
+    An earlier attempt may have loaded it, whose COMMIT succeeded without an answer: the ledger has it then.
     """
     run.counts, run.closed = before, False
     with transaction(run.engine) as connection:
@@ -260,7 +260,7 @@ def _sample(connection: Connection, run: JobRun, contract: EvolvedContract, tabl
         return pd.DataFrame(columns=list(contract.column_names))
     mine = table.c.log_id == run.log_id
     key = table.c[contract.message_key]
-    # Two queries: of rows that came a moment ago the planner knows nothing yet, and would join each with each.
+    # Two queries: the planner has no statistics of rows inserted a moment ago, and would join each with each.
     sensors = connection.scalars(select(key).where(mine).group_by(key).order_by(key).limit(5)).all()
     rows = (
         select(*(table.c[name] for name in contract.column_names))

@@ -1,4 +1,4 @@
-"""Which rows of an archive the feed's table cannot hold yet, told without asking it.
+"""Which rows of an archive the feed's table cannot hold yet, decided without a query.
 
 They are newer than all that was loaded before, and the first with their key. It is a guess, which the table's unique key
 checks: a row that is called unseen wrongly costs time and nothing else (`Stage.copy_unseen`).
@@ -24,7 +24,7 @@ _MOST_PLACES = 1 << 29
 _MULTIPLIER, _FINISH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
 
 
-class Unseen:
+class KeyFilter:
     """Tells the rows of one archive apart, chunk by chunk.
 
     :param newest: the newest event time that was loaded before; None before the first load.

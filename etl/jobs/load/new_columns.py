@@ -1,4 +1,4 @@
-"""Schema evolution: keys and columns that the contract does not name, taken up as nullable columns where it says `evolve`.
+"""Schema evolution: keys and columns that the contract does not name, added as nullable columns where it says `evolve`.
 
 A new column's type is inferred from the values with which it first comes, as `feeds new` does it. A later value of another
 type makes a rejected row, never a failed load; but a whole number that turns out to have decimals makes its column wider.
@@ -45,7 +45,7 @@ class Discovered:
     """What an archive has beyond its contract."""
 
     columns: tuple[Column, ...] = ()
-    """To be taken up; those with the most rows first."""
+    """To be added; those with the most rows first."""
     left: tuple[str, ...] = ()
     """Keys that are not: the feed has as many new columns as it may, or its table has no room for them."""
 
@@ -79,7 +79,7 @@ def discover(
 ) -> Discovered:
     """The columns that an archive has and its contract does not; none where the contract takes up none.
 
-    At most `max_new_columns` in all are taken up: those that most rows have, of equals the first by name.
+    At most `max_new_columns` in all are added: those that most rows have, among equals the first by name.
 
     :param contract: with the columns that the feed added before.
     """
@@ -126,7 +126,7 @@ def take_up(
 
 
 def widen(connection: Connection, contract: EvolvedContract, file: Path) -> EvolvedContract:
-    """Let columns that were taken up as whole numbers hold others, where an archive has such and the table can become that.
+    """Widen added columns of whole numbers, where an archive has other numbers and the table can be changed.
 
     Returns the contract with them.
     """
@@ -142,7 +142,7 @@ def widen(connection: Connection, contract: EvolvedContract, file: Path) -> Evol
 
 
 def _with(connection: Connection, contract: EvolvedContract, columns: Iterable[Column]) -> EvolvedContract | None:
-    """The contract with some columns, which may take the place of others; None where its table cannot become that."""
+    """The contract with some columns, which may replace others; None if its table cannot be changed accordingly."""
     new = {column.name: column for column in columns}
     others = tuple(new.pop(column.name, column) for column in contract.columns)
     changed = replace(contract, columns=(*others, *new.values()))

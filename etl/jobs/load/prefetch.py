@@ -1,4 +1,4 @@
-"""Work one item ahead, so that two things that wait for each other go on side by side."""
+"""Prefetching: the next item is prepared while the current one is used."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _T = TypeVar("_T")
 _END = object()
 
 
-def one_ahead(items: Iterator[_T]) -> Iterator[_T]:
+def prefetch(items: Iterator[_T]) -> Iterator[_T]:
     """The items of an iterator, in its order; while one is being used the next is made, in a thread.
 
-    At most two items are there at a time. An error of the iterator comes where its item would have come.
+    At most two items exist at a time. An error of the iterator is raised where its item would have come.
     """
-    with ThreadPoolExecutor(1, thread_name_prefix="one-ahead") as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="prefetch") as pool:
         following = pool.submit(next, items, _END)
         while (item := following.result()) is not _END:
             following = pool.submit(next, items, _END)

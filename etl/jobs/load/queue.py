@@ -1,6 +1,6 @@
 """Which archive is loaded next, and by whom: loaders take turns at a feed, on one machine or on many that share `backup/`.
 
-A feed's archives are loaded one after the other, oldest first, whoever does it: which row of a key is the first, what is late
+A feed's archives are loaded one after the other, oldest first, by any loader: which row of a key is the first, what is late
 and what is an anomaly depends on what was loaded before. The turn is the feed's lock in the database. It ends with the
 transaction that loads an archive, and with the life of its holder.
 """
@@ -22,10 +22,10 @@ from etl.storage import manifests
 from etl.storage.archive_file import ArchiveFile, archive_files, archives_without_manifest
 from etl.storage.manifests import Archive
 
-log = structlog.get_logger("turns")
+log = structlog.get_logger("queue")
 
 _LOOK_SECONDS = 0.1
-"""Whoever waits looks so often."""
+"""How often a waiting loader tries again."""
 
 
 def waiting_archives(connection: Connection, settings: Settings, contract: Contract) -> list[ArchiveFile]:
@@ -71,7 +71,7 @@ class Queue:
             pause.wait(_LOOK_SECONDS)
 
     def is_loaded(self, connection: Connection, archive: Archive) -> bool:
-        """Whether this very job has loaded it, in an attempt of whose COMMIT it never heard."""
+        """Whether this job has loaded it already, in an attempt whose COMMIT succeeded without an answer."""
         return self._is_own(archive, ledger.load_of(connection, archive))
 
     def leave_first(self) -> None:

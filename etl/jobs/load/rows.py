@@ -21,8 +21,8 @@ from etl.jobs.load import conflicts
 from etl.jobs.load.derived.lateness import newest_loaded, watermark, with_lateness
 from etl.jobs.load.derived.newest_rows import Fresh, FreshRows
 from etl.jobs.load.derived.tally import UNIQUE, VALID, Tally
-from etl.jobs.load.key_filter import Unseen
-from etl.jobs.load.prefetch import one_ahead
+from etl.jobs.load.key_filter import KeyFilter
+from etl.jobs.load.prefetch import prefetch
 from etl.storage import failpoints
 from etl.storage.csv_dialect import read_chunks
 from etl.storage.manifests import Archive
@@ -73,7 +73,7 @@ class Insertion:
         )
         self._mark = watermark(connection, contract, now=run.started)
         newest = newest_loaded(connection, contract)
-        self._sieve, self._fresh = Unseen(contract, newest, archive.rows), Fresh(contract, newest)
+        self._sieve, self._fresh = KeyFilter(contract, newest, archive.rows), Fresh(contract, newest)
         self._constants = {**sources.constants(), "log_id": run.log_id}
         self._tally, self._unknown = Tally(), Counter[str]()
         self._read = self._known = self._accepted = self._refused = 0
@@ -81,7 +81,7 @@ class Insertion:
     def insert(self) -> Inserted:
         """Take the whole archive."""
         # While the database takes one chunk, the next is read and checked.
-        for prepared in one_ahead(map(self._prepared, read_chunks(self._file))):
+        for prepared in prefetch(map(self._prepared, read_chunks(self._file))):
             self._take(*prepared)
             failpoints.reached("load.copying")
         return self._finish()

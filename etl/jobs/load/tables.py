@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError
 
 from etl.contract.model import Contract, EvolvedContract
-from etl.database import explain, try_lock_feed
+from etl.database import translate_error, try_lock_feed
 from etl.database.schema.changes import Changes
 from etl.database.schema.comparison.compare import compare
 from etl.database.schema.ensure import create_tables, create_views
@@ -71,7 +71,7 @@ def _ensure_alone(connection: Connection, declared: Contract) -> EvolvedContract
             _make(connection, changes)
             return contract
     except DBAPIError as error:
-        raise explain(error, connection.engine) from error
+        raise translate_error(error, connection.engine) from error
 
 
 def _as_one(errors: Mapping[str, EtlError]) -> EtlError:

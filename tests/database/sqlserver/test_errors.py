@@ -19,7 +19,7 @@ from etl.audit.states import Job, Status
 from etl.database import make_engine, make_stage, text_of, transaction
 from etl.database.product import Limits
 from etl.database.sqlserver.driver import FREETDS, MSSQL_PYTHON, PYODBC, connect
-from etl.database.sqlserver.errors import explain, read_error
+from etl.database.sqlserver.errors import read_error, translate_error
 from etl.errors import ConfigurationError, EtlError, PermanentError, ServiceUnavailable
 from etl.operations.doctor import examine
 from etl.settings import Settings
@@ -104,7 +104,7 @@ def explained(client: Client, server: TDSServer) -> EtlError:
         connection = client.connect(server.port)
         connection.cursor().execute("SELECT 1")
     except Exception as error:  # noqa: BLE001 - each client has exceptions of its own
-        return explain(error, client.url(server.port))
+        return translate_error(error, client.url(server.port))
     raise AssertionError("no error")
 
 
@@ -188,7 +188,7 @@ def test_no_error_shows_data(client: Client) -> None:
             client.connect(server.port).cursor().execute("SELECT 1")
         except Exception as error:  # noqa: BLE001 - each client has exceptions of its own
             found = read_error(error)
-            told = explain(error, client.url(server.port))
+            told = translate_error(error, client.url(server.port))
     assert (found.number, found.state, found.refuses_row) == (2627, "23000", True)
     assert "canary" not in str(told)
     assert "Cannot insert duplicate key" in told.cause
@@ -202,7 +202,7 @@ def test_a_server_that_falls_silent_is_given_up(client: Client) -> None:
         with pytest.raises(Exception) as caught:
             connection.cursor().execute("SELECT 1")
         assert time.monotonic() - began < 3 * LIMITS.statement_seconds + 2
-        error = explain(caught.value, client.url(server.port))
+        error = translate_error(caught.value, client.url(server.port))
     assert isinstance(error, ServiceUnavailable)
     assert "a statement took too long, and its connection was closed" in error.cause
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.contract.reader import load_contract
-from etl.jobs.load.key_filter import Unseen
+from etl.jobs.load.key_filter import KeyFilter
 from etl.settings import Settings
 
 START = datetime(2025, 6, 15, tzinfo=UTC)
@@ -34,7 +34,7 @@ def places(table: pa.Table) -> list[int]:
 
 
 def test_the_first_row_of_a_key_is_unseen_and_its_repetitions_are_not() -> None:
-    unseen = Unseen(CONTRACT, None, rows=6)
+    unseen = KeyFilter(CONTRACT, None, rows=6)
     fresh, others = unseen.split(rows([(1, 0), (2, 0), (1, 0), (1, 1)]))
     assert (places(fresh), places(others)) == ([0, 1, 3], [2])
     fresh, others = unseen.split(rows([(2, 0), (2, 1)]))
@@ -42,7 +42,7 @@ def test_the_first_row_of_a_key_is_unseen_and_its_repetitions_are_not() -> None:
 
 
 def test_only_rows_newer_than_all_that_was_loaded_are_unseen() -> None:
-    unseen = Unseen(CONTRACT, START + timedelta(seconds=10), rows=4)
+    unseen = KeyFilter(CONTRACT, START + timedelta(seconds=10), rows=4)
     fresh, others = unseen.split(rows([(1, 9), (1, 10), (1, 11), (2, None)]))
     assert (places(fresh), places(others)) == ([2], [0, 1, 3])
 
@@ -57,7 +57,7 @@ def test_only_rows_newer_than_all_that_was_loaded_are_unseen() -> None:
 )
 def test_keys_of_every_type_are_distinguished(kind: pa.DataType, sensors: list[object]) -> None:
     keys = [(sensor, second) for second, sensor in enumerate(sensors[:-1])] + [(sensors[-1], 0)]
-    fresh, others = Unseen(CONTRACT, None, rows=5).split(rows(keys, kind))
+    fresh, others = KeyFilter(CONTRACT, None, rows=5).split(rows(keys, kind))
     assert (places(fresh), places(others)) == ([0, 1, 2, 3], [4])
 
 
@@ -67,13 +67,13 @@ def test_without_a_key_of_its_own_a_feed_goes_by_where_rows_came_from() -> None:
     table = rows([(1, 0), (1, 0), (1, 0)])
     for name, values in origin.items():
         table = table.append_column(name, pa.array(values, pa.int64()))
-    fresh, others = Unseen(keyless, None, rows=3).split(table)
+    fresh, others = KeyFilter(keyless, None, rows=3).split(table)
     assert (places(fresh), places(others)) == ([0, 1, 2], [])
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 20)), max_size=30), max_size=4))
 def test_no_key_is_called_unseen_twice_and_no_row_is_lost(chunks: list[list[tuple[int, int]]]) -> None:
-    unseen = Unseen(CONTRACT, START + timedelta(seconds=3), rows=sum(map(len, chunks)))
+    unseen = KeyFilter(CONTRACT, START + timedelta(seconds=3), rows=sum(map(len, chunks)))
     called = []
     for chunk in chunks:
         fresh, others = unseen.split(rows(chunk))
@@ -86,7 +86,7 @@ def test_no_key_is_called_unseen_twice_and_no_row_is_lost(chunks: list[list[tupl
 
 
 def test_of_many_distinct_keys_few_are_compared_for_nothing() -> None:
-    unseen = Unseen(CONTRACT, None, rows=20_000)
+    unseen = KeyFilter(CONTRACT, None, rows=20_000)
     fresh = sum(
         unseen.split(rows([(sensor, chunk * 100 + second) for second in range(100) for sensor in range(50)]))[
             0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from etl.jobs.load.prefetch import one_ahead
+from etl.jobs.load.prefetch import prefetch
 
 
 def test_the_next_item_is_made_while_one_is_used_and_no_further_one() -> None:
@@ -21,7 +21,7 @@ def test_the_next_item_is_made_while_one_is_used_and_no_further_one() -> None:
                 third.set()
             yield number
 
-    found = one_ahead(items())
+    found = prefetch(items())
     assert next(found) == 0
     assert next(found) == 1
     assert third.wait(30), "it is made without being asked for"
@@ -34,15 +34,15 @@ def test_an_error_comes_in_its_place_and_the_thread_ends() -> None:
         yield 1
         raise ValueError("second")
 
-    found = one_ahead(items())
+    found = prefetch(items())
     assert next(found) == 1
     with pytest.raises(ValueError, match="second"):
         next(found)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("one-ahead")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
 
 def test_giving_up_ends_the_thread() -> None:
-    found = one_ahead(iter(range(5)))
+    found = prefetch(iter(range(5)))
     next(found)
     found.close()  # type: ignore[attr-defined]
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("one-ahead")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]

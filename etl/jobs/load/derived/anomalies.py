@@ -1,8 +1,8 @@
-"""Anomalies among the readings that a load brought, judged by what their sensors sent before.
+"""Anomalies among the readings of a load, compared with what their sensors sent before.
 
-Readings that a load has kept in memory are judged from there, with the earlier ones that `etl.jobs.load.derived.detect` asks
+Readings that a load has kept in memory are examined there, with the earlier ones that `etl.jobs.load.derived.detect` asks
 for. Others are taken from the table in slices of time, each with that context, so that memory stays bounded. Late readings
-are not judged: what their sensor sent around them may be anywhere.
+are not examined: what their sensor sent around them may be in any archive.
 """
 
 from __future__ import annotations

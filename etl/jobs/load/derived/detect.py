@@ -1,6 +1,6 @@
 """Find readings that do not fit their sensor: outliers, stuck sensors, gaps.
 
-Pure and vectorised. An outlier is told by its robust z-score |x - median| / (1.4826 MAD) (Iglewicz and Hoaglin 1993; Leys
+Pure and vectorised. An outlier has a large robust z-score |x - median| / (1.4826 MAD) (Iglewicz and Hoaglin 1993; Leys
 et al. 2013) against the readings before it, as in Hampel's filter. The baseline (median and MAD) is renewed at fixed
 moments, not at every reading, so that a load needs one median per sensor and block, and so that it does not matter how
 readings are cut into loads. Method, figures and limits: docs/anomalies.md.
@@ -33,7 +33,7 @@ _SAME = 1.001
 """Steps of 0.1 differ in their last bits; so much apart they still count as the same."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BLOCKS_AT_ONCE = 8192
-"""Bounds the memory of a baseline: so many blocks times `trailing` doubles, a few times over."""
+"""Blocks at a time: a baseline needs this many times `trailing` doubles, a few times over."""
 
 
 def context_start(first_new: datetime, rules: AnomalyRules) -> datetime:
@@ -66,8 +66,8 @@ def find(
     :param readings: readings of some sensors; those of one sensor stand together, in the order of time. NULLs and numbers
         that are not finite are no values.
     :param key: the columns that name a sensor.
-    :param measures: the numeric columns to judge.
-    :param new: a boolean column: true for readings to judge, false for those that only give the context.
+    :param measures: the numeric columns to examine.
+    :param new: a boolean column: true for readings to examine, false for those that only give the context.
     :returns: the key columns; `measure` (for a gap the time column's name); `event_time`; `value` (for a gap its seconds);
         `expected_low` and `expected_high` (NULL where the kind has none); `score` (for an outlier the robust z-score, else
         how many times the limit was reached); `kind`: outlier, stuck or gap.
@@ -151,7 +151,7 @@ def _series(readings: pa.Table, key: tuple[str, ...], time: str, new: str) -> _S
     Whether the sensors themselves are in an order is not asked: a database sorts text by its own rules.
     """
     if readings[time].null_count:
-        raise PermanentError(f"Readings have no {time}.", remedy="Leave them out: nobody can say where they belong.")
+        raise PermanentError(f"Readings have no {time}.", remedy="Leave readings without a time out.")
     micros = pc.cast(readings[time], pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
     sensor = _sensors(readings, key)
     begins = np.diff(sensor, prepend=-1) != 0
@@ -212,7 +212,7 @@ def _outliers(series: _Series, values: Floats, rules: AnomalyRules, measure: str
 
 
 def _baselines(series: _Series, values: Floats, opens: Rows, rules: AnomalyRules) -> tuple[Floats, Floats]:
-    """Centre and scale per block, from the trailing readings before it; NaN where they are too few, or nobody asks.
+    """Centre and scale per block, from the trailing readings before it; NaN where they are too few, or not needed.
 
     :param opens: the first row of each block.
     """

@@ -51,7 +51,7 @@ def add_newest(connection: Connection, new: NewRows, fresh: FreshRows) -> None:
             stage = make_stage(connection, rows, found.column_names)
             stage.copy_unseen(found, {})
             if stage.insert_new({})[0] != found.num_rows:
-                # The database takes keys for equal that differ here, by a collation of its own: it decides.
+                # The database's collation takes keys for equal that differ here, so it computes these windows.
                 own = select(table).where(mine, time >= first).subquery("own")
                 kept = keep_touched(connection, contract, name, seconds, own, fresh.time)
                 recompute(connection, contract, table, [Touched(kept, rows, None)])
