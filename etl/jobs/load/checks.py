@@ -31,6 +31,15 @@ def require_unchanged(file: Path, archive: Archive) -> None:
         )
 
 
+def require_all_read(archive: Archive, counts: Counts) -> None:
+    """Compare the rows that were read with those of the archive's manifest."""
+    if counts.read != archive.rows:
+        raise BalanceError(
+            f"{archive.file_name}: the manifest says {archive.rows} rows, {counts.read} were read.",
+            remedy="Nothing was committed. Restore the archive from its batches or from a copy.",
+        )
+
+
 def require_budget(contract: Contract, archive: Archive, counts: Counts) -> None:
     """Refuse an archive with too many bad rows: then something upstream has changed, and somebody should look into it.
 

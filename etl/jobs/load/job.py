@@ -24,8 +24,8 @@ from etl.contract.reader import Contract
 from etl.database import transaction, try_lock_feed
 from etl.database.schema.audit_tables import etl_rejected_row
 from etl.database.schema.feed_table import feed_table, with_added_columns
-from etl.errors import BalanceError
 from etl.jobs.load.checks import (
+    require_all_read,
     require_budget,
     require_in_quarantine,
     require_in_table,
@@ -196,11 +196,7 @@ def _load_archive(
     ledger.enter(connection, archive, run.log_id, source_id=sources.archive, landing_sources=sources.new_files)
     inserted = Insertion(connection, run, contract, table, file, archive, sources).insert()
     counts = inserted.counts
-    if counts.read != archive.rows:
-        raise BalanceError(
-            f"{archive.file_name}: the manifest says {archive.rows} rows, {counts.read} were read.",
-            remedy="Nothing was committed. Restore the archive from its batches or from a copy.",
-        )
+    require_all_read(archive, counts)
     counts.require_balance(archive.file_name)
     require_budget(contract, archive, counts)
     summary = summarise(connection, contract, table, run.log_id)
