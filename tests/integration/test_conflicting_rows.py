@@ -12,7 +12,7 @@ from etl.contract.model import OnConflict
 from etl.operations.quarantine.replay import replay
 from etl.operations.quarantine.rows import Selection, find
 from etl.operations.undo import undo
-from tests.integration.test_derived_values import load_readings, reading, require_windows_from_scratch
+from tests.support.readings import load_readings, reading, require_windows_from_scratch
 from tests.support.stack import Project
 
 TIME = "02:30:00"

@@ -18,7 +18,7 @@ from etl.database.schema.migrations import _alembic, migrate
 from etl.jobs.load.derived import registry
 from etl.jobs.load.tables import ensure_feeds
 from etl.settings import Settings
-from tests.integration.test_derived_values import load_readings, reading
+from tests.support.readings import load_readings, reading
 from tests.support.stack import Project
 
 

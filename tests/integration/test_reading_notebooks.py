@@ -16,8 +16,8 @@ from etl.errors import ConfigurationError
 from etl.notebook import charts, show
 from etl.notebook import queries as reading
 from etl.settings import PROJECT_ROOT
-from tests.integration.test_derived_values import load_readings, series
-from tests.integration.test_derived_values import reading as one
+from tests.support.readings import load_readings, series
+from tests.support.readings import reading as one
 from tests.support.stack import Project
 
 

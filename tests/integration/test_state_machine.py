@@ -35,9 +35,9 @@ from etl.operations.undo import undo
 from etl.storage import manifests
 from etl.storage.archive_file import archive_files
 from etl.storage.failpoints import POINTS
-from tests.integration.test_derived_values import require_windows_from_scratch
 from tests.integration.test_killed_jobs import start
 from tests.support.batches import write_batch
+from tests.support.readings import require_windows_from_scratch
 from tests.support.stack import Project
 
 pytestmark = pytest.mark.postgresql

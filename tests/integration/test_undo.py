@@ -15,6 +15,7 @@ from etl.jobs.produce.job import produce
 from etl.operations.quarantine.replay import replay
 from etl.operations.quarantine.rows import Selection
 from etl.operations.undo import undo
+from tests.support.readings import load_readings, reading
 from tests.support.stack import Project
 
 WHERE_FROM = "source_id, source_partition, source_offset"
@@ -50,6 +51,13 @@ def test_undo_and_load_again_gives_the_same_rows(project: Project) -> None:
 
     assert load(project.settings, project.contract).counts.read == 300
     assert content(project) == before
+
+
+def test_undo_forgets_what_was_derived(project: Project) -> None:
+    loaded = load_readings(project, [reading(1, "09:00:00")])
+    undo(project.settings, project.contract, loaded.cycle_id)
+    for table in ("sensor_data_5m", "sensor_data_1d", "etl_quality", "etl_quality_score", "etl_anomaly"):
+        assert project.value(f"SELECT count(*) FROM {table}") == 0
 
 
 def test_rows_that_were_replayed_are_undone_first(project: Project) -> None:
