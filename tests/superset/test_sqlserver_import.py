@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -38,14 +37,14 @@ IN_METADATA = {
 }
 
 
-@pytest.fixture
-def work(tmp_path: Path) -> Iterator[superset._Work]:
-    """What `dashboards` works with once it has found who may read."""
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[superset._Work]:
+    """What `dashboards` works with once it has found who may read. One for both tests: Superset's metadata take a minute."""
     pyodbc = pytest.importorskip("pyodbc", reason="SQL Server: unixODBC is missing", exc_type=ImportError)
     if FREETDS not in pyodbc.drivers():
         pytest.skip("SQL Server: FreeTDS is missing (Debian: apt-get install unixodbc tdsodbc)")
     venv_settings("sqlserver")
-    settings = Settings.load(home=tmp_path / "home", jars=JARS, superset_venv=VENV)
+    settings = Settings.load(home=tmp_path_factory.mktemp("superset") / "home", jars=JARS, superset_venv=VENV)
     product, folder = product_named("sqlserver"), settings.services / "superset"
     try:
         server = services.up_postgres(settings, quiet)
