@@ -23,7 +23,7 @@ from benchmarks.figures import Found, Keep, Tell, attempt, require, spread
 from etl.contract.reader import Contract
 from etl.operations.schedule_state import schedules
 from etl.settings import Settings
-from etl.storage import csv_dialect as chunks
+from etl.storage import batch_csv as chunks
 from etl.storage import manifests
 from etl.storage.archive_file import archive_files
 

@@ -20,7 +20,7 @@ from etl.audit.counts import Counts
 from etl.contract.reader import Column, Contract
 from etl.jobs.merge.job import Merged
 from etl.settings import Settings
-from etl.storage.csv_dialect import read_frame
+from etl.storage.batch_csv import read_frame
 from etl.storage.manifests import Archive
 from etl.validation.message import read
 from etl.validation.texts import encode_raw

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from etl.contract.reader import sound_contracts
-from etl.jobs.consume.spark import java_text
+from etl.jobs.consume.spark.java import text
 from etl.jobs.consume.spark.parse import split_messages
 from etl.jobs.consume.spark.session import kafka_options, spark_session
 from etl.settings import Settings
@@ -30,7 +30,7 @@ def train(archive: Path) -> None:
     from pyspark import SparkContext
 
     settings = Settings.load(kafka_bootstrap=_NOBODY, kafka_timeout_seconds=1, spark_master="local[2]")
-    spark = spark_session(settings, java_options=java_text.option(f"-XX:ArchiveClassesAtExit={archive}"))
+    spark = spark_session(settings, java_options=text.option(f"-XX:ArchiveClassesAtExit={archive}"))
     with tempfile.TemporaryDirectory() as folder:
         _stream(spark, settings, Path(folder))
         with contextlib.suppress(Exception):  # what else, without a broker

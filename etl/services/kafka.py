@@ -17,7 +17,7 @@ from kafka.errors import KafkaError
 
 from etl.contract.reader import Contract
 from etl.errors import ConfigurationError, ServiceUnavailable, SetupError
-from etl.jobs.consume.spark import java_text
+from etl.jobs.consume.spark.java import text
 from etl.services import jars, process
 from etl.services.java import Java, find_java
 from etl.services.process import Progress, Service
@@ -155,7 +155,7 @@ def _start_on(settings: Settings, java: Java, ports: list[int]) -> Service:
         _PROPERTIES.format(
             port=port,
             controller=controller,
-            data=java_text.property_value((folder / "data").as_posix()),
+            data=text.property_value((folder / "data").as_posix()),
             partitions=max(2, os.cpu_count() or 1),
         ),
         "utf-8",

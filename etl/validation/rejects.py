@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from etl.contract.model import LINEAGE_COLUMNS, Contract, column_name
-from etl.validation.compose import compose_json, compose_line
 from etl.validation.reasons import ORDER, Reason
+from etl.validation.rebuilt_text import compose_json, compose_line
 from etl.validation.structure import Path
 from etl.validation.texts import storable
 

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from etl.contract.model import Contract
-from etl.validation.compose import compose_json, compose_line
 from etl.validation.message import count_readings
+from etl.validation.rebuilt_text import compose_json, compose_line
 from etl.validation.rejects import COORDINATES
 from etl.validation.texts import as_text
 from etl.validation.validate import Validated, validate

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.contract.model import LINEAGE_COLUMNS, Contract
-from etl.validation.own_texts import RawRows
+from etl.validation.kept_texts import RawRows
 from etl.validation.reasons import Reason
 from etl.validation.rejects import COORDINATES, VALUE_SHOWN, Problem, aligned, by_row_of, column_of, rejected_rows
 from etl.validation.structure import Path

@@ -17,7 +17,7 @@ from sqlalchemy.schema import ExecutableDDLElement
 
 from etl.contract.reader import Contract, load_contract, parse_contract
 from etl.contract.sources.kafka_topic import KafkaTopic
-from etl.database import words
+from etl.database import reserved_words
 from etl.database.postgresql.product import PostgreSQL
 from etl.database.sqlserver.product import SQLServer
 from etl.jobs.produce.simulate import DEFAULT_START, SIMULATORS, csv_header, simulate
@@ -46,7 +46,7 @@ def mssql_python() -> Dialect:
     known = SQLServer().offline()
     for name in ("server_version_info", "default_schema_name", "_supports_offset_fetch", "_supports_nvarchar_max"):
         setattr(dialect, name, getattr(known, name))
-    words.quote(dialect, words.SQL_SERVER)
+    reserved_words.quote(dialect, reserved_words.SQL_SERVER)
     return dialect
 
 

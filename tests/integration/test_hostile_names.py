@@ -13,7 +13,7 @@ import yaml
 
 from etl.contract.reader import Contract, parse_contract
 from etl.contract.sources.kafka_topic import KafkaTopic
-from etl.database import words
+from etl.database import reserved_words
 from etl.jobs.load.job import Loaded, load
 from etl.jobs.merge.job import merge
 from etl.notebook import charts, show
@@ -78,4 +78,4 @@ def test_every_command_takes_them_and_makes_up_no_name_that_is_not_tried(
 
 def test_every_word_that_the_server_reserves_is_put_into_quotes(project: Project) -> None:
     query = "SELECT word FROM pg_get_keywords() WHERE catcode IN ('R', 'T')"
-    assert {word for (word,) in project.sql(query)} <= set(words.POSTGRESQL.split())
+    assert {word for (word,) in project.sql(query)} <= set(reserved_words.POSTGRESQL.split())

@@ -30,7 +30,7 @@ def test_messages_that_stop_spark_are_set_aside_the_second_time(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("etl.jobs.consume.spark.query.split_messages", breaking)
-    monkeypatch.setattr("etl.jobs.consume.spark.halving.split_messages", breaking)
+    monkeypatch.setattr("etl.jobs.consume.spark.bisect_batch.split_messages", breaking)
     times = [f"2025-06-15T00:{number // 60:02}:{number % 60:02}Z" for number in range(40)]
     sent = [json.dumps({**GOOD, "timestamp": time}).encode() for time in times]
     sent[7] = sent[31] = b'{"poison":1}'

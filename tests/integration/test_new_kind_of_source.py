@@ -21,7 +21,7 @@ from etl.jobs.consume.consumed import Consumed
 from etl.jobs.consume.job import consume
 from etl.jobs.consume.readers import READERS
 from etl.jobs.load.job import load
-from etl.jobs.load.settle import SETTLING
+from etl.jobs.load.loaded_sources import SETTLING
 from etl.jobs.merge.job import merge
 from etl.jobs.produce.delivery import Chunks, Delivery, Sent
 from etl.jobs.produce.job import produce

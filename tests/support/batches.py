@@ -10,8 +10,8 @@ import pyarrow as pa
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.settings import Settings
-from etl.storage import csv_dialect, manifests
-from etl.storage.csv_dialect import to_csv
+from etl.storage import batch_csv, manifests
+from etl.storage.batch_csv import to_csv
 from etl.storage.publish import finished_part, publish_batch, temporary_batch
 
 Values = Mapping[str, str | None]
@@ -46,7 +46,7 @@ def write_batch(
     folder = temporary_batch(output, query_id, start)
     folder.mkdir(parents=True)
     file = folder / "part-00000.csv"
-    file.write_bytes(csv_dialect.header(columns) + to_csv(pa.Table.from_pylist(rows, schema=schema)))
+    file.write_bytes(batch_csv.header(columns) + to_csv(pa.Table.from_pylist(rows, schema=schema)))
     count = len(rows)
     batch = manifests.Batch(
         feed=contract.feed,

@@ -29,7 +29,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import DropTable
 from sqlalchemy.types import TypeEngine
 
-from etl.database import words
+from etl.database import reserved_words
 from etl.database.postgresql import ddl as postgresql_ddl
 from etl.database.postgresql.connection import BoundedConnection, driver_of
 from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights
@@ -121,7 +121,7 @@ class PostgreSQL(Product):
             # What is bound to a statement may be row data, and tracebacks are shown in notebooks and terminals.
             hide_parameters=True,
         )
-        words.quote(engine.dialect, words.POSTGRESQL)
+        reserved_words.quote(engine.dialect, reserved_words.POSTGRESQL)
 
         @event.listens_for(engine, "do_connect")
         def connect(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> BoundedConnection:
@@ -134,7 +134,7 @@ class PostgreSQL(Product):
 
     def offline(self) -> Dialect:
         dialect = postgresql.dialect(max_identifier_length=_LONGEST_LABEL)  # type: ignore[no-untyped-call]
-        words.quote(dialect, words.POSTGRESQL)
+        reserved_words.quote(dialect, reserved_words.POSTGRESQL)
         return dialect
 
     def translate_error(self, error: BaseException, url: URL) -> EtlError:
@@ -187,7 +187,7 @@ class PostgreSQL(Product):
         return create.table
 
     def read(self, connection: Connection, query: Select[Any], schema: pa.Schema) -> pa.Table:
-        from etl.database.postgresql.read import read_columns
+        from etl.database.postgresql.read_columns import read_columns
 
         return read_columns(connection, query, schema)
 

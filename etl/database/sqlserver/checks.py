@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection
 
-from etl.database.sqlserver.reader import SCHEMA
+from etl.database.sqlserver.reader_login import SCHEMA
 from etl.errors import ConfigurationError
 
 Finding = tuple[str, str]

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Dialect, Table, text
 
 from etl.database.product import AlteredColumn, DependentView
 from etl.database.sqlserver.checks import SNAPSHOT_IS_OFF, SNAPSHOT_REMEDY
-from etl.database.sqlserver.reader import SCHEMA
+from etl.database.sqlserver.reader_login import SCHEMA
 
 _SETTINGS = (
     "ANSI_NULLS",

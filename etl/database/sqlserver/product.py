@@ -14,14 +14,14 @@ from sqlalchemy.engine import Row
 from sqlalchemy.schema import DropTable
 from sqlalchemy.types import TypeEngine
 
-from etl.database import words
+from etl.database import reserved_words
 from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights
 from etl.database.sqlserver import checks as sqlserver_checks
 from etl.database.sqlserver import ddl as sqlserver_ddl
 from etl.database.sqlserver import driver as sqlserver_driver
 from etl.database.sqlserver import errors as sqlserver_errors
 from etl.database.sqlserver import json_rows as sqlserver_json
-from etl.database.sqlserver import reader as sqlserver_reader
+from etl.database.sqlserver import reader_login as sqlserver_reader
 from etl.database.sqlserver.limits import broken_limits
 from etl.database.stage import Stage
 from etl.errors import EtlError, PermanentError
@@ -230,7 +230,7 @@ def with_nulls(statement: str, values: Any) -> tuple[str, Any]:
 
 def prepare_dialect(dialect: Dialect) -> None:
     """Let a dialect write what every table takes: OUTPUT without INTO fails (error 334) where a trigger is upon it."""
-    words.quote(dialect, words.SQL_SERVER)
+    reserved_words.quote(dialect, reserved_words.SQL_SERVER)
     dialect.insert_returning = False
 
 

@@ -25,8 +25,8 @@ from etl.contract.model import LINEAGE_COLUMNS
 from etl.contract.reader import Contract
 from etl.contract.sources.csv_dialect import CsvDialect
 from etl.errors import UnreadableFile
-from etl.storage import csv_dialect
-from etl.storage.csv_dialect import to_csv
+from etl.storage import batch_csv
+from etl.storage.batch_csv import to_csv
 from etl.storage.landing_folder import part_columns
 from etl.storage.manifests import LandingFile, Part
 from etl.storage.publish import finished_part
@@ -177,7 +177,7 @@ def _raw(record: Record, dialect: CsvDialect) -> str:
 
 def _write_part(file: Path, columns: dict[str, str | None], table: pa.Table | None) -> Part:
     with file.open("wb") as handle:
-        handle.write(csv_dialect.header((*columns, *LINEAGE_COLUMNS)))
+        handle.write(batch_csv.header((*columns, *LINEAGE_COLUMNS)))
         if table is not None:
             handle.write(to_csv(table))
     return finished_part(file, table.num_rows if table is not None else 0)

@@ -11,7 +11,7 @@ from etl.contract.model import EvolvedContract
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.database import transaction
 from etl.jobs.consume.consumed import Consumed, count
-from etl.jobs.consume.landing import FolderReader
+from etl.jobs.consume.folder_reader import FolderReader
 from etl.jobs.consume.seen_files import SeenFiles
 from etl.settings import Settings
 

@@ -23,8 +23,8 @@ from etl.database.conflicts import PLACE, conflicting, differs, last_of_each_key
 from etl.database.schema.audit_tables import etl_log, etl_rejected_row, etl_source
 from etl.jobs.load.derived import registry
 from etl.jobs.load.derived.newest_rows import micros_of
-from etl.validation.compose import compose_json, compose_line
 from etl.validation.reasons import Reason
+from etl.validation.rebuilt_text import compose_json, compose_line
 from etl.validation.rejects import COORDINATES, Problem
 from etl.validation.reread import placed, reread
 

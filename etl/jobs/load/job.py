@@ -36,10 +36,10 @@ from etl.jobs.load.derived import registry
 from etl.jobs.load.derived.base import NewRows, are_newest
 from etl.jobs.load.derived.quality import scored
 from etl.jobs.load.derived.summary import describe_feed, summarise
+from etl.jobs.load.loaded_sources import SETTLING
 from etl.jobs.load.new_columns import discover, take_up, widen
 from etl.jobs.load.queue import Queue
 from etl.jobs.load.rows import Insertion
-from etl.jobs.load.settle import SETTLING
 from etl.jobs.load.tables import ensure_feed
 from etl.settings import Settings
 from etl.storage import failpoints

@@ -22,7 +22,7 @@ from etl.database import product_of
 from etl.database.schema.audit_tables import etl_column
 from etl.database.schema.comparison.compare import compare
 from etl.database.schema.feed_table import feed_table
-from etl.storage.csv_dialect import read_chunks
+from etl.storage.batch_csv import read_chunks
 from etl.storage.landing_folder import part_columns
 from etl.storage.manifests import LandingFile
 from etl.validation.message import read, shown_path

@@ -24,7 +24,7 @@ from etl.jobs.load.derived.tally import UNIQUE, VALID, Tally
 from etl.jobs.load.key_filter import KeyFilter
 from etl.jobs.load.prefetch import prefetch
 from etl.storage import failpoints
-from etl.storage.csv_dialect import read_chunks
+from etl.storage.batch_csv import read_chunks
 from etl.storage.manifests import Archive
 from etl.validation.reasons import Reason
 from etl.validation.rejects import COORDINATES, Problem, rejected_as

@@ -26,8 +26,8 @@ from etl.jobs.merge.join import PlannedArchive, batch_gone, join_batches, split_
 from etl.settings import Settings
 from etl.storage import failpoints, files, manifests
 from etl.storage.archive_file import ArchiveFile, archive_files
+from etl.storage.batch_csv import columns_of
 from etl.storage.checkpoint import is_committed
-from etl.storage.csv_dialect import columns_of
 from etl.storage.manifests import Archive, Batch, Source
 
 log = structlog.get_logger("merge")

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from etl.errors import BalanceError, IntegrityError
-from etl.storage import csv_dialect, failpoints, files, manifests
+from etl.storage import batch_csv, failpoints, files, manifests
 from etl.storage.archive_file import ArchiveFile
-from etl.storage.csv_dialect import columns_of, header_line, read_frame, to_csv
+from etl.storage.batch_csv import columns_of, header_line, read_frame, to_csv
 from etl.storage.manifests import MOST_ROWS, Archive, Batch, OffsetRange
 
 _BLOCK_BYTES = 4 << 20
@@ -182,7 +182,7 @@ def _concat(parts: Iterable[tuple[Path, str]], sink: _Sink) -> None:
     for path, expected in parts:
         _require_hash(path, files.sha256(path), expected)
     frame = pd.concat([read_frame(path) for path, _ in parts], ignore_index=True)
-    sink.write(csv_dialect.header(tuple(frame.columns)))
+    sink.write(batch_csv.header(tuple(frame.columns)))
     sink.write(to_csv(pa.Table.from_pandas(frame, preserve_index=False)))
 
 

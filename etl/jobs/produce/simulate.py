@@ -19,7 +19,7 @@ from etl.jobs.produce.simulators import (
     sensor_readings,
 )
 from etl.jobs.produce.simulators.base import CHUNK, Message, Simulator
-from etl.jobs.produce.simulators.forms import csv_line
+from etl.jobs.produce.simulators.formats import csv_line
 from etl.jobs.produce.simulators.generic import simulator_of
 
 __all__ = ["CHUNK", "DEFAULT_START", "SIMULATORS", "Message", "csv_header", "simulate", "span"]

@@ -34,8 +34,8 @@ def test_every_table_has_every_kind_of_source() -> None:
     modules = {place.rpartition(".")[0] for place in found}
     assert {
         "etl.jobs.produce.targets",
-        "etl.jobs.produce.simulators.forms",
+        "etl.jobs.produce.simulators.formats",
         "etl.jobs.consume.readers",
-        "etl.jobs.load.settle",
+        "etl.jobs.load.loaded_sources",
         "etl.operations.sources",
     } <= modules

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from etl.errors import IntegrityError
 from etl.jobs.merge import join
-from etl.storage import csv_dialect, files
-from tests.storage.test_csv_dialect import COLUMNS, ROWS, write
+from etl.storage import batch_csv, files
+from tests.storage.test_batch_csv import COLUMNS, ROWS, write
 
 
 def with_hash(path: Path) -> tuple[Path, str]:
@@ -43,7 +43,7 @@ def test_different_headers_become_the_union_of_columns(tmp_path: Path) -> None:
     new = write(tmp_path / "new.csv", [("3", "4", "5", "6")], (*COLUMNS, "d"))
     rows, _ = join.join_parts([with_hash(old), with_hash(new)], tmp_path / "all.csv")
     assert rows == 2
-    frame = csv_dialect.read_frame(tmp_path / "all.csv")
+    frame = batch_csv.read_frame(tmp_path / "all.csv")
     assert list(frame.columns) == ["a", "b", "c", "d"]
     assert frame["c"].tolist() == ["", "5"]
     assert frame["d"].isna().tolist() == [True, False]
@@ -58,8 +58,8 @@ def test_a_part_that_was_changed_is_refused(tmp_path: Path) -> None:
 
 def test_a_frame_keeps_every_text_as_it_is(tmp_path: Path) -> None:
     rows: list[tuple[str | None, ...]] = [("NA", "007", " x "), (None, "", "1e5")]
-    frame = csv_dialect.read_frame(write(tmp_path / "part.csv", rows))
+    frame = batch_csv.read_frame(write(tmp_path / "part.csv", rows))
     assert frame.iloc[0].tolist() == ["NA", "007", " x "]
     assert pd.isna(frame.iloc[1]["a"])
     assert frame.iloc[1]["b"] == ""
-    assert len(csv_dialect.read_frame(tmp_path / "part.csv", rows=1)) == 1
+    assert len(batch_csv.read_frame(tmp_path / "part.csv", rows=1)) == 1

@@ -19,12 +19,12 @@ from py4j.protocol import Py4JJavaError
 from etl.contract.model import EvolvedContract
 from etl.errors import BalanceError
 from etl.jobs.consume.spark import errors as spark_errors
-from etl.jobs.consume.spark.halving import Halving, ranges
+from etl.jobs.consume.spark.bisect_batch import Halving, ranges
 from etl.jobs.consume.spark.parsed_objects import UNPARSABLE
 from etl.settings import Settings
 from etl.storage import failpoints, files, manifests
+from etl.storage.batch_csv import read_chunks
 from etl.storage.checkpoint import checkpoint_folder, is_committed, planned_offsets, read_checkpoint
-from etl.storage.csv_dialect import read_chunks
 from etl.storage.kafka import Topic
 from etl.storage.manifests import Batch, OffsetRange, Part, Source
 from etl.storage.publish import finished_part, publish_batch, temporary_batch

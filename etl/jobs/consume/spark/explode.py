@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from etl.contract.model import Contract
-from etl.jobs.consume.spark.doubts import any_of
 from etl.jobs.consume.spark.parsed_objects import UNPARSABLE, ParsedObjects, elements_of, schema_of
+from etl.jobs.consume.spark.suspect_values import any_of
 from etl.validation.structure import Node
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def explode(
     readings = ParsedObjects({name: F.col(_of_message(name)) for name in message.values})
     readings.add_elements(elements_of(root), F.col("reading.chain"))
     has_no_readings = F.col("reading.chain").isNull()
-    return split, readings, [F.col("is unsound"), F.col("has unknown keys"), has_no_readings, readings.is_doubtful]
+    return split, readings, [F.col("is unsound"), F.col("has unknown keys"), has_no_readings, readings.is_suspect]
 
 
 def _items(root: Node, contract: Contract) -> SparkColumn:
@@ -52,7 +52,7 @@ def _items(root: Node, contract: Contract) -> SparkColumn:
 
     Each reading has a `chain` (the texts of the elements that contain it, outermost first) and the `message`. Copying the
     message into every row takes too much: 65,000 readings in 5 MB would be 300 GB. So the readings of a large message keep it
-    only where its text is doubtful (unknown keys around the readings are reported with the first one). If the loader rejects
+    only where its text is suspect (unknown keys around the readings are reported with the first one). If the loader rejects
     one of the others, it composes the text from the columns.
     If the copies would still take too much, the message `is_given_up`: it becomes one row.
 
@@ -62,20 +62,20 @@ def _items(root: Node, contract: Contract) -> SparkColumn:
     from pyspark.sql import functions as F
 
     is_large = F.col("bytes") > _LARGE_BYTES
-    all_are_doubtful = F.col("is unsound") | (F.col("has unknown keys") & F.lit(contract.unknown_keys == "discard"))
+    all_are_suspect = F.col("is unsound") | (F.col("has unknown keys") & F.lit(contract.unknown_keys == "discard"))
 
-    def is_doubtful(chain: SparkColumn) -> SparkColumn:
+    def is_suspect(chain: SparkColumn) -> SparkColumn:
         elements = ParsedObjects()
         elements.add_elements(elements_of(root), chain)
-        return elements.is_doubtful
+        return elements.is_suspect
 
     def reading(chain: SparkColumn, number: SparkColumn) -> SparkColumn:
         tells_keys = F.col("has unknown keys") & (number == 0)
-        message = F.when(~is_large | all_are_doubtful | tells_keys | is_doubtful(chain), F.col("message"))
+        message = F.when(~is_large | all_are_suspect | tells_keys | is_suspect(chain), F.col("message"))
         return _reading(chain, message)
 
     chains = _chains(root)
-    copies = F.when(all_are_doubtful, F.size(chains)).otherwise(F.size(F.filter(chains, is_doubtful)))
+    copies = F.when(all_are_suspect, F.size(chains)).otherwise(F.size(F.filter(chains, is_suspect)))
     is_given_up = F.coalesce(is_large & (copies * F.col("bytes") > _MOST_COPIED_BYTES), F.lit(False))
     nothing = _reading(F.lit(None).cast("array<string>"), F.col("message"), is_given_up)
     return F.when((F.size(chains) > 0) & ~is_given_up, F.transform(chains, reading)).otherwise(F.array(nothing))

@@ -10,10 +10,10 @@ import secrets
 from typing import TYPE_CHECKING
 
 from etl.contract.model import Contract
-from etl.jobs.consume.spark.doubts import any_of, as_typed, is_suspect, typed_name, with_usable_patterns
 from etl.jobs.consume.spark.explode import explode
+from etl.jobs.consume.spark.flat_messages import FlatForm, flat_form
 from etl.jobs.consume.spark.parsed_objects import UNPARSABLE, ParsedObjects, is_crowded, schema_of
-from etl.jobs.consume.spark.plain import PlainForm, plain_form
+from etl.jobs.consume.spark.suspect_values import any_of, as_typed, is_suspect, typed_name, with_usable_patterns
 from etl.validation.structure import Node, tree
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 # Names with a space, which no column of a contract can have.
-_PARTS, _PLAIN, _DOUBTFUL, _BYTES = "plain parts", "is plain", "is doubtful", "message bytes"
+_PARTS, _FLAT, _SUSPECT, _BYTES = "flat parts", "is flat", "is suspect", "message bytes"
 _SURROGATE = r"\\u[dD][89a-fA-F]"
 # An escaped backslash matches too: a `u` after it is just a letter.
 _PAIRS = r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -35,21 +35,21 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
 
     One further column, UNPARSABLE, is true where Spark could not split the message. A message without readings is one row.
 
-    Only messages that are not plain (`etl.jobs.consume.spark.plain`) are parsed. `from_json` reads the first object and ignores
-    what follows it. So each message is parsed as the first element of an array whose second element is a random mark: only if
-    exactly these two elements are found was the message one JSON object.
+    Only messages that are not flat (`etl.jobs.consume.spark.flat_messages`) are parsed. `from_json` reads the first object
+    and ignores what follows it. So each message is parsed as the first element of an array whose second element is a random
+    mark: only if exactly these two elements are found was the message one JSON object.
     """
-    root, plain = tree(contract), plain_form(contract)
-    split, parsed, unsound = _parse(messages, contract, root, plain)
-    doubts = [unsound, any_of(parsed.unknown)]
+    root, flat = tree(contract), flat_form(contract)
+    split, parsed, unsound = _parse(messages, contract, root, flat)
+    suspect = [unsound, any_of(parsed.unknown)]
     if contract.explode:
-        split, parsed, doubts = explode(split, contract, root, parsed, unsound)
-    located = _locate(split, contract, plain, parsed, doubts)
-    return _keep_doubtful_text(located, contract)
+        split, parsed, suspect = explode(split, contract, root, parsed, unsound)
+    located = _locate(split, contract, flat, parsed, suspect)
+    return _keep_suspect_text(located, contract)
 
 
 def _parse(
-    messages: DataFrame, contract: Contract, root: Node, plain: PlainForm | None
+    messages: DataFrame, contract: Contract, root: Node, flat: FlatForm | None
 ) -> tuple[DataFrame, ParsedObjects, SparkColumn]:
     """Messages with the columns `parsed`, `keys` and UNPARSABLE; the values in them; and whether their text is unsound."""
     from pyspark.sql import functions as F
@@ -57,10 +57,10 @@ def _parse(
     mark = secrets.token_hex(16)
     whole = F.col("value").cast("string")
     split = messages
-    if plain:
-        split = split.withColumn(_PARTS, plain.split(whole)).withColumn(_PLAIN, plain.is_plain(F.col(_PARTS)))
+    if flat:
+        split = split.withColumn(_PARTS, flat.split(whole)).withColumn(_FLAT, flat.is_flat(F.col(_PARTS)))
     is_parsed = ~is_crowded(whole, _MOST_VALUES_EXPLODED if contract.explode else _MOST_VALUES)
-    text = F.when(~F.col(_PLAIN) & is_parsed if plain else is_parsed, whole)
+    text = F.when(~F.col(_FLAT) & is_parsed if flat else is_parsed, whole)
     parsed = F.from_json(
         F.concat(F.lit("["), text, F.lit(f',{{"{mark}":"{mark}"}}]')),
         f"array<struct<{schema_of(root, mark)}>>",
@@ -69,7 +69,7 @@ def _parse(
     first, last = F.get("parsed", F.lit(0)), F.get("parsed", F.lit(1))
     objects = ParsedObjects()
     objects.add_object(root, text, first, keys=F.col("keys"))
-    sound = (F.col(_PLAIN) if plain else F.lit(False)) | (
+    sound = (F.col(_FLAT) if flat else F.lit(False)) | (
         F.col("value").isNotNull()
         & F.is_valid_utf8(text)
         & (F.size("parsed") == 2)
@@ -90,17 +90,15 @@ def _parse(
 
 
 def _locate(
-    split: DataFrame, contract: Contract, plain: PlainForm | None, parsed: ParsedObjects, doubts: list[SparkColumn]
+    split: DataFrame, contract: Contract, flat: FlatForm | None, parsed: ParsedObjects, suspect: list[SparkColumn]
 ) -> DataFrame:
     """The contract's columns as texts, and where each row came from."""
     from pyspark.sql import functions as F
 
     names = contract.column_names
     values = {name: F.when(~F.col(UNPARSABLE), parsed.values[name]) for name in names}
-    if plain:
-        values = {
-            name: F.when(F.col(_PLAIN), plain.value(F.col(_PARTS), name)).otherwise(values[name]) for name in names
-        }
+    if flat:
+        values = {name: F.when(F.col(_FLAT), flat.value(F.col(_PARTS), name)).otherwise(values[name]) for name in names}
     return split.select(
         *(value.alias(name) for name, value in values.items()),
         F.col("partition").cast("string").alias("source_partition"),
@@ -109,11 +107,11 @@ def _locate(
         F.date_format("timestamp", "yyyy-MM-dd HH:mm:ss.SSS").alias("source_time"),
         (F.col("reading.message").cast("binary") if contract.explode else F.col("value")).alias(_BYTES),
         UNPARSABLE,
-        any_of(doubts).alias(_DOUBTFUL),
+        any_of(suspect).alias(_SUSPECT),
     )
 
 
-def _keep_doubtful_text(located: DataFrame, contract: Contract) -> DataFrame:
+def _keep_suspect_text(located: DataFrame, contract: Contract) -> DataFrame:
     """The rows with their message's text in `raw` where one of their values looks wrong, else NULL."""
     from pyspark.sql import functions as F
 
@@ -122,7 +120,7 @@ def _keep_doubtful_text(located: DataFrame, contract: Contract) -> DataFrame:
     columns = with_usable_patterns(located.sparkSession, contract.columns)
     wrong = any_of(is_suspect(column, contract) for column in columns)
     is_there = F.col(UNPARSABLE) | F.col(_BYTES).isNotNull()
-    raw = F.when(is_there & (F.col(_DOUBTFUL) | F.coalesce(wrong, F.lit(True))), _raw_text()).alias("raw")
+    raw = F.when(is_there & (F.col(_SUSPECT) | F.coalesce(wrong, F.lit(True))), _raw_text()).alias("raw")
     origin = ("source_partition", "source_offset", "source_item", "source_time")
     return located.select(*contract.column_names, *origin, raw, UNPARSABLE)
 
@@ -147,6 +145,6 @@ def _raw_text() -> SparkColumn:
     from pyspark.sql import functions as F
 
     text = F.col(_BYTES).cast("string")
-    plain = F.is_valid_utf8(text) & ~text.contains("\0") & ~text.startswith("\\")
+    readable = F.is_valid_utf8(text) & ~text.contains("\0") & ~text.startswith("\\")
     as_bytes = F.concat(F.lit("\\x"), F.lower(F.hex(_BYTES)))
-    return F.when(F.col(_BYTES).isNull(), F.lit("\\null")).when(plain, text).otherwise(as_bytes)
+    return F.when(F.col(_BYTES).isNull(), F.lit("\\null")).when(readable, text).otherwise(as_bytes)

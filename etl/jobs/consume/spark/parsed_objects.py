@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from etl.jobs.consume.spark.doubts import any_of
+from etl.jobs.consume.spark.suspect_values import any_of
 from etl.validation.structure import Node
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class ParsedObjects:
             self.add_object(inner, parsed[key], F.from_json(parsed[key], f"struct<{schema_of(inner)}>"))
 
     @property
-    def is_doubtful(self) -> SparkColumn:
+    def is_suspect(self) -> SparkColumn:
         return any_of([*self.repeated, *self.unknown, *self.absent])
 
     def add_elements(self, elements: list[Node], chain: SparkColumn) -> None:

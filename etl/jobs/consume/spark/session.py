@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from py4j.protocol import Py4JError, Py4JJavaError
 
 from etl.errors import SetupError
-from etl.jobs.consume.spark import cluster, java_text
+from etl.jobs.consume.spark import cluster
+from etl.jobs.consume.spark.java import text
 from etl.settings import Settings
 from etl.storage import files
 
@@ -106,7 +107,7 @@ def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.driver.extraJavaOptions": " ".join(
             [
-                java_text.option(f"-Dlog4j2.configurationFile={_log_configuration(settings).as_uri()}"),
+                text.option(f"-Dlog4j2.configurationFile={_log_configuration(settings).as_uri()}"),
                 *_java_options(settings),
                 java_options,
             ]
@@ -145,7 +146,7 @@ def _java_options(settings: Settings) -> list[str]:
         options.append("-XX:+UseSerialGC")
     if (archive := class_archive(settings)).is_file():
         # The JVM silently ignores an archive that does not fit.
-        shared = java_text.option(f"-XX:SharedArchiveFile={archive}")
+        shared = text.option(f"-XX:SharedArchiveFile={archive}")
         options += [shared, "-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr"]
     return options
 
@@ -155,7 +156,7 @@ def _log_configuration(settings: Settings) -> Path:
     file = settings.services / "spark-log4j2.properties"
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     log_file = (settings.services / "spark.log").as_posix()
-    named, rolled = java_text.log4j_value(log_file), java_text.log4j_pattern(log_file)
+    named, rolled = text.log4j_value(log_file), text.log4j_pattern(log_file)
     file.write_text(
         "status=error\nappender.file.type=RollingFile\nappender.file.name=file\n"
         f"appender.file.fileName={named}\nappender.file.filePattern={rolled}.%i\n"

@@ -20,7 +20,7 @@ from etl.jobs.produce.simulators.base import (
     epoch_seconds,
     texts,
 )
-from etl.jobs.produce.simulators.forms import FORMS, Value
+from etl.jobs.produce.simulators.formats import FORMS, Value
 
 _SENSORS, _INTERVAL_SECONDS, _ITEMS = 10, 10.0, 2
 _ALTERNATIVES = re.compile(r"[\w .:/-]+(\|[\w .:/-]+)*")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from etl.jobs.consume.spark.java_patterns import is_cheap
+from etl.jobs.consume.spark.java.patterns import is_cheap
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the plain form matches is a sound message, with the very values that `etl.validation.message` finds in it."""
+"""What the flat form matches is a sound message, with the very values that `etl.validation.message` finds in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from etl.contract.model import Column, Contract, EventTime
 from etl.contract.reader import load_contract
 from etl.contract.sources.kafka_topic import KafkaTopic
-from etl.jobs.consume.spark.plain import plain_form
+from etl.jobs.consume.spark.flat_messages import flat_form
 from etl.jobs.produce.simulate import simulate
 from etl.settings import Settings
 from etl.validation.message import read
@@ -38,7 +38,7 @@ PLAIN = '{"id":"a","place":{"lat":1.50,"lon":-0},"at":"2025-06-15","is.on ($1)?"
 
 
 def texts_by_form(message: str, contract: Contract) -> dict[str, str | None] | None:
-    form = plain_form(contract)
+    form = flat_form(contract)
     assert form is not None
     if (match := re.search(form.expression, message)) is None:
         return None
@@ -122,13 +122,13 @@ def test_a_long_text_is_matched() -> None:
     assert texts["id"] == name
 
 
-def test_what_has_no_plain_form(settings: Settings) -> None:
-    assert plain_form(load_contract("device_events", settings)) is None
-    assert plain_form(NESTED) is None
+def test_what_has_no_flat_form(settings: Settings) -> None:
+    assert flat_form(load_contract("device_events", settings)) is None
+    assert flat_form(NESTED) is None
     whole = dataclasses.replace(SITE, columns=(*SITE.columns, Column("place", "text")))
-    assert plain_form(whole) is None
+    assert flat_form(whole) is None
     quoted = dataclasses.replace(SITE, columns=(*SITE.columns, Column("quoted", "text", path=('a"b',))))
-    assert plain_form(quoted) is None
+    assert flat_form(quoted) is None
 
 
 @pytest.mark.parametrize("feed", ["sensor_readings", "raw_iot"])

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.errors import IntegrityError
-from etl.storage import csv_dialect
-from etl.storage.csv_dialect import read_chunks, to_csv
+from etl.storage import batch_csv
+from etl.storage.batch_csv import read_chunks, to_csv
 
 TEXTS = (
     st.none()
@@ -43,7 +43,7 @@ def text_table(rows: list[tuple[str | None, ...]], columns: tuple[str, ...] = CO
 
 
 def write(file: Path, rows: list[tuple[str | None, ...]], columns: tuple[str, ...] = COLUMNS) -> Path:
-    file.write_bytes(csv_dialect.header(columns) + to_csv(text_table(rows, columns)))
+    file.write_bytes(batch_csv.header(columns) + to_csv(text_table(rows, columns)))
     return file
 
 

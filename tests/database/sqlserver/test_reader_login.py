@@ -14,7 +14,7 @@ from etl.database import product_named
 from etl.database.product import Rights
 from etl.database.sqlserver.driver import DRIVERS, FREETDS, wheel_driver
 from etl.database.sqlserver.product import offline_dialect
-from etl.database.sqlserver.reader import (
+from etl.database.sqlserver.reader_login import (
     ABOUT,
     GRANT,
     MAKE_CONTAINED_USER,

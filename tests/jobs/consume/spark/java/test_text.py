@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etl.jobs.consume.spark.java_text import log4j_pattern, log4j_value, option, property_value
+from etl.jobs.consume.spark.java.text import log4j_pattern, log4j_value, option, property_value
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,8 @@ _BETWEEN = "\x1f"
 
 
 @dataclass(frozen=True)
-class PlainForm:
-    """The form of a feed's messages when they are plain."""
+class FlatForm:
+    """The form of a feed's messages when they are flat."""
 
     expression: str
     """In a syntax that Java and Python share, with two groups per value: a text without its quotes, or any other scalar."""
@@ -48,28 +48,28 @@ class PlainForm:
     """Random, so that nobody can send a message that looks like a split one."""
 
     def split(self, text: SparkColumn) -> SparkColumn:
-        """A message as an array of texts, for `is_plain` and `value`. Make it a column, so that it is evaluated once."""
+        """A message as an array of texts, for `is_flat` and `value`. Make it a column, so that it is evaluated once."""
         from pyspark.sql import functions as F
 
         values = [f"${2 * place + 1}${2 * place + 2}" for place in range(max(self.places.values()) + 1)]
         return F.split(F.regexp_replace(text, self.expression, _BETWEEN.join([self.mark, *values])), _BETWEEN)
 
-    def is_plain(self, parts: SparkColumn) -> SparkColumn:
-        """Whether the message is plain; never NULL."""
+    def is_flat(self, parts: SparkColumn) -> SparkColumn:
+        """Whether the message is flat; never NULL."""
         from pyspark.sql import functions as F
 
         return F.coalesce(F.get(parts, F.lit(0)) == self.mark, F.lit(False))
 
     def value(self, parts: SparkColumn, column: str) -> SparkColumn:
-        """A column's text in a plain message, NULL where there is none."""
+        """A column's text in a flat message, NULL where there is none."""
         from pyspark.sql import functions as F
 
         text = F.get(parts, F.lit(self.places[column] + 1))
         return F.nullif(F.nullif(text, F.lit("")), F.lit(_NULL)) if column in self.optional else text
 
 
-def plain_form(contract: Contract) -> PlainForm | None:
-    """The plain form of a feed's messages.
+def flat_form(contract: Contract) -> FlatForm | None:
+    """The flat form of a feed's messages.
 
     None where there is none: readings are elements of arrays, one column takes an object and another a part of it, or a key
     needs an escape.
@@ -83,7 +83,7 @@ def plain_form(contract: Contract) -> PlainForm | None:
         return None
     order: list[Path] = []
     expression = rf"\A{_SPACE}{_object(required, (), order)}{_SPACE}(?![\s\S])"
-    return PlainForm(
+    return FlatForm(
         expression,
         {column.name: order.index(column.source) for column in contract.columns},
         frozenset(column.name for column in contract.columns if not required[column.source]),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from py4j.protocol import Py4JJavaError
 
 from etl.contract.model import EPOCH_UNITS, ISO8601, Column, Contract, EventTime
-from etl.jobs.consume.spark import java_patterns
+from etl.jobs.consume.spark.java import patterns
 
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
@@ -43,37 +43,37 @@ def is_suspect(column: Column, contract: Contract) -> SparkColumn:
     from pyspark.sql import functions as F
 
     value = F.col(column.name)
-    doubts: list[SparkColumn] = []
+    suspect: list[SparkColumn] = []
     if column.type in ("integer", "double"):
         number = F.col(typed_name(column))
         limit = 1e300 if column.type == "double" else 2 ** (column.bits - 1) - 1
         low = column.minimum if column.minimum is not None else -limit
         high = column.maximum if column.maximum is not None else limit
-        doubts.append(~number.between(low, high))
+        suspect.append(~number.between(low, high))
     elif column.type == "timestamp":
-        doubts += _suspect_time(column, contract.event_time)
+        suspect += _suspect_time(column, contract.event_time)
     elif column.type == "boolean":
-        doubts.append(~value.isin("true", "false"))
+        suspect.append(~value.isin("true", "false"))
     else:
         # A nested object or array arrives as its JSON text, which could be accepted as a text.
-        doubts.append(value.startswith("{") | value.startswith("[") | value.contains("\0"))
+        suspect.append(value.startswith("{") | value.startswith("[") | value.contains("\0"))
         if column.name in contract.identifying and not column.trim:
-            doubts.append(value.endswith(" "))
+            suspect.append(value.endswith(" "))
         if column.max_length is not None:
-            doubts.append(F.length(value) > column.max_length)
+            suspect.append(F.length(value) > column.max_length)
         if column.min_length is not None:
-            doubts.append(F.length(value) < column.min_length)
+            suspect.append(F.length(value) < column.min_length)
         if column.pattern is not None:
-            short = F.length(value) <= java_patterns.LENGTH
-            doubts.append(~F.when(short, value.rlike(_anchored(column.pattern))).otherwise(False))
-    return any_of(doubts) if column.required else value.isNotNull() & any_of(doubts)
+            short = F.length(value) <= patterns.LENGTH
+            suspect.append(~F.when(short, value.rlike(_anchored(column.pattern))).otherwise(False))
+    return any_of(suspect) if column.required else value.isNotNull() & any_of(suspect)
 
 
 def with_usable_patterns(spark: SparkSession, columns: Iterable[Column]) -> list[Column]:
     """The columns, without patterns that Java does not understand or that could stop a job."""
 
     def usable(pattern: str) -> bool:
-        if not java_patterns.is_cheap(pattern):
+        if not patterns.is_cheap(pattern):
             return False
         try:
             spark._jvm.java.util.regex.Pattern.compile(_anchored(pattern))  # type: ignore[union-attr]
@@ -98,17 +98,17 @@ def _suspect_time(column: Column, event_time: EventTime) -> list[SparkColumn]:
     if as_typed(column, event_time) is None:
         # Other formats are checked by the loader, which sees every value.
         return [F.length(value) < 4]
-    doubts = [moment.isNull()]
+    suspect = [moment.isNull()]
     if event_time.formats == (ISO8601,):
-        doubts.append(~value.rlike(r"^\d{4}-\d\d-\d\d[T ]"))
+        suspect.append(~value.rlike(r"^\d{4}-\d\d-\d\d[T ]"))
     if column.name == event_time.column:
         # Spark would write a time into the code that it generates, and this one differs in every job: the code would be compiled
         # again, and start slowly, every time. An interval is not written into the code.
         latest = time.time() + event_time.ahead_seconds
         to_epoch = F.make_interval(secs=F.lit(Decimal(f"{latest:.6f}")))
-        doubts.append(moment < F.lit(event_time.earliest.astimezone(UTC)))
-        doubts.append(moment - to_epoch > F.lit(datetime(1970, 1, 1, tzinfo=UTC)))
-    return doubts
+        suspect.append(moment < F.lit(event_time.earliest.astimezone(UTC)))
+        suspect.append(moment - to_epoch > F.lit(datetime(1970, 1, 1, tzinfo=UTC)))
+    return suspect
 
 
 def any_of(conditions: Iterable[SparkColumn]) -> SparkColumn:

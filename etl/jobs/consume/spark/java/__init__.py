@@ -1,0 +1,1 @@
+"""What Java sees differently from Python: patterns and texts."""
