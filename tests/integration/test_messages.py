@@ -13,9 +13,9 @@ from etl.contract.model import EvolvedContract
 from etl.jobs.consume.job import consume
 from etl.jobs.load.job import load
 from etl.jobs.merge.job import merge
-from etl.storage import csv_dialect, manifests
-from etl.storage.csv_dialect import read_chunks, to_csv
-from tests.storage.test_csv_dialect import TEXTS
+from etl.storage import batch_csv, manifests
+from etl.storage.batch_csv import read_chunks, to_csv
+from tests.storage.test_batch_csv import TEXTS
 from tests.support.messages import READING, cycle, reading, with_label, write_labels
 from tests.support.stack import Project
 
@@ -134,9 +134,7 @@ def test_texts_reach_the_table_unchanged_through_kafka_spark_and_merge(project: 
     for part in batch.parts:
         file = project.home / "output" / "sensor_readings" / batch.name / part.name
         chunks = list(read_chunks(file))
-        ours = csv_dialect.header(EvolvedContract.of(contract).file_columns) + b"".join(
-            to_csv(chunk) for chunk in chunks
-        )
+        ours = batch_csv.header(EvolvedContract.of(contract).file_columns) + b"".join(to_csv(chunk) for chunk in chunks)
         assert ours == file.read_bytes()
     merge(project.settings, contract)
     load(project.settings, contract)

@@ -21,7 +21,7 @@ from etl.database.sqlserver import ddl as sqlserver_ddl
 from etl.database.sqlserver import driver as sqlserver_driver
 from etl.database.sqlserver import errors as sqlserver_errors
 from etl.database.sqlserver import json_rows as sqlserver_json
-from etl.database.sqlserver import reader_login as sqlserver_reader
+from etl.database.sqlserver import reader_login
 from etl.database.sqlserver.limits import broken_limits
 from etl.database.stage import Stage
 from etl.errors import EtlError, PermanentError
@@ -49,8 +49,8 @@ class SQLServer(Product):
     script_start = sqlserver_ddl.SCRIPT_START
     script_end = sqlserver_ddl.SCRIPT_END
     indexes_hold_columns = True
-    schema = sqlserver_reader.SCHEMA
-    reader_sql = sqlserver_reader.READER_SQL
+    schema = reader_login.SCHEMA
+    reader_sql = reader_login.READER_SQL
     # A statement's time limit is no argument of pyodbc's; superset_config.py sets it.
     dashboard_arguments: ClassVar[dict[str, Any]] = {"timeout": 10}
 
@@ -172,10 +172,10 @@ class SQLServer(Product):
         return broken_limits(table)
 
     def rights_on(self, connection: Connection, table: str) -> Rights | None:
-        return sqlserver_reader.rights_on(connection, table)
+        return reader_login.rights_on(connection, table)
 
     def make_reader(self, connection: Connection, name: str, password: str) -> bool:
-        return sqlserver_reader.make(connection, name, password)
+        return reader_login.make(connection, name, password)
 
     def sharing(self, table: str) -> list[str]:
         return [sqlserver_ddl.sharing(table)]
