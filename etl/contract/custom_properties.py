@@ -21,21 +21,21 @@ class CustomProperties:
     fail: Fail
 
     @classmethod
-    def of(cls, place: str, items: Iterable[CustomProperty] | None, known: Iterable[str], fail: Fail) -> Self:
-        """:raises ContractError: a property is not among the known ones."""
+    def of(cls, place: str, items: Iterable[CustomProperty] | None, allowed: Iterable[str], fail: Fail) -> Self:
+        """:raises ContractError: a property is not allowed there."""
         values = {item.property or "": item.value for item in items or ()}
-        if unknown := sorted(set(values) - set(known)):
-            raise fail(place, f"{unknown[0]!r} is not known", f"Known: {', '.join(sorted(known))}.")
+        if unknown := sorted(set(values) - set(allowed)):
+            raise fail(place, f"{unknown[0]!r} is not known", f"Known: {', '.join(sorted(allowed))}.")
         return cls(place, values, fail)
 
-    def mapping(self, name: str, known: set[str], *required: str) -> dict[str, Any]:
+    def mapping(self, name: str, allowed: set[str], *required: str) -> dict[str, Any]:
         """A property that is an object, as a dictionary.
 
-        :raises ContractError: it is no object, has unknown keys, or lacks a required one.
+        :raises ContractError: it is not an object, has unknown keys, or lacks a required one.
         """
         value = self.values[name]
-        if not isinstance(value, dict) or set(value) - known or set(required) - set(value):
+        if not isinstance(value, dict) or set(value) - allowed or set(required) - set(value):
             wanted = f" with {', '.join(required)}" if required else ""
-            problem, remedy = f"must be an object{wanted}", f"It may have {', '.join(sorted(known))}."
+            problem, remedy = f"must be an object{wanted}", f"It may have {', '.join(sorted(allowed))}."
             raise self.fail(f"{self.place}.{name}", problem, remedy)
         return value

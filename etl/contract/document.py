@@ -1,4 +1,4 @@
-"""One contract file, read into the model; whatever is not understood is an error with its line."""
+"""Reads one contract file into the model. A key or value that is not understood is an error that names its line."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 
-_NO_TABLE = ("etl_", "pg_", "alembic_version")
-"""Beginnings of other tables' and views' names: the audit tables, and the databases' own."""
+_RESERVED_PREFIXES = ("etl_", "pg_", "alembic_version")
+"""How names of audit tables, and of the databases' internal tables, begin."""
 
 _TYPES: dict[str, ColumnType] = {
     "string": "text",
@@ -58,22 +58,24 @@ _RENAME = "give the key of its values under customProperties `rename`, as in `co
 _STANDARD = "See the Open Data Contract Standard v3.1."
 
 
-def _place(keys: Iterable[str | int]) -> str:
+def _path_text(keys: Iterable[str | int]) -> str:
     """A path in a document as text: `schema[0].properties[2].name`."""
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
 
 
-def _unknown(document: object, known: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """The paths of all keys of the document that are not in what was understood of it."""
-    if isinstance(document, dict) and isinstance(known, dict):
+def _unknown_paths(
+    document: object, model: object, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[str | int, ...]]:
+    """The paths of all keys of the document that the standard's model of it lacks."""
+    if isinstance(document, dict) and isinstance(model, dict):
         for key, value in document.items():
-            if key in known:
-                yield from _unknown(value, known[key], (*path, key))
+            if key in model:
+                yield from _unknown_paths(value, model[key], (*path, key))
             else:
                 yield (*path, key)
-    elif isinstance(document, list) and isinstance(known, list):
-        for index, (value, understood) in enumerate(zip(document, known, strict=False)):
-            yield from _unknown(value, understood, (*path, index))
+    elif isinstance(document, list) and isinstance(model, list):
+        for index, (value, modelled) in enumerate(zip(document, model, strict=False)):
+            yield from _unknown_paths(value, modelled, (*path, index))
 
 
 class ContractReader:
@@ -99,7 +101,7 @@ class ContractReader:
             {
                 "source": lambda: self._source(model),
                 "columns": lambda: self._columns(table.properties or []),
-                "table": lambda: self._table(table.physicalName or table.name or ""),
+                "table": lambda: self._table_name(table.physicalName or table.name or ""),
                 "explode": given.explode,
                 "lateness_seconds": given.lateness,
                 "unknown_keys": given.unknown_keys,
@@ -126,17 +128,19 @@ class ContractReader:
         return feed
 
     def _standard(self, document: object) -> OpenDataContractStandard:
-        """The document as the standard's model. The model silently drops unknown keys, so they are looked for here."""
+        """The document as the standard's model. The model silently drops unknown keys; here they are errors."""
         if not isinstance(document, dict):
             raise self.fail("the document", "is not a mapping", _STANDARD)
         try:
             model = OpenDataContractStandard.model_validate(document)
         except ValidationError as error:
             problems = error.errors(include_input=False, include_url=False)
-            raise combine([self.fail(_place(one["loc"]), one["msg"], _STANDARD) for one in problems]) from None
-        unknown = list(_unknown(document, model.model_dump(by_alias=True, exclude_unset=True)))
+            raise combine(
+                [self.fail(_path_text(problem["loc"]), problem["msg"], _STANDARD) for problem in problems]
+            ) from None
+        unknown = list(_unknown_paths(document, model.model_dump(by_alias=True, exclude_unset=True)))
         if unknown:
-            raise combine([self.fail(_place(keys), "is not known to the standard", _STANDARD) for keys in unknown])
+            raise combine([self.fail(_path_text(keys), "is not known to the standard", _STANDARD) for keys in unknown])
         return model
 
     def _identifier(self, place: str, name: str) -> str:
@@ -146,13 +150,13 @@ class ContractReader:
             )
         return name
 
-    def _table(self, name: str) -> str:
+    def _table_name(self, name: str) -> str:
         place = "schema[0].physicalName"
-        if name.startswith(_NO_TABLE):
+        if name.startswith(_RESERVED_PREFIXES):
             raise self.fail(
                 place,
                 f"{name!r} cannot name a feed's table",
-                f"Use a name that does not begin with {' or '.join(_NO_TABLE)}.",
+                f"Use a name that does not begin with {' or '.join(_RESERVED_PREFIXES)}.",
             )
         return self._identifier(place, name)
 

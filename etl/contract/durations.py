@@ -26,7 +26,7 @@ DAY_SECONDS = UNIT_SECONDS["d"]
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 
 Fail = Callable[[str, str, str], ContractError]
-"""Makes the error that names the file: of a place, what is wrong there, and the remedy."""
+"""Makes an error from a place in the contract, what is wrong there, and the remedy; adds the file and the line."""
 
 
 def parse_duration(text: str, units: str = "smhd", *, fractions: bool = True) -> float | None:

@@ -1,4 +1,4 @@
-"""The type of a column of which only values are known: the same for drafts of contracts and for schema evolution."""
+"""Infers a column's type from its values, in the same way for drafts of contracts and for schema evolution."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COUNT_NAME = re.compile(r"(id|no|nr|number|count|offset|seq|sequence|index|vers
 
 @dataclass(frozen=True)
 class InferredType:
-    """A type, and the reason where the values alone do not decide it."""
+    """A type; where the values alone do not decide it, with the reason."""
 
     type: LogicalType
     why: str = ""

@@ -21,24 +21,24 @@ ITEMS = "[]"
 
 
 def column_name(key: str, taken: Iterable[str]) -> str:
-    """A column's name for a key that the contract does not name; different from all that are taken."""
+    """A column name for a key that the contract does not name; different from all names that are taken."""
     (name,) = column_names([key], taken)
     return name
 
 
 def column_names(keys: Iterable[str], taken: Iterable[str]) -> list[str]:
     """The same for several keys: names of at most 60 characters, all different."""
-    others = {name.lower() for name in taken}
+    used = {name.lower() for name in taken}
     names = []
     for key in keys:
         plain = re.sub(r"\W+", "_", key, flags=re.ASCII).strip("_") or "column"
         name = base = (f"_{plain}" if plain[0].isdigit() else plain)[:50]
         for number in count(1):
-            if name.lower() not in others:
+            if name.lower() not in used:
                 break
             name = f"{base}_" if number == 1 else f"{base}_{number}"
         names.append(name)
-        others.add(name.lower())
+        used.add(name.lower())
     return names
 
 
@@ -53,7 +53,7 @@ VIEW_COLUMNS = ("source_name", "cycle_id", "loaded_at")
 SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "oid")
 """PostgreSQL has these in every table (https://www.postgresql.org/docs/18/ddl-system-columns.html), `oid` up to version 11."""
 RESERVED = {*LINEAGE_COLUMNS, *TABLE_COLUMNS, *VIEW_COLUMNS, *SYSTEM_COLUMNS, "stage_row"}
-"""Names, in lower case, that no column of a contract may have. Names that only statements use contain a space instead."""
+"""Names, in lower case, that no column of a contract may have. Names that exist only in statements contain a space instead."""
 WINDOW_FIGURES = ("count", "min", "max", "avg", "stddev")
 WINDOW_COLUMNS = {"measure", "window_start", *WINDOW_FIGURES}
 """Columns of every table of windows, besides its key."""
@@ -199,7 +199,7 @@ class Contract:
         return next(column for column in self.columns if column.name == name)
 
     def numeric(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Those of some columns that hold numbers."""
+        """The given columns that hold numbers."""
         return tuple(name for name in names if self.column(name).type in ("integer", "double"))
 
 
@@ -207,13 +207,13 @@ class Contract:
 class EvolvedContract(Contract):
     """A contract whose columns are those of the feed's table: the declared ones, then those that schema evolution added.
 
-    Whatever reads or changes the feed's table, or writes files for it, takes this type, so that a contract as it was read from
-    its file is a type error there. `etl.database.schema.feed_table.with_added_columns` makes it.
+    Code that reads or changes the feed's table, or writes files for it, takes this type; passing it a contract as read from its
+    file is a type error. `etl.database.schema.feed_table.with_added_columns` makes it.
     """
 
     @classmethod
     def of(cls, contract: Contract, added: Iterable[Column] = ()) -> EvolvedContract:
-        """The declared columns of a contract and, in place of those it has already, the added ones."""
+        """The declared columns of a contract, then these added columns; columns that were added before are replaced."""
         declared = (column for column in contract.columns if not column.added)
         return cls(**{**vars(contract), "columns": (*declared, *added)})
 

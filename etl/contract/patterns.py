@@ -1,4 +1,4 @@
-"""Patterns that mean the same everywhere they are used: in Python, in RE2 (the loader) and in Java (Spark)."""
+"""Checks that a pattern means the same in Python, in RE2 (the loader) and in Java (Spark)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _GROUP = re.compile(r"\(\?(?:[ims]+\)|[ims]*:)")
 def broken_pattern(pattern: str) -> str:
     """What is wrong with a pattern; empty where all three understand it.
 
-    RE2 and Python compile it. For Java it is searched for what Java reads differently: a bare brace, a bracket inside brackets.
+    Python and RE2 compile it. Java is not asked: the pattern must not contain what Java reads differently, such as a bare brace
+    or a bracket inside brackets.
     """
-    # Packaged feeds have no others: who reads their contracts does not wait for RE2, which is a part of Arrow.
+    # Packaged feeds have only such patterns, so reading their contracts does not load Arrow, which contains RE2.
     if _ALTERNATIVES.fullmatch(pattern):
         return ""
     # First, because Python warns about brackets inside brackets.

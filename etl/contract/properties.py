@@ -1,6 +1,6 @@
-"""What a contract says in `customProperties`: times, nested messages, windows, lateness, anomalies.
+"""The `customProperties` of a contract: times, nested messages, windows, lateness, anomalies.
 
-Each has one method, which reads it into a value of `etl.contract.model`, or raises `ContractError` with place and remedy.
+Each property has one method, which returns a value of `etl.contract.model`, or raises `ContractError` with place and remedy.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _UNKNOWN_KEYS: dict[str, UnknownKeys] = {"evolve": "evolve", "freeze": "freeze",
 
 
 def _broken_format(pattern: str) -> str:
-    """What is wrong with a pattern of `strptime`; empty where it reads back the day that it writes, everywhere it is used."""
+    """What is wrong with a pattern of `strptime`; empty if its directives are supported, and it reads back the day it writes."""
     used = re.findall(r"%.?", pattern, re.DOTALL)
     if unknown := [directive for directive in used if directive not in _DIRECTIVES.split()]:
         return f"has {unknown[0]!r}, which is not supported everywhere"
@@ -103,8 +103,10 @@ class FeedProperties(CustomProperties):
             raise self.fail(place, f"{formats!r}", "Give a list of formats.")
         for name in formats:
             if name != ISO8601 and name not in EPOCH_UNITS and "%" not in str(name):
-                known = ", ".join([ISO8601, *EPOCH_UNITS])
-                raise self.fail(place, f"{name!r} is not known", f"Use {known}, or a pattern such as %d-%m-%Y %H:%M.")
+                supported = ", ".join([ISO8601, *EPOCH_UNITS])
+                raise self.fail(
+                    place, f"{name!r} is not known", f"Use {supported}, or a pattern such as %d-%m-%Y %H:%M."
+                )
             if "%" in str(name) and (problem := _broken_format(str(name))):
                 raise self.fail(place, f"{name!r} {problem}", f"Use {_DIRECTIVES}, and year, month and day among them.")
         return tuple(map(str, formats))
@@ -114,7 +116,7 @@ class FeedProperties(CustomProperties):
     ) -> tuple[str, ...]:
         """The columns that identify a sensor; by default the first of the primary key that is not the event time."""
         if "sensor" in self.values:
-            return self._columns("sensor", self.values["sensor"], columns)
+            return self._column_list("sensor", self.values["sensor"], columns)
         named = [*primary_key, *(column.name for column in columns)]
         return (next((name for name in named if name != event_time.column), columns[0].name),)
 
@@ -148,8 +150,10 @@ class FeedProperties(CustomProperties):
         """`data.devices[].id` as keys, with `[]` for an element of the array before it."""
         keys = tuple(key for key in re.split(r"\.|(\[\])", path) if key)
         arrays = [keys[:i] for i, key in enumerate(keys) if key == ITEMS]
-        known = [tuple(key for level in _joined(explode, n) for key in level) for n in range(1, len(explode) + 1)]
-        if not keys or any(array not in known for array in arrays):
+        exploded = [
+            tuple(key for level in _array_levels(explode, n) for key in level) for n in range(1, len(explode) + 1)
+        ]
+        if not keys or any(array not in exploded for array in arrays):
             raise self.fail(place, f"{path!r} is not in an array of `explode`", "Write data.devices[].name.")
         return keys
 
@@ -164,7 +168,7 @@ class FeedProperties(CustomProperties):
         for name, length in lengths:
             if length != int(length) or (DAY_SECONDS % length and length % DAY_SECONDS):
                 raise self.fail(f"{place}.sizes", f"{name!r} does not divide a day", "Use 1m, 5m, 15m, 1h, 1d.")
-        key = self._columns("windows.key", value.get("key", list(sensor)), columns)
+        key = self._column_list("windows.key", value.get("key", list(sensor)), columns)
         measures = self._measures("windows.measures", value.get("measures"), columns, sensor)
         if not lengths or not measures:
             return None
@@ -182,7 +186,7 @@ class FeedProperties(CustomProperties):
     ) -> tuple[str, ...]:
         if given is None:
             return tuple(column.name for column in columns if column.type == "double" and column.name not in sensor)
-        measures = self._columns(name, given, columns)
+        measures = self._column_list(name, given, columns)
         kinds = {column.name: column.type for column in columns}
         for measure in measures:
             if kinds[measure] not in ("integer", "double"):
@@ -250,16 +254,16 @@ class FeedProperties(CustomProperties):
             raise self.fail(f"{self.place}.onConflict", f"{value!r}", f"Use {', '.join(_ON_CONFLICT)}.")
         return _ON_CONFLICT[value]
 
-    def _columns(self, name: str, given: object, columns: tuple[Column, ...]) -> tuple[str, ...]:
+    def _column_list(self, name: str, given: object, columns: tuple[Column, ...]) -> tuple[str, ...]:
         names = [given] if isinstance(given, str) else given
-        known = {column.name for column in columns}
-        if not isinstance(names, list) or not names or not all(item in known for item in names):
-            raise self.fail(f"{self.place}.{name}", f"{given!r}", f"Name columns: {', '.join(sorted(known))}.")
+        existing = {column.name for column in columns}
+        if not isinstance(names, list) or not names or not all(item in existing for item in names):
+            raise self.fail(f"{self.place}.{name}", f"{given!r}", f"Name columns: {', '.join(sorted(existing))}.")
         return tuple(names)
 
 
-def _joined(explode: tuple[tuple[str, ...], ...], count: int) -> list[tuple[str, ...]]:
-    """The first levels of nested arrays as a column's path has them before its own keys."""
+def _array_levels(explode: tuple[tuple[str, ...], ...], count: int) -> list[tuple[str, ...]]:
+    """The first `count` levels of nested arrays, as the path of a column inside them begins."""
     parts: list[tuple[str, ...]] = []
     for level in explode[:count]:
         parts += [level, (ITEMS,)]

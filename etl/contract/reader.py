@@ -1,8 +1,8 @@
 """A feed's data contract: where its readings come from, what they must look like, and into which table they go.
 
 A contract is a file of the Open Data Contract Standard v3.1 (https://bitol-io.github.io/open-data-contract-standard/).
-What the standard lacks is in `customProperties`, which `etl.contract.properties` reads. Whatever is not understood is an
-error: a rule that is silently ignored is worse than none.
+What the standard lacks is in `customProperties`, which `etl.contract.properties` reads. A key or value that is not understood is
+an error: a rule that is silently ignored is worse than none.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ def contract_files(settings: Settings) -> dict[str, Path]:
 
     :raises ContractError: a folder of ETL_FEEDS does not exist.
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for folder in contract_folders(settings):
         if not folder.is_dir():
             raise ContractError(
                 f"The contract folder {folder} does not exist.", remedy="Correct ETL_FEEDS, or create the folder."
             )
         for path in sorted(folder.glob(f"*{SUFFIX}")):
-            found.setdefault(path.name.removesuffix(SUFFIX), path)
-    return found
+            files.setdefault(path.name.removesuffix(SUFFIX), path)
+    return files
 
 
 def load_contract(feed: str, settings: Settings) -> Contract:

@@ -84,7 +84,7 @@ class _Lines:
 
 
 def _is_damaged(text: str) -> bool:
-    """Whether it has bytes that the encoding does not know; they were read as lone surrogates."""
+    """Whether a text has bytes that are invalid in its encoding; they were read as lone surrogates."""
     return not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text)
 
 
@@ -109,7 +109,7 @@ def fields_with_nulls(fields: Sequence[str], text: str, dialect: CsvDialect) -> 
     if dialect.quote * 2 not in text:
         return [field or None for field in fields]
     # Each match starts at a field.
-    written = (found[0] for found in _field_pattern(dialect.quote, dialect.delimiter).finditer(text.rstrip("\r\n")))
+    written = (match[0] for match in _field_pattern(dialect.quote, dialect.delimiter).finditer(text.rstrip("\r\n")))
     return [
         field if field or source.startswith(dialect.quote) else None
         for field, source in zip(fields, written, strict=False)
@@ -125,9 +125,9 @@ def hides_separator(text: str, dialect: CsvDialect) -> bool:
     if dialect.quote not in text or _clean_pattern(dialect.quote, dialect.delimiter).fullmatch(text):
         return False
     line = text.rstrip("\r\n")
-    for found in _field_pattern(dialect.quote, dialect.delimiter).finditer(line):
-        first = line.find(dialect.quote, found.start(), found.end())
-        if first <= found.start():
+    for match in _field_pattern(dialect.quote, dialect.delimiter).finditer(line):
+        first = line.find(dialect.quote, match.start(), match.end())
+        if first <= match.start():
             continue
         partner = line.find(dialect.quote, first + 1)
         ends_field = partner + 1 == len(line) or line.startswith(dialect.delimiter, partner + 1)
@@ -145,7 +145,7 @@ def _field_pattern(quote: str, delimiter: str) -> re.Pattern[str]:
 
 @cache
 def _clean_pattern(quote: str, delimiter: str) -> re.Pattern[str]:
-    """A record in which quotes are only around fields, or doubled in those."""
+    """A record whose quotes are around fields, or doubled inside such a field."""
     quote, delimiter = re.escape(quote), re.escape(delimiter)
     field = rf"(?:{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}|[^{quote}{delimiter}]*)"
     return re.compile(rf"{field}(?:{delimiter}{field})*[\r\n]*")

@@ -1,4 +1,4 @@
-"""Rows that have their own text, read again one by one."""
+"""Reads the messages whose texts were kept in the column `raw`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RawRows:
     def __init__(
         self,
         table: pa.Table,
-        where: Mapping[str, pa.ChunkedArray],
+        coordinates: Mapping[str, pa.ChunkedArray],
         contract: Contract,
         headers: Mapping[int, tuple[str, ...]],
         changes: Mapping[str, str],
@@ -41,19 +41,19 @@ class RawRows:
         rows = np.flatnonzero(pc.is_valid(raw).to_numpy())
         if not len(rows):
             return
-        split = _any_value(table, contract).to_numpy()
+        is_split = _has_any_value(table, contract).to_numpy()
         places = pa.array(rows)
         for row, message, item, partition in zip(
             rows.tolist(),
             raw.take(places).to_pylist(),
-            where["source_item"].take(places).to_pylist(),
-            where["source_partition"].take(places).to_pylist(),
+            coordinates["source_item"].take(places).to_pylist(),
+            coordinates["source_partition"].take(places).to_pylist(),
             strict=True,
         ):
             header = headers.get(partition)
             reading = read(message, contract, item, header)
             has_values = not reading.unstorable and any(text is not None for text in reading.texts.values())
-            if reading.reason is None and self._has_columns and not split[row] and has_values:
+            if reading.reason is None and self._has_columns and not is_split[row] and has_values:
                 # Python reads what Spark could not (too deep, or a number with too many digits), but Spark's columns are empty.
                 reading = Reading(Reason.NOT_JSON if header is None else Reason.NOT_CSV)
             self._examine(row, reading, counts_unknown=header is None or not self._has_columns)
@@ -83,12 +83,12 @@ class RawRows:
     def column(self, name: str) -> pa.ChunkedArray:
         """A column from these rows' own texts; NULL in the other rows."""
         texts: list[str | None] = [None] * self._size
-        for row, found in self._texts.items():
-            texts[row] = found.get(name)
+        for row, row_texts in self._texts.items():
+            texts[row] = row_texts.get(name)
         return pa.chunked_array([pa.array(texts, pa.string())])
 
 
-def _any_value(table: pa.Table, contract: Contract) -> pa.ChunkedArray:
+def _has_any_value(table: pa.Table, contract: Contract) -> pa.ChunkedArray:
     present = pa.chunked_array([pa.array(np.zeros(table.num_rows, dtype=bool))])
     for name in contract.column_names:
         present = pc.or_(present, pc.is_valid(column_of(table, name)))

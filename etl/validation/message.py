@@ -2,7 +2,7 @@ r"""A message and its readings: what its keys mean by the contract, and what is 
 
 A message is a JSON object. Without `explode` it is one reading; else each element of the array is one, numbered by
 `source_item`. Elements of nested arrays are numbered consecutively. An array that is missing or empty gives one reading without
-values, so that no message vanishes.
+values, so that no message is lost.
 
 A message must be JSON by RFC 8259. Beyond that, only what the contract names is checked: a key that it does not name may have
 any value, and may be there twice.
@@ -83,14 +83,14 @@ def _read_object(parsed: _Pairs, chain: tuple[Any, ...], contract: Contract) -> 
             return Reading(Reason.NO_ITEMS)
         if not node.whole and not isinstance(element, _Pairs):
             return Reading(Reason.NOT_OBJECT)
-    values = {column.name: _pick(parsed, column.source, chain) for column in contract.columns}
+    values = {column.name: _value_at(parsed, column.source, chain) for column in contract.columns}
     texts = {name: as_text(value) for name, value in values.items()}
     return Reading(
         None,
         {name: storable(text) for name, text in texts.items()},
         frozenset(name for name, value in values.items() if isinstance(value, dict | list)),
         frozenset(name for name, text in texts.items() if text is not None and not is_storable(text)),
-        dict(_unknown(parsed, root, chain, ())),
+        dict(_unknown_keys(parsed, root, chain, ())),
     )
 
 
@@ -103,7 +103,7 @@ def shown_path(path: Path) -> str:
 
 
 class _Pairs(dict[str, Any]):
-    """A JSON object that knows its repeated keys."""
+    """A JSON object with the names of its repeated keys."""
 
     def __init__(self, pairs: Iterable[tuple[str, Any]]) -> None:
         pairs = list(pairs)
@@ -163,9 +163,9 @@ def _chains(parsed: _Pairs, explode: tuple[Path, ...]) -> list[tuple[Any, ...]]:
     return chains
 
 
-def _pick(parsed: _Pairs, path: Path, chain: tuple[Any, ...]) -> Any:
+def _value_at(parsed: _Pairs, path: Path, chain: tuple[Any, ...]) -> Any:
     value: Any = parsed
-    for part in _split(path):
+    for part in _split_at_arrays(path):
         if part is None:
             value, chain = chain[0], chain[1:]
         else:
@@ -173,7 +173,7 @@ def _pick(parsed: _Pairs, path: Path, chain: tuple[Any, ...]) -> Any:
     return value
 
 
-def _split(path: Path) -> Iterator[Path | None]:
+def _split_at_arrays(path: Path) -> Iterator[Path | None]:
     """A path's keys, split at each step into an array (as None; the array's own key is left out)."""
     keys: list[str] = []
     for key in path:
@@ -204,16 +204,16 @@ def _known_objects(value: Any, node: Node, chain: tuple[Any, ...]) -> Iterator[t
         yield from _known_objects(chain[0], node.element, chain[1:])
 
 
-def _unknown(value: Any, node: Node, chain: tuple[Any, ...], path: Path) -> Iterator[tuple[Path, Any]]:
+def _unknown_keys(value: Any, node: Node, chain: tuple[Any, ...], path: Path) -> Iterator[tuple[Path, Any]]:
     if not isinstance(value, dict):
         return
     for key, inner in value.items():
         if key not in node.keys:
             yield (*path, key), inner
     for key, child in node.objects.items():
-        yield from _unknown(value.get(key), child, chain, (*path, key))
+        yield from _unknown_keys(value.get(key), child, chain, (*path, key))
     if node.array and node.element and chain and not node.element.whole:
-        yield from _unknown(chain[0], node.element, chain[1:], (*path, node.array, ITEMS))
+        yield from _unknown_keys(chain[0], node.element, chain[1:], (*path, node.array, ITEMS))
 
 
 # --- CSV -------------------------------------------------------------------------------------------------------------

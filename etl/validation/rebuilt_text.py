@@ -28,20 +28,20 @@ def compose_json(values: Iterable[tuple[Path, str | None, ColumnType]]) -> str:
     root: dict[str, Any] = {}
     # The longest paths first: where one column takes an object and another a part of it, the part is written.
     for path, text, kind in sorted(values, key=lambda value: -len(value[0])):
-        _place(root, path, _literal(text, kind))
+        _put_value(root, path, _literal(text, kind))
     return encode_raw(_as_json(root).encode())
 
 
-def _place(node: dict[str, Any], path: Path, value: Any) -> None:
+def _put_value(node: dict[str, Any], path: Path, value: Any) -> None:
     key, *rest = path
     if not rest:
         node.setdefault(key, value)
     elif rest == [ITEMS]:
         node.setdefault(key, [value])
     elif rest[0] == ITEMS:
-        _place(node.setdefault(key, [{}])[0], tuple(rest[1:]), value)
+        _put_value(node.setdefault(key, [{}])[0], tuple(rest[1:]), value)
     else:
-        _place(node.setdefault(key, {}), tuple(rest), value)
+        _put_value(node.setdefault(key, {}), tuple(rest), value)
 
 
 def _literal(text: str | None, kind: ColumnType) -> Any:

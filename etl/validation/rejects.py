@@ -1,4 +1,4 @@
-"""Rejected rows: what is wrong with each, and its text: its own, or composed from its columns."""
+"""Rejected rows: what is wrong with each, and the text of its message, as received or composed from its columns."""
 
 from __future__ import annotations
 
@@ -42,9 +42,11 @@ def rejected_as(
     :param problems: place of a rejected row → its problems; a problem of a column gets the row's text there as its value.
     """
     table = aligned(pa.table(chunk), contract, paths)
-    where = {name: column_of(table, name).cast(kind) for name, kind in COORDINATES.items()}
-    by_row = {row: [_with_value(table, row, problem) for problem in found] for row, found in problems.items()}
-    return rejected_rows(table, where, by_row, contract, headers, paths)
+    coordinates = {name: column_of(table, name).cast(kind) for name, kind in COORDINATES.items()}
+    by_row = {
+        row: [_with_value(table, row, problem) for problem in row_problems] for row, row_problems in problems.items()
+    }
+    return rejected_rows(table, coordinates, by_row, contract, headers, paths)
 
 
 def _with_value(table: pa.Table, row: int, problem: Problem) -> Problem:
@@ -55,7 +57,7 @@ def _with_value(table: pa.Table, row: int, problem: Problem) -> Problem:
 
 
 def aligned(table: pa.Table, contract: Contract, paths: Mapping[str, Path]) -> pa.Table:
-    """Rows with the contract's names for their columns, also where they had other names when they were split.
+    """Rows with the contract's names for their columns, whatever names these had when the rows were split.
 
     :param paths: column → where its values were in the source; a column without a path is the contract's column of the same
         name.
@@ -64,13 +66,13 @@ def aligned(table: pa.Table, contract: Contract, paths: Mapping[str, Path]) -> p
     by_path |= {c.source: c.name for c in contract.columns if paths.get(c.name) == c.source}
     wanted = {column.name: by_path.get(column.source) for column in contract.columns}
     moved = {new: old for new, old in wanted.items() if old is not None and old != new}
-    # A column of this name whose values came from another place in the source.
-    strange = {c.name for c in contract.columns if paths.get(c.name, c.source) != c.source} - moved.keys()
-    if not moved and not strange:
+    # Columns with a name of the contract whose values came from another place in the source.
+    foreign = {c.name for c in contract.columns if paths.get(c.name, c.source) != c.source} - moved.keys()
+    if not moved and not foreign:
         return table
     columns: dict[str, pa.ChunkedArray] = {}
     for name in table.column_names:
-        if name not in moved and name not in strange and (name in wanted or name not in moved.values()):
+        if name not in moved and name not in foreign and (name in wanted or name not in moved.values()):
             columns[name] = table[name]
         elif name not in moved.values():
             columns[column_name(name, (*table.column_names, *contract.column_names, *columns))] = table[name]
@@ -87,22 +89,22 @@ def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
 # --- the rejected rows -----------------------------------------------------------------------------------------------
 
 
-def by_row_of(problems: Iterable[Problem]) -> dict[int, list[Problem]]:
+def group_by_row(problems: Iterable[Problem]) -> dict[int, list[Problem]]:
     """The problems of each broken row, each once, in the order of the reasons."""
     by_row: dict[int, dict[tuple[str | None, Reason], Problem]] = {}
     for problem in problems:
         by_row.setdefault(problem.row, {}).setdefault((problem.column, problem.reason), problem)
-    found = {}
-    for row, several in by_row.items():
-        whole = [problem for problem in several.values() if problem.column is None]
-        # A message that could not be split has no values, so that they are missing adds nothing.
-        found[row] = sorted(whole or several.values(), key=lambda problem: ORDER[problem.reason])
-    return found
+    ordered = {}
+    for row, row_problems in by_row.items():
+        of_message = [problem for problem in row_problems.values() if problem.column is None]
+        # A message that could not be split has no values; reporting each of them as missing would add nothing.
+        ordered[row] = sorted(of_message or row_problems.values(), key=lambda problem: ORDER[problem.reason])
+    return ordered
 
 
 def rejected_rows(
     table: pa.Table,
-    where: Mapping[str, pa.ChunkedArray],
+    coordinates: Mapping[str, pa.ChunkedArray],
     by_row: Mapping[int, list[Problem]],
     contract: Contract,
     headers: Mapping[int, tuple[str, ...]],
@@ -110,7 +112,7 @@ def rejected_rows(
 ) -> pa.Table:
     """The rows that have problems: partition, offset, item, raw, raw_rebuilt, reason, problems (JSON).
 
-    :param where: coordinate → its values in all rows, in their types.
+    :param coordinates: coordinate → its values in all rows, in their types.
     :param by_row: place of a rejected row → its problems; the first gives the reason.
     """
     rows = sorted(by_row)
@@ -120,7 +122,7 @@ def rejected_rows(
     texts = [composer.text(row) if own is None else own for row, own in zip(rows, own_text, strict=True)]
     return pa.table(
         {
-            **{name: column.take(places) for name, column in where.items()},
+            **{name: column.take(places) for name, column in coordinates.items()},
             "raw": pa.array(texts, pa.string()),
             "raw_rebuilt": pa.array([own is None for own in own_text], pa.bool_()),
             "reason": pa.array([by_row[row][0].reason.value for row in rows], pa.string()),
@@ -130,7 +132,7 @@ def rejected_rows(
 
 
 class _Composer:
-    """Composes the message of a row from its columns: the row looked valid when it was split, so it did not keep its text.
+    """Composes the message of a row from its columns. Rows that looked valid when they were split did not keep their text.
 
     The message also has the columns that the contract does not name (any more).
     """
@@ -145,10 +147,10 @@ class _Composer:
         self._table = table
         self._headers = headers
         self._dialect = contract.source.dialect
-        known = {column.name: column for column in contract.columns if column.name in table.column_names}
+        declared = {column.name: column for column in contract.columns if column.name in table.column_names}
         data = [name for name in table.column_names if name not in LINEAGE_COLUMNS]
-        self._paths = {name: known[name].source if name in known else paths.get(name, (name,)) for name in data}
-        self._types = {name: known[name].type if name in known else None for name in self._paths}
+        self._paths = {name: declared[name].source if name in declared else paths.get(name, (name,)) for name in data}
+        self._types = {name: declared[name].type if name in declared else None for name in self._paths}
 
     def text(self, row: int) -> str:
         values = {name: self._table[name][row].as_py() for name in self._paths}

@@ -1,4 +1,4 @@
-"""Rows of the quarantine, read from their own texts and validated as the first time."""
+"""Reads rows of the quarantine from their own texts, and validates them as they were the first time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def reread(
     number = [str(place) for place in range(len(rows))]
     # A text that was composed from columns has only one reading.
     item = ["0" if row["raw_rebuilt"] else str(row["source_item"]) for row in rows]
-    raw = [_own_form(row, contract) for row in rows]
+    raw = [_source_form(row, contract) for row in rows]
     chunk = pa.record_batch(
         {
             "source_partition": pa.array(number, pa.string()),
@@ -80,16 +80,16 @@ def still_bad(rows: Sequence[Mapping[str, Any]], checked: Validated) -> list[dic
     ]
 
 
-def _own_form(row: Mapping[str, Any], contract: Contract) -> str:
-    """The row's text in the form of its source; versions up to 0.1.0 composed an object of column names for every source."""
+def _source_form(row: Mapping[str, Any], contract: Contract) -> str:
+    """The row's text in the form of its source; versions up to 0.1.0 composed JSON with column names as keys for all."""
     raw: str = row["raw"]
     if not row["raw_rebuilt"] or not raw.startswith("{"):
         return raw
-    return _of_column_names(raw, row["header"], contract) or raw
+    return _from_column_names(raw, row["header"], contract) or raw
 
 
-def _of_column_names(raw: str, header: Sequence[str] | None, contract: Contract) -> str | None:
-    """An object of column names in the form of its source; None where the text is not one."""
+def _from_column_names(raw: str, header: Sequence[str] | None, contract: Contract) -> str | None:
+    """A JSON object with column names as keys, in the form of its source; None where the text is not one."""
     is_flat = not header and all(column.source == (column.name,) for column in contract.columns)
     try:
         values = None if is_flat else json.loads(raw)

@@ -37,20 +37,20 @@ def tree(contract: Contract) -> Node:
         node.array, node.element = array, Node()
         node = node.element
     for column in contract.columns:
-        _place(root, column.source, column.name)
+        _add_column(root, column.source, column.name)
     return root
 
 
-def _place(node: Node, path: Path, column: str) -> None:
+def _add_column(node: Node, path: Path, column: str) -> None:
     key, *rest = path
     if not rest:
         node.leaves.append((key, column))
     elif rest[0] != ITEMS:
-        _place(node.objects.setdefault(key, Node()), tuple(rest), column)
+        _add_column(node.objects.setdefault(key, Node()), tuple(rest), column)
     elif node.element is not None and len(rest) == 1:
         node.element.whole.append(column)
     elif node.element is not None:
-        _place(node.element, tuple(rest[1:]), column)
+        _add_column(node.element, tuple(rest[1:]), column)
 
 
 Path = tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Texts as moments in UTC, in the formats that a contract names."""
+"""Reads texts as times in UTC, in the formats that a contract names."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _iso_times(text: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
         try:
             return text.cast(pa.timestamp("us")).cast(UTC_MOMENT)
         except pa.ArrowInvalid:
-            pass  # Some day or hour does not exist; the slower way below finds which.
+            pass  # A day or hour does not exist; the slower way below finds which.
     has_offset = pc.fill_null(pc.match_substring_regex(text, _WITH_OFFSET), False).to_numpy()
     strings = _series(text)
     aware = pd.to_datetime(strings.where(has_offset), errors="coerce", format="ISO8601", utc=True)

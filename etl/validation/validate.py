@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from etl.contract.model import LINEAGE_COLUMNS, Contract
 from etl.validation.kept_texts import RawRows
 from etl.validation.reasons import Reason
-from etl.validation.rejects import COORDINATES, VALUE_SHOWN, Problem, aligned, by_row_of, column_of, rejected_rows
+from etl.validation.rejects import COORDINATES, VALUE_SHOWN, Problem, aligned, column_of, group_by_row, rejected_rows
 from etl.validation.structure import Path
 from etl.validation.values import check_values
 
@@ -35,7 +35,7 @@ class Validated:
     rejected: pa.Table
     """partition, offset, item, raw, raw_rebuilt, reason, problems (JSON)."""
     rejected_rows: tuple[int, ...]
-    """Places in the chunk of the rejected rows, ascending."""
+    """Positions of the rejected rows in the chunk, ascending."""
     failures: Counter[tuple[str | None, Reason]]
     """How many rows break each rule of each column; column None is the message as a whole."""
     present: Mapping[str, int]
@@ -55,8 +55,8 @@ def validate(
 ) -> Validated:
     """Check every rule of the contract on every row.
 
-    A column that the chunk lacks is filled from the rows' own texts where they have them, else with NULL: the archive is older
-    than the contract. So a chunk may also consist of rows with nothing but their own texts.
+    A column that the chunk lacks, because the archive is older than the contract, is filled from the rows' own texts where they
+    have them, else with NULL. So a chunk may also consist of rows with nothing but their own texts.
 
     :param now: the current time, with a time zone; event times too far after it are rejected.
     :param headers: number of a CSV file in `source_partition` → its columns.
@@ -66,10 +66,10 @@ def validate(
     """
     changes = changes or {}
     table = aligned(chunk if isinstance(chunk, pa.Table) else pa.table(chunk), contract, paths or {})
-    where = {name: column_of(table, name).cast(kind) for name, kind in COORDINATES.items()}
-    own = RawRows(table, where, contract, headers or {}, changes)
-    problems = own.problems
-    unknown = own.unknown + Counter(_unknown_columns(table, contract))
+    coordinates = {name: column_of(table, name).cast(kind) for name, kind in COORDINATES.items()}
+    raw_rows = RawRows(table, coordinates, contract, headers or {}, changes)
+    problems = raw_rows.problems
+    unknown = raw_rows.unknown + Counter(_unknown_columns(table, contract))
     if contract.unknown_keys == "discard":
         problems += _unknown_values(table, unknown)
     typed, present = {}, {}
@@ -77,21 +77,21 @@ def validate(
         if column.name in changes:
             text = pa.chunked_array([pa.repeat(changes[column.name], table.num_rows)])
         else:
-            text = column_of(table, column.name) if column.name in table.column_names else own.column(column.name)
+            text = column_of(table, column.name) if column.name in table.column_names else raw_rows.column(column.name)
         present[column.name] = len(text) - text.null_count
-        typed[column.name], of_column = check_values(text, column, contract, now)
-        problems += of_column
+        typed[column.name], column_problems = check_values(text, column, contract, now)
+        problems += column_problems
     problems += _too_long_for_index(typed, contract)
     broken = {problem.row for problem in problems}
     keep = np.ones(table.num_rows, dtype=bool)
     keep[list(broken)] = False
-    accepted = pa.table({**typed, **where}).filter(pa.array(keep))
-    by_row = by_row_of(problems)
+    accepted = pa.table({**typed, **coordinates}).filter(pa.array(keep))
+    by_row = group_by_row(problems)
     return Validated(
         accepted,
-        rejected_rows(table, where, by_row, contract, headers or {}, paths or {}),
+        rejected_rows(table, coordinates, by_row, contract, headers or {}, paths or {}),
         tuple(sorted(by_row)),
-        Counter((problem.column, problem.reason) for several in by_row.values() for problem in several),
+        Counter((problem.column, problem.reason) for row_problems in by_row.values() for problem in row_problems),
         present,
         unknown,
     )
@@ -99,8 +99,8 @@ def validate(
 
 def _unknown_columns(table: pa.Table, contract: Contract) -> dict[str, int]:
     """How many values there are in columns of a CSV file that the contract does not name."""
-    known = {*contract.column_names, *LINEAGE_COLUMNS}
-    extra = [name for name in table.column_names if name not in known]
+    expected = {*contract.column_names, *LINEAGE_COLUMNS}
+    extra = [name for name in table.column_names if name not in expected]
     return {name: values for name in extra if (values := len(table) - table[name].null_count)}
 
 

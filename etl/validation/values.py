@@ -25,7 +25,7 @@ _FIRST_MOMENT, _LAST_MOMENT = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 
 def check_values(
     text: pa.ChunkedArray, column: Column, contract: Contract, now: datetime
 ) -> tuple[pa.ChunkedArray, list[Problem]]:
-    """A column's values in its type, NULL where they have another one; and the values that break a rule."""
+    """A column's values in its type, NULL for a text that is not of this type; and the values that break a rule."""
     checks = _Checks(pc.utf8_trim(text, " ") if column.trim else text, column)
     text = checks.text
     if column.required:
@@ -41,7 +41,7 @@ def check_values(
         checks.refuse(checks.present(pc.is_in(text, pa.array(["true", "false"]))), Reason.WRONG_TYPE)
         values = pc.equal(text, "true")
     else:
-        values = _texts_checked(checks, column, contract)
+        values = _texts(checks, column, contract)
     return values, checks.problems
 
 
@@ -64,7 +64,7 @@ class _Checks:
                 self.problems.append(Problem(row, reason, self.column.name, value[:VALUE_SHOWN] if value else value))
 
     def present(self, right: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Where a value is there and `right` is false."""
+        """True where a value is there and `right` is false."""
         return pc.and_(pc.is_valid(self.text), pc.invert(right))
 
     def only(self, right: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -87,7 +87,7 @@ def _integers(checks: _Checks, column: Column) -> pa.ChunkedArray:
     is_too_long = pc.match_substring_regex(checks.text, r"^[+-]?\d{20,}$")
     checks.refuse(is_too_long, Reason.OUT_OF_RANGE)
     checks.refuse(checks.present(is_integer), Reason.WRONG_TYPE)
-    # 19 digits may exceed 64 bits, and pyarrow does not know the sign "+": so the sign is cut off, and a decimal is between.
+    # 19 digits may exceed 64 bits, and pyarrow does not know the sign "+": so the sign is removed, and the text cast to a decimal.
     plain = pc.replace_substring_regex(checks.only(is_integer), r"^\+", "")
     wide = plain.cast(pa.decimal128(20, 0))
     limit = 2 ** (column.bits - 1)
@@ -111,7 +111,7 @@ def _outside(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     return outside
 
 
-def _texts_checked(checks: _Checks, column: Column, contract: Contract) -> pa.ChunkedArray:
+def _texts(checks: _Checks, column: Column, contract: Contract) -> pa.ChunkedArray:
     text = checks.text
     checks.refuse(pc.match_substring(text, "\0"), Reason.INVALID_TEXT)
     length = pc.utf8_length(text)

@@ -56,7 +56,7 @@ def infer_event_time(columns: Values, sample: Sample) -> InferredEventTime:
             f"No column of {sample.name} has a time in every record.",
             remedy="A feed needs an event time: a column with ISO 8601 times, epoch seconds or a fixed pattern.",
         )
-    return max(candidates, key=lambda one: one[0])[1]
+    return max(candidates, key=lambda candidate: candidate[0])[1]
 
 
 def _time_formats(texts: Sequence[str], *, is_named: bool) -> list[str]:

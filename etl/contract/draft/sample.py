@@ -21,7 +21,7 @@ RECORDS = 10_000
 
 @dataclass(frozen=True)
 class Sample:
-    """Records as they came; for a CSV file, its fields by header, all of them text."""
+    """The records unchanged; those of a CSV file are its fields by header, all of them text."""
 
     name: str
     records: list[dict[str, Any]]
@@ -132,7 +132,7 @@ def readings_of(sample: Sample) -> Readings:
         rows = [
             (values, element, (*array, ITEMS))
             for values, place, _ in flat
-            for element in _at(place, array[len(base) :])
+            for element in _array_at(place, array[len(base) :])
             if isinstance(element, dict)
         ]
 
@@ -173,7 +173,7 @@ def _first_array(places: Sequence[tuple[Any, Path]]) -> Path | None:
 
 
 def _not_representable(rows: Sequence[tuple[Any, Any, Path]], taken: Path | None) -> Iterator[str]:
-    """What of a sample a contract cannot describe."""
+    """The parts of a sample that a contract cannot describe."""
     for _, place, path in rows:
         for array, _ in _arrays(place, path):
             if array != taken:
@@ -185,7 +185,7 @@ def _not_representable(rows: Sequence[tuple[Any, Any, Path]], taken: Path | None
                 yield f"the key {key!r}, which no path can name."
 
 
-def _at(place: Any, path: Path) -> list[Any]:
+def _array_at(place: Any, path: Path) -> list[Any]:
     for key in path:
         place = place.get(key) if isinstance(place, dict) else None
     return place if isinstance(place, list) else []

@@ -41,7 +41,7 @@ def draft(feed: str, sample: Sample, *, topic: str = "", landing: str = "") -> s
     :raises ConfigurationError: the sample has no readings, or nothing in it looks like a time.
     """
     readings = readings_of(sample)
-    columns = _columns(readings.rows, readings.paths)
+    columns = _draft_columns(readings.rows, readings.paths)
     time = infer_event_time({c.name: c.values for c in columns}, sample)
     for column in columns:
         if column.name == time.column:
@@ -61,14 +61,14 @@ def draft(feed: str, sample: Sample, *, topic: str = "", landing: str = "") -> s
         *_custom(columns, readings.explode, time.column, time.formats, sensor, time.note),
     ]
     left_out = [f"# Left out: {text}" for text in readings.left_out]
-    keyless = (
+    warning = (
         [] if key else ["# No key was found that identifies the sample's readings: each message is a separate row."]
     )
     more = ["# Ranges, windows, lateness, anomalies, fleet and more: see docs/contracts.md."]
-    return "\n".join([*lines, *keyless, *left_out, *more]) + "\n"
+    return "\n".join([*lines, *warning, *left_out, *more]) + "\n"
 
 
-def _columns(rows: Sequence[dict[Path, Any]], paths: Sequence[Path]) -> list[_DraftColumn]:
+def _draft_columns(rows: Sequence[dict[Path, Any]], paths: Sequence[Path]) -> list[_DraftColumn]:
     columns: list[_DraftColumn] = []
     for path in paths:
         taken = [*RESERVED, *(column.name for column in columns)]
@@ -93,8 +93,8 @@ def _without_names_of_windows(
     return sensor and new, tuple(new if name == old else name for name in key)
 
 
-def _text(value: str) -> str:
-    """A text as YAML."""
+def _yaml_text(value: str) -> str:
+    """A text as YAML, quoted where it has to be."""
     is_plain = _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS
     if is_plain:
         return value
@@ -104,7 +104,7 @@ def _text(value: str) -> str:
 
 def _head(feed: str, sample: Sample, *, topic: str, landing: str) -> list[str]:
     return [
-        f"# Drafted from {_text(sample.name)} ({len(sample.records):,} records). Review it: comments name what was guessed.",
+        f"# Drafted from {_yaml_text(sample.name)} ({len(sample.records):,} records). Review it: comments name what was guessed.",
         "apiVersion: v3.1.0",
         "kind: DataContract",
         f"id: {feed.replace('_', '-')}",
@@ -126,7 +126,7 @@ def _kafka(topic: str) -> list[str]:
         "    format: json",
         "    customProperties:",
         "      - property: topic",
-        f"        value: {_text(topic)}",
+        f"        value: {_yaml_text(topic)}",
     ]
 
 
@@ -134,12 +134,12 @@ def _local(sample: Sample, landing: str) -> list[str]:
     return [
         "  - server: landing",
         "    type: local",
-        f"    path: {_text(landing)}",
+        f"    path: {_yaml_text(landing)}",
         "    format: csv",
         "    customProperties:",
         "      - property: csv",
         "        value:",
-        f"          delimiter: {_text(sample.delimiter)}",
+        f"          delimiter: {_yaml_text(sample.delimiter)}",
         f"          encoding: {sample.encoding}",
         "          header: true",
     ]
@@ -161,7 +161,7 @@ def _schema(feed: str, columns: Sequence[_DraftColumn]) -> list[str]:
 
 def _property(column: _DraftColumn) -> list[str]:
     why = f"  # {column.inferred.why}" if column.inferred.why else ""
-    lines = [f"      - name: {_text(column.name)}", f"        logicalType: {column.inferred.type}{why}"]
+    lines = [f"      - name: {_yaml_text(column.name)}", f"        logicalType: {column.inferred.type}{why}"]
     if column.in_key:
         lines += [
             "        required: true",
@@ -188,17 +188,19 @@ def _custom(
         "customProperties:",
         "  - property: eventTime",
         "    value:",
-        f"      column: {_text(time)}",
-        f"      formats: [{', '.join(_text(name) for name in formats)}]{f'  # {note}' if note else ''}",
+        f"      column: {_yaml_text(time)}",
+        f"      formats: [{', '.join(_yaml_text(name) for name in formats)}]{f'  # {note}' if note else ''}",
         "      timezone: UTC  # of times without an offset; assumed",
     ]
     if explode:
         path = "[].".join(".".join(level) for level in explode)
-        lines += ["  - property: explode", f"    value: {_text(path)}"]
+        lines += ["  - property: explode", f"    value: {_yaml_text(path)}"]
     renamed = [column for column in columns if column.path != (column.name,)]
     if renamed:
         lines += ["  - property: rename", "    value:"]
-        lines += [f"      {_text(c.name)}: {_text('.'.join(c.path).replace(f'.{ITEMS}', ITEMS))}" for c in renamed]
+        lines += [
+            f"      {_yaml_text(c.name)}: {_yaml_text('.'.join(c.path).replace(f'.{ITEMS}', ITEMS))}" for c in renamed
+        ]
     if sensor:
-        lines += ["  - property: sensor", f"    value: {_text(sensor)}  # guessed"]
+        lines += ["  - property: sensor", f"    value: {_yaml_text(sensor)}  # guessed"]
     return [*lines, "  - property: unknownKeys", "    value: freeze  # or evolve, or discard"]

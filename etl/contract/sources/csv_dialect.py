@@ -1,4 +1,4 @@
-"""How other programs write CSV files."""
+"""The CSV dialect of the program that writes a feed's files."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ class LandingFolder(FeedSource):
 
     @classmethod
     def from_server(cls, server: Server, fail: Fail) -> Self:
-        known = {"csv", "stableSeconds"}
-        given = CustomProperties.of("servers[0].customProperties", server.customProperties, known, fail)
+        allowed = {"csv", "stableSeconds"}
+        given = CustomProperties.of("servers[0].customProperties", server.customProperties, allowed, fail)
         if server.format != "csv":
             raise fail("servers[0].format", f"{server.format!r} is not supported", "Use csv.")
         if not server.path or ".." in Path(server.path).parts:

@@ -1,4 +1,4 @@
-"""What every kind of source can say about itself."""
+"""What every kind of source tells the jobs and commands about itself."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 class FeedSource(ABC):
     """Where a feed's readings come from.
 
-    A kind of source is a subclass in a module of its own, and a line in `etl.contract.sources.kinds`. What the jobs and
-    commands do with it is not here but in their own tables, from the kind to its implementation (such as
-    `etl.jobs.consume.readers`); a test finds every table that lacks a kind.
+    A kind of source is a subclass in a separate module, and a line in `etl.contract.sources.kinds`. What the jobs and commands
+    do with it is in their tables from kind to implementation (such as `etl.jobs.consume.readers`); a test finds every table
+    that lacks a kind.
     """
 
     needs_spark: ClassVar[bool] = False
@@ -25,8 +25,8 @@ class FeedSource(ABC):
     is_tabular: ClassVar[bool]
     """Whether its records are lines under a header, which hold no objects or arrays; otherwise they are JSON messages."""
     dialect: CsvDialect = CsvDialect()
-    """How lines are written. For a source of messages it is the default: lines from before the feed changed its source are
-    read with it."""
+    """How lines are written. A source of messages has the default, for lines that were archived when the feed still read
+    files."""
 
     @classmethod
     @abstractmethod
@@ -39,7 +39,7 @@ class FeedSource(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """The name for people and tables."""
+        """The name that people see, and that audit tables keep."""
 
     @property
     def label(self) -> str:
@@ -62,4 +62,4 @@ class FeedSource(ABC):
 
     @abstractmethod
     def as_json(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """The source as plain values, for `feeds show --json`."""
