@@ -138,7 +138,7 @@ def read_everything(monkeypatch: pytest.MonkeyPatch) -> None:
         topic = describe(*arguments)  # type: ignore[arg-type]
         return replace(topic, end=topic.high_watermark)
 
-    monkeypatch.setattr("etl.jobs.consume.job.broker.describe", all_of_it)
+    monkeypatch.setattr(broker, "describe", all_of_it)
     monkeypatch.setattr(
         "etl.jobs.consume.spark.query.kafka_options",
         lambda settings: {**options(settings), "kafka.isolation.level": "read_uncommitted"},
