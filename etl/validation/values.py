@@ -87,7 +87,7 @@ def _integers(checks: _Checks, column: Column) -> pa.ChunkedArray:
     is_too_long = pc.match_substring_regex(checks.text, r"^[+-]?\d{20,}$")
     checks.refuse(is_too_long, Reason.OUT_OF_RANGE)
     checks.refuse(checks.present(is_integer), Reason.WRONG_TYPE)
-    # 19 digits may exceed 64 bits, and pyarrow does not know the sign "+": so the sign is removed, and the text cast to a decimal.
+    # 19 digits may exceed 64 bits, and pyarrow does not know the sign "+": so the sign is removed and the text cast to decimal.
     plain = pc.replace_substring_regex(checks.only(is_integer), r"^\+", "")
     wide = plain.cast(pa.decimal128(20, 0))
     limit = 2 ** (column.bits - 1)
