@@ -23,9 +23,7 @@ class Counts:
     """Rows whose key an earlier row has, with other values."""
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            *(one + another for one, another in zip(asdict(self).values(), asdict(other).values(), strict=True))
-        )
+        return Counts(*(own + added for own, added in zip(asdict(self).values(), asdict(other).values(), strict=True)))
 
     def require_balance(self, what: str) -> None:
         """Check that every row read is accounted for.

@@ -132,7 +132,7 @@ def job_run(
         ):
             run = _open(engine, settings, contract, name, cycle_id, parameters, started)
             try:
-                with translate_disk_errors(settings), _explaining(engine), heartbeat(settings, run.log_id):
+                with translate_disk_errors(settings), _translating_errors(engine), heartbeat(settings, run.log_id):
                     retrying(settings, "comparing contract and table", lambda: _require_possible(run, contract))
                     yield run
                 if not run.closed:
@@ -176,7 +176,7 @@ def _require_possible(run: JobRun, contract: Contract) -> None:
 
 
 @contextmanager
-def _explaining(engine: Engine) -> Iterator[None]:
+def _translating_errors(engine: Engine) -> Iterator[None]:
     """Translate database errors that a job raises outside `transaction`."""
     try:
         yield
@@ -238,6 +238,6 @@ def _insert(engine: Engine, settings: Settings, row: Mapping[str, Any], cycle_id
         sha256 = hashlib.sha256(source.read_bytes()).hexdigest() if source.is_file() else None
         notebook = {"notebook": executed, "notebook_sha256": sha256}
         log_id = log_rows.open_row(connection, {**row, **log_rows.cycle_columns(cycle_id), **notebook})
-        for what, remedy in product_of(connection.dialect).warnings(connection):
-            log.warning(what, remedy=remedy)
+        for warning, remedy in product_of(connection.dialect).warnings(connection):
+            log.warning(warning, remedy=remedy)
     return JobRun(engine, log_id, cycle_id, row["job_name"], row["start_time"])

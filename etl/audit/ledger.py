@@ -88,8 +88,8 @@ def loaded_landing_files(connection: Connection, feed: str, digests: Iterable[st
     """Which of these SHA-256 are the content of loaded landing files."""
     is_loaded = (_entry.feed == feed, _entry.kind == _LANDING, _entry.undone_at.is_(None))
     loaded: set[str] = set()
-    for some in in_batches(digests):
-        loaded |= set(connection.scalars(select(_entry.sha256).where(*is_loaded, _entry.sha256.in_(some))))
+    for batch in in_batches(digests):
+        loaded |= set(connection.scalars(select(_entry.sha256).where(*is_loaded, _entry.sha256.in_(batch))))
     return loaded
 
 
@@ -109,10 +109,10 @@ def offset_ranges(connection: Connection, feed: str, topic_id: str) -> list[dict
 def enter(
     connection: Connection, archive: Archive, log_id: int, *, source_id: int, landing_sources: Mapping[int, int]
 ) -> None:
-    """Enter an archive and the landing files that came with it. Source and SHA-256 are unique in the ledger, so a second
-    entry fails the transaction.
+    """Enter an archive and the landing files that came with it. Source and SHA-256 together are unique in the ledger, so
+    a second entry fails the transaction.
 
-    An entry whose load was undone gives way to the new one.
+    An entry whose load was undone is replaced.
 
     :param log_id: the load that takes them.
     :param landing_sources: the `source_id` of each landing file to enter, by its number in the archive's manifest.

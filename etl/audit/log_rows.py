@@ -64,8 +64,8 @@ def open_row(connection: Connection, row: Mapping[str, Any]) -> int:
 def find_opened(connection: Connection, row: Mapping[str, Any]) -> OpenedRow | None:
     """The row of this very job, where an earlier attempt has inserted it and the answer to its COMMIT was lost."""
     same = {name: row[name] for name in ("feed", "job_name", "status", "host", "pid", "start_time")}
-    known = connection.execute(select(etl_log.c.log_id, etl_log.c.cycle_id).filter_by(**same)).one_or_none()
-    return OpenedRow(*known) if known else None
+    opened = connection.execute(select(etl_log.c.log_id, etl_log.c.cycle_id).filter_by(**same)).one_or_none()
+    return OpenedRow(*opened) if opened else None
 
 
 # --- a job runs -------------------------------------------------------------------------------------------------------

@@ -184,9 +184,9 @@ class Failures:
         return int(entry.attempts) + int(entry.log_id != self._run.log_id)
 
     def _note(self, connection: Connection, key: str, name: str, cause: str) -> None:
-        known = self._run.notes.get(key, {})
-        if len(known) < _NAMED_IN_NOTES:
-            self._run.note(connection, {key: {**known, name: cause}})
+        named = self._run.notes.get(key, {})
+        if len(named) < _NAMED_IN_NOTES:
+            self._run.note(connection, {key: {**named, name: cause}})
 
     def _is_entry(self, name: str) -> ColumnElement[bool]:
         return and_(_entry.feed == self._feed, _entry.kind == self._kind, _entry.name == name)

@@ -73,11 +73,11 @@ class Sources:
     @staticmethod
     def _source_id(connection: Connection, feed: str, source: Source, header: tuple[str, ...] | None) -> int:
         values: dict[str, Any] = {"feed": feed, "name": source.name, "identity": source.identity}
-        known = connection.scalar(select(etl_source.c.source_id).filter_by(**values))
-        if known is None:
+        source_id = connection.scalar(select(etl_source.c.source_id).filter_by(**values))
+        if source_id is None:
             values |= {"first_seen": datetime.now(UTC)} | ({"header": list(header)} if header else {})
-            known = insert_row(connection, etl_source, values)
-        return int(known)
+            source_id = insert_row(connection, etl_source, values)
+        return int(source_id)
 
 
 def _loaded_before(connection: Connection, archive: Archive) -> frozenset[int]:

@@ -1,11 +1,25 @@
-"""Staged rows that a table does not take because it has their key, though with other values."""
+"""Staged rows whose key the table already has, with other values."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, case, false, literal, literal_column, not_, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+)
 
 from etl.database.stage import STAGE_ROW, Stage
 
@@ -18,19 +32,19 @@ def differs(number: int) -> str:
 
 
 def conflicting(stage: Stage, key: Sequence[str], compared: Sequence[str], constants: dict[str, Any]) -> Select[Any]:
-    """Number and coordinates of staged rows of whose key the table has another row, and which of its values differ.
+    """Number and coordinates of staged rows for whose key the table has another row, and which values differ.
 
-    Call it after the insertion. A row is not compared with itself: one that was inserted, or came once more from the same
-    place. In the order of their numbers.
+    Ordered by number. Call it after the insertion. A row is not compared with itself: one that was inserted, or that came
+    again from the same place.
 
-    :param compared: the columns that make a difference.
+    :param compared: the columns whose values are compared.
     :param constants: columns that have one value for all staged rows.
     """
     table, staged = stage.table, stage.staged.alias("staged rows")
     place = {name: staged.c[name] if name in staged.c else literal(constants[name]) for name in PLACE}
     is_itself = and_(*(table.c[name] == value for name, value in place.items()))
     other = [_differ(table.c[name], staged.c[name]) for name in compared]
-    flags = (case((one, true()), else_=false()).label(differs(number)) for number, one in enumerate(other))
+    flags = (case((is_other, true()), else_=false()).label(differs(number)) for number, is_other in enumerate(other))
     return (
         select(staged.c[STAGE_ROW], *(staged.c[name] for name in PLACE[1:]), *flags)
         .select_from(staged.join(table, same_key(table, staged, key)))
@@ -39,9 +53,9 @@ def conflicting(stage: Stage, key: Sequence[str], compared: Sequence[str], const
     )
 
 
-def _differ(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
-    """IS DISTINCT FROM in words of every version: SQL Server knows it from 2022 on."""
-    return or_(one != other, and_(one.is_(None), other.is_not(None)), and_(one.is_not(None), other.is_(None)))
+def _differ(left: ColumnElement[Any], right: ColumnElement[Any]) -> ColumnElement[bool]:
+    """IS DISTINCT FROM, written for every version: SQL Server knows it from 2022 on."""
+    return or_(left != right, and_(left.is_(None), right.is_not(None)), and_(left.is_not(None), right.is_(None)))
 
 
 def same_key(table: Table, staged: Any, key: Sequence[str]) -> ColumnElement[bool]:
@@ -50,16 +64,14 @@ def same_key(table: Table, staged: Any, key: Sequence[str]) -> ColumnElement[boo
 
 
 def last_of_each_key(stage: Stage, key: Sequence[str], rows: Select[Any]) -> Select[Any]:
-    """Of some staged rows, as `conflicting` gives them, the number of the last one with each key."""
-    from sqlalchemy import func
-
-    found = rows.order_by(None).subquery("found")
+    """The number of the last row with each key, of staged rows that `conflicting` returns."""
+    conflicts = rows.order_by(None).subquery("found")
     staged = stage.staged.alias("numbered")
     order = staged.c[STAGE_ROW].desc()
     place = func.row_number().over(partition_by=[staged.c[name] for name in key], order_by=order).label("place of key")
     ranked = (
         select(staged.c[STAGE_ROW], place)
-        .select_from(staged.join(found, found.c[STAGE_ROW] == staged.c[STAGE_ROW]))
+        .select_from(staged.join(conflicts, conflicts.c[STAGE_ROW] == staged.c[STAGE_ROW]))
         .subquery("ranked")
     )
     return select(ranked.c[STAGE_ROW]).where(ranked.c["place of key"] == literal_column("1"))

@@ -52,7 +52,7 @@ class sample_deviation(FunctionElement[float]):
 
 
 def insert_row(connection: Connection, table: Table, values: Mapping[str, Any]) -> int:
-    """Insert a row; returns the key that the database makes for it, whatever triggers are on the table."""
+    """Insert a row; returns the key that the database generates for it, also where the table has triggers."""
     key = connection.execute(insert(table).values(**values)).inserted_primary_key
     assert key is not None
     return int(key[0])
@@ -129,7 +129,7 @@ def _seconds_since_of_sql_server(element: seconds_since, compiler: SQLCompiler, 
 
 @compiles(count, "mssql")
 def _count_of_sql_server(element: count, compiler: SQLCompiler, **kw: Any) -> str:
-    """COUNT is an int there, and fails above two thousand million."""
+    """COUNT is an int there, and fails above two billion (2^31)."""
     return f"COUNT_BIG{compiler.function_argspec(element, **kw)}"
 
 
@@ -151,7 +151,7 @@ def _join_lateral(element: _ForEach, compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(_ForEach, "mssql")
 def _cross_apply(element: _ForEach, compiler: SQLCompiler, **kw: Any) -> str:
-    # SQLAlchemy writes LATERAL before the query; SQL Server says the same with the join.
+    # SQLAlchemy writes LATERAL before the query; SQL Server has CROSS APPLY instead of the join.
     kw["asfrom"] = True
     if linter := kw.get("from_linter"):
         linter.edges.update(product(element.left._from_objects, element.right._from_objects))

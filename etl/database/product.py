@@ -1,4 +1,4 @@
-"""What a database product must be able to do for us. Everything that differs between products stands behind this."""
+"""What a database product must be able to do. Everything that differs between products is behind this interface."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Limits:
     application: str
     connect_seconds: int
     statement_seconds: float
-    """For a statement, and for a server that says nothing."""
+    """Longest time for a statement, and for a connection without an answer."""
 
     @property
     def lock_seconds(self) -> float:
-        """For a lock that another session holds."""
+        """Longest time to wait for a lock that another session holds."""
         return min(self.statement_seconds / 2, 60.0)
 
 
@@ -42,7 +42,7 @@ class Rights:
 
 @dataclass(frozen=True)
 class AlteredColumn:
-    """A column of a table as it shall be."""
+    """A column of a table as it is to become."""
 
     name: str
     kind: TypeEngine[Any]
@@ -62,13 +62,13 @@ class DependentView:
     definition: str
     """Its query, as the database keeps it."""
     reads: frozenset[tuple[str, str]] = frozenset()
-    """Relation and column, of what it reads itself; empty where the database does not tell."""
+    """Relation and column, of what it reads itself; empty where the database does not record it."""
     can_be_put_back: bool = True
     """False for one that holds rows itself."""
     drop: str = ""
     """The statement that removes it; empty where it may stay while what it reads is changed."""
     create: str = ""
-    """The statement that makes it again, or lets it find out what has changed."""
+    """The statement that creates it again, or refreshes it after the change."""
     grants: tuple[str, ...] = ()
     """Statements that restore its owner, rights and comment."""
 
@@ -84,9 +84,9 @@ class Product(ABC):
     example: ClassVar[str]
     """The form of its URL."""
     schemes: ClassVar[tuple[str, ...]]
-    """What may stand before `://`."""
+    """What may precede `://`."""
     replaces_views: ClassVar[bool]
-    """Whether CREATE OR REPLACE VIEW is to be had."""
+    """Whether it has CREATE OR REPLACE VIEW."""
     batch_end: ClassVar[str]
     """What ends a statement in a script."""
     script_start: ClassVar[tuple[str, ...]] = ()
@@ -145,8 +145,8 @@ class Product(ABC):
 
     @abstractmethod
     def transaction_id(self, connection: Connection) -> object:
-        """What tells the connection's transaction from every other one, also from one that the driver begins by itself after
-        the server has ended the first; None where an error has left nothing of it to commit.
+        """What identifies the connection's transaction; one that the driver begins by itself, after the server has ended the
+        first, has another. None after an error that leaves nothing to commit.
         """
 
     @abstractmethod
@@ -155,13 +155,13 @@ class Product(ABC):
 
     @abstractmethod
     def keep(self, connection: Connection, name: str, query: Select[Any]) -> Table:
-        """The result of a query as a temporary table of this connection; it takes the place of its namesake."""
+        """The result of a query as a temporary table of this connection; it replaces one of the same name."""
 
     @abstractmethod
     def read(self, connection: Connection, query: Select[Any], schema: pa.Schema) -> pa.Table:
         """The result of a query as an Arrow table: whole numbers, doubles, moments and booleans; only doubles may be NULL.
 
-        What is no number among doubles is NULL, too. The result is held in memory, and one of 1 GB is too large for some.
+        NaN becomes NULL. The result is held in memory; some products cannot return 1 GB.
         """
 
     @abstractmethod
@@ -178,7 +178,7 @@ class Product(ABC):
 
     @abstractmethod
     def altering(self, table: Table, column: AlteredColumn, dialect: Dialect) -> list[str]:
-        """The statements that make a column what it shall be: of a wider type, or nullable."""
+        """The statements that alter a column: to a wider type, or to nullable."""
 
     @abstractmethod
     def views_upon(self, connection: Connection, names: Iterable[str]) -> list[DependentView]:
@@ -200,7 +200,7 @@ class Product(ABC):
         return False
 
     def sharing(self, table: str) -> list[str]:
-        """The statements that let sessions change rows of their own in a table at the same time, however many."""
+        """The statements that let sessions change different rows of a table at the same time, however many."""
         return []
 
     def require_fit(self, connection: Connection) -> None:  # noqa: B027 - most take every session
@@ -210,9 +210,9 @@ class Product(ABC):
         """
 
     def warnings(self, connection: Connection) -> list[tuple[str, str]]:
-        """What makes sessions wait for each other although everything works: what was found, and the remedy."""
+        """Settings because of which sessions wait for each other: what was found, and the remedy."""
         return []
 
     @abstractmethod
     def findings(self, connection: Connection) -> list[tuple[str, str]]:
-        """What a machine or database lacks although it answers: what was found, and the remedy."""
+        """What a database that answers lacks: what was found, and the remedy."""

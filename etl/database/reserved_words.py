@@ -1,4 +1,4 @@
-"""Words that a column or table can only be called in quotes, which SQLAlchemy's own lists are not all."""
+"""Words that must be quoted as the name of a column or table; SQLAlchemy's own lists are incomplete."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ use user values varying view waitfor when where while with within writetext
 
 
 def quote(dialect: Dialect, words: str) -> None:
-    """Let a dialect put these words into quotes, too, where they name something."""
+    """Make a dialect quote these words, too, where they are names."""
     preparer = dialect.identifier_preparer
     preparer.reserved_words = {*preparer.reserved_words, *words.split()}

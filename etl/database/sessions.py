@@ -42,11 +42,11 @@ def product_named(name: str) -> Product:
 
     :raises ConfigurationError: there is none of this name.
     """
-    found = next((product for product in PRODUCTS if product.name == name), None)
-    if found is None:
-        known = ", ".join(product.name for product in PRODUCTS)
-        raise ConfigurationError(f"{name!r} is no database product that is known.", remedy=f"Known: {known}.")
-    return found
+    match = next((product for product in PRODUCTS if product.name == name), None)
+    if match is None:
+        names = ", ".join(product.name for product in PRODUCTS)
+        raise ConfigurationError(f"{name!r} is not a known database product.", remedy=f"Known: {names}.")
+    return match
 
 
 def database_url(settings: Settings) -> URL:
@@ -75,14 +75,14 @@ def product_of_url(url: URL) -> Product:
 
     :raises ConfigurationError: it is not supported.
     """
-    found = next((product for product in PRODUCTS if url.drivername in product.schemes), None)
-    if found is None:
+    match = next((product for product in PRODUCTS if url.drivername in product.schemes), None)
+    if match is None:
         raise ConfigurationError(f"ETL_DATABASE_URL: {url.drivername!r} is not supported.", remedy=_URL_REMEDY)
-    return found
+    return match
 
 
 def shown_url(settings: Settings) -> str:
-    """The URL without any password, for people: also not one that is given as an option of the query."""
+    """The URL for people: without a password, neither before the host nor among the options."""
     url = database_url(settings)
     secret = [name for name in url.query if name.lower() in _SECRET]
     return url.difference_update_query(secret).set(drivername=url.get_backend_name()).render_as_string()
@@ -115,7 +115,7 @@ def make_engine(
 ) -> Engine:
     """An engine whose connections give up in bounded time and speak UTC. Nothing is connected yet.
 
-    :param statement_seconds: how long a statement may take; `settings.statement_timeout_seconds` where it is None.
+    :param statement_seconds: longest time for a statement; None: `settings.statement_timeout_seconds`.
     :param url: instead of that of the settings; as `read_url` gives it.
     :raises ConfigurationError: this machine lacks a driver; says which, and how to install it.
     """
@@ -129,10 +129,10 @@ def make_engine(
 
 
 def dispose(engine: Engine) -> None:
-    """Close an engine's connections, and let go of it.
+    """Close an engine's connections, and free its memory.
 
-    SQLAlchemy keeps every dialect that has ever looked into a catalogue, with its statements, in caches of the dialect's class;
-    a process that runs jobs for weeks would have a hundred of them, and the garbage collector all that to look through.
+    SQLAlchemy keeps every dialect that has read a catalogue, with its statements, in caches of the dialect's class; in a
+    process that runs jobs for weeks, a hundred of them would slow down the garbage collector.
     """
     engine.dispose()
     for kind in type(engine.dialect).__mro__:
@@ -167,7 +167,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
 
 
 def _require_same(connection: Connection) -> None:
-    """Refuse to commit what is not all of it: a server may end a transaction beneath its client, and begin another one.
+    """Refuse to commit only a part: a server may end a transaction unnoticed by its client, and begin another one.
 
     :raises ServiceUnavailable: the transaction is not the one that took the feed's lock.
     """
@@ -190,9 +190,11 @@ def _answers(connection: Connection) -> bool:
 
 
 def _roll_back(connection: Connection, error: BaseException, raw_error: type[Exception]) -> None:
-    """Roll back after an error, which is the one to report: also where the connection or its transaction is gone already.
+    """Roll back after an error, also where the connection or its transaction is gone already. It does not raise: the error
+    to report is the first one.
 
-    SQLAlchemy does not hear of what broke in a call made past it, in bulk; its pool must forget such a connection.
+    SQLAlchemy does not notice a failure of a bulk call that is made directly to the driver; its pool must drop such a
+    connection.
     """
     if connection.invalidated or connection.closed:
         return
@@ -214,7 +216,7 @@ def translate_error(error: BaseException, engine: Engine) -> EtlError:
 def try_lock_feed(connection: Connection, feed: str) -> bool:
     """Take the feed's lock in the database until the transaction ends; False where another session holds it.
 
-    Of a transaction that has taken one all is committed, or nothing.
+    A transaction that has taken a lock is committed as a whole, or not at all.
     """
     resource = f"etl:{feed}"
     if not product_of(connection.dialect).try_lock(connection, resource):
@@ -234,19 +236,19 @@ def lock_feed(connection: Connection, feed: str) -> None:
     if not try_lock_feed(connection, feed):
         raise AlreadyRunning(
             f"Another loader is loading feed {feed} into this database.",
-            remedy="Wait until it has ended. One that lost its connection lets go within ETL_STATEMENT_TIMEOUT_SECONDS.",
+            remedy="Wait until it has ended. A loader without connection loses the lock within ETL_STATEMENT_TIMEOUT_SECONDS.",
         )
 
 
 def keep_in_temporary(connection: Connection, name: str, query: Select[Any]) -> Table:
-    """The result of a query as a temporary table of this connection, with statistics; it takes the place of its namesake."""
+    """The result of a query as a temporary table of this connection, with statistics; it replaces one of the same name."""
     return product_of(connection.dialect).keep(connection, name, query)
 
 
 def read_table(connection: Connection, query: Select[Any], schema: pa.Schema) -> pa.Table:
     """The result of a query as an Arrow table, as fast as the driver can: numbers, moments and booleans, no text.
 
-    Only doubles may be NULL, and those that are no numbers are. The result must be smaller than 1 GB.
+    Only doubles may be NULL; NaN becomes NULL. The result must be smaller than 1 GB.
 
     :param schema: names and types of the columns, in the query's order: int64, double, timestamp or bool.
     """
@@ -259,7 +261,7 @@ def copy_csv(connection: Connection, query: Select[Any], sink: BinaryIO) -> int:
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert some rows, all with the same columns, in bulk; none is fine."""
+    """Insert some rows, all with the same columns, in bulk; there may be none."""
     if rows:
         product_of(connection.dialect).insert_rows(connection, table, rows)
 

@@ -55,9 +55,9 @@ class Stage(ABC):
         """Append typed rows; the columns are those of the stage, in its order."""
 
     def copy_unseen(self, rows: pa.Table, constants: dict[str, Any]) -> None:
-        """Append rows of whose keys the table most likely holds none: they may go straight into the table.
+        """Append rows whose keys are most likely not in the table: they may go straight into it.
 
-        What comes out is the same as with `copy`.
+        The result is the same as with `copy`.
 
         :param constants: those that `insert_new` will be given.
         """

@@ -1,6 +1,6 @@
 """Column types that mean the same on both products.
 
-On SQL Server text compares exactly, as it does on PostgreSQL: its usual collation would take `S1` and `s1` for one sensor.
+On SQL Server text compares exactly, as on PostgreSQL: with its usual collation `S1` and `s1` would be the same sensor.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def _as_datetime(value: Any) -> datetime | None:
     if isinstance(value, str):
         moment, _, offset = value.strip().rpartition(" ")
         value = datetime.fromisoformat(f"{moment[:26]}{offset}")
-    found: datetime | None = value
-    return found.astimezone(UTC) if found else None
+    parsed: datetime | None = value
+    return parsed.astimezone(UTC) if parsed else None
 
 
 MOMENT: TypeEngine[datetime] = DateTime(timezone=True).with_variant(_Moment(), "mssql")

@@ -1,4 +1,4 @@
-"""PostgreSQL: tables that change under their views, and what a table may not be."""
+"""PostgreSQL: tables that change under their views, and limits of a table."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ ORDER BY found.depth, c.relname
 
 
 def altering(table: Table, column: AlteredColumn, dialect: Dialect) -> list[str]:
-    """The statements that make a column what it shall be."""
+    """The statements that alter a column."""
     quoted = dialect.identifier_preparer
     start = f"ALTER TABLE {quoted.format_table(table)} ALTER COLUMN {quoted.quote(column.name)}"
-    found = [f"{start} TYPE {column.kind.compile(dialect)}"] if column.is_other_kind else []
-    return [*found, f"{start} DROP NOT NULL"] if column.nullable and column.is_required_now else found
+    statements = [f"{start} TYPE {column.kind.compile(dialect)}"] if column.is_other_kind else []
+    return [*statements, f"{start} DROP NOT NULL"] if column.nullable and column.is_required_now else statements
 
 
 def views_upon(connection: Connection, names: Iterable[str]) -> list[DependentView]:
@@ -114,14 +114,14 @@ def _grants(row: Any, name: sql.Identifier) -> Iterator[sql.Composed]:
 
 def broken_limits(table: Table) -> list[str]:
     """Which limits a table would break, each as a sentence."""
-    found = []
+    broken = []
     if len(table.columns) > COLUMNS:
-        found.append(f"{len(table.columns):,} columns; {COLUMNS:,} are possible.")
+        broken.append(f"{len(table.columns):,} columns; {COLUMNS:,} are possible.")
     elif (needed := _row_bytes(table)) > ROW_BYTES:
-        found.append(f"a row with all its values takes at least {needed:,} bytes; {ROW_BYTES:,} are possible.")
+        broken.append(f"a row with all its values takes at least {needed:,} bytes; {ROW_BYTES:,} are possible.")
     names = [table.name, *(str(index.name) for index in table.indexes), *(column.name for column in table.columns)]
-    found += [f"the name {name!r} is too long; {NAME_BYTES} bytes are possible." for name in names if _is_long(name)]
-    return found
+    broken += [f"the name {name!r} is too long; {NAME_BYTES} bytes are possible." for name in names if _is_long(name)]
+    return broken
 
 
 def _is_long(name: str) -> bool:

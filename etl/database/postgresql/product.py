@@ -30,7 +30,7 @@ from sqlalchemy.schema import DropTable
 from sqlalchemy.types import TypeEngine
 
 from etl.database import reserved_words
-from etl.database.postgresql import ddl as postgresql_ddl
+from etl.database.postgresql import ddl
 from etl.database.postgresql.connection import BoundedConnection, driver_of
 from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights
 from etl.database.stage import Stage
@@ -45,9 +45,9 @@ _LONGEST_LABEL = 63 + 6
 _WRONG_LOGIN = ("28", "3D")
 _FORBIDDEN = "42501"
 _TRANSIENT = ("08", "40", "53", "57")
-_IN_VAIN = {
+_TIMED_OUT = {
     "55P03": (
-        "another session holds a lock that was waited for in vain",
+        "another session holds a lock, and the wait for it timed out",
         "Look for an open transaction on the same table (pg_stat_activity, pg_blocking_pids); then run again.",
     ),
     "57014": (
@@ -114,7 +114,7 @@ class PostgreSQL(Product):
                 "connect_timeout": limits.connect_seconds,
                 "application_name": limits.application,
                 "options": _session_options(limits),
-                # A server that vanished without a word is noticed within this time, not after the system's two hours.
+                # A server that vanished silently is noticed within this time, not after the system's two hours.
                 "tcp_user_timeout": 30_000,
                 "keepalives_idle": 20,
             },
@@ -126,7 +126,7 @@ class PostgreSQL(Product):
         @event.listens_for(engine, "do_connect")
         def connect(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> BoundedConnection:
             connection = BoundedConnection.connect(*arguments, **options)
-            # A little longer than the server's own limit: one that lives says itself that it gave up, and why.
+            # A little longer than the server's own limit: a live server reports the time-out itself, and its reason.
             connection.patience_seconds = limits.statement_seconds * 1.1 + 1.0
             return connection
 
@@ -148,16 +148,16 @@ class PostgreSQL(Product):
                 remedy="Check user, password and database name in ETL_DATABASE_URL.",
             )
         # A quoted value in the first line may be data, so the line is cut before it.
-        said = (text_of_error.splitlines() or ["no message"])[0].partition(': "')[0]
-        if state in _IN_VAIN:
-            what, remedy = _IN_VAIN[state]
-            return ServiceUnavailable(f"The database {where}: {what} ({said}).", remedy=remedy)
+        first_line = (text_of_error.splitlines() or ["no message"])[0].partition(': "')[0]
+        if state in _TIMED_OUT:
+            problem, remedy = _TIMED_OUT[state]
+            return ServiceUnavailable(f"The database {where}: {problem} ({first_line}).", remedy=remedy)
         if isinstance(origin, psycopg.OperationalError) and (not state or state.startswith(_TRANSIENT)):
             return ServiceUnavailable(
-                f"The database {where} does not answer: {said}.",
+                f"The database {where} does not answer: {first_line}.",
                 remedy="Check ETL_DATABASE_URL and that the server is up (`python -m etl doctor`; embedded: `python -m etl up`).",
             )
-        refused = f"The database {where} refused a statement: {said} (SQLSTATE {state or 'unknown'})."
+        refused = f"The database {where} refused a statement: {first_line} (SQLSTATE {state or 'unknown'})."
         if state == _FORBIDDEN:
             return MissingRight(
                 refused,
@@ -170,7 +170,7 @@ class PostgreSQL(Product):
         return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(zlib.crc32(resource.encode())))))
 
     def transaction_id(self, connection: Connection) -> object:
-        # After an error COMMIT is answered with ROLLBACK, of which the driver makes no error.
+        # After an error the server answers COMMIT with ROLLBACK, which the driver does not report as an error.
         if driver_of(connection).info.transaction_status == TransactionStatus.INERROR:
             return None
         return connection.exec_driver_sql(_TRANSACTION_ID).scalar()
@@ -179,7 +179,7 @@ class PostgreSQL(Product):
         connection.execute(insert(table), list(rows))
 
     def keep(self, connection: Connection, name: str, query: Select[Any]) -> Table:
-        """With statistics: without them the planner takes a new table for a large one."""
+        """With statistics: without them the planner assumes that a new table is large."""
         create = CreateTableAs(query, name, temporary=True)
         connection.execute(DropTable(create.table, if_exists=True))
         connection.execute(create)
@@ -209,18 +209,18 @@ class PostgreSQL(Product):
         return kind.compile(dialect)
 
     def altering(self, table: Table, column: AlteredColumn, dialect: Dialect) -> list[str]:
-        return postgresql_ddl.altering(table, column, dialect)
+        return ddl.altering(table, column, dialect)
 
     def views_upon(self, connection: Connection, names: Iterable[str]) -> list[DependentView]:
-        return postgresql_ddl.views_upon(connection, names)
+        return ddl.views_upon(connection, names)
 
     def broken_limits(self, table: Table) -> list[str]:
-        return postgresql_ddl.broken_limits(table)
+        return ddl.broken_limits(table)
 
     def rights_on(self, connection: Connection, table: str) -> Rights | None:
-        found = func.to_regclass(table)
-        read = func.has_table_privilege(found, "SELECT")
-        write = func.has_table_privilege(found, "INSERT, UPDATE, DELETE, TRUNCATE")
+        relation = func.to_regclass(table)
+        read = func.has_table_privilege(relation, "SELECT")
+        write = func.has_table_privilege(relation, "INSERT, UPDATE, DELETE, TRUNCATE")
         may_read, may_write = connection.execute(select(read, write)).one()
         return None if may_read is None else Rights(read=may_read, write=may_write)
 
@@ -231,8 +231,8 @@ class PostgreSQL(Product):
 def _session_options(limits: Limits) -> str:
     """What the server itself ends: long statements, long waits for locks, and sessions whose client has gone silent.
 
-    A session that lives on without its client would hold the feed's lock. While it waits for COPY data PostgreSQL heeds no
-    timeout; then keepalives find out.
+    A session that survives its client would hold the feed's lock. While it waits for COPY data PostgreSQL ignores its
+    timeouts; then keepalives detect it.
     """
     milliseconds = f"{limits.statement_seconds * 1000:.0f}"
     options = {

@@ -1,7 +1,7 @@
-"""PostgreSQL's way of many numbers out of a table: each column as one array, in the server's binary format.
+"""Many numbers read from PostgreSQL: each column as one array, in the server's binary format.
 
-COPY hands over row by row, which takes Python a multiple of the server's own time. An array is one value, and NumPy reads it
-where it lies. Format: `array_send` of the server's src/backend/utils/adt/arrayfuncs.c, and the `…send` of each element type.
+COPY returns row by row, for which Python needs a multiple of the server's own time. An array is one value, and NumPy reads it
+in place. Format: `array_send` of the server's src/backend/utils/adt/arrayfuncs.c, and the `…send` of each element type.
 """
 
 from __future__ import annotations
@@ -34,37 +34,37 @@ def read_columns(connection: Connection, query: Select[Any], schema: pa.Schema) 
     statement = select(*arrays).compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
     with driver_of(connection).cursor(binary=True) as cursor:
         cursor.execute(str(statement).encode())
-        return _table(cursor, schema)
+        return _arrow_table(cursor, schema)
 
 
-def _table(cursor: psycopg.Cursor[Any], schema: pa.Schema) -> pa.Table:
+def _arrow_table(cursor: psycopg.Cursor[Any], schema: pa.Schema) -> pa.Table:
     result = cursor.pgresult
     values = [result.get_value(0, place) if result else None for place in range(len(schema))]
     if any(value is None for value in values):
         return schema.empty_table()
-    columns = [_column(value, field) for value, field in zip(values, schema, strict=True) if value is not None]
+    columns = [_arrow_column(value, field) for value, field in zip(values, schema, strict=True) if value is not None]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _column(value: bytes, field: pa.Field) -> pa.Array:
+def _arrow_column(value: bytes, field: pa.Field) -> pa.Array:
     header = np.frombuffer(value, _HEADER, 1)[0]
     element = _ELEMENTS.get(int(header["kind"]))
     if header["has_null"] or element is None:
-        what = "holds NULL" if element else f"is of a type (OID {header['kind']}) that is no number"
+        problem = "holds NULL" if element else f"is of a type (OID {header['kind']}) that is no number"
         raise PermanentError(
-            f"Column {field.name!r} of a result {what}.",
+            f"Column {field.name!r} of a result {problem}.",
             remedy="Nothing was committed. This is a defect: report it with the feed's contract.",
         )
-    found = np.frombuffer(value, [("bytes", ">i4"), ("value", element)], offset=_HEADER.itemsize)["value"]
-    return _as_arrow(found, field.type)
+    elements = np.frombuffer(value, [("bytes", ">i4"), ("value", element)], offset=_HEADER.itemsize)["value"]
+    return _as_arrow(elements, field.type)
 
 
-def _as_arrow(found: NDArray[Any], kind: pa.DataType) -> pa.Array:
+def _as_arrow(elements: NDArray[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_floating(kind):
-        numbers = found.astype(np.float64)
+        numbers = elements.astype(np.float64)
         return pa.array(numbers, mask=np.isnan(numbers))
     if pa.types.is_timestamp(kind):
-        return pa.array(found.astype(np.int64) + _MICROS_TO_2000).cast(kind)
+        return pa.array(elements.astype(np.int64) + _MICROS_TO_2000).cast(kind)
     if pa.types.is_boolean(kind):
-        return pa.array(found.astype(bool))
-    return pa.array(found.astype(np.int64))
+        return pa.array(elements.astype(bool))
+    return pa.array(elements.astype(np.int64))

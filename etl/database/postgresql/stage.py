@@ -1,4 +1,4 @@
-"""PostgreSQL's way of many rows into a table: COPY, straight into it, or into a temporary one and from there what is new."""
+"""Many rows into a table of PostgreSQL: by COPY straight into it, or into a temporary table, from which new rows follow."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class CopyStage(Stage):
         self.rows += rows.num_rows
 
     def copy_unseen(self, rows: pa.Table, constants: dict[str, Any]) -> None:
-        """Straight into the table, all of them or none; once the table has refused some, by way of the stage."""
+        """Straight into the table, all of them or none; once the table has refused rows, through the stage."""
         if self._is_direct and self._was_taken(rows, constants):
             self.inserted += rows.num_rows
         else:
@@ -84,8 +84,8 @@ class CopyStage(Stage):
         statement = sql.SQL("SELECT {} FROM {} WHERE {} = %s").format(
             self._names(), sql.Identifier(self.name), sql.Identifier(STAGE_ROW)
         )
-        found = self._driver().execute(statement, (row,)).fetchone()
-        return dict(zip(self.columns, found or (), strict=True))
+        values = self._driver().execute(statement, (row,)).fetchone()
+        return dict(zip(self.columns, values or (), strict=True))
 
     def insert_some(self, constants: dict[str, Any], first: int, end: int) -> int:
         try:
@@ -97,7 +97,7 @@ class CopyStage(Stage):
 
     def _insertion(self, constants: dict[str, Any], first: int, end: int) -> sql.Composed:
         everything = first == 0 and end == self.rows
-        some = sql.SQL(" WHERE {0} >= {1} AND {0} < {2}").format(
+        is_in_span = sql.SQL(" WHERE {0} >= {1} AND {0} < {2}").format(
             sql.Identifier(STAGE_ROW), sql.Literal(first), sql.Literal(end)
         )
         names = [sql.Identifier(name) for name in (*self.columns, *constants)]
@@ -107,7 +107,7 @@ class CopyStage(Stage):
             sql.SQL(", ").join(names),
             sql.SQL(", ").join(values),
             sql.Identifier(self.name),
-            sql.SQL("") if everything else some,
+            sql.SQL("") if everything else is_in_span,
         )
 
     def _type(self, column: str) -> str:

@@ -1,12 +1,8 @@
-"""The audit tables, and a feed's own table built from its contract.
-
-The audit tables come into a database by the migrations under `sql/`; a feed's table is made, and follows its contract, by
-`etl.database.schema.ensure`.
-"""
+"""The audit tables, as queries use them. The migrations under `sql/` create them in a database."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -25,9 +21,6 @@ from sqlalchemy import (
 
 from etl.database import DOUBLE, MOMENT, text_of
 from etl.database.schema.sensor_name import SENSOR_LENGTH
-
-if TYPE_CHECKING:
-    pass
 
 # As PostgreSQL names them by itself; SQL Server would make up a name of random digits.
 NAMES = {"pk": "%(table_name)s_pkey"}
@@ -259,4 +252,4 @@ etl_set_aside = Table(
 )
 
 SHARED = ("etl_anomaly", "etl_file", "etl_rejected_row")
-"""Tables in which a load or an undo may change thousands of rows at once, while other feeds have theirs there."""
+"""Tables in which a load or an undo may change thousands of rows at once, while loads of other feeds use them."""

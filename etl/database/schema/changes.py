@@ -16,20 +16,20 @@ from etl.errors import ContractError
 
 @dataclass(frozen=True)
 class WindowChanges:
-    """What becomes of a feed's tables of windows."""
+    """What will be changed in a feed's tables of windows."""
 
     drop: tuple[str, ...] = ()
     """Of sizes that the contract no longer has, and those that are made again."""
     gone: tuple[str, ...] = ()
-    """Those of `drop` that do not come again."""
+    """Those of `drop` that are not created again."""
     make: tuple[Table, ...] = ()
     add_measures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By table."""
     forget_measures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     is_news: bool = False
-    """Whether the database is to remember something else than it does."""
+    """Whether the definitions in `etl_feed` are out of date."""
     of_other_tables: Mapping[str, Any] = field(default_factory=dict)
-    """What it remembers of tables that the feed had before."""
+    """The definitions in `etl_feed` for tables that the feed had before."""
 
     @property
     def is_any(self) -> bool:
@@ -47,9 +47,9 @@ class Changes:
     add: tuple[Column[Any], ...] = ()
     alter: tuple[AlteredColumn, ...] = ()
     key: UniqueConstraint | None = None
-    """Takes the place of the one that is there."""
+    """The new key; None where the key stays."""
     replaces_key: bool = False
-    """Whether there is one."""
+    """Whether the table has a key, which the new one replaces."""
     drop_indexes: tuple[Index, ...] = ()
     make_indexes: tuple[Index, ...] = ()
     windows: WindowChanges = field(default_factory=WindowChanges)
@@ -58,7 +58,7 @@ class Changes:
     drop_derived: tuple[Table, ...] = ()
     """Those of `make_derived` that are there with other columns."""
     outdated_views: tuple[str, ...] = ()
-    """Views built from the contract that must be made again, or are wanted no more."""
+    """Views built from the contract that must be created again, or are no longer wanted."""
     make_views: tuple[str, ...] = ()
     refused: tuple[ContractError, ...] = ()
 
@@ -66,19 +66,19 @@ class Changes:
     def is_any(self) -> bool:
         """Whether something will be changed."""
         table = self.create or self.add or self.alter or self.key is not None or self.drop_indexes or self.make_indexes
-        others = self.make_derived or self.outdated_views or self.make_views
-        return bool(table or self.windows.is_any or others)
+        derived = self.make_derived or self.outdated_views or self.make_views
+        return bool(table or self.windows.is_any or derived)
 
     @property
     def names_with_views(self) -> list[str]:
-        """Tables and views that change in a way of which the views upon them have to learn."""
+        """Tables and views whose changes affect the views that depend on them."""
         is_moving = self.windows.is_any or self.drop_derived or any(column.is_other_kind for column in self.alter)
         dropped = (table.name for table in self.drop_derived)
         tables = [self.table.name, *self.windows.drop, *dropped] if is_moving and not self.create else []
         return [*tables, *self.outdated_views]
 
     def require_allowed(self) -> Changes:
-        """Itself.
+        """Returns itself.
 
         :raises ContractError: something is refused; with all of it.
         """

@@ -37,16 +37,19 @@ def script(
     """
     dialect = product.offline()
     tables = metadata.sorted_tables
-    audit: list[ClauseElement] = [found for table in tables for found in _table(table)]
+    audit: list[ClauseElement] = [statement for table in tables for statement in _table_statements(table)]
     shared = [statement for table in tables if table.name in SHARED for statement in product.sharing(table.name)]
     version = _version_table()
-    statements: list[ClauseElement] = [*_table(version), insert(version).values(version_num=newest_migration())]
+    statements: list[ClauseElement] = [
+        *_table_statements(version),
+        insert(version).values(version_num=newest_migration()),
+    ]
     feeds = [EvolvedContract.of(contract) for contract in contracts]
     for contract in feeds:
         table = feed_table(contract)
         tables = [table, *derived(contract)]
         require_fits(product, contract, tables)
-        statements += [found for made in tables for found in _table(made)]
+        statements += [statement for made in tables for statement in _table_statements(made)]
         statements += [CreateView(query, name) for name, query in views_of(contract, table)]
     statements += [CreateView(query, name) for name, query in common_views(feeds)]
     written = partial(_written, dialect)
@@ -64,7 +67,7 @@ def _written(dialect: Dialect, statement: ClauseElement) -> str:
 
 
 def layout(statement: str) -> str:
-    """A statement as people read it: each clause on a line of its own, inner queries indented, no line too long."""
+    """A statement as people read it: each clause on a separate line, inner queries indented, no line too long."""
     lines: list[str] = []
     depth = 0
     for clause in (part for line in statement.strip().splitlines() for part in _clauses(line)):
@@ -77,7 +80,7 @@ def layout(statement: str) -> str:
             if line and indent + len(line) + len(word) >= _WIDTH:
                 lines.append(" " * indent + line)
                 indent, line = 4 * depth + 4, ""
-            # What closes a list stands under what opened it.
+            # A closing parenthesis is below the line that opened it.
             indent = max(0, indent - 4) if not line and word.startswith(")") else indent
             line = f"{line} {word}" if line else word
             plain = _TEXTS.sub("", word)
@@ -91,10 +94,10 @@ def _clauses(line: str) -> list[str]:
     return [line.strip()] if line.strip().startswith("--") else _CLAUSES.split(line)
 
 
-def _table(table: Table) -> Iterator[ClauseElement]:
+def _table_statements(table: Table) -> Iterator[ClauseElement]:
     """A table with its indexes and comments, always in the same order."""
     yield CreateTable(table)
-    for index in sorted(table.indexes, key=lambda found: str(found.name)):
+    for index in sorted(table.indexes, key=lambda index: str(index.name)):
         yield CreateIndex(index)
     if table.comment:
         yield SetTableComment(table)

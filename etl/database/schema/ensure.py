@@ -98,18 +98,18 @@ def _change_table(connection: Connection, changes: Changes) -> None:
         kind = column.type.compile(connection.dialect)
         _run(connection, f"ALTER TABLE {quoted.format_table(table)} ADD {quoted.format_column(column)} {kind} NULL")
     altered = {column.name for column in changes.alter} if product.indexes_hold_columns else set()
-    # Indexes and keys that are in the way, or that others take the place of.
+    # Indexes that hold an altered column are dropped, and created again afterwards.
     held = [
         index for index in table.indexes if altered & set(index.columns.keys()) and index not in changes.make_indexes
     ]
-    (key,) = (one for one in table.constraints if isinstance(one, UniqueConstraint))
+    (key,) = (constraint for constraint in table.constraints if isinstance(constraint, UniqueConstraint))
     is_key_held = changes.key is None and bool(altered & set(key.columns.keys()))
     if changes.replaces_key or is_key_held:
         connection.execute(DropConstraint(key))
     for index in (*changes.drop_indexes, *held):
         connection.execute(DropIndex(index))
-    for other in changes.alter:
-        for statement in product.altering(table, other, connection.dialect):
+    for alteration in changes.alter:
+        for statement in product.altering(table, alteration, connection.dialect):
             _run(connection, statement)
     if changes.key is not None or is_key_held:
         connection.execute(AddConstraint(key))
@@ -132,7 +132,7 @@ def _change_windows(connection: Connection, changes: Changes) -> None:
 
 
 def _set_aside(connection: Connection, changes: Changes) -> list[DependentView]:
-    """Remove the views that depend on what will be changed, where the database wants that; returns them."""
+    """Remove the views that depend on what will be changed, where the database requires it; returns them."""
     if not changes.names_with_views:
         return []
     aside = product_of(connection.dialect).views_upon(connection, changes.names_with_views)
@@ -146,9 +146,9 @@ def _set_aside(connection: Connection, changes: Changes) -> list[DependentView]:
 
 
 def _put_back(connection: Connection, changes: Changes, aside: Sequence[DependentView]) -> None:
-    """Make the views again that were set aside, in their order, with their rights.
+    """Create again the views that were removed, in their order, with their rights.
 
-    :raises ContractError: somebody's view cannot be made again; names it.
+    :raises ContractError: a user's view cannot be created again; names it.
     """
     for view in aside:
         if view.name in changes.outdated_views:
@@ -157,7 +157,7 @@ def _put_back(connection: Connection, changes: Changes, aside: Sequence[Dependen
             update_common_views(connection, changes.contract, {view.name: view.definition})
             statements = view.grants
         elif lacks_something(connection, view.name, changes.contract):
-            # One of sql/views, which comes again when the contract has that again.
+            # A view of sql/views; it is created again once the contract has those columns again.
             statements = () if view.drop else (f"DROP VIEW {view.name}",)
         else:
             statements = (view.create, *view.grants)
@@ -173,7 +173,7 @@ def _put_back(connection: Connection, changes: Changes, aside: Sequence[Dependen
 
 
 def _follow_windows(connection: Connection, contract: EvolvedContract, done: set[str]) -> None:
-    """Let the views of all feeds together, where they are there and did not depend on this feed, have its part."""
+    """Add this feed to the views of all feeds, where they exist and did not depend on it yet."""
     inspector = inspect(connection)
     there = set(inspector.get_view_names()) & set(COMMON_VIEWS) - done
     update_common_views(connection, contract, {name: inspector.get_view_definition(name) for name in sorted(there)})

@@ -20,9 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from etl.contract import reader as contracts
-from etl.contract.model import EvolvedContract
-from etl.contract.reader import Contract
+from etl.contract import model
+from etl.contract.model import Contract, EvolvedContract
 from etl.database import DOUBLE, MOMENT, Product, text_of
 from etl.database.schema.audit_tables import NAMES, etl_column
 from etl.errors import ContractError
@@ -78,7 +77,7 @@ def with_added_columns(connection: Connection, contract: Contract) -> EvolvedCon
     return EvolvedContract.of(
         contract,
         (
-            contracts.Column(row.column_name, row.type, path=tuple(row.path), added=True)
+            model.Column(row.column_name, row.type, path=tuple(row.path), added=True)
             for row in connection.execute(query)
             if row.column_name.lower() not in declared
         ),
@@ -88,7 +87,7 @@ def with_added_columns(connection: Connection, contract: Contract) -> EvolvedCon
 _BRIN = {"autosummarize": "on"}
 
 
-def column_type(column: contracts.Column) -> TypeEngine[Any]:
+def column_type(column: model.Column) -> TypeEngine[Any]:
     """The type of a contract's column in the database."""
     if column.type == "text":
         return text_of(column.max_length)

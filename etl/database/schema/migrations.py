@@ -7,10 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-)
+from sqlalchemy import Connection, Engine
 
 from etl.database import dispose, lock_feed, make_engine, product_of, transaction
 from etl.errors import ConfigurationError
@@ -38,7 +35,7 @@ def migrate(engine: Engine) -> bool:
 def require_current(connection: Connection) -> None:
     """Refuse a database whose audit tables are not those of this version.
 
-    :raises ConfigurationError: they are missing, older or newer, or this user would not find them.
+    :raises ConfigurationError: they are missing, older or newer, or this user's session would not find them.
     """
     product_of(connection.dialect).require_fit(connection)
     if not _is_current(connection):
@@ -73,14 +70,14 @@ def _alembic() -> Config:
     from alembic.config import Config
 
     config = Config()
-    # A percent sign in the path would begin a name that Alembic's configuration puts in.
+    # Alembic's configuration would read a percent sign in the path as the start of a placeholder.
     config.set_main_option("script_location", str(PROJECT_ROOT / "sql" / "migrations").replace("%", "%%"))
     return config
 
 
 @cache
 def _heads() -> frozenset[str]:
-    """The version of this code. Read once: a process that lives long stays what it was when it began."""
+    """The newest version that this code knows. Read once: a long-running process keeps the version it began with."""
     from alembic.script import ScriptDirectory
 
     return frozenset(ScriptDirectory.from_config(_alembic()).get_heads())

@@ -21,7 +21,7 @@ def sensor_name(values: Iterable[Any]) -> str:
 
 
 def sensor_name_in_sql(keys: Iterable[ColumnElement[Any]], *, length: int | None = SENSOR_LENGTH) -> ColumnElement[str]:
-    """The same as an expression; None as the length: not cut off."""
+    """The same as an SQL expression; with None as the length it is not cut off."""
     parts: list[ColumnElement[str]] = [cast(key, text_of(length)) for key in keys]
     whole = reduce(lambda before, part: before + literal_column(f"'{_BETWEEN}'") + part, parts)
     return cast(whole, text_of(length)) if length else whole

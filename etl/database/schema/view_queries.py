@@ -49,9 +49,9 @@ def latest_view(contract: EvolvedContract, table: Table, names: Iterable[str] = 
     time = contract.event_time.column
     keys = contract.sensor
     same_key = contract.windows is not None and contract.windows.key == keys
-    # The sensors themselves from the days' windows, which are few, instead of from all readings.
-    known = list(window_tables(contract))[-1] if same_key else table
-    sensors = select(*(known.c[name] for name in keys)).distinct().subquery("sensors")
+    # The sensors come from the largest windows, which are few, instead of from all readings.
+    with_sensors = list(window_tables(contract))[-1] if same_key else table
+    sensors = select(*(with_sensors.c[name] for name in keys)).distinct().subquery("sensors")
     other = table.alias("other")
     newest = (
         select(func.max(other.c[time]))

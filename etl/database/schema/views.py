@@ -1,10 +1,10 @@
 """Views of a feed, for people and dashboards.
 
-Built from the contract: `v_<table>` (readings with source, cycle and load time), `v_<table>latest_view` (the newest reading of
-each sensor), `v_<table>statistics_view` (figures per sensor and measure over all time). Of all feeds together, for dashboards:
-`v_etl_windows` and `v_etl_latest`. Written by hand, about the audit tables and where a packaged feed has more to show: the
-files of sql/views/, one folder per database product. A view that is there is left as it is, unless its contract has changed;
-a migration that changes one drops it.
+Built from the contract: `v_<table>` (readings with source, cycle and load time), `v_<table>_latest` (the newest reading of
+each sensor), `v_<table>_statistics` (figures per sensor and measure over all time). Of all feeds together, for dashboards:
+`v_etl_windows` and `v_etl_latest`. Written by hand, about the audit tables and what is special to packaged feeds: the files
+of sql/views/, one folder per database product. An existing view is left as it is, unless its contract has changed; a
+migration that changes one drops it.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ def view_columns(contract: EvolvedContract, table: Table) -> dict[str, set[str]]
     """The columns that the views built from a contract ought to have, by view; those of `views_of`."""
     readings, latest, statistics = view_names(table.name)
     columns = set(table.columns.keys())
-    found = {readings: columns | set(VIEW_COLUMNS), latest: columns}
+    columns_by_view = {readings: columns | set(VIEW_COLUMNS), latest: columns}
     if contract.windows:
-        found[statistics] = {*contract.windows.key, "measure", *WINDOW_FIGURES}
-    return found
+        columns_by_view[statistics] = {*contract.windows.key, "measure", *WINDOW_FIGURES}
+    return columns_by_view
 
 
 def is_packaged(name: str) -> bool:
@@ -77,7 +77,7 @@ def ensure_views(connection: Connection, contract: EvolvedContract, table: Table
 
 
 def ensure_packaged_views(connection: Connection, contract: EvolvedContract) -> None:
-    """Create the views written by hand for which everything is there, and leave those that are there as they are."""
+    """Create the missing views of sql/views of which all tables and columns exist."""
     present = set(inspect(connection).get_view_names())
     there = columns_there(contract)
     for file in view_files(product_of(connection.dialect).name):
@@ -86,7 +86,7 @@ def ensure_packaged_views(connection: Connection, contract: EvolvedContract) -> 
 
 
 def lacks_something(connection: Connection, name: str, contract: EvolvedContract) -> bool:
-    """Whether a view is one of sql/views that needs what this feed, whose tables it is about, no longer has."""
+    """Whether a view is one of sql/views that needs a table or column which this feed no longer has."""
     there = columns_there(contract)
     files = [file for file in view_files(product_of(connection.dialect).name) if file.stem == name]
     return any(not is_met(needs(file), there) for file in files)
@@ -100,16 +100,16 @@ def columns_there(*contracts: EvolvedContract) -> dict[str, set[str]]:
 
 
 def is_met(needed: Mapping[str, set[str]], there: Mapping[str, set[str]]) -> bool:
-    """Whether all tables are there with the columns that are needed of them."""
+    """Whether all tables that are needed exist, with the columns that are needed of them."""
     return all(table in there and columns <= there[table] for table, columns in needed.items())
 
 
 def ensure_common_views(
     connection: Connection, contracts: Iterable[EvolvedContract], *, keep: Iterable[str] = ()
 ) -> None:
-    """Create `v_etl_windows` and `v_etl_latest`: all these feeds, whose tables must be there, as if they were one.
+    """Create `v_etl_windows` and `v_etl_latest` over all these feeds, whose tables must exist.
 
-    They are made again where they show other feeds or measures; only who may create views need be let do that.
+    They are replaced only where they show other feeds or measures: otherwise no right to create views is needed.
 
     :param keep: feeds whose part stays as it is.
     """
@@ -127,9 +127,9 @@ def ensure_common_views(
 
 
 def update_common_views(connection: Connection, contract: EvolvedContract, definitions: Mapping[str, str]) -> None:
-    """Make the views of all feeds together again, with the part of one feed as its contract has it now.
+    """Replace the views of all feeds, with the part of one feed as its contract has it now.
 
-    :param definitions: the queries of those that are, or were, there.
+    :param definitions: the present or former queries of these views, by name.
     """
     present = set(inspect(connection).get_view_names())
     new = dict(common_views([contract]))
@@ -148,8 +148,8 @@ def _parts(definition: str) -> Iterator[tuple[str, str]]:
     """The queries that are joined in a view of all feeds together, each with its feed, the first text in it."""
     query = _CREATE.sub("", definition).strip().rstrip(";")
     for part in _UNION.split(query):
-        if found := _TEXT.search(part):
-            yield found[1], part.strip()
+        if first_text := _TEXT.search(part):
+            yield first_text[1], part.strip()
 
 
 def _joined(parts: Iterable[str]) -> str:
@@ -157,7 +157,7 @@ def _joined(parts: Iterable[str]) -> str:
 
 
 def _shows(definition: str, wanted: str) -> bool:
-    """Whether a view, in the words in which its database keeps it, shows what a query does.
+    """Whether a view, as its database returns its definition, shows the same as a query.
 
     Its texts are the names of feeds and measures; of tables and columns it must name all that the query names.
     Keywords, which databases write in their own way, are in capitals in the query.
@@ -193,8 +193,8 @@ def view_files(product: str) -> list[Path]:
 
 def needs(file: Path) -> dict[str, set[str]]:
     """The tables that a view is about, and what it needs of their columns, from the file's first line."""
-    found = _NEEDS.match(file.read_text("utf-8"))
-    return {table: set(columns.split()) for table, columns in _NEEDED.findall(found[1])} if found else {}
+    first_line = _NEEDS.match(file.read_text("utf-8"))
+    return {table: set(columns.split()) for table, columns in _NEEDED.findall(first_line[1])} if first_line else {}
 
 
 def views_of(contract: EvolvedContract, table: Table) -> Iterator[tuple[str, Select[Any]]]:

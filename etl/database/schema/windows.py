@@ -78,7 +78,7 @@ class Touched:
     rows: Table
     """The windows' own table, with their statistics."""
     smaller: Table | None
-    """The table of smaller windows that fill these to the end, and are computed before them; None where there are none."""
+    """The table of smaller windows that these consist of, computed before them; None where there is none."""
 
 
 def window_tables(contract: Contract) -> Iterator[Table]:
@@ -110,8 +110,8 @@ def fill(
     if windows is None or is_empty or not any(measures.values()):
         return
     for change in touch(connection, contract, readings):
-        if some := tuple(measures.get(change.rows.name, ())):
-            _compute(connection, contract, replace(windows, measures=some), readings, change)
+        if lacking := tuple(measures.get(change.rows.name, ())):
+            _compute(connection, contract, replace(windows, measures=lacking), readings, change)
 
 
 def forget_measures(connection: Connection, table: Table, measures: Sequence[str]) -> None:
@@ -121,20 +121,20 @@ def forget_measures(connection: Connection, table: Table, measures: Sequence[str
 
 
 def touch(connection: Connection, contract: EvolvedContract, rows: FromClause) -> list[Touched]:
-    """Note which windows some rows lie in; call it while the rows can still be seen."""
+    """Keep in temporary tables which windows these rows lie in; call it while the rows are still there."""
     windows = contract.windows
     if windows is None:
         return []
     time = contract.event_time.column
-    found: dict[int, Touched] = {}
+    touched: dict[int, Touched] = {}
     for name, seconds in smallest_first(windows):
-        # Windows that smaller ones fill to the end are found by those: there are far fewer of them than of rows.
-        smaller = filling(found, seconds)
+        # Windows that consist of smaller ones are found through those: they are far fewer than the rows.
+        smaller = filling(touched, seconds)
         kept = keep_touched(
             connection, contract, name, seconds, *((smaller.windows, "window_start") if smaller else (rows, time))
         )
-        found[seconds] = Touched(kept, table_of_size(contract, windows, name), smaller.rows if smaller else None)
-    return list(found.values())
+        touched[seconds] = Touched(kept, table_of_size(contract, windows, name), smaller.rows if smaller else None)
+    return list(touched.values())
 
 
 def smallest_first(windows: Windows) -> list[tuple[str, int]]:
@@ -142,7 +142,7 @@ def smallest_first(windows: Windows) -> list[tuple[str, int]]:
 
 
 def filling(smaller: Mapping[int, _Smaller], seconds: int) -> _Smaller | None:
-    """What stands under the largest of some smaller sizes that fill one to the end."""
+    """The entry of the largest size in `smaller` that divides these seconds; None where none does."""
     fitting = [size for size in smaller if seconds % size == 0]
     return smaller[max(fitting)] if fitting else None
 
@@ -150,12 +150,12 @@ def filling(smaller: Mapping[int, _Smaller], seconds: int) -> _Smaller | None:
 def keep_touched(
     connection: Connection, contract: EvolvedContract, name: str, seconds: int, rows: FromClause, time: str
 ) -> Table:
-    """The windows of one size in which rows lie that have a key and a time."""
+    """The windows of one size that contain these rows, without rows that lack a key or a time; a temporary table."""
     key = contract.windows.key if contract.windows else ()
     length: ColumnElement[Any] = literal_column(str(seconds))
     start = window_start(rows.c[time], length).label("window_start")
-    known = [rows.c[column].is_not(None) for column in (*key, time)]
-    distinct = select(*(rows.c[column] for column in key), start).where(*known).distinct().subquery()
+    has_values = [rows.c[column].is_not(None) for column in (*key, time)]
+    distinct = select(*(rows.c[column] for column in key), start).where(*has_values).distinct().subquery()
     ends = select(distinct, add_seconds(distinct.c.window_start, length).label(_END))
     return keep_in_temporary(connection, f"touched_{contract.table}_{name}", ends)
 
@@ -177,16 +177,16 @@ def _compute(
     """Insert the touched windows of one size, from readings or from smaller windows that are right already."""
     names = [*windows.key, "measure", "window_start", *_FIGURES]
     for first in range(0, len(windows.measures), _MEASURES_AT_ONCE):
-        some = replace(windows, measures=windows.measures[first : first + _MEASURES_AT_ONCE])
+        selected = replace(windows, measures=windows.measures[first : first + _MEASURES_AT_ONCE])
         if change.smaller is None:
-            statistics = _of_readings(contract, some, table, change)
+            statistics = _of_readings(contract, selected, table, change)
         else:
-            statistics = _pooled(some, change.smaller, change)
+            statistics = _pooled(selected, change.smaller, change)
         connection.execute(insert(change.rows).from_select(names, statistics))
 
 
 def _pooled(windows: Windows, smaller: Table, change: Touched) -> Select[Any]:
-    """Statistics of the touched windows from those of smaller ones: of a day of 5-minute windows at most 288 for each sensor.
+    """Statistics of the touched windows from those of smaller ones: a day has at most 288 windows of 5 minutes per sensor.
 
     They are looked up sensor by sensor and measure by measure along their table's key.
     """
@@ -239,8 +239,8 @@ def _of_readings(contract: EvolvedContract, windows: Windows, table: Table, chan
     )
     keys = [touched.c[key] for key in (*windows.key, "window_start")]
     figures = [figure for number, name in enumerate(windows.measures) for figure in _figures(table.c[name], number)]
-    # Window by window along the index on sensor and time: of rows that were inserted a moment ago in this very transaction
-    # the planner knows nothing yet, and would now and then join millions with millions.
+    # Window by window along the index on sensor and time: the planner has no statistics yet of rows that this transaction
+    # inserted, and would sometimes join millions with millions.
     inside = select(*figures).where(lies_in).correlate(touched).lateral("inside")
     long = (
         values(column("measure", text_of(64)), *(column(name, kind) for name, kind in _FIGURES.items()), name="long")

@@ -16,7 +16,7 @@ OLDEST_VERSION, OLDEST_LEVEL = 13, 130
 SNAPSHOT_IS_OFF = "READ_COMMITTED_SNAPSHOT is off: dashboards and loads of other feeds wait while a load goes on."
 SNAPSHOT_REMEDY = "ALTER DATABASE CURRENT SET READ_COMMITTED_SNAPSHOT ON WITH ROLLBACK IMMEDIATE, while nobody works."
 _BOXED = {1, 2, 3, 4}
-"""Editions that count their versions; Azure's are always of today, and call themselves 12."""
+"""Editions whose version number counts; Azure's are always up to date, and report version 12."""
 
 ABOUT = (
     "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS version,\n"
@@ -53,7 +53,7 @@ def warnings(connection: Connection) -> list[Finding]:
 
 
 def require_schema(schema: str | None) -> None:
-    """Refuse a user whose tables would come into another schema than ours.
+    """Refuse a user whose tables would be created in another schema.
 
     :raises ConfigurationError: says how to change it.
     """
@@ -62,7 +62,7 @@ def require_schema(schema: str | None) -> None:
 
 
 def _of_schema(schema: str | None) -> Iterator[Finding]:
-    """A member of a Windows group may have none; its tables come into dbo."""
+    """A member of a Windows group may have none; its tables are created in dbo."""
     if schema not in (None, SCHEMA):
         yield (
             f"The user's default schema is {schema}; the tables belong in {SCHEMA}.",
@@ -71,7 +71,7 @@ def _of_schema(schema: str | None) -> Iterator[Finding]:
 
 
 def _of_snapshot(is_on: object) -> Iterator[Finding]:
-    """What only resembles SQL Server may say NULL, and then needs it not."""
+    """A server that only resembles SQL Server may report NULL, and then does not need the setting."""
     if is_on is not None and not is_on:
         yield SNAPSHOT_IS_OFF, SNAPSHOT_REMEDY
 
@@ -88,14 +88,14 @@ def _of_server(version: str, edition: int, level: int) -> Iterator[Finding]:
 
 def _of_rights(rights: Iterable[Sequence[object]], *, may_create: bool) -> Iterator[Finding]:
     """A right is 1 or 0; it is NULL for a table that is not there, or of which the user may not even know."""
-    found = list(rights)
-    if any(granted is None for *_, granted in found):
+    known_rights = list(rights)
+    if any(granted is None for *_, granted in known_rights):
         if not may_create:
             yield (
                 "The audit tables are not there, or this user may not see them, and it may not create tables.",
                 "Run `python -m etl init` as a user who may; docs/security.md has the rights of each role.",
             )
-    elif missing := [f"{right} on {name}" for name, right, granted in found if not granted]:
+    elif missing := [f"{right} on {name}" for name, right, granted in known_rights if not granted]:
         yield (
             f"The user lacks the right to {', '.join(missing)}.",
             "GRANT it; docs/security.md has the rights of each role.",

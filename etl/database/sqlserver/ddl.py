@@ -35,7 +35,7 @@ SCRIPT_START = (
 )
 SCRIPT_END = ("SET NOEXEC OFF",)
 
-# A view that reads another knows nothing of what that one reads.
+# For a view that reads another view, the catalogue does not have what that one reads.
 _REFERENCES = """
 SELECT OBJECT_NAME(d.referencing_id) AS name, d.referenced_entity_name AS relation, m.definition AS definition
 FROM sys.sql_expression_dependencies AS d
@@ -45,7 +45,7 @@ WHERE OBJECTPROPERTY(d.referencing_id, 'IsView') = 1 AND OBJECT_SCHEMA_NAME(d.re
 
 
 def altering(table: Table, column: AlteredColumn, dialect: Dialect) -> list[str]:
-    """The statement that makes a column what it shall be; its type is said again, with the collation of a text."""
+    """The statement that alters a column; it repeats the type, and the collation of a text."""
     quoted = dialect.identifier_preparer
     kind, null = column.kind.compile(dialect), "NULL" if column.nullable else "NOT NULL"
     return [f"ALTER TABLE {quoted.format_table(table)} ALTER COLUMN {quoted.quote(column.name)} {kind} {null}"]
@@ -53,26 +53,26 @@ def altering(table: Table, column: AlteredColumn, dialect: Dialect) -> list[str]
 
 def sharing(table: str) -> str:
     """The statement that keeps a change of thousands of rows from locking a whole table."""
-    # Babelfish, which locks no table because of rows, would refuse even a batch in which this is not reached. For SQL Server
-    # the property is none, and NULL.
+    # Babelfish does not escalate locks to a table, and would refuse a batch that contains this even where it is not reached.
+    # SQL Server does not know the property, so it is NULL there.
     return f"IF SERVERPROPERTY('Babelfish') IS NULL\n    EXEC('ALTER TABLE {table} SET (LOCK_ESCALATION = DISABLE)')"
 
 
 def views_upon(connection: Connection, names: Iterable[str]) -> list[DependentView]:
-    """See `Product.views_upon`. Nothing hinders a table from changing here; views are refreshed afterwards."""
-    given, found = set(names), dict[str, tuple[int, str]]()
+    """See `Product.views_upon`. Views do not prevent a table from changing here; they are refreshed afterwards."""
+    roots, dependents = set(names), dict[str, tuple[int, str]]()
     references = [(row.name, row.relation, row.definition) for row in connection.execute(text(_REFERENCES))]
-    front, depth = given, 0
+    front, depth = roots, 0
     while front:
         depth += 1
         upon = {name: definition for name, relation, definition in references if relation in front}
-        found |= {name: (depth, definition) for name, definition in upon.items()}
+        dependents |= {name: (depth, definition) for name, definition in upon.items()}
         front = set(upon) if depth <= len(references) else set()
     for name, _, definition in references:
-        if name in given and name not in found:
-            found[name] = (0, definition)
-    order = sorted(found, key=lambda name: (found[name][0], name))
-    return [DependentView(name, found[name][1], create=_refreshing(name)) for name in order]
+        if name in roots and name not in dependents:
+            dependents[name] = (0, definition)
+    order = sorted(dependents, key=lambda name: (dependents[name][0], name))
+    return [DependentView(name, dependents[name][1], create=_refreshing(name)) for name in order]
 
 
 def _refreshing(name: str) -> str:

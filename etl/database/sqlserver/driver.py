@@ -96,18 +96,18 @@ def odbc_driver(url: URL, installed: Sequence[str]) -> str:
     :raises ConfigurationError: there is none; says what to install.
     """
     named = next((str(value) for name, value in url.query.items() if name.lower() == "driver"), None)
-    found = ", ".join(installed) or "none"
+    listed = ", ".join(installed) or "none"
     if named is None:
         chosen = next((name for name in DRIVERS if name in installed), None)
         if chosen is None:
             raise ConfigurationError(
-                f"No ODBC driver for SQL Server is installed (installed: {found}).",
+                f"No ODBC driver for SQL Server is installed (installed: {listed}).",
                 remedy=f"Install {_DRIVER.get(_system(), DRIVERS[0])}; see docs/sqlserver.md.",
             )
         return chosen
     if named not in installed and not Path(named).is_file():
         raise ConfigurationError(
-            f"The ODBC driver {named!r} of ETL_DATABASE_URL is not installed (installed: {found}).",
+            f"The ODBC driver {named!r} of ETL_DATABASE_URL is not installed (installed: {listed}).",
             remedy=f"Leave driver= out to take the first of {', '.join(DRIVERS)}, or install it.",
         )
     return named
@@ -118,7 +118,7 @@ def dashboard_url(url: URL) -> URL:
 
     :raises ConfigurationError: unixODBC or a driver is missing; says what to install.
     """
-    # Whoever loads with mssql-python has Microsoft's driver, and expects it to check the certificate; FreeTDS would not.
+    # mssql-python uses Microsoft's driver, which checks the certificate; FreeTDS, which does not, must not replace it.
     wheel = wheel_driver() if url.drivername == MSSQL_PYTHON else None
     url = url.set(drivername=PYODBC)
     installed = client(url).drivers()
@@ -134,7 +134,7 @@ def dashboard_url(url: URL) -> URL:
         if "\\" not in (url.host or ""):
             options["port"] = str(url.port or 1433)
     if not url.username:
-        # Only in this spelling does it keep SQLAlchemy 1.4 from asking for a Windows login.
+        # SQLAlchemy 1.4 recognises only this spelling, and otherwise asks for a Windows login.
         options = {name.lower() if name.lower() == "authentication" else name: v for name, v in options.items()}
     return url.set(query={**options, "APP": "notebook-superset", "driver": driver})
 
@@ -145,17 +145,17 @@ def _is_braced(value: str) -> bool:
 
 
 def without_authentication(url: URL) -> URL:
-    """A URL without the options that say how to sign in otherwise than with a password."""
+    """A URL without the options for signing in by other means than a password."""
     return url.difference_update_query([name for name in url.query if name.lower() in _AUTHENTICATION])
 
 
 def wheel_driver() -> str | None:
-    """The path of the ODBC driver that mssql-python brought along; None where it brought none that unixODBC can load."""
-    found = find_spec("mssql_python_odbc")
+    """The path of the ODBC driver that comes with mssql-python; None where there is none that unixODBC can load."""
+    spec = find_spec("mssql_python_odbc")
     family = _FAMILIES.get(_system())
-    if found is None or found.origin is None or family is None:
+    if spec is None or spec.origin is None or family is None:
         return None
-    drivers = sorted(Path(found.origin).parent.glob(f"libs/linux/{family}/{platform.machine()}/lib/libmsodbcsql*"))
+    drivers = sorted(Path(spec.origin).parent.glob(f"libs/linux/{family}/{platform.machine()}/lib/libmsodbcsql*"))
     return str(drivers[-1]) if drivers else None
 
 
@@ -171,13 +171,13 @@ def connection_string(url: URL, driver: str | None, limits: Limits) -> str:
     :param driver: None for mssql-python, which brings its own.
     """
     options = {name: str(value) for name, value in url.query.items() if name.lower() not in _OURS}
-    given = {name.lower() for name in options}
+    option_names = {name.lower() for name in options}
     port = f",{url.port}" if url.port else ""
     keys: dict[str, str] = {"DRIVER": driver} if driver else {}
     keys |= {"Server": f"{url.host}{port}", "Database": url.database or ""}
     if url.username:
         keys |= {"UID": url.username, "PWD": str(url.password or "")}
-    elif "authentication" not in given:
+    elif "authentication" not in option_names:
         keys |= {"Trusted_Connection": "yes"}
     if driver and is_freetds(driver):
         keys |= {"Port": str(url.port or 1433), "Server": url.host or ""} if "\\" not in (url.host or "") else {}
@@ -190,12 +190,12 @@ def connection_string(url: URL, driver: str | None, limits: Limits) -> str:
 
 def _options_for_freetds(options: Mapping[str, str]) -> dict[str, str]:
     """FreeTDS names encryption differently, and speaks an old protocol unless it is configured."""
-    others = {n: value for n, value in options.items() if n.lower() not in ("encrypt", "trustservercertificate")}
-    wanted = next((value for name, value in options.items() if name.lower() == "encrypt"), None)
-    found = {"TDS_Version": "7.4"}
-    if wanted is not None:
-        found["Encryption"] = "off" if wanted.lower() in ("no", "false", "optional") else "require"
-    return found | others
+    other_options = {n: value for n, value in options.items() if n.lower() not in ("encrypt", "trustservercertificate")}
+    encrypt = next((value for name, value in options.items() if name.lower() == "encrypt"), None)
+    translated = {"TDS_Version": "7.4"}
+    if encrypt is not None:
+        translated["Encryption"] = "off" if encrypt.lower() in ("no", "false", "optional") else "require"
+    return translated | other_options
 
 
 def _braced(value: str) -> str:
@@ -207,7 +207,7 @@ def _plain(value: str) -> bool:
 
 
 def _braced_for_freetds(value: str) -> str:
-    """FreeTDS takes everything up to the next `};` as it stands."""
+    """FreeTDS takes everything up to the next `};` literally."""
     if "};" in value:
         raise ConfigurationError(
             "FreeTDS cannot be given a value with }; in it, such as this password.",
@@ -227,8 +227,8 @@ def connect(url: URL, driver: str | None, limits: Limits) -> Any:
         raise
     connection.timeout = max(1, round(limits.statement_seconds))
     if driver is None or not is_freetds(driver):
-        # After a time-out the driver tells the server to stop, and waits twice this long for its answer: mssql-python for
-        # ever unless told, pyodbc as long as for the statement itself. FreeTDS knows no other limit than that.
+        # After a time-out the driver tells the server to stop, and waits twice this long for its answer; without this limit
+        # mssql-python waits for ever, and pyodbc as long as for the statement. FreeTDS has no such limit.
         connection.set_attr(_CONNECTION_TIMEOUT, max(1, min(_PATIENCE_SECONDS, round(limits.statement_seconds))))
     return connection
 

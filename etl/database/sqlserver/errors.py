@@ -41,14 +41,14 @@ _STATES = {
     "Numeric value out of range": "22003",
     "Syntax error or access violation": "42000",
 }
-# mssql-python keeps no error numbers. Its messages are SQL Server's own; in another language they tell nothing.
+# mssql-python keeps no error numbers. Its messages are SQL Server's own; in another language none is recognised.
 _NUMBERS = {
     "Lock request time out": LOCK_TIMEOUT,
     "permission was denied": 229,
     "Cannot insert duplicate key": 2627,
 }
 WHILE_CONNECTING = "while connecting"
-"""A note on errors of a client that does not say so itself."""
+"""A note on errors of a client that does not report this itself."""
 _NUMBER = re.compile(r"\((-?\d+)\) \(SQL\w+")
 _SOURCES = re.compile(r"^(\[[^\]]*\]\s*)+")
 # SQL Server's messages quote values: of a duplicate key, a truncated text, a text that is no number.
@@ -60,13 +60,13 @@ _CERTIFICATE = re.compile(r"certificate", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ServerError:
-    """What a driver says of an error."""
+    """What a driver reports of an error."""
 
     state: str
     """SQLSTATE; empty where it is unknown."""
     number: int
-    """SQL Server's own; 0 where the driver did not say it."""
-    said: str
+    """SQL Server's own; 0 where the driver does not report it."""
+    message: str
     """The first message, without values that may be data."""
     connecting: bool
 
@@ -86,15 +86,15 @@ def read_error(error: BaseException) -> ServerError:
     else:
         state = str(origin.args[0]) if origin.args else ""
         text = str(origin.args[1]) if len(origin.args) > 1 else str(origin)
-        found = _NUMBER.search(text)
-        number = int(found[1]) if found else 0
+        match = _NUMBER.search(text)
+        number = int(match[1]) if match else 0
     connecting = "(SQLDriverConnect" in text or WHILE_CONNECTING in getattr(origin, "__notes__", ())
     return ServerError(state if len(state) == 5 else "", number, _first(text), connecting)
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """Which of our errors one of a server is."""
+    """Into which of our errors an error of the server is translated."""
 
     applies: Callable[[ServerError], bool]
     kind: type[EtlError]
@@ -108,11 +108,11 @@ def _refuses_login(error: ServerError) -> bool:
 
 
 def _lacks_driver(error: ServerError) -> bool:
-    return error.state == "IM002" or (error.state == "01000" and "Can't open lib" in error.said)
+    return error.state == "IM002" or (error.state == "01000" and "Can't open lib" in error.message)
 
 
 def _took_too_long(error: ServerError) -> bool:
-    return error.state.startswith("HYT") and not error.connecting and "login" not in error.said.lower()
+    return error.state.startswith("HYT") and not error.connecting and "login" not in error.message.lower()
 
 
 def _is_away(error: ServerError) -> bool:
@@ -124,25 +124,25 @@ _RULES = (
     _Rule(
         _refuses_login,
         ConfigurationError,
-        "The database {where} refuses {who}: {said} ({code}).",
+        "The database {where} refuses {who}: {message} ({code}).",
         "Check user, password and database name in ETL_DATABASE_URL, and that the login has a user in the database.",
     ),
     _Rule(
         _lacks_driver,
         ConfigurationError,
-        "The ODBC driver cannot be loaded: {said}.",
+        "The ODBC driver cannot be loaded: {message}.",
         "Install it; docs/sqlserver.md says how.",
     ),
     _Rule(
-        lambda error: error.connecting and bool(_CERTIFICATE.search(error.said)),
+        lambda error: error.connecting and bool(_CERTIFICATE.search(error.message)),
         ConfigurationError,
-        "The database {where} shows a certificate that is not trusted: {said}.",
+        "The database {where} shows a certificate that is not trusted: {message}.",
         "Install the certificate of its authority on this machine; only for a test, add ?TrustServerCertificate=yes.",
     ),
     _Rule(
         lambda error: error.number == LOCK_TIMEOUT,
         ServiceUnavailable,
-        "The database {where}: another session holds a lock that was waited for in vain ({code}).",
+        "The database {where}: another session holds a lock, and the wait for it timed out ({code}).",
         "Look for an open transaction on the same table (sys.dm_tran_locks, sys.dm_exec_requests); then run again.",
     ),
     _Rule(
@@ -160,32 +160,33 @@ _RULES = (
     _Rule(
         _is_away,
         ServiceUnavailable,
-        "The database {where} does not answer: {said} ({code}).",
+        "The database {where} does not answer: {message} ({code}).",
         "Check ETL_DATABASE_URL and that the server is up (`python -m etl doctor`).",
     ),
     _Rule(
         lambda error: error.number in _FORBIDDEN,
         MissingRight,
-        "The database {where} refused a statement: {said} ({code}).",
+        "The database {where} refused a statement: {message} ({code}).",
         "User {user!r} lacks the right. Tables are made by `python -m etl init`, run as a user who may create them;"
         " docs/security.md has the rights of each role.",
     ),
-    _Rule(lambda _: True, PermanentError, "The database {where} refused a statement: {said} ({code})."),
+    _Rule(lambda _: True, PermanentError, "The database {where} refused a statement: {message} ({code})."),
 )
 
 
 def translate_error(error: BaseException, url: URL) -> EtlError:
     """Translate a driver's error into an `EtlError`."""
-    found = read_error(error)
-    told = {
+    server_error = read_error(error)
+    values = {
         "where": f"{url.host}:{url.port or 1433}/{url.database}",
         "who": f"user {url.username!r}" if url.username else "this login",
         "user": url.username,
-        "said": found.said,
-        "code": f"SQLSTATE {found.state or 'unknown'}" + (f", error {found.number}" if found.number else ""),
+        "message": server_error.message,
+        "code": f"SQLSTATE {server_error.state or 'unknown'}"
+        + (f", error {server_error.number}" if server_error.number else ""),
     }
-    rule = next(rule for rule in _RULES if rule.applies(found))
-    return rule.kind(rule.cause.format(**told), remedy=rule.remedy.format(**told))
+    rule = next(rule for rule in _RULES if rule.applies(server_error))
+    return rule.kind(rule.cause.format(**values), remedy=rule.remedy.format(**values))
 
 
 def _state_of(driver_error: str) -> str:

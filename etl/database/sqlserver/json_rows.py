@@ -1,7 +1,7 @@
-"""Many rows in one statement for SQL Server: as one text of JSON, which `OPENJSON` takes apart on the server.
+"""Many rows in one statement for SQL Server: as one text of JSON, which `OPENJSON` parses on the server.
 
-The same for every driver, and none is asked for more than one long text: no arrays of parameters, which FreeTDS crashes on; no
-parameter that is NULL, of which pyodbc asks the server the type, in a call whose errors it does not tell.
+The same for every driver, because the only parameter is one long text: no arrays of parameters, on which FreeTDS crashes; no
+parameter that is NULL, whose type pyodbc asks the server for in a call whose errors it ignores.
 https://learn.microsoft.com/sql/t-sql/functions/openjson-transact-sql (2016, compatibility level 130)
 """
 

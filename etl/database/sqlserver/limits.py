@@ -21,10 +21,10 @@ ROW_BYTES = 8060
 CLUSTERED_KEY_BYTES, KEY_BYTES = 900, 1700
 KEY_COLUMNS = 32
 _POINTER_BYTES = 24
-"""What stays in the row of a text that was moved out of it."""
+"""What a text that was moved out of the row still takes in it."""
 _ROW_HEADER_BYTES = 9
 _LONGEST_NAME = 116
-"""Of a temporary table, of which 128 are not all ours; #stage_ included."""
+"""Of a temporary table, including #stage_; the server itself uses the rest of 128 characters."""
 _FIXED: tuple[tuple[type[TypeEngine[Any]], int], ...] = (
     (SmallInteger, 2),
     (BigInteger, 8),
@@ -66,14 +66,14 @@ def _of_keys(table: Table) -> Iterable[str]:
     for index in table.indexes:
         most = CLUSTERED_KEY_BYTES if index.dialect_options["mssql"]["clustered"] else KEY_BYTES
         keys.append((f"the index {index.name}", [column for column in index.columns if column is not None], most))
-    for what, columns, most in keys:
+    for key, columns, most in keys:
         names = ", ".join(column.name for column in columns)
         if len(columns) > KEY_COLUMNS:
-            yield f"{what} has {len(columns)} columns; {KEY_COLUMNS} are possible."
+            yield f"{key} has {len(columns)} columns; {KEY_COLUMNS} are possible."
         if endless := [column.name for column in columns if _bytes(column) is None]:
-            yield f"{what} needs {endless[0]!r}, a text without maxLength (or above {LONGEST_NVARCHAR:,}), which no index takes."
+            yield f"{key} needs {endless[0]!r}, a text without maxLength (or above {LONGEST_NVARCHAR:,}), which no index takes."
         elif (size := sum(_bytes(column) or 0 for column in columns)) > most:
-            yield f"{what} ({names}) takes {size:,} bytes, two for each character; {most:,} are possible."
+            yield f"{key} ({names}) takes {size:,} bytes, two for each character; {most:,} are possible."
 
 
 def _of_names(table: Table) -> Iterable[str]:
@@ -86,7 +86,7 @@ def _fixed(column: Column[Any]) -> int | None:
     kind = column.type
     if isinstance(kind, String | JSON):
         return None
-    return next(size for known, size in _FIXED if isinstance(kind, known))
+    return next(size for fixed_kind, size in _FIXED if isinstance(kind, fixed_kind))
 
 
 def _bytes(column: Column[Any]) -> int | None:

@@ -16,12 +16,7 @@ from sqlalchemy.types import TypeEngine
 
 from etl.database import reserved_words
 from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights
-from etl.database.sqlserver import checks as sqlserver_checks
-from etl.database.sqlserver import ddl as sqlserver_ddl
-from etl.database.sqlserver import driver as sqlserver_driver
-from etl.database.sqlserver import errors as sqlserver_errors
-from etl.database.sqlserver import json_rows as sqlserver_json
-from etl.database.sqlserver import reader_login
+from etl.database.sqlserver import checks, ddl, driver, errors, json_rows, reader_login
 from etl.database.sqlserver.limits import broken_limits
 from etl.database.stage import Stage
 from etl.errors import EtlError, PermanentError
@@ -43,11 +38,11 @@ class SQLServer(Product):
     title = "SQL Server"
     port = 1433
     example = "mssql+pyodbc://user:password@host:1433/database"
-    schemes = ("mssql", sqlserver_driver.PYODBC, sqlserver_driver.MSSQL_PYTHON)
+    schemes = ("mssql", driver.PYODBC, driver.MSSQL_PYTHON)
     replaces_views = False
     batch_end = "\nGO"
-    script_start = sqlserver_ddl.SCRIPT_START
-    script_end = sqlserver_ddl.SCRIPT_END
+    script_start = ddl.SCRIPT_START
+    script_end = ddl.SCRIPT_END
     indexes_hold_columns = True
     schema = reader_login.SCHEMA
     reader_sql = reader_login.READER_SQL
@@ -55,35 +50,35 @@ class SQLServer(Product):
     dashboard_arguments: ClassVar[dict[str, Any]] = {"timeout": 10}
 
     def complete(self, url: URL) -> URL:
-        return sqlserver_driver.complete(url)
+        return driver.complete(url)
 
     def client_url(self, url: URL) -> URL:
         return url
 
     def dashboard_url(self, url: URL) -> URL:
-        return sqlserver_driver.dashboard_url(url)
+        return driver.dashboard_url(url)
 
     def as_user(self, url: URL, name: str, password: str) -> URL:
-        return sqlserver_driver.without_authentication(url).set(username=name, password=password)
+        return driver.without_authentication(url).set(username=name, password=password)
 
     def make_engine(self, url: URL, limits: Limits) -> Engine:
-        module = sqlserver_driver.client(url)
-        driver = None
-        if url.drivername == sqlserver_driver.PYODBC:
-            driver = sqlserver_driver.odbc_driver(url, module.drivers())
-            # Connections come from us; SQLAlchemy only wants to know that there is a driver.
-            url = url.update_query_dict({"driver": driver})
+        module = driver.client(url)
+        driver_name = None
+        if url.drivername == driver.PYODBC:
+            driver_name = driver.odbc_driver(url, module.drivers())
+            # `connect` below makes the connections; SQLAlchemy only requires that a driver is named.
+            url = url.update_query_dict({"driver": driver_name})
         engine = create_engine(url, pool_size=3, pool_pre_ping=True, hide_parameters=True)
         prepare_dialect(engine.dialect)
 
         @event.listens_for(engine, "do_connect")
         def connect(dialect: Any, record: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
-            return sqlserver_driver.connect(url, driver, limits)
+            return driver.connect(url, driver_name, limits)
 
         @event.listens_for(engine, "connect")
         def prepare(connection: Any, record: Any) -> None:
             cursor = connection.cursor()
-            # A statement that fails is undone alone, as `Stage` counts on; a trigger could not leave it otherwise.
+            # A statement that fails is undone alone, as `Stage` requires, also where a trigger fails.
             cursor.execute(f"SET XACT_ABORT OFF; SET LOCK_TIMEOUT {limits.lock_seconds * 1000:.0f};")
             cursor.close()
             connection.commit()
@@ -95,7 +90,7 @@ class SQLServer(Product):
         @event.listens_for(engine, "handle_error")
         def close_after_timeout(context: Any) -> None:
             # The server may go on with the statement and keep its locks; it ends them with the connection.
-            if sqlserver_errors.read_error(context.original_exception).state.startswith("HYT"):
+            if errors.read_error(context.original_exception).state.startswith("HYT"):
                 context.is_disconnect = True
 
         return engine
@@ -104,7 +99,7 @@ class SQLServer(Product):
         return offline_dialect()
 
     def translate_error(self, error: BaseException, url: URL) -> EtlError:
-        return sqlserver_errors.translate_error(error, url)
+        return errors.translate_error(error, url)
 
     def try_lock(self, connection: Connection, resource: str) -> bool:
         # ODBC begins a transaction with the first statement that reads a table; without one the lock has no owner.
@@ -114,8 +109,8 @@ class SQLServer(Product):
             cursor.execute(TAKE_LOCK, (resource,))
             while cursor.description is None and cursor.nextset():
                 pass
-            found = cursor.fetchone()
-            result = int(found[0]) if found else _NO_RESULT
+            row = cursor.fetchone()
+            result = int(row[0]) if row else _NO_RESULT
             if result < _LOCK_REFUSED:
                 raise PermanentError(f"sp_getapplock gave no lock and no reason (result {result}).")
             return result != _LOCK_REFUSED
@@ -128,7 +123,9 @@ class SQLServer(Product):
 
     def keep(self, connection: Connection, name: str, query: Select[Any]) -> Table:
         """Made by a plain batch: a temporary table that a statement with parameters makes is gone when that has ended."""
-        kept = Table(f"#{name}", MetaData(), *(SqlColumn(found.name, found.type) for found in query.selected_columns))
+        kept = Table(
+            f"#{name}", MetaData(), *(SqlColumn(column.name, column.type) for column in query.selected_columns)
+        )
         connection.execute(DropTable(kept, if_exists=True))
         connection.exec_driver_sql(keeping(query, kept, connection.dialect))
         return kept
@@ -149,13 +146,13 @@ class SQLServer(Product):
         return written
 
     def make_stage(self, connection: Connection, table: Table, columns: list[str]) -> Stage:
-        # Imported late: who has PostgreSQL need not wait for it.
+        # Imported here, so that it costs no time with PostgreSQL.
         from etl.database.sqlserver.stage import BatchStage
 
         return BatchStage(connection, table, columns)
 
     def insert_rows(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        sqlserver_json.insert_rows(connection, table, rows)
+        json_rows.insert_rows(connection, table, rows)
 
     def type_name(self, kind: TypeEngine[Any], dialect: Dialect) -> str:
         """Without collation and precision of time, which reading back does not tell."""
@@ -163,10 +160,10 @@ class SQLServer(Product):
         return "DATETIMEOFFSET" if name.startswith("DATETIMEOFFSET") else name
 
     def altering(self, table: Table, column: AlteredColumn, dialect: Dialect) -> list[str]:
-        return sqlserver_ddl.altering(table, column, dialect)
+        return ddl.altering(table, column, dialect)
 
     def views_upon(self, connection: Connection, names: Iterable[str]) -> list[DependentView]:
-        return sqlserver_ddl.views_upon(connection, names)
+        return ddl.views_upon(connection, names)
 
     def broken_limits(self, table: Table) -> list[str]:
         return broken_limits(table)
@@ -178,16 +175,16 @@ class SQLServer(Product):
         return reader_login.make(connection, name, password)
 
     def sharing(self, table: str) -> list[str]:
-        return [sqlserver_ddl.sharing(table)]
+        return [ddl.sharing(table)]
 
     def require_fit(self, connection: Connection) -> None:
-        sqlserver_checks.require_schema(connection.dialect.default_schema_name)
+        checks.require_schema(connection.dialect.default_schema_name)
 
     def warnings(self, connection: Connection) -> list[tuple[str, str]]:
-        return sqlserver_checks.warnings(connection)
+        return checks.warnings(connection)
 
     def findings(self, connection: Connection) -> list[tuple[str, str]]:
-        return sqlserver_checks.findings(connection)
+        return checks.findings(connection)
 
 
 BEGIN = "SELECT TOP (1) 1 FROM sys.objects"
@@ -204,7 +201,7 @@ TRANSACTION_ID = "SELECT CURRENT_TRANSACTION_ID()"
 def offline_dialect() -> Dialect:
     """The dialect as it is when connected to a server of 2016 or later."""
     dialect = mssql_pyodbc.MSDialect_pyodbc(paramstyle="qmark", deprecate_large_types=True)  # type: ignore[no-untyped-call]
-    dialect.server_version_info = (sqlserver_checks.OLDEST_VERSION,)  # type: ignore[assignment]
+    dialect.server_version_info = (checks.OLDEST_VERSION,)  # type: ignore[assignment]
     dialect.default_schema_name = "dbo"
     dialect._supports_offset_fetch = True
     dialect._supports_nvarchar_max = True
@@ -215,21 +212,21 @@ def offline_dialect() -> Dialect:
 def with_nulls(statement: str, values: Any) -> tuple[str, Any]:
     """A statement with NULL in the place of parameters that are None, and the other parameters.
 
-    Of a parameter that is None pyodbc asks the server the type, and takes no notice of an error in that; some of them end the
-    transaction, and what follows would be committed without what was before.
+    pyodbc asks the server for the type of a parameter that is None, and ignores an error of that call; some errors end the
+    transaction, and later statements would be committed without the earlier ones.
     """
     if not isinstance(values, list | tuple) or None not in values:
         return statement, values
-    left = iter(values)
+    remaining = iter(values)
 
-    def written(found: re.Match[str]) -> str:
-        return "NULL" if found[1] and next(left) is None else found[0]
+    def rendered(match: re.Match[str]) -> str:
+        return "NULL" if match[1] and next(remaining) is None else match[0]
 
-    return _QUOTED_OR_PLACE.sub(written, statement), tuple(value for value in values if value is not None)
+    return _QUOTED_OR_PLACE.sub(rendered, statement), tuple(value for value in values if value is not None)
 
 
 def prepare_dialect(dialect: Dialect) -> None:
-    """Let a dialect write what every table takes: OUTPUT without INTO fails (error 334) where a trigger is upon it."""
+    """Make a dialect write inserts that every table accepts: OUTPUT without INTO fails (error 334) if it has a trigger."""
     reserved_words.quote(dialect, reserved_words.SQL_SERVER)
     dialect.insert_returning = False
 

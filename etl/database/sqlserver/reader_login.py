@@ -28,8 +28,8 @@ ABOUT = (
     "    SUSER_ID(?) AS known_login,\n"
     "    DATABASE_PRINCIPAL_ID(?) AS known_user"
 )
-# A name or password cannot be bound where these statements want one, so the text is put together in the server: the password
-# then stands in no text that a client, its log or a traceback shows.
+# These statements take no parameters for name and password, so the text is put together in the server: no text that a client,
+# its log or a traceback shows contains the password.
 _RUN = (
     "DECLARE @name sysname = ?, @password nvarchar(128) = ?;\n"
     "DECLARE @text nvarchar(max) = N'CREATE {kind} ' + QUOTENAME(@name) + N' WITH PASSWORD = ' + QUOTENAME(@password, '''');\n"
@@ -42,7 +42,7 @@ GRANT = f"GRANT SELECT ON SCHEMA::{SCHEMA} TO {{name}}"
 
 
 def rights_on(connection: Connection, table: str) -> Rights | None:
-    """What the connection's user may do with a table; None where it is not there, or the user may not even know of it."""
+    """What the connection's user may do with a table; None where it is missing, or hidden from the user."""
     read, *write = connection.exec_driver_sql(RIGHTS, (f"{SCHEMA}.{table}",) * 4).one()
     return None if read is None else Rights(read=bool(read), write=any(write))
 
@@ -50,12 +50,12 @@ def rights_on(connection: Connection, table: str) -> Rights | None:
 def make(connection: Connection, name: str, password: str) -> bool:
     """Make a login and its user, or in Azure SQL a user with a password, that may read our schema.
 
-    False where the connection's user lacks a right to do so, or where there is one of this name: it may be somebody's. Half of
-    it is never left: all is done in the connection's transaction.
+    False where the connection's user lacks a right to do so, or where there is one of this name: it may belong to somebody.
+    All is done in the connection's transaction, so that nothing is left half done.
     """
-    edition, logins, users, grant, *known = connection.exec_driver_sql(ABOUT, (name, name)).one()
+    edition, logins, users, grant, *existing_ids = connection.exec_driver_sql(ABOUT, (name, name)).one()
     contained = edition == _AZURE_SQL
-    if any(found is not None for found in known) or not (users and grant and (logins or contained)):
+    if any(existing_id is not None for existing_id in existing_ids) or not (users and grant and (logins or contained)):
         return False
     quoted = connection.dialect.identifier_preparer.quote_identifier(name)
     connection.exec_driver_sql(MAKE_CONTAINED_USER if contained else MAKE_LOGIN, (name, password))

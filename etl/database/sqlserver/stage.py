@@ -1,4 +1,4 @@
-"""SQL Server's way of many rows into a table: batches into a temporary table, then one INSERT of what is new."""
+"""Many rows into a table of SQL Server: batches into a temporary table, then one INSERT of what is new."""
 
 from __future__ import annotations
 
@@ -74,18 +74,18 @@ class BatchStage(Stage):
                 self.connection.execute(insertion(self.table, self.staged, self.columns, constants, span)).rowcount
             )
         except DBAPIError as error:
-            found = read_error(error)
-            if found.number in DUPLICATE:
+            server_error = read_error(error)
+            if server_error.number in DUPLICATE:
                 raise ServiceUnavailable(
                     f"Somebody else inserted rows with the same keys into {self.table.name} meanwhile.",
                     remedy="Run again: then they count as duplicates.",
                 ) from error
-            if not found.refuses_row or not self._goes_on():
+            if not server_error.refuses_row or not self._goes_on():
                 raise
-            raise RowsRefused(found.state) from None
+            raise RowsRefused(server_error.state) from None
 
     def _goes_on(self) -> bool:
-        """Whether the transaction lives on after an error; most end only their statement, some everything."""
+        """Whether the transaction is still open after an error; most errors end only their statement, some all of it."""
         return bool(self._transaction_now() == self._transaction)
 
     def _transaction_now(self) -> Any:
@@ -121,7 +121,7 @@ def insertion(
     """
     key = unique_key(table)
     rows = stage.alias("stage rows")
-    # A column with one value for all rows tells none apart.
+    # A column with one value for all rows distinguishes none.
     apart = [rows.c[name] for name in key if name not in constants]
     place = func.row_number().over(partition_by=apart, order_by=rows.c[STAGE_ROW]).label(_PLACE)
     numbered = select(*(rows.c[name] for name in names), place)
@@ -138,8 +138,8 @@ def insertion(
 
 
 def unique_key(table: Table) -> list[str]:
-    """The columns by which a table knows its rows apart: of its unique constraint, else of its primary key."""
-    unique = [found for found in table.constraints if type(found).__name__ == "UniqueConstraint"]
+    """The columns that identify a table's rows: of its unique constraint, else of its primary key."""
+    unique = [constraint for constraint in table.constraints if type(constraint).__name__ == "UniqueConstraint"]
     return [column.name for column in (unique[0].columns if unique else table.primary_key.columns)]  # type: ignore[attr-defined]
 
 
@@ -171,5 +171,5 @@ def values_of(column: pa.ChunkedArray) -> list[Any]:
     if pa.types.is_timestamp(column.type):
         utc = pc.strftime(column.cast(pa.timestamp("us", "UTC")), "%Y-%m-%dT%H:%M:%S")
         return [None if text is None else f"{text}+00:00" for text in utc.to_pylist()]
-    found: list[Any] = column.to_pylist()
-    return found
+    values: list[Any] = column.to_pylist()
+    return values

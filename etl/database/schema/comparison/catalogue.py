@@ -38,12 +38,14 @@ class Catalogue:
         self.derived = tuple(table for table in derived if table.name not in windows)
         derived_names = (table.name for table in self.derived if table.name in self.tables)
         names = [contract.table, *view_names(contract.table), *self.window_names(), *derived_names]
-        found = inspector.get_multi_columns(filter_names=names, kind=ObjectKind.ANY)
-        self.columns = {name: {column["name"]: column for column in columns} for (_, name), columns in found.items()}
-        found_indexes = inspector.get_multi_indexes(filter_names=[contract.table]) if self.is_there else {}
+        reflected = inspector.get_multi_columns(filter_names=names, kind=ObjectKind.ANY)
+        self.columns = {
+            name: {column["name"]: column for column in columns} for (_, name), columns in reflected.items()
+        }
+        reflected_indexes = inspector.get_multi_indexes(filter_names=[contract.table]) if self.is_there else {}
         self.indexes: dict[str, list[str]] = {}
         self.unique: dict[str, list[str]] = {}
-        for index in (one for several in found_indexes.values() for one in several):
+        for index in (index for indexes in reflected_indexes.values() for index in indexes):
             names = [name or "" for name in index["column_names"]]
             self.indexes[index["name"] or ""] = names
             if index["unique"] and not index.get("dialect_options", {}).get("postgresql_where"):
@@ -62,7 +64,7 @@ class Catalogue:
         return self._has_rows
 
     def window_names(self) -> list[str]:
-        """Tables that are called like windows of the feed's."""
+        """Tables with names like those of the feed's windows."""
         start = f"{self.contract.table}_"
         names = [name for name in self.tables if name.startswith(start)]
         return [name for name in names if parse_duration(name.removeprefix(start)) is not None]

@@ -17,11 +17,11 @@ _MOST_EXACT = 2**53
 
 
 def require_own(catalogue: Catalogue) -> None:
-    """Refuse a table that no load has made."""
+    """Refuse a table that was not created for a feed."""
     if missing := [name for name in TABLE_COLUMNS if name not in catalogue.columns[catalogue.table.name]]:
         catalogue.refuse(
             f"the database has a table {catalogue.table.name} that is no feed's: it lacks {missing[0]}.",
-            "Give the feed a table of its own: schema[0].physicalName.",
+            "Give the feed another table: schema[0].physicalName.",
         )
 
 
@@ -44,13 +44,13 @@ def added(catalogue: Catalogue) -> Iterator[Column[Any]]:
 def altered(catalogue: Catalogue) -> Iterator[AlteredColumn]:
     """Columns that become wider, or may be empty from now on.
 
-    Where the table's column is wider than the contract asks for it stays so; `catalogue.table` then has the table's type.
+    A column that is wider than the contract asks for stays as it is; `catalogue.table` then has the table's type.
     """
     for name, there in catalogue.columns[catalogue.table.name].items():
         is_required = not there.get("nullable", True)
         column = catalogue.table.columns.get(name)
         if column is None:
-            # Whatever fills a column that no contract names, it is not us.
+            # No load fills a column that the contract does not name.
             fills_itself = there.get("default") is not None or there.get("identity") or there.get("computed")
             if is_required and not fills_itself:
                 yield AlteredColumn(name, there["type"], True, False, True)
@@ -65,8 +65,8 @@ def altered(catalogue: Catalogue) -> Iterator[AlteredColumn]:
 
 def _is_wider(catalogue: Catalogue, column: Column[Any], there: TypeEngine[Any]) -> bool:
     """Whether a column becomes wider. What is neither wider nor the same, nor a shorter text, is refused."""
-    wanted, found = (catalogue.type_name(kind) for kind in (column.type, there))
-    if wanted == found:
+    wanted, existing = (catalogue.type_name(kind) for kind in (column.type, there))
+    if wanted == existing:
         return False
     if isinstance(column.type, String) and isinstance(there, String):
         # A smaller maxLength is a rule for new rows.
@@ -78,24 +78,24 @@ def _is_wider(catalogue: Catalogue, column: Column[Any], there: TypeEngine[Any])
         if _bits(there) < 64 or not _has_inexact(catalogue, column.name):
             return True
         catalogue.refuse(
-            f"column {column.name!r} of table {catalogue.table.name!r} is {found} and holds numbers above 2^53, which"
+            f"column {column.name!r} of table {catalogue.table.name!r} is {existing} and holds numbers above 2^53, which"
             f" {wanted} cannot hold exactly.",
-            "Leave it an integer, or give the numbers a column of their own: another name, and `rename`.",
+            "Leave it an integer, or give the numbers a new column: another name, and `rename`.",
         )
         return False
     catalogue.refuse(
-        f"column {column.name!r} of table {catalogue.table.name!r} is {found}; the contract says {wanted}.",
+        f"column {column.name!r} of table {catalogue.table.name!r} is {existing}; the contract says {wanted}.",
         "Only what makes a column wider is done: i16 to i32 to i64 to number, or a larger maxLength. Take the change back,"
-        " or give the values a column of their own: another name, and `rename`.",
+        " or give the values a new column: another name, and `rename`.",
     )
     return False
 
 
 def _has_inexact(catalogue: Catalogue, name: str) -> bool:
     number: Column[Any] = Column(name, BigInteger)
-    found = Table(catalogue.table.name, type(catalogue.table.metadata)(), number)
-    outside = or_(found.c[name] > _MOST_EXACT, found.c[name] < -_MOST_EXACT)
-    return catalogue.finds(select(literal_column("1")).select_from(found).where(outside).limit(1))
+    table = Table(catalogue.table.name, type(catalogue.table.metadata)(), number)
+    outside = or_(table.c[name] > _MOST_EXACT, table.c[name] < -_MOST_EXACT)
+    return catalogue.finds(select(literal_column("1")).select_from(table).where(outside).limit(1))
 
 
 def _bits(kind: TypeEngine[Any]) -> int:

@@ -1,7 +1,7 @@
-"""What a contract asks of the tables that are there: what will be changed for it, and what must not be.
+"""A contract compared with the tables that exist: what will be changed, and what is refused.
 
-The one place that compares the two. `etl.database.schema.ensure` makes the changes when a load has the feed's turn; before
-any job does anything, and for `feeds check`, they are only looked at. docs/contracts.md has the table of what is allowed.
+The only place that compares the two. `etl.database.schema.ensure` makes the changes while a load holds the feed's lock;
+before each job, and for `feeds check`, they are only looked at. docs/contracts.md has the table of what is allowed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from etl.errors import ContractError
 
 
 def require_possible(connection: Connection, contract: EvolvedContract) -> bool:
-    """Refuse a contract that the tables which are there cannot follow; for jobs, before they do anything.
+    """Refuse a contract to which the existing tables cannot be changed; for jobs, before they do anything.
 
     Returns whether the database lacks something that the contract asks for.
 
@@ -61,7 +61,7 @@ def _changes(catalogue: Catalogue) -> Changes:
     drop, make = other_indexes(catalogue)
     windows = window_changes(catalogue, tuple(column.name for column in add))
     _require_fit(catalogue, [catalogue.table, *wanted_windows(catalogue), *catalogue.derived])
-    is_other = bool(drop or make or windows.is_any or any(one.is_other_kind for one in alter))
+    is_other = bool(drop or make or windows.is_any or any(column.is_other_kind for column in alter))
     changes = Changes(
         catalogue.contract,
         catalogue.table,

@@ -24,7 +24,7 @@ def wanted_windows(catalogue: Catalogue) -> list[Table]:
 
 
 def window_changes(catalogue: Catalogue, added: tuple[str, ...]) -> WindowChanges:
-    """What becomes of the tables of windows.
+    """Which tables of windows are dropped or created, and which measures are added to others or removed.
 
     :param added: columns that the feed's table lacks; they have no values yet.
     """
@@ -32,10 +32,10 @@ def window_changes(catalogue: Catalogue, added: tuple[str, ...]) -> WindowChange
     start = f"{catalogue.contract.table}_"
     query = select(etl_feed.c.windows).where(etl_feed.c.feed == catalogue.contract.feed)
     row = catalogue.connection.execute(query).first()
-    noted: Mapping[str, Any] = (row.windows if row else None) or {}
-    known: Mapping[str, Definition] = noted.get(catalogue.contract.table) or {}
-    others = {table: sizes for table, sizes in noted.items() if table != catalogue.contract.table}
-    new = definitions(catalogue.contract)
+    recorded: Mapping[str, Any] = (row.windows if row else None) or {}
+    old_definitions: Mapping[str, Definition] = recorded.get(catalogue.contract.table) or {}
+    of_other_tables = {table: sizes for table, sizes in recorded.items() if table != catalogue.contract.table}
+    new_definitions = definitions(catalogue.contract)
     drop, gone, make = list[str](), list[str](), list[Table]()
     add, forget = dict[str, tuple[str, ...]](), dict[str, tuple[str, ...]]()
     for name in sorted(catalogue.window_names()):
@@ -43,7 +43,7 @@ def window_changes(catalogue: Catalogue, added: tuple[str, ...]) -> WindowChange
             gone.append(name)
     for name, table in wanted.items():
         size = name.removeprefix(start)
-        old, now = known.get(size), new[size]
+        old, now = old_definitions.get(size), new_definitions[size]
         if name not in catalogue.tables:
             make.append(table)
         elif (
@@ -54,13 +54,13 @@ def window_changes(catalogue: Catalogue, added: tuple[str, ...]) -> WindowChange
             drop.append(name)
             make.append(table)
         elif old:
-            if more := tuple(one for one in now["measures"] if one not in old["measures"]):
+            if more := tuple(measure for measure in now["measures"] if measure not in old["measures"]):
                 # A column that was not there has no values yet.
-                add[name] = tuple(one for one in more if one not in added)
-            if less := tuple(one for one in old["measures"] if one not in now["measures"]):
+                add[name] = tuple(measure for measure in more if measure not in added)
+            if less := tuple(measure for measure in old["measures"] if measure not in now["measures"]):
                 forget[name] = less
-    is_news = row is not None and known != new
-    return WindowChanges((*gone, *drop), tuple(gone), tuple(make), add, forget, is_news, others)
+    is_news = row is not None and old_definitions != new_definitions
+    return WindowChanges((*gone, *drop), tuple(gone), tuple(make), add, forget, is_news, of_other_tables)
 
 
 def derived_changes(catalogue: Catalogue) -> dict[str, Any]:
@@ -76,14 +76,14 @@ def _is_as_wanted(catalogue: Catalogue, table: Table) -> bool:
             column.type = catalogue.table.c[column.name].type
     if table.name not in catalogue.tables:
         return False
-    there = {name: catalogue.type_name(found["type"]) for name, found in catalogue.columns[table.name].items()}
-    return there == {column.name: catalogue.type_name(column.type) for column in table.columns}
+    types = {name: catalogue.type_name(reflected["type"]) for name, reflected in catalogue.columns[table.name].items()}
+    return types == {column.name: catalogue.type_name(column.type) for column in table.columns}
 
 
 def _has_same_key(catalogue: Catalogue, table: Table) -> bool:
-    there = {name: catalogue.type_name(found["type"]) for name, found in catalogue.columns[table.name].items()}
+    types = {name: catalogue.type_name(reflected["type"]) for name, reflected in catalogue.columns[table.name].items()}
     key = {column.name: catalogue.type_name(column.type) for column in table.primary_key.columns}
-    return _without_figures(there) == _without_figures(key)
+    return _without_figures(types) == _without_figures(key)
 
 
 def _without_figures(types: Mapping[str, str]) -> dict[str, str]:

@@ -9,12 +9,12 @@ from etl.database.schema.comparison.catalogue import Catalogue
 
 
 def other_key(catalogue: Catalogue) -> UniqueConstraint | None:
-    """The constraint that takes the place of the table's."""
-    (key,) = (one for one in catalogue.table.constraints if isinstance(one, UniqueConstraint))
+    """The constraint that replaces the table's; None where it stays, or the change is refused."""
+    (key,) = (constraint for constraint in catalogue.table.constraints if isinstance(constraint, UniqueConstraint))
     wanted = [column.name for column in key.columns]
     there = catalogue.unique.get(str(key.name))
-    others = [columns for name, columns in catalogue.unique.items() if name != key.name]
-    if set(there or ()) == set(wanted) or (there is None and set(wanted) in map(set, others)):
+    other_keys = [columns for name, columns in catalogue.unique.items() if name != key.name]
+    if set(there or ()) == set(wanted) or (there is None and set(wanted) in map(set, other_keys)):
         return None
     if not catalogue.has_rows:
         return key
@@ -30,9 +30,9 @@ def other_key(catalogue: Catalogue) -> UniqueConstraint | None:
 
 
 def other_indexes(catalogue: Catalogue) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
-    """The indexes that go, and those that come: they follow sensor and event time."""
+    """The indexes to drop, and those to create: they follow sensor and event time."""
     wanted = {str(index.name): index for index in catalogue.table.indexes}
-    ours = {f"ix_{catalogue.table.name}_{what}" for what in ("sensor", "time", "log_id")}
+    ours = {f"ix_{catalogue.table.name}_{suffix}" for suffix in ("sensor", "time", "log_id")}
     drop, make = [], []
     for name in sorted(ours | set(wanted)):
         columns = [column.name for column in wanted[name].columns] if name in wanted else None

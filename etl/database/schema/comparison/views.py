@@ -11,9 +11,9 @@ from etl.database.schema.views import is_packaged, view_columns, view_names
 
 
 def view_changes(catalogue: Catalogue, *, is_other: bool) -> dict[str, Any]:
-    """Which of the views built from the contract are no longer the right ones, and which have to be made.
+    """Which of the views built from the contract are outdated, and which have to be created.
 
-    :param is_other: whether what they are made from changes without its names.
+    :param is_other: whether their tables change without a change of column names.
     """
     wanted = view_columns(catalogue.contract, catalogue.table)
     present = {
@@ -25,10 +25,10 @@ def view_changes(catalogue: Catalogue, *, is_other: bool) -> dict[str, Any]:
 
 
 def without_views_that_must_stay(catalogue: Catalogue, changes: Changes) -> Changes:
-    """Refuse what would take something away from views that others have made, or that hold rows.
+    """Refuse changes that users' views do not survive: they would lose a column, or hold rows.
 
-    Where views would only get more columns, and cannot, they stay as they are: a column that a feed takes up by itself must
-    not stop it.
+    Views that would only gain columns, and cannot, stay as they are: a column that schema evolution adds must not stop the
+    feed.
     """
     if not changes.names_with_views:
         return changes
@@ -45,16 +45,16 @@ def without_views_that_must_stay(catalogue: Catalogue, changes: Changes) -> Chan
         )
         for column in set(catalogue.columns[name]) - wanted.get(name, set())
     }
-    others = [
+    user_views = [
         view
         for view in catalogue.product.views_upon(catalogue.connection, changes.names_with_views)
         if view.name not in view_names(catalogue.table.name) and not is_packaged(view.name)
     ]
     grow = (set(catalogue.columns[name]) < wanted.get(name, set()) for name in changes.outdated_views)
     only_grow = changes.names_with_views == [*changes.outdated_views] and all(grow)
-    if only_grow and not all(view.can_be_put_back for view in others):
+    if only_grow and not all(view.can_be_put_back for view in user_views):
         return replace(changes, outdated_views=(), make_views=())
-    for view in others:
+    for view in user_views:
         if missed := sorted(view.reads & lost):
             catalogue.refuse(
                 f"view {view.name} reads {missed[0][1]!r} of {missed[0][0]}, which the contract no longer has.",
