@@ -27,7 +27,7 @@ dashboards: setup ## Set up Superset with the dashboards, on 127.0.0.1; prints t
 dashboards-export: setup ## Write what was edited in Superset back to superset/assets/
 	@$(BIN)/python -m etl dashboards --export
 
-dashboards-screenshots: $(VENV)/.dev ## Make the pictures of docs/dashboards.md, from cycles of their own
+dashboards-screenshots: $(VENV)/.dev ## Make the pictures of docs/dashboards.md, from separate cycles
 	@$(BIN)/python -m etl setup
 	@$(BIN)/python -m tests.superset.screenshots docs/images
 
@@ -68,7 +68,7 @@ down: ## Stop the embedded services
 setup: $(VENV)/.user ## Create the virtual environment
 	@:
 
-lock: ## Pin all dependencies anew (needs uv on the path)
+lock: ## Pin all dependencies again (needs uv on the path)
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links --extra lab pyproject.toml -o requirements.txt
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
@@ -86,15 +86,15 @@ lock: ## Pin all dependencies anew (needs uv on the path)
 	@(echo "# What users run, the whole closure pinned for Python 3.11 to 3.13 (made from pyproject.toml by \`make lock\`)."; \
 		cat requirements.txt) > requirements.tmp && mv requirements.tmp requirements.txt
 
-bench: $(VENV)/.dev ## Compare with what people would use instead, and measure growth, latency and many cycles, quickly
+bench: $(VENV)/.dev ## Compare with alternatives, and measure growth, latency and many cycles, quickly
 	@$(BIN)/python -m etl setup
 	@$(BIN)/python -m benchmarks
 
-bench-full: $(VENV)/.dev ## The same with the sizes of docs/benchmarks.md, which it writes anew (takes hours)
+bench-full: $(VENV)/.dev ## The same with the sizes of docs/benchmarks.md, which it rewrites (takes hours)
 	@$(BIN)/python -m etl setup
 	@$(BIN)/python -m benchmarks --full
 
-ddl: $(VENV)/.dev ## Write sql/ddl anew: what `init` makes, as scripts for a database administrator
+ddl: $(VENV)/.dev ## Rewrite sql/ddl: what `init` makes, as scripts for a database administrator
 	@$(BIN)/python -m etl init --sql postgresql > sql/ddl/postgresql.sql
 	@$(BIN)/python -m etl init --sql sqlserver > sql/ddl/sqlserver.sql
 

@@ -105,7 +105,7 @@ def quarantine_show(
     from etl.operations.quarantine import rows
     from etl.settings import Settings
 
-    row = rows.one(Settings.load(), rejected_id)
+    row = rows.find_one(Settings.load(), rejected_id)
     if as_json:
         print_json(row)
     else:

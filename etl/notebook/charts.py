@@ -26,8 +26,8 @@ def _label(contract: Contract, measure: str) -> str:
 
 
 def _times(values: pd.Series) -> np.ndarray[Any, Any]:
-    found: np.ndarray[Any, Any] = pd.to_datetime(values, utc=True).dt.tz_localize(None).to_numpy()
-    return found
+    times: np.ndarray[Any, Any] = pd.to_datetime(values, utc=True).dt.tz_localize(None).to_numpy()
+    return times
 
 
 def summary(explored: Explored) -> pd.DataFrame:
@@ -48,16 +48,16 @@ def windows(explored: Explored) -> Figure:
     measures = explored.contract.windows.measures if explored.contract.windows else ()
     figure, axes = grid(max(1, len(measures)))
     for axis, measure, colour in zip(axes, measures, SERIES * 3, strict=False):
-        mine = explored.windows[explored.windows["measure"] == measure]
+        rows = explored.windows[explored.windows["measure"] == measure]
         axis.set_title(f"{_label(explored.contract, measure)} per window, all sensors")
-        if mine.empty:
+        if rows.empty:
             say(axis, "nothing to show")
             continue
-        when = _times(mine["window_start"])
+        when = _times(rows["window_start"])
         axis.fill_between(
-            when, mine["low"].astype(float), mine["high"].astype(float), color=colour, alpha=0.18, linewidth=0
+            when, rows["low"].astype(float), rows["high"].astype(float), color=colour, alpha=0.18, linewidth=0
         )
-        axis.plot(when, mine["average"].astype(float), color=colour, linewidth=1.4)
+        axis.plot(when, rows["average"].astype(float), color=colour, linewidth=1.4)
     if not measures:
         say(axes[0], "the contract has no windows")
     return finished(figure)
@@ -97,12 +97,12 @@ def anomalies(explored: Explored) -> Figure:
         axis.plot(
             _times(explored.readings[time]), explored.readings[measure], ".", color="#BBBBBB", markersize=2, zorder=1
         )
-        mine = (
+        of_measure = (
             explored.anomalies[explored.anomalies["measure"] == measure]
             if len(explored.anomalies)
             else explored.anomalies
         )
-        for kind, group in mine.groupby("kind") if len(mine) else ():
+        for kind, group in of_measure.groupby("kind") if len(of_measure) else ():
             marker, colour = KINDS[str(kind)]
             axis.scatter(
                 _times(group["event_time"]),
@@ -113,7 +113,7 @@ def anomalies(explored: Explored) -> Figure:
                 zorder=3,
                 label=f"{kind} ({len(group)})",
             )
-        if len(mine):
+        if len(of_measure):
             axis.legend(fontsize=8, loc="upper left")
     return finished(figure)
 
@@ -179,10 +179,10 @@ def pace(health: Health) -> Figure:
         return finished(figure)
     times = pd.to_datetime(health.jobs["start_time"], utc=True)
     for job, colour in zip(JOBS, SERIES, strict=False):
-        mine = health.jobs["job_name"] == job
+        is_of_job = health.jobs["job_name"] == job
         left.plot(
-            _times(health.jobs.loc[mine, "start_time"]),
-            health.jobs.loc[mine, "duration_seconds"].astype(float),
+            _times(health.jobs.loc[is_of_job, "start_time"]),
+            health.jobs.loc[is_of_job, "duration_seconds"].astype(float),
             marker=".",
             markersize=5,
             linewidth=1,

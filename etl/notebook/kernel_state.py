@@ -13,7 +13,7 @@ from pathlib import Path
 _started_in = Path.cwd()
 _started_with = dict(os.environ)
 _NOTEBOOKS = 4
-"""The number of notebooks in a cycle. Objects that the first cycle has imported stay, so the collector need not examine them."""
+"""The number of notebooks in a cycle. What the first cycle has imported stays, so the garbage collector can skip it."""
 _clearings = itertools.count(1)
 
 

@@ -66,7 +66,7 @@ class WarmEngine(NBClientEngine):  # type: ignore[misc]
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
     def run_hidden(self, code: str) -> None:
-        """Run code that leaves no trace in the notebook.
+        """Run code that does not appear in the notebook.
 
         :raises PermanentError: it fails.
         """

@@ -6,14 +6,11 @@ import ast
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from etl.audit.provenance import NOTEBOOKS
 from etl.errors import ParameterError
 from etl.notebook.execute import NOTEBOOK_FOLDER
-
-if TYPE_CHECKING:
-    pass
 
 
 def divide_parameters(parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -21,20 +18,20 @@ def divide_parameters(parameters: Mapping[str, Any]) -> dict[str, dict[str, Any]
 
     :raises ParameterError: see `run_cycle`.
     """
-    known = {job: notebook_parameters(NOTEBOOK_FOLDER / f"{name}.ipynb") for job, name in NOTEBOOKS.items()}
-    names = {name for kinds in known.values() for name in kinds} - {"feed", "cycle_id"}
+    by_job = {job: notebook_parameters(NOTEBOOK_FOLDER / f"{name}.ipynb") for job, name in NOTEBOOKS.items()}
+    names = {name for kinds in by_job.values() for name in kinds} - {"feed", "cycle_id"}
     for name, value in parameters.items():
         if name not in names:
             raise ParameterError(
                 f"No notebook has a parameter {name!r}.", remedy=f"Parameters: {', '.join(sorted(names))}."
             )
-        for job, kinds in known.items():
+        for job, kinds in by_job.items():
             if name in kinds and not _fits(value, kinds[name]):
                 raise ParameterError(
                     f"Parameter {name!r} of {NOTEBOOKS[job]} is {value!r}; it must be {kinds[name]}.",
                     remedy=f"Give it as -p {name}=VALUE, with a value of type {kinds[name]}.",
                 )
-    return {job: {name: value for name, value in parameters.items() if name in kinds} for job, kinds in known.items()}
+    return {job: {name: value for name, value in parameters.items() if name in kinds} for job, kinds in by_job.items()}
 
 
 def notebook_parameters(path: Path) -> dict[str, str]:

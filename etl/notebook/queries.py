@@ -80,10 +80,10 @@ def moment(text: str, *, now: datetime) -> datetime:
     if seconds is not None:
         return now - timedelta(seconds=seconds)
     try:
-        found = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigurationError(f"{text!r} is not a time.", remedy="Write 24h, 7d or 2025-06-15 09:00.") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def explore(
@@ -112,7 +112,7 @@ def explore(
         within = (time >= begin, time <= end)
         readings = newest_readings(connection, evolved, table, within, sensors)
         rules = evolved.anomalies
-        judged = anomalies_of(evolved, readings, threshold) if rules else pd.DataFrame()
+        anomalies = anomalies_of(evolved, readings, threshold) if rules else pd.DataFrame()
         return Explored(
             evolved,
             begin,
@@ -121,7 +121,7 @@ def explore(
             readings,
             windows_of(connection, evolved, begin, end),
             hours(connection, evolved, begin, end),
-            judged,
+            anomalies,
             threshold or (rules.threshold if rules else 0.0),
         )
 
@@ -153,19 +153,19 @@ def health(settings: Settings, *, feed: str = "", since: str = "7d", failures: i
     """
     begin = moment(since, now=datetime.now(UTC))
     with connected(settings, "reading") as connection:
-        mine = [etl_log.c.start_time >= begin, *([etl_log.c.feed == feed] if feed else [])]
-        jobs = frame_of(connection, select(etl_log).where(*mine).order_by(etl_log.c.start_time))
+        conditions = [etl_log.c.start_time >= begin, *([etl_log.c.feed == feed] if feed else [])]
+        jobs = frame_of(connection, select(etl_log).where(*conditions).order_by(etl_log.c.start_time))
         scores = (
             select(etl_quality_score, etl_log.c.end_time, etl_log.c.cycle_id)
             .join(etl_log, etl_log.c.log_id == etl_quality_score.c.log_id)
-            .where(*mine)
+            .where(*conditions)
             .order_by(etl_log.c.end_time)
         )
         names = (etl_rejected_row.c.feed, etl_rejected_row.c.reason, etl_rejected_row.c.status)
         rejected = (
             select(*names, func.count().label("rows"))
             .join(etl_log, etl_log.c.log_id == etl_rejected_row.c.log_id)
-            .where(*mine)
+            .where(*conditions)
             .group_by(*names)
             .order_by(func.count().desc())
         )
@@ -176,7 +176,7 @@ def health(settings: Settings, *, feed: str = "", since: str = "7d", failures: i
                     for name in ("start_time", "feed", "job_name", "error_type", "error_message", "notebook")
                 )
             )
-            .where(*mine, etl_log.c.status == Status.FAILED)
+            .where(*conditions, etl_log.c.status == Status.FAILED)
             .order_by(etl_log.c.log_id.desc())
             .limit(failures)
         )

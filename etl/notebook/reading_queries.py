@@ -67,24 +67,24 @@ def newest_readings(
         .subquery()
     )
     present = select(*keys, name.label(_NAME)).where(*within).distinct().subquery()
-    some = (
+    shown = (
         select(*(present.c[key.name] for key in keys))
         .join(remarkable, remarkable.c.sensor == present.c[_NAME], isouter=True)
         .order_by(func.coalesce(remarkable.c.anomalies, 0).desc(), *(present.c[key.name] for key in keys))
         .limit(sensors)
         .subquery("some sensors")
     )
-    same = [table.c[name] == some.c[name] for name in contract.sensor]
+    same = [table.c[name] == shown.c[name] for name in contract.sensor]
     time = table.c[contract.event_time.column]
     query = (
         select(*(table.c[name] for name in contract.column_names))
-        .join(some, and_(*same))
+        .join(shown, and_(*same))
         .where(*within)
         .order_by(time.desc())
         .limit(READINGS_SHOWN)
     )
-    found = frame_of(connection, query)
-    return found.sort_values([*contract.sensor, contract.event_time.column], ignore_index=True)
+    readings = frame_of(connection, query)
+    return readings.sort_values([*contract.sensor, contract.event_time.column], ignore_index=True)
 
 
 def windows_of(connection: Connection, contract: EvolvedContract, begin: datetime, end: datetime) -> pd.DataFrame:
@@ -120,12 +120,12 @@ def hours(connection: Connection, contract: EvolvedContract, begin: datetime, en
     query = select(columns.window_start, columns.avg, columns.count).where(
         columns.measure == contract.windows.measures[0], columns.window_start >= begin, columns.window_start <= end
     )
-    found = frame_of(connection, query)
-    if found.empty:
-        return found
-    times = pd.to_datetime(found["window_start"], utc=True)
-    weighted = found.assign(
-        day=times.dt.date, hour=times.dt.hour, sum=found["avg"].astype(float) * found["count"].astype(int)
+    windows = frame_of(connection, query)
+    if windows.empty:
+        return windows
+    times = pd.to_datetime(windows["window_start"], utc=True)
+    weighted = windows.assign(
+        day=times.dt.date, hour=times.dt.hour, sum=windows["avg"].astype(float) * windows["count"].astype(int)
     )
     sums = weighted.groupby(["day", "hour"])[["sum", "count"]].sum()
     return (sums["sum"] / sums["count"]).unstack("hour").reindex(columns=range(24))
@@ -143,10 +143,10 @@ def anomalies_of(contract: EvolvedContract, readings: pd.DataFrame, threshold: f
     key = tuple(f"sensor {name}" for name in contract.sensor)
     columns = {_NEW: True, **{new: readings[name] for new, name in zip(key, contract.sensor, strict=True)}}
     table = pa.Table.from_pandas(readings[names].assign(**columns), preserve_index=False)
-    found = find(table, rules, key=key, time=contract.event_time.column, measures=rules.measures, new=_NEW)
-    taken = set(found.column_names)
+    anomalies = find(table, rules, key=key, time=contract.event_time.column, measures=rules.measures, new=_NEW)
+    taken = set(anomalies.column_names)
     plain = {new: name for new, name in zip(key, contract.sensor, strict=True) if name not in taken}
-    return found.to_pandas().rename(columns=plain)
+    return anomalies.to_pandas().rename(columns=plain)
 
 
 def frame_of(connection: Connection, query: Select[Any]) -> pd.DataFrame:

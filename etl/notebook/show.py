@@ -123,8 +123,8 @@ def _as_times(values: pd.Series, contract: Contract) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(values):
         return values
     texts = pa.chunked_array([pa.array([None if pd.isna(value) else str(value) for value in values], pa.string())])
-    found: pd.Series = times(texts, contract).to_pandas()
-    return found.set_axis(values.index)
+    converted: pd.Series = times(texts, contract).to_pandas()
+    return converted.set_axis(values.index)
 
 
 def _allowed(values: pd.Series, column: Column) -> pd.Series:

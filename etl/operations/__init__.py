@@ -1,1 +1,1 @@
-"""What people and schedulers ask for: cycles, schedules, status, repair, tidying up."""
+"""What people and schedulers ask for: cycles, schedules, status, repair, retention."""

@@ -1,6 +1,6 @@
 """Demonstration data: a cycle of simulated readings for each packaged feed that has charts and never ran.
 
-Only on the embedded services, and only while no reading came from a file or from a producer outside.
+Only on the embedded services, and only while no reading came from a file or from another producer.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ def load(
 
 
 def _has_run(connection: Connection, contract: Contract) -> bool:
-    """Whether the feed has readings or a job of it has ever begun. Then it is in use, and empty charts are correct."""
+    """Whether the feed has readings, or one of its jobs has ever begun. Then it is in use, and empty charts are correct."""
     begun = select(etl_log.c.log_id).where(etl_log.c.feed == contract.feed).limit(1)
     rows = select(feed_table(with_added_columns(connection, contract)).c.log_id).limit(1)
     return connection.execute(begun).first() is not None or connection.execute(rows).first() is not None
 
 
 def _has_real_readings(connection: Connection) -> bool:
-    """Whether a cycle took readings that it did not simulate: from a file, or from a producer outside."""
+    """Whether a cycle took readings that it did not simulate: from a file, or from another producer."""
     parameters = etl_log.c.parameters
     outside = or_(
         parameters["messages"].as_integer() == 0,

@@ -180,7 +180,7 @@ def _database(settings: Settings) -> str:
     finally:
         dispose(engine)
     if lacking:
-        raise SetupError(" ".join(found for found, _ in lacking), remedy=" ".join(remedy for _, remedy in lacking))
+        raise SetupError(" ".join(problem for problem, _ in lacking), remedy=" ".join(remedy for _, remedy in lacking))
     return f"{product.title} {version} at {place_of(engine)} answers"
 
 
@@ -232,5 +232,5 @@ def _contracts(settings: Settings, *, kafka_answers: bool) -> Iterator[Finding]:
 def _contract(settings: Settings, path: Path, *, kafka_answers: bool) -> str:
     """The contract, and the topic or the files that wait. A missing topic is not a fault: the feed may not be in use."""
     contract = read_contract(path)
-    found = STATES[type(contract.source)].in_words(settings, contract.source, kafka_answers=kafka_answers)
-    return f"contract is sound; {found}"
+    source_state = STATES[type(contract.source)].in_words(settings, contract.source, kafka_answers=kafka_answers)
+    return f"contract is sound; {source_state}"

@@ -122,14 +122,14 @@ def _before(connection: Connection, first: Row) -> dict[str, Any] | None:
 def _job_in_words(settings: Settings, job: Row) -> list[str]:
     read, processed = f"{job['records_read']:,}", f"{job['records_processed']:,}"
     rejected, duplicate = f"{job['records_rejected']:,}", f"{job['records_duplicate']:,}"
-    others = f"{rejected} rejected and {duplicate} duplicate"
+    not_loaded = f"{rejected} rejected and {duplicate} duplicate"
     if conflicting := job["records_conflicting"]:
-        others = f"{rejected} rejected, {duplicate} duplicate and {conflicting:,} conflicting"
+        not_loaded = f"{rejected} rejected, {duplicate} duplicate and {conflicting:,} conflicting"
     did = {
         Job.PRODUCE: f"{processed} of {read} messages were acknowledged, {rejected} failed",
         Job.CONSUME: f"{read} messages were read, {processed} parsed and {rejected} unparsable",
         Job.MERGE: f"{processed} rows were archived",
-        Job.LOAD: f"{read} rows were read, {processed} loaded, {others}",
+        Job.LOAD: f"{read} rows were read, {processed} loaded, {not_loaded}",
     }[job["job_name"]]
     seconds = "" if job["duration_seconds"] is None else f" after {job['duration_seconds']:.1f} s"
     lines = [f"{job['job_name']} ended {job['status']}{seconds}: {did}."]

@@ -24,7 +24,7 @@ class Outcome:
     conflicting: int = 0
     """Rows whose key an earlier row has, with other values."""
     quarantined: int = 0
-    """Rows in quarantine: the rejected ones, and the conflicting ones if the contract says so."""
+    """Rows in quarantine: the rejected ones and, if the contract quarantines conflicts, the conflicting ones."""
     reasons: tuple[tuple[str, int], ...] = ()
     """Why rows are in quarantine, each reason with its number of rows; the most frequent first."""
     known_files: int = 0
@@ -46,8 +46,8 @@ class Outcome:
     @property
     def is_all_lost(self) -> bool:
         """Whether everything that was read is in quarantine or set aside: nothing was loaded, and nothing known from before."""
-        known = self.duplicate + self.known_files + (self.rejected + self.conflicting - self.quarantined)
-        return bool(self.quarantined or self.set_aside or self.failing) and not self.loaded and not known
+        known_before = self.duplicate + self.known_files + (self.rejected + self.conflicting - self.quarantined)
+        return bool(self.quarantined or self.set_aside or self.failing) and not self.loaded and not known_before
 
 
 def read_outcome(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> Outcome:

@@ -18,7 +18,7 @@ from etl.storage import kafka as broker
 from etl.storage.landing_folder import waiting
 
 Backlog = dict[str, int | None]
-"""How much waits, by its unit (`messages`, `files`); without a unit of which nothing is known."""
+"""How much waits, by unit (`messages`, `files`); a unit whose number is unknown is missing."""
 
 
 class SourceState(Protocol):

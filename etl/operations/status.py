@@ -122,10 +122,10 @@ def _last_cycle(connection: Connection, feed: str) -> dict[str, Any] | None:
 def _backlog(settings: Settings, contract: Contract, database: _Database, *, reachable: bool) -> dict[str, int | None]:
     output = manifests.feed_output(settings, contract.feed)
     state = partial(STATES[type(contract.source)].backlog, settings, contract, contract.source, kafka_answers=reachable)
-    found: dict[str, int | None] = {"messages": None, "files": None, "batches": None, "archives": None}
-    found["batches"] = len(manifests.batches(output))
+    backlog: dict[str, int | None] = {"messages": None, "files": None, "batches": None, "archives": None}
+    backlog["batches"] = len(manifests.batches(output))
     if database.usable is None:
-        return found | state(None)
+        return backlog | state(None)
     with transaction(database.usable) as connection:
-        found["archives"] = len(waiting_archives(connection, settings, contract))
-        return found | state(connection)
+        backlog["archives"] = len(waiting_archives(connection, settings, contract))
+        return backlog | state(connection)

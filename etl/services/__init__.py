@@ -14,8 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from etl.contract.reader import Contract
-from etl.services import jars, kafka, postgres, superset
-from etl.services import jvm_archive as archive
+from etl.services import jars, jvm_archive, kafka, postgres, superset
 from etl.services.java import find_java
 from etl.services.process import Progress, Service, write_private
 from etl.settings import Settings
@@ -38,7 +37,7 @@ def prepare(settings: Settings, progress: Progress) -> None:
 
 def quicken(settings: Settings, progress: Progress) -> None:
     """Create Spark's class archive if none fits; takes half a minute, and makes each cold start of Spark faster."""
-    archive.ensure(settings, find_java(settings, progress), progress)
+    jvm_archive.ensure(settings, find_java(settings, progress), progress)
 
 
 def up(settings: Settings, contracts: dict[str, Contract], progress: Progress, *, with_kafka: bool = True) -> Up:
@@ -112,16 +111,16 @@ def _exclusively(settings: Settings) -> Iterator[None]:
 
 
 def _write_endpoints(settings: Settings, broker: Service | None, server: Service | None) -> None:
-    found = {}
+    endpoints = {}
     if broker:
-        found["kafka_bootstrap"] = broker.endpoint
+        endpoints["kafka_bootstrap"] = broker.endpoint
     if server:
-        found["database_url"] = server.endpoint
-    _remember(settings, found)
-    write_private(settings.endpoints_file, json.dumps(found))
+        endpoints["database_url"] = server.endpoint
+    _remember(settings, endpoints)
+    write_private(settings.endpoints_file, json.dumps(endpoints))
 
 
-def _remember(settings: Settings, found: dict[str, str]) -> None:
+def _remember(settings: Settings, endpoints: dict[str, str]) -> None:
     """Store the current addresses beside those of earlier starts."""
-    known = settings.known_endpoints.with_endpoints(found)
+    known = settings.known_endpoints.with_endpoints(endpoints)
     write_private(settings.known_endpoints_file, json.dumps(asdict(known)))

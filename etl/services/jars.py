@@ -105,8 +105,10 @@ def ensure(settings: Settings, java: Java, progress: Progress, lock: Path = LOCK
 def _show(fetches: list[Future[None]], work: Path, total: int, progress: Progress) -> None:
     while not all(fetch.done() for fetch in fetches):
         done = sum(_size(file) for pattern in ("*.jar", "*.jar.part") for file in work.glob(f"*/cache/**/{pattern}"))
-        found = sum(1 for _ in work.glob("*/cache/*/*/ivydata-*.properties"))
-        progress(f"fetching Java libraries … {_bar(done, total)}" if done else f"looking up Java libraries … {found}")
+        looked_up = sum(1 for _ in work.glob("*/cache/*/*/ivydata-*.properties"))
+        progress(
+            f"fetching Java libraries … {_bar(done, total)}" if done else f"looking up Java libraries … {looked_up}"
+        )
         time.sleep(0.5)
 
 
@@ -160,10 +162,10 @@ _REMEDY = "Check the network, then run the command again. Behind a mirror, set E
 
 
 def _place(jar: Jar, file: Path | None, folder: Path) -> None:
-    found = _sha256(file) if file else None
-    if file is None or found != jar.sha256:
+    digest = _sha256(file) if file else None
+    if file is None or digest != jar.sha256:
         raise SetupError(
-            f"{jar.file_name}: SHA-256 is {found or 'missing'}, the lock file says {jar.sha256}.",
+            f"{jar.file_name}: SHA-256 is {digest or 'missing'}, the lock file says {jar.sha256}.",
             remedy="Run the command again; if the error persists, do not trust the repository that it came from.",
         )
     (folder / jar.part).mkdir(exist_ok=True)
@@ -203,9 +205,9 @@ def make_lock(settings: Settings, lock: Path = LOCK, roots: Mapping[str, Sequenc
     java = find_java(settings, print)
     work = Path(tempfile.mkdtemp())
     entries = []
-    for part, wanted in roots.items():
+    for part, coordinates in roots.items():
         dependencies = "".join(
-            f'<dependency org="{o}" name="{m}" rev="{r}" conf="{part}->default"/>' for o, m, r in wanted
+            f'<dependency org="{o}" name="{m}" rev="{r}" conf="{part}->default"/>' for o, m, r in coordinates
         )
         _ivy(
             settings,

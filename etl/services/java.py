@@ -41,8 +41,8 @@ def find_java(settings: Settings, progress: Progress, *, folders: Iterable[str] 
     :param folders: where this system installs Java.
     :raises SetupError: there is none and none may be installed; with what was found and what to do.
     """
-    found = list(_installed(folders))
-    for java in found:
+    installed = list(_installed(folders))
+    for java in installed:
         if java.major in SUPPORTED:
             return java
     if settings.install_java and _can_install():
@@ -51,8 +51,8 @@ def find_java(settings: Settings, progress: Progress, *, folders: Iterable[str] 
         for java in _installed(folders):
             if java.major in SUPPORTED:
                 return java
-    seen = ", ".join(f"{java.path} (Java {java.major})" for java in found) or "none on this machine"
-    raise SetupError(f"Spark and Kafka need Java 17 or 21; found: {seen}.", remedy=_REMEDY)
+    listed = ", ".join(f"{java.path} (Java {java.major})" for java in installed) or "none on this machine"
+    raise SetupError(f"Spark and Kafka need Java 17 or 21; found: {listed}.", remedy=_REMEDY)
 
 
 def _installed(folders: Iterable[str]) -> Iterator[Java]:

@@ -71,8 +71,8 @@ def _key(settings: Settings, java: Java) -> str:
     import pyspark
 
     jars = [*sorted((Path(pyspark.__file__).parent / "jars").glob("*.jar")), *class_path(settings, "spark"), java.path]
-    stands = [(str(jar), (found := jar.stat()).st_size, found.st_mtime_ns) for jar in jars]
-    return hashlib.sha256(json.dumps([stands, java.major, pyspark.__version__]).encode()).hexdigest()
+    files = [(str(jar), (stat := jar.stat()).st_size, stat.st_mtime_ns) for jar in jars]
+    return hashlib.sha256(json.dumps([files, java.major, pyspark.__version__]).encode()).hexdigest()
 
 
 def _noted(note: Path) -> object:

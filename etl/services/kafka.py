@@ -77,10 +77,10 @@ def start(settings: Settings, contracts: Iterable[Contract], progress: Progress)
     :raises ServiceUnavailable: it ended or did not answer in time; with the end of its log.
     """
     folder = _folder(settings)
-    if found := running(settings):
-        if _answers(found.endpoint):
-            return found
-        process.terminate(found)
+    if existing := running(settings):
+        if _answers(existing.endpoint):
+            return existing
+        process.terminate(existing)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     java = find_java(settings, progress)
     new = not (folder / "data" / "meta.properties").exists()

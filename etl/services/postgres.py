@@ -61,8 +61,8 @@ def start(settings: Settings, progress: Progress) -> Service:
     :raises SetupError: its data could not be created.
     :raises ServiceUnavailable: it did not start; with the end of its log.
     """
-    if found := running(settings):
-        return found
+    if existing := running(settings):
+        return existing
     place = _place(settings)
     _keep_foreign(settings, place, progress)
     password = _password(settings)
@@ -113,15 +113,15 @@ def log_file(settings: Settings) -> Path:
 
 
 def _interrupt(service: Service) -> None:
-    found = service.process()
-    if found is None:
+    server = service.process()
+    if server is None:
         return
     if os.name == "nt":
         process.terminate(service)
         return
-    found.send_signal(signal.SIGINT)
-    with contextlib.suppress(psutil.TimeoutExpired):  # then it is ended the hard way, below
-        found.wait(process.STOP_SECONDS)
+    server.send_signal(signal.SIGINT)
+    with contextlib.suppress(psutil.TimeoutExpired):  # then it is terminated, below
+        server.wait(process.STOP_SECONDS)
     process.terminate(service)
 
 
@@ -165,7 +165,7 @@ def _password(settings: Settings) -> str:
 
 
 def _keep_foreign(settings: Settings, place: Place, progress: Progress) -> None:
-    """Set data aside whose home was deleted together with their password: as root they are elsewhere, and were left behind."""
+    """Set aside data whose password was deleted together with ETL_HOME: as root the data are in another folder, and remain."""
     if _password_file(settings).exists() or not place.data.exists():
         return
     if (place.data / "postmaster.pid").exists():

@@ -37,11 +37,11 @@ class Service:
     def process(self) -> psutil.Process | None:
         """The process, or None when it has ended."""
         try:
-            found = psutil.Process(self.pid)
-            alive = abs(found.create_time() - self.created) < 1.0 and found.status() != psutil.STATUS_ZOMBIE
+            candidate = psutil.Process(self.pid)
+            alive = abs(candidate.create_time() - self.created) < 1.0 and candidate.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return None
-        return found if alive else None
+        return candidate if alive else None
 
 
 def remember(file: Path, service: Service) -> Service:
@@ -64,7 +64,7 @@ def describe(name: str, process: psutil.Process, *, endpoint: str, port: int, lo
 
 
 def terminate(service: Service, *, seconds: float = STOP_SECONDS) -> None:
-    """Ask the process to end; kill it if it does not in time."""
+    """Ask the process to end; kill it if it does not end in time."""
     process = service.process()
     if process is None:
         return
@@ -83,11 +83,11 @@ def end_group(file: Path, *, seconds: float = STOP_SECONDS) -> None:
     except (FileNotFoundError, ValueError, TypeError):
         return
     # The group's number is not reused while the group has members, so these belong to the service.
-    left = [] if os.name == "nt" or service.process() else list(_members(service))
-    for member in left:
+    members = [] if os.name == "nt" or service.process() else list(_members(service))
+    for member in members:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
-    psutil.wait_procs(left, seconds)
+    psutil.wait_procs(members, seconds)
 
 
 def _members(service: Service) -> Iterator[psutil.Process]:
@@ -122,10 +122,10 @@ def spawn(command: list[str], log: Path, *, env: Mapping[str, str] | None = None
 
 def free_ports(count: int, preferred: Iterable[int] = ()) -> list[int]:
     """Free ports of 127.0.0.1, those used before first, so that addresses stay valid."""
-    found: list[int] = []
+    ports: list[int] = []
     with contextlib.ExitStack() as held:
         for port in [*preferred, *[0] * count]:
-            if len(found) == count:
+            if len(ports) == count:
                 break
             probe = held.enter_context(socket.socket())
             if os.name != "nt":
@@ -133,16 +133,16 @@ def free_ports(count: int, preferred: Iterable[int] = ()) -> list[int]:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):  # taken: the next candidate serves as well
                 probe.bind(("127.0.0.1", port))
-                found.append(probe.getsockname()[1])
-    return found
+                ports.append(probe.getsockname()[1])
+    return ports
 
 
 def wait_until(
     ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, *, name: str, seconds: float
 ) -> None:
-    """Wait until `ready()`; it is an error, with the end of the log, if the process ends or the time is over before.
+    """Wait until `ready()`.
 
-    :raises ServiceUnavailable: with the last lines of the log.
+    :raises ServiceUnavailable: the process ended, or was not ready in time; with the last lines of the log.
     """
     deadline = time.monotonic() + seconds
     while not ready():

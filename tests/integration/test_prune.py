@@ -243,7 +243,7 @@ def test_the_command_tells_what_it_would_do_then_does_it(project: Project) -> No
     assert freed["notebooks", cycle_id] > 10_000
     assert not (project.settings.runs / cycle_id).exists()
     project.require_exact(500)
-    assert "is no age" in project.etl("prune", "--delete-after", "soon", expect=2).stderr
+    assert "is not an age" in project.etl("prune", "--delete-after", "soon", expect=2).stderr
 
 
 def test_notebooks_of_a_cycle_without_audit_rows_go_by_their_age(project: Project) -> None:

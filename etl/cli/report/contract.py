@@ -32,12 +32,12 @@ _INTRODUCTION = """\
 # Feeds
 
 One section per packaged feed, made from its contract by `python -m etl feeds docs > docs/feeds.md`; do not edit it by hand.
-How to write a contract stands in [contracts](contracts.md). Sample messages are simulated ones.
+[Contracts](contracts.md) explains how to write one. Sample messages are simulated.
 """
 
 
 def source_path(column: Column) -> str:
-    """Where a column's value stands in a message, as `rename` writes it."""
+    """Where a column's value is in a message, as `rename` writes it."""
     return ".".join(column.source).replace(f".{ITEMS}", ITEMS)
 
 

@@ -15,8 +15,7 @@ from etl.audit import ledger, recovery
 from etl.audit.counts import Counts
 from etl.audit.job import JobRun, job_run
 from etl.audit.retry import retrying
-from etl.audit.set_aside import ARCHIVE as ARCHIVE_KIND
-from etl.audit.set_aside import Failures
+from etl.audit.set_aside import ARCHIVE, Failures
 from etl.audit.sources import Sources
 from etl.audit.states import Job
 from etl.contract.model import EvolvedContract
@@ -84,7 +83,7 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
         contract = replace(contract, anomalies=replace(contract.anomalies, threshold=anomaly_threshold))
     parameters = {"anomaly_threshold": anomaly_threshold}
     with job_run(settings, contract, Job.LOAD, cycle_id, parameters, alone=False) as run:
-        failures = Failures(settings, run, contract.feed, ARCHIVE_KIND)
+        failures = Failures(settings, run, contract.feed, ARCHIVE)
         with transaction(run.engine) as connection:
             queue = Queue(connection, settings, contract, run.log_id)
         if run.lacks_tables:

@@ -34,13 +34,13 @@ class CheckedContracts:
 
 def check_contracts(settings: Settings, files: Iterable[Path]) -> CheckedContracts:
     """Read contract files and compare the sound ones with the database, if one answers."""
-    known, _ = read_contracts(settings)
+    existing, _ = read_contracts(settings)
     wrong: list[ContractError] = []
     sound: list[Contract] = []
     for file in files:
         try:
             contract = read_contract(file)
-            _require_own_names(contract, known)
+            _require_own_names(contract, existing)
             evolved = EvolvedContract.of(contract)
             require_fits(product_in(settings), contract, [feed_table(evolved), *registry.tables(evolved)])
         except ContractError as error:
@@ -69,10 +69,10 @@ def _compare_all(settings: Settings, contracts: list[Contract]) -> tuple[dict[st
         return {}, error.cause
 
 
-def _require_own_names(contract: Contract, known: Mapping[str, Contract]) -> None:
+def _require_own_names(contract: Contract, existing: Mapping[str, Contract]) -> None:
     """Refuse a contract whose table, or whose views, another feed has."""
     own = made_names(contract)
-    for feed, other in known.items():
+    for feed, other in existing.items():
         if feed == contract.feed:
             continue
         clash = f"the table {contract.table} is that of feed {other.feed}"

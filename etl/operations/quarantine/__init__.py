@@ -1,1 +1,1 @@
-"""Rejected rows and files that were set aside: looked at, replayed, tried again, or discarded."""
+"""Rejected rows and files that were set aside: listed, replayed, retried or discarded."""

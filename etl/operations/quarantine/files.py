@@ -47,9 +47,9 @@ def find(settings: Settings, *, feed: str | None = None) -> list[dict[str, Any]]
     """What is set aside, newest first, each with the columns of `etl_set_aside`."""
     query = select(etl_set_aside).where(_entry.status == SET_ASIDE).order_by(_entry.set_aside_at.desc())
     with connected(settings, "quarantine") as connection:
-        known = set(connection.execute(select(_entry.feed, _entry.name)).tuples())
+        recorded = set(connection.execute(select(_entry.feed, _entry.name)).tuples())
         entries = [dict(row) for row in connection.execute(query).mappings()]
-    entries += _of_earlier_versions(settings, known)
+    entries += _of_earlier_versions(settings, recorded)
     return [row for row in entries if feed in (None, row["feed"])]
 
 
@@ -122,35 +122,35 @@ def _files(folder: Path) -> Iterator[Path]:
     yield from (path for path in paths if os.path.lexists(path) and not path.is_dir())
 
 
-def _of_earlier_versions(settings: Settings, known: set[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+def _of_earlier_versions(settings: Settings, recorded: set[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     """Landing files that were moved away by a version that had no table `etl_set_aside`."""
     for folder in sorted(settings.backup.glob(f"*/{manifests.QUARANTINE}")):
         feed = folder.parent.name
         for path in sorted(_files(folder)):
             name = files.stored_name(path.name)
-            if (feed, name) in known or path.name.startswith(files.TEMPORARY_PREFIX):
+            if (feed, name) in recorded or path.name.startswith(files.TEMPORARY_PREFIX):
                 continue
             since = datetime.fromtimestamp(path.lstat().st_ctime, UTC)
             times = dict.fromkeys(("first_failed_at", "last_failed_at", "set_aside_at"), since)
-            what = {"set_aside_id": None, "feed": feed, "kind": LANDING_FILE, "name": name, "status": SET_ASIDE}
-            yield {**what, "attempts": 1, "cause": _EARLIER, **times, "log_id": None, "decided_at": None}
+            identity = {"set_aside_id": None, "feed": feed, "kind": LANDING_FILE, "name": name, "status": SET_ASIDE}
+            yield {**identity, "attempts": 1, "cause": _EARLIER, **times, "log_id": None, "decided_at": None}
 
 
 def _nothing(settings: Settings, name: str, feed: str | None) -> ConfigurationError:
     """The error that says why there is nothing to retry."""
     query = select(_entry.feed, _entry.status).where(_entry.name == name).order_by(_entry.last_failed_at.desc())
     with connected(settings, "quarantine") as connection:
-        known = [row for row in connection.execute(query) if feed in (None, row.feed)]
-    if known and known[0].status in _INSTEAD:
-        said, remedy = _INSTEAD[known[0].status]
-        return ConfigurationError(f"{name} of feed {known[0].feed} {said}", remedy=remedy)
+        entries = [row for row in connection.execute(query) if feed in (None, row.feed)]
+    if entries and entries[0].status in _INSTEAD:
+        state, remedy = _INSTEAD[entries[0].status]
+        return ConfigurationError(f"{name} of feed {entries[0].feed} {state}", remedy=remedy)
     return ConfigurationError(
         f"Nothing named {name} is set aside{f' of feed {feed}' if feed else ''}.",
         remedy="`python -m etl quarantine list --files` shows the names to use.",
     )
 
 
-def _gone(name: str, where: str, what: str) -> ConfigurationError:
+def _gone(name: str, where: str, missing: str) -> ConfigurationError:
     return ConfigurationError(
-        f"{name} is no longer in {where}.", remedy=f"Restore {what} there from a copy; then retry."
+        f"{name} is no longer in {where}.", remedy=f"Restore {missing} there from a copy; then retry."
     )

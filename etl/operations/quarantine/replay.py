@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select, true, update
+from sqlalchemy import Connection, Table, select, true, update
 
 from etl.audit import provenance
 from etl.audit.counts import Counts
 from etl.audit.job import JobRun, job_run, rehearsal
 from etl.audit.states import Job
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import STAGE_ROW, Refused, in_batches, lock_feed, make_stage, transaction
 from etl.database.schema.audit_tables import etl_rejected_row, etl_source
@@ -32,6 +33,9 @@ from etl.settings import Settings
 from etl.validation.reasons import Reason
 from etl.validation.rejects import COORDINATES, Problem, as_json
 from etl.validation.reread import placed, reread, still_bad, with_all_readings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _row = etl_rejected_row.c
 
@@ -70,11 +74,11 @@ def replay(
     """
     changes = changes or {}
     with connected(settings, "quarantine") as connection:
-        known = with_added_columns(connection, contract).column_names
+        columns = with_added_columns(connection, contract).column_names
         chosen = frozenset(row["rejected_id"] for row in _select(connection, contract, selection))
-    if unknown := set(changes) - set(known):
+    if unknown := set(changes) - set(columns):
         raise ConfigurationError(
-            f"Feed {contract.feed} has no column {sorted(unknown)[0]!r}.", remedy=f"Columns: {', '.join(known)}."
+            f"Feed {contract.feed} has no column {sorted(unknown)[0]!r}.", remedy=f"Columns: {', '.join(columns)}."
         )
     if not chosen:
         return Replayed(None, Counts(), ())
@@ -118,22 +122,12 @@ def _load(
     checked = reread(contract, rows, changes, now=run.started)
     ids = [rows[place]["rejected_id"] for place in checked.accepted["source_offset"].to_pylist()]
     table = ensure_feed(connection, contract)
-    stage = make_stage(connection, table, [*contract.column_names, "source_id", *COORDINATES])
-    stage.copy(placed(checked, contract, rows, ()))
-    constants = {"log_id": run.log_id}
-    loaded, refused = stage.insert_new(constants)
+    loaded, bad = _insert(connection, run, contract, table, placed(checked, contract, rows, ()))
     still = still_bad(rows, checked)
-    bad = {place.row: _refused(place) for place in refused}
-    conflicting_rows = conflicts.find(connection, contract, stage, constants)
-    if contract.on_conflict == "keepLast" and conflicting_rows.rows.num_rows:
-        loaded += conflicts.keep_last(connection, contract, stage, constants, conflicting_rows, run.log_id).rows
-    else:
-        places = conflicting_rows.rows[STAGE_ROW].to_pylist()
-        bad |= {row: _conflicting(conflicting_rows, number) for number, row in enumerate(places)}
     registry.update(connection, NewRows(contract, table, run.log_id, true()))
     still += [{"rejected_id": ids[row], **why} for row, why in bad.items()]
     # A message counts as replayed when all its readings are loaded; its valid readings are loaded in any case.
-    done = dict.fromkeys(number for number in ids if number not in {one["rejected_id"] for one in still})
+    done = dict.fromkeys(number for number in ids if number not in {row["rejected_id"] for row in still})
     _decide(connection, run, [*done], changes)
     run.remember({REPLAYED_ROWS: len(done)})
     conflicting = sum(why["reason"] == Reason.CONFLICTING.value for why in bad.values())
@@ -149,12 +143,30 @@ def _load(
     return Replayed(run.cycle_id, counts, tuple(still))
 
 
+def _insert(
+    connection: Connection, run: JobRun, contract: EvolvedContract, table: Table, readings: pa.Table
+) -> tuple[int, dict[int, dict[str, Any]]]:
+    """Insert valid readings; returns the number that is loaded, and reason and problems of each that is not, by its number."""
+    stage = make_stage(connection, table, [*contract.column_names, "source_id", *COORDINATES])
+    stage.copy(readings)
+    constants = {"log_id": run.log_id}
+    loaded, refused = stage.insert_new(constants)
+    bad = {place.row: _refused(place) for place in refused}
+    conflicting = conflicts.find(connection, contract, stage, constants)
+    if contract.on_conflict == "keepLast" and conflicting.rows.num_rows:
+        loaded += conflicts.keep_last(connection, contract, stage, constants, conflicting, run.log_id).rows
+    else:
+        places = conflicting.rows[STAGE_ROW].to_pylist()
+        bad |= {row: _conflicting(conflicting, number) for number, row in enumerate(places)}
+    return loaded, bad
+
+
 def _decide(connection: Connection, run: JobRun, done: Sequence[int], changes: Mapping[str, str]) -> None:
     """Mark the quarantined rows that were replayed, with the changes that were applied."""
     note = f"replayed with {json.dumps(dict(changes))}"[:400] if changes else None
     decided = {"status": REPLAYED, "replayed_by": run.log_id, "decided_at": datetime.now(UTC), "note": note}
-    for some in in_batches(done):
-        connection.execute(update(etl_rejected_row).where(_row.rejected_id.in_(some)).values(**decided))
+    for batch in in_batches(done):
+        connection.execute(update(etl_rejected_row).where(_row.rejected_id.in_(batch)).values(**decided))
 
 
 def _refused(refused: Refused) -> dict[str, Any]:

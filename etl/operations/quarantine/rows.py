@@ -86,7 +86,7 @@ def feeds_of(settings: Settings, selection: Selection) -> list[str]:
     return sorted({*feeds.values()})
 
 
-def one(settings: Settings, rejected_id: int) -> dict[str, Any]:
+def find_one(settings: Settings, rejected_id: int) -> dict[str, Any]:
     """A rejected row by its number, as `find` gives it.
 
     :raises ConfigurationError: there is no such row.

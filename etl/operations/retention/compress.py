@@ -1,4 +1,4 @@
-"""Compresses a file, and reads the result back before the plain file is removed."""
+"""A file is compressed, and the result read back before the plain file is removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copies loaded files to a folder at a URL, reads the copies back and compares them, so that the originals can be deleted.
+"""Loaded files are copied to a folder at a URL; the copies are read back and compared, so that the originals can be deleted.
 
 Content is copied before its manifest, and both before the ledger records where they are. An interrupted copy is repeated by
 the next run, unless it is already complete. Loaded files never change, so nothing is locked meanwhile.
@@ -50,16 +50,16 @@ def copy_old(
     with transaction(engine) as connection:
         old = [*_archives(settings, connection, feed, is_old), *_landing_files(settings, connection, feed, is_old)]
     reasons: dict[str, str] = {}
-    for one in old:
+    for loaded_file in old:
         try:
-            _copy(remote, one)
+            _copy(remote, loaded_file)
         except IntegrityError as error:
-            reasons[str(one.file)] = error.cause
+            reasons[str(loaded_file.file)] = error.cause
             continue
         with transaction(engine) as connection:
-            ledger.note_move(connection, one.file_id, remote.url_of(one.name))
+            ledger.note_move(connection, loaded_file.file_id, remote.url_of(loaded_file.name))
         failpoints.reached("prune.moved")
-        reasons[str(one.file)] = ""
+        reasons[str(loaded_file.file)] = ""
     return reasons
 
 
@@ -91,29 +91,29 @@ def _landing_files(
     if not folder.is_dir():
         return
     entries = ledger.landing_entries(connection, feed)
-    known = {entry.sha256: entry.file_id for entry in entries if is_old(entry.loaded_at)}
+    file_ids = {entry.sha256: entry.file_id for entry in entries if is_old(entry.loaded_at)}
     for file in sorted(path for path in folder.iterdir() if path.is_file()):
         if file.name.startswith(TEMPORARY_PREFIX):
             continue
-        digest = next((one for one in digests(file) if one in known), None)
+        digest = next((candidate for candidate in digests(file) if candidate in file_ids), None)
         if digest is not None:
             # Landing files may share a name; each copy gets a different one.
             there = files.with_prefix(f"{digest[:12]}-", files.shown_name(file.name))
-            yield _LoadedFile(known[digest], file, digest, f"{feed}/landing/{there}")
+            yield _LoadedFile(file_ids[digest], file, digest, f"{feed}/landing/{there}")
 
 
-def _copy(remote: Remote, one: _LoadedFile) -> None:
+def _copy(remote: Remote, loaded_file: _LoadedFile) -> None:
     """Copy one file, and its manifest, to the URL, unless they are there already.
 
     :raises IntegrityError: the file is not what was loaded, or its copy is not what was sent.
     """
-    if one.sha256 not in digests(one.file):
+    if loaded_file.sha256 not in digests(loaded_file.file):
         raise IntegrityError(
-            f"{files.shown_name(one.file.name)} was changed after it was loaded.", remedy="Restore it."
+            f"{files.shown_name(loaded_file.file.name)} was changed after it was loaded.", remedy="Restore it."
         )
-    sent = [(one.file, one.name)]
-    if one.manifest:
-        sent.append((one.manifest, f"{one.name.rpartition('/')[0]}/{one.manifest.name}"))
+    sent = [(loaded_file.file, loaded_file.name)]
+    if loaded_file.manifest:
+        sent.append((loaded_file.manifest, f"{loaded_file.name.rpartition('/')[0]}/{loaded_file.manifest.name}"))
     for file, name in sent:
         expected = files.content_sha256(file)
         if remote.sha256(name) != expected:
@@ -124,4 +124,4 @@ def _copy(remote: Remote, one: _LoadedFile) -> None:
                     f"{files.shown_name(file.name)}: what arrived at {remote.url_of(name)} is not what was sent.",
                     remedy="Run again.",
                 )
-    log.info("copied", file=files.stored_name(one.file.name), to=remote.url_of(one.name))
+    log.info("copied", file=files.stored_name(loaded_file.file.name), to=remote.url_of(loaded_file.name))

@@ -17,8 +17,8 @@ _LONGEST_AGE = len("99999w")
 
 @dataclass(frozen=True)
 class Policy:
-    """How long things are kept: archives from their load on, notebooks from the end of their cycle, rows of the quarantine from
-    the decision on them. None: for ever.
+    """How long things are kept: archives after their load, notebooks after the end of their cycle, rows of the quarantine after
+    the decision about them. None: for ever.
     """
 
     compress_after: timedelta | None = timedelta(days=7)
@@ -34,7 +34,7 @@ def parse_age(text: str) -> timedelta | None:
         return None
     seconds = parse_duration(text, "mhdw", fractions=False)
     if seconds is None or len(text) > _LONGEST_AGE:
-        raise ConfigurationError(f"{text!r} is no age.", remedy="Give it as 30m, 12h, 7d or 2w, or as never.")
+        raise ConfigurationError(f"{text!r} is not an age.", remedy="Write 30m, 12h, 7d, 2w or never.")
     return timedelta(seconds=seconds)
 
 

@@ -157,7 +157,7 @@ def _prune_landing(this: PruneRun, connection: Connection, feed: str, folder: Pa
         files.remove_temporaries(folder)
     loaded = {entry.sha256: entry.loaded_at for entry in ledger.landing_entries(connection, feed)}
     for file in sorted(path for path in folder.iterdir() if path.is_file()):
-        digest = next((known for known in digests(file) if known in loaded), None)
+        digest = next((candidate for candidate in digests(file) if candidate in loaded), None)
         size, name = file.stat().st_size, files.stored_name(file.name)
         if digest is None:
             continue
@@ -203,8 +203,8 @@ def _prune_quarantine(this: PruneRun, connection: Connection, feed: str, existin
     loads = set(connection.scalars(select(row.log_id).where(decided).distinct()))
     loads -= ledger.loads_of(connection, feed, existing)
     rows = 0
-    for some in in_batches(sorted(loads)):
-        old = and_(decided, row.log_id.in_(some))
+    for batch in in_batches(sorted(loads)):
+        old = and_(decided, row.log_id.in_(batch))
         rows += connection.scalar(select(func.count()).select_from(etl_rejected_row).where(old)) or 0
         if not this.dry_run:
             connection.execute(delete(etl_rejected_row).where(old))

@@ -41,7 +41,7 @@ class Remote:
         try:
             core = _fsspec()
             self._require_known(core)
-            with self._explaining("cannot be used"):
+            with self._translating_errors("cannot be used"):
                 # A cached listing may be out of date.
                 self._files, self._root = core.url_to_fs(self._url_without_login(), use_listings_cache=False, **options)
         except ImportError as error:
@@ -60,7 +60,7 @@ class Remote:
         :raises ServiceUnavailable: it did not arrive completely.
         """
         target = self._path(name)
-        with self._explaining("did not take a file"):
+        with self._translating_errors("did not take a file"):
             self._files.makedirs(posixpath.dirname(target), exist_ok=True)
             self._files.put_file(str(file), target)
             if "file" in _protocols(self._files):
@@ -74,7 +74,7 @@ class Remote:
 
         :raises ServiceUnavailable: it does not answer.
         """
-        with self._explaining("could not be read back"):
+        with self._translating_errors("could not be read back"):
             try:
                 with self._files.open(self._path(name), "rb") as handle:
                     content = gzip.GzipFile(fileobj=handle) if name.endswith(files.COMPRESSED_SUFFIX) else handle
@@ -95,7 +95,7 @@ class Remote:
         return f"{self._root}/{name}"
 
     @contextmanager
-    def _explaining(self, what: str) -> Iterator[None]:
+    def _translating_errors(self, failure: str) -> Iterator[None]:
         """Translate every error of a protocol's package, and drop its traceback, which would show the arguments of calls."""
         try:
             yield
@@ -103,15 +103,15 @@ class Remote:
             raise
         except Exception as error:  # noqa: BLE001 - every protocol has different errors
             raise ServiceUnavailable(
-                f"{self.shown} {what} ({type(error).__name__}: {self._mask(error)}).",
+                f"{self.shown} {failure} ({type(error).__name__}: {self._mask(error)}).",
                 remedy="Nothing was deleted here. Check the URL, the rights and the login; the next `prune` continues.",
             ) from None
 
     def _mask(self, error: BaseException) -> str:
-        said = (str(error).strip().splitlines() or ["no message"])[0][:300]
+        first_line = (str(error).strip().splitlines() or ["no message"])[0][:300]
         for secret in (self._url, self._password, unquote(self._password)):
-            said = said.replace(secret, "***") if secret else said
-        return said
+            first_line = first_line.replace(secret, "***") if secret else first_line
+        return first_line
 
 
 def _fsspec() -> ModuleType:

@@ -36,10 +36,10 @@ def unknown_runs(this: PruneRun, connection: Connection) -> list[Path]:
         return []
     age = max(this.policy.delete_after, _UNKNOWN_CYCLE_AGE)
     old = [folder for folder in _runs(this.settings) if this.is_old(_last_change(folder), age)]
-    known: set[str] = set()
-    for some in in_batches(folder.name for folder in old):
-        known |= set(connection.scalars(select(etl_log.c.cycle_id).where(etl_log.c.cycle_id.in_(some))))
-    return [folder for folder in old if folder.name not in known]
+    recorded: set[str] = set()
+    for batch in in_batches(folder.name for folder in old):
+        recorded |= set(connection.scalars(select(etl_log.c.cycle_id).where(etl_log.c.cycle_id.in_(batch))))
+    return [folder for folder in old if folder.name not in recorded]
 
 
 def _runs(settings: Settings) -> list[Path]:

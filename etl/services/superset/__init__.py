@@ -69,7 +69,7 @@ def up(
     product = user_database.product_of_data(settings)
     bundle = assets.for_product(assets.read(folder), product)
     require_sound(bundle)
-    wanted = bundle.uuids()
+    uuids = bundle.uuids()
     with _exclusively(settings):
         changed = []
         if not environment.is_current(settings, product.name):
@@ -83,7 +83,7 @@ def up(
             changed.append("started")
     return Ready(
         service=service,
-        counts={kind: len(wanted[kind]) for kind in ("dashboards", "charts", "datasets")},
+        counts={kind: len(uuids[kind]) for kind in ("dashboards", "charts", "datasets")},
         dashboards=_addresses(bundle, service),
         changed=tuple(changed),
         sign_in_file=keys.sign_in_file(work.folder),
@@ -220,8 +220,8 @@ def _require_all(bundle: assets.Bundle, result: manage.Result) -> None:
 
 
 def _addresses(bundle: assets.Bundle, service: Service) -> dict[str, str]:
-    found = bundle.documents("dashboards").values()
+    dashboards = bundle.documents("dashboards").values()
     return {
         doc["dashboard_title"]: f"{service.endpoint}/superset/dashboard/{doc.get('slug') or doc['uuid']}/"
-        for doc in found
+        for doc in dashboards
     }

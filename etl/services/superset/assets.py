@@ -1,7 +1,7 @@
 """The dashboards as code: files in superset/assets, linked by uuid, and their canonical form.
 
-Superset assigns different numbers on every machine. An export is brought into the form of the files, so that importing and
-exporting gives no difference, and an edit a small one: numbers, file names, order and values that Superset fills in by itself
+Superset assigns different numbers on every machine. An export is converted to the form of the files, so that an import and an
+export give no difference, and an edit a small one: numbers, file names, order and values that Superset fills in by itself
 come from the existing files.
 """
 
@@ -44,8 +44,8 @@ class Bundle:
 
     @property
     def sha256(self) -> str:
-        told = "".join(f"{path}\0{text}\0" for path, text in sorted(self.files.items()))
-        return hashlib.sha256(told.encode()).hexdigest()
+        content = "".join(f"{path}\0{text}\0" for path, text in sorted(self.files.items()))
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def documents(self, kind: str) -> dict[str, Document]:
         """The parsed files of a kind by path.
@@ -113,10 +113,10 @@ def normalised(exported: Mapping[str, str], current: Bundle, schema: str = SCHEM
     :param schema: the product's schema, which `for_product` put into the datasets.
     """
     new = Bundle({path: text for path, text in exported.items() if path.startswith(KINDS)})
-    known = {str(doc["uuid"]): doc for kind in KINDS for doc in current.documents(kind).values()}
+    existing = {str(doc["uuid"]): doc for kind in KINDS for doc in current.documents(kind).values()}
     databases = {str(doc["uuid"]) for doc in current.documents("databases").values()}
     datasets = {str(doc["uuid"]) for doc in new.documents("datasets").values() if doc["database_uuid"] in databases}
-    mine: dict[str, Callable[[Document], bool]] = {
+    is_included: dict[str, Callable[[Document], bool]] = {
         "databases": lambda doc: doc["uuid"] in databases,
         "datasets": lambda doc: doc["uuid"] in datasets,
         "charts": lambda doc: doc.get("dataset_uuid") in datasets,
@@ -126,8 +126,8 @@ def normalised(exported: Mapping[str, str], current: Bundle, schema: str = SCHEM
     files = {_METADATA: current.files[_METADATA]} if _METADATA in current.files else {}
     for kind in KINDS:
         for _, document in sorted(new.documents(kind).items(), key=lambda item: str(item[1]["uuid"])):
-            if mine[kind](document):
-                before = known.get(str(document["uuid"]), {})
+            if is_included[kind](document):
+                before = existing.get(str(document["uuid"]), {})
                 if kind == "datasets" and document.get("schema") == schema:
                     document["schema"] = SCHEMA
                 files[paths.of(kind, document)] = dump(_CLEAN[kind](document, before))
@@ -151,8 +151,8 @@ class _Paths:
         self._taken = set(self._known.values())
 
     def of(self, kind: str, document: Document) -> str:
-        if known := self._known.get(str(document["uuid"])):
-            return known
+        if existing := self._known.get(str(document["uuid"])):
+            return existing
         title = document.get("dashboard_title") or document.get("slice_name") or document.get("table_name") or "new"
         folder = "datasets/etl" if kind == "datasets" else kind
         stem = re.sub(r"[^a-z0-9]+", "_", str(title).lower()).strip("_") or "new"
@@ -194,10 +194,10 @@ def _clean_dashboard(document: Document, before: Document) -> Document:
     for chart in _charts(position):
         chart["chartId"] = numbers[chart["chartId"]]
     metadata = {k: v for k, v in (document.get("metadata") or {}).items() if k not in _VOLATILE_METADATA}
-    for found in metadata.get("native_filter_configuration") or []:
+    for native_filter in metadata.get("native_filter_configuration") or []:
         for name in _VOLATILE_FILTER:
-            found.pop(name, None)
-        _renumber_scope(found.get("scope"), numbers)
+            native_filter.pop(name, None)
+        _renumber_scope(native_filter.get("scope"), numbers)
     metadata["chart_configuration"] = _cross_filters(metadata.get("chart_configuration") or {}, numbers)
     for name in ("expanded_slices", "timed_refresh_immune_slices", "filter_scopes"):
         if not metadata.get(name):
@@ -213,14 +213,14 @@ def _charts(position: Document) -> list[Document]:
 
 def _numbers(position: Document, before: Document) -> dict[int, int]:
     """The number of each chart in the files by its number in the export: its existing number, or the next free one."""
-    known = {chart["uuid"]: int(chart["chartId"]) for chart in _charts(before)}
-    following = max(known.values(), default=0) + 1
+    number_by_uuid = {chart["uuid"]: int(chart["chartId"]) for chart in _charts(before)}
+    following = max(number_by_uuid.values(), default=0) + 1
     numbers = {}
     for chart in sorted(_charts(position), key=lambda chart: str(chart["uuid"])):
-        if chart["uuid"] not in known:
-            known[chart["uuid"]] = following
+        if chart["uuid"] not in number_by_uuid:
+            number_by_uuid[chart["uuid"]] = following
             following += 1
-        numbers[int(chart["chartId"])] = known[chart["uuid"]]
+        numbers[int(chart["chartId"])] = number_by_uuid[chart["uuid"]]
     return numbers
 
 

@@ -1,4 +1,4 @@
-"""Whether the assets fit together. Superset silently leaves out a chart or a filter whose reference leads nowhere."""
+"""Whether the assets fit together. Superset silently leaves out a chart or a filter whose reference is wrong."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def _problems(bundle: Bundle) -> Iterator[str]:
     if "metadata.yaml" not in bundle.files:
         yield "metadata.yaml is missing."
     documents = {kind: bundle.documents(kind) for kind in KINDS}
-    known = {kind: {str(doc["uuid"]): doc for doc in found.values()} for kind, found in documents.items()}
+    by_uuid = {kind: {str(doc["uuid"]): doc for doc in by_path.values()} for kind, by_path in documents.items()}
     if len(documents["databases"]) != 1:
         yield f"databases/ has {len(documents['databases'])} files; it must be one."
-    counts = Counter(str(doc["uuid"]) for found in documents.values() for doc in found.values())
-    for path, doc in ((path, doc) for found in documents.values() for path, doc in found.items()):
+    counts = Counter(str(doc["uuid"]) for by_path in documents.values() for doc in by_path.values())
+    for path, doc in ((path, doc) for by_path in documents.values() for path, doc in by_path.items()):
         if counts[str(doc["uuid"])] > 1:
             yield f"{path}: uuid {doc['uuid']} is in {counts[str(doc['uuid'])]} files."
     for kind, key, target in (("datasets", "database_uuid", "databases"), ("charts", "dataset_uuid", "datasets")):
         for path, doc in documents[kind].items():
-            if doc.get(key) not in known[target]:
+            if doc.get(key) not in by_uuid[target]:
                 yield f"{path}: {key} {doc.get(key)!r} is in no file of {target}/."
     for path, doc in documents["dashboards"].items():
-        yield from (f"{path}: {told}" for told in _of_dashboard(doc, known["charts"], known["datasets"]))
+        yield from (f"{path}: {problem}" for problem in _of_dashboard(doc, by_uuid["charts"], by_uuid["datasets"]))
 
 
 def _of_dashboard(doc: Document, charts: dict[str, Document], datasets: dict[str, Document]) -> Iterator[str]:
@@ -63,15 +63,15 @@ def _of_dashboard(doc: Document, charts: dict[str, Document], datasets: dict[str
         if name not in ("ROOT_ID", "HEADER_ID") and children[name] != 1:
             yield f"{name} is in {children[name]} rows; it must be in one."
     yield from (f"{child} is placed but does not exist." for child in children if child not in items)
-    for found in (doc.get("metadata") or {}).get("native_filter_configuration") or []:
-        yield from _of_filter(found, datasets)
+    for native_filter in (doc.get("metadata") or {}).get("native_filter_configuration") or []:
+        yield from _of_filter(native_filter, datasets)
 
 
-def _of_filter(found: dict[str, Any], datasets: dict[str, Document]) -> Iterator[str]:
-    for target in found.get("targets") or []:
+def _of_filter(native_filter: dict[str, Any], datasets: dict[str, Document]) -> Iterator[str]:
+    for target in native_filter.get("targets") or []:
         if not target:
             continue
-        name, column = found.get("name"), (target.get("column") or {}).get("name")
+        name, column = native_filter.get("name"), (target.get("column") or {}).get("name")
         dataset = datasets.get(str(target.get("datasetUuid")))
         if dataset is None:
             yield f"filter {name}: datasetUuid {target.get('datasetUuid')!r} is in no file of datasets/."

@@ -42,8 +42,8 @@ class Connections:
 
     def write(self, file: Path) -> None:
         """Write them to a file for `superset_config.py`, readable by the owner only."""
-        told = {"metadata": self.metadata, "data": {"url": self.data_url, "password": self.data_password}}
-        text = json.dumps(told)
+        content = {"metadata": self.metadata, "data": {"url": self.data_url, "password": self.data_password}}
+        text = json.dumps(content)
         if not file.exists() or file.read_text("utf-8") != text:
             write_private(file, text)
 
@@ -109,9 +109,9 @@ _GRANTED = """
 def _grants(url: URL) -> list[sql.Composed]:
     """The rights of the reader in docs/security.md."""
     names = {"database": url.database or "", "owner": url.username or "", "reader": READER}
-    known = {name: sql.Identifier(value) for name, value in names.items()}
+    identifiers = {name: sql.Identifier(value) for name, value in names.items()}
     return [
-        sql.SQL(statement).format(**known)
+        sql.SQL(statement).format(**identifiers)
         for statement in (
             "REVOKE ALL ON DATABASE {database} FROM PUBLIC",
             "GRANT CONNECT ON DATABASE {database} TO {reader}",
@@ -128,12 +128,12 @@ def _grants(url: URL) -> list[sql.Composed]:
 def _ensure_role(url: URL, name: str, password: str) -> None:
     """A role that can sign in with this password; the password is set again if it was lost on either side."""
     with _connect(url, database="postgres") as connection:
-        there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
-        if there and _can_sign_in(url, name, password):
+        existing = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
+        if existing and _can_sign_in(url, name, password):
             return
         # Encrypted here, so that the password itself cannot get into a log of the server.
         encrypted = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
-        verb = sql.SQL("ALTER ROLE" if there else "CREATE ROLE")
+        verb = sql.SQL("ALTER ROLE" if existing else "CREATE ROLE")
         connection.execute(
             sql.SQL("{} {} LOGIN PASSWORD {}").format(verb, sql.Identifier(name), sql.Literal(encrypted))
         )

@@ -112,12 +112,12 @@ def requirements_hash(file: Path = REQUIREMENTS) -> str:
 def _candidates() -> Iterator[str]:
     yield sys.executable
     for name in ("python3.12", "python3.11", "python3", "python"):
-        if found := shutil.which(name):
-            yield found
+        if program := shutil.which(name):
+            yield program
 
 
 def _version(python: str) -> tuple[int, ...]:
-    """A Python's version; None if it cannot run or create environments."""
+    """A Python's version; empty if it cannot run or create environments."""
     try:
         run = subprocess.run([python, "-c", _PROBE], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -145,10 +145,10 @@ def _key(file: Path) -> str:
 def _stamp(folder: Path) -> dict[str, str]:
     """The hash of each installed lock file."""
     try:
-        found = json.loads((folder / _STAMP).read_text("utf-8"))
+        hashes = json.loads((folder / _STAMP).read_text("utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return hashes if isinstance(hashes, dict) else {}
 
 
 def _make(folder: Path, python: str, progress: Progress) -> None:

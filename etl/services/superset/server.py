@@ -60,10 +60,10 @@ def start(settings: Settings, python: Path, progress: Progress) -> Service:
 
     :raises ServiceUnavailable: it ended or did not answer in time; with the end of its log.
     """
-    found = running(settings)
-    wanted = _fingerprint(settings)
-    if found and _same(settings, wanted) and answers(found):
-        return found
+    existing = running(settings)
+    fingerprint = _fingerprint(settings)
+    if existing and _same(settings, fingerprint) and answers(existing):
+        return existing
     stop(settings, progress)
     for attempt in range(_TRIES):
         # A port may be taken between the check and the start; then the log shows it and another one is tried.
@@ -75,7 +75,7 @@ def start(settings: Settings, python: Path, progress: Progress) -> Service:
         except ServiceUnavailable as error:
             if attempt == _TRIES - 1 or "already in use" not in str(error).lower():
                 raise
-    process.write_private(_fingerprint_file(settings), wanted)
+    process.write_private(_fingerprint_file(settings), fingerprint)
     return service
 
 
@@ -151,5 +151,5 @@ def _fingerprint(settings: Settings) -> str:
     """A hash of everything that the server reads only at its start. Keyed, because it includes a password."""
     metadata = json.loads((folder(settings) / "connections.json").read_text("utf-8"))["metadata"]
     key = (folder(settings) / "secret_key").read_bytes()
-    told = hashlib.sha256(CONFIG.read_bytes()).hexdigest() + requirements_hash() + metadata
-    return hmac.new(key, told.encode(), hashlib.sha256).hexdigest()
+    content = hashlib.sha256(CONFIG.read_bytes()).hexdigest() + requirements_hash() + metadata
+    return hmac.new(key, content.encode(), hashlib.sha256).hexdigest()

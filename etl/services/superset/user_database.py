@@ -41,19 +41,19 @@ def reader(settings: Settings, folder: Path, tell: Progress) -> URL | None:
     :raises ConfigurationError: none is given and none may be created, or the given one may write.
     """
     if given := _given(settings):
-        with _said_of(_SETTING):
+        with _naming_setting(_SETTING):
             _require_reader(settings, given)
         return given
     return None if settings.database_is_embedded else _made(settings, folder, tell)
 
 
 def look(settings: Settings) -> str:
-    """With which user Superset would read a user's own database, as a sentence; nothing is changed. Empty if it is embedded.
+    """The user with which Superset would read a user's own database, in words; nothing is changed. Empty if it is embedded.
 
     :raises EtlError: it could not: the given user may not read or may write, or a driver is missing.
     """
     if given := _given(settings):
-        with _said_of(_SETTING):
+        with _naming_setting(_SETTING):
             _require_reader(settings, given)
         return f"it reads {product_of_url(given).title} as {given.username or 'the login of this process'}"
     if settings.database_is_embedded:
@@ -67,7 +67,7 @@ def look(settings: Settings) -> str:
 def _given(settings: Settings) -> URL | None:
     if not settings.superset_database_url:
         return None
-    with _said_of(_SETTING):
+    with _naming_setting(_SETTING):
         return _password_apart(read_url(settings.superset_database_url.get_secret_value()))
 
 
@@ -76,10 +76,10 @@ def _made(settings: Settings, folder: Path, tell: Progress) -> URL:
     product = product_of_url(loader)
     file = folder / _PASSWORD_FILE
     if file.exists():
-        known = product.as_user(loader, READER, secret(file))
-        if _signs_in(settings, known):
-            _require_reader(settings, known)
-            return known
+        existing = product.as_user(loader, READER, secret(file))
+        if _signs_in(settings, existing):
+            _require_reader(settings, existing)
+            return existing
     engine = make_engine(settings, application="superset")
     try:
         with transaction(engine) as connection:
@@ -138,15 +138,15 @@ def _signs_in(settings: Settings, url: URL) -> bool:
 
 
 def _password_apart(url: URL) -> URL:
-    """With the password in the place common to all products: the rest of the URL is stored in Superset's metadata."""
+    """The URL with its password before the host, not among the options: those are stored in Superset's metadata."""
     names = [name for name in url.query if name.lower() in _SECRET]
-    given = [url.query[name] for name in names]
-    password = url.password or next((value for value in given if isinstance(value, str)), None)
+    passwords = [url.query[name] for name in names]
+    password = url.password or next((value for value in passwords if isinstance(value, str)), None)
     return url._replace(password=password).difference_update_query(names)
 
 
 @contextmanager
-def _said_of(setting: str) -> Iterator[None]:
+def _naming_setting(setting: str) -> Iterator[None]:
     """Make errors about a URL name the setting that it comes from."""
     try:
         yield

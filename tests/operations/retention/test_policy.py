@@ -28,6 +28,6 @@ def test_an_age_is_a_whole_number_of_minutes_hours_days_or_weeks(text: str, age:
 
 @pytest.mark.parametrize("text", ["", "7", "30s", "1.5d", " 7d", "-7d", "100000d", "9999999999999w", "Never"])
 def test_anything_else_is_refused_with_the_remedy(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no age") as refused:
+    with pytest.raises(ConfigurationError, match="is not an age") as refused:
         parse_age(text)
-    assert refused.value.remedy == "Give it as 30m, 12h, 7d or 2w, or as never."
+    assert refused.value.remedy == "Write 30m, 12h, 7d, 2w or never."

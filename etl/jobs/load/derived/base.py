@@ -73,7 +73,11 @@ class Derived:
     """
 
     def tables(self, contract: EvolvedContract) -> Iterable[Table]:
-        """Its tables for one feed; each can be dropped and computed again at any time."""
+        """Its tables for one feed; each can be dropped and computed again at any time.
+
+        A primary key that is a single integer needs `autoincrement=False`: otherwise SQLAlchemy makes it an IDENTITY column on
+        SQL Server, which refuses values from outside.
+        """
         return ()
 
     def touch(self, connection: Connection, contract: EvolvedContract, rows: FromClause) -> Any:
