@@ -36,13 +36,13 @@ def pairs(given: list[str] | None) -> dict[str, str]:
 
     :raises ConfigurationError: an argument has another form.
     """
-    found = {}
+    values = {}
     for item in given or ():
         name, equals, value = item.partition("=")
         if not equals or not name.isidentifier():
             raise ConfigurationError(f"{item!r} is not of the form NAME=VALUE.", remedy="Give it as NAME=VALUE.")
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
 @contextmanager

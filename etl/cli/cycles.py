@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from etl.audit.states import Job
@@ -20,7 +21,7 @@ from etl.notebook.kernel import WarmKernel
 from etl.operations.cycle import Cycle, Reporter, run_cycles, warm_kernel
 from etl.operations.plan_run import FeedPlan, RunPlan
 from etl.operations.schedule import Schedule, Stop, exit_code, repeat
-from etl.operations.schedule_state import watching
+from etl.operations.schedule_state import Watch, watching
 from etl.operations.status import status as read_status
 from etl.settings import Settings
 
@@ -68,41 +69,60 @@ def _run_on_schedule(
     ):
         if kernel:
             kernel.tell = _say
-
-        def run_all() -> int:
-            watch.waits_until(None)
-            codes, began = [], time.monotonic()
-            reporter = _job_reporter(tell)
-            for cycle in run_cycles(
-                settings, plan.contracts, plan.parameters, reporter, lambda: stop.requested, kernel
-            ):
-                seconds, began = time.monotonic() - began, time.monotonic()
-                # Another process does the feed's work; that is no failure of the schedule.
-                codes.append(0 if isinstance(cycle.error, AlreadyRunning) else _code(cycle, strict=strict))
-                watch.cycle_ended(seconds, failed=codes[-1] != 0)
-                _print_scheduled(cycle, effort(watch.state))
-            return exit_code(codes)
-
-        def wait_until(due: datetime) -> None:
-            watch.waits_until(due)
-            next_cycle = f"next cycle at {moment(due)}"
-            if console.is_terminal:
-                tell(f"{next_cycle} · {so_far(watch.state)}")
-            else:
-                _say(next_cycle)
-
+        running = _Running(settings, plan, stop, watch, kernel, tell, strict)
         code = repeat(
             schedule,
-            run_all,
+            running.run_all,
             cycles=plan.cycles,
             stopping=lambda: stop.requested,
             wait=stop.wait,
             late=lambda *how: _say(misfire(*how)),
-            waiting=wait_until,
+            waiting=running.wait_until,
         )
     if stop.requested:
         _say("stopped; what is left is taken by the next start")
     return code
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A schedule that is running: what it does when cycles are due, and while it waits."""
+
+    settings: Settings
+    plan: RunPlan
+    stop: Stop
+    watch: Watch
+    kernel: WarmKernel | None
+    tell: Tell
+    strict: bool
+
+    def run_all(self) -> int:
+        """A cycle of each feed; returns one exit code for all."""
+        self.watch.waits_until(None)
+        codes, began = [], time.monotonic()
+        for cycle in run_cycles(
+            self.settings,
+            self.plan.contracts,
+            self.plan.parameters,
+            _job_reporter(self.tell),
+            lambda: self.stop.requested,
+            self.kernel,
+        ):
+            seconds, began = time.monotonic() - began, time.monotonic()
+            # Another process does the feed's work; that is no failure of the schedule.
+            codes.append(0 if isinstance(cycle.error, AlreadyRunning) else _code(cycle, strict=self.strict))
+            self.watch.cycle_ended(seconds, failed=codes[-1] != 0)
+            _print_scheduled(cycle, effort(self.watch.state))
+        return exit_code(codes)
+
+    def wait_until(self, due: datetime) -> None:
+        """Show when the next cycle begins."""
+        self.watch.waits_until(due)
+        next_cycle = f"next cycle at {moment(due)}"
+        if console.is_terminal:
+            self.tell(f"{next_cycle} · {so_far(self.watch.state)}")
+        else:
+            _say(next_cycle)
 
 
 def _code(cycle: Cycle, *, strict: bool) -> int:

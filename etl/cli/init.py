@@ -1,4 +1,4 @@
-"""Bringing the database's tables up to date, which several commands do first."""
+"""Creating and updating the tables of the database, which several commands do first."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def run_cycle(
         except EtlError:
             if error is None:
                 raise
-            rows, outcome = (), Outcome()  # The job failed for the same cause, and says more about it.
+            rows, outcome = (), Outcome()  # The job failed for the same cause; its error has more details.
         return Cycle(contract.feed, cycle_id, rows, error, () if error else tuple(left), outcome)
 
 

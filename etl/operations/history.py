@@ -1,4 +1,4 @@
-"""The audit log, newest first. A module of its own because it needs the database and nothing else."""
+"""The audit log, newest first. Separate from `status` because it needs only the database."""
 
 from __future__ import annotations
 

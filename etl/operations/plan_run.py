@@ -17,7 +17,7 @@ from etl.settings import Settings
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What somebody asks of `run`."""
+    """What a user or a program requests of `run`."""
 
     feeds: tuple[str, ...]
     messages: int | None = None
@@ -26,7 +26,7 @@ class RunRequest:
     """For the notebooks, by name; each goes to every notebook that has it."""
     create_topic: bool = False
     accept_gap: str = ""
-    """Who accepts that Kafka deleted messages before they were read; empty: nobody does."""
+    """The person who accepts that Kafka deleted messages before they were read; empty if it is not accepted."""
     every: str | None = None
     """An interval or a cron expression; None: one cycle of each feed."""
     cycles: int | None = None
@@ -37,7 +37,7 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class FeedPlan:
-    """Where the readings of one feed come from that its cycle produces first."""
+    """What the cycle of one feed produces first: simulated readings, or those of a file."""
 
     contract: Contract
     messages: int
@@ -45,7 +45,7 @@ class FeedPlan:
     source_file: str = ""
     """A file whose readings are sent; then none are simulated."""
     is_default: bool = False
-    """Whether nobody asked for this number."""
+    """Whether the number is the default, not a request."""
     why_none: str = ""
     """Why the default is 0, in words that follow "because"; empty where it is another number, or none was needed."""
 
@@ -107,7 +107,7 @@ def _parameters(settings: Settings, request: RunRequest) -> dict[str, Any]:
         # Notebooks run in another folder.
         parameters["source_file"] = str((request.folder / Path(source_file).expanduser()).absolute())
     produces = parameters["messages"] not in (0, BY_DEFAULT) or bool(source_file)
-    # In the embedded Kafka a missing topic is nobody's mistake.
+    # In the embedded Kafka a missing topic is not a mistake: nothing else creates topics there.
     if request.create_topic or (settings.kafka_is_embedded and produces):
         parameters["create_topic"] = True
     if request.accept_gap:

@@ -65,10 +65,10 @@ class Schedule:
         return due, count
 
     def _next(self, previous: datetime | None, now: datetime) -> datetime:
-        found = self.trigger.get_next_fire_time(previous, now)
-        if found is None:
+        due = self.trigger.get_next_fire_time(previous, now)
+        if due is None:
             raise ConfigurationError(f"--every {self.text!r} names a time that never comes.", remedy=_REMEDY)
-        return found
+        return due
 
 
 def parse(text: str, timezone: tzinfo | None = None) -> Schedule:
@@ -127,15 +127,15 @@ def _weekdays(field: str) -> str:
         return field
     names: set[str] = set()
     for part in field.lower().split(","):
-        found = re.fullmatch(r"(\*|[a-z]{3}|\d)(?:-([a-z]{3}|\d))?(?:/([1-9]))?", part)
-        if not found or (found[1] == "*" and found[2]):
+        match = re.fullmatch(r"(\*|[a-z]{3}|\d)(?:-([a-z]{3}|\d))?(?:/([1-9]))?", part)
+        if not match or (match[1] == "*" and match[2]):
             raise ValueError(f"{part!r} is not a day of the week")
-        first = 0 if found[1] == "*" else _weekday(found[1])
-        last = _weekday(found[2]) if found[2] else 6 if found[1] == "*" or found[3] else first
+        first = 0 if match[1] == "*" else _weekday(match[1])
+        last = _weekday(match[2]) if match[2] else 6 if match[1] == "*" or match[3] else first
         if last < first:
             # sun, at the end of a range, is 7.
             last += 7
-        names.update(_WEEKDAYS[number % 7] for number in range(first, last + 1, int(found[3] or 1)))
+        names.update(_WEEKDAYS[number % 7] for number in range(first, last + 1, int(match[3] or 1)))
     return ",".join(name for name in _WEEKDAYS if name in names)
 
 
@@ -225,7 +225,7 @@ def repeat(
 
 def exit_code(codes: Iterable[int]) -> int:
     """One code for several cycles: 130 if any was interrupted, 2 if all are 2 (wrong use), 1 if any failed otherwise, else 0."""
-    found = set(codes)
-    if Interrupted.exit_code in found:
+    distinct = set(codes)
+    if Interrupted.exit_code in distinct:
         return Interrupted.exit_code
-    return 2 if found == {2} else int(any(found))
+    return 2 if distinct == {2} else int(any(distinct))

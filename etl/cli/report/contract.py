@@ -43,20 +43,20 @@ def source_path(column: Column) -> str:
 
 def rules(column: Column, contract: Contract) -> list[str]:
     """The rules that a column's values must meet, in words."""
-    found = ["required"] if column.required else []
+    texts = ["required"] if column.required else []
     if column.name in contract.primary_key:
-        found.append("key")
+        texts.append("key")
     if column.type == "integer":
-        found.append(f"{column.bits} bits")
+        texts.append(f"{column.bits} bits")
     if column.minimum is not None and column.maximum is not None:
-        found.append(f"{column.minimum:g} to {column.maximum:g}")
+        texts.append(f"{column.minimum:g} to {column.maximum:g}")
     else:
-        found += [f"at least {column.minimum:g}"] if column.minimum is not None else []
-        found += [f"at most {column.maximum:g}"] if column.maximum is not None else []
-    found += [f"{column.min_length} or more characters"] if column.min_length else []
-    found += [f"at most {column.max_length} characters"] if column.max_length else []
-    found += [f"matches {column.pattern}"] if column.pattern else []
-    return found + (["without blanks at its ends"] if column.trim else [])
+        texts += [f"at least {column.minimum:g}"] if column.minimum is not None else []
+        texts += [f"at most {column.maximum:g}"] if column.maximum is not None else []
+    texts += [f"{column.min_length} or more characters"] if column.min_length else []
+    texts += [f"at most {column.max_length} characters"] if column.max_length else []
+    texts += [f"matches {column.pattern}"] if column.pattern else []
+    return texts + (["without blanks at its ends"] if column.trim else [])
 
 
 def sample(contract: Contract) -> list[str]:
@@ -73,7 +73,7 @@ def sample(contract: Contract) -> list[str]:
 
 
 def described(contract: Contract) -> dict[str, Any]:
-    """What a contract says, as plain values for JSON."""
+    """A contract as plain values for JSON."""
     return {
         "feed": contract.feed,
         "version": contract.version,
@@ -150,7 +150,7 @@ def columns_table(contract: Contract) -> Table:
 
 
 def facts_table(contract: Contract) -> Table:
-    """What a contract says beside its columns, and the contract's file."""
+    """The rest of a contract, without its columns, and its file."""
     table = new_table("word", "sentence", whole=("word",), show_header=False)
     table.columns[0].style = "bold"
     for word, sentence in [*facts(contract), ("contract", _shown(contract.file))]:
@@ -164,9 +164,9 @@ def _shown(file: Path) -> str:
 
 
 def facts(contract: Contract) -> list[tuple[str, str]]:
-    """What a contract says beside its columns, as pairs of a word and a sentence."""
+    """The rest of a contract, without its columns, as pairs of a word and a sentence."""
     time, windows = contract.event_time, contract.windows
-    found = [
+    pairs = [
         ("from", contract.source.in_words),
         ("into", f"table {contract.table}"),
         ("key", f"{' and '.join(contract.primary_key)}" if contract.primary_key else "none"),
@@ -174,35 +174,35 @@ def facts(contract: Contract) -> list[tuple[str, str]]:
         ("event time", f"{time.column}, written as {', '.join(time.formats)}; without an offset it is {time.timezone}"),
     ]
     if contract.explode:
-        found.append(("readings", f"elements of {'[].'.join('.'.join(level) for level in contract.explode)}"))
+        pairs.append(("readings", f"elements of {'[].'.join('.'.join(level) for level in contract.explode)}"))
     if windows:
         sizes = ", ".join(f"{contract.table}_{size}" for size, _ in windows.sizes)
-        found.append(("windows", f"{sizes}: {', '.join(windows.measures)} per {' and '.join(windows.key)}"))
-    found.append(
+        pairs.append(("windows", f"{sizes}: {', '.join(windows.measures)} per {' and '.join(windows.key)}"))
+    pairs.append(
         ("late", f"more than {format_duration(contract.lateness_seconds)} behind the newest reading loaded before")
     )
-    found.append(("unknown keys", UNKNOWN_KEYS[contract.unknown_keys]))
+    pairs.append(("unknown keys", UNKNOWN_KEYS[contract.unknown_keys]))
     if contract.primary_key:
-        found.append(
+        pairs.append(
             ("conflict", f"a row with the key of an earlier one and other values {ON_CONFLICT[contract.on_conflict]}")
         )
     if contract.anomalies:
-        found.append(("anomalies", _anomalies(contract.anomalies)))
+        pairs.append(("anomalies", _anomalies(contract.anomalies)))
     if contract.fleet:
         every = format_duration(contract.fleet.interval_seconds)
-        found.append(("fleet", f"{contract.fleet.sensors} sensors, each every {every}"))
+        pairs.append(("fleet", f"{contract.fleet.sensors} sensors, each every {every}"))
     if contract.freshness_seconds:
-        found.append(("latency", f"the newest reading is at most {format_duration(contract.freshness_seconds)} old"))
+        pairs.append(("latency", f"the newest reading is at most {format_duration(contract.freshness_seconds)} old"))
     if contract.failure_budget < 1:
-        found.append(("failure budget", f"a load fails if more than {contract.failure_budget:.1%} of its rows are bad"))
-    return found
+        pairs.append(("failure budget", f"a load fails if more than {contract.failure_budget:.1%} of its rows are bad"))
+    return pairs
 
 
 def _anomalies(rules: AnomalyRules) -> str:
-    said = f"outliers in {', '.join(rules.measures)} beyond a robust z-score of {rules.threshold:g}"
+    sentence = f"outliers in {', '.join(rules.measures)} beyond a robust z-score of {rules.threshold:g}"
     if rules.stuck_seconds:
-        said += f"; stuck after {format_duration(rules.stuck_seconds)} of equal values"
-    return said + (f"; a gap after {format_duration(rules.gap_seconds)}" if rules.gap_seconds else "")
+        sentence += f"; stuck after {format_duration(rules.stuck_seconds)} of equal values"
+    return sentence + (f"; a gap after {format_duration(rules.gap_seconds)}" if rules.gap_seconds else "")
 
 
 def page(contracts: Iterable[Contract]) -> str:
@@ -216,9 +216,9 @@ def _section(contract: Contract) -> str:
         "|---|---|---|---|---|---|",
         *(_row(column, contract) for column in contract.columns),
     ]
-    said = [f"- **{word}**: {_plain(sentence)}" for word, sentence in facts(contract)]
+    lines = [f"- **{word}**: {_plain(sentence)}" for word, sentence in facts(contract)]
     shown = ["```", *map(_indented, sample(contract)), "```"]
-    parts = [f"## {contract.feed}", contract.description, "\n".join(columns), "\n".join(said), "\n".join(shown)]
+    parts = [f"## {contract.feed}", contract.description, "\n".join(columns), "\n".join(lines), "\n".join(shown)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""What `doctor` found, as a table."""
+"""The findings of `doctor` as a table."""
 
 from __future__ import annotations
 
