@@ -13,7 +13,7 @@ from etl.storage.manifests import Archive, planned_archives, read_manifest
 MANIFEST_SUFFIX = ".manifest.json"
 
 _NAME = re.compile(r"\d{8}T\d{6,}Z_.+\.csv")
-"""After the feed's name and `_`: time and cycle."""
+"""Time and cycle: the part of a name after the feed and `_`."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class ArchiveFile:
 
     folder: Path
     name: str
-    """Of the plain CSV, and in the ledger."""
+    """The name of the plain CSV; the ledger has the same."""
 
     @property
     def plain(self) -> Path:
@@ -90,7 +90,7 @@ def archive_files(folder: Path) -> list[ArchiveFile]:
 def archives_without_manifest(folder: Path, output: Path) -> list[ArchiveFile]:
     """The archives of `backup/<feed>` that have lost their manifest, oldest first.
 
-    Not those that a merge has not finished yet, which are in its plan, and not other files that somebody put there.
+    Archives that a merge has not finished are in its plan and do not count, nor do other files that somebody put there.
     """
     names = {path.name.removesuffix(COMPRESSED_SUFFIX) for path in folder.glob(f"{folder.name}_*.csv*")}
     suspect = {name for name in names if _NAME.fullmatch(name.removeprefix(f"{folder.name}_"))}

@@ -114,12 +114,12 @@ def read_frame(file: Path, rows: int | None = None) -> pd.DataFrame:
 
     :param rows: how many rows, from the top; None: all.
     """
-    table = pa.Table.from_batches(list(_first(read_chunks(file), rows)), schema=_schema(file))
-    frame: pd.DataFrame = table.to_pandas(types_mapper=_text)
+    table = pa.Table.from_batches(list(_first_chunks(read_chunks(file), rows)), schema=_schema(file))
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_arrow_string)
     return frame if rows is None else frame.head(rows)
 
 
-def _first(chunks: Iterator[pa.RecordBatch], rows: int | None) -> Iterator[pa.RecordBatch]:
+def _first_chunks(chunks: Iterator[pa.RecordBatch], rows: int | None) -> Iterator[pa.RecordBatch]:
     seen = 0
     for chunk in chunks:
         yield chunk
@@ -132,7 +132,7 @@ def _schema(file: Path) -> pa.Schema:
     return pa.schema([(name, pa.string()) for name in columns_of(file)])
 
 
-def _text(_: Any) -> pd.ArrowDtype:
+def _arrow_string(_: Any) -> pd.ArrowDtype:
     import pandas as pd
 
     return pd.ArrowDtype(pa.string())

@@ -41,7 +41,7 @@ def read_checkpoint(folder: Path, topic: str) -> Checkpoint | None:
         return None
     try:
         query_id = json.loads(metadata.read_text("utf-8"))["id"]
-        committed, planned = _last(folder / "commits"), _last(folder / "offsets")
+        committed, planned = _last_number(folder / "commits"), _last_number(folder / "offsets")
         offsets = _offsets(folder / "offsets" / str(committed), topic) if committed >= 0 else {}
         under_way = _offsets(folder / "offsets" / str(planned), topic) if planned > committed else {}
     except (ValueError, KeyError, IndexError, OSError) as error:
@@ -63,7 +63,7 @@ def planned_offsets(folder: Path, topic: str, batch_id: int) -> dict[int, int]:
     return _offsets(folder / "offsets" / str(batch_id), topic)
 
 
-def _last(folder: Path) -> int:
+def _last_number(folder: Path) -> int:
     numbers = [int(path.name) for path in folder.glob("*") if path.name.isdigit()] if folder.is_dir() else []
     return max(numbers, default=-1)
 

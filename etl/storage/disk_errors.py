@@ -1,4 +1,4 @@
-"""Translate errors of the disk into `StorageError`: which folder, and what to do."""
+"""Translate errors of the disk into `StorageError`, which names the folder and the remedy."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ def storage_error(settings: Settings, number: int, path: str | os.PathLike[str] 
 
 def _suspect(settings: Settings, *, full: bool) -> Path:
     folders = (settings.home, settings.output, settings.backup, settings.checkpoint, settings.services)
-    there = [folder for folder in folders if folder.is_dir()]
-    return min(there, key=lambda folder: shutil.disk_usage(folder).free) if full and there else settings.home
+    existing = [folder for folder in folders if folder.is_dir()]
+    return min(existing, key=lambda folder: shutil.disk_usage(folder).free) if full and existing else settings.home

@@ -22,16 +22,17 @@ COMPRESSED_SUFFIX = ".gz"
 PRIVATE_UMASK = 0o077
 _FIRST_PRINTABLE = 0x20
 _STORED_LENGTH = 400
-"""Of the columns that hold names of files, in UTF-16 code units, as SQL Server counts."""
+"""Longest name that the database's columns for file names hold, in UTF-16 code units, as SQL Server counts."""
 _CUT_DIGITS = 12
+"""Digits of the SHA-256 at the end of a shortened name."""
 _NAME_BYTES = 255
-"""What file systems allow."""
+"""Longest name that file systems allow."""
 _LINE_ENDS = "\x85\u2028\u2029"
 
 
 @contextmanager
 def private() -> Iterator[None]:
-    """Make everything that is created meanwhile, also by child processes that start meanwhile, private to its owner.
+    """While the block runs, whatever this process or a child started in it creates is private to its owner.
 
     A job reads raw data and holds passwords. The umask is the one place that also covers the files of Spark's JVM.
     """
@@ -111,7 +112,7 @@ def replace_folder(temporary: Path, final: Path) -> None:
 
 
 def move_folder(source: Path, target: Path) -> None:
-    """Move a finished folder, also to another file system; at every moment it is whole in at least one of the two places."""
+    """Move a finished folder, also to another file system; at every moment one of the two places has it whole."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if source.parent.stat().st_dev == target.parent.stat().st_dev:
         replace_folder(source, target)
@@ -181,7 +182,7 @@ def content_sha256(file: Path) -> str:
 
 
 def shown_name(name: str) -> str:
-    r"""A file's name in a form that terminals and databases accept, and from which the exact name can be told.
+    r"""A file's name in a form that terminals and databases accept, and from which the exact name can be restored.
 
     Bytes that are not UTF-8, and control characters, become `\xNN`; a backslash is doubled.
     """

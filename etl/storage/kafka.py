@@ -1,4 +1,4 @@
-"""Topics, their ids and offsets, asked of Kafka. The jobs read and write the messages."""
+"""Queries Kafka for topics, their ids and offsets. The jobs read and write the messages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Topic:
 
     @property
     def open_transactions(self) -> dict[int, int]:
-        """Per partition with an open transaction, how many offsets wait for its end."""
+        """Per partition with an open transaction, how many offsets cannot be read before it ends."""
         beyond = {part: offset - self.end.get(part, 0) for part, offset in self.high_watermark.items()}
         return {part: offsets for part, offsets in sorted(beyond.items()) if offsets > 0}
 

@@ -1,4 +1,4 @@
-"""A feed's landing folder: the files that wait there, and those that are ignored."""
+"""A feed's landing folder: the files that wait there, and the files that are ignored."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from etl.storage import files
 _SUFFIXES = (".csv", ".csv.gz")
 
 _IGNORED_KINDS = ("other_ending", "in_subfolders", "hidden", "no_file")
-"""Why a file of a landing folder is not looked at; in this order they are named."""
+"""Why a file in a landing folder is ignored, in the order in which reports name the kinds."""
 
 IGNORED_NAMED = 100
+"""Most ignored files that are reported by name."""
 
 _IGNORED_COUNTED = 10_000
-"""What a folder has beyond these is not looked at: each cycle counts them again."""
+"""Most ignored files that are counted: every cycle counts them again."""
 
 
 def folder_of(settings: Settings, source: LandingFolder) -> Path:
@@ -35,8 +36,8 @@ def folder_of(settings: Settings, source: LandingFolder) -> Path:
 
 def waiting(settings: Settings, source: LandingFolder) -> list[Path]:
     """The CSV files of a landing folder, oldest first."""
-    found = [path for path in visible(folder_of(settings, source)) if path.name.lower().endswith(_SUFFIXES)]
-    looks = {path: look for path in found if (look := look_at(path))}
+    csv_files = [path for path in visible(folder_of(settings, source)) if path.name.lower().endswith(_SUFFIXES)]
+    looks = {path: look for path in csv_files if (look := look_at(path))}
     return sorted(looks, key=lambda path: (looks[path].modified_ns, os.fsencode(path.name)))
 
 
@@ -66,10 +67,10 @@ def ignored(folder: Path) -> dict[str, list[str]]:
     """What is in a folder and never taken, by kind; at most `_IGNORED_COUNTED` files of it."""
     everything = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
     kinds = ((kind, path) for path in everything if (kind := _why_ignored(folder, path)))
-    found: dict[str, list[str]] = {}
+    by_kind: dict[str, list[str]] = {}
     for kind, path in itertools.islice(kinds, _IGNORED_COUNTED):
-        found.setdefault(kind, []).append(files.shown_name(path.relative_to(folder).as_posix()))
-    return {kind: sorted(found[kind]) for kind in _IGNORED_KINDS if kind in found}
+        by_kind.setdefault(kind, []).append(files.shown_name(path.relative_to(folder).as_posix()))
+    return {kind: sorted(by_kind[kind]) for kind in _IGNORED_KINDS if kind in by_kind}
 
 
 def _why_ignored(folder: Path, path: Path) -> str:
@@ -84,9 +85,9 @@ def _why_ignored(folder: Path, path: Path) -> str:
 
 
 def is_being_written(path: Path) -> bool:
-    """Whether any process has a file open for writing. Linux tells by refusing a read lease (fcntl(2)); others do not tell.
+    """Whether a process has the file open for writing. Linux then refuses a read lease (fcntl(2)); other systems cannot tell.
 
-    One that is gone meanwhile counts as such: somebody is at work on it. Of one that cannot be opened nothing is known.
+    True also for a file that has just disappeared, because somebody is working on it. False where the system cannot tell.
     """
     try:
         import fcntl
@@ -101,20 +102,20 @@ def is_being_written(path: Path) -> bool:
     except (BlockingIOError, FileNotFoundError):
         return True
     except OSError:
-        # Somebody else's file, or a file system without leases: that it does not change has to do.
+        # Another user's file, or a file system without leases. Then it is enough that the file does not change.
         return False
     return False
 
 
 def move(path: Path, target: Path) -> None:
-    """Move a file, also to another file system: it is never gone from both places."""
+    """Move a file, also to another file system: at every moment it is in at least one of the two places."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not target.exists():
         temporary = files.temporary_of(target)
         try:
             shutil.copy2(path, temporary)
         except PermissionError:
-            # What may not be read may yet be moved within a file system.
+            # A file that may not be read can still be moved within its file system.
             temporary.unlink(missing_ok=True)
             if path.lstat().st_dev != target.parent.stat().st_dev:
                 raise
@@ -130,7 +131,7 @@ def move(path: Path, target: Path) -> None:
 
 @dataclass(frozen=True)
 class Look:
-    """How a file looked at one moment."""
+    """Size, time of change and inode of a file at one moment: while they are equal, the file has not changed."""
 
     bytes: int
     modified_ns: int
@@ -138,9 +139,10 @@ class Look:
 
 
 def look_at(path: Path) -> Look | None:
+    """How a file looks now; None where there is none."""
     with suppress(FileNotFoundError):
-        found = path.stat()
-        return Look(found.st_size, found.st_mtime_ns, found.st_ino)
+        status = path.stat()
+        return Look(status.st_size, status.st_mtime_ns, status.st_ino)
     return None
 
 
@@ -161,9 +163,9 @@ def target_of(path: Path, folder: Path, digest: str) -> Path:
 
 
 def part_columns(contract: Contract, header: tuple[str, ...]) -> dict[str, str | None]:
-    """Column of a part file → column of the file; first those of the contract, then those that it does not name."""
+    """Column of a part file → column of the file; first the contract's columns, then those that it does not name."""
     columns: dict[str, str | None] = {
         column.name: column.source[0] if column.source[0] in header else None for column in contract.columns
     }
-    others = sorted(set(header) - set(columns.values()))
-    return columns | dict(zip(column_names(others, (*columns, *RESERVED)), others, strict=True))
+    unnamed = sorted(set(header) - set(columns.values()))
+    return columns | dict(zip(column_names(unnamed, (*columns, *RESERVED)), unnamed, strict=True))

@@ -1,11 +1,11 @@
-"""Who works on a feed: lock files that the operating system releases when their holder dies.
+"""Which process works on a feed: lock files that the operating system releases when their holder dies.
 
 Two locks per feed. The *cycle* lock is held by the cycle runner from its first job to its last; a second cycle is refused at
-once. The *job* lock is held by the process that works on the feed's files; others wait for it a little, because the kernel of
-a killed cycle survives it by a second. Loaders do not hold it: they take turns through a lock in the database, which also
-works between machines.
+once. The *job* lock is held by the process that works on the feed's files; others wait for it for a while, because the kernel
+of a killed cycle lives a second longer. Loaders do not hold it: they take turns through a lock in the database, which also works
+between machines.
 
-And one lock per running job, by which other processes on this machine know that it is alive.
+One further lock per running job tells other processes on this machine that the job is alive.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def feed_lock(
 ) -> Iterator[None]:
     """Hold a feed's lock.
 
-    :param what: shown to a process that is refused, e.g. "cycle 20261121T093000Z-7f3a".
+    :param what: what the lock is held for; shown to a process that is refused, e.g. "cycle 20261121T093000Z-7f3a".
     :raises AlreadyRunning: another process holds it for longer than `wait_seconds`; the message names that process.
     """
     settings.locks.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def feed_lock(
         lock.acquire(timeout=wait_seconds, poll_interval=0.05)
     except Timeout:
         raise AlreadyRunning(
-            f"Feed {feed} is already being worked on by {_who(holder)}.",
+            f"Feed {feed} is already being worked on by {_holder_text(holder)}.",
             remedy="Wait until it has ended; `python -m etl status` shows what is running.",
         ) from None
     try:
@@ -73,7 +73,7 @@ def alive(settings: Settings, feed: str, pid: int, started: datetime) -> Iterato
         try:
             yield
         finally:
-            # While the lock is held: then no other process can have created a file of this name.
+            # Before the lock is released: now no other process can have created a file of this name.
             file.unlink(missing_ok=True)
 
 
@@ -96,9 +96,9 @@ def _life_lock(settings: Settings, feed: str, pid: int, started: datetime) -> Pa
     return settings.locks / f"{feed}.{pid}.{started.astimezone(UTC):%Y%m%dT%H%M%S%f}.lock"
 
 
-def _who(holder: Path) -> str:
+def _holder_text(holder: Path) -> str:
     try:
-        told = json.loads(holder.read_text("utf-8"))
+        details = json.loads(holder.read_text("utf-8"))
     except (FileNotFoundError, ValueError):
         return "another process"
-    return f"{told['what']} (process {told['pid']} on {told['host']}, since {told['since']} UTC)"
+    return f"{details['what']} (process {details['pid']} on {details['host']}, since {details['since']} UTC)"

@@ -3,7 +3,7 @@
 ::
 
     output/<feed>/batch-<query>-<batch>/          one micro-batch: part-*.csv and manifest.json
-    output/<feed>/.tmp-*                          being written, or left by a process that died
+    output/<feed>/.tmp-*                          being written, or left behind by a process that died
     output/<feed>/merge-plan.json                 which batches become which archive, decided once
     backup/<feed>/<feed>_<UTC time>_<cycle>.csv   one archive, with <name>.manifest.json beside it
     backup/<feed>/<name>.csv.gz                   the same content after `prune`; its manifest is unchanged
@@ -29,7 +29,8 @@ PLAN = "merge-plan.json"
 BATCH_PREFIX = "batch-"
 QUARANTINE = "quarantine"
 MOST_ROWS = 2_000_000
-"""Of an archive: a load keeps rows in memory. Larger is only an archive of one larger batch, of which a load keeps nothing."""
+"""Most rows of an archive, which a load may keep in memory. Only an archive of a single batch may have more; a load then keeps
+no rows in memory."""
 _PART_PATTERN = "part-*"
 _SCALARS = {"int": int, "str": str}
 _Kind = TypeVar("_Kind")
@@ -175,12 +176,12 @@ def planned_archives(output: Path) -> set[str]:
 
 
 def strays(folder: Path) -> list[str]:
-    """Names in `output/<feed>` that are not batches; they are left alone and reported."""
+    """Names in `output/<feed>` that are not batches. They are reported and not touched."""
     if not folder.is_dir():
         return []
-    own = {PLAN, *(path.name for path in folder.glob(f"{BATCH_PREFIX}*") if _is_batch(path))}
+    expected = {PLAN, *(path.name for path in folder.glob(f"{BATCH_PREFIX}*") if _is_batch(path))}
     names = (path.name for path in folder.iterdir())
-    return sorted(shown_name(name) for name in names if name not in own and not name.startswith(TEMPORARY_PREFIX))
+    return sorted(shown_name(name) for name in names if name not in expected and not name.startswith(TEMPORARY_PREFIX))
 
 
 def _read_batch(path: Path) -> Batch:
@@ -202,15 +203,15 @@ def read_manifest(kind: type[_Manifest], file: Path) -> _Manifest:
     """
     data = read_json(file)
     try:
-        return _made(
+        return _typed(
             kind,
             {
                 **data,
-                "source": _made(Source, data["source"]),
-                "offsets": {partition: _made(OffsetRange, value) for partition, value in data["offsets"].items()},
+                "source": _typed(Source, data["source"]),
+                "offsets": {partition: _typed(OffsetRange, value) for partition, value in data["offsets"].items()},
                 "columns": tuple(data["columns"]),
                 "paths": {name: tuple(path) for name, path in data.get("paths", {}).items()},
-                "parts": tuple(_made(Part, part) for part in data["parts"]),
+                "parts": tuple(_typed(Part, part) for part in data["parts"]),
                 "files": tuple(_landing_file(file) for file in data.get("files", ())),
             },
         )
@@ -222,10 +223,11 @@ def read_manifest(kind: type[_Manifest], file: Path) -> _Manifest:
 
 
 def _landing_file(data: Mapping[str, Any]) -> LandingFile:
-    return _made(LandingFile, {**data, "name": storable(data["name"]), "header": tuple(data["header"])})
+    return _typed(LandingFile, {**data, "name": storable(data["name"]), "header": tuple(data["header"])})
 
 
-def _made(kind: type[_Kind], data: Mapping[str, Any]) -> _Kind:
+def _typed(kind: type[_Kind], data: Mapping[str, Any]) -> _Kind:
+    """:raises TypeError: a field is missing, unknown, or not of its type."""
     for declared in fields(kind):  # type: ignore[arg-type]
         expected = _SCALARS.get(str(declared.type))
         if expected and declared.name in data and not isinstance(data[declared.name], expected):

@@ -23,13 +23,13 @@ def finished_part(file: Path, rows: int) -> Part:
 def publish_batch(batch: Batch, temporary: Path, output: Path) -> None:
     """Make a batch of a temporary folder with finished parts.
 
-    The order of the steps is what loses nothing and takes nothing twice, whenever the process is killed:
+    Because of the order of the steps nothing is lost and nothing is read twice, whenever the process is killed:
 
     1. The folder must hold the parts of the manifest and nothing else, or nothing is published.
     2. The manifest is written, and forced to the disk together with the folder's entries.
-    3. One rename gives the folder the batch's name; the same batch of a job that died gives way.
+    3. One rename gives the folder the batch's name. It replaces the same batch of a job that died.
 
-    Until the rename there is only a temporary folder, which the next job removes; it reads the same messages or files again,
+    Before the rename there is only a temporary folder. The next job removes it and reads the same messages or files again,
     because offsets are committed, and landing files moved, only later. After the rename the batch is known by its manifest:
     Spark writes the same batch under the same name, and a landing file whose SHA-256 is in it is not taken again.
 
@@ -44,7 +44,7 @@ def publish_batch(batch: Batch, temporary: Path, output: Path) -> None:
 
 def _require_complete(batch: Batch, folder: Path) -> None:
     expected = {part.name: part.bytes for part in batch.parts}
-    # File systems in a network may show hidden names of files that are removed.
+    # Network file systems may keep removed files under hidden names.
     actual = {path.name: path.stat().st_size for path in folder.iterdir() if not path.name.startswith(".")}
     rows = sum(part.rows for part in batch.parts)
     if actual != expected or rows != batch.rows:

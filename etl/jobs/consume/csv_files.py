@@ -95,13 +95,13 @@ def _header(records: Iterator[Record], contract: Contract, dialect: CsvDialect) 
     header = tuple(name if name in sources else (name or "").strip() for name in first.fields)
     if repeated := sorted(name for name, number in Counter(header).items() if number > 1):
         raise UnreadableFile(f"its header names column {repeated[0]!r} twice")
-    if reason := _lacking(header, contract):
+    if reason := _header_problem(header, contract):
         raise UnreadableFile(f"its header {reason}", seen=f"it begins {first.text.strip()[:60]!r}")
     return header
 
 
-def _lacking(header: tuple[str, ...], contract: Contract) -> str:
-    """Why a file with this header is not one of the feed: all its rows would be rejected, or loaded without their values."""
+def _header_problem(header: tuple[str, ...], contract: Contract) -> str:
+    """Why a file with this header is not one of the feed: its rows would all be rejected, or lose their values. Else empty."""
     missing = [column for column in contract.columns if column.source[0] not in header]
     if needed := [column.source[0] for column in missing if column.required]:
         return f"lacks {', '.join(map(repr, needed))}"
@@ -110,8 +110,8 @@ def _lacking(header: tuple[str, ...], contract: Contract) -> str:
     if values and all(column in missing for column in values):
         return f"names none of {', '.join(repr(column.source[0]) for column in values[:5])}"
     if contract.unknown_keys == "freeze":
-        known = {column.source[0] for column in contract.columns}
-        unknown = {_folded(name): name for name in header if name not in known}
+        declared = {column.source[0] for column in contract.columns}
+        unknown = {_folded(name): name for name in header if name not in declared}
         for column in missing:
             if other := unknown.get(_folded(column.source[0])):
                 return f"names {other!r}, which the contract calls {column.source[0]!r}"
@@ -146,7 +146,7 @@ def _chunks(records: Iterator[Record]) -> Iterator[list[Record]]:
 def _as_table(
     chunk: list[Record], header: tuple[str, ...], columns: dict[str, str | None], contract: Contract, number: int
 ) -> tuple[pa.Table, int]:
-    """Records as text columns, of which those that break a rule keep their own text; and how many could not be split."""
+    """Records as text columns, and how many could not be split. Records that break a rule keep their own text."""
     dialect = contract.source.dialect
     whole = [len(header) == len(record.fields or ()) for record in chunk]
     empty: list[str | None] = [None] * len(header)
@@ -164,7 +164,7 @@ def _as_table(
     table = pa.table(
         {name: pa.array(column, pa.string()) for name, column in {**values, **lineage, "raw": raw}.items()}
     )
-    # The loader decides; here it is only found out which rows keep their text.
+    # Whether a row is valid is decided by the loader; here only whether it keeps its text.
     checked = validate(table, contract, now=datetime.now(UTC), headers={number: header})
     for row in checked.rejected_rows:
         raw[row] = _raw(chunk[row], dialect)

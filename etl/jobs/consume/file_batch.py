@@ -1,4 +1,4 @@
-"""Landing files become a batch, which gets its name when it is complete."""
+"""Writes landing files as a batch, which gets its name when it is complete."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ class FileBatch:
             shutil.rmtree(self._folder)
             return None
         failpoints.reached("landing.parts_written")
-        batch = self._described()
+        batch = self._manifest()
         publish_batch(batch, self._folder, self._output)
         log.info("batch written", files=len(self.files), rows=batch.messages, unparsable=batch.unparsable)
         return batch
 
-    def _described(self) -> Batch:
+    def _manifest(self) -> Batch:
         from etl.jobs.consume.csv_files import part_paths
 
         content = hashlib.sha256("".join(file.sha256 for file in self.files).encode()).hexdigest()

@@ -21,13 +21,13 @@ def read_folder(
 ) -> Consumed:
     """Read the files that are complete, until none is left or the time box is over.
 
-    :raises EtlError: a file failed for the first time; what the others became is kept, and the next merge takes it.
+    :raises EtlError: a file failed for the first time; batches of other files are kept, and the next merge takes them.
     """
     failures = Failures(settings, run, contract.feed, LANDING_FILE)
     seen = SeenFiles(settings, contract, run.engine, failures.set_aside)
     taken = FolderReader(settings, contract, source, run.cycle_id, seen, failures).read(
         seconds=parameters["time_box_seconds"],
-        watch_on=parameters["until"] == "time_box",
+        keep_watching=parameters["until"] == "time_box",
         pause_seconds=parameters["batch_seconds"],
     )
     run.counts = count(taken.batches)

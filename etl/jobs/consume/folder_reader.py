@@ -1,4 +1,4 @@
-"""Landing folders: CSV files that other programs put there become batches, each file once by its content.
+"""Reads landing folders: CSV files that other programs put there become batches, each content once.
 
 A file is taken when it has not changed for `stable_seconds` and no program has it open for writing. It stays in the folder
 until the load that took it has committed; then it moves to `backup/<feed>/landing/`. A file that cannot be read at all moves
@@ -54,24 +54,24 @@ class Taken:
     batches: list[Batch] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
     """Name of a file in `backup/<feed>/quarantine/`, where it was moved → why it cannot be read."""
-    same: dict[str, str] = field(default_factory=dict)
+    taken_before: dict[str, str] = field(default_factory=dict)
     """Name → SHA-256 of each file whose content was taken before."""
     growing: tuple[str, ...] = ()
     """Files that are still being written."""
     ignored: Mapping[str, list[str]] = field(default_factory=dict)
     """Kind → paths in the folder of files that are never taken."""
     waits_for: tuple[str, ...] = ()
-    """Batches and archives whose files are unknown: nothing is taken until these are complete or set aside."""
+    """Batches and archives whose files are not known: nothing is taken until these are repaired or set aside."""
     failed: list[Exception] = field(default_factory=list)
     """Errors of files that the next job tries again."""
 
     @property
     def notes(self) -> Mapping[str, object]:
-        """What the audit row says about the files, beyond the counts; without what is empty."""
+        """What the audit row says about the files, besides the counts; empty values are left out."""
         notes = {
             "files": [file.name for batch in self.batches for file in batch.files][:100],
             "unreadable_files": self.unreadable,
-            "files_taken_before": sorted(self.same),
+            "files_taken_before": sorted(self.taken_before),
             "files_still_written": list(self.growing),
             "waits_for": list(self.waits_for),
             "ignored_files": [name for names in self.ignored.values() for name in names][:IGNORED_NAMED],
@@ -105,19 +105,19 @@ class FolderReader:
         self._done: set[Path] = set()
         """Files that this job does not look at again."""
 
-    def read(self, *, seconds: float, watch_on: bool, pause_seconds: float) -> Taken:
+    def read(self, *, seconds: float, keep_watching: bool, pause_seconds: float) -> Taken:
         """Take the complete files.
 
-        :param seconds: longest time to look for more.
-        :param watch_on: go on until the time is over; otherwise stop when all that is there is taken.
-        :param pause_seconds: longest time between two looks while it watches.
+        :param seconds: longest time to look for further files.
+        :param keep_watching: go on until the time is over; otherwise stop when all files that are there are taken.
+        :param pause_seconds: longest time between two looks into the folder.
         """
         folder = folder_of(self._settings, self._source)
         folder.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + seconds
         if not self._taken.waits_for:
             self._take_complete(deadline)
-            if watch_on:
+            if keep_watching:
                 for _ in _changes(folder, deadline, pause_seconds):
                     self._take_complete(deadline)
         self._taken.ignored = ignored(folder)
@@ -125,22 +125,22 @@ class FolderReader:
 
     def _take_complete(self, deadline: float) -> None:
         paths = self._complete_files(deadline)
-        # The first batch is written whatever the time: a time box that is too short for one would never get anywhere.
+        # The first batch is always written: with a time box too short for one batch, jobs would otherwise never read anything.
         while paths and not (self._taken.batches and time.monotonic() > deadline):
             paths = self._take_batch(paths)
 
     def _complete_files(self, deadline: float) -> list[Path]:
-        """The files that nobody writes to, oldest first; notes the others as growing."""
+        """The files that no program is writing, oldest first; the others are noted as growing."""
         paths = [path for path in waiting(self._settings, self._source) if path not in self._done]
         if not paths:
             self._taken.growing = ()
             return []
         before = {path: look_at(path) for path in paths}
         threading.Event().wait(min(self._source.stable_seconds, max(0.0, deadline - time.monotonic())))
-        there = [path for path in paths if before[path] is not None]
-        stable = [path for path in there if look_at(path) == before[path]]
+        present = [path for path in paths if before[path] is not None]
+        stable = [path for path in present if look_at(path) == before[path]]
         complete = [path for path in stable if not is_being_written(path)]
-        growing = (path for path in there if path not in complete and look_at(path))
+        growing = (path for path in present if path not in complete and look_at(path))
         self._taken.growing = tuple(files.stored_name(path.name) for path in growing)
         return complete
 
@@ -164,7 +164,7 @@ class FolderReader:
         except Exception as error:  # noqa: BLE001 - whatever it is, it may be the file's
             failure = error
         if before is None or look_at(path) != before:
-            # Gone, or written to after all: the next look decides.
+            # It was removed or written meanwhile; the next look into the folder decides.
             log.info("changed while it was read", file=files.stored_name(path.name))
             batch.discard()
         elif failure:
@@ -183,18 +183,18 @@ class FolderReader:
         if any(digest == file.sha256 for batch in self._taken.batches for file in batch.files):
             return  # A file that this job took stays in the folder until its load has committed.
         name = files.stored_name(path.name)
-        self._taken.same[name] = digest
+        self._taken.taken_before[name] = digest
         self._done.add(path)
         log.info("taken before", file=name)
 
     def _count_failure(self, path: Path, error: Exception) -> None:
-        """Set a file aside that cannot be read, or has failed twice; leave it to the next job after the first time.
+        """Set a file aside that cannot be read or has failed twice. After a first failure the next job tries again.
 
         :raises Exception: the error itself, where the file is not its cause.
         """
         self._done.add(path)
         if isinstance(error, PermissionError) and error.filename == str(path):
-            # Here the file is the cause, not the disk.
+            # The permissions of this one file are the cause, not the disk.
             error = UnreadableFile("it may not be read by the user who runs the jobs", remedy="Change its permissions.")
             unreadable = False
         else:
@@ -222,6 +222,6 @@ def _changes(folder: Path, deadline: float, pause_seconds: float) -> Iterator[No
             for _ in watch(folder, stop_event=stop, rust_timeout=milliseconds, yield_on_timeout=True, recursive=False):
                 stop.set()
         except WatchfilesRustInternalError:
-            # It cannot report a name that is not UTF-8. That something has changed is enough; but not in a busy loop.
+            # It cannot report names that are not UTF-8. Knowing that something changed is enough; the pause avoids a busy loop.
             threading.Event().wait(min(_SHORTEST_PAUSE_SECONDS, max(0.0, deadline - time.monotonic())))
         yield

@@ -30,11 +30,11 @@ def consume(
 ) -> Consumed:
     """Read what the source has received since the last job, as batches under `output/<feed>/`.
 
-    A batch of messages that was begun before a crash is written again with the same offsets and replaces itself. A file that
-    was being read in a crash is read again.
+    A batch of messages that was begun before a crash is written again with the same offsets and replaces the first. A file that
+    was being read at the time of a crash is read again.
 
     :param time_box_seconds: time to read; a batch that is being written at its end may take up to twice as long as any before it.
-    :param until: `caught_up`: stop when all that was there at the start is read; `time_box`: go on until the time is over.
+    :param until: `caught_up`: stop when everything that was there at the start is read; `time_box`: read until the time is over.
     :param batch_seconds: time between micro-batches with `time_box`.
     :param accept_gap: who accepts that messages which Kafka deleted before they were read are lost; recorded with their offsets
         in `etl_log.notes`. Empty: such a gap is an error.

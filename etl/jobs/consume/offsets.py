@@ -1,4 +1,4 @@
-"""How far a topic has been read: from Spark's checkpoint, or, when that is gone, from manifests and the ledger.
+"""How far a topic has been read, by Spark's checkpoint or, when that is gone, by manifests and the ledger.
 
 A checkpoint is in `checkpoint/<feed>/<topic id>/`. A topic that was deleted and created again has another id, and so another
 checkpoint. Spark's files in it are documented in "Structured Streaming: Recovery Semantics"
@@ -31,23 +31,23 @@ def next_offsets(settings: Settings, connection: Connection, contract: Contract,
     checkpoint = read_checkpoint(checkpoint_folder(settings, contract.feed, topic.id), topic.name)
     if checkpoint is not None and checkpoint.committed >= 0:
         return dict(checkpoint.offsets)
-    found: dict[int, int] = {}
-    _raise(found, _from_batches(settings, contract, topic, checkpoint))
-    _raise(found, _from_archives(settings, contract, topic))
-    _raise(found, ledger.offset_ranges(connection, contract.feed, topic.id))
-    return found
+    highest: dict[int, int] = {}
+    _advance(highest, _from_batches(settings, contract, topic, checkpoint))
+    _advance(highest, _from_archives(settings, contract, topic))
+    _advance(highest, ledger.offset_ranges(connection, contract.feed, topic.id))
+    return highest
 
 
 def reached(settings: Settings, contract: Contract, topic: Topic, before: Mapping[int, int]) -> dict[int, int]:
-    """The offset to read next after a job that began at `before`: what Spark has committed, whatever the offsets held."""
+    """The offset to read next after a job that began at `before`: what Spark has committed, with or without messages."""
     checkpoint = read_checkpoint(checkpoint_folder(settings, contract.feed, topic.id), topic.name)
     return {**before, **checkpoint.offsets} if checkpoint else dict(before)
 
 
 def waits(topic: Topic, following: Mapping[int, int], planned: Mapping[int, int]) -> bool:
-    """Whether an offset to read next is inside an open transaction; a version that did not wait for its end left it there.
+    """Whether an offset to read next is inside an open transaction: earlier versions did not wait for a transaction's end.
 
-    Spark must not be started then. It would plan a batch that goes back, and refuse it in every later job.
+    Spark must not be started then: it would plan a batch that ends before it begins, and refuse it in every later job.
     """
     ends = {part: (topic.end.get(part, 0), topic.high_watermark.get(part, 0)) for part in {*following, *planned}}
     furthest = {part: max(following.get(part, 0), planned.get(part, 0)) for part in ends}
@@ -55,7 +55,7 @@ def waits(topic: Topic, following: Mapping[int, int], planned: Mapping[int, int]
 
 
 def without_message(topic: Topic, before: Mapping[int, int], after: Mapping[int, int], messages: int) -> int:
-    """How many of the offsets that were passed have no message that can be read.
+    """How many of the offsets between `before` and `after` have no message that can be read.
 
     These are messages of aborted transactions, Kafka's transaction markers, and messages that compaction removed.
 
@@ -86,7 +86,7 @@ def require_no_gap(topic: Topic, following: Mapping[int, int]) -> None:
             f"Topic {topic.name}, partition {partition}: offsets {first} to {last} ({last - first + 1} messages) were deleted"
             " by Kafka's retention before they were read.",
             remedy="To go on without them: `run --accept-gap`, which records who accepted it. To avoid it: a longer retention,"
-            " or cycles more often.",
+            " or more frequent cycles.",
         )
 
 
@@ -97,24 +97,24 @@ def unread(topic: Topic, following: Mapping[int, int]) -> int:
     )
 
 
-def _raise(found: dict[int, int], ranges: Iterable[Mapping[str, OffsetRange]]) -> None:
+def _advance(highest: dict[int, int], ranges: Iterable[Mapping[str, OffsetRange]]) -> None:
     for offsets in ranges:
         for partition, offset_range in offsets.items():
-            found[int(partition)] = max(found.get(int(partition), 0), offset_range.next)
+            highest[int(partition)] = max(highest.get(int(partition), 0), offset_range.next)
 
 
 def _from_batches(
     settings: Settings, contract: Contract, topic: Topic, checkpoint: Checkpoint | None
 ) -> list[Mapping[str, OffsetRange]]:
-    found = manifests.taken_batches(settings, contract.feed)
-    # A batch that this very checkpoint has begun but not committed is written again by Spark.
-    again = checkpoint.query_id if checkpoint else None
-    return [batch.offsets for batch in found if batch.source.identity == topic.id and batch.query_id != again]
+    batches = manifests.taken_batches(settings, contract.feed)
+    # A batch of this checkpoint is not committed, so Spark writes it again.
+    rewritten = checkpoint.query_id if checkpoint else None
+    return [batch.offsets for batch in batches if batch.source.identity == topic.id and batch.query_id != rewritten]
 
 
 def _from_archives(settings: Settings, contract: Contract, topic: Topic) -> Iterable[Mapping[str, OffsetRange]]:
     for file in archive_files(manifests.feed_backup(settings, contract.feed)):
-        # What a damaged one holds may be read again: its rows have the same coordinates, and count as duplicates.
+        # Messages of a damaged archive may be read again: their rows have the same coordinates and count as duplicates.
         with suppress(IntegrityError):
             archive = file.read_manifest()
             if archive.source.identity == topic.id:

@@ -33,23 +33,23 @@ class SeenFiles:
         with transaction(engine) as connection:
             loaded = set(connection.scalars(ledger.archive_names(contract.feed)))
         output, backup = manifests.feed_output(settings, contract.feed), manifests.feed_backup(settings, contract.feed)
-        found = [batch.files for batch in manifests.taken_batches(settings, contract.feed)]
+        taken = [batch.files for batch in manifests.taken_batches(settings, contract.feed)]
         damaged = [(BATCH, name) for name in manifests.read_batches(output)[1]]
         for archive in (*archive_files(backup), *archives_without_manifest(backup, output)):
             if archive.name in loaded:
                 continue
             try:
-                found.append(archive.read_manifest().files)
+                taken.append(archive.read_manifest().files)
             except IntegrityError:
                 damaged.append((ARCHIVE, archive.name))
         self.unknown = [name for kind, name in damaged if (kind, name) not in set_aside]
-        self._on_their_way = {file.sha256 for some in found for file in some}
+        self._not_loaded = {file.sha256 for landing_files in taken for file in landing_files}
 
     def __contains__(self, digest: str) -> bool:
-        if digest in self._on_their_way:
+        if digest in self._not_loaded:
             return True
         with transaction(self._engine) as connection:
             return ledger.is_landing_file_known(connection, self._feed, digest)
 
     def add(self, digest: str) -> None:
-        self._on_their_way.add(digest)
+        self._not_loaded.add(digest)

@@ -58,9 +58,9 @@ def read_new_messages(
 def _next_offsets(
     settings: Settings, contract: EvolvedContract, run: JobRun, topic: Topic, accepted_by: str
 ) -> Mapping[int, int]:
-    """The offset to read next, per partition; behind a gap where somebody has accepted it, which is noted.
+    """The offset to read next, per partition. A gap that somebody has accepted is skipped and noted.
 
-    :raises RetentionGap: nobody has.
+    :raises RetentionGap: there is a gap that nobody has accepted.
     """
     with transaction(run.engine) as connection:
         following = offsets.next_offsets(settings, connection, contract, topic)
@@ -73,7 +73,7 @@ def _next_offsets(
 
 
 def _retire_checkpoints(settings: Settings, contract: EvolvedContract, topic: Topic) -> None:
-    """Set the checkpoints of deleted topics of this name aside: nothing will ever be read with them again."""
+    """Set the checkpoints of deleted topics of this name aside: they are never used again."""
     folder = settings.checkpoint / contract.feed
     for path in folder.glob("*") if folder.is_dir() else ():
         if path.name != topic.id and not path.name.startswith("."):

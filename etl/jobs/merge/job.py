@@ -96,7 +96,7 @@ class _Merge:
                 self._move_away(name)
 
     def pending(self) -> list[PlannedArchive]:
-        """The plan of a merge that died before it was done."""
+        """The plan of a merge that died before it had finished."""
         file = self.output / manifests.PLAN
         if not file.exists():
             return []
@@ -137,7 +137,7 @@ class _Merge:
         return [archive for archive in made if archive]
 
     def _execute(self, plan: list[PlannedArchive], number: int) -> Archive | None:
-        """Create one archive, of those of its batches that can be archived; None if none can."""
+        """Create one archive of the planned batches that can be archived; None if none can."""
         while plan[number].batches:
             try:
                 return self._archive(plan[number])
@@ -164,7 +164,7 @@ class _Merge:
         archive = self._finished(planned) or write_archive(planned, self.output, self._file(planned), self.feed)
         failpoints.reached("merge.archived")
         for name in planned.batches:
-            _remove(self.output / name)
+            _remove_batch(self.output / name)
             failpoints.reached("merge.removing")
         files.sync_folder(self.output)
         log.info("archived", archive=archive.file_name, rows=archive.rows, parts=len(archive.parts))
@@ -203,16 +203,16 @@ class _Merge:
     def _culprits(self, planned: PlannedArchive, error: Exception) -> dict[str, Exception]:
         """The batches of a plan that cannot be archived, each with its error; all of them if none fails alone."""
         culprits: dict[str, Exception] = {}
-        whole, damaged = manifests.read_batches(self.output)
-        known = {batch.name: batch for batch in whole}
+        complete, damaged = manifests.read_batches(self.output)
+        by_name = {batch.name: batch for batch in complete}
         for name in planned.batches:
             if name in damaged:
                 culprits[name] = damaged[name]
-            elif name not in known:
+            elif name not in by_name:
                 culprits[name] = batch_gone(name)
             else:
                 try:
-                    _require_joinable(known[name], self.output, self.backup)
+                    _require_joinable(by_name[name], self.output, self.backup)
                 except Exception as why:
                     if not is_item_error(why):
                         raise
@@ -226,15 +226,15 @@ class _Merge:
 
     def _forget_archived(self) -> None:
         """Remove the batches that are in an archive already; only the plan, which is damaged, listed them."""
-        there = {batch.name for batch in manifests.batches(self.output)}
-        for file in archive_files(self.backup) if there else ():
+        present = {batch.name for batch in manifests.batches(self.output)}
+        for file in archive_files(self.backup) if present else ():
             with suppress(IntegrityError):
-                for name in there & {part.name.partition("/")[0] for part in file.read_manifest().parts}:
-                    _remove(self.output / name)
+                for name in present & {part.name.partition("/")[0] for part in file.read_manifest().parts}:
+                    _remove_batch(self.output / name)
 
 
 def _require_joinable(batch: Batch, output: Path, backup: Path) -> None:
-    """Join one batch's parts on trial, to see whether that works; nothing is kept."""
+    """Try to join one batch's parts; the result is not kept."""
     temporary = backup / f"{files.TEMPORARY_PREFIX}{batch.name}"
     try:
         join_batches([batch], output, temporary)
@@ -243,7 +243,7 @@ def _require_joinable(batch: Batch, output: Path, backup: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _remove(batch: Path) -> None:
+def _remove_batch(batch: Path) -> None:
     """Remove a batch in one step: a half-deleted folder must not look like a whole one."""
     if batch.exists():
         aside = batch.with_name(f"{files.TEMPORARY_PREFIX}done-{batch.name}")

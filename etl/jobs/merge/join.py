@@ -35,13 +35,13 @@ class PlannedArchive:
 def split_by_size(batches: list[Batch]) -> Iterator[list[Batch]]:
     """Divide batches, in their order, into groups that become one archive each.
 
-    An archive has at most `MOST_ROWS` rows, unless it is of one larger batch: a load can keep them in memory, and is short. In
-    one archive a column holds the values of one place in the source: a contract edit that changes it starts another archive.
+    An archive has at most `MOST_ROWS` rows, unless it is of one larger batch: so a load can keep them in memory, and is short.
+    Within an archive a column has its values from one place in the source: a contract edit that changes it starts a new archive.
     """
     group: list[Batch] = []
     for batch in batches:
         is_large = sum(taken.rows for taken in group) + batch.rows > MOST_ROWS
-        if group and (is_large or any(_is_other(taken.paths, batch.paths) for taken in group)):
+        if group and (is_large or any(_differ(taken.paths, batch.paths) for taken in group)):
             yield group
             group = []
         group.append(batch)
@@ -82,7 +82,7 @@ def write_archive(planned: PlannedArchive, output: Path, target: ArchiveFile, fe
         cycle_id=planned.cycle_id,
         file_name=target.name,
         source=batches[0].source,
-        offsets=_joined(batches),
+        offsets=_joined_offsets(batches),
         columns=columns,
         paths={name: path for batch in batches for name, path in batch.paths.items()},
         rows=rows,
@@ -99,19 +99,19 @@ def write_archive(planned: PlannedArchive, output: Path, target: ArchiveFile, fe
     return archive
 
 
-def _joined(batches: list[Batch]) -> dict[str, OffsetRange]:
+def _joined_offsets(batches: list[Batch]) -> dict[str, OffsetRange]:
     joined: dict[str, OffsetRange] = {}
     for batch in batches:
         for partition, offsets in batch.offsets.items():
-            known = joined.get(partition, OffsetRange(offsets.first, offsets.next, 0))
+            so_far = joined.get(partition, OffsetRange(offsets.first, offsets.next, 0))
             joined[partition] = OffsetRange(
-                min(known.first, offsets.first), max(known.next, offsets.next), known.rows + offsets.rows
+                min(so_far.first, offsets.first), max(so_far.next, offsets.next), so_far.rows + offsets.rows
             )
     return joined
 
 
-def _is_other(paths: Mapping[str, tuple[str, ...]], others: Mapping[str, tuple[str, ...]]) -> bool:
-    return any(others.get(name, path) != path for name, path in paths.items())
+def _differ(paths: Mapping[str, tuple[str, ...]], later: Mapping[str, tuple[str, ...]]) -> bool:
+    return any(later.get(name, path) != path for name, path in paths.items())
 
 
 def batch_gone(name: str) -> IntegrityError:

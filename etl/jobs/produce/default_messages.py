@@ -1,4 +1,4 @@
-"""How many readings are simulated by default: some on a first try, and none where there may be real readings.
+"""How many readings are simulated by default: 10,000 on a first try, and none where there may be real readings.
 
 This is the only place that decides it, for the command line, notebooks run by hand, schedules and the dashboards' demo.
 """
@@ -67,7 +67,7 @@ def _why_none_into_folder(settings: Settings, contract: Contract, source: Landin
         # Folders in it are batches that were set aside.
         (manifests.quarantine(settings, contract.feed), _files_in(manifests.quarantine(settings, contract.feed))),
     ):
-        if name := next(_of_others(names, contract.feed), None):
+        if name := next(_user_files(names, contract.feed), None):
             return f"{files.shown_name(name)} in {place.relative_to(settings.home)} is a file of yours"
     return ""
 
@@ -78,13 +78,13 @@ _WHY_NONE: Mapping[type[FeedSource], Callable[[Settings, Contract, Any], str]] =
 }
 
 
-def _of_others(names: Iterable[str], feed: str) -> Iterator[str]:
-    """Names of files that `produce` did not write, also those that are being written under a hidden name."""
+def _user_files(names: Iterable[str], feed: str) -> Iterator[str]:
+    """Names of files that `produce` did not write, also of hidden files that are still being written."""
     # As `etl.jobs.produce.file_drop` names them; in backup/ a file whose name was taken begins with its SHA-256.
-    own = re.compile(rf"\.?([0-9a-f]{{12}}-)?{re.escape(feed)}_\d{{8}}T\d{{12}}Z_.+\.csv(\.gz)?")
+    produced = re.compile(rf"\.?([0-9a-f]{{12}}-)?{re.escape(feed)}_\d{{8}}T\d{{12}}Z_.+\.csv(\.gz)?")
     for name in names:
         is_marker = name.startswith(".") and ".csv" not in name.lower()
-        if not is_marker and not own.fullmatch(name):
+        if not is_marker and not produced.fullmatch(name):
             yield name
 
 

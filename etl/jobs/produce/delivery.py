@@ -1,4 +1,4 @@
-"""What is delivered to a feed's source, and what became of it."""
+"""A delivery of messages to a feed's source, and its result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from etl.settings import Settings
 
 Chunks = Iterator[list[Message]]
 Watch = Callable[[Chunks], Chunks]
-"""Looks at the messages on their way."""
+"""Passes chunks of messages on unchanged, and sees each of them."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Sent:
-    """What went where: to a topic's partitions, or into one file."""
+    """What was sent, to a topic's partitions or into one file."""
 
     counts: Counts
     target: str

@@ -73,8 +73,8 @@ def _json_value(is_number: bool, value: Any) -> str:
 
 def _key(value: bytes, contract: Contract) -> bytes | None:
     try:
-        found = orjson.loads(value)
+        document = orjson.loads(value)
     except orjson.JSONDecodeError:
         return None
-    key = found.get(contract.message_key) if isinstance(found, dict) else None
+    key = document.get(contract.message_key) if isinstance(document, dict) else None
     return str(key).encode() if key is not None else None

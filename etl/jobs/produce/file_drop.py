@@ -1,4 +1,4 @@
-"""CSV files into a feed's landing folder: complete or not at all, as a careful program would."""
+"""Puts CSV files into a feed's landing folder, each complete or not at all, as a careful program would."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FolderTarget:
 
     def send(self, source: LandingFolder, delivery: Delivery, chunks: Chunks) -> Sent:
         """Write simulated lines as one file; none where there are no lines."""
-        folder = _made(delivery.settings, source)
+        folder = _created_folder(delivery.settings, source)
         name = f"{delivery.contract.feed}_{_now()}_{delivery.cycle_id}.csv"
         hidden = folder / f".{name}"
         rows = 0
@@ -49,7 +49,7 @@ class FolderTarget:
         """Put a copy of a CSV file into the folder; its lines are counted when they are read."""
         if not file.is_file() or not file.name.lower().endswith((".csv", ".csv.gz")):
             raise ConfigurationError(f"{file} is no .csv or .csv.gz file.", remedy="Give the path of one.")
-        folder = _made(delivery.settings, source)
+        folder = _created_folder(delivery.settings, source)
         # A file of this name that waits must not be overwritten.
         name = file.name if not (folder / file.name).exists() else f"{_now()}_{file.name}"
         hidden = folder / f".{name}"
@@ -60,7 +60,7 @@ class FolderTarget:
         return Sent(Counts(), f"{source.path}/{name}", {0: 0})
 
 
-def _made(settings: Settings, source: LandingFolder) -> Path:
+def _created_folder(settings: Settings, source: LandingFolder) -> Path:
     folder = folder_of(settings, source)
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -70,7 +70,7 @@ def produce(
     if messages < BY_DEFAULT:
         raise ConfigurationError(f"messages is {messages}.", remedy="Give a number from 0, or -1 for the default.")
     if messages == BY_DEFAULT:
-        messages = 0 if source_file else _by_default(settings, contract)
+        messages = 0 if source_file else _default_number(settings, contract)
         create_topic = create_topic or messages > 0
     began = _start(contract, start, seed, messages)
     if seed is None and not source_file:
@@ -106,7 +106,7 @@ def produce(
         )
 
 
-def _by_default(settings: Settings, contract: Contract) -> int:
+def _default_number(settings: Settings, contract: Contract) -> int:
     default = default_messages(settings, contract)
     if default.why_none:
         log.info("nothing is simulated unless you ask for it with the parameter messages", because=default.why_none)

@@ -1,4 +1,4 @@
-"""Messages into a Kafka topic, each acknowledged."""
+"""Sends messages to a Kafka topic and waits until each is acknowledged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TopicTarget:
     """Sends messages to a feed's topic."""
 
     def send(self, source: KafkaTopic, delivery: Delivery, chunks: Chunks) -> Sent:
-        """Send messages, and see how far the topic's partitions move."""
+        """Send messages, and measure how far the ends of the topic's partitions move."""
         settings, topic = delivery.settings, source.topic
         if delivery.create_topic and broker.create(settings, topic):
             log.info("topic created", topic=topic)
@@ -76,8 +76,8 @@ def send(settings: Settings, topic: str, chunks: Chunks) -> tuple[Counts, list[s
 
 @contextmanager
 def _no_cycles() -> Iterator[None]:
-    """Disable the cyclic garbage collector: a chunk's futures are many objects without a cycle, and examining them again and
-    again took two fifths of the time (docs/decisions/0004).
+    """Disable the cyclic garbage collector: a chunk's futures are many objects without a cycle, and examining them
+    repeatedly took two fifths of the time (docs/decisions/0004).
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -89,7 +89,7 @@ def _no_cycles() -> Iterator[None]:
 
 
 def _close(settings: Settings, producer: KafkaProducer) -> None:
-    """Close the producer. After an error it gives up in bounded time what it could not send; the error has been reported."""
+    """Close the producer. After an error it drops, in bounded time, what it could not send; the error has been reported."""
     try:
         producer.close(timeout=settings.kafka_timeout_seconds)
     except KafkaTimeoutError as error:

@@ -75,7 +75,7 @@ class BatchWriter:
         return self.ended >= number and all(is_committed(self.settings, batch) for batch in self.written[-1:])
 
     def forget_uncommitted(self) -> None:
-        """Drop a batch that the next job will write again. Call it when the query has ended: its checkpoint tells which one."""
+        """Drop a batch that the next job will write again. Call it after the query: then the checkpoint shows which."""
         self.written = [batch for batch in self.written if is_committed(self.settings, batch)]
 
     def __call__(self, rows: DataFrame, batch_id: int) -> None:
@@ -101,10 +101,10 @@ class BatchWriter:
         if counts["messages"] == 0:
             shutil.rmtree(temporary)
             return
-        parts, found, messages = _inspect_parts(temporary)
+        parts, read, messages = _inspect_parts(temporary)
         planned = planned_offsets(self.checkpoint, self.topic.name, batch_id)
         # The offsets between the last message and the planned end have been read too: they have no message.
-        offsets = {part: replace(passed, next=planned[int(part)]) for part, passed in found.items()}
+        offsets = {part: replace(passed, next=planned[int(part)]) for part, passed in read.items()}
         batch = Batch(
             feed=self.contract.feed,
             cycle_id=self.cycle_id,
@@ -127,7 +127,7 @@ class BatchWriter:
         failpoints.reached("consume.before_commit")
 
     def _write_or_halve(self, rows: DataFrame, temporary: Path, query_id: str, batch_id: int) -> dict[str, Any]:
-        """Write the rows; where Spark failed on the same batch in an earlier job, without the messages that stop it."""
+        """Write the rows; without the messages that stop Spark, where it failed on the same batch in an earlier job."""
         from pyspark.errors import AnalysisException, PySparkException
 
         try:
@@ -139,7 +139,7 @@ class BatchWriter:
                 raise
             if not self._has_failed_before(f"{query_id}/{batch_id}"):
                 raise
-            return self._write_parts(self._without_poison(rows.sparkSession, batch_id, error), temporary)
+            return self._write_parts(self._without_failing(rows.sparkSession, batch_id, error), temporary)
 
     def _write_parts(self, rows: DataFrame, temporary: Path) -> dict[str, Any]:
         """Write the rows as CSV files and count them while they are written."""
@@ -174,7 +174,7 @@ class BatchWriter:
         files.write_json(file, {"batch": batch})
         return False
 
-    def _without_poison(self, spark: SparkSession, batch_id: int, error: Exception) -> DataFrame:
+    def _without_failing(self, spark: SparkSession, batch_id: int, error: Exception) -> DataFrame:
         ends = planned_offsets(self.checkpoint, self.topic.name, batch_id)
         starts = {**self.topic.beginning, **self.following}
         if batch_id:
@@ -195,7 +195,7 @@ def _inspect_parts(folder: Path) -> tuple[list[Part], dict[str, OffsetRange], in
     Returns the parts, the offsets per partition, and the number of messages: every message has one row with item 0.
     """
     parts: list[Part] = []
-    found: dict[str, OffsetRange] = {}
+    offsets: dict[str, OffsetRange] = {}
     messages = 0
     for path in sorted(folder.iterdir()):
         if not path.name.startswith("part-") or path.suffix != ".csv":
@@ -206,19 +206,19 @@ def _inspect_parts(folder: Path) -> tuple[list[Part], dict[str, OffsetRange], in
         for chunk in read_chunks(part, ("source_partition", "source_offset", "source_item")):
             rows += chunk.num_rows
             messages += pc.sum(pc.equal(chunk.column("source_item"), "0")).as_py() or 0
-            _add_ranges(found, chunk)
+            _add_ranges(offsets, chunk)
         parts.append(finished_part(part, rows))
-    return parts, dict(sorted(found.items(), key=lambda item: int(item[0]))), messages
+    return parts, dict(sorted(offsets.items(), key=lambda item: int(item[0]))), messages
 
 
-def _add_ranges(found: dict[str, OffsetRange], chunk: pa.RecordBatch) -> None:
+def _add_ranges(ranges: dict[str, OffsetRange], chunk: pa.RecordBatch) -> None:
     offsets = chunk.column("source_offset").cast(pa.int64())
     table = pa.table({"partition": chunk.column("source_partition"), "offset": offsets})
     summary = table.group_by("partition").aggregate([("offset", "min"), ("offset", "max"), ("offset", "count")])
     for row in summary.to_pylist():
         first, last, rows = row["offset_min"], row["offset_max"], row["offset_count"]
-        known = found.get(row["partition"], OffsetRange(first, last + 1, 0))
-        found[row["partition"]] = OffsetRange(min(known.first, first), max(known.next, last + 1), known.rows + rows)
+        so_far = ranges.get(row["partition"], OffsetRange(first, last + 1, 0))
+        ranges[row["partition"]] = OffsetRange(min(so_far.first, first), max(so_far.next, last + 1), so_far.rows + rows)
 
 
 def _require_balance(batch: Batch, counts: Mapping[str, int], messages: int) -> None:

@@ -1,4 +1,4 @@
-"""Messages that stop Spark for an unknown reason: found by halving a batch, and kept with nothing but their text.
+"""Finds messages that stop Spark for an unknown reason by halving a batch, and keeps them as text only.
 
 The last resort, when Spark has failed twice on the same batch: `etl.jobs.consume.spark.parse` guards against every known
 reason.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Range = tuple[int, int, int]
 """Partition, first offset, and the offset after the last."""
-MOST = 100
+MOST_SET_ASIDE = 100
 """Most messages of a batch that are set aside; if more fail, the messages are not the cause."""
 _THROWN = re.compile(r"\b(?:\w+\.)+\w*(?:Exception|Error)\b")
 
@@ -46,7 +46,7 @@ class Halving:
     def rows(self, ranges: list[Range]) -> DataFrame:
         """The batch as `split_messages` would give it; messages that stop Spark are unparsable rows.
 
-        :raises Exception: the error with which the batch failed, where more than MOST messages fail.
+        :raises Exception: the error with which the batch failed, where more than MOST_SET_ASIDE messages fail.
         """
         failing = self._failing(ranges)
         log.warning("messages that stop Spark are set aside", messages=self.set_aside)
@@ -56,24 +56,24 @@ class Halving:
 
     def _failing(self, ranges: list[Range], *, is_sure: bool = False) -> list[Range]:
         """The messages that fail, each as a range; `is_sure`: at least one does, because the other half succeeded."""
-        (partition, first, following), *others = ranges
-        is_single = not others and following - first == 1
+        (partition, first, following), *more = ranges
+        is_single = not more and following - first == 1
         cause = "" if is_sure and not is_single else self._cause(ranges)
         if cause is None:
             return []
         if is_single:
-            if len(self.set_aside) == MOST:
+            if len(self.set_aside) == MOST_SET_ASIDE:
                 raise self._error
             self.set_aside[f"{self._contract.source.name}/{partition}/{first}"] = cause
             return ranges
         middle = (first + following) // 2
         halves = (
             [ranges[: len(ranges) // 2], ranges[len(ranges) // 2 :]]
-            if others
+            if more
             else [[(partition, first, middle)], [(partition, middle, following)]]
         )
-        found = self._failing(halves[0])
-        return found + self._failing(halves[1], is_sure=not found)
+        failing = self._failing(halves[0])
+        return failing + self._failing(halves[1], is_sure=not failing)
 
     def _cause(self, ranges: list[Range]) -> str | None:
         """The name of the error with which Spark fails on the messages of some ranges; None where it can split them."""
@@ -111,7 +111,7 @@ def ranges(starts: Mapping[int, int], ends: Mapping[int, int]) -> list[Range]:
 def _is_in(places: Iterable[Range]) -> Column:
     from pyspark.sql import functions as F
 
-    found = F.lit(False)
+    condition = F.lit(False)
     for partition, offset, _ in places:
-        found = found | ((F.col("partition") == partition) & (F.col("offset") == offset))
-    return found
+        condition = condition | ((F.col("partition") == partition) & (F.col("offset") == offset))
+    return condition

@@ -1,8 +1,8 @@
 """A Spark cluster instead of this machine's threads: what it needs, checked before anything is read.
 
-Executors write part files where the driver tells them to, and the driver counts, hashes and renames them. So `output/` must be
-one folder that every machine of the cluster has under the same path, and the executors must run as the driver's user: part
-files are private. No Python runs on an executor.
+Executors write part files into the folder that the driver names, and the driver counts, hashes and renames them. So `output/`
+must be one folder that every machine of the cluster has under the same path, and the executors must run as the driver's user,
+because part files are private. No Python runs on an executor.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def configuration(jars: Iterable[Path]) -> dict[str, str]:
 
 
 def require_master(settings: Settings) -> None:
-    """Try whether a standalone master accepts connections; Spark itself tries for a minute, and then says little.
+    """Try whether a standalone master accepts connections. Spark itself tries for a minute, and its error says little.
 
     :raises ServiceUnavailable: none of the masters in the URL does.
     """
@@ -77,7 +77,7 @@ def _reach(master: str) -> None:
 
 
 def require_shared(settings: Settings, spark: SparkSession, folder: Path, *, again: bool = False) -> None:
-    """Let every executor write a random word into a folder, and read all of them here.
+    """Let every executor write a random word into a folder, and read these words here.
 
     :param again: also ask executors that have proven it before.
     :raises ServiceUnavailable: the cluster provides no executor within `settings.spark_executor_seconds`.
@@ -92,49 +92,49 @@ def require_shared(settings: Settings, spark: SparkSession, folder: Path, *, aga
     trial = folder / f"{files.TEMPORARY_PREFIX}shared-{secrets.token_hex(8)}"
     try:
         trial.mkdir()
-        if missing := _missing(spark, trial):
+        if missing := _hosts_without_words(spark, trial):
             raise StorageError(
                 f"{folder} is not the same folder everywhere: what Spark's executors write there on {', '.join(missing)} does"
                 " not arrive here.",
                 remedy=_REMEDY,
             )
     finally:
-        _remove(trial)
+        _remove_trial(trial)
     _proven.add(proof)
 
 
 def _executors(settings: Settings, spark: SparkSession) -> frozenset[str]:
-    """Host and port of every executor, when the first has joined and no further one follows."""
+    """Host and port of every executor, after the first has joined and while no further one joins."""
     began = changed = time.monotonic()
-    found = _present(spark)
+    executors = _present_executors(spark)
     pause = threading.Event()
-    while len(found) < 2 or time.monotonic() - changed < _SETTLED_SECONDS:  # the driver counts as one
-        if _is_proven(spark, found):
+    while len(executors) < 2 or time.monotonic() - changed < _SETTLED_SECONDS:  # the driver counts as one
+        if _is_proven(spark, executors):
             break
-        if len(found) < 2 and time.monotonic() - began > settings.spark_executor_seconds:
+        if len(executors) < 2 and time.monotonic() - began > settings.spark_executor_seconds:
             raise ServiceUnavailable(
                 f"Spark's cluster {settings.spark_master} provided no executor within {settings.spark_executor_seconds:g} s.",
                 remedy="Its workers are unavailable, busy, or have less memory or cores than an executor needs: the master's page"
                 " shows them. spark.executor.memory and spark.cores.max are in spark-defaults.conf (docs/scale.md).",
             )
         pause.wait(0.1)
-        before, found = found, _present(spark)
-        changed = changed if found == before else time.monotonic()
-    return found
+        before, executors = executors, _present_executors(spark)
+        changed = changed if executors == before else time.monotonic()
+    return executors
 
 
-def _present(spark: SparkSession) -> frozenset[str]:
+def _present_executors(spark: SparkSession) -> frozenset[str]:
     context: Any = spark.sparkContext._jsc.sc()
     return frozenset(context.getExecutorMemoryStatus().keys().mkString(" ").split())
 
 
 def _is_proven(spark: SparkSession, executors: frozenset[str]) -> bool:
-    application, others = str(spark.sparkContext.applicationId), tuple(sorted(executors))
-    return any(proof[0] == application and proof[2:] == others for proof in _proven)
+    application, names = str(spark.sparkContext.applicationId), tuple(sorted(executors))
+    return any(proof[0] == application and proof[2:] == names for proof in _proven)
 
 
-def _missing(spark: SparkSession, trial: Path) -> list[str]:
-    """The hosts of executors that answer but whose words are not in the folder."""
+def _hosts_without_words(spark: SparkSession, trial: Path) -> list[str]:
+    """The hosts of executors that answer but whose word is not in the folder."""
     from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
     from pyspark.sql import functions as F
@@ -154,11 +154,11 @@ def _missing(spark: SparkSession, trial: Path) -> list[str]:
             f"Spark's executor on {host.group(1) if host else 'some machine'} cannot write into {trial.parent}.",
             remedy=_REMEDY,
         ) from error
-    arrived = {line.removeprefix(f"{word} ") for line in _lines(trial) if line.startswith(word)}
+    arrived = {line.removeprefix(f"{word} ") for line in _written_lines(trial) if line.startswith(word)}
     return sorted({executor.partition(" ")[0] for executor in answered - arrived})
 
 
-def _lines(trial: Path) -> list[str]:
+def _written_lines(trial: Path) -> list[str]:
     try:
         return [line for file in sorted(trial.glob("words/part-*")) for line in file.read_text("utf-8").splitlines()]
     except PermissionError as error:
@@ -168,6 +168,6 @@ def _lines(trial: Path) -> list[str]:
         ) from None
 
 
-def _remove(trial: Path) -> None:
+def _remove_trial(trial: Path) -> None:
     with suppress(OSError):  # what another user's executors have written; the next job names it again
         files.remove_folder(trial)

@@ -1,6 +1,6 @@
 """Translates errors of Spark's JVM into the project's errors.
 
-Python gets them as text with the names of Java classes and, from the system, the text of `strerror`; both are stable.
+Python gets them as text, with names of Java classes and the system's text of `strerror`; both are stable.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ def translated(settings: Settings) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
-        text = "\n".join(_chain(error))
-        raise _of_disk(settings, text) or _of_kafka(settings, text) or _unknown(text) from error
+        text = "\n".join(_cause_texts(error))
+        raise _disk_error(settings, text) or _kafka_error(settings, text) or _unknown_error(text) from error
 
 
 def is_unknown(settings: Settings, error: BaseException) -> bool:
     """Whether the cause is neither Kafka nor a disk."""
-    text = "\n".join(_chain(error))
-    return not (_of_disk(settings, text) or _of_kafka(settings, text))
+    text = "\n".join(_cause_texts(error))
+    return not (_disk_error(settings, text) or _kafka_error(settings, text))
 
 
-def _chain(error: BaseException) -> list[str]:
+def _cause_texts(error: BaseException) -> list[str]:
     """The texts of an error and of its causes in the JVM."""
     texts: list[str] = []
     cause: BaseException | None = error
@@ -60,21 +60,21 @@ def _chain(error: BaseException) -> list[str]:
     return texts
 
 
-def _of_disk(settings: Settings, text: str) -> EtlError | None:
+def _disk_error(settings: Settings, text: str) -> EtlError | None:
     for number in disk_errors.REMEDIES:
-        said = re.search(rf".*{re.escape(os.strerror(number))}.*", text)
-        if said:
-            path = _PATH.search(said.group())
+        match = re.search(rf".*{re.escape(os.strerror(number))}.*", text)
+        if match:
+            path = _PATH.search(match.group())
             return disk_errors.storage_error(settings, number, path.group(1) if path else None)
     return None
 
 
-def _of_kafka(settings: Settings, text: str) -> EtlError | None:
-    said = _KAFKA_AWAY.search(text)
-    return broker.unreachable(settings, f"Spark: {said.group().rpartition('.')[2]}") if said else None
+def _kafka_error(settings: Settings, text: str) -> EtlError | None:
+    match = _KAFKA_AWAY.search(text)
+    return broker.unreachable(settings, f"Spark: {match.group().rpartition('.')[2]}") if match else None
 
 
-def _unknown(text: str) -> EtlError:
+def _unknown_error(text: str) -> EtlError:
     # Py4J's own first line only names a call.
     lines = [line.removeprefix(": ") for line in text.strip().splitlines() if not line.startswith(_CALL)]
     return PermanentError(

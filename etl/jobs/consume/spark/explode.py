@@ -30,18 +30,18 @@ def explode(
         # As text: Spark copies a binary value every time it is read.
         F.col("value").cast("string").alias("message"),
         F.coalesce(F.length("value").cast("bigint"), F.lit(0)).alias("bytes"),
-        *(value.alias(_of_message(name)) for name, value in message.values.items()),
+        *(value.alias(_outer_name(name)) for name, value in message.values.items()),
         F.when(~F.col(UNPARSABLE), _array(root, F.get("parsed", F.lit(0)))).alias("array"),
         unsound.alias("is unsound"),
         any_of(message.unknown).alias("has unknown keys"),
     )
     split = split.select(
-        *("partition", "offset", "timestamp", UNPARSABLE, *map(_of_message, message.values)),
+        *("partition", "offset", "timestamp", UNPARSABLE, *map(_outer_name, message.values)),
         *("is unsound", "has unknown keys"),
         F.posexplode(_items(root, contract)).alias("item", "reading"),
     )
     split = split.withColumn(UNPARSABLE, F.col(UNPARSABLE) | F.col("reading.is_given_up"))
-    readings = ParsedObjects({name: F.col(_of_message(name)) for name in message.values})
+    readings = ParsedObjects({name: F.col(_outer_name(name)) for name in message.values})
     readings.add_elements(elements_of(root), F.col("reading.chain"))
     has_no_readings = F.col("reading.chain").isNull()
     return split, readings, [F.col("is unsound"), F.col("has unknown keys"), has_no_readings, readings.is_suspect]
@@ -70,15 +70,15 @@ def _items(root: Node, contract: Contract) -> SparkColumn:
         return elements.is_suspect
 
     def reading(chain: SparkColumn, number: SparkColumn) -> SparkColumn:
-        tells_keys = F.col("has unknown keys") & (number == 0)
-        message = F.when(~is_large | all_are_suspect | tells_keys | is_suspect(chain), F.col("message"))
+        reports_keys = F.col("has unknown keys") & (number == 0)
+        message = F.when(~is_large | all_are_suspect | reports_keys | is_suspect(chain), F.col("message"))
         return _reading(chain, message)
 
     chains = _chains(root)
     copies = F.when(all_are_suspect, F.size(chains)).otherwise(F.size(F.filter(chains, is_suspect)))
     is_given_up = F.coalesce(is_large & (copies * F.col("bytes") > _MOST_COPIED_BYTES), F.lit(False))
-    nothing = _reading(F.lit(None).cast("array<string>"), F.col("message"), is_given_up)
-    return F.when((F.size(chains) > 0) & ~is_given_up, F.transform(chains, reading)).otherwise(F.array(nothing))
+    without_values = _reading(F.lit(None).cast("array<string>"), F.col("message"), is_given_up)
+    return F.when((F.size(chains) > 0) & ~is_given_up, F.transform(chains, reading)).otherwise(F.array(without_values))
 
 
 def _reading(chain: SparkColumn, message: SparkColumn, is_given_up: SparkColumn | None = None) -> SparkColumn:
@@ -120,6 +120,6 @@ def _array(node: Node, parsed: SparkColumn) -> SparkColumn:
     return _array(inner, F.from_json(parsed[key], f"struct<{schema_of(inner)}>"))
 
 
-def _of_message(column: str) -> str:
+def _outer_name(column: str) -> str:
     """The name of a value that is outside the array of readings."""
     return f"{column} of the message"

@@ -95,7 +95,7 @@ def _object(required: Mapping[Path, bool], parent: Path, order: list[Path]) -> s
 
     An optional value may be missing, unless it is the first one.
     """
-    found = rf"\{{{_SPACE}"
+    expression = rf"\{{{_SPACE}"
     for number, path in enumerate(
         dict.fromkeys(path[: len(parent) + 1] for path in required if path[: len(parent)] == parent)
     ):
@@ -105,5 +105,5 @@ def _object(required: Mapping[Path, bool], parent: Path, order: list[Path]) -> s
         else:
             value = _object(required, path, order)
         member = rf'{_NEXT if number else ""}"{re.escape(path[-1])}"{_SPACE}:{_SPACE}{value}'
-        found += rf"(?:{member})?+" if number and not required.get(path, True) else member
-    return rf"{found}{_SPACE}\}}"
+        expression += rf"(?:{member})?+" if number and not required.get(path, True) else member
+    return rf"{expression}{_SPACE}\}}"

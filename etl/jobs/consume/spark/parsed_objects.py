@@ -40,13 +40,13 @@ class ParsedObjects:
         from pyspark.sql import functions as F
 
         keys = F.json_object_keys(text) if keys is None else keys
-        known = F.array(*(F.lit(key) for key in node.keys))
+        contract_keys = F.array(*(F.lit(key) for key in node.keys))
         # Most messages have exactly the contract's keys in its order, which is the cheapest to check.
-        differs = keys != known
-        of_contract = F.filter(keys, lambda key: F.array_contains(known, key))
-        repeats = F.size(of_contract) != F.size(F.array_distinct(of_contract))
+        differs = keys != contract_keys
+        named = F.filter(keys, lambda key: F.array_contains(contract_keys, key))
+        repeats = F.size(named) != F.size(F.array_distinct(named))
         self.repeated.append(F.coalesce(differs & repeats, F.lit(False)))
-        self.unknown.append(F.coalesce(differs & (F.size(F.array_except(keys, known)) > 0), F.lit(False)))
+        self.unknown.append(F.coalesce(differs & (F.size(F.array_except(keys, contract_keys)) > 0), F.lit(False)))
         self.values |= {column: parsed[key] for key, column in node.leaves}
         for key, inner in node.objects.items():
             self.add_object(inner, parsed[key], F.from_json(parsed[key], f"struct<{schema_of(inner)}>"))

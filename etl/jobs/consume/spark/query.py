@@ -71,7 +71,7 @@ def read_topic(
     try:
         _await(query, writer, parameters["time_box_seconds"], first_batch_is_sure=catch_up)
     except BalanceError:
-        # A machine may have lost the folder since, or an executor on another machine may have joined.
+        # Meanwhile a machine may have lost the folder, or an executor on another machine may have joined.
         _require_shared(settings, contract, spark, again=True)
         raise
     finally:
@@ -87,8 +87,8 @@ def _await(query: StreamingQuery, writer: BatchWriter, seconds: float, *, first_
     """Wait until the query has ended or the time is over, then stop it.
 
     The batch that is being written when the time is over may end, unless it takes more than twice as long as any before it. Then
-    it is given up, as is one that Spark begins meanwhile, and the next job repeats it. For the first batch of a job there is no
-    such limit: a time box that is too short for one batch would never get anywhere.
+    it is cancelled, as is one that Spark begins meanwhile, and the next job repeats it. The first batch of a job has no such
+    limit: with a time box too short for one batch, jobs would otherwise never read anything.
 
     It polls instead of waiting inside the JVM, where an interrupt would break Py4J's connection.
     """

@@ -52,7 +52,7 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
     with _starting:
         try:
             if (context := SparkContext._active_spark_context) and context._jsc.sc().isStopped():
-                context.stop()  # Its cluster has given it up.
+                context.stop()  # Its cluster has ended it.
             if SparkContext._active_spark_context is None:
                 cluster.require_master(settings)
                 configuration = SparkConf().setAppName("notebook-etl").setMaster(settings.spark_master)
@@ -76,8 +76,8 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
 def close_callbacks(spark: SparkSession) -> None:
     """Close the connections by which streaming queries that have ended called Python.
 
-    Py4J keeps one for each of the JVM's threads that ever called, with a thread in Python, for as long as the JVM lives; and
-    every query is a thread of its own. While a query runs, or where the JVM has died, nothing is closed.
+    Py4J keeps one for each thread of the JVM that ever called, with a thread in Python, for as long as the JVM lives; and every
+    query has a new thread. While a query runs, or where the JVM has died, nothing is closed.
     """
     from py4j.java_gateway import JavaObject
     from pyspark import SparkContext
@@ -128,8 +128,8 @@ def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str
         # Stopping a query interrupts its thread; a call that ignores interrupts must not block the job for ever.
         "spark.sql.streaming.stopTimeout": "60s",
         "spark.sql.streaming.numRecentProgressUpdates": "10",
-        # A JVM that serves cycle after cycle: what a query leaves behind goes within a minute, not after 5 or 30 of them, its
-        # consumers among it, which are in a pool of their own.
+        # The JVM serves many cycles. What a query leaves behind is removed within a minute instead of 5 or 30 minutes, also its
+        # consumers, which Spark keeps in a separate pool.
         "spark.kafka.consumer.cache.timeout": "30s",
         "spark.kafka.consumer.cache.evictorThreadRunInterval": "10s",
         "spark.kafka.consumer.fetchedData.cache.timeout": "30s",
@@ -179,10 +179,10 @@ def kafka_options(settings: Settings) -> dict[str, str]:
         "kafka.request.timeout.ms": milliseconds,
         "kafka.default.api.timeout.ms": milliseconds,
         "kafkaConsumer.pollTimeoutMs": milliseconds,
-        # A task looks for its partition's end before it reads, and the request for what may follow there has to return before
-        # the one that it wants. By default that takes half a second a task.
+        # Before it reads, a task seeks the end of its partition. A fetch request from there must return before the one that the
+        # task needs; by default that takes half a second per task.
         "kafka.fetch.max.wait.ms": "10",
-        # Messages of a transaction that was aborted have never been sent (docs/decisions/0024).
+        # Messages of an aborted transaction count as never sent (docs/decisions/0024).
         "kafka.isolation.level": "read_committed",
     }
     if settings.kafka_ca_file:

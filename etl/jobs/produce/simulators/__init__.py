@@ -1,1 +1,1 @@
-"""One simulator per packaged feed, and one that makes readings from any contract. `etl.jobs.produce.simulate` is the way in."""
+"""One simulator per packaged feed, and one that makes readings from any contract. Call it through `etl.jobs.produce.simulate`."""

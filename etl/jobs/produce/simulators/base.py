@@ -121,8 +121,8 @@ def swap(old: bytes, new: bytes) -> Spoiler:
 
     def spoiler(messages: list[Message], place: int) -> Message:
         message = messages[place]
-        head, found, tail = (message.value or b"").partition(old)
-        rest = tail[min(i for i in (tail.find(b","), tail.find(b"}")) if i >= 0) :] if found else b""
+        head, separator, tail = (message.value or b"").partition(old)
+        rest = tail[min(i for i in (tail.find(b","), tail.find(b"}")) if i >= 0) :] if separator else b""
         return Message(message.key, head + new + rest)
 
     return spoiler
@@ -165,8 +165,8 @@ def truncated(messages: list[Message], place: int) -> Message:
     return Message(message.key, (message.value or b"")[:-12])
 
 
-def other(value: bytes) -> Spoiler:
-    """Something else entirely in place of the message."""
+def replaced_by(value: bytes) -> Spoiler:
+    """Other bytes in place of the message."""
     return lambda messages, place: Message(messages[place].key, value)
 
 

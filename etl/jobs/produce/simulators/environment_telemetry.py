@@ -41,7 +41,7 @@ def _good(batch: Batch) -> list[Message]:
     if batch.faults:
         reading = batch.index // len(DEVICES)
         humidity = np.where((device == _STUCK_DEVICE) & (reading % 1_000 >= 900), 61.5, humidity)
-    times = _written(when)
+    times = _java_times(when)
     gases = (co.tolist(), lpg.tolist(), smoke.tolist())
     columns = (times, device.tolist(), *gases, humidity.tolist(), light.tolist(), motion.tolist(), temperature.tolist())
     return [
@@ -56,12 +56,12 @@ def _good(batch: Batch) -> list[Message]:
 _LOGICAL = {True: "true", False: "false"}
 
 
-def _written(when: np.typing.NDArray[np.datetime64]) -> list[str]:
+def _java_times(when: np.typing.NDArray[np.datetime64]) -> list[str]:
     """Epoch seconds as Java writes a double: 1.5945120943859746E9."""
-    return [_java(us / 1e6) for us in when.astype("datetime64[us]").astype(np.int64).tolist()]
+    return [_java_double(us / 1e6) for us in when.astype("datetime64[us]").astype(np.int64).tolist()]
 
 
-def _java(seconds: float) -> str:
+def _java_double(seconds: float) -> str:
     whole, _, fraction = repr(seconds).partition(".")
     digits = f"{whole[1:]}{fraction}".rstrip("0") or "0"
     return f"{whole[0]}.{digits}E{len(whole) - 1}"
@@ -86,7 +86,7 @@ SIMULATOR = Simulator(
         field(4, "bright"),
         resent(len(DEVICES)),
         resent(len(DEVICES)),
-        field(0, lambda ts: _java(float(ts) - _LATE_SECONDS)),
+        field(0, lambda ts: _java_double(float(ts) - _LATE_SECONDS)),
         fields(_smoke),
     ],
     len(DEVICES),

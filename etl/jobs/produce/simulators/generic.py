@@ -67,18 +67,18 @@ def simulator_of(contract: Contract) -> Simulator:
 
 def _maker(column: Column, contract: Contract) -> Maker:
     if column.name == contract.event_time.column:
-        return lambda sensor, curve, time, chance: _written(time, contract)
+        return lambda sensor, curve, time, chance: _formatted_time(time, contract)
     if column.type == "timestamp":
         return lambda sensor, curve, time, chance: f"{time}Z"
     if column.type == "boolean":
         return lambda sensor, curve, time, chance: chance < 0.5
-    is_own = column.name in contract.primary_key and column.name not in contract.sensor
+    is_unique = column.name in contract.primary_key and column.name not in contract.sensor
     if column.type == "text":
-        return _text(column, is_sensor=column.name in contract.sensor, is_own=is_own)
+        return _text_maker(column, is_sensor=column.name in contract.sensor, is_unique=is_unique)
     low = _lowest(column)
     if column.name in contract.sensor:
         return lambda sensor, curve, time, chance: int(low) + sensor
-    if is_own:
+    if is_unique:
         high = 2.0 ** (column.bits - 1) - 1 if column.maximum is None else column.maximum
         return lambda sensor, curve, time, chance: int(low + chance * (high - low))
     high = low + _SWING if column.maximum is None else column.maximum
@@ -93,10 +93,10 @@ def _lowest(column: Column) -> float:
     return 0.0 if column.maximum is None or column.maximum > 0 else column.maximum - _SWING
 
 
-def _text(column: Column, *, is_sensor: bool, is_own: bool) -> Maker:
+def _text_maker(column: Column, *, is_sensor: bool, is_unique: bool) -> Maker:
     longest, shortest = column.max_length or 64, column.min_length or 0
     if column.pattern:
-        if not _ALTERNATIVES.fullmatch(column.pattern) or is_own:
+        if not _ALTERNATIVES.fullmatch(column.pattern) or is_unique:
             raise ConfigurationError(
                 f"Column {column.name!r}: no values can be generated for the pattern {column.pattern!r}.",
                 remedy="Send your own readings, or a file with source_file of 1_produce.",
@@ -107,14 +107,14 @@ def _text(column: Column, *, is_sensor: bool, is_own: bool) -> Maker:
         ]
     if is_sensor:
         return lambda sensor, curve, time, chance: f"{column.name}-{sensor + 1}"[-longest:].rjust(shortest, "0")
-    if is_own:
+    if is_unique:
         return lambda sensor, curve, time, chance: f"{int(chance * 2**52):013x}{sensor:03x}"[-longest:].rjust(
             shortest, "0"
         )
     return lambda sensor, curve, time, chance: f"{column.name} {int(chance * 5) + 1}"[:longest].ljust(shortest, "x")
 
 
-def _written(time: str, contract: Contract) -> Value:
+def _formatted_time(time: str, contract: Contract) -> Value:
     """A time in the first of the contract's formats."""
     form, moment = contract.event_time.formats[0], datetime.fromisoformat(time).replace(tzinfo=UTC)
     if form == ISO8601:
@@ -125,7 +125,7 @@ def _written(time: str, contract: Contract) -> Value:
 
 
 def _resolution(contract: Contract) -> float:
-    """Seconds that the contract's way of writing times can tell apart; 0: whatever fraction there is."""
+    """Smallest difference of two times, in seconds, that the contract's time format shows; 0 for fractions of a second."""
     form = contract.event_time.formats[0]
     if form == ISO8601 or form in EPOCH_UNITS or "%f" in form:
         return 0.0
