@@ -1,4 +1,4 @@
-"""What must hold before a load is committed: the archive is the one of its manifest, and every row is accounted for."""
+"""Checks before a load is committed: the archive is what its manifest says, and every row is accounted for."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from etl.validation.reasons import Reason
 def require_unchanged(file: Path, archive: Archive) -> None:
     if not file.exists():
         raise IntegrityError(f"Archive {file.name} is gone, its manifest is there.", remedy="Restore it from a copy.")
-    found = files.content_sha256(file)
-    if found != archive.sha256:
+    digest = files.content_sha256(file)
+    if digest != archive.sha256:
         raise IntegrityError(
-            f"Archive {file.name} was changed after its manifest was written (SHA-256 {found[:12]}…, expected"
+            f"Archive {file.name} was changed after its manifest was written (SHA-256 {digest[:12]}…, expected"
             f" {archive.sha256[:12]}…). Nothing of it was loaded.",
             remedy="Restore the file from a copy; to load changed rows, send them as messages (source_file of 1_produce).",
         )
@@ -41,7 +41,7 @@ def require_all_read(archive: Archive, counts: Counts) -> None:
 
 
 def require_budget(contract: Contract, archive: Archive, counts: Counts) -> None:
-    """Refuse an archive with too many bad rows: then something upstream has changed, and somebody should look into it.
+    """Refuse an archive with too many bad rows: they mean that the source has changed, and somebody should look into it.
 
     :raises FailureBudgetExceeded: more than the contract's share of its rows was rejected.
     """
@@ -56,16 +56,16 @@ def require_budget(contract: Contract, archive: Archive, counts: Counts) -> None
 def require_in_table(connection: Connection, run: JobRun, table: Table, total: Counts, summary: LoadSummary) -> None:
     """Compare what this job has counted with what the feed's table holds of it."""
     if summary.rows != total.processed:
-        raise _unlike(f"{table.name} holds {summary.rows} rows of this load; {total.processed} were counted.")
+        raise _imbalance(f"{table.name} holds {summary.rows} rows of this load; {total.processed} were counted.")
 
 
 def require_of_archive(connection: Connection, run: JobRun, table: Table, sources: Sources, inserted: Inserted) -> None:
     """The same for one archive, some of whose rows replaced others; a later archive may replace them in turn."""
-    mine = and_(table.c.log_id == run.log_id, sources.are_of(table))
-    held = connection.scalar(select(func.count()).select_from(table).where(mine))
-    counted = inserted.counts.processed + inserted.taken.rows - inserted.taken.own
+    of_archive = and_(table.c.log_id == run.log_id, sources.are_of(table))
+    held = connection.scalar(select(func.count()).select_from(table).where(of_archive))
+    counted = inserted.counts.processed + inserted.replacements.rows - inserted.replacements.of_same_load
     if held != counted:
-        raise _unlike(f"{table.name} holds {held} rows of this archive; {counted} were counted.")
+        raise _imbalance(f"{table.name} holds {held} rows of this archive; {counted} were counted.")
 
 
 def require_in_quarantine(connection: Connection, run: JobRun, contract: Contract, total: Counts) -> None:
@@ -77,13 +77,13 @@ def require_in_quarantine(connection: Connection, run: JobRun, contract: Contrac
     ).one()
     kept = total.conflicting if contract.on_conflict == "quarantine" else different
     if (rows - different, different) != (total.rejected, kept):
-        raise _unlike(
+        raise _imbalance(
             f"The quarantine holds {rows - different} rejected and {different} conflicting rows of this load;"
             f" {total.rejected} and {total.conflicting} were counted."
         )
 
 
-def _unlike(cause: str) -> BalanceError:
+def _imbalance(cause: str) -> BalanceError:
     return BalanceError(
         f"{cause} Nothing was committed.",
         remedy="Run again. If it happens again, this is a defect: keep backup/ as it is and report it.",

@@ -42,7 +42,7 @@ class Conflicts:
     query: Select[Any]
 
     def problems(self, number: int) -> list[Problem]:
-        """What is wrong with one of them: every column that differs."""
+        """The problems of one of the rows: every column that differs."""
         return [
             Problem(0, Reason.CONFLICTING, name)
             for place, name in enumerate(self.compared)
@@ -63,14 +63,16 @@ def find(connection: Connection, contract: EvolvedContract, stage: Stage, consta
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What `keepLast` did: rows that are in the table now, and how many rows of the same load they replaced."""
+class Replacements:
+    """What `keepLast` did with the conflicting rows of an archive."""
 
     rows: int
-    own: int
+    """How many of them are in the table now."""
+    of_same_load: int
+    """How many rows of the same load they replaced."""
 
 
-NONE_TAKEN = Taken(0, 0)
+NO_REPLACEMENTS = Replacements(0, 0)
 
 
 def keep_last(
@@ -78,12 +80,12 @@ def keep_last(
     contract: EvolvedContract,
     stage: Stage,
     constants: Mapping[str, Any],
-    found: Conflicts,
+    conflicts: Conflicts,
     log_id: int,
-) -> Taken:
+) -> Replacements:
     """Replace the row of each key by the last staged one; the row that was there goes to the quarantine as REPLACED."""
     table, key = stage.table, contract.primary_key
-    numbers = last_of_each_key(stage, key, found.query)
+    numbers = last_of_each_key(stage, key, conflicts.query)
     last = keep_in_temporary(connection, f"last_{contract.table}", numbers)
     staged = stage.staged.alias("staged rows")
     rows = staged.join(last, last.c[STAGE_ROW] == staged.c[STAGE_ROW])
@@ -95,20 +97,20 @@ def keep_last(
             .join(etl_source, etl_source.c.source_id == table.c.source_id)
             .where(is_replaced)
         )
-        own = _keep_replaced(connection, contract, [dict(row) for row in earlier.mappings()], log_id)
+        of_same_load = _keep_replaced(connection, contract, [dict(row) for row in earlier.mappings()], log_id)
         connection.execute(delete(table).where(is_replaced))
         names = [name for name in stage.columns if name not in constants]
         values = [literal(value, table.c[name].type) for name, value in constants.items()]
         query = select(*(staged.c[name] for name in names), *values).select_from(rows)
         insertion = insert(table).from_select([*names, *constants], query).execution_options(preserve_rowcount=True)
-        taken = connection.execute(insertion).rowcount
-    return Taken(int(taken), own)
+        inserted = connection.execute(insertion).rowcount
+    return Replacements(int(inserted), of_same_load)
 
 
 def _keep_replaced(
     connection: Connection, contract: EvolvedContract, rows: Sequence[Mapping[str, Any]], log_id: int
 ) -> int:
-    """Keep rows of the table in the quarantine; returns how many of them the same load had brought."""
+    """Keep rows of the table in the quarantine; returns how many of them the same load had inserted."""
     problems = [{"column": None, "rule": Reason.CONFLICTING.value, "value": None}]
     kept = [
         {
@@ -126,17 +128,17 @@ def _keep_replaced(
         for row in rows
     ]
     place = [etl_rejected_row.c[name] for name in PLACE]
-    for some in in_batches(kept):
-        # One that was replayed is in the quarantine already.
-        same = [etl_rejected_row.c[name].in_({row[name] for row in some}) for name in ("source_id", "source_offset")]
-        there = {tuple(found) for found in connection.execute(select(*place).where(*same))}
-        if new := [row for row in some if tuple(row[name] for name in PLACE) not in there]:
+    for batch in in_batches(kept):
+        # A row that was replayed is in the quarantine already.
+        near = [etl_rejected_row.c[name].in_({row[name] for row in batch}) for name in ("source_id", "source_offset")]
+        existing = {tuple(coordinates) for coordinates in connection.execute(select(*place).where(*near))}
+        if new := [row for row in batch if tuple(row[name] for name in PLACE) not in existing]:
             insert_rows(connection, etl_rejected_row, new)
     return sum(row["log_id"] == log_id for row in rows)
 
 
 def put_back(connection: Connection, contract: EvolvedContract, table: Table, loads: Sequence[int]) -> int:
-    """Put the rows back into the table that some loads replaced, unless the load that brought them is undone as well.
+    """Put rows that some loads replaced back into the table, unless the load that inserted them is undone as well.
 
     Call it after the rows of those loads have been removed. Returns how many there were.
     """
@@ -150,15 +152,15 @@ def put_back(connection: Connection, contract: EvolvedContract, table: Table, lo
         )
         .order_by(row.rejected_id)
     )
-    rows = [{**found, "log_id": found["replayed_by"]} for found in connection.execute(query).mappings()]
+    rows = [{**replaced, "log_id": replaced["replayed_by"]} for replaced in connection.execute(query).mappings()]
     if not rows:
         return 0
     checked = reread(contract, rows, {}, now=datetime.now(UTC))
     stage = make_stage(connection, table, [*contract.column_names, "source_id", *COORDINATES, "log_id"])
     stage.copy(placed(checked, contract, rows, ["log_id"]))
     restored, _ = stage.insert_new({})
-    for some in in_batches(rows):
-        ids, offsets = ({row[name] for row in some} for name in ("source_id", "source_offset"))
+    for batch in in_batches(rows):
+        ids, offsets = ({replaced[name] for replaced in batch} for name in ("source_id", "source_offset"))
         back = select(table).where(table.c.source_id.in_(ids), table.c.source_offset.in_(offsets)).subquery("put_back")
         registry.recompute(connection, contract, table, back)
     return restored
@@ -167,25 +169,25 @@ def put_back(connection: Connection, contract: EvolvedContract, table: Table, lo
 def text_of_row(row: Mapping[str, Any], contract: EvolvedContract) -> str:
     """A row of the table in the form of its source.
 
-    :param row: with the `header` of its source, which a line of a CSV file has and a message has not.
+    :param row: with the `header` of its source: the columns of a CSV file, None for messages.
     """
-    texts = {column.name: _text(row[column.name], column, contract) for column in contract.columns}
+    texts = {column.name: _value_text(row[column.name], column, contract) for column in contract.columns}
     if row["header"]:
         by_name = {column.source[0]: texts[column.name] for column in contract.columns}
         return compose_line(row["header"], by_name, contract.source.dialect)
     return compose_json((column.source, texts[column.name], column.type) for column in contract.columns)
 
 
-def _text(value: Any, column: Column, contract: EvolvedContract) -> str | None:
+def _value_text(value: Any, column: Column, contract: EvolvedContract) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if column.type == "boolean":
         return "true" if value else "false"
-    return _moment(value, contract) if isinstance(value, datetime) else json.dumps(value)
+    return _time_text(value, contract) if isinstance(value, datetime) else json.dumps(value)
 
 
-def _moment(value: datetime, contract: EvolvedContract) -> str:
-    """A moment as the contract writes it; exact to the microsecond where the format is."""
+def _time_text(value: datetime, contract: EvolvedContract) -> str:
+    """A time in the contract's format; exact to the microsecond where the format is."""
     time = contract.event_time
     name = ISO8601 if ISO8601 in time.formats else time.formats[0]
     if name == ISO8601:

@@ -68,8 +68,8 @@ class Loaded:
 def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_threshold: float = 0.0) -> Loaded:
     """Load every archive that the ledger does not hold when the job begins, oldest first, taking turns with other loaders.
 
-    One transaction takes an archive: its place in the ledger, its rows, the rejected ones, and this job's audit row. So an
-    archive is loaded as a whole or not at all, and never twice. What another loader loads meanwhile is not counted here.
+    One transaction loads an archive: its entry in the ledger, its rows, its rejected rows, and this job's audit row. So an
+    archive is loaded as a whole or not at all, and never twice. Archives that another loader loads meanwhile do not count here.
 
     An archive that cannot be loaded fails the job, and those after it wait; the second time it is set aside, and they are
     loaded (`etl.audit.set_aside`).
@@ -112,13 +112,13 @@ def _make_tables(run: JobRun) -> None:
 
 
 def _load_next(settings: Settings, run: JobRun, queue: Queue, failures: Failures) -> Archive | None:
-    """Load the oldest archive of the queue; None where that is left to others, to the next job, or set aside."""
+    """Load the oldest archive of the queue; None where other loaders or the next job load it, or it is set aside."""
     before, notes = run.counts, dict(run.notes)
     turn = partial(_take_turn, settings, run, queue, before)
     try:
         return retrying(settings, f"loading {queue.files[0].name}", turn)
     except Exception as error:
-        # Nothing of it was committed, so nothing of it is reported either.
+        # Nothing of this archive was committed, so nothing of it is reported.
         run.counts, run.closed, run.notes = before, False, notes
         if not queue.files:
             raise
@@ -150,7 +150,7 @@ def _finish(connection: Connection, run: JobRun, done: list[Archive]) -> Loaded:
 def _take_turn(settings: Settings, run: JobRun, queue: Queue, before: Counts) -> Archive | None:
     """Load the oldest archive of the queue that no loader has loaded; None where others have loaded all of them.
 
-    An earlier attempt may have loaded it, whose COMMIT succeeded without an answer: the ledger has it then.
+    An earlier attempt may have loaded it: if its COMMIT succeeded but the answer was lost, the ledger has the archive.
     """
     run.counts, run.closed = before, False
     with transaction(run.engine) as connection:
@@ -187,7 +187,7 @@ def _load_archive(
     *,
     last: bool,
 ) -> Counts:
-    """Load one archive, all but the COMMIT; returns its own counts."""
+    """Load one archive, except for the COMMIT; returns its counts."""
     require_unchanged(file, archive)
     contract = _with_new_columns(connection, run, archive, file)
     table = ensure_feed(connection, contract)
@@ -199,7 +199,7 @@ def _load_archive(
     counts.require_balance(archive.file_name)
     require_budget(contract, archive, counts)
     summary = summarise(connection, contract, table, run.log_id)
-    # With `keepLast` an archive may take the place of late rows that an earlier one of the same job inserted.
+    # With `keepLast` an archive may replace late rows that an earlier archive of the same job inserted.
     counts = replace(counts, late=max(0, summary.late - before.late))
     total = before + counts
     if contract.on_conflict == "keepLast":
@@ -223,7 +223,7 @@ def _load_archive(
 
 
 def _with_new_columns(connection: Connection, run: JobRun, archive: Archive, file: Path) -> EvolvedContract:
-    """The contract with the columns that loads before this one have added, also other jobs', and those that this archive adds.
+    """The contract with the columns that earlier loads, also those of other jobs, have added, and those that this archive adds.
 
     Right only under the feed's lock.
     """
@@ -253,13 +253,13 @@ def _sample(connection: Connection, run: JobRun, contract: EvolvedContract, tabl
 
     if table is None:
         return pd.DataFrame(columns=list(contract.column_names))
-    mine = table.c.log_id == run.log_id
+    of_load = table.c.log_id == run.log_id
     key = table.c[contract.message_key]
     # Two queries: the planner has no statistics of rows inserted a moment ago, and would join each with each.
-    sensors = connection.scalars(select(key).where(mine).group_by(key).order_by(key).limit(5)).all()
+    sensors = connection.scalars(select(key).where(of_load).group_by(key).order_by(key).limit(5)).all()
     rows = (
         select(*(table.c[name] for name in contract.column_names))
-        .where(mine, key.in_(sensors))
+        .where(of_load, key.in_(sensors))
         .order_by(table.c[contract.event_time.column].desc())
         .limit(2_000)
     )

@@ -1,7 +1,7 @@
 """Which rows of an archive the feed's table cannot hold yet, decided without a query.
 
-They are newer than all that was loaded before, and the first with their key. It is a guess, which the table's unique key
-checks: a row that is called unseen wrongly costs time and nothing else (`Stage.copy_unseen`).
+They are newer than all that was loaded before, and the first with their key. It is a guess that the table's unique key
+checks: a row that is wrongly called unseen costs time and nothing else (`Stage.copy_unseen`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from etl.contract.model import Contract
 from etl.validation.rejects import COORDINATES
 
 _PLACES_PER_ROW = 64
-"""Of a row's key only a place among this many is kept, a bit each. So about one row in a hundred shares the place of another
-key, and is compared with the table for nothing."""
+"""Bits per row. A row's key is kept only as a place among these bits, so about one row in a hundred shares the place of another
+key, and is compared with the table although it is new."""
 _MOST_PLACES = 1 << 29
 # Odd numbers without a pattern, from the fractional digits of the golden ratio and of the root of 3.
 _MULTIPLIER, _FINISH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)

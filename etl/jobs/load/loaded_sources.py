@@ -1,4 +1,4 @@
-"""What happens to each kind of source when what was read from it is loaded."""
+"""What is done with each kind of source after what was read from it has been loaded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = structlog.get_logger("load")
 
 
 def keep_messages(settings: Settings, run: JobRun, contract: Contract, source: KafkaTopic) -> None:
-    """A topic keeps its messages for as long as its retention says."""
+    """Nothing is done: a topic keeps its messages for as long as its retention says."""
 
 
 def move_loaded_files(settings: Settings, run: JobRun, contract: Contract, source: LandingFolder) -> None:
@@ -35,18 +35,18 @@ def move_loaded_files(settings: Settings, run: JobRun, contract: Contract, sourc
             feed_lock(settings, contract.feed, "job", what="job load", wait_seconds=JOB_WAIT_SECONDS),
             transaction(run.engine) as connection,
         ):
-            _move(settings, contract, source, connection)
+            _move_loaded(settings, contract, source, connection)
     except AlreadyRunning as error:
         log.warning("landing files that are loaded stay for now", cause=error.cause)
 
 
-def _move(settings: Settings, contract: Contract, source: LandingFolder, connection: Connection) -> None:
+def _move_loaded(settings: Settings, contract: Contract, source: LandingFolder, connection: Connection) -> None:
     """Move files whose content is loaded to `backup/<feed>/landing/`."""
     for path in waiting(settings, source):
         try:
             digest = "" if is_being_written(path) else files.sha256(path)
         except (FileNotFoundError, PermissionError):
-            # It is gone meanwhile, or was never taken.
+            # It has been removed meanwhile, or cannot be read and so was never taken.
             continue
         if digest and ledger.is_landing_file_loaded(connection, contract.feed, digest):
             move(path, target_of(path, manifests.feed_backup(settings, contract.feed) / "landing", digest))

@@ -36,7 +36,7 @@ _HOLDS: dict[ColumnType, tuple[type[TypeEngine[Any]], ...]] = {
     "double": (Double, Integer, String),
     "text": (String,),
 }
-"""Which columns of a table can take values of a type, or become such."""
+"""Type of a contract → the column types of a table that can take its values, or be changed so that they can."""
 NAMES_SHOWN = 20
 
 
@@ -47,19 +47,19 @@ class Discovered:
     columns: tuple[Column, ...] = ()
     """To be added; those with the most rows first."""
     left: tuple[str, ...] = ()
-    """Keys that are not: the feed has as many new columns as it may, or its table has no room for them."""
+    """Keys that do not become columns: the feed has as many new columns as it may, or its table has no room for them."""
 
     def notes(self, before: Mapping[str, Any]) -> dict[str, Any]:
-        """What a reader of the audit log should know, added to what was noted of archives before."""
-        found: dict[str, Any] = {}
+        """Notes for the audit log, added to the notes of the archives before."""
+        notes: dict[str, Any] = {}
         if self.columns:
             types = {column.name: column.type for column in self.columns}
-            found["new_columns"] = {**before.get("new_columns", {}), **types}
+            notes["new_columns"] = {**before.get("new_columns", {}), **types}
         if self.left:
             names = dict.fromkeys([*before.get("keys_not_taken_up", {}).get("names", ()), *self.left])
             count = max(before.get("keys_not_taken_up", {}).get("count", 0), len(self.left))
-            found["keys_not_taken_up"] = {"count": count, "names": list(names)[:NAMES_SHOWN]}
-        return found
+            notes["keys_not_taken_up"] = {"count": count, "names": list(names)[:NAMES_SHOWN]}
+        return notes
 
 
 @dataclass
@@ -85,14 +85,14 @@ def discover(
     """
     if contract.unknown_keys != "evolve":
         return Discovered()
-    found = tuple(landing_files)
-    keys = _of_files(file, contract, found) if found else _of_messages(file, contract)
+    csv_files = tuple(landing_files)
+    keys = _keys_of_files(file, contract, csv_files) if csv_files else _keys_of_messages(file, contract)
     order = sorted(keys, key=lambda path: (-keys[path].rows, path))
     room = contract.max_new_columns - sum(column.added for column in contract.columns)
-    there = _columns_there(connection, contract) if keys else {}
+    existing = _undeclared_columns(connection, contract) if keys else {}
     taken, columns, left = [*contract.column_names, *RESERVED], list[Column](), list[str]()
     for path in order:
-        column = _column(path, keys[path].values, taken, there, is_csv=bool(found))
+        column = _new_column(path, keys[path].values, taken, existing, is_csv=bool(csv_files))
         if column is None or len(columns) >= room:
             left.append(shown_path(path))
         else:
@@ -100,17 +100,17 @@ def discover(
             taken.append(column.name)
     while columns and _is_too_much(connection, contract, columns):
         left.append(shown_path(columns.pop().path))
-    if there and columns and _with(connection, contract, columns) is None:
-        # What an earlier contract left in the table cannot become what these need.
-        left += [shown_path(column.path) for column in columns if column.name in there]
-        columns = [column for column in columns if column.name not in there]
+    if existing and columns and _with_columns(connection, contract, columns) is None:
+        # The columns that an earlier contract left in the table cannot be changed as these need.
+        left += [shown_path(column.path) for column in columns if column.name in existing]
+        columns = [column for column in columns if column.name not in existing]
     return Discovered(tuple(columns), tuple(left))
 
 
 def take_up(
     connection: Connection, contract: EvolvedContract, columns: tuple[Column, ...], log_id: int
 ) -> EvolvedContract:
-    """Remember new columns as the feed's own from now on; returns the contract with them."""
+    """Record new columns as columns of the feed from now on; returns the contract with them."""
     for column in columns:
         connection.execute(
             insert(etl_column).values(
@@ -132,7 +132,7 @@ def widen(connection: Connection, contract: EvolvedContract, file: Path) -> Evol
     """
     whole = [column for column in contract.columns if column.added and column.type == "integer"]
     wider = [replace(column, type="double") for column in whole if _has_decimals(file, column.name)]
-    changed = _with(connection, contract, wider) if wider else None
+    changed = _with_columns(connection, contract, wider) if wider else None
     if changed is None:
         return contract
     for column in wider:
@@ -141,11 +141,13 @@ def widen(connection: Connection, contract: EvolvedContract, file: Path) -> Evol
     return changed
 
 
-def _with(connection: Connection, contract: EvolvedContract, columns: Iterable[Column]) -> EvolvedContract | None:
+def _with_columns(
+    connection: Connection, contract: EvolvedContract, columns: Iterable[Column]
+) -> EvolvedContract | None:
     """The contract with some columns, which may replace others; None if its table cannot be changed accordingly."""
     new = {column.name: column for column in columns}
-    others = tuple(new.pop(column.name, column) for column in contract.columns)
-    changed = replace(contract, columns=(*others, *new.values()))
+    present = tuple(new.pop(column.name, column) for column in contract.columns)
+    changed = replace(contract, columns=(*present, *new.values()))
     return None if compare(connection, changed).refused else changed
 
 
@@ -158,11 +160,11 @@ def _has_decimals(file: Path, name: str) -> bool:
     return not all(map(is_integer, values)) and infer_type(name, values).type == "number"
 
 
-def _column(
+def _new_column(
     path: tuple[str, ...],
     values: Iterable[Any],
     taken: Iterable[str],
-    there: Mapping[str, TypeEngine[Any]],
+    existing: Mapping[str, TypeEngine[Any]],
     *,
     is_csv: bool,
 ) -> Column | None:
@@ -172,34 +174,34 @@ def _column(
     """
     kind = _infer(path[-1], values)
     name = column_name(path[-1], taken)
-    while (other := next((one for one in there if one.lower() == name.lower()), None)) is not None:
-        fitting = _fitting(there[other], kind) if other == name else None
+    while (same := next((column for column in existing if column.lower() == name.lower()), None)) is not None:
+        fitting = _fitting(existing[same], kind) if same == name else None
         if fitting is not None:
             return Column(name, fitting, path=path, added=True)
         if is_csv:
             return None
-        name = column_name(path[-1], [*taken, *there])
+        name = column_name(path[-1], [*taken, *existing])
     return Column(name, kind, path=path, added=True)
 
 
-def _fitting(there: TypeEngine[Any], kind: ColumnType) -> ColumnType | None:
+def _fitting(existing: TypeEngine[Any], kind: ColumnType) -> ColumnType | None:
     """The type of a contract's column that is kept in an existing one; None where that cannot take values of this type."""
-    if not isinstance(there, _HOLDS[kind]) or getattr(there, "length", None) is not None:
+    if not isinstance(existing, _HOLDS[kind]) or getattr(existing, "length", None) is not None:
         return None
-    if isinstance(there, Integer):
+    if isinstance(existing, Integer):
         return kind
-    return "boolean" if isinstance(there, Boolean) else "double" if isinstance(there, Double) else "text"
+    return "boolean" if isinstance(existing, Boolean) else "double" if isinstance(existing, Double) else "text"
 
 
-def _columns_there(connection: Connection, contract: EvolvedContract) -> dict[str, TypeEngine[Any]]:
+def _undeclared_columns(connection: Connection, contract: EvolvedContract) -> dict[str, TypeEngine[Any]]:
     """Columns of the feed's table that its contract does not name."""
     inspector = inspect(connection)
     if contract.table not in inspector.get_table_names():
         return {}
-    found = inspector.get_multi_columns(filter_names=[contract.table])
-    columns = [column for several in found.values() for column in several]
-    known = {*contract.column_names, *feed_table(contract).columns.keys()}
-    return {column["name"]: column["type"] for column in columns if column["name"] not in known}
+    tables = inspector.get_multi_columns(filter_names=[contract.table])
+    columns = [column for table_columns in tables.values() for column in table_columns]
+    declared = {*contract.column_names, *feed_table(contract).columns.keys()}
+    return {column["name"]: column["type"] for column in columns if column["name"] not in declared}
 
 
 def _is_too_much(connection: Connection, contract: EvolvedContract, columns: Iterable[Column]) -> bool:
@@ -208,7 +210,7 @@ def _is_too_much(connection: Connection, contract: EvolvedContract, columns: Ite
     return bool(product_of(connection.dialect).broken_limits(feed_table(more)))
 
 
-def _of_messages(file: Path, contract: EvolvedContract) -> dict[tuple[str, ...], _Key]:
+def _keys_of_messages(file: Path, contract: EvolvedContract) -> dict[tuple[str, ...], _Key]:
     """Every unknown key with its values; a message that has one keeps its own text."""
     keys: dict[tuple[str, ...], _Key] = {}
     for chunk in read_chunks(file, ("raw", "source_item")):
@@ -216,18 +218,18 @@ def _of_messages(file: Path, contract: EvolvedContract) -> dict[tuple[str, ...],
         for raw, item in zip(table.column("raw").to_pylist(), table.column("source_item").to_pylist(), strict=True):
             for path, value in read(raw, contract, int(item)).unknown.items():
                 if value is not None:
-                    keys.setdefault(path, _Key()).see([_seen(value)])
+                    keys.setdefault(path, _Key()).see([_inferable(value)])
     return keys
 
 
-def _of_files(
+def _keys_of_files(
     file: Path, contract: EvolvedContract, landing_files: Iterable[LandingFile]
 ) -> dict[tuple[str, ...], _Key]:
     """The same for CSV: the values of columns that are not the contract's."""
     names = {
         column: source
-        for found in landing_files
-        for column, source in part_columns(contract, found.header).items()
+        for landing_file in landing_files
+        for column, source in part_columns(contract, landing_file.header).items()
         if source and column not in contract.column_names
     }
     keys: dict[tuple[str, ...], _Key] = {}
@@ -241,19 +243,19 @@ def _of_files(
 
 
 _TEXT = object()
-"""A text of a message, or what is no scalar: whatever it looks like, it stays text."""
+"""Replaces texts, objects and arrays of messages: whatever they look like, they stay text."""
 
 
-def _seen(value: Any) -> Any:
-    """A message's value in the form that `infer_type` takes: a number is one whatever it looks like, a text is none."""
+def _inferable(value: Any) -> Any:
+    """A message's value in the form that `infer_type` takes: numbers and booleans as such, all others as `_TEXT`."""
     if isinstance(value, Digits):
         return int(value) if _WHOLE.fullmatch(value) else float(value)
     return value if isinstance(value, bool) else _TEXT
 
 
 def _infer(name: str, values: Iterable[Any]) -> ColumnType:
-    found = list(values)
-    if any(value is _TEXT for value in found):
+    distinct = list(values)
+    if any(value is _TEXT for value in distinct):
         return "text"
-    # Times as well: the contract says for its own columns only how they are written.
-    return _TYPES.get(infer_type(name, found).type, "text")
+    # Times stay text as well: the contract gives the format of times only for its declared columns.
+    return _TYPES.get(infer_type(name, distinct).type, "text")

@@ -1,8 +1,8 @@
-"""Which archive is loaded next, and by whom: loaders take turns at a feed, on one machine or on many that share `backup/`.
+"""Which archive is loaded next, and by which loader: loaders take turns, on one machine or on many that share `backup/`.
 
 A feed's archives are loaded one after the other, oldest first, by any loader: which row of a key is the first, what is late
-and what is an anomaly depends on what was loaded before. The turn is the feed's lock in the database. It ends with the
-transaction that loads an archive, and with the life of its holder.
+and what is an anomaly depends on what was loaded before. To have the turn is to hold the feed's lock in the database,
+which the database releases when the transaction that loads an archive ends, or its process dies.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from etl.storage.manifests import Archive
 log = structlog.get_logger("queue")
 
 _LOOK_SECONDS = 0.1
-"""How often a waiting loader tries again."""
+"""Pause before a waiting loader tries again."""
 
 
 def waiting_archives(connection: Connection, settings: Settings, contract: Contract) -> list[ArchiveFile]:
     """The archives of `backup/<feed>` that the ledger does not hold, and that are not set aside; oldest first.
 
-    One that has lost its manifest waits as well: whoever takes it reports that.
+    An archive that has lost its manifest waits as well: the loader that takes it reports that.
     """
     aside = set_aside.names(contract.feed, set_aside.ARCHIVE)
     done = set(connection.scalars(union_all(ledger.archive_names(contract.feed), aside)))
     backup, output = manifests.feed_backup(settings, contract.feed), manifests.feed_output(settings, contract.feed)
-    found = [*archive_files(backup), *archives_without_manifest(backup, output)]
-    return sorted((file for file in found if file.name not in done), key=lambda file: file.name)
+    files = [*archive_files(backup), *archives_without_manifest(backup, output)]
+    return sorted((file for file in files if file.name not in done), key=lambda file: file.name)
 
 
 class Queue:
-    """The archives that waited when a job began. They leave it as they are loaded, by whomever."""
+    """The archives that waited when a job began. Each leaves the queue when any loader has loaded it."""
 
     def __init__(self, connection: Connection, settings: Settings, contract: Contract, log_id: int) -> None:
         self.files = waiting_archives(connection, settings, contract)
@@ -49,20 +49,20 @@ class Queue:
         self._log_id = log_id
 
     def take(self, connection: Connection, patience_seconds: float) -> Archive | None:
-        """Wait for the feed's turn, which is then held until the transaction ends; returns the queue's first archive.
+        """Wait for the turn, which is then held until the transaction ends; returns the queue's first archive.
 
-        None as soon as others have loaded all of them.
+        None as soon as other loaders have loaded all archives of the queue.
 
-        :param patience_seconds: how long to wait while nothing of the queue is loaded.
-        :raises AlreadyRunning: longer than that.
+        :param patience_seconds: longest time to wait while no archive of the queue is loaded.
+        :raises AlreadyRunning: another loader held the lock for longer than that.
         """
         since, pause = time.monotonic(), threading.Event()
         while True:
             # The turn first: what the ledger lacks then, it lacks until this transaction ends.
-            mine = try_lock_feed(connection, self._feed)
+            has_turn = try_lock_feed(connection, self._feed)
             left = len(self.files)
             archive = self._oldest(connection)
-            if mine or archive is None:
+            if has_turn or archive is None:
                 return archive
             if len(self.files) < left:
                 since = time.monotonic()
@@ -71,7 +71,7 @@ class Queue:
             pause.wait(_LOOK_SECONDS)
 
     def is_loaded(self, connection: Connection, archive: Archive) -> bool:
-        """Whether this job has loaded it already, in an attempt whose COMMIT succeeded without an answer."""
+        """Whether this job has loaded an archive already, in an attempt whose COMMIT succeeded but was not answered."""
         return self._is_own(archive, ledger.load_of(connection, archive))
 
     def leave_first(self) -> None:
@@ -79,9 +79,9 @@ class Queue:
         self.files.pop(0)
 
     def _oldest(self, connection: Connection) -> Archive | None:
-        """The first one that the ledger lacks, or got from this very job; those before it leave the queue."""
+        """The first archive that the ledger lacks, or has from this job; those before it leave the queue."""
         while self.files:
-            # One of which nothing is there was loaded by another, and has been pruned since; its manifest is what goes last.
+            # An archive without any file was loaded by another loader and then pruned, which removes the manifest last.
             if self.files[0].exists():
                 archive = self.files[0].read_manifest()
                 load = ledger.load_of(connection, archive)

@@ -1,4 +1,4 @@
-"""The rows of one archive on their way into the tables: chunk by chunk, then what the tables did not take."""
+"""Inserts the rows of one archive: chunk by chunk, then what the tables did not take."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Inserted:
     """What became of an archive's rows."""
 
     counts: Counts
-    """Without late ones, of which the table knows."""
+    """Without late rows, which are counted in the table."""
     tally: Tally
     fresh: FreshRows | None
-    """The rows that are newer than all of before, where they were kept."""
-    taken: conflicts.Taken = conflicts.NONE_TAKEN
-    """Conflicting rows that are in the table all the same."""
+    """The rows that are newer than all rows loaded before, where they were kept."""
+    replacements: conflicts.Replacements = conflicts.NO_REPLACEMENTS
+    """What `keepLast` replaced."""
 
 
 class Insertion:
@@ -66,17 +66,19 @@ class Insertion:
         self._file = file
         self._paths = archive.paths
         self._sources = sources
-        own = ["source_id"] if sources.files else []
-        self._good = make_stage(connection, table, [*contract.column_names, *COORDINATES, "lateness_seconds", *own])
-        self._bad = make_stage(
-            connection, etl_rejected_row, [*COORDINATES, "raw", "raw_rebuilt", "reason", "problems", *own]
+        source_id = ["source_id"] if sources.files else []
+        self._good = make_stage(
+            connection, table, [*contract.column_names, *COORDINATES, "lateness_seconds", *source_id]
         )
-        self._mark = watermark(connection, contract, now=run.started)
+        self._bad = make_stage(
+            connection, etl_rejected_row, [*COORDINATES, "raw", "raw_rebuilt", "reason", "problems", *source_id]
+        )
+        self._watermark = watermark(connection, contract, now=run.started)
         newest = newest_loaded(connection, contract)
-        self._sieve, self._fresh = KeyFilter(contract, newest, archive.rows), Fresh(contract, newest)
+        self._key_filter, self._fresh = KeyFilter(contract, newest, archive.rows), Fresh(contract, newest)
         self._constants = {**sources.constants(), "log_id": run.log_id}
         self._tally, self._unknown = Tally(), Counter[str]()
-        self._read = self._known = self._accepted = self._refused = 0
+        self._read = self._loaded_before = self._accepted = self._refused = 0
 
     def insert(self) -> Inserted:
         """Take the whole archive."""
@@ -89,90 +91,91 @@ class Insertion:
     def _prepared(self, chunk: pa.RecordBatch) -> tuple[int, int, Validated, pa.Table, pa.Table]:
         new = self._sources.new_rows(chunk)
         checked = validate(new, self._contract, now=self._run.started, headers=self._sources.headers, paths=self._paths)
-        rows = with_lateness(checked.accepted, self._contract, self._mark)
-        return chunk.num_rows, chunk.num_rows - new.num_rows, checked, *self._sieve.split(rows)
+        rows = with_lateness(checked.accepted, self._contract, self._watermark)
+        return chunk.num_rows, chunk.num_rows - new.num_rows, checked, *self._key_filter.split(rows)
 
-    def _take(self, rows: int, known: int, checked: Validated, unseen: pa.Table, others: pa.Table) -> None:
+    def _take(self, rows: int, loaded_before: int, checked: Validated, unseen: pa.Table, seen: pa.Table) -> None:
         self._read += rows
-        self._known += known
+        self._loaded_before += loaded_before
         self._accepted += checked.accepted.num_rows
         self._refused += checked.rejected.num_rows
         self._tally.count(self._contract, checked)
         self._unknown += checked.unknown
         self._good.copy_unseen(self._sources.of_rows(unseen), self._constants)
-        if others.num_rows:
-            self._good.copy(self._sources.of_rows(others))
+        if seen.num_rows:
+            self._good.copy(self._sources.of_rows(seen))
         self._fresh.keep(unseen)
-        self._fresh.keep(others)
+        self._fresh.keep(seen)
         if checked.rejected.num_rows:
             self._bad.copy(self._sources.of_rows(checked.rejected))
 
     def _finish(self) -> Inserted:
-        loaded, unwanted = self._good.insert_new(self._constants)
-        if unwanted:
-            self._keep_refused(unwanted)
+        loaded, refused = self._good.insert_new(self._constants)
+        if refused:
+            self._keep_refused(refused)
         rejected = self._insert_bad()
-        conflicting, taken = self._conflicting() if self._accepted > loaded else (0, conflicts.NONE_TAKEN)
+        conflicting, replacements = (
+            self._treat_conflicts() if self._accepted > loaded else (0, conflicts.NO_REPLACEMENTS)
+        )
         if self._unknown:
             self._run.remember({"unknown_keys": dict(self._unknown.most_common(50))})
-        duplicate = self._known + (self._accepted - loaded - conflicting) + (self._refused - rejected)
+        duplicate = self._loaded_before + (self._accepted - loaded - conflicting) + (self._refused - rejected)
         self._tally.add(UNIQUE, self._accepted, self._accepted - loaded)
         counts = Counts(self._read, loaded, rejected, duplicate, 0, conflicting)
-        return Inserted(counts, self._tally, None if taken.rows else self._fresh.loaded(), taken)
+        return Inserted(counts, self._tally, None if replacements.rows else self._fresh.loaded(), replacements)
 
     def _insert_bad(self, first: int = 0) -> int:
         return self._bad.insert_new({**self._constants, "feed": self._contract.feed}, first=first)[0]
 
-    def _keep_refused(self, unwanted: list[Refused]) -> None:
+    def _keep_refused(self, refused: list[Refused]) -> None:
         """Put rows that the database itself refused among the rejected ones."""
-        rows = [self._good.read(refused.row) for refused in unwanted]
-        states = [f"SQLSTATE {refused.state}" for refused in unwanted]
-        where = pa.table({name: pa.array([row[name] for row in rows], pa.int64()) for name in COORDINATES})
-        self._keep(where, lambda place: [Problem(0, Reason.DATABASE_REFUSED, None, states[place])])
-        self._accepted -= len(unwanted)
-        self._refused += len(unwanted)
-        self._tally.add(VALID, 0, len(unwanted))
+        rows = [self._good.read(refusal.row) for refusal in refused]
+        states = [f"SQLSTATE {refusal.state}" for refusal in refused]
+        coordinates = pa.table({name: pa.array([row[name] for row in rows], pa.int64()) for name in COORDINATES})
+        self._keep(coordinates, lambda place: [Problem(0, Reason.DATABASE_REFUSED, None, states[place])])
+        self._accepted -= len(refused)
+        self._refused += len(refused)
+        self._tally.add(VALID, 0, len(refused))
 
-    def _conflicting(self) -> tuple[int, conflicts.Taken]:
+    def _treat_conflicts(self) -> tuple[int, conflicts.Replacements]:
         """Treat the rows that differ from an earlier one as the contract says; returns how many there are."""
-        found = conflicts.find(self._connection, self._contract, self._good, self._constants)
-        number = found.rows.num_rows
+        differing = conflicts.find(self._connection, self._contract, self._good, self._constants)
+        number = differing.rows.num_rows
         if not number:
-            return 0, conflicts.NONE_TAKEN
+            return 0, conflicts.NO_REPLACEMENTS
         if self._contract.on_conflict == "quarantine":
             first = self._bad.rows
-            self._keep(found.rows, found.problems)
-            return self._insert_bad(first), conflicts.NONE_TAKEN
+            self._keep(differing.rows, differing.problems)
+            return self._insert_bad(first), conflicts.NO_REPLACEMENTS
         if self._contract.on_conflict == "keepFirst":
-            return number, conflicts.NONE_TAKEN
-        taken = conflicts.keep_last(
-            self._connection, self._contract, self._good, self._constants, found, self._run.log_id
+            return number, conflicts.NO_REPLACEMENTS
+        replacements = conflicts.keep_last(
+            self._connection, self._contract, self._good, self._constants, differing, self._run.log_id
         )
-        return number, taken
+        return number, replacements
 
-    def _keep(self, where: pa.Table, problems: Callable[[int], list[Problem]]) -> None:
-        """Stage rows of the archive as rejected ones, with the texts that they have there.
+    def _keep(self, coordinates: pa.Table, problems: Callable[[int], list[Problem]]) -> None:
+        """Stage rows of the archive as rejected ones, with the texts that the archive has.
 
-        :param where: their coordinates.
-        :param problems: of each, by its place in `where`.
+        :param problems: gives the problems of a row by its place in `coordinates`.
         """
-        for chunk, places in _rows_at(self._file, where):
+        for chunk, places in _rows_at(self._file, coordinates):
             by_row = {row: problems(place) for row, place in enumerate(places)}
             rows = rejected_as(chunk, self._contract, by_row, headers=self._sources.headers, paths=self._paths)
             self._bad.copy(self._sources.of_rows(rows))
 
 
-def _rows_at(file: Path, where: pa.Table) -> Iterator[tuple[pa.RecordBatch, list[int]]]:
-    """The rows of an archive with some coordinates, chunk by chunk, and which of those each has."""
+def _rows_at(file: Path, coordinates: pa.Table) -> Iterator[tuple[pa.RecordBatch, list[int]]]:
+    """The rows of an archive with these coordinates, chunk by chunk, and the place of each row in `coordinates`."""
     import pandas as pd
 
-    wanted = _index_of(where)
+    wanted = _index_of(coordinates)
     for chunk in read_chunks(file):
-        coordinates = pa.table({name: chunk.column(name).cast(pa.int64()) for name in COORDINATES})
-        places = pd.Series(wanted.get_indexer(_index_of(coordinates)))
-        found = places[places >= 0]
-        if len(found):
-            yield chunk.take(pa.array(found.index)), found.tolist()
+        of_chunk = pa.table({name: chunk.column(name).cast(pa.int64()) for name in COORDINATES})
+        places = pd.Series(wanted.get_indexer(_index_of(of_chunk)))
+        matches = places[places >= 0]
+        if len(matches):
+            yield chunk.take(pa.array(matches.index)), matches.tolist()
 
 
 def _index_of(coordinates: pa.Table) -> pd.MultiIndex:

@@ -19,7 +19,7 @@ from etl.jobs.load.derived import registry
 
 
 def changes_for(connection: Connection, contract: EvolvedContract) -> Changes:
-    """What a contract asks of its feed's tables, those of what follows from its rows included. Nothing is changed."""
+    """What a contract asks of its feed's tables, including those of derived values. Nothing is changed."""
     return compare(connection, contract, registry.tables(contract))
 
 
@@ -28,15 +28,15 @@ def ensure_feed(connection: Connection, contract: EvolvedContract) -> Table:
 
     Returns the feed's table, with the types that it has. Right only under the feed's lock.
 
-    :raises ContractError: the database cannot hold what it asks for, or what is there must not become that; nothing is changed.
+    :raises ContractError: the database cannot hold what it asks for, or must not change what is there; nothing is changed.
     """
-    return _make(connection, changes_for(connection, contract))
+    return _create(connection, changes_for(connection, contract))
 
 
 def ensure_feeds(connection: Connection, contracts: Iterable[Contract]) -> None:
-    """Create what these feeds lack, and the views in which they are together. One that is refused does not stop the others.
+    """Create what these feeds lack, and the views over all of them. A feed that is refused does not stop the others.
 
-    :raises EtlError: some were refused; names them. What was done for the others is lost if the transaction is rolled back.
+    :raises EtlError: names the feeds that were refused. What was done for the others is lost if the transaction is rolled back.
     """
     if error := ensure_possible(connection, contracts):
         raise error
@@ -53,11 +53,11 @@ def ensure_possible(connection: Connection, contracts: Iterable[Contract]) -> Et
         except EtlError as error:
             errors[contract.feed] = error
     ensure_common_views(connection, done, keep=errors)
-    return _as_one(errors) if errors else None
+    return _combined(errors) if errors else None
 
 
 def _ensure_alone(connection: Connection, declared: Contract) -> EvolvedContract:
-    """Make what one feed lacks; where that fails, what was done for others stays."""
+    """Create what one feed lacks; if that fails, what was done for other feeds stays."""
     try:
         with connection.begin_nested():
             is_free = try_lock_feed(connection, declared.feed)
@@ -68,13 +68,13 @@ def _ensure_alone(connection: Connection, declared: Contract) -> EvolvedContract
                     f"Feed {contract.feed} is being loaded, and its table has to be changed.",
                     remedy="Wait until the load has ended; then run `python -m etl init` again.",
                 )
-            _make(connection, changes)
+            _create(connection, changes)
             return contract
     except DBAPIError as error:
         raise translate_error(error, connection.engine) from error
 
 
-def _as_one(errors: Mapping[str, EtlError]) -> EtlError:
+def _combined(errors: Mapping[str, EtlError]) -> EtlError:
     if len(errors) == 1:
         return next(iter(errors.values()))
     causes = " ".join(f"{feed}: {error.cause}" for feed, error in errors.items())
@@ -83,7 +83,7 @@ def _as_one(errors: Mapping[str, EtlError]) -> EtlError:
     return kind(f"{len(errors)} feeds were refused, the others are done. {causes}", remedy=remedy)
 
 
-def _make(connection: Connection, changes: Changes) -> Table:
+def _create(connection: Connection, changes: Changes) -> Table:
     created = create_tables(connection, changes)
     registry.fill(connection, created)
     create_views(connection, created)

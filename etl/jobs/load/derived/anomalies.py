@@ -46,7 +46,7 @@ from etl.jobs.load.derived.detect import context_readings, context_start, find
 from etl.jobs.load.derived.newest_rows import FreshRows, moments
 
 ROWS_PER_SLICE = 500_000
-# A space, so that no column of a contract is called the same.
+# With a space, which no column of a contract can have.
 _NUMBER, _NEW, _START, _FIRST, _LAST = "sensor number", "is new", "context start", "first new", "last new"
 _TIES = ("source_id", "source_partition", "source_offset", "source_item")
 """Tell readings of one moment apart, so that their order is always the same."""
@@ -58,7 +58,7 @@ class Anomalies(Derived):
     """Outliers, stuck sensors and gaps among the rows of each load, in `etl_anomaly`."""
 
     def update(self, connection: Connection, new: NewRows) -> None:
-        """Record the anomalies among new rows. Those of one archive at a time, so that each row is examined once."""
+        """Record the anomalies among new rows, which are those of one archive, so that each row is examined once."""
         rules = new.contract.anomalies
         if rules is None:
             return
@@ -86,7 +86,7 @@ def _detect_in_memory(connection: Connection, new: NewRows, kept: FreshRows, rul
     if len(first) > _MOST_SENSORS:
         return False
     named = readings.table.select(contract.sensor).take(pa.array(first)).to_pylist()
-    found = pa.table(
+    examined = pa.table(
         {
             _NUMBER: np.cumsum(readings.number_changes) - 1,
             kept.time: moments(readings.micros),
@@ -95,14 +95,16 @@ def _detect_in_memory(connection: Connection, new: NewRows, kept: FreshRows, rul
         }
     ).filter(pa.array(is_fresh))
     if kept.newest is not None:
-        sensors = _sensors_of(connection, contract, rules, named, moments(readings.micros[first]).to_pylist())
+        sensors = _known_sensors(connection, contract, rules, named, moments(readings.micros[first]).to_pylist())
         condition = and_(table.c.log_id == new.log_id, table.c.lateness_seconds.is_(None), new.of_archive)
         earlier = read_table(
-            connection, _earlier(contract, table, rules, sensors, kept.newest, condition), found.schema
+            connection, _earlier_query(contract, table, rules, sensors, kept.newest, condition), examined.schema
         )
-        found = pa.concat_tables([earlier, found])
-        found = found.take(pc.sort_indices(found, sort_keys=[(_NUMBER, "ascending"), (kept.time, "ascending")]))
-    anomalies = find(found, rules, key=(_NUMBER,), time=kept.time, measures=rules.measures, new=_NEW)
+        examined = pa.concat_tables([earlier, examined])
+        examined = examined.take(
+            pc.sort_indices(examined, sort_keys=[(_NUMBER, "ascending"), (kept.time, "ascending")])
+        )
+    anomalies = find(examined, rules, key=(_NUMBER,), time=kept.time, measures=rules.measures, new=_NEW)
     _record(
         connection, contract, new.log_id, anomalies, {place: tuple(row.values()) for place, row in enumerate(named)}
     )
@@ -114,8 +116,8 @@ def _slices(
 ) -> Iterator[tuple[datetime, datetime]]:
     """First and last moment of slices of time, none with more than about twice `ROWS_PER_SLICE` rows.
 
-    Slices are equally long, and one in which far more rows lie than in others is sliced once more: a single reading of long
-    ago must not put all others into one slice.
+    Slices are equally long, and a slice with far more rows than others is sliced once more: a single very old reading must not
+    put all others into one slice.
     """
     time = table.c[contract.event_time.column]
     rows, first, last = connection.execute(select(func.count(), func.min(time), func.max(time)).where(new)).one()
@@ -137,7 +139,7 @@ def _slices(
 def _detect_in_slice(connection: Connection, new: NewRows, rules: AnomalyRules, condition: ColumnElement[bool]) -> None:
     contract, table = new.contract, new.table
     time = contract.event_time.column
-    sensors = _sensors(connection, contract, table, rules, condition)
+    sensors = _new_sensors(connection, contract, table, rules, condition)
     schema = pa.schema(
         [
             (_NUMBER, pa.int64()),
@@ -146,10 +148,10 @@ def _detect_in_slice(connection: Connection, new: NewRows, rules: AnomalyRules, 
             (_NEW, pa.bool_()),
         ]
     )
-    readings = read_table(connection, _readings(contract, table, rules, sensors, condition), schema)
+    readings = read_table(connection, _readings_query(contract, table, rules, sensors, condition), schema)
     anomalies = find(readings, rules, key=(_NUMBER,), time=time, measures=rules.measures, new=_NEW)
     if anomalies.num_rows:
-        named = {row[0]: tuple(row[1:]) for row in connection.execute(_names(contract, sensors))}
+        named = {row[0]: tuple(row[1:]) for row in connection.execute(_sensor_names(contract, sensors))}
         _record(connection, contract, new.log_id, anomalies, named)
 
 
@@ -167,11 +169,11 @@ def _record(
     insert_rows(connection, etl_anomaly, rows)
 
 
-def _names(contract: EvolvedContract, sensors: Table) -> Select[Any]:
+def _sensor_names(contract: EvolvedContract, sensors: Table) -> Select[Any]:
     return select(sensors.c[_NUMBER], *(sensors.c[name] for name in contract.sensor))
 
 
-def _sensors(
+def _new_sensors(
     connection: Connection, contract: EvolvedContract, table: Table, rules: AnomalyRules, new: ColumnElement[bool]
 ) -> Table:
     """Per sensor with new readings: a number for it, from when on its readings are needed
@@ -192,27 +194,27 @@ def _sensors(
     return keep_in_temporary(connection, f"judged_{contract.table}", query)
 
 
-def _sensors_of(
+def _known_sensors(
     connection: Connection,
     contract: EvolvedContract,
     rules: AnomalyRules,
     named: Sequence[Mapping[str, Any]],
     first: Sequence[datetime],
 ) -> Table:
-    """Like `_sensors`, of sensors whose first new readings are known."""
+    """Like `_new_sensors`, of sensors whose first new readings are known."""
     names = [(name, column_type(contract.column(name))) for name in contract.sensor]
     columns = [column(_NUMBER, BigInteger()), *(column(*name) for name in names), column(_START, MOMENT)]
     rows = [
         (number, *sensor.values(), context_start(begin, rules))
         for number, (sensor, begin) in enumerate(zip(named, first, strict=True))
     ]
-    known = values(*columns, name="known", literal_binds=True).data(rows)
-    # Cast, for a temporary table takes its types from the query.
-    shown = (cast(known.c[one.name], one.type).label(one.name) for one in columns)
+    starts = values(*columns, name="known", literal_binds=True).data(rows)
+    # Cast, because a temporary table takes its types from the query.
+    shown = (cast(starts.c[field.name], field.type).label(field.name) for field in columns)
     return keep_in_temporary(connection, f"judged_{contract.table}", select(*shown))
 
 
-def _earlier(
+def _earlier_query(
     contract: EvolvedContract,
     table: Table,
     rules: AnomalyRules,
@@ -230,7 +232,7 @@ def _earlier(
         .correlate(sensors)
         .lateral("near")
     )
-    far = _before(contract, table, rules, sensors, names)
+    far = _context_query(contract, table, rules, sensors, names)
     parts = (
         select(sensors.c[_NUMBER], *(part.c[name] for name in names), is_new.label(_NEW)).select_from(
             for_each(sensors, part)
@@ -242,7 +244,7 @@ def _earlier(
     return select(everything.c[_NUMBER], everything.c[contract.event_time.column], *measures, everything.c[_NEW])
 
 
-def _before(
+def _context_query(
     contract: EvolvedContract, table: Table, rules: AnomalyRules, sensors: Table, names: Sequence[str]
 ) -> LateralFromClause:
     """The last readings before each sensor's start that give the context."""
@@ -258,7 +260,7 @@ def _before(
     )
 
 
-def _readings(
+def _readings_query(
     contract: EvolvedContract, table: Table, rules: AnomalyRules, sensors: Table, new: ColumnElement[bool]
 ) -> Any:
     """The sensors' readings from their start on, and the ones before it that give the context; in order."""
@@ -271,7 +273,7 @@ def _readings(
         .select_from(sensors.join(table, same))
         .where(time >= sensors.c[_START], time <= sensors.c[_LAST])
     )
-    before = _before(contract, table, rules, sensors, names)
+    before = _context_query(contract, table, rules, sensors, names)
     context = select(sensors.c[_NUMBER], *(before.c[name] for name in names), false().label(_NEW)).select_from(
         for_each(sensors, before)
     )

@@ -26,9 +26,9 @@ class NewRows:
     of_archive: ColumnElement[bool]
     """Which of the load's rows in the table they are."""
     kept: FreshRows | None = None
-    """Those of them that are newer than all rows before, where they were kept in memory."""
+    """Those of them that are newer than all rows loaded before, where they were kept in memory."""
     kept_are_newest: bool = False
-    """Whether the table holds no other row after the newest one of before."""
+    """Whether the table holds no other row after the newest row loaded before."""
     tally: Tally | None = None
     """How often each quality rule was checked and failed; None for a replay, whose rows were counted when they were rejected."""
     summary: LoadSummary | None = None
@@ -46,14 +46,14 @@ class NewRows:
 
     @property
     def newest(self) -> FreshRows | None:
-        """The rows kept in memory, where they are all that the table holds after the newest one of before."""
+        """The rows kept in memory, where the table holds no others after the newest row loaded before."""
         return self.kept if self.kept_are_newest else None
 
 
 def are_newest(connection: Connection, table: Table, kept: FreshRows | None) -> bool:
-    """Whether a table holds these rows and none else after the newest one of before.
+    """Whether a table holds these rows and no others after the newest row loaded before.
 
-    That one is known from the audit log, whereas somebody may have changed the table by hand.
+    The time of that row is from the audit log, but somebody may have changed the table by hand.
     """
     if kept is None:
         return False
@@ -73,7 +73,7 @@ class Derived:
     """
 
     def tables(self, contract: EvolvedContract) -> Iterable[Table]:
-        """Its tables for one feed; each can be dropped and computed again at any time.
+        """Its tables for one feed; each can be dropped and recomputed at any time.
 
         A primary key that is a single integer needs `autoincrement=False`: otherwise SQLAlchemy makes it an IDENTITY column on
         SQL Server, which refuses values from outside.
@@ -81,13 +81,13 @@ class Derived:
         return ()
 
     def touch(self, connection: Connection, contract: EvolvedContract, rows: FromClause) -> Any:
-        """Note what depends on some rows, while they can be seen; returned to `recompute` after they have changed."""
+        """Note what depends on some rows while they are in the table; `recompute` gets the result after they have changed."""
 
     def recompute(self, connection: Connection, contract: EvolvedContract, table: Table, touched: Any) -> None:
         """Compute what `touch` has noted again, from the rows that are in the table now."""
 
     def update(self, connection: Connection, new: NewRows) -> None:
-        """Follow rows that came in."""
+        """Bring what is computed up to date after rows came in."""
         self.recompute(connection, new.contract, new.table, self.touch(connection, new.contract, new.rows))
 
     def fill(self, connection: Connection, created: Created) -> None:

@@ -2,8 +2,8 @@
 
 Pure and vectorised. An outlier has a large robust z-score |x - median| / (1.4826 MAD) (Iglewicz and Hoaglin 1993; Leys
 et al. 2013) against the readings before it, as in Hampel's filter. The baseline (median and MAD) is renewed at fixed
-moments, not at every reading, so that a load needs one median per sensor and block, and so that it does not matter how
-readings are cut into loads. Method, figures and limits: docs/anomalies.md.
+moments, not at every reading, so that a load needs one median per sensor and block, and the result does not depend on how
+readings are divided into loads. Method, figures and limits: docs/anomalies.md.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAD_TO_SIGMA = 1.4826
 MEAN_AD_TO_SIGMA = 1.253314
 """The same for the mean absolute deviation."""
 _SAME = 1.001
-"""Steps of 0.1 differ in their last bits; so much apart they still count as the same."""
+"""Steps of 0.1 differ in their last bits: up to this factor they count as equal."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BLOCKS_AT_ONCE = 8192
 """Blocks at a time: a baseline needs this many times `trailing` doubles, a few times over."""
@@ -63,7 +63,7 @@ def find(
 ) -> pa.Table:
     """The anomalies among the new readings, in the order of the readings.
 
-    :param readings: readings of some sensors; those of one sensor stand together, in the order of time. NULLs and numbers
+    :param readings: readings of some sensors; those of one sensor are together, in the order of time. NULLs and numbers
         that are not finite are no values.
     :param key: the columns that name a sensor.
     :param measures: the numeric columns to examine.
@@ -73,7 +73,7 @@ def find(
         how many times the limit was reached); `kind`: outlier, stuck or gap.
 
     When each load is given the context that `context_start` and `context_readings` ask for, readings that come in the order
-    of time have the same anomalies however they are cut into loads.
+    of time have the same anomalies however they are divided into loads.
 
     :raises PermanentError: a column is missing, or the readings are not in order.
     :raises ConfigurationError: the rules contradict each other.
@@ -82,11 +82,11 @@ def find(
     if missing := [name for name in (*key, time, *measures, new) if name not in readings.column_names]:
         raise PermanentError(f"The readings have no column {missing[0]!r}.", remedy="Select it.")
     series = _series(readings, key, time, new)
-    found = [_gaps(series, rules, time)]
+    anomalies = [_gaps(series, rules, time)]
     for measure in measures:
         values = _doubles(readings[measure])
-        found += [_outliers(series, values, rules, measure), _stuck(series, values, rules, measure)]
-    return _table(readings, key, time, found)
+        anomalies += [_outliers(series, values, rules, measure), _stuck(series, values, rules, measure)]
+    return _anomaly_table(readings, key, time, anomalies)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class _Series:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Anomalies:
     """Anomalies of one kind and measure; `rows` are places in the readings."""
 
     kind: str
@@ -148,23 +148,25 @@ def _first_of(marks: Flags) -> Rows:
 def _series(readings: pa.Table, key: tuple[str, ...], time: str, new: str) -> _Series:
     """Times and sensors of the readings.
 
-    Whether the sensors themselves are in an order is not asked: a database sorts text by its own rules.
+    The order of the sensors is not checked: a database sorts text by its own rules.
     """
     if readings[time].null_count:
         raise PermanentError(f"Readings have no {time}.", remedy="Leave readings without a time out.")
     micros = pc.cast(readings[time], pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
-    sensor = _sensors(readings, key)
+    sensor = _sensor_numbers(readings, key)
     begins = np.diff(sensor, prepend=-1) != 0
     backwards = (np.diff(micros, prepend=micros[:1]) < 0) & ~begins
     if backwards.any() or len(np.unique(sensor[begins])) != begins.sum():
-        place = f" first at row {int(backwards.argmax())}" if backwards.any() else " a sensor's readings stand apart"
+        place = (
+            f" first at row {int(backwards.argmax())}" if backwards.any() else " a sensor's readings are not together"
+        )
         raise PermanentError(
             f"The readings are not in order:{place}.", remedy=f"Sort them by {', '.join((*key, time))}."
         )
     return _Series(micros, begins, pc.fill_null(readings[new], False).to_numpy())
 
 
-def _sensors(readings: pa.Table, key: tuple[str, ...]) -> Rows:
+def _sensor_numbers(readings: pa.Table, key: tuple[str, ...]) -> Rows:
     """A number per sensor, from 0."""
     sensor = np.zeros(len(readings), np.int64)
     for name in key:
@@ -173,14 +175,14 @@ def _sensors(readings: pa.Table, key: tuple[str, ...]) -> Rows:
     return sensor
 
 
-def _gaps(series: _Series, rules: AnomalyRules, time: str) -> _Found:
+def _gaps(series: _Series, rules: AnomalyRules, time: str) -> _Anomalies:
     limit = rules.gap_seconds or np.inf
     rows = np.flatnonzero((series.elapsed > limit * 1e6) & series.new)
     seconds = series.elapsed[rows] / 1e6
-    return _Found("gap", time, rows, seconds, np.zeros(len(rows)), np.full(len(rows), limit), seconds / limit)
+    return _Anomalies("gap", time, rows, seconds, np.zeros(len(rows)), np.full(len(rows), limit), seconds / limit)
 
 
-def _stuck(series: _Series, values: Floats, rules: AnomalyRules, measure: str) -> _Found:
+def _stuck(series: _Series, values: Floats, rules: AnomalyRules, measure: str) -> _Anomalies:
     """The readings with which a run of equal values becomes long enough.
 
     A NULL or a silence of more than `stuck_seconds` ends a run: so the context that tells whether a run was long enough
@@ -194,21 +196,21 @@ def _stuck(series: _Series, values: Floats, rules: AnomalyRules, measure: str) -
     before = np.append(False, enough[:-1])[: len(values)] & same
     rows = np.flatnonzero(enough & ~before & series.new)
     none = np.full(len(rows), np.nan)
-    return _Found("stuck", measure, rows, values[rows], none, none, lasting[rows] / limit)
+    return _Anomalies("stuck", measure, rows, values[rows], none, none, lasting[rows] / limit)
 
 
-def _outliers(series: _Series, values: Floats, rules: AnomalyRules, measure: str) -> _Found:
+def _outliers(series: _Series, values: Floats, rules: AnomalyRules, measure: str) -> _Anomalies:
     """Readings whose robust z-score, against the baseline of their block, is above the threshold."""
     block = series.micros // _micros(rules.block_seconds)
     opens = series.begins | (np.diff(block, prepend=block[:1]) != 0)
     centre, scale = _baselines(series, values, np.flatnonzero(opens), rules)
-    of = np.cumsum(opens) - 1
+    block_of = np.cumsum(opens) - 1
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        score = np.abs(values - centre[of]) / scale[of]
+        score = np.abs(values - centre[block_of]) / scale[block_of]
         rows = np.flatnonzero((score > rules.threshold) & series.new)
-        reach = rules.threshold * scale[of[rows]]
-    middle, score = centre[of[rows]], np.nan_to_num(score[rows])
-    return _Found("outlier", measure, rows, values[rows], middle - reach, middle + reach, score)
+        reach = rules.threshold * scale[block_of[rows]]
+    middle, score = centre[block_of[rows]], np.nan_to_num(score[rows])
+    return _Anomalies("outlier", measure, rows, values[rows], middle - reach, middle + reach, score)
 
 
 def _baselines(series: _Series, values: Floats, opens: Rows, rules: AnomalyRules) -> tuple[Floats, Floats]:
@@ -219,7 +221,7 @@ def _baselines(series: _Series, values: Floats, opens: Rows, rules: AnomalyRules
     centre, scale = np.full((2, len(opens)), np.nan)
     if not len(opens):
         return centre, scale
-    # A silence makes what was before it a poor guide, so a baseline does not reach back over a gap.
+    # Readings before a gap say little about those after it, so a baseline does not reach back over a gap.
     since = _first_of(series.begins | (series.elapsed > (rules.gap_seconds or np.inf) * 1e6))
     asked = np.flatnonzero(np.logical_or.reduceat(series.new, opens) & (opens - since[opens] >= rules.minimum))
     for part in np.array_split(asked, -(-len(asked) // _BLOCKS_AT_ONCE) or 1):
@@ -237,7 +239,7 @@ def trailing_windows(values: Floats, opens: Rows, since: Rows, trailing: int) ->
 
 
 def robust_baseline(windows: Floats, rules: AnomalyRules) -> tuple[Floats, Floats]:
-    """Median and robust standard deviation of each row; NaN where there is no ground for a verdict.
+    """Median and robust standard deviation of each row; NaN where its values are too few, or do not vary.
 
     Values equal to the median are left out of the MAD. Among readings with many digits there are hardly any; where there
     are many, the sensor was stuck, and with them the MAD would say that it has no noise.
@@ -253,8 +255,8 @@ def robust_baseline(windows: Floats, rules: AnomalyRules) -> tuple[Floats, Float
     step = np.full(len(moved), rules.resolution) if rules.resolution else np.nan_to_num(moved[:, 0])
     coarse = typical <= step * _SAME
     scale[coarse] = _scale_of_coarse(deviations[coarse], count[coarse], step[coarse])
-    known = (count >= rules.minimum) & (scale > 0)
-    return np.where(known, centre, np.nan), np.where(known, np.maximum(scale, rules.resolution / 2), np.nan)
+    is_usable = (count >= rules.minimum) & (scale > 0)
+    return np.where(is_usable, centre, np.nan), np.where(is_usable, np.maximum(scale, rules.resolution / 2), np.nan)
 
 
 def _scale_of_coarse(deviations: Floats, count: Rows, step: Floats) -> Floats:
@@ -275,25 +277,25 @@ def _middle(ordered: Floats, count: Rows) -> Floats:
     return middle
 
 
-def _table(readings: pa.Table, key: tuple[str, ...], time: str, found: list[_Found]) -> pa.Table:
-    rows = np.concatenate([one.rows for one in found])
+def _anomaly_table(readings: pa.Table, key: tuple[str, ...], time: str, anomalies: list[_Anomalies]) -> pa.Table:
+    rows = np.concatenate([part.rows for part in anomalies])
     order = np.argsort(rows, kind="stable")
 
     def gathered(parts: Iterator[Floats]) -> pa.Array:
         return pa.array(np.concatenate(list(parts))[order], pa.float64(), from_pandas=True)
 
     def repeated(parts: Iterator[str]) -> pa.Array:
-        names = np.repeat(np.array(list(parts), object), [len(one.rows) for one in found])
+        names = np.repeat(np.array(list(parts), object), [len(part.rows) for part in anomalies])
         return pa.array(names[order], pa.string())
 
     columns = {name: readings[name].take(pa.array(rows[order])) for name in key}
     columns |= {
-        "measure": repeated(one.measure for one in found),
+        "measure": repeated(part.measure for part in anomalies),
         "event_time": readings[time].take(pa.array(rows[order])),
-        "value": gathered(one.value for one in found),
-        "expected_low": gathered(one.low for one in found),
-        "expected_high": gathered(one.high for one in found),
-        "score": gathered(one.score for one in found),
-        "kind": repeated(one.kind for one in found),
+        "value": gathered(part.value for part in anomalies),
+        "expected_low": gathered(part.low for part in anomalies),
+        "expected_high": gathered(part.high for part in anomalies),
+        "score": gathered(part.score for part in anomalies),
+        "kind": repeated(part.kind for part in anomalies),
     }
     return pa.table(columns)

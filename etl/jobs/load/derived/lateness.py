@@ -1,7 +1,7 @@
 """Late readings: those that lie behind the feed's watermark when they are loaded.
 
-The watermark is the newest event time that was loaded before, less the lateness that the contract allows; no clock that runs
-ahead of ours can push it into the future. It stands still within one archive, in which readings may come in any order.
+The watermark is the newest event time that was loaded before, less the lateness that the contract allows; a sensor's clock that
+runs ahead cannot push it into the future. It does not move within one archive, in which readings may come in any order.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def watermark(connection: Connection, contract: Contract, *, now: datetime) -> d
 
 def newest_loaded(connection: Connection, contract: Contract) -> datetime | None:
     """The newest event time that was ever loaded, and not undone; None before the feed's first load."""
-    mine = (etl_log.c.feed == contract.feed, etl_log.c.undone_at.is_(None))
-    newest = connection.scalar(select(func.max(etl_log.c.last_event_time)).where(*mine))
+    of_feed = (etl_log.c.feed == contract.feed, etl_log.c.undone_at.is_(None))
+    newest = connection.scalar(select(func.max(etl_log.c.last_event_time)).where(*of_feed))
     return None if newest is None else newest.astimezone(UTC)
 
 

@@ -1,4 +1,4 @@
-"""Windows of rows that are newer than all others: computed in memory, where nothing else lies in them."""
+"""Computes in memory the windows that hold only rows newer than all others."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from etl.jobs.load.derived.newest_rows import FreshRows, Ordered, micros_of, mom
 
 
 def add_newest(connection: Connection, new: NewRows, fresh: FreshRows) -> None:
-    """Update windows after an archive came in of which all rows that are newer than `fresh.newest` are known.
+    """Update windows after an archive came in, of which all rows newer than `fresh.newest` are in memory.
 
-    Windows that hold nothing but these rows are computed in memory; the others are left to the database.
+    Windows that hold only these rows are computed in memory; the database computes the others.
     """
-    contract, table, mine = new.contract, new.table, new.condition
+    contract, table, of_archive = new.contract, new.table, new.condition
     windows = contract.windows
     if windows is None:
         return
@@ -42,18 +42,18 @@ def add_newest(connection: Connection, new: NewRows, fresh: FreshRows) -> None:
         rows = table_of_size(contract, windows, name)
         connection.execute(delete(rows).where(rows.c.window_start >= first))
         if fresh.has_older or not alone.all():
-            shared = select(table).where(mine, time < first).subquery("shared")
+            shared = select(table).where(of_archive, time < first).subquery("shared")
             kept = keep_touched(connection, contract, name, seconds, shared, fresh.time)
             recompute(connection, contract, table, [Touched(kept, rows, filling(done, seconds))])
         done[seconds] = rows
         if alone.any():
-            found = in_memory(readings.where(alone), start[alone], windows)
-            stage = make_stage(connection, rows, found.column_names)
-            stage.copy_unseen(found, {})
-            if stage.insert_new({})[0] != found.num_rows:
-                # The database's collation takes keys for equal that differ here, so it computes these windows.
-                own = select(table).where(mine, time >= first).subquery("own")
-                kept = keep_touched(connection, contract, name, seconds, own, fresh.time)
+            statistics = in_memory(readings.where(alone), start[alone], windows)
+            stage = make_stage(connection, rows, statistics.column_names)
+            stage.copy_unseen(statistics, {})
+            if stage.insert_new({})[0] != statistics.num_rows:
+                # Keys that differ here are equal by the database's collation, so the database computes these windows.
+                in_windows = select(table).where(of_archive, time >= first).subquery("own")
+                kept = keep_touched(connection, contract, name, seconds, in_windows, fresh.time)
                 recompute(connection, contract, table, [Touched(kept, rows, None)])
 
 
@@ -64,7 +64,7 @@ def in_memory(readings: Ordered, start: NDArray[np.int64], windows: Windows) -> 
     """
     opens = np.flatnonzero(readings.number_changes | (np.diff(start, prepend=-1) != 0))
     rows = np.diff(opens, append=len(start))
-    found = []
+    tables = []
     for measure in windows.measures:
         values = pc.fill_null(pc.cast(readings.table[measure], pa.float64()), float("nan")).to_numpy()
         is_value = ~np.isnan(values)
@@ -82,5 +82,5 @@ def in_memory(readings: Ordered, start: NDArray[np.int64], windows: Windows) -> 
         }
         names = {"measure": pa.array([measure] * len(opens)), "window_start": moments(start[opens])}
         keys = {key: readings.table[key].take(pa.array(opens)) for key in windows.key}
-        found.append(pa.table({**keys, **names, **figures}).filter(pa.array(count > 0)))
-    return pa.concat_tables(found)
+        tables.append(pa.table({**keys, **names, **figures}).filter(pa.array(count > 0)))
+    return pa.concat_tables(tables)

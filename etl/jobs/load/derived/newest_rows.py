@@ -1,6 +1,6 @@
 """The readings of an archive that are newer than all others of the feed, kept in memory for what is derived from them.
 
-To read back what was written a moment ago, in the order of sensors and time, takes a database longer than to write it.
+A database takes longer to read back what was just written, in the order of sensors and time, than to write it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _HOUR = 3_600_000_000
 
 
 class Fresh:
-    """Takes an archive's rows as they are loaded, and tells afterwards which of them came into the table as its newest.
+    """Collects an archive's rows as they are loaded, and then returns those that are now the newest in the table.
 
-    It does so for feeds whose rows are unique by sensor and time, where most rows are newer than those of before.
+    Only for feeds whose rows are unique by sensor and time, and only where most rows are newer than those loaded before.
 
     :param newest: the newest event time that was loaded before; None before the first load.
     """
@@ -43,7 +43,7 @@ class Fresh:
         self._older: list[pa.Table] = []
 
     def keep(self, rows: pa.Table) -> None:
-        """Take rows with `lateness_seconds`; of one key the one first that the table takes."""
+        """Take rows with `lateness_seconds`. Of rows with the same key, the one that the table takes must come first."""
         if not self._is_worth_it or not rows.num_rows:
             return
         has_all = not any(rows[name].null_count for name in (*self.sensor, self.time))
@@ -58,7 +58,7 @@ class Fresh:
             self._older.clear()
 
     def loaded(self) -> FreshRows | None:
-        """The rows that are newer than those of before, each key once; None where they were not kept, or are too few."""
+        """The rows that are newer than those loaded before, each key once; None where they were not kept, or are too few."""
         number = sum(rows.num_rows for rows in self._fresh)
         older = pa.concat_tables(self._older) if self._older else None
         if not self._is_worth_it or number < max(1, older.num_rows if older else 0):
@@ -68,7 +68,7 @@ class Fresh:
         return FreshRows(self.newest, self.time, self.sensor, once, older) if self._is_near(older, once) else None
 
     def _is_near(self, older: pa.Table | None, fresh: Ordered) -> bool:
-        """Whether older rows reach back no further than the fresh ones go on, or an hour: what lies between has to be read."""
+        """Whether older rows reach back at most an hour, or as long as fresh rows reach ahead: all between has to be read."""
         on_time = older.filter(pc.is_null(older["lateness_seconds"])) if older else None
         if not on_time or self.newest is None:
             return True
@@ -96,7 +96,7 @@ class Ordered:
         return changes
 
     def where(self, mask: NDArray[np.bool_]) -> Ordered:
-        """The readings that are so marked."""
+        """The readings where the mask is true."""
         if mask.all():
             return self
         return Ordered(self.table.filter(pa.array(mask)), self.number[mask], self.micros[mask])
@@ -131,8 +131,9 @@ class FreshRows:
         return _in_order(table, key, self.time)
 
     def with_older(self) -> tuple[Ordered, NDArray[np.bool_]]:
-        """The readings sensor by sensor, with those of the archive's others that are not late, of which only sensor and time
-        are known, and of which the table may have had some; and which of all are the fresh ones.
+        """The readings sensor by sensor, together with the archive's older rows that are not late; and which are the fresh ones.
+
+        Of older rows only sensor and time are known. The table may have had some of them before.
         """
         if not self.has_older:
             return self._by_sensor, np.ones(self.rows, bool)

@@ -8,8 +8,8 @@ the two others, accuracy and consistency, need a truth to compare with. Each com
 * uniqueness: valid rows that are the first with their key, neither duplicates nor conflicting;
 * timeliness: loaded rows that were not late.
 
-The score is their mean, weighted by WEIGHTS: our choice, because a reading that is wrong misleads more than one that is
-late. It is that of what arrived; docs/quality.md shows an example.
+The score is their mean, weighted by WEIGHTS: a choice of this project, because a wrong reading misleads more than a
+late one. It rates what arrived; docs/quality.md shows an example.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, literal_column, select
@@ -29,18 +29,15 @@ from etl.jobs.load.derived.base import Derived, NewRows
 from etl.jobs.load.derived.newest_rows import FreshRows
 from etl.jobs.load.derived.tally import ON_TIME, READABLE, UNIQUE, VALID, Tally, dimension
 
-if TYPE_CHECKING:
-    pass
-
 WEIGHTS = {"completeness": 0.3, "validity": 0.4, "uniqueness": 0.15, "timeliness": 0.15}
 
-# A space, so that no column of a contract is called the same.
+# With a space, which no column of a contract can have.
 _TIME, _SLOT, _FIRST, _LAST = "event time", "time slot", "first time", "last time"
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """Who ought to have reported in the time that a load covers, and who did."""
+    """The sensors and readings expected in the time that a load covers, and those that came."""
 
     sensors_expected: int
     sensors_seen: int
@@ -52,7 +49,7 @@ class Quality(Derived):
     """The rules' tallies and the score of each load, in `etl_quality` and `etl_quality_score`."""
 
     def update(self, connection: Connection, new: NewRows) -> None:
-        """Add an archive's tally to that of its load, and compute the load's score again."""
+        """Add an archive's tally to that of its load, and recompute the load's score."""
         if new.tally is None or new.summary is None:
             return
         summed = _with_earlier(connection, new.log_id, new.tally)
@@ -92,7 +89,7 @@ class Quality(Derived):
 
 
 def scored(connection: Connection, log_id: int) -> dict[str, float]:
-    """The score of a load and its components; empty where it brought nothing."""
+    """The score of a load and its components; empty where it loaded nothing."""
     names = ("score", *WEIGHTS)
     row = connection.execute(select(etl_quality_score).where(etl_quality_score.c.log_id == log_id)).mappings().first()
     return {name: row[name] for name in names} if row else {}
@@ -127,17 +124,17 @@ def _with_earlier(connection: Connection, log_id: int, tally: Tally) -> Tally:
 def _fleet(connection: Connection, new: NewRows) -> Fleet | None:
     """Sensors and readings between the first and the last reading of a load, against what the contract expects.
 
-    Late readings do not count: each would stretch that time, in which the others came with earlier loads.
+    Late readings do not count: each would extend that time into that of earlier loads.
     """
     contract, table = new.contract, new.table
     if contract.fleet is None:
         return None
     time = table.c[contract.event_time.column]
-    mine = and_(table.c.log_id == new.log_id, table.c.lateness_seconds.is_(None))
+    on_time = and_(table.c.log_id == new.log_id, table.c.lateness_seconds.is_(None))
     sensor = [table.c[name] for name in contract.sensor]
     interval: ColumnElement[Any] = literal_column(f"{contract.fleet.interval_seconds:g}")
     slot = window_start(time, interval).label(_SLOT)
-    rows = select(*sensor, time.label(_TIME), slot).where(mine).subquery()
+    rows = select(*sensor, time.label(_TIME), slot).where(on_time).subquery()
     by = [rows.c[name] for name in contract.sensor]
     span = (func.min(rows.c[_TIME]).label(_FIRST), func.max(rows.c[_TIME]).label(_LAST))
     slots = select(*by, *span).group_by(*by, rows.c[_SLOT]).subquery()

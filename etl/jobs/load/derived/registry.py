@@ -29,16 +29,16 @@ def fill(connection: Connection, created: Created) -> None:
 
 
 def update(connection: Connection, new: NewRows) -> None:
-    """Follow rows that came into a feed's table."""
+    """Bring everything that is derived up to date after rows came into a feed's table."""
     for derived in DERIVED:
         derived.update(connection, new)
 
 
 @contextmanager
 def following(connection: Connection, contract: EvolvedContract, table: Table, rows: FromClause) -> Iterator[None]:
-    """Rows change or leave the table meanwhile; afterwards what follows from them is computed again.
+    """A block in which rows are changed or removed; after it, what follows from them is recomputed.
 
-    :param rows: those rows, as they can be seen at the beginning.
+    :param rows: those rows, as a query that finds them when the block begins.
     """
     touched = [(derived, derived.touch(connection, contract, rows)) for derived in DERIVED]
     yield
@@ -47,7 +47,7 @@ def following(connection: Connection, contract: EvolvedContract, table: Table, r
 
 
 def recompute(connection: Connection, contract: EvolvedContract, table: Table, rows: FromClause) -> None:
-    """Compute again what follows from some rows that are in the table."""
+    """Recompute what follows from some rows that are in the table."""
     with following(connection, contract, table, rows):
         pass
 

@@ -33,7 +33,7 @@ class LoadSummary:
     def write_watermark(self, connection: Connection, log_id: int) -> None:
         """Record how far the load's readings reach: from it the next load computes its watermark.
 
-        Do it last: signs of life are written to the same row, and wait until the transaction ends.
+        Call it last: the heartbeat writes to the same row, and waits until the transaction ends.
         """
         log_rows.write_last_event_time(connection, log_id, self.newest)
 
@@ -43,12 +43,12 @@ def summarise(connection: Connection, contract: EvolvedContract, table: Table, l
     time = table.c[contract.event_time.column]
     behind = table.c.lateness_seconds
     figures = select(func.count(), func.count(behind), func.max(time), func.avg(behind), func.max(behind))
-    rows, late, *others = connection.execute(figures.where(table.c.log_id == log_id)).one()
-    return LoadSummary(int(rows), int(late), *others)
+    rows, late, newest, mean, longest = connection.execute(figures.where(table.c.log_id == log_id)).one()
+    return LoadSummary(int(rows), int(late), newest, mean, longest)
 
 
 def describe_feed(connection: Connection, contract: EvolvedContract) -> None:
-    """Keep what the contract promises where dashboards find it."""
+    """Write what the contract promises to `etl_feed`, where dashboards read it."""
     values = {
         "table_name": contract.table,
         "source": contract.source.name,
@@ -57,7 +57,7 @@ def describe_feed(connection: Connection, contract: EvolvedContract) -> None:
         "freshness_seconds": contract.freshness_seconds,
         "description": contract.description[:400],
     }
-    known = connection.execute(update(etl_feed).where(etl_feed.c.feed == contract.feed).values(**values))
-    if not known.rowcount:
-        known_windows = {contract.table: windows.definitions(contract)}
-        connection.execute(insert(etl_feed).values(feed=contract.feed, windows=known_windows, **values))
+    updated = connection.execute(update(etl_feed).where(etl_feed.c.feed == contract.feed).values(**values))
+    if not updated.rowcount:
+        definitions = {contract.table: windows.definitions(contract)}
+        connection.execute(insert(etl_feed).values(feed=contract.feed, windows=definitions, **values))

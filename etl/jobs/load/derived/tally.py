@@ -31,17 +31,17 @@ class Tally:
     checked: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
 
-    def count(self, contract: EvolvedContract, found: Validated) -> None:
+    def count(self, contract: EvolvedContract, chunk: Validated) -> None:
         """Add a chunk that was validated."""
-        rows = found.accepted.num_rows + found.rejected.num_rows
-        unreadable = sum(number for (column, _), number in found.failures.items() if column is None)
-        missing = found.rejected["reason"].to_pylist().count(Reason.MISSING.value)
+        rows = chunk.accepted.num_rows + chunk.rejected.num_rows
+        unreadable = sum(number for (column, _), number in chunk.failures.items() if column is None)
+        missing = chunk.rejected["reason"].to_pylist().count(Reason.MISSING.value)
         self.add(READABLE, rows, unreadable)
-        self.add(VALID, rows, found.rejected.num_rows - missing)
+        self.add(VALID, rows, chunk.rejected.num_rows - missing)
         for column in contract.columns:
             for rule in _rules(column, contract):
-                checked = rows - unreadable if rule == "required" else found.present.get(column.name, 0)
-                failed = sum(found.failures[column.name, reason] for reason in _RULES[rule][1])
+                checked = rows - unreadable if rule == "required" else chunk.present.get(column.name, 0)
+                failed = sum(chunk.failures[column.name, reason] for reason in _RULES[rule][1])
                 self.add(f"{column.name}.{rule}", checked, failed)
 
     def count_late(self, late: int) -> None:

@@ -1,4 +1,4 @@
-"""Statistics per window as something that follows from loaded rows: updated, recomputed, and filled after a contract changed."""
+"""Statistics per window, derived from loaded rows: updated, recomputed, and filled after a contract changed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class WindowStatistics(Derived):
             super().update(connection, new)
 
     def fill(self, connection: Connection, created: Created) -> None:
-        """Compute missing windows and measures, and record what the windows are computed with."""
+        """Compute missing windows and measures, and record the definitions of the windows."""
         contract, changes = created.contract, created.changes.windows
         if created.empty_windows:
             windows.fill(connection, contract, created.table, created.empty_windows)

@@ -227,7 +227,7 @@ def test_a_second_judgement_is_the_same() -> None:
     ("rows", "message"),
     [
         (readings(noise(3))[::-1], "first at row 1"),
-        ([*readings(noise(3), 1), *readings(noise(3), 2), *readings(noise(3), 1)], "stand apart"),
+        ([*readings(noise(3), 1), *readings(noise(3), 2), *readings(noise(3), 1)], "are not together"),
     ],
 )
 def test_readings_that_are_not_in_order_are_refused(rows: list[Row], message: str) -> None:
