@@ -1,1 +1,1 @@
-"""Measurements that are too long, or too much of a comparison, to be tests."""
+"""Measurements that take too long for tests, or compare the project with alternatives."""

@@ -17,7 +17,7 @@ from benchmarks import environment, growth, latency, machine, report, soak
 from benchmarks.arena import Arena, arena
 from benchmarks.contest import Contest, hold
 from benchmarks.contests import consume, load, merge, overhead, produce, whole
-from benchmarks.figures import FAILURES, Found, Keep, dumps
+from benchmarks.figures import FAILURES, Keep, Result, dumps
 from etl.settings import PROJECT_ROOT
 
 RESULTS = PROJECT_ROOT / "benchmarks" / "results"
@@ -56,21 +56,21 @@ class Extent:
         return RESULTS if self.full else SHORT_RESULTS
 
 
-def _growth(arena: Arena, keep: Keep, extent: Extent) -> Found:
+def _growth(arena: Arena, keep: Keep, extent: Extent) -> Result:
     sizes = growth.FULL if extent.full else growth.SHORT
     return growth.measure(arena, keep, tell, replace(sizes, rounds=extent.rounds or sizes.rounds))
 
 
-def _latency(arena: Arena, keep: Keep, extent: Extent) -> Found:
+def _latency(arena: Arena, keep: Keep, extent: Extent) -> Result:
     rates, seconds = ((100, 1_000, 10_000), 60) if extent.full else ((100, 1_000), 20)
     return latency.measure(arena, keep, tell, rates=rates, seconds=seconds)
 
 
-def _soak(arena: Arena, keep: Keep, extent: Extent) -> Found:
+def _soak(arena: Arena, keep: Keep, extent: Extent) -> Result:
     return soak.measure(arena, keep, tell, cycles=200 if extent.full else 20)
 
 
-MEASURES: dict[str, Callable[[Arena, Keep, Extent], Found]] = {"growth": _growth, "latency": _latency, "soak": _soak}
+MEASURES: dict[str, Callable[[Arena, Keep, Extent], Result]] = {"growth": _growth, "latency": _latency, "soak": _soak}
 """Measurements without contenders: only the project's jobs."""
 NAMES = (*FULL, *MEASURES)
 
@@ -83,56 +83,58 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="real sizes, five rounds (growth: three)")
     parser.add_argument("--rounds", type=int, help="rounds that count (2, or 5 with --full; growth: 1, or 3)")
     parser.add_argument("--report", action="store_true", help="only write docs/benchmarks.md from the existing results")
-    given = parser.parse_args()
-    if unknown := sorted(set(given.names) - set(NAMES)):
+    arguments = parser.parse_args()
+    if unknown := sorted(set(arguments.names) - set(NAMES)):
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
     # Like an interrupt: services and their data end with this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    extent = Extent(given.full, given.rounds)
+    extent = Extent(arguments.full, arguments.rounds)
     failed = False
-    if not given.report:
+    if not arguments.report:
         extent.results.mkdir(parents=True, exist_ok=True)
-        sound = [_run(name, extent) for name in given.names or NAMES]
-        failed = not all(sound)
-        if not given.full:
+        succeeded = [_run(name, extent) for name in arguments.names or NAMES]
+        failed = not all(succeeded)
+        if not arguments.full:
             tell(f"Figures of a short run: {extent.results}. `--full` produces those of docs/benchmarks.md.")
-    if given.full or given.report:
+    if arguments.full or arguments.report:
         report.write(RESULTS)
     return int(failed)
 
 
 def _run(name: str, extent: Extent) -> bool:
-    """Measure one thing, and keep what is found; returns whether all of the project's programs succeeded."""
+    """Run one benchmark, and keep its result; returns whether all of the project's programs succeeded."""
     try:
-        found = _measured(name, extent) if name in MEASURES else _held(name, extent)
+        result = _measured(name, extent) if name in MEASURES else _held(name, extent)
     except FAILURES as error:
         # The others continue.
         tell(f"{name} did not finish: {error}")
         return False
-    tell(report.as_text(name, found))
-    return not found.get("failed") and not any("failed" in one for one in found.get("contenders", ()) if one["is_ours"])
+    tell(report.as_text(name, result))
+    return not result.get("failed") and not any(
+        "failed" in contender for contender in result.get("contenders", ()) if contender["is_ours"]
+    )
 
 
-def _measured(name: str, extent: Extent) -> Found:
+def _measured(name: str, extent: Extent) -> Result:
     frame = {"machine": machine.describe(), "load_before": machine.load()}
-    with arena() as found:
-        return MEASURES[name](found, lambda figures: _keep(name, extent, {**figures, **frame}), extent)
+    with arena() as services:
+        return MEASURES[name](services, lambda figures: _keep(name, extent, {**figures, **frame}), extent)
 
 
-def _held(name: str, extent: Extent) -> Found:
+def _held(name: str, extent: Extent) -> Result:
     python = environment.ensure(tell)
     before = machine.load()
     with arena() as services:
         contest = (FULL if extent.full else SHORT)[name](services, python)
         tell(f"{contest.title}: {contest.question}")
-        found = hold(contest, extent.rounds or (5 if extent.full else 2), tell)
-    found |= {"machine": machine.describe(python), "load_before": before}
-    _keep(name, extent, found)
-    return found
+        result = hold(contest, extent.rounds or (5 if extent.full else 2), tell)
+    result |= {"machine": machine.describe(python), "load_before": before}
+    _keep(name, extent, result)
+    return result
 
 
-def _keep(name: str, extent: Extent, found: Found) -> None:
-    (extent.results / f"{name}.json").write_text(dumps(found) + "\n", "utf-8")
+def _keep(name: str, extent: Extent, result: Result) -> None:
+    (extent.results / f"{name}.json").write_text(dumps(result) + "\n", "utf-8")
 
 
 def tell(line: str) -> None:

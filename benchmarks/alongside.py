@@ -1,4 +1,4 @@
-"""A schedule in a process of its own, a producer that sends alongside, and what became of each message."""
+"""A schedule in a separate process, a producer that sends at the same time, and what became of each message."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ class Sent:
 
 @contextmanager
 def sending(settings: Settings, contract: Contract, rate: int, *, bad_share: float = 0.0) -> Iterator[Sent]:
-    """Send `rate` messages a second in the background, five times a second what has become due.
+    """Send `rate` messages per second in the background, in five portions per second.
 
     :param bad_share: see `etl.jobs.produce.simulate.simulate`.
     :raises RuntimeError: at the end, if Kafka refused some.
     """
-    ended, found = threading.Event(), Sent()
+    ended, sent = threading.Event(), Sent()
     chunks = _paced(contract, rate, bad_share, ended)
     with ThreadPoolExecutor(1, "producer") as pool:
         sender = pool.submit(send, settings, contract.source.name, chunks)
         try:
-            yield found
+            yield sent
         finally:
             ended.set()
         counts, failures = sender.result()
     if failures:
         raise RuntimeError(f"{counts.rejected:,} of {counts.read:,} messages were not sent: {failures[0]}")
-    found.number = counts.processed
+    sent.number = counts.processed
 
 
 def _paced(contract: Contract, rate: int, bad_share: float, ended: threading.Event) -> Iterator[list[Message]]:
@@ -76,14 +76,14 @@ class Scheduled:
     def pid(self) -> int:
         return self.process.pid
 
-    def said(self) -> str:
+    def printed(self) -> str:
         self._output.seek(0)
         return self._output.read()
 
     def require_alive(self) -> None:
-        """:raises RuntimeError: it has ended; with the end of what it said."""
+        """:raises RuntimeError: it has ended; with the end of its output."""
         if self.process.poll() is not None:
-            raise RuntimeError(f"The schedule ended with {self.process.returncode}: {self.said()[-1500:]}")
+            raise RuntimeError(f"The schedule ended with {self.process.returncode}: {self.printed()[-1500:]}")
 
 
 @contextmanager
@@ -95,7 +95,7 @@ def scheduled(contract: Contract, env: Mapping[str, str], *options: str) -> Iter
         try:
             yield Scheduled(process, output)
         finally:
-            process.terminate()  # Nothing happens to one that has ended.
+            process.terminate()  # without effect if it has ended
             try:
                 process.wait(_END_SECONDS)
             except subprocess.TimeoutExpired:
@@ -105,7 +105,7 @@ def scheduled(contract: Contract, env: Mapping[str, str], *options: str) -> Iter
 
 @dataclass(frozen=True)
 class Account:
-    """What became of the messages, and rows of jobs that did not end well or do not add up."""
+    """What became of the messages, and the number of jobs that failed or whose counts do not add up."""
 
     loaded: int
     rejected: int
@@ -138,7 +138,7 @@ _ACCOUNT = """
 
 
 def account(settings: Settings, contract: Contract) -> Account:
-    """Count in the database, whatever the jobs said."""
+    """Count in the database, whatever the jobs reported."""
     engine = make_engine(settings)
     try:
         with transaction(engine) as connection:

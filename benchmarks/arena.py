@@ -1,4 +1,4 @@
-"""Where benchmarks run: Kafka and PostgreSQL of their own in a temporary folder, gone afterwards."""
+"""Where benchmarks run: a separate Kafka and PostgreSQL in a temporary folder, removed afterwards."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _SUM = (
 
 @dataclass(frozen=True)
 class Ground:
-    """A topic, a database and a home that nobody has used before."""
+    """A new topic, database and home."""
 
     home: Path
     topic: str
     database_url: str = field(repr=False)
     settings: Settings
     env: dict[str, str] = field(repr=False)
-    """For processes: nothing of the user's own settings."""
+    """For processes; without the user's own settings."""
 
     @property
     def contract(self) -> Contract:
@@ -72,15 +72,15 @@ class Ground:
         return name
 
     def sum_of(self, table: str) -> tuple[int, str]:
-        """Rows of a table with the readings that count, and a checksum of their four columns, whatever their order."""
+        """The number of readings in a table that count, and a checksum of their four columns that ignores their order."""
         with psycopg.connect(self.database_url) as connection:
-            found = connection.execute(_SUM.format(table), (data.START,)).fetchone()
-        assert found is not None
-        return int(found[0]), str(found[1])
+            row = connection.execute(_SUM.format(table), (data.START,)).fetchone()
+        assert row is not None
+        return int(row[0]), str(row[1])
 
     @contextmanager
     def watch(self, table: str, rows: int) -> Iterator[Callable[[], bool]]:
-        """Whether a table has this number of rows. They are counted only while it does not grow, so asking costs little."""
+        """Whether a table has this number of rows. They are counted only while it does not grow, so that a check is cheap."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             before = None
 
@@ -136,11 +136,11 @@ class Arena:
         with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}"')
             admin.create_topics({name: {"num_partitions": PARTITIONS, "replication_factor": 1}}, wait_for_metadata=True)
-            found = Ground(home, name, f"{server}/{name}", Settings.load(**values), env)
+            place = Ground(home, name, f"{server}/{name}", Settings.load(**values), env)
             try:
                 if tables:
-                    found.etl("init")
-                yield found
+                    place.etl("init")
+                yield place
             finally:
                 admin.delete_topics([name])
                 admin.close()
@@ -149,7 +149,7 @@ class Arena:
 
 @contextmanager
 def arena() -> Iterator[Arena]:
-    """Services on free ports, with the data of nobody else."""
+    """Services on free ports, with empty data."""
     jars = Settings.load().jars_folder
     with tempfile.TemporaryDirectory(prefix="etl-benchmark-") as folder:
 

@@ -1,4 +1,4 @@
-"""Batches as `2_consume` leaves them, of rows that are there already: for many part files without many micro-batches."""
+"""Batches as `2_consume` leaves them, made from an archive: many part files without many micro-batches."""
 
 from __future__ import annotations
 

@@ -31,19 +31,19 @@ ROOTS: dict[str, list[jars.Coordinates]] = {
 }
 OPTIONS = CONTENDERS / "debezium"
 CAST = "CREATE CAST (text AS timestamptz) WITH INOUT AS ASSIGNMENT"
-"""Lets the tuned sink put its arrays of text into a column of times."""
+"""Lets the tuned sink insert its arrays of text into a column of times."""
 _JVM = ("-Xms256M", "-Xmx2G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-Duser.timezone=UTC")
 """As `connect-standalone.sh` starts it, and sessions in UTC: the driver tells the server the zone of its JVM."""
 _MAIN = "org.apache.kafka.connect.cli.ConnectStandalone"
 
 
 def settings() -> Settings:
-    """Where the libraries are: in a folder of their own, none of the product's."""
+    """Where the libraries are: in a separate folder, not among the project's."""
     return Settings.load(jars=PROJECT_ROOT / ".services" / "benchmarks" / "jars")
 
 
 def ensure() -> Java:
-    """Fetch the libraries where that is not done yet; returns the Java to run them with."""
+    """Fetch the libraries that are missing; returns the Java to run them with."""
     java = find_java(settings(), _quiet)
     if jars.missing(settings(), LOCK):
         sys.stderr.write("fetching Kafka Connect and Debezium (once)\n")

@@ -1,7 +1,7 @@
 """Contests: the same job done by several programs, in random order, on fresh tables and folders, results compared first.
 
-Every contender is a program of its own that prints its figures as JSON in its last line. A figure counts only where rows
-and checksum are those that were expected.
+Every contender is a separate program that prints its figures as JSON in its last line. A figure counts only if rows and
+checksum are the expected ones.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Outcome:
     rows: int
     checksum: str = ""
     peak_bytes: int = 0
-    """Highest resident memory of the program and its children together; what they share counts for each. Of a program that
-    ends between two looks, what the system says: that of the largest of these processes."""
+    """Highest resident memory of the program and its children together; what they share counts for each. For a program that
+    ends between two samples, the system's figure: the peak of the largest of these processes."""
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -53,12 +53,12 @@ class Contender:
     stops_at_duplicate: bool = False
     """Whether it fails on a duplicate message; the contests' messages have none."""
     expected_rows: int | None = None
-    """True where a contender cannot have the same rows as the others."""
+    """Set where a contender cannot have the same rows as the others."""
 
 
 @dataclass(frozen=True)
 class Contest:
-    """One job, who does it, and what must come out."""
+    """One job, its contenders, and the result that is expected."""
 
     name: str
     title: str
@@ -69,14 +69,14 @@ class Contest:
 
 
 def hold(contest: Contest, rounds: int, tell: Callable[[str], None], seed: int = 1) -> dict[str, Any]:
-    """Run every contender `rounds` times and once more before, which does not count; returns figures for JSON."""
+    """Run every contender once to warm up and `rounds` times that count; returns figures for JSON."""
     order = random.Random(seed)
     outcomes: dict[str, list[Outcome]] = {contender.name: [] for contender in contest.contenders}
     failures: dict[str, str] = {}
     for number in range(rounds + 1):
-        left = [contender for contender in contest.contenders if contender.name not in failures]
-        order.shuffle(left)
-        for contender in left:
+        remaining = [contender for contender in contest.contenders if contender.name not in failures]
+        order.shuffle(remaining)
+        for contender in remaining:
             try:
                 outcome = contender.run()
                 _require_same(contest, contender, outcome)
@@ -108,14 +108,14 @@ def _figures(
     contender: Contender, outcomes: Mapping[str, list[Outcome]], failures: Mapping[str, str]
 ) -> dict[str, Any]:
     runs = outcomes[contender.name]
-    found: dict[str, Any] = {"name": contender.name, "is_ours": contender.is_ours, "note": contender.note}
-    found |= {"stops_at_duplicate": True} if contender.stops_at_duplicate else {}
+    figures: dict[str, Any] = {"name": contender.name, "is_ours": contender.is_ours, "note": contender.note}
+    figures |= {"stops_at_duplicate": True} if contender.stops_at_duplicate else {}
     if contender.name in failures or not runs:
-        return {**found, "failed": failures.get(contender.name, "It did not run.")}
+        return {**figures, "failed": failures.get(contender.name, "It did not run.")}
     seconds = [outcome.seconds for outcome in runs]
     middle = median(seconds)
     return {
-        **found,
+        **figures,
         "seconds": {"min": min(seconds), "median": middle, "max": max(seconds)},
         "rows_per_second": runs[0].rows / middle,
         "peak_bytes": median(outcome.peak_bytes for outcome in runs),
@@ -128,69 +128,69 @@ def run_program(
 ) -> Outcome:
     """Run a program; its last line of output may be JSON with `seconds`, `rows`, `checksum` and more.
 
-    Without `seconds` the whole process is what is timed.
+    Without `seconds` the whole process is timed.
 
-    :raises RuntimeError: it failed; with the end of what it said.
+    :raises RuntimeError: it failed; with the end of its output.
     """
     began = time.perf_counter()
     code, output, peak = _launched(command, env, cwd, timeout)
     wall = time.perf_counter() - began
     if code:
         raise RuntimeError(f"{command[1:4]} ended with {code}: {output[-1500:]}")
-    told = last_line(output)
+    reported = last_line(output)
     return Outcome(
-        seconds=told.pop("seconds", wall),
-        rows=told.pop("rows", 0),
-        checksum=told.pop("checksum", ""),
-        peak_bytes=told.pop("peak_bytes", peak),
-        details={**told, "wall_seconds": wall},
+        seconds=reported.pop("seconds", wall),
+        rows=reported.pop("rows", 0),
+        checksum=reported.pop("checksum", ""),
+        peak_bytes=reported.pop("peak_bytes", peak),
+        details={**reported, "wall_seconds": wall},
     )
 
 
 def _launched(command: Sequence[str], env: Mapping[str, str], cwd: Path | None, timeout: float) -> tuple[int, str, int]:
-    """How a program ended, what it said, and its peak memory in bytes."""
-    told_at, teller = os.pipe()
+    """A program's exit code, its output, and its peak memory in bytes."""
+    read_end, write_end = os.pipe()
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(_LAUNCH), str(teller), *command],
+        [sys.executable, "-I", "-S", str(_LAUNCH), str(write_end), *command],
         env=dict(env),
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        pass_fds=[teller],
+        pass_fds=[write_end],
         start_new_session=True,
     )
-    os.close(teller)
-    with os.fdopen(told_at) as told, Peak(process.pid, with_itself=False) as peak:
+    os.close(write_end)
+    with os.fdopen(read_end) as peak_text, Peak(process.pid, with_itself=False) as peak:
         try:
             output, _ = process.communicate(timeout=timeout)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise
-        return process.returncode, output, max(peak.bytes, int(told.read() or 0))
+        return process.returncode, output, max(peak.bytes, int(peak_text.read() or 0))
 
 
 def run_until(
     done: Callable[[], bool], command: Sequence[str], env: Mapping[str, str], *, timeout: float = 1800
 ) -> Outcome:
-    """Run a program that does not end by itself until `done`, and end it; what is timed is from its start to then.
+    """Run a program that does not end by itself until `done`, then end it; the time from its start to `done` counts.
 
-    :param done: is asked ten times a second.
-    :raises RuntimeError: it ended before, or the time ran out; with the end of what it said.
+    :param done: is called ten times per second.
+    :raises RuntimeError: it ended too early, or the time ran out; with the end of its output.
     """
-    with tempfile.TemporaryFile("w+", errors="replace") as said:
+    with tempfile.TemporaryFile("w+", errors="replace") as output:
         began = time.perf_counter()
         process = subprocess.Popen(
-            command, env=dict(env), stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT
+            command, env=dict(env), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
         try:
             with Peak(process.pid) as peak:
                 while not done():
                     if process.poll() is not None or time.perf_counter() - began > timeout:
-                        said.seek(0)
+                        output.seek(0)
                         state = "runs" if process.returncode is None else f"ended with {process.returncode}"
-                        raise RuntimeError(f"{Path(command[0]).name} {state} and is not done: {said.read()[-1500:]}")
+                        raise RuntimeError(f"{Path(command[0]).name} {state} and is not done: {output.read()[-1500:]}")
                     time.sleep(_SAMPLE_SECONDS)
                 return Outcome(time.perf_counter() - began, 0, peak_bytes=peak.bytes)
         finally:
@@ -201,16 +201,16 @@ def run_until(
 def last_line(output: str) -> dict[str, Any]:
     lines = output.strip().splitlines()
     try:
-        found = json.loads(lines[-1])
+        parsed = json.loads(lines[-1])
     except (ValueError, IndexError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return parsed if isinstance(parsed, dict) else {}
 
 
 class Peak:
-    """Watches what a process and its children hold together, from a thread.
+    """Watches the memory of a process and its children, from a thread.
 
-    :param with_itself: the process counts as well, not its children alone.
+    :param with_itself: whether the process counts, too, or only its children.
     """
 
     def __init__(self, pid: int, *, with_itself: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""The readings that contests are about: the same for everybody, all of them sound, each key once."""
+"""The readings of the contests: the same for every contender, all valid, each key once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WARM_UP_MESSAGES = 100_000
 def messages(contract: Contract, number: int, *, is_warm_up: bool = False) -> Iterator[list[Message]]:
     """Messages in chunks; a day of the packaged fleet (100 sensors, every 10 s) has 864,000.
 
-    :param is_warm_up: as many others, of a time before them, so that none is a duplicate or late.
+    :param is_warm_up: the same number of earlier readings, so that none of the others is a duplicate or late.
     """
     start = START.replace(tzinfo=None)
     if is_warm_up:
@@ -33,7 +33,7 @@ def messages(contract: Contract, number: int, *, is_warm_up: bool = False) -> It
 
 
 def fill(settings: Settings, contract: Contract, number: int, *, is_warm_up: bool = False) -> None:
-    """Send them to the contract's topic."""
+    """Send messages to the contract's topic."""
     counts, failures = send(settings, contract.source.name, messages(contract, number, is_warm_up=is_warm_up))
     if counts.processed != number:
         raise RuntimeError(f"Only {counts.processed} of {number} messages arrived: {failures[:1]}")
@@ -45,7 +45,7 @@ def warm_up(contract: Contract) -> Contract:
 
 
 def fill_warm_up(settings: Settings, contract: Contract) -> None:
-    """Make its topic, once for all who read it."""
+    """Create and fill the topic of `warm_up`, if it does not exist yet."""
     other = warm_up(contract)
     if broker.create(settings, other.source.name):
         send(settings, other.source.name, messages(contract, WARM_UP_MESSAGES))

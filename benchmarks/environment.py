@@ -1,4 +1,4 @@
-"""Where the contenders are installed: an environment of their own, made once, so that they burden nobody else's."""
+"""Where the contenders are installed: a separate environment, created once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VENV = PROJECT_ROOT / ".services" / "benchmarks" / "venv"
 
 
 def ensure(tell: Callable[[str], None]) -> Path:
-    """Install the contenders where that is not done yet; returns their Python."""
+    """Install the contenders if they are not installed yet; returns their Python."""
     python = VENV / ("Scripts" if os.name == "nt" else "bin") / "python"
     stamp = VENV / "installed"
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()

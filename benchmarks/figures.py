@@ -1,4 +1,4 @@
-"""What all measurements share: how figures are kept, and which failures cost one figure only."""
+"""What all measurements share: how results are kept, and which failures affect only one figure."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from etl.errors import EtlError
 
-Found = dict[str, Any]
+Result = dict[str, Any]
 """A measurement's figures, ready for JSON."""
-Keep = Callable[[Found], None]
-"""Writes down what is there so far."""
+Keep = Callable[[Result], None]
+"""Stores the result so far."""
 Tell = Callable[[str], None]
 
 FAILURES = (
@@ -31,12 +31,12 @@ FAILURES = (
     psycopg.Error,
     SQLAlchemyError,
 )
-"""What a program, a service or the disk may do to one piece, and what no other piece need suffer for."""
+"""Failures of a program, a service or the disk that make one piece fail, while the others continue."""
 
 
 @contextmanager
 def attempt(what: str, failed: list[dict[str, str]], tell: Tell) -> Iterator[None]:
-    """Do one piece; where it fails, note what and why (its last line), and go on."""
+    """Do one piece; if it fails, note its name and the last line of the error, and go on."""
     try:
         yield
     except FAILURES as error:
@@ -50,18 +50,18 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"min": min(values), "median": median(values), "max": max(values)}
 
 
-def require(what: str, found: int, expected: int) -> None:
+def require(what: str, counted: int, expected: int) -> None:
     """Refuse figures whose rows are not those that were expected.
 
     :raises RuntimeError: naming both numbers.
     """
-    if found != expected:
-        raise RuntimeError(f"{what}: {found:,} were found, {expected:,} expected.")
+    if counted != expected:
+        raise RuntimeError(f"{what}: {counted:,} were found, {expected:,} expected.")
 
 
-def dumps(found: Found) -> str:
+def dumps(result: Result) -> str:
     """JSON for a repository: indented, but a list of numbers in one line."""
-    return re.sub(r"\[\n[\s\d.,eE+-]+\]", _in_one_line, json.dumps(found, indent=1))
+    return re.sub(r"\[\n[\s\d.,eE+-]+\]", _in_one_line, json.dumps(result, indent=1))
 
 
 def _in_one_line(numbers: re.Match[str]) -> str:

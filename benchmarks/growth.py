@@ -1,7 +1,7 @@
 """Is cost linear in rows, and is memory bounded? Each job, and the whole warm cycle, in a separate process.
 
-The four jobs follow one another in one place: what one has made, the next one takes. What each has done is counted from
-outside, in the topic, the files and the table, before its figures count.
+The four jobs run one after the other on the same data: each takes what the one before has made. The rows of each job are
+counted from outside, in the topic, the files and the table, before its figures count.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks import batches, data
 from benchmarks.alongside import account
 from benchmarks.arena import FEED, Arena, Ground
 from benchmarks.contest import Outcome, run_program
-from benchmarks.figures import Found, Keep, Tell, attempt, require, spread
+from benchmarks.figures import Keep, Result, Tell, attempt, require, spread
 from etl.contract.reader import load_contract
 from etl.settings import PROJECT_ROOT
 from etl.storage import manifests
@@ -37,7 +37,7 @@ class Sizes:
     cycle_rows: tuple[int, ...]
     """Of the whole warm cycle, which holds the topic twice."""
     part_rows: int
-    """Rows in all, one of `rows`, however many part files they come in."""
+    """Rows in total, one of `rows`, whatever the number of part files."""
     parts: tuple[int, ...]
     further_rows: int
     """One of `rows`: this many are loaded into tables of each size in `held`."""
@@ -70,7 +70,7 @@ FULL = Sizes(
 
 @dataclass
 class _Book:
-    """Takes down each run, and keeps the figures that are there so far."""
+    """Collects the runs, and stores the result so far."""
 
     keep: Keep
     tell: Tell
@@ -80,9 +80,9 @@ class _Book:
     def note(self, series: str, at: int, done: Outcome) -> None:
         self.runs.setdefault((series, at), []).append(done)
         self.tell(f"growth: {series} {at:,}: {done.seconds:.2f} s, {done.peak_bytes / 2**20:,.0f} MiB")
-        self.keep(self.found())
+        self.keep(self.result())
 
-    def found(self) -> Found:
+    def result(self) -> Result:
         return {
             "title": "Growth",
             "question": "is cost linear in rows, and memory bounded?",
@@ -104,7 +104,7 @@ def _point(series: str, at: int, runs: list[Outcome]) -> dict[str, Any]:
     }
 
 
-def measure(arena: Arena, keep: Keep, tell: Tell, sizes: Sizes) -> Found:
+def measure(arena: Arena, keep: Keep, tell: Tell, sizes: Sizes) -> Result:
     """Measure everything once per round; a failure is recorded among the figures, and the rest continues.
 
     `at` is the number of rows in the series `produce`, `consume`, `merge`, `load` and `cycle`, the number of part files in
@@ -125,9 +125,9 @@ def measure(arena: Arena, keep: Keep, tell: Tell, sizes: Sizes) -> Found:
         for _ in range(sizes.rounds):
             with attempt(f"the merge of {parts:,} part files", book.failed, tell), arena.ground() as ground:
                 _merge_of(ground, book, kept, parts)
-    found = book.found()
-    keep(found)
-    return found
+    result = book.result()
+    keep(result)
+    return result
 
 
 def _jobs_with(ground: Ground, book: _Book, rows: int, sizes: Sizes, kept: Path) -> None:
@@ -183,9 +183,9 @@ def _on_disk(ground: Ground) -> int:
 
 
 def _loaded(ground: Ground) -> int:
-    found = account(ground.settings, ground.contract)
-    found.require_loaded(found.loaded)
-    return found.loaded
+    accounted = account(ground.settings, ground.contract)
+    accounted.require_loaded(accounted.loaded)
+    return accounted.loaded
 
 
 def _rows(file: Path) -> int:
@@ -200,4 +200,4 @@ _LOOKS: dict[str, Callable[[Ground], int]] = {
     "merge": _archived,
     "load": _loaded,
 }
-"""How many rows there are after each job, those of before among them."""
+"""Counts the rows that exist after each job, including earlier ones."""

@@ -1,7 +1,7 @@
-"""How long does a message take from Kafka into the table, while others send at a steady rate?
+"""How long does a message take from Kafka into the table, at a steady rate of messages?
 
 The latency of a row is the end of its load (`etl_log.end_time`, written in the load's last statement before
-its COMMIT) minus Kafka's timestamp of the message (when the producer was given it). Both clocks are the same machine's.
+its COMMIT) minus Kafka's timestamp of the message (when it was passed to the producer). Both come from the same clock.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from psycopg.sql import SQL, Identifier
 
 from benchmarks.alongside import Scheduled, account, scheduled, sending
 from benchmarks.arena import Arena, Ground
-from benchmarks.figures import Found, Keep, Tell, attempt, require, spread
+from benchmarks.figures import Keep, Result, Tell, attempt, require, spread
 from etl.contract.reader import Contract
 from etl.operations.schedule_state import schedules
 from etl.settings import Settings
-from etl.storage import batch_csv as chunks
-from etl.storage import manifests
+from etl.storage import batch_csv, manifests
 from etl.storage.archive_file import archive_files
 
 EVERY = "5s"
@@ -32,17 +31,17 @@ MODES: Mapping[str, Mapping[str, object]] = {
     "caught_up": {},
     "time_box": {"until": "time_box", "time_box_seconds": 2.0, "batch_seconds": 1.0},
 }
-"""Parameters of the notebooks: the defaults, and reading on for two seconds in each cycle."""
+"""Parameters of the notebooks: the defaults, and a time box of two seconds in each cycle."""
 WARM_UP_CYCLES = 2
 _PATIENCE_SECONDS = 300
 _LOOK_SECONDS = 0.1
 
 
-def measure(arena: Arena, keep: Keep, tell: Tell, *, rates: Sequence[int], seconds: int) -> Found:
+def measure(arena: Arena, keep: Keep, tell: Tell, *, rates: Sequence[int], seconds: int) -> Result:
     """Measure each way to read at each rate for this number of seconds; a failure is recorded, and the rest continues."""
     points: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
-    found = {
+    result = {
         "title": "Latency",
         "question": "how long does a message take from Kafka into the table?",
         "every": EVERY,
@@ -57,8 +56,8 @@ def measure(arena: Arena, keep: Keep, tell: Tell, *, rates: Sequence[int], secon
                 figures = _at(ground, parameters, rate, seconds)
                 points.append({"mode": mode, "rate": rate, **figures})
                 tell(f"latency: {mode} at {rate:,}/s: {figures['latency']}")
-            keep(found)
-    return found
+            keep(result)
+    return result
 
 
 def _at(ground: Ground, parameters: Mapping[str, object], rate: int, seconds: int) -> dict[str, Any]:
@@ -81,10 +80,10 @@ def _at(ground: Ground, parameters: Mapping[str, object], rate: int, seconds: in
 
 
 def _cycles(ground: Ground, schedule: Scheduled) -> int:
-    found = next((state for state in schedules(ground.settings) if state.pid == schedule.pid), None)
-    if found and found.failed:
-        raise RuntimeError(f"A cycle failed: {schedule.said()[-1500:]}")
-    return found.cycles if found else 0
+    state = next((state for state in schedules(ground.settings) if state.pid == schedule.pid), None)
+    if state and state.failed:
+        raise RuntimeError(f"A cycle failed: {schedule.printed()[-1500:]}")
+    return state.cycles if state else 0
 
 
 def _loaded(ground: Ground) -> int:
@@ -93,12 +92,14 @@ def _loaded(ground: Ground) -> int:
     return int(row[0] or 0) if row else 0
 
 
-def _wait(schedule: Scheduled, reached: Callable[[], bool], what: str) -> None:
+def _wait(schedule: Scheduled, reached: Callable[[], bool], goal: str) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not reached():
         schedule.require_alive()
         if time.monotonic() > deadline:
-            raise RuntimeError(f"The schedule did not {what} within {_PATIENCE_SECONDS} s: {schedule.said()[-1500:]}")
+            raise RuntimeError(
+                f"The schedule did not {goal} within {_PATIENCE_SECONDS} s: {schedule.printed()[-1500:]}"
+            )
         time.sleep(_LOOK_SECONDS)
 
 
@@ -111,13 +112,13 @@ def _let_run(schedule: Scheduled, seconds: float) -> None:
 
 
 def note_sent(connection: psycopg.Connection[Any], settings: Settings, contract: Contract) -> int:
-    """Put Kafka's timestamp of each message, which the feed's table does not hold, from the archives into the table `sent`."""
+    """Copy Kafka's timestamp of each message, which the feed's table does not hold, from the archives into the table `sent`."""
     connection.execute("SET TIME ZONE 'UTC'")
     connection.execute("CREATE TABLE sent (source_partition integer, source_offset bigint, at timestamptz)")
     with connection.cursor() as cursor, cursor.copy("COPY sent FROM STDIN (FORMAT csv)") as copy:
         for file in _archives(settings, contract):
-            for chunk in chunks.read_chunks(file, ("source_partition", "source_offset", "source_time")):
-                copy.write(chunks.to_csv(chunk))
+            for chunk in batch_csv.read_chunks(file, ("source_partition", "source_offset", "source_time")):
+                copy.write(batch_csv.to_csv(chunk))
     return connection.execute("SELECT count(*) FROM sent").fetchone()[0]  # type: ignore[index, no-any-return]
 
 

@@ -1,7 +1,7 @@
 """Run a program and print its peak memory, in bytes: `python -I -S launch.py DESCRIPTOR PROGRAM [ARGUMENT …]`.
 
-The system knows that also of a program that ends before anybody looks. But it counts what the process held that started
-the program as well, as if that had been the program's. So programs are started from here, where next to nothing is held.
+The system knows the peak also of a program that ends before it can be sampled. But it includes the memory of the process that
+started the program. So programs are started from here, in a process that holds next to nothing.
 """
 
 from __future__ import annotations

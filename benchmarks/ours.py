@@ -1,7 +1,7 @@
 """The project's side of the contests, with the functions that the jobs call; prints figures as JSON in the last line.
 
 `python -m benchmarks.ours JOB NUMBER`, with the settings in the environment. `1_produce`, `2_consume`, `3_merge` and `load` are
-the jobs as they are, with their audit rows; `produce`, `consume` and `merge` are what others do as well.
+the jobs as they are, with their audit rows; `produce`, `consume` and `merge` are only the part that the alternatives do, too.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from etl.storage import kafka as broker
 Figures = dict[str, Any]
 _NO_TIME_BOX = 3600.0
 _IMPORTED_LATE = ["alembic.command", "pandas"]
-"""Libraries that a load imports where it needs them. They are there before, as in a notebook's kernel and as the others' are."""
+"""Libraries that a load imports when it needs them. They are imported before, as in a notebook's kernel and by the contenders."""
 
 
 def produce_job(settings: Settings, contract: Contract, number: int) -> Figures:
-    """Make and send readings that follow on those which the topic holds."""
+    """Make and send readings that continue those in the topic."""
     held = offsets.unread(broker.describe(settings, contract.source.name), {})
     start = data.START.replace(tzinfo=None) + span(contract, held)
     seconds, done = _timed(
@@ -51,7 +51,7 @@ def produce_job(settings: Settings, contract: Contract, number: int) -> Figures:
 
 
 def consume_job(settings: Settings, contract: Contract, number: int) -> Figures:
-    """Read what waits in the topic, by a Spark that has read another one before."""
+    """Read what waits in the topic, in a Spark session that has read another topic before."""
     spark.spark_session(settings)
     consume(settings, data.warm_up(contract))
     seconds, done = _timed(lambda: consume(settings, contract, time_box_seconds=_NO_TIME_BOX))
@@ -65,7 +65,7 @@ def merge_job(settings: Settings, contract: Contract, number: int) -> Figures:
 
 
 def produce_ready(settings: Settings, contract: Contract, number: int) -> Figures:
-    """Send messages that are there already, as the other clients do."""
+    """Send prepared messages, as the other clients do."""
     ready = [message for chunk in data.messages(contract, number) for message in chunk]
 
     def chunks() -> Any:
@@ -94,7 +94,7 @@ def consume_hot(settings: Settings, contract: Contract, number: int) -> Figures:
 
 
 def merge_ready(settings: Settings, contract: Contract, number: int) -> Figures:
-    """Join the part files of a folder, which the environment's home holds."""
+    """Join the part files in ETL_HOME/parts."""
     parts = sorted((settings.home / "parts").glob("part-*.csv"))
     hashed = [(part, files.sha256(part)) for part in parts]
     seconds, (rows, _) = _timed(lambda: join_parts(hashed, settings.home / "joined.csv"))
@@ -110,7 +110,7 @@ def load_ready(settings: Settings, contract: Contract, number: int) -> Figures:
 
 
 def load_only(settings: Settings, contract: Contract, number: int) -> Figures:
-    """The same without what a contract may ask for beyond the rows: windows, anomalies, the fleet's completeness."""
+    """The same with a contract without windows, anomalies and the fleet's completeness."""
     return load_ready(settings, replace(contract, windows=None, anomalies=None, fleet=None), number)
 
 
@@ -158,9 +158,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("job", choices=JOBS)
     parser.add_argument("number", type=int)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     settings = Settings.load()
-    figures = JOBS[given.job](settings, load_contract("sensor_readings", settings), given.number)
+    figures = JOBS[arguments.job](settings, load_contract("sensor_readings", settings), arguments.number)
     sys.stdout.write(f"\n{json.dumps(figures)}\n")
 
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 from matplotlib import rc_context
 
-from benchmarks.figures import Found
+from benchmarks.figures import Result
 from benchmarks.pages import contest, growth, latency, soak, targets
 from etl.settings import PROJECT_ROOT
 
@@ -20,15 +20,15 @@ PAGES: dict[str, ModuleType] = {"growth": growth, "latency": latency, "soak": so
 """How results that are not contests are reported."""
 
 
-def as_text(name: str, found: Found) -> str:
+def as_text(name: str, result: Result) -> str:
     """One result for the terminal."""
-    return str(_page(name).as_text(found))
+    return str(_page(name).as_text(result))
 
 
 def write(results: Path) -> None:
     """Put the results into the page, between its two marks, and draw the pictures."""
-    found = {file.stem: json.loads(file.read_text("utf-8")) for file in sorted(results.glob("*.json"))}
-    parts = ["\n".join(targets.lines(found)), *(_section(name, found[name]) for name in ORDER if name in found)]
+    by_name = {file.stem: json.loads(file.read_text("utf-8")) for file in sorted(results.glob("*.json"))}
+    parts = ["\n".join(targets.lines(by_name)), *(_section(name, by_name[name]) for name in ORDER if name in by_name)]
     page = PAGE.read_text("utf-8")
     head, rest = page.split(BEGIN)
     tail = rest.split(END)[1]
@@ -36,8 +36,8 @@ def write(results: Path) -> None:
     # The same figures make the same file.
     with rc_context({"svg.hashsalt": "benchmarks"}):
         for name in ORDER:
-            if name in found:
-                picture = _page(name).draw(found[name])
+            if name in by_name:
+                picture = _page(name).draw(by_name[name])
                 picture.savefig(IMAGES / f"benchmark-{name}.svg", metadata={"Date": None})
 
 
@@ -45,15 +45,15 @@ def _page(name: str) -> ModuleType:
     return PAGES.get(name, contest)
 
 
-def _section(name: str, found: Found) -> str:
+def _section(name: str, result: Result) -> str:
     page = _page(name)
     lines = [
-        f"### {found['title']}",
+        f"### {result['title']}",
         "",
-        f"{page.intro(found)}; system load before: {found['load_before'][0]}.",
+        f"{page.intro(result)}; system load before: {result['load_before'][0]}.",
         "",
-        f"![{found['title']}: {page.PICTURE}](images/benchmark-{name}.svg)",
+        f"![{result['title']}: {page.PICTURE}](images/benchmark-{name}.svg)",
         "",
-        *page.body(found),
+        *page.body(result),
     ]
     return "\n".join([*lines, "", ""])

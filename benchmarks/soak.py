@@ -14,7 +14,7 @@ import psutil
 
 from benchmarks.alongside import Account, account, scheduled, sending
 from benchmarks.arena import Arena
-from benchmarks.figures import Found, Keep, Tell, spread
+from benchmarks.figures import Keep, Result, Tell, spread
 from etl.contract.reader import Contract
 from etl.notebook.kernel import Usage, usage
 from etl.operations.schedule_state import schedules
@@ -24,17 +24,17 @@ BAD_SHARE = 0.05
 RATE = 500
 """Messages a second."""
 JUDGED_FROM = 100
-"""Of fewer cycles, growth says nothing: a JVM fills its heap and compiles its code for minutes."""
+"""With fewer cycles, growth means nothing: a JVM fills its heap and compiles its code for minutes."""
 FEWEST = 8
 """Cycles that can be divided into quarters."""
 GROWTH = {"seconds": 1.25, "memory": 1.15, "handles": 1.05, "threads": 1.05}
-"""What the last quarter of the cycles may have of the second one, as medians; memory is that of a heap that still fills."""
+"""Highest allowed ratio of the medians of the last and the second quarter of the cycles; for memory, a heap may still fill."""
 PROCESSES = ("parent", "kernel", "jvm")
 
 
 @dataclass
 class Soak:
-    """What was seen: a sample after each cycle, with what parent, kernel and JVM held."""
+    """Observations: a sample after each cycle, with the resources of parent, kernel and JVM."""
 
     sent: int = 0
     samples: list[dict[str, Any]] = field(default_factory=list)
@@ -55,7 +55,7 @@ def soak(settings: Settings, contract: Contract, env: dict[str, str], *, cycles:
         while schedule.process.poll() is None:
             _sample(settings, schedule.pid, seen)
             time.sleep(0.05)
-        seen.output = schedule.said()
+        seen.output = schedule.printed()
         seen.exit_code = schedule.process.returncode
     seen.sent = sent.number
     once = [sys.executable, "-m", "etl", "run", contract.feed, "--messages", "0"]
@@ -64,9 +64,9 @@ def soak(settings: Settings, contract: Contract, env: dict[str, str], *, cycles:
 
 
 def _sample(settings: Settings, pid: int, seen: Soak) -> None:
-    """Look at the processes once after each cycle."""
-    found = next((state for state in schedules(settings) if state.pid == pid), None)
-    if found is None or found.cycles <= len(seen.samples):
+    """Take a sample of the processes once after each cycle."""
+    state = next((state for state in schedules(settings) if state.pid == pid), None)
+    if state is None or state.cycles <= len(seen.samples):
         return
     held = {"parent": usage(psutil.Process(pid)), "kernel": Usage(), "jvm": Usage()}
     try:
@@ -74,7 +74,7 @@ def _sample(settings: Settings, pid: int, seen: Soak) -> None:
             held["jvm" if "java" in child.name() else "kernel"] += usage(child)
     except psutil.NoSuchProcess:
         return
-    seen.samples.append({"cycle": found.cycles, "seconds": found.last_seconds, **{k: vars(v) for k, v in held.items()}})
+    seen.samples.append({"cycle": state.cycles, "seconds": state.last_seconds, **{k: vars(v) for k, v in held.items()}})
 
 
 def growth(samples: list[dict[str, Any]]) -> dict[str, float]:
@@ -85,32 +85,32 @@ def growth(samples: list[dict[str, Any]]) -> dict[str, float]:
     def ratio(value: Callable[[dict[str, Any]], float]) -> float:
         return round(median(map(value, late)) / max(median(map(value, early)), 1e-9), 3)
 
-    found = {"seconds": ratio(lambda sample: float(sample["seconds"]))}
+    ratios = {"seconds": ratio(lambda sample: float(sample["seconds"]))}
     for process in PROCESSES:
         for measure in ("memory", "handles", "threads"):
-            found[f"{process}.{measure}"] = ratio(lambda sample, p=process, m=measure: float(sample[p][m]))  # type: ignore[misc]
-    return found
+            ratios[f"{process}.{measure}"] = ratio(lambda sample, p=process, m=measure: float(sample[p][m]))  # type: ignore[misc]
+    return ratios
 
 
-def grown(found: dict[str, float]) -> dict[str, float]:
+def grown(ratios: dict[str, float]) -> dict[str, float]:
     """Those that grew by more than `GROWTH` allows."""
-    return {name: ratio for name, ratio in found.items() if ratio > GROWTH[name.rpartition(".")[2]]}
+    return {name: ratio for name, ratio in ratios.items() if ratio > GROWTH[name.rpartition(".")[2]]}
 
 
-def measure(arena: Arena, keep: Keep, tell: Tell, *, cycles: int) -> Found:
-    """Run the cycles and tell what was found: figures, and what each cycle took and held, for a picture."""
+def measure(arena: Arena, keep: Keep, tell: Tell, *, cycles: int) -> Result:
+    """Run the cycles; returns figures, and the time and memory of each cycle for a picture."""
     with arena.ground() as ground:
         seen = soak(ground.settings, ground.contract, ground.env, cycles=cycles, rate=RATE)
         if len(seen.samples) < FEWEST:
             raise RuntimeError(f"The schedule ended with {seen.exit_code}: {seen.output[-1500:]}")
-        found = figures(seen, account(ground.settings, ground.contract))
-    tell(f"soak: {found['cycles']} cycles, exact: {found['exact']}")
-    keep(found)
-    return found
+        result = figures(seen, account(ground.settings, ground.contract))
+    tell(f"soak: {result['cycles']} cycles, exact: {result['exact']}")
+    keep(result)
+    return result
 
 
-def figures(seen: Soak, counted: Account) -> Found:
-    """All that was found, ready for JSON."""
+def figures(seen: Soak, counted: Account) -> Result:
+    """The result, ready for JSON."""
     exact = counted.is_exact(seen.sent) and seen.exit_code == 0
     ratios = growth(seen.samples)
     too_much = grown(ratios) if len(seen.samples) >= JUDGED_FROM else {}

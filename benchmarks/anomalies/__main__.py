@@ -18,9 +18,9 @@ DOCUMENT = PROJECT_ROOT / "docs" / "anomalies.md"
 
 def main() -> None:
     contenders = run.all_contenders()
-    tuning = run.measure(run.TUNING_SEEDS, [(one, one.thresholds) for one in contenders])
+    tuning = run.measure(run.TUNING_SEEDS, [(contender, contender.thresholds) for contender in contenders])
     thresholds = dict(run.choose(tuning))
-    measured = run.measure(run.REPORT_SEEDS, [(one, (thresholds[one.name],)) for one in contenders])
+    measured = run.measure(run.REPORT_SEEDS, [(contender, (thresholds[contender.name],)) for contender in contenders])
     figures = report.summary(
         {name: (at, measured[name, at]) for name, at in thresholds.items()},
         {name: tuning[name, at].gain() for name, at in thresholds.items()},

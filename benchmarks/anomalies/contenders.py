@@ -37,9 +37,9 @@ def ours(trailing: int = TRAILING, block_seconds: float = BLOCK_SECONDS) -> Cont
         rules = AnomalyRules(
             ("value",), Z[0], trailing, MINIMUM, block_seconds, stuck_seconds=curves.stuck_seconds, gap_seconds=gap
         )
-        found = find(_table(curves), rules, key=("sensor",), time="time", measures=("value",))
-        rows = _places(curves, found["sensor"].to_numpy(), found["event_time"].cast(pa.int64()).to_numpy())
-        score = np.where(found["kind"].to_pandas() == "outlier", found["score"].to_numpy(), np.inf)
+        anomalies = find(_arrow_table(curves), rules, key=("sensor",), time="time", measures=("value",))
+        rows = _places(curves, anomalies["sensor"].to_numpy(), anomalies["event_time"].cast(pa.int64()).to_numpy())
+        score = np.where(anomalies["kind"].to_pandas() == "outlier", anomalies["score"].to_numpy(), np.inf)
         result = np.zeros(len(curves.value))
         np.maximum.at(result, rows, score)
         return result
@@ -115,7 +115,7 @@ Z = (3.0, 3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 8.0, 10.0, 12.0)
 FENCES = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0)
 
 
-def _table(curves: Curves) -> pa.Table:
+def _arrow_table(curves: Curves) -> pa.Table:
     return pa.table(
         {
             "sensor": curves.sensor,

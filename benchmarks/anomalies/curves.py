@@ -71,6 +71,6 @@ def _profile(
     micros = table["timestamp"].cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
     value = table["temperature"].to_numpy()
     # Reading i of each sensor is in row i * SENSORS + number - 1.
-    rows = np.concatenate([np.arange(one - 1, len(table), SENSORS * every) for one in sensors])
-    found = Curves(name, INTERVAL_SECONDS * every, step, stuck_seconds, number[rows], micros[rows], value[rows])
-    return replace(found, value=found.rounded(found.value))
+    rows = np.concatenate([np.arange(sensor - 1, len(table), SENSORS * every) for sensor in sensors])
+    exact = Curves(name, INTERVAL_SECONDS * every, step, stuck_seconds, number[rows], micros[rows], value[rows])
+    return replace(exact, value=exact.rounded(exact.value))

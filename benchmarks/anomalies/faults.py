@@ -38,7 +38,7 @@ class Labelled:
 
 
 def inject(curves: Curves, kind: str, seed: int) -> Labelled:
-    """One kind of fault in every sensor's series, each in a time slot of its own."""
+    """One kind of fault in every sensor's series, each in a separate time slot."""
     numbers = np.random.RandomState([seed, list(KINDS).index(kind)])
     value, event, keep = curves.value.copy(), np.full(len(curves.value), -1), np.ones(len(curves.value), bool)
     events = 0
@@ -48,8 +48,8 @@ def inject(curves: Curves, kind: str, seed: int) -> Labelled:
             labelled, change, lost = KINDS[kind].draw(curves, slot[place:], numbers)
             change.apply(value, rows)
             keep[lost], event[labelled], events = False, events, events + 1
-    found = replace(curves, sensor=curves.sensor[keep], micros=curves.micros[keep], value=curves.rounded(value)[keep])
-    return Labelled(kind, found, event[keep], _scored(curves)[keep])
+    faulty = replace(curves, sensor=curves.sensor[keep], micros=curves.micros[keep], value=curves.rounded(value)[keep])
+    return Labelled(kind, faulty, event[keep], _scored(curves)[keep])
 
 
 def clean(curves: Curves) -> Labelled:

@@ -61,15 +61,19 @@ def markdown(figures: Mapping[str, Any]) -> str:
     parts = []
     for measure, title in titles.items():
         rows = [[kind, *(_cell(figures[name]["kinds"][kind][measure]) for name in main)] for kind in KINDS]
-        parts.append(f"{title}; in brackets each method's threshold:\n\n{_table(['fault', *head.values()], rows)}")
+        parts.append(
+            f"{title}; in brackets each method's threshold:\n\n{_markdown_table(['fault', *head.values()], rows)}"
+        )
     profiles = list(figures[names[0]]["false_alarms_per_sensor_day"])
     rows = [
         [name, *(_cell(figures[name]["false_alarms_per_sensor_day"][profile]) for profile in profiles)] for name in main
     ]
-    parts.append(f"False alarms per sensor and day without any fault:\n\n{_table(['method', *profiles], rows)}")
+    parts.append(
+        f"False alarms per sensor and day without any fault:\n\n{_markdown_table(['method', *profiles], rows)}"
+    )
     rows = [[n, f"{figures[n]['threshold']:g}", f"{figures[n]['tuning_composite']:.3f}"] for n in names]
     heads = ["method", "chosen threshold", "mean composite F-score"]
-    parts.append(f"The choice, on the tuning seeds:\n\n{_table(heads, rows)}")
+    parts.append(f"The choice, on the tuning seeds:\n\n{_markdown_table(heads, rows)}")
     return "\n".join(parts)
 
 
@@ -77,7 +81,7 @@ def _cell(pair: list[float | None]) -> str:
     return "–" if pair[0] is None else f"{pair[0]:.2f} ± {pair[1]:.2f}"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def _markdown_table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

@@ -16,8 +16,8 @@ from benchmarks.anomalies.scoring import Score, false_alarms_per_day, score
 TUNING_SEEDS = range(1, 6)
 REPORT_SEEDS = range(101, 111)
 MOST_FALSE_ALARMS = 0.1
-"""What a method may cost, in false alarms per sensor and day on clean series of any profile: its threshold is the one that
-finds most at that price. Whoever watches a hundred sensors gets at most ten of them a day."""
+"""Allowed false alarms per sensor and day on clean series of any profile; a method gets the threshold that finds most within
+this limit. With a hundred sensors these are at most ten per day."""
 
 
 def all_contenders() -> list[Contender]:
@@ -52,7 +52,7 @@ class Figures:
 
     def gain(self) -> float:
         """Mean composite F-score over kinds, profiles and seeds."""
-        return float(np.mean([one.composite for one in self.scores.values()]))
+        return float(np.mean([score.composite for score in self.scores.values()]))
 
 
 Results = dict[tuple[str, float], Figures]
@@ -83,6 +83,8 @@ def measure(seeds: Iterable[int], chosen: Iterable[tuple[Contender, tuple[float,
 def choose(results: Results) -> Iterator[tuple[str, float]]:
     """Per contender the threshold with the best mean composite F-score among those that cost little enough."""
     for name in dict.fromkeys(name for name, _ in results):
-        mine = {threshold: figures for (one, threshold), figures in results.items() if one == name}
-        cheap = {t: f for t, f in mine.items() if f.cost() <= MOST_FALSE_ALARMS} or {max(mine): mine[max(mine)]}
+        by_threshold = {threshold: figures for (contender, threshold), figures in results.items() if contender == name}
+        cheap = {t: f for t, f in by_threshold.items() if f.cost() <= MOST_FALSE_ALARMS} or {
+            max(by_threshold): by_threshold[max(by_threshold)]
+        }
         yield name, max(cheap, key=lambda threshold: cheap[threshold].gain())

@@ -37,8 +37,8 @@ def score(labelled: Labelled, called: NDArray[np.bool_]) -> Score:
     called = called & labelled.scored
     inside = labelled.event >= 0
     total = int(called.sum())
-    found = len(np.unique(labelled.event[called & inside]))
-    return Score(float((called & inside).sum()) / total if total else float("nan"), found / labelled.events)
+    found_events = len(np.unique(labelled.event[called & inside]))
+    return Score(float((called & inside).sum()) / total if total else float("nan"), found_events / labelled.events)
 
 
 def false_alarms_per_day(labelled: Labelled, called: NDArray[np.bool_]) -> float:
@@ -49,8 +49,8 @@ def false_alarms_per_day(labelled: Labelled, called: NDArray[np.bool_]) -> float
 
 def interval(values: Iterable[float]) -> tuple[float, float]:
     """Mean, and half the width of its 95 % confidence interval; what is undefined is left out."""
-    known = np.array([value for value in values if not np.isnan(value)])
-    if len(known) < 2:
-        return (float(known.mean()), 0.0) if len(known) else (float("nan"), 0.0)
-    freedom = min(len(known) - 1, len(_T))
-    return float(known.mean()), float(_T[freedom - 1] * known.std(ddof=1) / np.sqrt(len(known)))
+    defined = np.array([value for value in values if not np.isnan(value)])
+    if len(defined) < 2:
+        return (float(defined.mean()), 0.0) if len(defined) else (float("nan"), 0.0)
+    freedom = min(len(defined) - 1, len(_T))
+    return float(defined.mean()), float(_T[freedom - 1] * defined.std(ddof=1) / np.sqrt(len(defined)))

@@ -1,7 +1,7 @@
-"""Read a topic into CSV files with Spark as its guide shows it, all settings its defaults; prints figures as JSON.
+"""Read a topic into CSV files with Spark as its guide shows it, with default settings; prints figures as JSON.
 
 `python consume.py BOOTSTRAP TOPIC FOLDER`, the class path of the Kafka connector in SPARK_JARS. Reads what the topic holds,
-says `ready` and waits for a line, reads what has come meanwhile; this second time counts.
+prints `ready`, waits for a line, and reads what has arrived meanwhile; this second time counts.
 """
 
 import json

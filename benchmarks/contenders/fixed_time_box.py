@@ -1,4 +1,4 @@
-"""How the tutorials do it: a consumer that runs for a fixed time, `pandas.concat`, `to_sql`; a notebook each.
+"""As in tutorials: a consumer that runs for a fixed time, `pandas.concat`, `to_sql`; one notebook each.
 
 `python fixed_time_box.py FOLDER BOOTSTRAP TOPIC TABLE SECONDS` writes the notebooks into a folder and runs them one after the
 other with papermill's command line, as their schedulers do. The database's URL is in DATABASE_URL, the class path of Spark's
@@ -52,10 +52,10 @@ frame.to_sql(table, engine, if_exists="append", index=False)
 
 if __name__ == "__main__":
     folder, bootstrap, topic, table, seconds = sys.argv[1:]
-    given = {"folder": folder, "bootstrap": bootstrap, "topic": topic, "table": table}
+    values = {"folder": folder, "bootstrap": bootstrap, "topic": topic, "table": table}
     for name, code in (("consume", CONSUME), ("merge", MERGE), ("load", LOAD)):
         parameters = nbformat.v4.new_code_cell(
-            "\n".join([*(f"{key} = {value!r}" for key, value in given.items()), f"seconds = {float(seconds)}"]),
+            "\n".join([*(f"{key} = {value!r}" for key, value in values.items()), f"seconds = {float(seconds)}"]),
             metadata={"tags": ["parameters"]},
         )
         notebook = nbformat.v4.new_notebook(cells=[parameters, nbformat.v4.new_code_cell(code)])

@@ -1,7 +1,7 @@
 """From a topic into a table with dlt, as its users would write it; prints rows as JSON.
 
 `python whole_dlt.py dicts|arrow|arrow-upsert|arrow-parquet BOOTSTRAP TOPIC TABLE`, the database's URL in DATABASE_URL.
-The table is there, unique on sensor and time; dlt adds its own columns.
+The table exists, unique on sensor and time; dlt adds its own columns.
 """
 
 import json
@@ -27,12 +27,12 @@ def pages(bootstrap, topic):
     partitions = consumer.list_topics(topic).topics[topic].partitions
     ends = {part: consumer.get_watermark_offsets(TopicPartition(topic, part))[1] for part in partitions}
     consumer.assign([TopicPartition(topic, part, 0) for part in partitions])
-    left = sum(ends.values())
-    while left:
-        found = consumer.consume(min(PAGE, left), timeout=1.0)
-        left -= len(found)
-        if found:
-            yield [orjson.loads(message.value()) for message in found]
+    remaining = sum(ends.values())
+    while remaining:
+        messages = consumer.consume(min(PAGE, remaining), timeout=1.0)
+        remaining -= len(messages)
+        if messages:
+            yield [orjson.loads(message.value()) for message in messages]
     consumer.close()
 
 

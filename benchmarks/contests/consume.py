@@ -1,4 +1,4 @@
-"""What do our settings, checks and manifests cost or save against Spark as its guide shows it?"""
+"""What do the project's settings, checks and manifests cost or save, compared with Spark as its guide shows it?"""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def contest(arena: Arena, python: Path, rows: int) -> Contest:
             command = [sys.executable, str(CONTENDERS / "consume.py"), arena.settings.kafka(), ground.topic]
             log = ground.home / "spark.log"
             with (
-                log.open("w") as said,
+                log.open("w") as errors,
                 subprocess.Popen(
                     [*command, str(ground.home)],
                     env={**ground.env, "SPARK_JARS": arena.spark_jars},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    stderr=said,
+                    stderr=errors,
                     text=True,
                 ) as process,
                 Peak(process.pid) as peak,
@@ -44,8 +44,8 @@ def contest(arena: Arena, python: Path, rows: int) -> Contest:
                 before = _rows(ground.home / "output")
                 data.fill(ground.settings, ground.contract, rows)
                 output, _ = process.communicate("\n", timeout=600)
-            told = last_line(output)
-            done = Outcome(seconds=told.pop("seconds"), rows=0, peak_bytes=peak.bytes, details=told)
+            reported = last_line(output)
+            done = Outcome(seconds=reported.pop("seconds"), rows=0, peak_bytes=peak.bytes, details=reported)
             return replace(done, rows=_rows(ground.home / "output") - before)
 
     return Contest(

@@ -27,8 +27,8 @@ def contest(arena: Arena, python: Path, rows: int) -> Contest:
         with arena.ground() as ground:
             shutil.copytree(kept / "backup", ground.home / "backup" / FEED)
             done = run_program([sys.executable, "-m", "benchmarks.ours", job, str(rows)], ground.env)
-            found, digest = ground.sum_of("sensor_data")
-            return replace(done, rows=found, checksum=digest)
+            loaded, digest = ground.sum_of("sensor_data")
+            return replace(done, rows=loaded, checksum=digest)
 
     def bare_copy() -> Outcome:
         with arena.ground() as ground:
@@ -42,8 +42,8 @@ def contest(arena: Arena, python: Path, rows: int) -> Contest:
     def against(ground: Ground, tool: str, file: Path, table: str) -> Outcome:
         env = {**ground.env, "DATABASE_URL": ground.database_url}
         done = run_program([str(python), str(CONTENDERS / "load.py"), tool, str(file), table], env, cwd=ground.home)
-        found, digest = ground.sum_of(table)
-        return replace(done, rows=found, checksum=digest)
+        loaded, digest = ground.sum_of(table)
+        return replace(done, rows=loaded, checksum=digest)
 
     return Contest(
         "load",
@@ -73,7 +73,7 @@ def contest(arena: Arena, python: Path, rows: int) -> Contest:
 
 
 def _prepare(arena: Arena, kept: Path, rows: int) -> str:
-    """Make the archive by our own jobs, and of it the table's rows as COPY takes them; returns the rows' checksum."""
+    """Make the archive with the project's jobs, and from it the table's rows for COPY; returns the rows' checksum."""
     with arena.ground() as ground:
         data.fill(ground.settings, ground.contract, rows)
         consume(ground.settings, ground.contract)

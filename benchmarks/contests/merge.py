@@ -30,9 +30,9 @@ def contest(arena: Arena, python: Path, rows: int, parts: int = 200) -> Contest:
         return verified(run_program(command, {}))
 
     def verified(done: Outcome) -> Outcome:
-        found, digest = _sum_of(home / "joined.csv")
+        joined_rows, digest = _sum_of(home / "joined.csv")
         (home / "joined.csv").unlink()
-        return replace(done, rows=found, checksum=digest)
+        return replace(done, rows=joined_rows, checksum=digest)
 
     return Contest(
         "merge",
@@ -51,7 +51,7 @@ def contest(arena: Arena, python: Path, rows: int, parts: int = 200) -> Contest:
 
 
 def write_parts(arena: Arena, folder: Path, rows: int, parts: int) -> str:
-    """Write the part files; returns the checksum of what one file with all of them must hold."""
+    """Write the part files; returns the checksum of all their lines."""
     folder.mkdir(parents=True)
     with arena.ground(tables=False) as ground:
         readings = [message.value for chunk in data.messages(ground.contract, rows) for message in chunk]
@@ -72,13 +72,13 @@ def _line(number: int, value: bytes) -> bytes:
 
 
 def _sum_of(file: Path) -> tuple[int, str]:
-    with file.open("rb") as lines:
-        next(lines)
-        found = list(lines)
-    return len(found), _sum(found)
+    with file.open("rb") as handle:
+        next(handle)
+        lines = list(handle)
+    return len(lines), _sum(lines)
 
 
 def _sum(lines: list[bytes]) -> str:
-    """The same for the same lines in any order."""
+    """A checksum that ignores the order of the lines."""
     total = sum(int.from_bytes(hashlib.blake2b(line, digest_size=8).digest()) for line in lines)
     return f"{total % (1 << 64):016x}"

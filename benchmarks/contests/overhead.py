@@ -1,4 +1,4 @@
-"""What does a small cycle cost beside its rows?"""
+"""What does a small cycle cost apart from its rows?"""
 
 from __future__ import annotations
 

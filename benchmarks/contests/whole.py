@@ -74,8 +74,8 @@ def contest(arena: Arena, python: Path, rows: int, *, with_fixed_time_box: bool 
             return verified(ground, run_program([*command, ground.topic, table, str(TIME_BOX_SECONDS)], env), table)
 
     def verified(ground: Ground, done: Outcome, table: str) -> Outcome:
-        found, digest = ground.sum_of(table)
-        return replace(done, rows=found, checksum=digest)
+        loaded, digest = ground.sum_of(table)
+        return replace(done, rows=loaded, checksum=digest)
 
     java = connect.ensure()
     fails = "fails on the first duplicate"

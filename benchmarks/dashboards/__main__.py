@@ -69,10 +69,10 @@ def questions(bundle: assets.Bundle) -> Iterator[Question]:
                 wanted = None if excluded else of_time["defaultDataMask"]["extraFormData"]["time_range"]
                 params = _within(chart["params"], wanted)
                 yield Question(title, chart["slice_name"], chart["dataset_uuid"], params)
-        for found in of_values:
-            target = found["targets"][0]
+        for value_filter in of_values:
+            target = value_filter["targets"][0]
             params = {"viz_type": "table", "groupby": [target["column"]["name"]], "metrics": []}
-            yield Question(title, f"filter: {found['name']}", target["datasetUuid"], params)
+            yield Question(title, f"filter: {value_filter['name']}", target["datasetUuid"], params)
 
 
 def _within(params: Document, time_range: str | None) -> Document:
@@ -88,15 +88,15 @@ def _within(params: Document, time_range: str | None) -> Document:
 
 def sql_of(client: Client, datasets: dict[str, int], question: Question) -> list[str]:
     """The queries as Superset generates them."""
-    asked = body(datasets[question.dataset], question.params)
-    for query in asked["queries"]:
+    payload = body(datasets[question.dataset], question.params)
+    for query in payload["queries"]:
         if limit := question.params.get("series_limit"):
             query |= {
                 "series_limit": limit,
                 "series_columns": question.params["groupby"],
                 "series_limit_metric": question.params["series_limit_metric"],
             }
-    answer = client.post("/api/v1/chart/data", asked)
+    answer = client.post("/api/v1/chart/data", payload)
     if answer.status != 200:
         raise SystemExit(f"{question.title}: {answer.status} {answer.text[:500]}")
     return [result["query"] for result in answer.json()["result"]]
@@ -131,17 +131,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0] if __doc__ else None)
     parser.add_argument("--log-rows", type=int, default=LOG_ROWS)
     parser.add_argument("--readings", type=int, default=READINGS)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="etl-benchmark-") as folder:
         venv = Settings.load().superset_venv or PROJECT_ROOT / ".services" / "superset" / "venv"
         settings = Settings.load(home=Path(folder), superset_venv=venv, database_url=None)
         try:
-            measured = _measure_all(settings, given.log_rows, given.readings)
+            measured = _measure_all(settings, arguments.log_rows, arguments.readings)
         finally:
             services.down(settings, _tell, delete_data=True)
-    figures = table(measured, given.log_rows, given.readings)
+    figures = table(measured, arguments.log_rows, arguments.readings)
     sys.stdout.write(figures)
-    if (given.log_rows, given.readings) == (LOG_ROWS, READINGS):
+    if (arguments.log_rows, arguments.readings) == (LOG_ROWS, READINGS):
         before, _, rest = DOCUMENT.read_text("utf-8").partition(_BEGIN)
         DOCUMENT.write_text(f"{before}{_BEGIN}\n\n{figures}\n{_END}{rest.partition(_END)[2]}", "utf-8")
     slow = [m.question.title for m in measured if m.milliseconds > TARGET_MS]
@@ -162,11 +162,13 @@ def _measure_all(settings: Settings, log_rows: int, readings: int) -> list[Measu
     client = Client(ready.service.endpoint)
     client.sign_in("viewer", keys.passwords(ready.sign_in_file.parent)[0]["viewer"])
     datasets = {dataset["uuid"]: dataset["id"] for dataset in client.all("dataset", "uuid")}
-    asked = [(one, sql_of(client, datasets, one)) for one in questions(assets.read(assets.FOLDER))]
+    statements_of = [
+        (question, sql_of(client, datasets, question)) for question in questions(assets.read(assets.FOLDER))
+    ]
     services.superset.stop(settings, _tell)
     url = settings.database().get_secret_value().replace("+psycopg", "")
     with psycopg.connect(url, options="-c timezone=UTC") as connection:
-        return [measure(connection, one, statements) for one, statements in asked]
+        return [measure(connection, question, statements) for question, statements in statements_of]
 
 
 def _tell(message: str) -> None:

@@ -1,4 +1,4 @@
-"""Rows as they would lie there after months: made by the database itself, which is a hundred times as fast as loading them."""
+"""Rows as after months of use: made by the database itself, which is a hundred times as fast as loading them."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ _MEASURES = (
 def fill(
     connection: Connection, tell: Callable[[str], None], *, log_rows: int = LOG_ROWS, readings: int = READINGS
 ) -> None:
-    """Fill the tables, which must be there and empty."""
+    """Fill the tables, which must exist and be empty."""
     ticks = log_rows // 20
     values = ", ".join(f"({n}, '{feed}', '{table}')" for n, (feed, table) in enumerate(_FEEDS.items()))
     tell(f"{log_rows:,} rows of etl_log")
@@ -122,8 +122,8 @@ def fill(
                 _run(connection, _WINDOWS.format(**names, length=length))
     connection.commit()
     tell("statistics")
-    with connection.execution_options(isolation_level="AUTOCOMMIT") as own:
-        own.execute(text("VACUUM ANALYZE"))
+    with connection.execution_options(isolation_level="AUTOCOMMIT") as autocommit:
+        autocommit.execute(text("VACUUM ANALYZE"))
 
 
 def _run(connection: Connection, statements: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks.figures import Found
+from benchmarks.figures import Result
 from benchmarks.pages.table import failures, mib, plain, table
 
 PICTURE = "seconds by rows"
@@ -20,26 +20,26 @@ JOBS = {
 Points = dict[int, dict[str, Any]]
 
 
-def as_text(found: Found) -> str:
+def as_text(result: Result) -> str:
     """For the terminal."""
-    lines = [f"{found['title']}: {found['question']}"]
-    for point in found["points"]:
+    lines = [f"{result['title']}: {result['question']}"]
+    for point in result["points"]:
         lines.append(
             f"  {point['series']:8} {point['at']:>12,} {point['seconds']['median']:8.2f} s"
             f"  {point['rows_per_second']:>11,.0f} rows/s  {point['peak_bytes'] / 2**20:6,.0f} MiB"
         )
-    return "\n".join([*lines, *(f"  {line}" for line in failures(found))])
+    return "\n".join([*lines, *(f"  {line}" for line in failures(result))])
 
 
-def intro(found: Found) -> str:
-    rounds = sorted({point["rounds"] for point in found["points"]})
+def intro(result: Result) -> str:
+    rounds = sorted({point["rounds"] for point in result["points"]})
     times = " or ".join("once" if number == 1 else f"{number} times" for number in rounds)
     return f"Is cost linear in rows, and memory bounded? Each figure measured {times}"
 
 
-def body(found: Found) -> list[str]:
+def body(result: Result) -> list[str]:
     """Tables of seconds, memory, part files and tables that already hold rows."""
-    series = {name: _series(found, name) for name in (*JOBS, "parts", "held")}
+    series = {name: _series(result, name) for name in (*JOBS, "parts", "held")}
     lines = [
         *_by_rows(series),
         "",
@@ -57,11 +57,11 @@ def body(found: Found) -> list[str]:
     if held := series["held"]:
         lines += ["", f"`4_load` of {_rows(held)} rows into a table that already holds N rows:", ""]
         lines += _spread("rows in the table", held)
-    return [*lines, *(line for failure in failures(found) for line in ("", failure))]
+    return [*lines, *(line for failure in failures(result) for line in ("", failure))]
 
 
-def _series(found: Found, name: str) -> Points:
-    return {point["at"]: point for point in found["points"] if point["series"] == name}
+def _series(result: Result, name: str) -> Points:
+    return {point["at"]: point for point in result["points"] if point["series"] == name}
 
 
 def _rows(points: Points) -> str:
@@ -74,8 +74,8 @@ def _sizes(series: dict[str, Points]) -> list[int]:
 
 def _by_rows(series: dict[str, Points]) -> list[str]:
     def cell(points: Points, at: int) -> str:
-        found = points.get(at)
-        return f"{found['seconds']['median']:.2f} s, {found['rows_per_second']:,.0f} rows/s" if found else "–"
+        point = points.get(at)
+        return f"{point['seconds']['median']:.2f} s, {point['rows_per_second']:,.0f} rows/s" if point else "–"
 
     rows = [(f"{at:,}", *(cell(series[name], at) for name in JOBS)) for at in _sizes(series)]
     steps = ("the last step, 10 × the rows, takes", *(_step(series[name]) for name in JOBS))
@@ -101,19 +101,19 @@ def _memory(series: dict[str, Points]) -> list[str]:
 
 def _spread(head: str, points: Points) -> list[str]:
     rows = []
-    for at, found in sorted(points.items()):
-        seconds = found["seconds"]
+    for at, point in sorted(points.items()):
+        seconds = point["seconds"]
         spread = f"{seconds['median']:.2f} ({seconds['min']:.2f} to {seconds['max']:.2f})"
-        rows.append((f"{at:,}", spread, f"{found['rows_per_second']:,.0f}", mib(found["peak_bytes"])))
+        rows.append((f"{at:,}", spread, f"{point['rows_per_second']:,.0f}", mib(point["peak_bytes"])))
     return table((head, "seconds, median (min to max)", "rows/s", "peak memory"), rows)
 
 
-def draw(found: Found) -> Figure:
+def draw(result: Result) -> Figure:
     """Seconds by rows, both as powers of ten; a dotted line is what strictly linear would be."""
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     for name, label in JOBS.items():
-        points = _series(found, name)
+        points = _series(result, name)
         if points:
             sizes = sorted(points)
             seconds = [points[at]["seconds"]["median"] for at in sizes]

@@ -6,44 +6,44 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks.figures import Found
+from benchmarks.figures import Result
 from benchmarks.pages.table import failures, plain, table
 
 PICTURE = "seconds from Kafka into the table"
 _COLORS = {"caught_up": ("#1f77b4", "#9cc7e6"), "time_box": ("#2a7f3f", "#a3d3ae")}
 
 
-def as_text(found: Found) -> str:
+def as_text(result: Result) -> str:
     """For the terminal."""
-    lines = [f"{found['title']}: {found['question']}"]
-    for point in found["points"]:
+    lines = [f"{result['title']}: {result['question']}"]
+    for point in result["points"]:
         latency, cycle = point["latency"], point["cycle_seconds"]
         lines.append(
             f"  {point['mode']:9} {point['rate']:>6,}/s  p50 {latency['p50']:5.2f} s  p99 {latency['p99']:5.2f} s"
             f"  max {latency['max']:5.2f} s  {point['rows']:,} rows, cycles of {cycle.get('median', 0):.2f} s"
         )
-    return "\n".join([*lines, *(f"  {line}" for line in failures(found))])
+    return "\n".join([*lines, *(f"  {line}" for line in failures(result))])
 
 
-def intro(found: Found) -> str:
-    command = f"`python -m etl run sensor_readings --every {found['every']}`"
+def intro(result: Result) -> str:
+    command = f"`python -m etl run sensor_readings --every {result['every']}`"
     return (
         f"Time of a message from Kafka into the table, with {command} and a concurrent producer; all messages sent"
-        f" within {found['measured_seconds']} seconds, after two cycles"
+        f" within {result['measured_seconds']} seconds, after two cycles"
     )
 
 
-def body(found: Found) -> list[str]:
+def body(result: Result) -> list[str]:
     """A row for each rate and way to read."""
-    rows = [_row(point) for point in found["points"]]
-    box = " ".join(f"`-p {name}={value}`" for name, value in found["modes"]["time_box"].items())
+    rows = [_row(point) for point in result["points"]]
+    box = " ".join(f"`-p {name}={value}`" for name, value in result["modes"]["time_box"].items())
     return [
         *table(("messages/s", "until", "rows", "p50", "p99", "max", "seconds per cycle, median (max)"), rows),
         "",
         "Seconds from the Kafka timestamp of the message, set when it was passed to the producer, to the end of its load in"
         f" `etl_log`, which the load's last statement before its COMMIT writes. `time_box` is {box}. At the end every message"
         " that was sent was in the table, once.",
-        *(line for failure in failures(found) for line in ("", failure)),
+        *(line for failure in failures(result) for line in ("", failure)),
     ]
 
 
@@ -54,9 +54,9 @@ def _row(point: dict[str, Any]) -> tuple[str, ...]:
     return (f"{point['rate']:,}", f"`{point['mode']}`", f"{point['rows']:,}", *times, lasts)
 
 
-def draw(found: Found) -> Figure:
+def draw(result: Result) -> Figure:
     """For each rate and way to read, a bar up to p99 with one up to p50 in front of it."""
-    points = sorted(found["points"], key=lambda point: (point["rate"], point["mode"]))
+    points = sorted(result["points"], key=lambda point: (point["rate"], point["mode"]))
     figure = Figure(figsize=(8, 0.45 * len(points) + 1.2), layout="constrained")
     axes = figure.subplots()
     names = [f"{point['rate']:,}/s, {point['mode']}" for point in points][::-1]

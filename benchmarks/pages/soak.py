@@ -4,38 +4,38 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from benchmarks.figures import Found
+from benchmarks.figures import Result
 from benchmarks.pages.table import failures, plain, table
 
 PICTURE = "seconds and memory by cycle"
 PROCESSES = {"jvm": "Spark's JVM", "kernel": "kernel", "parent": "schedule"}
 
 
-def as_text(found: Found) -> str:
+def as_text(result: Result) -> str:
     """For the terminal."""
-    seconds = found["seconds"]
+    seconds = result["seconds"]
     lines = [
-        f"{found['title']}: {found['question']}",
-        f"  {found['cycles']} cycles, {found['sent']:,} messages, exact: {found['exact']}; {seconds['median']:.2f} s a cycle"
+        f"{result['title']}: {result['question']}",
+        f"  {result['cycles']} cycles, {result['sent']:,} messages, exact: {result['exact']}; {seconds['median']:.2f} s a cycle"
         f" ({seconds['min']:.2f} to {seconds['max']:.2f})",
-        "  last quarter by second: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in found["growth"].items()),
+        "  last quarter by second: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in result["growth"].items()),
     ]
-    return "\n".join([*lines, *(f"  {line}" for line in failures(found))])
+    return "\n".join([*lines, *(f"  {line}" for line in failures(result))])
 
 
-def intro(found: Found) -> str:
+def intro(result: Result) -> str:
     return (
-        f"{found['cycles']} scheduled cycles, one after the other, while {found['rate']} messages a second are sent,"
+        f"{result['cycles']} scheduled cycles, one after the other, while {result['rate']} messages a second are sent,"
         " one in twenty of them bad"
     )
 
 
-def body(found: Found) -> list[str]:
+def body(result: Result) -> list[str]:
     """What became of the messages, and what grew."""
-    seconds = found["seconds"]
-    exact = "every message is counted once" if found["exact"] else "**not exact**"
-    counts = (f"{found['sent']:,}", *(f"{found[name]:,}" for name in ("loaded", "rejected", "duplicate")), exact)
-    ratios = found["growth"]
+    seconds = result["seconds"]
+    exact = "every message is counted once" if result["exact"] else "**not exact**"
+    counts = (f"{result['sent']:,}", *(f"{result[name]:,}" for name in ("loaded", "rejected", "duplicate")), exact)
+    ratios = result["growth"]
     rows = [
         (label, *(f"{ratios[f'{process}.{measure}']:.2f}" for measure in ("memory", "handles", "threads")))
         for process, label in PROCESSES.items()
@@ -48,13 +48,13 @@ def body(found: Found) -> list[str]:
         " and for",
         "",
         *table(("", "memory", "open files", "threads"), rows),
-        *(line for failure in failures(found) for line in ("", failure)),
+        *(line for failure in failures(result) for line in ("", failure)),
     ]
 
 
-def draw(found: Found) -> Figure:
+def draw(result: Result) -> Figure:
     """Seconds of each cycle above, memory of the processes after it below."""
-    series = found["series"]
+    series = result["series"]
     figure = Figure(figsize=(8, 5), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     cycles = range(2, len(series["seconds"]) + 1)

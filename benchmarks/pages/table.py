@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.figures import Found
+from benchmarks.figures import Result
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -22,9 +22,9 @@ def mib(number: float) -> str:
     return f"{number / 2**20:,.0f} MiB" if number else "–"
 
 
-def failures(found: Found) -> list[str]:
+def failures(result: Result) -> list[str]:
     """One line for each part that did not finish or gave wrong results."""
-    return [f"{one['what']} did not finish: {one['why']}" for one in found["failed"]]
+    return [f"{failure['what']} did not finish: {failure['why']}" for failure in result["failed"]]
 
 
 def plain(axes: Any) -> None:

@@ -9,13 +9,13 @@ import pytest
 
 from benchmarks import report, soak
 from benchmarks.alongside import Account
-from benchmarks.figures import Found, dumps
+from benchmarks.figures import Result, dumps
 from benchmarks.pages import targets
 
 FRAME = {"load_before": [0.25, 0.5, 0.75], "failed": []}
 
 
-def growth_point(series: str, at: int, seconds: float, rows: int = 0, mib: int = 100, rounds: int = 1) -> Found:
+def growth_point(series: str, at: int, seconds: float, rows: int = 0, mib: int = 100, rounds: int = 1) -> Result:
     rows = rows or at
     return {
         "series": series,
@@ -28,11 +28,11 @@ def growth_point(series: str, at: int, seconds: float, rows: int = 0, mib: int =
     }
 
 
-def growth(*points: Found) -> Found:
+def growth(*points: Result) -> Result:
     return {"title": "Growth", "question": "is it linear?", "points": list(points), **FRAME}
 
 
-def latency(*points: Found) -> Found:
+def latency(*points: Result) -> Result:
     return {
         "title": "Latency",
         "question": "how long?",
@@ -63,7 +63,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def written(page: Path, name: str, found: Found) -> str:
+def written(page: Path, name: str, found: Result) -> str:
     """The page with this result, and nothing else, after a way through its file."""
     (page / "results" / f"{name}.json").write_text(dumps(found), "utf-8")
     report.write(page / "results")
@@ -114,7 +114,7 @@ def test_latency_without_any_figure_is_reported_all_the_same(page: Path) -> None
     assert "Kafka was away" in written(page, "latency", found)
 
 
-def soaked(cycles: int, growing: str = "", **counts: int) -> Found:
+def soaked(cycles: int, growing: str = "", **counts: int) -> Result:
     counted = {"loaded": 900, "rejected": 60, "duplicate": 40, "not_successful": 0, "unbalanced": 0, **counts}
     return soak.figures(soak.Soak(1_000, samples(cycles, growing)), Account(**counted)) | {"load_before": [0.25]}
 
@@ -140,7 +140,7 @@ def test_a_soak_fails_for_a_wrong_balance_and_for_growth_over_many_cycles_only()
 # --- targets ---------------------------------------------------------------------------------------------------------
 
 
-def contest(**rates: float | None) -> Found:
+def contest(**rates: float | None) -> Result:
     """Rows per second by contender, ours written with `etl` or a job; None: it did not finish."""
     contenders = [
         {"name": name, "is_ours": name[0].isdigit() or "warm" in name}
@@ -150,7 +150,7 @@ def contest(**rates: float | None) -> Found:
     return {"rows": 10_000, "contenders": contenders, **FRAME}
 
 
-def told(**found: Found) -> list[tuple[str, ...]]:
+def told(**found: Result) -> list[tuple[str, ...]]:
     """The rows of the table of targets."""
     return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in targets.lines(found)[4:] if line]
 
