@@ -33,7 +33,7 @@ dashboards-screenshots: $(VENV)/.dev ## Make the pictures of docs/dashboards.md,
 
 # Java libraries are fetched beside the test tools.
 test: $(VENV)/.user ## Set up everything and run all tests (on real Kafka, Spark, PostgreSQL and Superset)
-	@$(BIN)/python -m etl setup & setup=$$!; $(MAKE) --no-print-directory $(VENV)/.dev; made=$$?; wait $$setup && exit $$made
+	@$(BIN)/python -m etl setup & setup=$$!; $(MAKE) --silent $(VENV)/.dev; made=$$?; wait $$setup && exit $$made
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-unit: $(VENV)/.dev ## Run only the tests that need no services

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psutil
 import pytest
 from xdist.scheduler import LoadFileScheduling
@@ -17,6 +18,10 @@ from tests.support.servers import SQLSERVER_URL, sqlserver_url
 from tests.support.stack import product, project, stack
 
 __all__ = ["product", "project", "stack"]
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

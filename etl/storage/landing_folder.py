@@ -37,8 +37,8 @@ def folder_of(settings: Settings, source: LandingFolder) -> Path:
 def waiting(settings: Settings, source: LandingFolder) -> list[Path]:
     """The CSV files of a landing folder, oldest first."""
     csv_files = [path for path in visible(folder_of(settings, source)) if path.name.lower().endswith(_SUFFIXES)]
-    looks = {path: look for path in csv_files if (look := look_at(path))}
-    return sorted(looks, key=lambda path: (looks[path].modified_ns, os.fsencode(path.name)))
+    states = {path: state for path in csv_files if (state := file_state(path))}
+    return sorted(states, key=lambda path: (states[path].modified_ns, os.fsencode(path.name)))
 
 
 def put_back(settings: Settings, source: LandingFolder, file: Path) -> None:
@@ -130,7 +130,7 @@ def move(path: Path, target: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Look:
+class FileState:
     """Size, time of change and inode of a file at one moment: while they are equal, the file has not changed."""
 
     bytes: int
@@ -138,11 +138,11 @@ class Look:
     inode: int
 
 
-def look_at(path: Path) -> Look | None:
-    """How a file looks now; None where there is none."""
+def file_state(path: Path) -> FileState | None:
+    """The state of a file now; None where there is none."""
     with suppress(FileNotFoundError):
         status = path.stat()
-        return Look(status.st_size, status.st_mtime_ns, status.st_ino)
+        return FileState(status.st_size, status.st_mtime_ns, status.st_ino)
     return None
 
 
@@ -151,7 +151,10 @@ def digest_of(path: Path) -> str:
     try:
         return files.sha256(path)
     except PermissionError:
-        return hashlib.sha256(repr(look_at(path)).encode()).hexdigest()
+        # The ledger and set-aside files name it by this text, so it must stay the same in every version.
+        state = path.stat()
+        text = f"Look(bytes={state.st_size}, modified_ns={state.st_mtime_ns}, inode={state.st_ino})"
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def target_of(path: Path, folder: Path, digest: str) -> Path:

@@ -32,10 +32,10 @@ from etl.storage import files, manifests
 from etl.storage.landing_folder import (
     IGNORED_NAMED,
     digest_of,
+    file_state,
     folder_of,
     ignored,
     is_being_written,
-    look_at,
     move,
     target_of,
     waiting,
@@ -135,12 +135,12 @@ class FolderReader:
         if not paths:
             self._taken.growing = ()
             return []
-        before = {path: look_at(path) for path in paths}
+        before = {path: file_state(path) for path in paths}
         threading.Event().wait(min(self._source.stable_seconds, max(0.0, deadline - time.monotonic())))
         present = [path for path in paths if before[path] is not None]
-        stable = [path for path in present if look_at(path) == before[path]]
+        stable = [path for path in present if file_state(path) == before[path]]
         complete = [path for path in stable if not is_being_written(path)]
-        growing = (path for path in present if path not in complete and look_at(path))
+        growing = (path for path in present if path not in complete and file_state(path))
         self._taken.growing = tuple(files.stored_name(path.name) for path in growing)
         return complete
 
@@ -155,7 +155,7 @@ class FolderReader:
         return left
 
     def _take_file(self, path: Path, batch: FileBatch) -> None:
-        before = look_at(path)
+        before = file_state(path)
         written, failure = None, None
         try:
             digest = files.sha256(path)
@@ -163,7 +163,7 @@ class FolderReader:
                 written = batch.write(path, digest)
         except Exception as error:  # noqa: BLE001 - whatever it is, it may be the file's
             failure = error
-        if before is None or look_at(path) != before:
+        if before is None or file_state(path) != before:
             # It was removed or written meanwhile; the next look into the folder decides.
             log.info("changed while it was read", file=files.stored_name(path.name))
             batch.discard()

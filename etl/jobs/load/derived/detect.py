@@ -273,8 +273,7 @@ def _middle(ordered: Floats, count: Rows) -> Floats:
     """The median of each row of which the first `count` values are in order, and the rest are NaN."""
     rows = np.arange(len(ordered))
     low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, ordered.shape[1] - 1)
-    middle: Floats = 0.5 * ordered[rows, low] + 0.5 * ordered[rows, high]
-    return middle
+    return np.asarray(0.5 * ordered[rows, low] + 0.5 * ordered[rows, high])
 
 
 def _anomaly_table(readings: pa.Table, key: tuple[str, ...], time: str, anomalies: list[_Anomalies]) -> pa.Table:
