@@ -48,7 +48,7 @@ def run_cycles(
     settings: Settings,
     contracts: Iterable[Contract],
     parameters: Mapping[str, Any],
-    report: Reporter = lambda feed, job, what: None,
+    report: Reporter = lambda feed, job, event: None,
     stopping: Callable[[], bool] = lambda: False,
     kernel: WarmKernel | None = None,
 ) -> Iterator[Cycle]:
@@ -64,7 +64,7 @@ def run_cycles(
         except EtlError as error:
             cycle = Cycle(contract.feed, "", (), error)
         except (OSError, RuntimeError) as error:
-            # A full disk, or a kernel that does not start, does not keep other feeds or the next cycle from trying.
+            # After a full disk, or a kernel that does not start, other feeds and the next cycle are still tried.
             unexpected = PermanentError(describe_error(error), remedy="`python -m etl doctor` may show the cause.")
             cycle = Cycle(contract.feed, "", (), unexpected)
         yield cycle
@@ -76,7 +76,7 @@ def run_cycle(
     settings: Settings,
     contract: Contract,
     parameters: Mapping[str, Any],
-    report: Reporter = lambda feed, job, what: None,
+    report: Reporter = lambda feed, job, event: None,
     stopping: Callable[[], bool] = lambda: False,
     kernel: WarmKernel | None = None,
 ) -> Cycle:

@@ -47,7 +47,7 @@ def lacking(settings: Settings, contracts: Mapping[str, Contract]) -> list[Contr
 def load(
     settings: Settings,
     contracts: list[Contract],
-    report: Reporter = lambda feed, job, what: None,
+    report: Reporter = lambda feed, job, event: None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[Cycle]:
     """Run a cycle of simulated readings for each of these feeds. The readings end now, and are otherwise always the same."""

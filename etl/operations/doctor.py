@@ -129,11 +129,11 @@ def _ports(_: Settings) -> str:
 
 
 def _variables(_: Settings) -> str:
-    known = {f"ETL_{name.upper()}" for name in Settings.model_fields} | _OTHER_VARIABLES
-    unknown = sorted(name for name in os.environ if name.startswith("ETL_") and name not in known)
+    variables = {f"ETL_{name.upper()}" for name in Settings.model_fields} | _OTHER_VARIABLES
+    unknown = sorted(name for name in os.environ if name.startswith("ETL_") and name not in variables)
     if unknown:
         raise ConfigurationError(
-            f"{unknown[0]} is set, but there is no such setting.", remedy=f"Known: {', '.join(sorted(known))}."
+            f"{unknown[0]} is set, but there is no such setting.", remedy=f"Known: {', '.join(sorted(variables))}."
         )
     return "no unknown ETL_* variable"
 

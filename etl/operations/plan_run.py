@@ -30,7 +30,7 @@ class RunRequest:
     every: str | None = None
     """An interval or a cron expression; None: one cycle of each feed."""
     cycles: int | None = None
-    """After how many cycles of a schedule it ends; None: when it is stopped."""
+    """The number of cycles after which a schedule ends; None: when it is stopped."""
     folder: Path = Path()
     """Relative paths among the parameters start here."""
 

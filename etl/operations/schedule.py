@@ -178,7 +178,7 @@ class Stop:
             raise KeyboardInterrupt
         self.requested = True
         os.write(self._write, b"\0")
-        # Not by print, which the handler may have interrupted. A closed terminal is no reason not to stop.
+        # Not by print, which the handler may have interrupted. A closed terminal must not prevent the stop.
         with contextlib.suppress(OSError):
             os.write(2, _STOPPING)
 

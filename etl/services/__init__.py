@@ -122,5 +122,5 @@ def _write_endpoints(settings: Settings, broker: Service | None, server: Service
 
 def _remember(settings: Settings, endpoints: dict[str, str]) -> None:
     """Store the current addresses beside those of earlier starts."""
-    known = settings.known_endpoints.with_endpoints(endpoints)
-    write_private(settings.known_endpoints_file, json.dumps(asdict(known)))
+    merged = settings.known_endpoints.with_endpoints(endpoints)
+    write_private(settings.known_endpoints_file, json.dumps(asdict(merged)))

@@ -87,7 +87,7 @@ def _of_server(version: str, edition: int, level: int) -> Iterator[Finding]:
 
 
 def _of_rights(rights: Iterable[Sequence[object]], *, may_create: bool) -> Iterator[Finding]:
-    """A right is 1 or 0; it is NULL for a table that is not there, or of which the user may not even know."""
+    """A right is 1 or 0; it is NULL for a table that is missing, or hidden from the user."""
     known_rights = list(rights)
     if any(granted is None for *_, granted in known_rights):
         if not may_create:
