@@ -100,7 +100,10 @@ def prune(
         str, typer.Option(help="Compress archives this long after they were loaded: 12h, 7d, 2w, never.")
     ] = "7d",
     delete_after: Annotated[
-        str, typer.Option(help="Delete loaded archives, executed notebooks and decided rejects of this age.")
+        str,
+        typer.Option(
+            help="Delete loaded archives, executed notebooks, and rejected rows that were replayed, replaced or discarded, of this age."
+        ),
     ] = "90d",
     to: Annotated[
         str,

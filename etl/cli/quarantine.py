@@ -41,7 +41,7 @@ def quarantine_list(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List rejected rows, and how many there are per reason; or what no job could process."""
+    """List rejected rows, with their number per reason; with --files, the files, batches and archives that were set aside."""
     from etl.cli.report.quarantine import quarantine_summary, quarantine_table
     from etl.cli.report.tables import print_tables
     from etl.operations.quarantine import files, rows

@@ -34,7 +34,7 @@ def run(
         bool,
         typer.Option(
             "--accept-gap",
-            help="Continue although Kafka deleted messages before they were read; the audit log records your name.",
+            help="Accept that messages which Kafka deleted unread are lost, and continue; the audit log records your name.",
         ),
     ] = False,
     every: Annotated[

@@ -93,7 +93,7 @@ class Settings(BaseSettings):
             name = "ETL_" + str(first["loc"][0]).upper()
             raise ConfigurationError(
                 f"{name}: {first['msg'].removeprefix('Value error, ')}",
-                remedy=f"Set {name} in the environment or in .env (see README, Settings).",
+                remedy=f"Set {name} in the environment or in .env (see the README's table of settings).",
             ) from None
 
     @field_validator("feeds", mode="before")
