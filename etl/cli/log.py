@@ -102,7 +102,8 @@ def prune(
     delete_after: Annotated[
         str,
         typer.Option(
-            help="Delete loaded archives, executed notebooks, and rejected rows that were replayed, replaced or discarded, of this age."
+            help="Delete loaded archives, executed notebooks, and rejected rows that were replayed, replaced or discarded,"
+            " of this age."
         ),
     ] = "90d",
     to: Annotated[

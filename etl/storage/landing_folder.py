@@ -152,8 +152,8 @@ def digest_of(path: Path) -> str:
         return files.sha256(path)
     except PermissionError:
         # The ledger and set-aside files name it by this text, so it must stay the same in every version.
-        state = path.stat()
-        text = f"Look(bytes={state.st_size}, modified_ns={state.st_mtime_ns}, inode={state.st_ino})"
+        state = file_state(path)
+        text = f"Look(bytes={state.bytes}, modified_ns={state.modified_ns}, inode={state.inode})" if state else "None"
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -15,6 +15,7 @@ from etl.cli.init import init_tables
 from etl.contract.reader import load_contracts
 from etl.database import product_named
 from etl.database.schema.ddl import script
+from etl.errors import ContractError
 from etl.jobs.load.derived import registry
 from etl.jobs.load.job import Loaded, load
 from etl.jobs.merge.job import merge
@@ -86,6 +87,37 @@ def test_a_load_computes_what_it_finds_missing_before_it_adds_its_own_rows(
     monkeypatch.setattr(registry, "DERIVED", [*registry.DERIVED, RowsPerSensor()])
     loaded(project, sensed(2, 1))
     assert rows(project) == [(1, 1), (2, 2)]
+
+
+@pytest.mark.postgresql
+def test_a_table_of_somebody_else_with_its_name_is_refused_and_stays(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded(project, sensed(1, 0))
+    project.sql("CREATE TABLE sensor_data_rows (sensor_id INTEGER, remark VARCHAR(20))")
+    project.sql("INSERT INTO sensor_data_rows VALUES (1, 'by hand')")
+    monkeypatch.setattr(registry, "DERIVED", [*registry.DERIVED, RowsPerSensor()])
+    with pytest.raises(ContractError, match=r"the table sensor_data_rows has the columns remark, sensor_id; "):
+        init_tables(project.settings, {project.contract.feed: project.contract})
+    assert project.sql("SELECT sensor_id, remark FROM sensor_data_rows") == [(1, "by hand")]
+
+
+@pytest.mark.postgresql
+def test_its_figures_may_have_the_names_of_columns_of_the_feed(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "DERIVED", [*registry.DERIVED, RowsPerSensor(figure="humidity")])
+    loaded(project, sensed(1, 0), sensed(1, 1))
+    kind = project.value("SELECT pg_typeof(humidity)::text FROM sensor_data_rows")
+    assert (kind, project.value("SELECT humidity FROM sensor_data_rows")) == ("bigint", 2)
+
+
+@pytest.mark.postgresql
+def test_its_rows_go_with_the_table_that_they_followed_from(project: Project, counted: RowsPerSensor) -> None:
+    loaded(project, sensed(1, 0), sensed(2, 0))
+    project.sql("DROP TABLE sensor_data CASCADE")
+    loaded(project, sensed(3, 1))
+    assert rows(project) == [(3, 1)]
 
 
 def test_the_script_for_administrators_has_its_tables(project: Project, counted: RowsPerSensor) -> None:

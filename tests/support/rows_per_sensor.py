@@ -30,8 +30,9 @@ from etl.jobs.load.derived.base import Derived
 class RowsPerSensor(Derived):
     """How many rows each sensor has."""
 
-    def __init__(self, kind: TypeEngine[int] | None = None) -> None:
+    def __init__(self, kind: TypeEngine[int] | None = None, figure: str = "rows") -> None:
         self.kind = kind or BigInteger()
+        self.figure = figure
         self.forgotten: list[int] = []
 
     def tables(self, contract: EvolvedContract) -> Iterator[Table]:
@@ -39,7 +40,7 @@ class RowsPerSensor(Derived):
             Column(name, column_type(contract.column(name)), primary_key=True, autoincrement=False)
             for name in contract.sensor
         )
-        yield Table(f"{contract.table}_rows", MetaData(), *keys, Column("rows", self.kind, nullable=False))
+        yield Table(f"{contract.table}_rows", MetaData(), *keys, Column(self.figure, self.kind, nullable=False))
 
     def touch(self, connection: Connection, contract: EvolvedContract, rows: FromClause) -> Any:
         query = select(*(rows.c[name] for name in contract.sensor)).distinct()
@@ -51,7 +52,7 @@ class RowsPerSensor(Derived):
         sensors = [table.c[name] for name in contract.sensor]
         same = and_(*(table.c[name] == touched.c[name] for name in contract.sensor))
         counted = select(*sensors, func.count()).join(touched, same).group_by(*sensors)
-        connection.execute(insert(own).from_select([*contract.sensor, "rows"], counted))
+        connection.execute(insert(own).from_select([*contract.sensor, self.figure], counted))
 
     def forget(self, connection: Connection, loads: list[int]) -> None:
         self.forgotten += loads

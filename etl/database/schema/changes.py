@@ -72,10 +72,10 @@ class Changes:
     @property
     def names_with_views(self) -> list[str]:
         """Tables and views whose changes affect the views that depend on them."""
-        is_moving = self.windows.is_any or self.drop_derived or any(column.is_other_kind for column in self.alter)
-        dropped = (table.name for table in self.drop_derived)
-        tables = [self.table.name, *self.windows.drop, *dropped] if is_moving and not self.create else []
-        return [*tables, *self.outdated_views]
+        dropped = [table.name for table in self.drop_derived]
+        is_moving = self.windows.is_any or dropped or any(column.is_other_kind for column in self.alter)
+        tables = [self.table.name, *self.windows.drop] if is_moving and not self.create else []
+        return [*tables, *dropped, *self.outdated_views]
 
     def require_allowed(self) -> Changes:
         """Returns itself.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Table, select
+from sqlalchemy.types import TypeEngine
 
 from etl.contract.model import WINDOW_COLUMNS
 from etl.database.schema.audit_tables import etl_feed
@@ -64,27 +65,39 @@ def window_changes(catalogue: Catalogue, added: tuple[str, ...]) -> WindowChange
 
 
 def derived_changes(catalogue: Catalogue) -> dict[str, Any]:
-    """The tables that are missing, and those that are dropped first because they have other columns."""
+    """The tables that are missing, and those that are dropped first because their rows or types are outdated.
+
+    A table with other columns may be somebody else's, so it is refused, never dropped.
+    """
     make = [table for table in catalogue.derived if not _is_as_wanted(catalogue, table)]
     drop = [table for table in make if table.name in catalogue.tables]
     return {"make_derived": tuple(make), "drop_derived": tuple(drop)}
 
 
 def _is_as_wanted(catalogue: Catalogue, table: Table) -> bool:
-    for column in table.columns:
+    for column in table.primary_key.columns:
         if column.name in catalogue.table.c:
             column.type = catalogue.table.c[column.name].type
     if table.name not in catalogue.tables:
         return False
-    types = {name: catalogue.type_name(reflected["type"]) for name, reflected in catalogue.columns[table.name].items()}
-    return types == {column.name: catalogue.type_name(column.type) for column in table.columns}
+    reflected = catalogue.columns[table.name]
+    if reflected.keys() != {column.name for column in table.columns}:
+        catalogue.refuse(
+            f"the table {table.name} has the columns {', '.join(sorted(reflected))}; what follows from the feed's rows"
+            f" needs {', '.join(column.name for column in table.columns)} in a table of this name.",
+            "Rename it. If it is from another version of this project, drop it: its rows are computed again.",
+        )
+        return True
+    types = {name: catalogue.type_name(column["type"]) for name, column in reflected.items()}
+    # Where the feed's table is new, what follows from the rows of an earlier one is outdated.
+    return catalogue.is_there and types == {column.name: catalogue.type_name(column.type) for column in table.columns}
 
 
 def _has_same_key(catalogue: Catalogue, table: Table) -> bool:
-    types = {name: catalogue.type_name(reflected["type"]) for name, reflected in catalogue.columns[table.name].items()}
-    key = {column.name: catalogue.type_name(column.type) for column in table.primary_key.columns}
-    return _without_figures(types) == _without_figures(key)
+    reflected = {name: column["type"] for name, column in catalogue.columns[table.name].items()}
+    key = {column.name: column.type for column in table.primary_key.columns}
+    return _types_of_key(catalogue, reflected) == _types_of_key(catalogue, key)
 
 
-def _without_figures(types: Mapping[str, str]) -> dict[str, str]:
-    return {name: kind for name, kind in types.items() if name not in WINDOW_COLUMNS}
+def _types_of_key(catalogue: Catalogue, types: Mapping[str, TypeEngine[Any]]) -> dict[str, str]:
+    return {name: catalogue.type_name(kind) for name, kind in types.items() if name not in WINDOW_COLUMNS}

@@ -75,6 +75,8 @@ class Derived:
     def tables(self, contract: EvolvedContract) -> Iterable[Table]:
         """Its tables for one feed; each can be dropped and recomputed at any time.
 
+        The choice of tables does not depend on the contract's optional parts: a table that is left out for a while is not
+        updated meanwhile, and nothing would notice that when it is wanted again.
         A primary key that is a single integer needs `autoincrement=False`: otherwise SQLAlchemy makes it an IDENTITY column on
         SQL Server, which refuses values from outside.
         """
