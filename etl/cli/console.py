@@ -25,8 +25,8 @@ Tell = Callable[[str], None]
 FULL_WIDTH = 1_000_000
 """Characters of a line where no terminal limits it: nothing is folded or cut."""
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else FULL_WIDTH)
-errors_console = Console(stderr=True, highlight=False)
+console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else FULL_WIDTH)
+errors_console = Console(stderr=True, highlight=False, emoji=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 

@@ -100,8 +100,9 @@ def _parameters(settings: Settings, request: RunRequest) -> dict[str, Any]:
     parameters: dict[str, Any] = {"messages": BY_DEFAULT, **request.parameters}
     if request.messages is not None:
         parameters["messages"] = request.messages
-    if "replay" in parameters:
-        parameters["source_file"] = parameters.pop("replay")  # the parameter's former name
+    former_name = parameters.pop("replay", "")
+    if former_name != "" and not parameters.get("source_file"):
+        parameters["source_file"] = former_name
     source_file = parameters.get("source_file")
     if isinstance(source_file, str) and source_file:
         # Notebooks run in another folder.

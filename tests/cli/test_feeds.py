@@ -182,3 +182,12 @@ def test_the_example_of_a_new_feed_works_as_documented(folder: Path, monkeypatch
     for command in commands:
         feeds(*command.split())
     assert load_contract("meters", Settings.load()).primary_key == ("meter_id", "measured_at")
+
+
+def test_a_description_is_shown_as_it_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETL_FEEDS", str(folder))
+    text = (FEEDS / "raw_iot.odcs.yaml").read_text()
+    (folder / "raw_iot.odcs.yaml").write_text(
+        text.replace("purpose: Temperature", "purpose: Times are h:m:s, [b]local[/b]. T")
+    )
+    assert "Times are h:m:s, [b]local[/b]." in feeds("show", "raw_iot").stdout

@@ -94,6 +94,15 @@ def test_a_relative_file_is_relative_to_the_users_folder(settings: Settings, tmp
     assert home.feeds[0].source_file == str(Path.home() / "readings.csv")
 
 
+@pytest.mark.parametrize("former", ["", "other.csv"])
+def test_the_former_name_of_the_file_does_not_replace_the_new_one(
+    settings: Settings, tmp_path: Path, former: str
+) -> None:
+    plan = planned(settings, parameters={"source_file": "day.csv", "replay": former}, folder=tmp_path)
+    assert plan.jobs["produce"]["source_file"] == str(tmp_path / "day.csv")
+    assert "replay" not in plan.jobs["produce"]
+
+
 def test_who_accepts_a_gap_is_known_to_consume(settings: Settings) -> None:
     assert planned(settings, accept_gap="maria").jobs["consume"] == {"accept_gap": "maria"}
 

@@ -66,7 +66,7 @@ def _print_table(table: Table) -> None:
         console.print(_Fitted(table, _fit(table, console.width)), crop=False)
         return
     for column in table.columns:
-        column.max_width = None
+        column.max_width, column.overflow = None, "fold"
     with console.capture() as printed:
         console.print(table)
     # Columns are padded to their width; after the last one that is of no use to anybody.
