@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTHS = (1280, 1920)
 _HOLDER = '[data-test="dashboard-component-chart-holder"]'
 _BUSY = '.loading, [data-test="loading-indicator"]'
 _DRAWN_SECONDS = 90.0
+_SUBMITTED_SECONDS = 30.0
 _POLL_SECONDS = 0.25
 _CALM_POLLS = 3
 _ANIMATION_MS = 1500.0
@@ -42,13 +44,22 @@ def sign_in(browser: Browser, url: str, username: str, password: str, *, width: 
     context.set_default_timeout(1000 * _DRAWN_SECONDS)
     context.route(lambda asked: not asked.startswith((url, "data:", "blob:")), lambda route: route.abort())
     page = context.new_page()
-    page.goto(f"{url}/login/")
+    # Before the page's scripts have all been run, a click on the button can be lost.
+    page.goto(f"{url}/login/", wait_until="networkidle")
+    try:
+        _submit(page, username, password, seconds=_SUBMITTED_SECONDS)
+    except PlaywrightTimeout:
+        # Nothing has left the page: a person would press the button once more.
+        _submit(page, username, password, seconds=_DRAWN_SECONDS)
+    page.close()
+    return context
+
+
+def _submit(page: Page, username: str, password: str, *, seconds: float) -> None:
     page.fill("#username", username)
     page.fill("#password", password)
     page.click('[data-test="login-button"]')
-    page.wait_for_url(lambda where: "/login" not in where)
-    page.close()
-    return context
+    page.wait_for_url(lambda where: "/login" not in where, wait_until="commit", timeout=1000 * seconds)
 
 
 class Dashboard:
