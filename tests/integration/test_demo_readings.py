@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.support.stack import JARS, Project
 
 
 @pytest.fixture
-def settings(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
+def settings(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Settings]:
     """A home whose services are embedded ones."""
     home = tmp_path / "embedded"
     monkeypatch.setenv("ETL_HOME", str(home))
@@ -26,7 +27,9 @@ def settings(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     endpoints = {"kafka_bootstrap": project.stack.kafka, "database_url": project.stack.url(project.database)}
     write_private(settings.endpoints_file, json.dumps(endpoints))
     project.etl("init")
-    return settings
+    yield settings
+    # `run` starts what this home lacks.
+    project.etl("down", "--delete-data", ETL_HOME=str(home))
 
 
 def names(settings: Settings) -> list[str]:

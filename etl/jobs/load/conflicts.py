@@ -56,7 +56,7 @@ def find(connection: Connection, contract: EvolvedContract, stage: Stage, consta
     types = [(STAGE_ROW, pa.int64()), *((name, pa.int64()) for name in COORDINATES)]
     schema = pa.schema([*types, *((differs(number), pa.bool_()) for number in range(len(compared)))])
     if not compared or not contract.primary_key:
-        # Without a key, rows are told apart by where they came from.
+        # Without a key, rows are identified by where they came from.
         return Conflicts(schema.empty_table(), compared, select())
     query = conflicting(stage, contract.primary_key, compared, dict(constants))
     return Conflicts(read_table(connection, query, schema), compared, query)
