@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,12 @@ from open_data_contract_standard.model import (
 )
 from pydantic import ValidationError
 
-from etl.contract.custom_properties import CustomProperties
 from etl.contract.durations import contract_seconds
-from etl.contract.model import RESERVED, SYSTEM_COLUMNS, Column, ColumnType, Contract, column_name
-from etl.contract.patterns import broken_pattern
-from etl.contract.problems import collect_errors, combine, read_parts
-from etl.contract.properties import KNOWN, FeedProperties
+from etl.contract.model import Column, Contract
+from etl.contract.problems import combine, read_parts
+from etl.contract.properties.column_properties import read_columns
+from etl.contract.properties.feed_properties import KNOWN, FeedProperties
+from etl.contract.properties.message_paths import complete_columns, read_envelope, read_explode
 from etl.contract.sources.kinds import KINDS
 from etl.contract.sources.source import FeedSource
 from etl.contract.yaml_lines import YamlLines
@@ -30,30 +29,8 @@ SUFFIX = ".odcs.yaml"
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
-_COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
-
 _RESERVED_PREFIXES = ("etl_", "pg_", "alembic_version")
 """How names of audit tables, and of the databases' internal tables, begin."""
-
-_TYPES: dict[str, ColumnType] = {
-    "string": "text",
-    "integer": "integer",
-    "number": "double",
-    "boolean": "boolean",
-    "timestamp": "timestamp",
-}
-
-_OPTIONS: dict[ColumnType, set[str]] = {
-    "text": {"maxLength", "minLength", "pattern"},
-    "integer": {"minimum", "maximum", "format"},
-    "double": {"minimum", "maximum", "format"},
-    "boolean": set(),
-    "timestamp": {"timezone", "defaultTimezone"},
-}
-
-_INTEGER_BITS = {"i16": 16, "i32": 32, "i64": 64}
-
-_RENAME = "give the key of its values under customProperties `rename`, as in `column: key`."
 
 _STANDARD = "See the Open Data Contract Standard v3.1."
 
@@ -100,9 +77,10 @@ class ContractReader:
         parts = read_parts(
             {
                 "source": lambda: self._source(model),
-                "columns": lambda: self._columns(table.properties or []),
+                "columns": lambda: read_columns(table.properties or [], self.fail),
                 "table": lambda: self._table_name(table.physicalName or table.name or ""),
-                "explode": given.explode,
+                "envelope": lambda: read_envelope(given),
+                "explode": lambda: read_explode(given),
                 "lateness_seconds": given.lateness,
                 "unknown_keys": given.unknown_keys,
                 "max_new_columns": given.max_new_columns,
@@ -112,7 +90,9 @@ class ContractReader:
                 "on_conflict": given.on_conflict,
             }
         )
-        parts["columns"] = given.with_paths(parts["columns"], parts["explode"], is_tabular=parts["source"].is_tabular)
+        parts["columns"] = complete_columns(
+            given, parts["columns"], parts["source"], parts["envelope"], parts["explode"]
+        )
         parts["primary_key"] = _primary_key(table.properties or [])
         parts |= _parts_about_columns(given, parts["columns"], parts["primary_key"])
         purpose = model.description.purpose if model.description else None
@@ -169,90 +149,6 @@ class ContractReader:
                 "Name the topic, or the folder, under servers[0].",
             )
         return KINDS[servers[0].type].from_server(servers[0], self.fail)
-
-    def _column(self, index: int, item: SchemaProperty) -> Column:
-        place = f"schema[0].properties[{index}]"
-        name = self._column_name(place, item.name or "")
-        if item.logicalType not in _TYPES:
-            raise self.fail(
-                f"{place}.logicalType", f"{item.logicalType!r} is not supported", f"Use one of {', '.join(_TYPES)}."
-            )
-        column_type = _TYPES[item.logicalType]
-        options = item.logicalTypeOptions or {}
-        if unknown := set(options) - _OPTIONS[column_type]:
-            raise self.fail(
-                f"{place}.logicalTypeOptions",
-                f"{sorted(unknown)[0]!r} is not supported for {item.logicalType}",
-                f"Use {', '.join(sorted(_OPTIONS[column_type])) or 'none'}.",
-            )
-        if item.quality or item.properties:
-            raise self.fail(place, "quality and properties are not supported on a column", "Remove them.")
-        given = CustomProperties.of(f"{place}.customProperties", item.customProperties, {"unit", "trim"}, self.fail)
-        return Column(
-            name=name,
-            type=column_type,
-            required=bool(item.required or item.primaryKey),
-            minimum=options.get("minimum"),
-            maximum=options.get("maximum"),
-            bits=self._bits(place, column_type, options),
-            min_length=options.get("minLength"),
-            max_length=options.get("maxLength"),
-            pattern=self._pattern(place, options.get("pattern")),
-            trim=self._trim(f"{place}.customProperties.trim", column_type, given.values.get("trim", False)),
-            unit=str(given.values.get("unit", "")),
-            description=item.description or "",
-        )
-
-    def _column_name(self, place: str, name: str) -> str:
-        if not _COLUMN.fullmatch(name):
-            raise self.fail(
-                f"{place}.name",
-                f"{name!r} cannot name a column",
-                f"Use letters, digits and _, at most 60; {_RENAME}",
-            )
-        if name.lower() in RESERVED:
-            whose = "PostgreSQL" if name.lower() in SYSTEM_COLUMNS else "the loader"
-            raise self.fail(
-                f"{place}.name",
-                f"{name!r} cannot name a column: {whose} has one of this name",
-                f"Use another name, such as {column_name(name, RESERVED)}; {_RENAME}",
-            )
-        return name
-
-    def _bits(self, place: str, column_type: ColumnType, options: Mapping[str, Any]) -> int:
-        width = options.get("format", "i64" if column_type == "integer" else "f64")
-        if column_type == "integer" and width not in _INTEGER_BITS:
-            raise self.fail(f"{place}.logicalTypeOptions.format", f"{width!r}", f"Use {', '.join(_INTEGER_BITS)}.")
-        if column_type != "integer" and width != "f64":
-            raise self.fail(f"{place}.logicalTypeOptions.format", f"{width!r}", "Use f64.")
-        return _INTEGER_BITS.get(width, 64)
-
-    def _trim(self, place: str, column_type: ColumnType, value: object) -> bool:
-        if not isinstance(value, bool):
-            raise self.fail(place, f"{value!r}", "Use true or false.")
-        if value and column_type != "text":
-            raise self.fail(place, "is for text columns only", "Remove it.")
-        return value
-
-    def _pattern(self, place: str, pattern: str | None) -> str | None:
-        if pattern is not None and (problem := broken_pattern(pattern)):
-            remedy = "Use what Python, RE2 and Java all understand: no look-around, back-references or named groups."
-            raise self.fail(f"{place}.logicalTypeOptions.pattern", problem, remedy)
-        return pattern
-
-    def _columns(self, properties: list[SchemaProperty]) -> tuple[Column, ...]:
-        columns = tuple(collect_errors([partial(self._column, index, item) for index, item in enumerate(properties)]))
-        seen: set[str] = set()
-        for index, column in enumerate(columns):
-            # SQL Server, and most people, read two names that differ only in case as one column.
-            if column.name.lower() in seen:
-                raise self.fail(
-                    f"schema[0].properties[{index}].name",
-                    f"{column.name!r} is there twice; names that differ only in case count as one",
-                    f"Give one of them another name, such as {column_name(column.name, seen)}; {_RENAME}",
-                )
-            seen.add(column.name.lower())
-        return columns
 
     def _freshness(self, properties: Iterable[ServiceLevelAgreementProperty]) -> float | None:
         freshness = None

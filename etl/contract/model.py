@@ -18,6 +18,8 @@ OnConflict = Literal["quarantine", "keepFirst", "keepLast"]
 
 ITEMS = "[]"
 """In a column's path: the next keys are those of an element of the array before it."""
+ROOT = "$"
+"""In `explode` and in paths: the message itself, where it is an array. Such a message is read as the object `{"$": message}`."""
 
 
 def column_name(key: str, taken: Iterable[str]) -> str:
@@ -43,7 +45,12 @@ def column_names(keys: Iterable[str], taken: Iterable[str]) -> list[str]:
 
 
 ISO8601 = "iso8601"
-EPOCH_UNITS = {"epoch_seconds": 1.0, "epoch_milliseconds": 1e-3, "epoch_microseconds": 1e-6}
+EPOCH_UNITS = {
+    "epoch_seconds": 1.0,
+    "epoch_milliseconds": 1e-3,
+    "epoch_microseconds": 1e-6,
+    "epoch_nanoseconds": 1e-9,
+}
 """Names of time formats that count from 1970-01-01 UTC → seconds per unit."""
 
 LINEAGE_COLUMNS = ("source_partition", "source_offset", "source_item", "source_time", "raw")
@@ -57,6 +64,17 @@ RESERVED = {*LINEAGE_COLUMNS, *TABLE_COLUMNS, *VIEW_COLUMNS, *SYSTEM_COLUMNS, "s
 WINDOW_FIGURES = ("count", "min", "max", "avg", "stddev")
 WINDOW_COLUMNS = {"measure", "window_start", *WINDOW_FIGURES}
 """Columns of every table of windows, besides its key."""
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """How a column's numbers are written, where that is not as in JSON."""
+
+    decimal: str = "."
+    thousands: str = ""
+    """The mark between groups of three digits; empty: there is none."""
+    suffix: str = ""
+    """A unit behind the number, such as °C, with or without a blank before it; it is removed where it is there."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +97,28 @@ class Column:
     description: str = ""
     path: tuple[str, ...] = ()
     """The keys that lead to the value in a message, or the header of a CSV column; empty: the column's own name."""
+    missing: tuple[str, ...] = ()
+    """Texts that mean that there is no value, such as NA; an empty field always means that."""
+    number: NumberFormat | None = None
+    """How its numbers are written; None: as in JSON."""
+    formats: tuple[str, ...] = ()
+    """Formats of a timestamp, as in `EventTime`; empty: those of the event time."""
+    timezone: str = ""
+    """IANA name, for a timestamp without an offset; empty: that of the event time."""
+    combine: tuple[str, ...] = ()
+    """The columns whose texts, with a blank between them, are this column's text, which is in no file: the loader joins it."""
+    origin: str = ""
+    """Where beside the message the value is: `key`, `header:NAME`, `topic` or `broker_time`; empty: in the message."""
     added: bool = False
     """Added to the feed's table by schema evolution (`etl.jobs.load.new_columns`); the contract's file does not name it."""
 
     @property
     def source(self) -> tuple[str, ...]:
         return self.path or (self.name,)
+
+    @property
+    def is_in_message(self) -> bool:
+        return not self.combine and not self.origin
 
 
 @dataclass(frozen=True)
@@ -155,6 +189,9 @@ class Contract:
     event_time: EventTime
     sensor: tuple[str, ...] = ()
     """The columns that identify the device, room or sensor of a reading."""
+    envelope: tuple[str, ...] = ()
+    """Keys of the object around a reading, as in `payload.after`: a message without the object has no reading, and keys beside
+    it are not unknown; empty: there is none."""
     explode: tuple[tuple[str, ...], ...] = ()
     """Path of the array whose elements are the readings, one tuple of keys per nested array; empty: a message is a reading."""
     windows: Windows | None = None
@@ -181,9 +218,19 @@ class Contract:
         return tuple(column.name for column in self.columns)
 
     @property
+    def read_names(self) -> tuple[str, ...]:
+        """The columns that are read from a source, and not combined from others."""
+        return tuple(column.name for column in self.columns if not column.combine)
+
+    @property
+    def message_columns(self) -> tuple[Column, ...]:
+        """The columns whose values are in a message or line."""
+        return tuple(column for column in self.columns if column.is_in_message)
+
+    @property
     def paths(self) -> dict[str, tuple[str, ...]]:
         """Column → where its value is in a message, or its header in a CSV file."""
-        return {column.name: column.source for column in self.columns}
+        return {column.name: column.source for column in self.message_columns}
 
     @property
     def message_key(self) -> str:
@@ -219,5 +266,5 @@ class EvolvedContract(Contract):
 
     @property
     def file_columns(self) -> tuple[str, ...]:
-        """The header of every part file and archive: the table's columns, then where each row came from."""
-        return (*self.column_names, *LINEAGE_COLUMNS)
+        """The header of every part file and archive: the table's columns that are not combined, then where each row came from."""
+        return (*self.read_names, *LINEAGE_COLUMNS)

@@ -15,6 +15,7 @@ import yaml
 from etl.contract.document import SUFFIX, ContractReader
 from etl.contract.model import Column, Contract, EventTime
 from etl.contract.problems import combine
+from etl.contract.todo import open_questions
 from etl.contract.yaml_lines import YamlLines
 from etl.errors import ContractError
 from etl.settings import Settings
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 log = structlog.get_logger("contract")
+
+_DECIDE = "Write your decision in place of TODO."
 
 PACKAGED = Path(__file__).parent / "feeds"
 """The folder of the packaged contracts."""
@@ -128,6 +131,12 @@ def parse_contract(text: str, path: Path) -> Contract:
     ]
     if twice:
         raise combine(twice)
+    undecided = [
+        ContractError(f"{path.name}: line {question.line}: {question.place} is TODO: {question.text}", remedy=_DECIDE)
+        for question in open_questions(text, lines)
+    ]
+    if undecided:
+        raise combine(undecided)
     return ContractReader(path, lines).contract(document)
 
 

@@ -30,6 +30,10 @@ class YamlLines:
             line, node = step
         return line
 
+    def plain_values(self, text: str) -> Iterator[tuple[int, str]]:
+        """Line and place of every value that is this text without quotes."""
+        yield from _plain_values(self._root, text, "")
+
     def repeated(self) -> Iterator[tuple[int, str]]:
         """Line and name of every key that is in one object twice; the YAML parser silently takes the last."""
         yield from _repeated(self._root)
@@ -64,3 +68,19 @@ def _repeated(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
             yield from _repeated(item)
+
+
+def _plain_values(node: yaml.Node | None, text: str, place: str) -> Iterator[tuple[int, str]]:
+    if isinstance(node, yaml.MappingNode):
+        names = {name.value: value for name, value in node.value}
+        prop = names.get("property")
+        for name, value in node.value:
+            # A custom property is in a place under its name.
+            step = str(prop.value) if prop is not None and name.value == "value" else str(name.value)
+            yield from _plain_values(value, text, f"{place}.{step}".removeprefix("."))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            is_property = _child(item, "property") is not None
+            yield from _plain_values(item, text, place if is_property else f"{place}[{index}]")
+    elif isinstance(node, yaml.ScalarNode) and node.style is None and node.value == text:
+        yield node.start_mark.line + 1, place

@@ -76,7 +76,7 @@ def counts(result_counts: Counts, cycle_id: str) -> pd.DataFrame:
 
 def messages(values: Iterable[bytes], contract: Contract) -> pd.DataFrame:
     """The readings in messages or lines, as a data frame in the contract's columns; unreadable ones are left out."""
-    header = tuple(column.source[0] for column in contract.columns) if contract.source.is_tabular else None
+    header = tuple(column.source[0] for column in contract.columns) if contract.source.format.is_tabular else None
     rows = []
     for value in values:
         raw = encode_raw(value)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TextIO
 
-from etl.contract.sources.csv_dialect import CsvDialect
+from etl.contract.formats.csv_dialect import CsvDialect
 
 _LONGEST_LINE = 1 << 20
 

@@ -220,7 +220,7 @@ def _unknown_keys(value: Any, node: Node, chain: tuple[Any, ...], path: Path) ->
 
 
 def _read_line(line: bytes, contract: Contract, header: tuple[str, ...]) -> Reading:
-    dialect = contract.source.dialect
+    dialect = contract.source.format.dialect
     try:
         text = line.decode(dialect.encoding)
     except UnicodeDecodeError:

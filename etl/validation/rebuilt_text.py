@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from etl.contract.formats.csv_dialect import CsvDialect
 from etl.contract.model import ITEMS, ColumnType
-from etl.contract.sources.csv_dialect import CsvDialect
 from etl.validation.texts import Digits, encode_raw
 
 Path = tuple[str, ...]

@@ -146,7 +146,7 @@ class _Composer:
     ) -> None:
         self._table = table
         self._headers = headers
-        self._dialect = contract.source.dialect
+        self._dialect = contract.source.format.dialect
         declared = {column.name: column for column in contract.columns if column.name in table.column_names}
         data = [name for name in table.column_names if name not in LINEAGE_COLUMNS]
         self._paths = {name: declared[name].source if name in declared else paths.get(name, (name,)) for name in data}

@@ -100,5 +100,5 @@ def _from_column_names(raw: str, header: Sequence[str] | None, contract: Contrac
     texts = {name: as_text(value) for name, value in values.items()}
     if header:
         by_name = {contract.column(name).source[0]: text for name, text in texts.items()}
-        return compose_line(header, by_name, contract.source.dialect)
+        return compose_line(header, by_name, contract.source.format.dialect)
     return compose_json((contract.column(n).source, text, contract.column(n).type) for n, text in texts.items())

@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from etl.cli.app import app
-from etl.contract import properties as custom
+from etl.contract.formats import csv_dialect
+from etl.contract.properties import column_properties, feed_properties
 from etl.contract.reader import contract_files, load_contract, read_contract
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.errors import ConfigurationError
@@ -64,7 +65,7 @@ def test_a_feed_is_shown_with_its_columns_rules_and_a_sample(feed: str) -> None:
     assert [column["name"] for column in plain["columns"]] == list(contract.column_names)
     assert plain["primary_key"] == list(contract.primary_key)
     assert plain["sample"][-1] in shown
-    assert len(plain["sample"]) == (2 if contract.source.is_tabular else 1)
+    assert len(plain["sample"]) == (2 if contract.source.format.is_tabular else 1)
 
 
 def test_a_feed_that_is_not_there_is_named() -> None:
@@ -156,14 +157,15 @@ def test_every_custom_property_and_its_keys_are_documented() -> None:
         for name in re.findall(r'"(\w+)"', known)
     }
     names = {
-        *custom.KNOWN,
+        *feed_properties.KNOWN,
         *keys,
-        *custom._ANOMALY_NUMBERS,
-        *custom._ANOMALY_TIMES,
+        *feed_properties._ANOMALY_NUMBERS,
+        *feed_properties._ANOMALY_TIMES,
+        *column_properties._ALL_PROPERTIES,
+        *csv_dialect._CAMEL.values(),
         "topic",
         "csv",
         "stableSeconds",
-        "unit",
     }
     assert len(names) > 30
     assert [name for name in sorted(names) if f"`{name}`" not in text] == []

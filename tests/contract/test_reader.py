@@ -151,7 +151,7 @@ def landing(document: dict[str, Any], *, path: str = "in", format: str = "csv", 
         (count_as_sensor, "windows.key: 'count' is a column"),
         (
             lambda d: first_column(d).update(customProperties=[{"property": "trim", "value": True}]),
-            "is for text columns only",
+            "is not for columns of type integer",
         ),
         (
             lambda d: first_column(d).update(customProperties=[{"property": "trim", "value": "yes"}]),

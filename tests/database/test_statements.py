@@ -59,7 +59,7 @@ CLIENTS: dict[str, tuple[Dialect, str]] = {
 
 def readings_of(contract: Contract) -> Readings:
     """What the feed's simulator sends, a reading of each message."""
-    header = tuple(csv_header(contract).decode().split(",")) if contract.source.is_tabular else None
+    header = tuple(csv_header(contract).decode().split(",")) if contract.source.format.is_tabular else None
     (chunk,) = simulate(contract, 40, seed=1, start=DEFAULT_START, bad_share=0)
     return [read(message.value.decode(), contract, 0, header).texts for message in chunk if message.value]
 

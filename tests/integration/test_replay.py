@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from etl.contract.formats.csv_dialect import CsvDialect
+from etl.contract.formats.csv_lines import CsvLines
 from etl.contract.reader import Column, Contract, EventTime
-from etl.contract.sources.csv_dialect import CsvDialect
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.jobs.consume.job import consume
 from etl.jobs.load.job import Loaded, load
@@ -25,7 +26,7 @@ from tests.support.stack import Project
 
 METERS = Contract(
     feed="meters",
-    source=LandingFolder("landing/meters", CsvDialect(delimiter=";", encoding="cp1252"), stable_seconds=0.05),
+    source=LandingFolder("landing/meters", CsvLines(CsvDialect(delimiter=";", encoding="cp1252")), stable_seconds=0.05),
     table="meters",
     columns=(
         Column("device", "text", required=True, max_length=20),
@@ -176,7 +177,7 @@ def test_a_dry_run_says_what_the_replay_then_does(
         raw = row["raw"]
         text = bytes.fromhex(raw[2:]).decode("cp1252") if raw.startswith("\\x") else raw
         assert text in lines
-        assert (row["reason"] == "not_csv") == (len(split_line(text, METERS.source.dialect) or ()) != 5)
+        assert (row["reason"] == "not_csv") == (len(split_line(text, METERS.source.format.dialect) or ()) != 5)
     changes = {name: value for name, value in changes.items() if name in edited.column_names}
     before = everything(project)
     told = replay(project.settings, edited, mine, changes=changes, dry_run=True)

@@ -28,10 +28,10 @@ def made(
 
 def rows_of(contract: Contract, messages: list[Message]) -> list[Row]:
     """The readings of good messages, by the contract's columns."""
-    if contract.source.is_tabular:
+    if contract.source.format.is_tabular:
         lines = [(message.value or b"").decode() for message in messages]
-        names = next(csv.reader([csv_header(contract).decode()], delimiter=contract.source.dialect.delimiter))
-        found = csv.reader(lines, delimiter=contract.source.dialect.delimiter)
+        names = next(csv.reader([csv_header(contract).decode()], delimiter=contract.source.format.dialect.delimiter))
+        found = csv.reader(lines, delimiter=contract.source.format.dialect.delimiter)
         sources = [dict(zip(names, line, strict=True)) for line in found]
         return [{c.name: source[c.source[0]] for c in contract.columns} for source in sources]
     return [row for message in messages for row in exploded(contract, json.loads(message.value or b""))]

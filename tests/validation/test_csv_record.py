@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.contract.sources.csv_dialect import CsvDialect
+from etl.contract.formats.csv_dialect import CsvDialect
 from etl.settings import Settings
 from etl.validation.csv_record import fields_with_nulls, split_line
 

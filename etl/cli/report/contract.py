@@ -66,9 +66,9 @@ def sample(contract: Contract) -> list[str]:
     """
     from etl.jobs.produce.simulate import DEFAULT_START, csv_header, simulate
 
-    dialect = contract.source.dialect
+    dialect = contract.source.format.dialect
     chunk = next(simulate(contract, 2, seed=1, start=DEFAULT_START, bad_share=0))
-    header = [csv_header(contract)] if contract.source.is_tabular and dialect.header else []
+    header = [csv_header(contract)] if contract.source.format.is_tabular and dialect.header else []
     return [line.decode(dialect.encoding) for line in [*header, chunk[-1].value or b""]]
 
 

@@ -1,47 +1,43 @@
-"""Readings that other programs put into a folder as CSV files."""
+"""Readings that other programs put into a folder as files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from etl.contract.custom_properties import CustomProperties
 from etl.contract.durations import Fail
-from etl.contract.sources.csv_dialect import CsvDialect
-from etl.contract.sources.source import FeedSource
+from etl.contract.formats.csv_lines import CsvLines
+from etl.contract.formats.json_objects import JsonObjects
+from etl.contract.formats.parquet_rows import ParquetRows
+from etl.contract.formats.record_format import RecordFormat
+from etl.contract.sources.source import FeedSource, read_server
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import Server
 
-_DEFAULT_DIALECT = CsvDialect()
-
 
 @dataclass(frozen=True)
 class LandingFolder(FeedSource):
-    """A folder of CSV files."""
+    """A folder of files."""
 
     path: str
     """Relative to ETL_HOME, or absolute."""
-    dialect: CsvDialect = _DEFAULT_DIALECT
+    format: RecordFormat = field(default_factory=CsvLines)
     stable_seconds: float = 1.0
     """A file is taken when it has not changed for this long and no program has it open for writing."""
 
-    is_tabular: ClassVar[bool] = True
+    formats: ClassVar[tuple[type[RecordFormat], ...]] = (CsvLines, JsonObjects, ParquetRows)
 
     @classmethod
     def from_server(cls, server: Server, fail: Fail) -> Self:
-        allowed = {"csv", "stableSeconds"}
-        given = CustomProperties.of("servers[0].customProperties", server.customProperties, allowed, fail)
-        if server.format != "csv":
-            raise fail("servers[0].format", f"{server.format!r} is not supported", "Use csv.")
+        given, form = read_server(cls, server, {"stableSeconds"}, fail)
         if not server.path or ".." in Path(server.path).parts:
             raise fail("servers[0].path", f"{server.path!r}", "Name a folder, relative to ETL_HOME.")
-        dialect = CsvDialect.from_properties(given)
         stable = given.values.get("stableSeconds", cls.stable_seconds)
         if isinstance(stable, bool) or not isinstance(stable, int | float) or stable <= 0:
             raise fail(f"{given.place}.stableSeconds", f"{stable!r}", "Give a number of seconds above 0.")
-        return cls(server.path, dialect, float(stable))
+        return cls(server.path, form, float(stable))
 
     @property
     def name(self) -> str:
@@ -53,7 +49,8 @@ class LandingFolder(FeedSource):
 
     @property
     def in_words(self) -> str:
-        return f"CSV files in {self.path}/ ({self.dialect.in_words})"
+        details = f" ({self.format.details})" if self.format.details else ""
+        return f"{self.format.label} files in {self.path}/{details}"
 
     def as_json(self) -> dict[str, Any]:
-        return {"landing": {"path": self.path, **vars(self.dialect), "stable_seconds": self.stable_seconds}}
+        return {"landing": {"path": self.path, **self.format.as_json(), "stable_seconds": self.stable_seconds}}

@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from etl.contract.durations import Fail
-from etl.contract.sources.csv_dialect import CsvDialect
+from etl.contract.formats.kinds import FORMATS
+from etl.contract.formats.record_format import RecordFormat
+from etl.contract.properties.custom_properties import CustomProperties
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import Server
@@ -22,11 +24,10 @@ class FeedSource(ABC):
 
     needs_spark: ClassVar[bool] = False
     """Whether consuming it starts Spark."""
-    is_tabular: ClassVar[bool]
-    """Whether its records are lines under a header, which hold no objects or arrays; otherwise they are JSON messages."""
-    dialect: CsvDialect = CsvDialect()
-    """How lines are written. A source of messages has the default, for lines that were archived when the feed still read
-    files."""
+    formats: ClassVar[tuple[type[RecordFormat], ...]]
+    """The formats that it can carry."""
+    format: RecordFormat
+    """How its records are written."""
 
     @classmethod
     @abstractmethod
@@ -63,3 +64,20 @@ class FeedSource(ABC):
     @abstractmethod
     def as_json(self) -> dict[str, Any]:
         """The source as plain values, for `feeds show --json`."""
+
+
+def read_server(
+    kind: type[FeedSource], server: Server, own: set[str], fail: Fail
+) -> tuple[CustomProperties, RecordFormat]:
+    """The custom properties of a server, and the format that it names.
+
+    :param own: the properties of the kind of source; those of the format are allowed as well.
+    :raises ContractError: the source cannot carry the format, or a property is not known.
+    """
+    names = [form.name for form in kind.formats]
+    if server.format not in names:
+        raise fail("servers[0].format", f"{server.format!r} is not supported", f"Use {' or '.join(names)}.")
+    form = FORMATS[server.format]
+    place = "servers[0].customProperties"
+    given = CustomProperties.of(place, server.customProperties, own | form.properties, fail)
+    return given, form.from_properties(given)

@@ -21,9 +21,9 @@ from typing import TextIO
 
 import pyarrow as pa
 
+from etl.contract.formats.csv_dialect import CsvDialect
 from etl.contract.model import LINEAGE_COLUMNS
 from etl.contract.reader import Contract
-from etl.contract.sources.csv_dialect import CsvDialect
 from etl.errors import UnreadableFile
 from etl.storage import batch_csv
 from etl.storage.batch_csv import to_csv
@@ -46,7 +46,7 @@ def write_parts(
     :param number: the value of `source_partition`; that of `source_offset` is the record's line.
     :raises UnreadableFile: the file cannot be unpacked, its header lacks required columns or names one twice, or it changed.
     """
-    dialect = contract.source.dialect
+    dialect = contract.source.format.dialect
     before = path.stat()
     parts: list[Part] = []
     rows = unparsable = lines = 0
@@ -147,7 +147,7 @@ def _as_table(
     chunk: list[Record], header: tuple[str, ...], columns: dict[str, str | None], contract: Contract, number: int
 ) -> tuple[pa.Table, int]:
     """Records as text columns, and how many could not be split. Records that break a rule keep their own text."""
-    dialect = contract.source.dialect
+    dialect = contract.source.format.dialect
     whole = [len(header) == len(record.fields or ()) for record in chunk]
     empty: list[str | None] = [None] * len(header)
     by_field = list(zip(*(r.fields if ok else empty for r, ok in zip(chunk, whole, strict=True)), strict=True))

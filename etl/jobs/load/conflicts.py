@@ -174,7 +174,7 @@ def text_of_row(row: Mapping[str, Any], contract: EvolvedContract) -> str:
     texts = {column.name: _value_text(row[column.name], column, contract) for column in contract.columns}
     if row["header"]:
         by_name = {column.source[0]: texts[column.name] for column in contract.columns}
-        return compose_line(row["header"], by_name, contract.source.dialect)
+        return compose_line(row["header"], by_name, contract.source.format.dialect)
     return compose_json((column.source, texts[column.name], column.type) for column in contract.columns)
 
 

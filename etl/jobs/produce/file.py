@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
+from etl.contract.formats.csv_dialect import CsvDialect
 from etl.contract.reader import Contract
-from etl.contract.sources.csv_dialect import CsvDialect
 from etl.errors import ConfigurationError
 from etl.jobs.produce.simulate import CHUNK, Message
 from etl.validation.csv_record import read_records

@@ -31,7 +31,7 @@ class FolderTarget:
         hidden = folder / f".{name}"
         rows = 0
         with hidden.open("wb") as handle:
-            if source.dialect.header:
+            if source.format.dialect.header:
                 handle.write(csv_header(delivery.contract) + b"\n")
             for chunk in delivery.watch(chunks):
                 rows += len(chunk)

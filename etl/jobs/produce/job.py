@@ -129,7 +129,7 @@ class _Sample:
                 if message.key and len(self._keys) < self._sensors:
                     self._keys.add(message.key)
                 # The lines of a file have no keys; the first ones are kept.
-                if message.value and (message.key in self._keys or self._contract.source.is_tabular):
+                if message.value and (message.key in self._keys or self._contract.source.format.is_tabular):
                     self.values.append(message.value)
             yield chunk
 

@@ -8,8 +8,9 @@ import pytest
 
 from etl.contract.draft.sample import read_sample
 from etl.contract.draft.writer import draft
+from etl.contract.formats.csv_dialect import CsvDialect
+from etl.contract.formats.csv_lines import CsvLines
 from etl.contract.reader import parse_contract
-from etl.contract.sources.csv_dialect import CsvDialect
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import ConfigurationError
 
@@ -36,7 +37,7 @@ def test_the_dialect_of_a_csv_sample_is_found(tmp_path: Path) -> None:
     sample = read_sample(tmp_path / "s.csv")
     assert (sample.delimiter, sample.encoding) == (";", "latin-1")
     found = parse_contract(draft("mine", sample, landing="in"), Path("mine.odcs.yaml"))
-    assert found.source == LandingFolder("in", CsvDialect(delimiter=";", encoding="latin-1"))
+    assert found.source == LandingFolder("in", CsvLines(CsvDialect(delimiter=";", encoding="latin-1")))
     assert found.column("ger_t").source == ("gerät",)
 
 

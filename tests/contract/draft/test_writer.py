@@ -44,8 +44,8 @@ def from_file(folder: Path, name: str, text: str) -> Contract:
 def test_a_draft_from_a_packaged_feeds_messages_has_its_shape(feed: str, tmp_path: Path) -> None:
     known = PACKAGED[feed]
     lines = [m.value or b"" for m in next(simulate(known, 40, seed=1, start=DEFAULT_START, bad_share=0))]
-    lines = [csv_header(known), *lines] if known.source.is_tabular else lines
-    found = from_file(tmp_path, "s.csv" if known.source.is_tabular else "s.jsonl", b"\n".join(lines).decode())
+    lines = [csv_header(known), *lines] if known.source.format.is_tabular else lines
+    found = from_file(tmp_path, "s.csv" if known.source.format.is_tabular else "s.jsonl", b"\n".join(lines).decode())
     assert [column.source for column in found.columns if column.source not in {c.source for c in known.columns}] == []
     assert len(found.columns) == len(known.columns)
     assert found.explode == known.explode

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from etl.contract.formats.csv_dialect import CsvDialect
 from etl.contract.model import ITEMS
 from etl.contract.reader import Contract
-from etl.contract.sources.csv_dialect import CsvDialect
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.contract.sources.source import FeedSource
@@ -68,12 +68,12 @@ def csv_line(values: Sequence[Value], dialect: CsvDialect) -> bytes:
 
 def _csv_message(contract: Contract, rows: Sequence[Row]) -> Message:
     values = [json.dumps(value) if isinstance(value, bool) else value for value in rows[0].values()]
-    return Message(None, csv_line(values, contract.source.dialect))
+    return Message(None, csv_line(values, contract.source.format.dialect))
 
 
 def _csv_spoilers(contract: Contract, senders: int) -> list[Spoiler]:
     required = next((i for i, column in enumerate(contract.columns) if column.required), 0)
-    delimiter = contract.source.dialect.delimiter
+    delimiter = contract.source.format.dialect.delimiter
     empty = fields(lambda line: ["" if i == required else value for i, value in enumerate(line)], delimiter)
     return [fields(lambda line: line[: len(line) // 2], delimiter), empty, resent(senders)]
 

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from etl.contract.formats.csv_dialect import CsvDialect
+from etl.contract.formats.csv_lines import CsvLines
 from etl.contract.model import ITEMS, Fleet
-from etl.contract.sources.csv_dialect import CsvDialect
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import ConfigurationError
 from etl.jobs.produce.simulate import DEFAULT_START, csv_header, span
@@ -41,7 +42,9 @@ def test_nested_arrays_and_foreign_csv_dialects_are_made_up_too() -> None:
     )
     document = json.loads(made(nested, 1)[0].value or b"")
     assert [s["id"] for s in document["site"]["gates"][0]["sensors"]] == ["sensor_id-1", "sensor_id-2"]
-    german = replace(base, feed="mine", source=LandingFolder("in", CsvDialect(delimiter=";", encoding="latin-1")))
+    german = replace(
+        base, feed="mine", source=LandingFolder("in", CsvLines(CsvDialect(delimiter=";", encoding="latin-1")))
+    )
     assert csv_header(german) == b"sensor_id;temperature;humidity;energy;timestamp"
     assert (made(german, 1)[0].value or b"").count(b";") == 4
 

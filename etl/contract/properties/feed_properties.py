@@ -5,18 +5,13 @@ Each property has one method, which returns a value of `etl.contract.model`, or 
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from etl.contract.custom_properties import CustomProperties
 from etl.contract.durations import DAY_SECONDS, contract_seconds
 from etl.contract.model import (
-    EPOCH_UNITS,
     ISO8601,
-    ITEMS,
     WINDOW_COLUMNS,
     AnomalyRules,
     Column,
@@ -27,12 +22,15 @@ from etl.contract.model import (
     Windows,
     column_name,
 )
+from etl.contract.properties.custom_properties import CustomProperties
+from etl.contract.properties.time_formats import read_formats, read_timezone
 
 KNOWN = {
     "eventTime",
     "failureBudget",
     "onConflict",
     "sensor",
+    "envelope",
     "explode",
     "rename",
     "windows",
@@ -40,6 +38,7 @@ KNOWN = {
     "anomalies",
     "unknownKeys",
     "maxNewColumns",
+    "missingValues",
     "fleet",
 }
 _ANOMALY_NUMBERS = {
@@ -54,24 +53,8 @@ _MOST_NEW_COLUMNS = 500
 DEFAULT_WINDOWS = ("5m", "1d")
 
 
-_DIRECTIVES = "%Y %y %m %d %H %I %p %M %S %f %z %j %b %B %a %A %%"
-_SAMPLE = datetime(2021, 11, 28, 15, 45, 59, 123456, tzinfo=UTC)
 _ON_CONFLICT: dict[str, OnConflict] = {"quarantine": "quarantine", "keepFirst": "keepFirst", "keepLast": "keepLast"}
 _UNKNOWN_KEYS: dict[str, UnknownKeys] = {"evolve": "evolve", "freeze": "freeze", "discard": "discard"}
-
-
-def _broken_format(pattern: str) -> str:
-    """What is wrong with a pattern of `strptime`; empty if its directives are supported, and it reads back the day it writes."""
-    used = re.findall(r"%.?", pattern, re.DOTALL)
-    if unknown := [directive for directive in used if directive not in _DIRECTIVES.split()]:
-        return f"has {unknown[0]!r}, which is not supported everywhere"
-    if ("%I" in used) != ("%p" in used):
-        return "has one of %I and %p without the other"
-    try:
-        read = datetime.strptime(_SAMPLE.strftime(pattern), pattern)
-    except (ValueError, re.error) as error:
-        return f"cannot be read: {error}"
-    return "" if read.date() == _SAMPLE.date() else "does not say which day it is"
 
 
 @dataclass(frozen=True)
@@ -86,30 +69,16 @@ class FeedProperties(CustomProperties):
         if value["column"] not in {column.name for column in columns if column.type == "timestamp"}:
             raise self.fail(f"{place}.column", f"{value['column']!r} is no timestamp column", "Name one.")
         try:
-            ZoneInfo(value.get("timezone", "UTC"))
             earliest = datetime.fromisoformat(str(value.get("earliest", "2000-01-01")))
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise self.fail(place, str(error), "Use an IANA time zone and an ISO date.") from None
+        except ValueError as error:
+            raise self.fail(f"{place}.earliest", str(error), "Use an ISO date.") from None
         return EventTime(
             column=value["column"],
-            timezone=value.get("timezone", "UTC"),
+            timezone=read_timezone(f"{place}.timezone", value.get("timezone", "UTC"), self.fail),
             earliest=earliest if earliest.tzinfo else earliest.replace(tzinfo=UTC),
             ahead_seconds=float(value.get("aheadSeconds", 3600.0)),
-            formats=self._formats(f"{place}.formats", value.get("formats", [ISO8601])),
+            formats=read_formats(f"{place}.formats", value.get("formats", [ISO8601]), self.fail),
         )
-
-    def _formats(self, place: str, formats: object) -> tuple[str, ...]:
-        if not isinstance(formats, list) or not formats:
-            raise self.fail(place, f"{formats!r}", "Give a list of formats.")
-        for name in formats:
-            if name != ISO8601 and name not in EPOCH_UNITS and "%" not in str(name):
-                supported = ", ".join([ISO8601, *EPOCH_UNITS])
-                raise self.fail(
-                    place, f"{name!r} is not known", f"Use {supported}, or a pattern such as %d-%m-%Y %H:%M."
-                )
-            if "%" in str(name) and (problem := _broken_format(str(name))):
-                raise self.fail(place, f"{name!r} {problem}", f"Use {_DIRECTIVES}, and year, month and day among them.")
-        return tuple(map(str, formats))
 
     def sensor(
         self, columns: tuple[Column, ...], primary_key: tuple[str, ...], event_time: EventTime
@@ -119,43 +88,6 @@ class FeedProperties(CustomProperties):
             return self._column_list("sensor", self.values["sensor"], columns)
         named = [*primary_key, *(column.name for column in columns)]
         return (next((name for name in named if name != event_time.column), columns[0].name),)
-
-    def explode(self) -> tuple[tuple[str, ...], ...]:
-        if "explode" not in self.values:
-            return ()
-        value = self.values["explode"]
-        if not isinstance(value, str) or not all(all(level.split(".")) for level in value.split("[].")):
-            raise self.fail(f"{self.place}.explode", f"{value!r}", "Write the path of an array: data.devices.")
-        return tuple(tuple(level.split(".")) for level in value.split("[]."))
-
-    def with_paths(
-        self, columns: tuple[Column, ...], explode: tuple[tuple[str, ...], ...], *, is_tabular: bool
-    ) -> tuple[Column, ...]:
-        """The columns with the paths that `rename` gives them."""
-        place = f"{self.place}.rename"
-        given = self.values.get("rename", {})
-        if not isinstance(given, dict):
-            raise self.fail(place, f"{given!r}", "Write column: path, one per line.")
-        if unknown := set(given) - {column.name for column in columns}:
-            raise self.fail(place, f"there is no column {sorted(unknown)[0]!r}", "Name columns of the schema.")
-        paths = {
-            name: (str(path),) if is_tabular else self._path(f"{place}.{name}", str(path), explode)
-            for name, path in given.items()
-        }
-        if is_tabular and explode:
-            raise self.fail(f"{self.place}.explode", "a CSV file has no arrays", "Remove it.")
-        return tuple(replace(column, path=paths.get(column.name, ())) for column in columns)
-
-    def _path(self, place: str, path: str, explode: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
-        """`data.devices[].id` as keys, with `[]` for an element of the array before it."""
-        keys = tuple(key for key in re.split(r"\.|(\[\])", path) if key)
-        arrays = [keys[:i] for i, key in enumerate(keys) if key == ITEMS]
-        exploded = [
-            tuple(key for level in _array_levels(explode, n) for key in level) for n in range(1, len(explode) + 1)
-        ]
-        if not keys or any(array not in exploded for array in arrays):
-            raise self.fail(place, f"{path!r} is not in an array of `explode`", "Write data.devices[].name.")
-        return keys
 
     def windows(self, columns: tuple[Column, ...], sensor: tuple[str, ...]) -> Windows | None:
         """Sizes, key and measures; by default 5 minutes and a day, per sensor, of all decimal numbers."""
@@ -260,11 +192,3 @@ class FeedProperties(CustomProperties):
         if not isinstance(names, list) or not names or not all(item in existing for item in names):
             raise self.fail(f"{self.place}.{name}", f"{given!r}", f"Name columns: {', '.join(sorted(existing))}.")
         return tuple(names)
-
-
-def _array_levels(explode: tuple[tuple[str, ...], ...], count: int) -> list[tuple[str, ...]]:
-    """The first `count` levels of nested arrays, as the path of a column inside them begins."""
-    parts: list[tuple[str, ...]] = []
-    for level in explode[:count]:
-        parts += [level, (ITEMS,)]
-    return parts[:-1]

@@ -1,0 +1,1 @@
+"""How a source writes its records, one module a format."""
