@@ -89,20 +89,52 @@ def check(files: Annotated[list[Path], typer.Argument(help="Contract files (NAME
 
 @app.command("new")
 def new(
-    name: Annotated[str, typer.Argument(help="The feed's name: lower-case letters, digits and _.")],
-    source: Annotated[Path, typer.Option("--from", help="A sample file: .json, .jsonl or .csv.")],
-    topic: Annotated[str, typer.Option(help="Its Kafka topic. Default for JSON: the feed's name.")] = "",
-    landing: Annotated[str, typer.Option(help="Its landing folder. Default for CSV: landing/NAME.")] = "",
+    name: Annotated[str, typer.Argument(help="The feed's name: lower-case letters, digits and _.", show_default=False)],
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Further sample files, as a shell gives them for --from folder/*.csv.", show_default=False),
+    ] = None,
+    source: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from",
+            help="A sample file: JSON, JSON lines, CSV of any dialect or Parquet, plain or packed with gzip or zstd. "
+            "Give several by repeating it, or by a pattern.",
+            show_default=False,
+        ),
+    ] = None,
+    from_topic: Annotated[
+        str, typer.Option(help="Read the sample from this Kafka topic, whose feed it becomes.", show_default=False)
+    ] = "",
+    messages: Annotated[int, typer.Option(help="With --from-topic: how many of its newest messages.")] = 500,
+    topic: Annotated[
+        str, typer.Option(help="The feed's Kafka topic. Default for JSON: the feed's name.", show_default=False)
+    ] = "",
+    landing: Annotated[
+        str,
+        typer.Option(help="The feed's landing folder. Default for CSV and Parquet: landing/NAME.", show_default=False),
+    ] = "",
 ) -> None:
-    """Draft a contract from a sample, into the first folder of ETL_FEEDS or the current one."""
-    from etl.operations.feeds.draft import draft_contract
+    """Draft a contract from a sample, into the first folder of ETL_FEEDS or the current one.
+
+    Of large samples the first 10,000 records are read. What the sample leaves open is TODO in the draft.
+    """
+    from etl.operations.feeds.draft import draft_contract, require_new
+    from etl.operations.feeds.samples import sample_of
     from etl.settings import Settings
 
     settings = Settings.load()
-    file = draft_contract(settings, name, source, topic=topic, landing=landing)
+    require_new(settings, name)
+    sample = sample_of(settings, [*(source or []), *(more or [])], from_topic, messages)
+    drafted = draft_contract(settings, name, sample, topic=from_topic or topic, landing=landing)
+    file = drafted.file
     console.print(f"Drafted {file}; its comments say what was inferred.", soft_wrap=True)
     if not settings.feeds:
         console.print(f"Set ETL_FEEDS={file.parent} so that it is found.", soft_wrap=True)
+    if drafted.undecided:
+        console.print("Decide these first, in the file:", soft_wrap=True)
+    for question in drafted.undecided:
+        console.print(f"  line {question.line}: {question.place}: {question.text}", markup=False, soft_wrap=True)
     console.print(f"Next: python -m etl feeds check {file}, then python -m etl run {name}", soft_wrap=True)
 
 

@@ -27,7 +27,7 @@ from etl.errors import ContractError
 
 SUFFIX = ".odcs.yaml"
 
-_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,47}")
+IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,47}")
 
 _RESERVED_PREFIXES = ("etl_", "pg_", "alembic_version")
 """How names of audit tables, and of the databases' internal tables, begin."""
@@ -124,7 +124,7 @@ class ContractReader:
         return model
 
     def _identifier(self, place: str, name: str) -> str:
-        if not _IDENTIFIER.fullmatch(name):
+        if not IDENTIFIER.fullmatch(name):
             raise self.fail(
                 place, f"{name!r} cannot name a feed or a table", "Use lower-case letters, digits and _ (at most 48)."
             )

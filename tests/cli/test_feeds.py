@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -121,17 +123,49 @@ def test_nothing_is_overwritten(folder: Path) -> None:
     assert "already" in str(feeds("new", "raw_iot", "--from", "sample.jsonl", expect=2).exception)
 
 
-def test_a_csv_sample_becomes_a_landing_feed_and_json_does_not(folder: Path) -> None:
+def test_a_sample_of_files_becomes_a_landing_feed_or_reads_a_topic(folder: Path) -> None:
     (folder / "s.csv").write_text("device,time,v\nd1,2025-06-15T00:00:00Z,1.5\n")
-    feeds("new", "mine", "--from", "s.csv")
-    contract = read_contract(folder / "mine.odcs.yaml")
-    assert contract.source.name == "landing/mine"
-    assert "is not a CSV file" in str(
-        feeds("new", "other", "--from", "sample.jsonl", "--landing", "in", expect=2).exception
-    )
+    (folder / "s.dat").write_text("device,time,v\nd1,2025-06-15T00:00:00Z,1.5\n")
+    rows = [{"device": "d1", "time": "2025-06-15T00:00:00Z", "v": 1.5}]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "s.parquet")
+    for number, (sample, landing, source) in enumerate(
+        [
+            ("s.csv", "", "landing/feed_0"),
+            ("s.dat", "", "landing/feed_1/*.dat"),
+            ("s.parquet", "", "landing/feed_2"),
+            ("s.parquet", "in", "in"),
+            ("sample.jsonl", "", "feed_4"),
+            ("sample.jsonl", "in", "in"),
+        ]
+    ):
+        feeds("new", f"feed_{number}", "--from", sample, *(["--landing", landing] if landing else []))
+        assert read_contract(folder / f"feed_{number}.odcs.yaml").source.name == source
     assert "not both" in str(
         feeds("new", "other", "--from", "s.csv", "--landing", "in", "--topic", "t", expect=2).exception
     )
+
+
+def test_several_files_are_given_as_a_shell_expands_them(folder: Path) -> None:
+    for device in ("a", "b", "c"):
+        (folder / f"{device}.jsonl").write_text(SAMPLE.replace("d1", device))
+    feeds("new", "mine", "--from", "a.jsonl", "b.jsonl", "c.jsonl")
+    assert "(3 records)" in (folder / "mine.odcs.yaml").read_text()
+    feeds("new", "yours", "--from", "a.jsonl", "--from", "b.jsonl")
+    assert "(2 records)" in (folder / "yours.odcs.yaml").read_text()
+    assert "--from " in feeds("new", "theirs", "--from", str(folder), expect=2).exception.remedy  # type: ignore[union-attr]
+
+
+def test_a_sample_must_be_given_once(folder: Path) -> None:
+    assert "No sample is given" in str(feeds("new", "mine", expect=2).exception)
+    both = feeds("new", "mine", "--from", "sample.jsonl", "--from-topic", "t", expect=2)
+    assert "Both --from sample.jsonl and --from-topic t" in str(both.exception)
+
+
+def test_what_a_sample_leaves_open_is_asked_before_the_feed_runs(folder: Path) -> None:
+    (folder / "s.csv").write_text("d1,2025-06-15T00:00:00Z,1.5\nd2,2025-06-15T00:00:00Z,1.5\n")
+    said = feeds("new", "mine", "--from", "s.csv").stdout
+    assert "csv.header" in said
+    assert "is TODO: false if the first line is a record" in feeds("check", "mine.odcs.yaml", expect=2).stderr
 
 
 @pytest.mark.parametrize("name", ["Mine", "../mine", "a b", ""])
@@ -162,7 +196,7 @@ def test_every_custom_property_and_its_keys_are_documented() -> None:
         *feed_properties._ANOMALY_NUMBERS,
         *feed_properties._ANOMALY_TIMES,
         *column_properties._ALL_PROPERTIES,
-        *csv_dialect._CAMEL.values(),
+        *csv_dialect.CAMEL.values(),
         "topic",
         "csv",
         "stableSeconds",

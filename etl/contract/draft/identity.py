@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from etl.contract.draft.sample import Sample
+from etl.contract.draft.samples.sample import Sample
 from etl.contract.inference import is_iso_time, is_number
 from etl.contract.model import EPOCH_UNITS, ISO8601
 from etl.errors import ConfigurationError

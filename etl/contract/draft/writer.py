@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from etl.contract.draft.identity import infer_event_time, infer_key, infer_sensor
-from etl.contract.draft.sample import Path, Sample, readings_of
+from etl.contract.draft.readings import Path, readings_of
+from etl.contract.draft.samples.sample import Sample
+from etl.contract.draft.source_lines import landing_lines, topic_lines
+from etl.contract.draft.yaml_text import yaml_text
 from etl.contract.inference import InferredType, infer_type, snake_case
 from etl.contract.model import ISO8601, ITEMS, RESERVED, WINDOW_COLUMNS, column_name
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
-_YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 _KEY_LENGTH = 128
 """Longest text in a key: databases do not index unbounded texts."""
 
@@ -93,18 +91,10 @@ def _without_names_of_windows(
     return sensor and new, tuple(new if name == old else name for name in key)
 
 
-def _yaml_text(value: str) -> str:
-    """A text as YAML, quoted where it has to be."""
-    is_plain = _PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS
-    if is_plain:
-        return value
-    quoted: str = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=10_000)
-    return quoted.strip()
-
-
 def _head(feed: str, sample: Sample, *, topic: str, landing: str) -> list[str]:
     return [
-        f"# Drafted from {_yaml_text(sample.name)} ({len(sample.records):,} records). Review it: comments name what was guessed.",
+        f"# Drafted from {yaml_text(sample.name)} ({len(sample.records):,} records). Review it: comments name what was guessed.",
+        *(f"# Found: {text}" for text in sample.evidence),
         "apiVersion: v3.1.0",
         "kind: DataContract",
         f"id: {feed.replace('_', '-')}",
@@ -114,34 +104,7 @@ def _head(feed: str, sample: Sample, *, topic: str, landing: str) -> list[str]:
         "description:",
         "  purpose: Describe here what these readings are.",
         "servers:",
-        *(_local(sample, landing) if landing else _kafka(topic)),
-    ]
-
-
-def _kafka(topic: str) -> list[str]:
-    return [
-        "  - server: stream",
-        "    type: kafka",
-        "    host: ETL_KAFKA_BOOTSTRAP",
-        "    format: json",
-        "    customProperties:",
-        "      - property: topic",
-        f"        value: {_yaml_text(topic)}",
-    ]
-
-
-def _local(sample: Sample, landing: str) -> list[str]:
-    return [
-        "  - server: landing",
-        "    type: local",
-        f"    path: {_yaml_text(landing)}",
-        "    format: csv",
-        "    customProperties:",
-        "      - property: csv",
-        "        value:",
-        f"          delimiter: {_yaml_text(sample.delimiter)}",
-        f"          encoding: {sample.encoding}",
-        "          header: true",
+        *(landing_lines(sample, landing) if landing else topic_lines(sample, topic)),
     ]
 
 
@@ -161,7 +124,7 @@ def _schema(feed: str, columns: Sequence[_DraftColumn]) -> list[str]:
 
 def _property(column: _DraftColumn) -> list[str]:
     why = f"  # {column.inferred.why}" if column.inferred.why else ""
-    lines = [f"      - name: {_yaml_text(column.name)}", f"        logicalType: {column.inferred.type}{why}"]
+    lines = [f"      - name: {yaml_text(column.name)}", f"        logicalType: {column.inferred.type}{why}"]
     if column.in_key:
         lines += [
             "        required: true",
@@ -188,19 +151,19 @@ def _custom(
         "customProperties:",
         "  - property: eventTime",
         "    value:",
-        f"      column: {_yaml_text(time)}",
-        f"      formats: [{', '.join(_yaml_text(name) for name in formats)}]{f'  # {note}' if note else ''}",
+        f"      column: {yaml_text(time)}",
+        f"      formats: [{', '.join(yaml_text(name) for name in formats)}]{f'  # {note}' if note else ''}",
         "      timezone: UTC  # of times without an offset; assumed",
     ]
     if explode:
         path = "[].".join(".".join(level) for level in explode)
-        lines += ["  - property: explode", f"    value: {_yaml_text(path)}"]
+        lines += ["  - property: explode", f"    value: {yaml_text(path)}"]
     renamed = [column for column in columns if column.path != (column.name,)]
     if renamed:
         lines += ["  - property: rename", "    value:"]
         lines += [
-            f"      {_yaml_text(c.name)}: {_yaml_text('.'.join(c.path).replace(f'.{ITEMS}', ITEMS))}" for c in renamed
+            f"      {yaml_text(c.name)}: {yaml_text('.'.join(c.path).replace(f'.{ITEMS}', ITEMS))}" for c in renamed
         ]
     if sensor:
-        lines += ["  - property: sensor", f"    value: {_yaml_text(sensor)}  # guessed"]
+        lines += ["  - property: sensor", f"    value: {yaml_text(sensor)}  # guessed"]
     return [*lines, "  - property: unknownKeys", "    value: freeze  # or evolve, or discard"]

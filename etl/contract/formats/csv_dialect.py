@@ -8,11 +8,12 @@ from typing import Any, Self
 
 from etl.contract.properties.custom_properties import CustomProperties
 
-_CAMEL = {
+CAMEL = {
     "skip_rows": "skipRows",
     "skip_after_header": "skipAfterHeader",
     "trailing_delimiter": "trailingDelimiter",
 }
+"""Field of a dialect → its key in a contract, where that is another."""
 _MOST_SKIPPED = 1_000
 
 
@@ -49,7 +50,7 @@ class CsvDialect:
         """
         if "csv" not in given.values:
             return cls()
-        names = {_CAMEL.get(field.name, field.name): field.name for field in fields(cls)}
+        names = {CAMEL.get(field.name, field.name): field.name for field in fields(cls)}
         values = given.mapping("csv", set(names))
         dialect = cls(**{names[name]: value for name, value in values.items()})
         for name, value in values.items():

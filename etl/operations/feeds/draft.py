@@ -1,31 +1,59 @@
-"""A first contract of a new feed, drafted from a sample into a file that can be used at once."""
+"""A first contract of a new feed, drafted from a sample: into a file that can be used at once, or asks for a decision first."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from etl.contract.document import SUFFIX
-from etl.contract.draft.sample import Sample, read_sample
+from etl.contract.document import IDENTIFIER, SUFFIX
+from etl.contract.draft.samples.content import plain_suffix
+from etl.contract.draft.samples.sample import Sample
 from etl.contract.draft.writer import draft
+from etl.contract.formats.avro_records import AvroRecords
+from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.reader import contract_files, parse_contract
+from etl.contract.todo import Question, open_questions
+from etl.contract.yaml_lines import YamlLines
 from etl.errors import ConfigurationError
 from etl.settings import Settings
 
+_OF_TOPICS = (JsonObjects, AvroRecords)
+"""Formats whose feeds read a topic, unless a landing folder is given."""
 
-def draft_contract(settings: Settings, name: str, sample_file: Path, *, topic: str = "", landing: str = "") -> Path:
-    """Write the contract into the first folder of `ETL_FEEDS`, or the current one; returns the file.
 
-    :param topic: of the feed; by default, for JSON, the feed's name.
-    :param landing: its landing folder; by default, for CSV, landing/NAME.
-    :raises ConfigurationError: the feed or the file exists, or the sample does not fit topic or folder.
-    """
+@dataclass(frozen=True)
+class Drafted:
+    """A contract that was written."""
+
+    file: Path
+    undecided: tuple[Question, ...]
+    """What a person must decide before the contract can be used."""
+
+
+def require_new(settings: Settings, name: str) -> None:
+    """:raises ConfigurationError: no feed can have this name, or one has it."""
+    if not IDENTIFIER.fullmatch(name):
+        raise ConfigurationError(
+            f"{name!r} cannot name a feed.", remedy="Use lower-case letters, digits and _ (at most 48)."
+        )
     if name in contract_files(settings):
         raise ConfigurationError(f"There is a feed {name!r} already.", remedy="Give another name.")
-    sample = read_sample(sample_file)
-    topic, landing = _source(name, sample_file, sample, topic, landing)
+
+
+def draft_contract(settings: Settings, name: str, sample: Sample, *, topic: str = "", landing: str = "") -> Drafted:
+    """Write the contract into the first folder of `ETL_FEEDS`, or the current one.
+
+    :param topic: of the feed; by default, for JSON, the feed's name.
+    :param landing: its landing folder; by default, for CSV and Parquet, landing/NAME.
+    :raises ConfigurationError: the feed or the file exists, or the sample does not fit topic or folder.
+    """
+    require_new(settings, name)
+    topic, landing = _source(name, sample, topic, landing)
     text = draft(name, sample, topic=topic, landing=landing)
     file = (settings.feeds[0] if settings.feeds else Path.cwd()) / f"{name}{SUFFIX}"
-    parse_contract(text, file)
+    undecided = tuple(open_questions(text, YamlLines(text)))
+    if not undecided:
+        parse_contract(text, file)
     try:
         with file.open("x", encoding="utf-8") as handle:
             handle.write(text)
@@ -35,21 +63,26 @@ def draft_contract(settings: Settings, name: str, sample_file: Path, *, topic: s
         raise ConfigurationError(
             f"{file} cannot be written: {error}", remedy="Set ETL_FEEDS to a folder that can be written."
         ) from None
-    return file
+    return Drafted(file, undecided)
 
 
-def _source(name: str, sample_file: Path, sample: Sample, topic: str, landing: str) -> tuple[str, str]:
+def _source(name: str, sample: Sample, topic: str, landing: str) -> tuple[str, str]:
     """Topic and landing folder, of which one is empty."""
     if topic and landing:
         raise ConfigurationError(
             f"--topic {topic} and --landing {landing}: a feed has a topic or a landing folder.",
             remedy="Give --topic or --landing, not both.",
         )
-    if landing and not sample.is_csv:
+    if landing and not sample.files:
         raise ConfigurationError(
-            f"--landing {landing}: {sample_file.name} is not a CSV file.",
-            remedy="Landing folders hold CSV files; give --topic.",
+            f"--landing {landing}: the sample is of a topic.", remedy="Give --from with files, or leave --landing out."
         )
     if topic or landing:
         return topic, landing
-    return ("", f"landing/{name}") if sample.is_csv else (name, "")
+    return (name, "") if isinstance(sample.form, _OF_TOPICS) else ("", _landing(name, sample))
+
+
+def _landing(name: str, sample: Sample) -> str:
+    """The landing folder; with a pattern where the names of the sample's files end in an unusual way."""
+    endings = sorted({plain_suffix(file) for file in sample.files} - {*sample.form.suffixes})
+    return f"landing/{name}/*{endings[0]}" if len(endings) == 1 else f"landing/{name}"

@@ -13,8 +13,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.contract.draft.sample import Sample, read_sample
+from etl.contract.draft.samples.read import read_sample
+from etl.contract.draft.samples.sample import Sample
 from etl.contract.draft.writer import draft
+from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.reader import Contract, load_contracts, parse_contract
 from etl.errors import ConfigurationError
 from etl.jobs.produce.simulate import DEFAULT_START, csv_header, simulate
@@ -26,7 +28,7 @@ VALIDATOR = jsonschema.validators.validator_for(STANDARD)(STANDARD)
 
 
 def drafted(records: list[Any], **where: str) -> Contract:
-    text = draft("mine", Sample("sample.json", records), **(where or {"topic": "mine"}))
+    text = draft("mine", Sample("sample.json", JsonObjects(), records), **(where or {"topic": "mine"}))
     VALIDATOR.validate(yaml.safe_load(text))
     return parse_contract(text, Path("mine.odcs.yaml"))
 
@@ -34,8 +36,8 @@ def drafted(records: list[Any], **where: str) -> Contract:
 def from_file(folder: Path, name: str, text: str) -> Contract:
     file = folder / name
     file.write_text(text, "utf-8")
-    sample = read_sample(file)
-    made = draft("mine", sample, **({"landing": "in"} if sample.is_csv else {"topic": "mine"}))
+    sample = read_sample([file])
+    made = draft("mine", sample, **({"landing": "in"} if sample.form.is_tabular else {"topic": "mine"}))
     VALIDATOR.validate(yaml.safe_load(made))
     return parse_contract(made, Path("mine.odcs.yaml"))
 
@@ -130,7 +132,7 @@ def test_the_format_of_times_is_recognised_by_content(time: Any, form: str) -> N
 
 
 def test_an_uncertain_order_of_day_and_month_is_said() -> None:
-    text = draft("mine", Sample("s.json", [{"id": 1, "date": "05-06-2025"}]), topic="mine")
+    text = draft("mine", Sample("s.json", JsonObjects(), [{"id": 1, "date": "05-06-2025"}]), topic="mine")
     assert "it could be %m-%d-%Y as well" in text
 
 
@@ -161,7 +163,7 @@ def test_nested_arrays_become_levels_of_explode_and_others_are_named() -> None:
             "gates": [{"name": "g", "probes": [{"probeId": "p1", "value": 1.5}, {"probeId": "p2", "value": 2.5}]}]
         },
     }
-    text = draft("mine", Sample("s.json", [record]), topic="mine")
+    text = draft("mine", Sample("s.json", JsonObjects(), [record]), topic="mine")
     found = parse_contract(text, Path("mine.odcs.yaml"))
     assert found.explode == (("site", "gates"), ("probes",))
     assert found.column("probe_id").source == ("site", "gates", "[]", "probes", "[]", "probeId")

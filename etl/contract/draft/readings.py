@@ -1,37 +1,15 @@
-"""A sample of a new feed: its records, and the readings in them."""
+"""The readings in the records of a sample: flat, with the path of each value."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path as File
 from typing import Any
 
+from etl.contract.draft.samples.sample import Sample
 from etl.contract.model import ITEMS
-from etl.errors import ConfigurationError
 
 Path = tuple[str, ...]
-RECORDS = 10_000
-"""How many records of a sample are read."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The records unchanged; those of a CSV file are its fields by header, all of them text."""
-
-    name: str
-    records: list[dict[str, Any]]
-    delimiter: str = ""
-    """For a CSV file; empty for JSON."""
-    encoding: str = "utf-8"
-
-    @property
-    def is_csv(self) -> bool:
-        return bool(self.delimiter)
 
 
 @dataclass
@@ -52,71 +30,9 @@ class Readings:
         return {name for path, name in names.items() if self.explode and ITEMS not in path}
 
 
-def read_sample(file: File) -> Sample:
-    """A `.json` (an object, or an array of objects), `.jsonl` or `.csv` file.
-
-    :raises ConfigurationError: it cannot be read, or has no records.
-    """
-    kinds = {".json": _json, ".jsonl": _json_lines, ".csv": _csv}
-    if not file.is_file() or file.suffix.lower() not in kinds:
-        raise ConfigurationError(f"There is no sample {file}.", remedy="Give the path of a .json, .jsonl or .csv file.")
-    text, encoding = _decoded(file.read_bytes())
-    try:
-        sample = kinds[file.suffix.lower()](file.name, text, encoding)
-    except (ValueError, csv.Error) as error:
-        raise ConfigurationError(f"{file.name} cannot be read: {error}", remedy="Correct the sample.") from None
-    if not sample.records or not all(isinstance(record, dict) and record for record in sample.records):
-        raise ConfigurationError(
-            f"{file.name} has no records, or something that is not an object.", remedy="Give a few whole messages."
-        )
-    return sample
-
-
-def _decoded(content: bytes) -> tuple[str, str]:
-    """A sample's text and encoding: UTF-8; else cp1252 if it has characters that only cp1252 has; else Latin-1."""
-    try:
-        return content.decode("utf-8-sig"), "utf-8"
-    except UnicodeDecodeError:
-        pass
-    # Euro sign and dashes of cp1252 are control characters in Latin-1.
-    if any(0x80 <= byte <= 0x9F for byte in content):
-        with suppress(UnicodeDecodeError):
-            return content.decode("cp1252"), "cp1252"
-    return content.decode("latin-1"), "latin-1"
-
-
-def _lines(text: str) -> io.StringIO:
-    """The lines of a text, which end with CR, LF or both; `str.splitlines` would split at seven more characters."""
-    return io.StringIO(text, newline="")
-
-
-def _json(name: str, text: str, _: str) -> Sample:
-    document = json.loads(text)
-    return Sample(name, (document if isinstance(document, list) else [document])[:RECORDS])
-
-
-def _json_lines(name: str, text: str, _: str) -> Sample:
-    lines = [line for line in _lines(text) if line.strip()]
-    return Sample(name, [json.loads(line) for line in lines[:RECORDS]])
-
-
-def _csv(name: str, text: str, encoding: str) -> Sample:
-    header = next(_lines(text), "")
-    delimiter = max(",;\t|", key=header.count)
-    rows = csv.DictReader(_lines(text), delimiter=delimiter, strict=True)
-    names = list(rows.fieldnames or ())
-    if len(set(names)) < len(names) or not all(name.strip() for name in names):
-        raise ValueError("a column of the header has no name, or two have the same")
-    records = [
-        {key: value for key, value in row.items() if key is not None and value not in (None, "")}
-        for _, row in zip(range(RECORDS), rows, strict=False)
-    ]
-    return Sample(name, [dict.fromkeys(names) | record for record in records], delimiter, encoding)
-
-
 def readings_of(sample: Sample) -> Readings:
     """The readings: each record, or each element of its first array of objects, and so on inward."""
-    if sample.is_csv:
+    if sample.form.is_tabular:
         return Readings([{(key,): value for key, value in record.items()} for record in sample.records], [])
     readings = Readings([], [])
     rows: list[tuple[dict[Path, Any], Any, Path]] = [({}, record, ()) for record in sample.records]

@@ -1,0 +1,1 @@
+"""CSV files of any program: their dialect, by the evidence of all lines of a sample."""
