@@ -19,7 +19,9 @@ _CODE = re.compile(r"-?\d+[eE]\d+")
 _MOST_EXACT = 2**53
 """Every whole number up to it is a double."""
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?")
-_COUNT_NAME = re.compile(r"(id|no|nr|number|count|offset|seq|sequence|index|version|code|sensor|device)$")
+_COUNT_NAME = re.compile(
+    r"(id|no|nr|number|count|cnt|counter|port|offset|seq|sequence|index|version|code|sensor|device)$"
+)
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,10 @@ One section per packaged feed, made from its contract by `python -m etl feeds do
 """
 
 
-def source_path(column: Column) -> str:
-    """Where a column's value is in a message, as `rename` writes it."""
+def source_path(column: Column, contract: Contract) -> str:
+    """Where a column's value is in a message, as `rename` writes it: keys with dots of their own make it a list."""
+    if any("." in key for key in column.source) and not contract.source.format.is_tabular:
+        return json.dumps(column.source, ensure_ascii=False)
     return ".".join(column.source).replace(f".{ITEMS}", ITEMS)
 
 
@@ -83,7 +85,7 @@ def described(contract: Contract) -> dict[str, Any]:
         "columns": [
             {
                 "name": column.name,
-                "source": source_path(column),
+                "source": source_path(column, contract),
                 "type": _TYPES.get(column.type, column.type),
                 "unit": column.unit or None,
                 "rules": rules(column, contract),
@@ -144,7 +146,7 @@ def columns_table(contract: Contract) -> Table:
     table = new_table("column", "from", "type", "unit", "rules", "meaning", whole=("column",))
     for column in contract.columns:
         kind, column_rules = _TYPES.get(column.type, column.type), ", ".join(rules(column, contract))
-        values = (column.name, source_path(column), kind, column.unit, column_rules, column.description)
+        values = (column.name, source_path(column, contract), kind, column.unit, column_rules, column.description)
         table.add_row(*map(Text, values))
     return table
 
@@ -223,7 +225,7 @@ def _section(contract: Contract) -> str:
 
 
 def _row(column: Column, contract: Contract) -> str:
-    path = source_path(column)
+    path = source_path(column, contract)
     source = "" if path == column.name else f"`{path}`"
     cells = [f"`{column.name}`", source, _TYPES.get(column.type, column.type), column.unit]
     cells += [_plain(", ".join(rules(column, contract))), _plain(column.description)]

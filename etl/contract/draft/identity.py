@@ -1,114 +1,232 @@
-"""Which columns of a sample identify its readings: the event time and its format, the sensor, the key."""
+"""Which columns of a sample identify a sensor, and which a reading."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
-from etl.contract.draft.samples.sample import Sample
-from etl.contract.inference import is_iso_time, is_number
-from etl.contract.model import EPOCH_UNITS, ISO8601
-from etl.errors import ConfigurationError
+from etl.contract.draft.columns import DraftColumn, by_path
+from etl.contract.draft.event_time import EventTimeGuess
+from etl.contract.draft.guesses.times import moment_of
+from etl.contract.draft.recognisers.shape import Shape
 
-Values = Mapping[str, Sequence[Any]]
-"""The values of every column, by name; rows are in the same order."""
-
-_DAYS = ("%d-%m-%Y", "%m-%d-%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%Y/%m/%d", "%Y-%m-%d", "%Y%m%d")
-_PATTERNS = [f"{day}{time}" for time in (" %H:%M:%S", " %H:%M", "T%H:%M:%S", "") for day in _DAYS]
-_TIME_NAME = re.compile(r"time|date|stamp|(^|_)(ts|at|when|epoch)($|_)")
-_BEST_TIME_NAME = re.compile(r"^(event_?time|timestamp|ts|time|datetime)$|event")
-_SENSOR_NAME = re.compile(r"sensor|device|station|meter|node|machine|room|gateway|probe|(^|_)mac($|_)")
-_ROW_NAME = re.compile(r"^(id|uuid|guid)$|(event|reading|message|record|measurement|row)_?(id|uuid|guid|no|number)$")
-_FROM, _TO = datetime(2000, 1, 1).timestamp(), datetime(2100, 1, 1).timestamp()
+_ID = r"(id|eui|uid|uuid|no|nr|num|number|key|serial|code|address|addr|sn)$"
+_THING = (
+    r"(device|dev|sensor|station|meter|node|probe|thing|asset|machine|tag|unit|equipment|mote|inverter|turbine|vehicle|pump|well"
+    r"|client|entity|site|location|room|plant|zone|area|building|line|logger|source|point|channel|detector|monitor|ger_t|messstelle)"
+)
+_BEST = re.compile(
+    rf"(^|_){_THING}s?_?{_ID}|^dev_?eui$|^(mac|imei|eui|entity_id|serial(_?(no|nr|number))?)$|^mac_?addr"
+)
+_GOOD = re.compile(rf"^{_THING}(_?name)?$|^(name|host(name)?|topic|ip|sn|messort|ort|standort|sonde)$")
+_SOME = re.compile(rf"(^|_){_THING}(_|$)|sensor|device|station|meter")
+_POOR = re.compile(r"gateway|(^|_)gw(_|$)|tenant|application|app_id|(^|_)(org|customer|user|account|subscription)")
+_NONE = re.compile(
+    r"(^|_)(type|model|version|status|state|class|firmware|fw|units?|count|value|battery|category|kind|manufacturer|vendor|time"
+    r"|timestamp|date|mode|level|temp(erature)?|humidity|power|voltage|lat|lon|latitude|longitude|profile.*|meters)$"
+)
+_ROW = re.compile(
+    r"^(id|uuid|guid|_id|oid|key|deduplication_id)$"
+    r"|(event|reading|message|msg|record|measurement|row|observation|sample|transaction|correlation|packet|dedup\w*)_?"
+    r"(id|uuid|guid|key)$|^(event|reading|message|record|measurement|row)_?(no|number)$"
+)
+_COUNTER = re.compile(
+    r"(^|_)(seq|sequence|seqno|counter|fcnt|f_cnt|cnt|no|nr|number|index|offset|frame|packet|epoch|item)"
+)
+_METRIC = re.compile(
+    r"(^|_)(metric|measure|measurement|parameter|param|quantity|property|variable|field|signal|channel|attribute|observable"
+    r"|observed_property|phenomenon|pollutant|sensor_type|kind|type|name|key|tag|n|category|item|subtype)$"
+)
+_VALUE = re.compile(r"^(v|val|value|_value|reading|result|state|measurement|messwert|wert)$")
+_SHARE = 0.95
+_MANY = 20
+"""Records from which on values that are all different, or all alike, say something."""
 
 
 @dataclass(frozen=True)
-class InferredEventTime:
-    """The column of the event time, its format, and why it was chosen."""
+class SensorGuess:
+    """The columns that identify a sensor."""
 
-    column: str
-    formats: tuple[str, ...]
-    why: str
-    note: str = ""
-    """What remains uncertain about the format."""
-
-
-def infer_event_time(columns: Values, sample: Sample) -> InferredEventTime:
-    """The event time: of the columns that have a time in every record, the best-named one.
-
-    :raises ConfigurationError: there is none.
-    """
-    candidates: list[tuple[int, InferredEventTime]] = []
-    for name, values in columns.items():
-        if any(value is None or value == "" or isinstance(value, bool) for value in values):
-            continue
-        formats = _time_formats([str(value) for value in values], is_named=bool(_TIME_NAME.search(name)))
-        if formats:
-            rank = 2 if _BEST_TIME_NAME.search(name) else 1 if _TIME_NAME.search(name) else 0
-            note = f"it could be {formats[1]} as well" if len(formats) > 1 else ""
-            why = "by name and values" if rank else "by its values"
-            candidates.append((rank, InferredEventTime(name, (formats[0],), why, note)))
-    if not candidates:
-        raise ConfigurationError(
-            f"No column of {sample.name} has a time in every record.",
-            remedy="A feed needs an event time: a column with ISO 8601 times, epoch seconds or a fixed pattern.",
-        )
-    return max(candidates, key=lambda candidate: candidate[0])[1]
+    columns: tuple[str, ...] = ()
+    """Empty: a person must decide."""
+    why: str = ""
+    question: str = ""
 
 
-def _time_formats(texts: Sequence[str], *, is_named: bool) -> list[str]:
-    """The formats that fit all texts. Numbers are times only if the name suggests it."""
-    if all(is_iso_time(text) for text in texts):
-        return [ISO8601]
-    if is_named and all(is_number(text) for text in texts):
-        numbers = [float(text) for text in texts]
-        units = [name for name, unit in EPOCH_UNITS.items() if all(_FROM <= n * unit <= _TO for n in numbers)]
-        if units:
-            return units
-    return [pattern for pattern in _PATTERNS if all(_fits(text, pattern) for text in texts)]
+@dataclass(frozen=True)
+class KeyGuess:
+    """The columns that identify a reading; none: no likely ones do."""
+
+    columns: tuple[str, ...] = ()
+    why: str = ""
 
 
-def _fits(text: str, pattern: str) -> bool:
-    try:
-        return datetime.strptime(text, pattern).strftime(pattern) == text
-    except ValueError:
+def choose_sensor(columns: Sequence[DraftColumn], shape: Shape, time: EventTimeGuess) -> SensorGuess:
+    """The sensor: what the platform says; else the best name, with values that repeat; else what tells equal times apart."""
+    for paths in shape.sensors:
+        known = [column for column in by_path(columns, paths) if _is_usable(column)]
+        if known:
+            return SensorGuess(tuple(column.name for column in known), "; ".join(_evidence(column) for column in known))
+    combined = {name for column in columns for name in column.combine}
+    usable = [c for c in columns if c.name != time.column and c.name not in combined and _is_usable(c)]
+    ranked = sorted(((_rank(column), column) for column in usable), key=lambda pair: -pair[0])
+    if ranked and ranked[0][0] > 0:
+        sensor = ranked[0][1]
+        metric = _metric_of(columns, usable, sensor, time)
+        names = (sensor.name, metric.name) if metric else (sensor.name,)
+        return SensorGuess(names, _evidence(sensor) + (f"; {_evidence(metric)}" if metric else ""))
+    telling = [column for column in usable if _tells_apart(column, columns, time)]
+    if len(telling) == 1:
+        return SensorGuess((telling[0].name,), f"{_evidence(telling[0])}; it tells readings of one time apart")
+    return SensorGuess(question=_open(usable))
+
+
+def _is_usable(column: DraftColumn) -> bool:
+    """Whether nearly every reading has a value, and all of them are texts or whole numbers."""
+    if column.seen.given < _SHARE * column.seen.rows or column.combine or column.seen.booleans:
         return False
+    is_whole = all(re.fullmatch("-?[0-9]{1,18}", text) for text in column.seen.texts)
+    return column.guess.type in ("string", "integer") or (column.guess.type == "number" and is_whole)
 
 
-def infer_sensor(columns: Values, types: Mapping[str, str], time: str) -> str | None:
-    """The column that identifies the sensor of a reading: by its name, else the first text that repeats."""
-    usable = [name for name in columns if name != time and types[name] in ("string", "integer")]
-    complete = [name for name in usable if all(value not in (None, "") for value in columns[name])]
-    named = [name for name in complete if _SENSOR_NAME.search(name) and not _ROW_NAME.search(name)]
-    if named:
-        # `device_id` rather than `device_model`.
-        return max(named, key=lambda name: name.endswith("id") or bool(_SENSOR_NAME.fullmatch(name)))
-    repeated = [n for n in complete if types[n] == "string" and len(set(columns[n])) < len(columns[n])]
-    return next(iter(repeated), None)
+def _rank(column: DraftColumn) -> float:
+    name, distinct, rows = column.seen.name, len(column.seen.texts), column.seen.rows
+    is_all_different = distinct == rows and rows >= _MANY
+    if _NONE.search(name):
+        return 0
+    if name in ("id", "_id"):
+        # The number of a row or of a sensor: values that repeat are those of a sensor.
+        return 0 if is_all_different else 2.5
+    if _ROW.search(name):
+        return 0
+    rank = 4 if _BEST.search(name) else 3 if _GOOD.search(name) else 2 if _SOME.search(name) else 0
+    if rank < 3 and column.guess.type == "number":
+        return 0
+    if _POOR.search(name):
+        rank = min(rank, 1)
+    return 0 if is_all_different and rank < 4 else rank - 0.1 * (column.guess.type == "number")
 
 
-def infer_key(
-    columns: Values, types: Mapping[str, str], sensor: str | None, time: str, shared: set[str]
-) -> tuple[str, ...]:
-    """Columns that identify each reading of the sample; none if no likely ones do.
+def _evidence(column: DraftColumn) -> str:
+    distinct = len(column.seen.texts)
+    return f"{distinct:,} different {column.name} in {column.seen.given:,} readings"
 
-    :param shared: columns that all readings of a message have in common.
+
+def _metric_of(
+    columns: Sequence[DraftColumn], usable: Sequence[DraftColumn], sensor: DraftColumn, time: EventTimeGuess
+) -> DraftColumn | None:
+    """The column that says what a reading measures, where there is one column of values for all measures."""
+    if not any(_VALUE.search(column.seen.name) for column in columns):
+        return None
+    for column in usable:
+        is_metric = column is not sensor and column.guess.type == "string" and _METRIC.search(column.seen.name)
+        if is_metric and 1 < len(column.seen.texts) <= max(1, column.seen.rows // 2):
+            with_it = [sensor, column, *_named(columns, (time.column,))]
+            without = [sensor, *_named(columns, (time.column,))]
+            if _conflicts(columns, without) and not _conflicts(columns, with_it):
+                return column
+    return None
+
+
+def _tells_apart(column: DraftColumn, columns: Sequence[DraftColumn], time: EventTimeGuess) -> bool:
+    times = _named(columns, (time.column,))
+    distinct, rows = len(column.seen.texts), column.seen.rows
+    is_likely = column.guess.type == "string" and 1 < distinct <= rows // 2 and not _NONE.search(column.seen.name)
+    return bool(times) and is_likely and _conflicts(columns, times) > 0 and not _conflicts(columns, [column, *times])
+
+
+def _open(usable: Sequence[DraftColumn]) -> str:
+    likely = [column for column in usable if not _NONE.search(column.seen.name) and not _ROW.search(column.seen.name)]
+    texts = [column for column in likely if column.guess.type == "string"]
+    if not texts:
+        return "which sensor is it? No column says so"
+    named = [f"{column.name} ({len(column.seen.texts):,} different)" for column in texts[:5]]
+    return f"which column is it? {', '.join(named)}"
+
+
+def choose_key(
+    columns: Sequence[DraftColumn], shape: Shape, sensor: Sequence[str], time: EventTimeGuess, shared: set[str]
+) -> KeyGuess:
+    """The first likely columns by which no two different readings of the sample are alike, and which every reading has.
+
+    :param shared: columns whose value all readings of a message have in common.
     """
-    named = [n for n in columns if _ROW_NAME.search(n) and n != sensor and types[n] in ("string", "integer")]
-    candidates: list[tuple[str, ...]] = []
-    for name in named:
-        if name not in shared:
-            candidates.append((name,))
-        elif sensor:
-            candidates.append((name, sensor))
-    if sensor:
-        candidates.append((sensor, time))
-    return next((key for key in candidates if _identifies_rows(columns, key)), ())
+    for names in dict.fromkeys(_likely_keys(columns, shape, tuple(sensor), time, shared)):
+        chosen = _named(columns, names)
+        if chosen and all(column.is_complete for column in chosen) and not _conflicts(columns, chosen):
+            distinct = len(set(zip(*(column.as_texts() for column in chosen), strict=True)))
+            again = chosen[0].seen.rows - distinct
+            why = f"no two of {chosen[0].seen.rows:,} readings share it"
+            return KeyGuess(names, f"{distinct:,} keys; {again:,} readings are there again" if again else why)
+    return KeyGuess()
 
 
-def _identifies_rows(columns: Values, key: tuple[str, ...]) -> bool:
-    rows = list(zip(*(columns[name] for name in key), strict=True))
-    return len(set(rows)) == len(rows) and all(value not in (None, "") for row in rows for value in row)
+def _likely_keys(
+    columns: Sequence[DraftColumn], shape: Shape, sensor: tuple[str, ...], time: EventTimeGuess, shared: set[str]
+) -> Iterator[tuple[str, ...]]:
+    for paths in shape.keys:
+        known = by_path(columns, paths)
+        if len(known) == len(paths):
+            yield tuple(column.name for column in known)
+    named = [column for column in columns if _ROW.search(column.seen.name) and column.name not in sensor]
+    for column in named:
+        if not column.path or column.guess.type not in ("string", "integer") or _is_line_number(column):
+            continue
+        if column.name in shared:
+            yield (column.name, *sensor) if sensor else (column.name,)
+        elif column.seen.name in ("id", "_id") and not _is_unmistakable(column):
+            yield tuple(name for name in (column.name, time.column) if name)
+        else:
+            yield (column.name,)
+    # The time of the broker is another one when a message is sent again.
+    is_own = bool(time.column) and not _named(columns, (time.column,))[0].origin
+    if not is_own or not sensor:
+        return
+    yield (*sensor, time.column)
+    for column in columns:
+        is_telling = _METRIC.search(column.seen.name) or _COUNTER.search(column.seen.name)
+        if is_telling and column.name not in (*sensor, time.column) and column.guess.type in ("string", "integer"):
+            yield (*sensor, column.name, time.column)
+
+
+def _is_line_number(column: DraftColumn) -> bool:
+    """Whether values count the lines of a file from 0 or 1 on: the next file begins again."""
+    texts = column.as_texts()
+    return len(texts) > 2 and any(texts == [str(n + start) for n in range(len(texts))] for start in (0, 1))
+
+
+def _is_unmistakable(column: DraftColumn) -> bool:
+    """Whether an `id` is that of a reading: all are different in many, or they look like UUIDs."""
+    is_uuid = all(re.fullmatch(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}", t) for t in column.seen.texts)
+    return len(column.seen.texts) == column.seen.rows and (is_uuid or column.seen.rows >= _MANY)
+
+
+def _named(columns: Sequence[DraftColumn], names: Sequence[str]) -> list[DraftColumn]:
+    found = {column.name: column for column in columns}
+    return [found[name] for name in names if name in found]
+
+
+def _conflicts(columns: Sequence[DraftColumn], key: Sequence[DraftColumn]) -> int:
+    """How many readings have the key of an earlier one, and other values."""
+    rows: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+    for number, values in enumerate(zip(*(_comparable(column) for column in key), strict=True)):
+        rows[values].append(number)
+    again = [numbers for numbers in rows.values() if len(numbers) > 1]
+    if not again:
+        return 0
+    texts = [column.as_texts() for column in columns]
+    return sum(any(text[number] != text[numbers[0]] for text in texts) for numbers in again for number in numbers[1:])
+
+
+def _comparable(column: DraftColumn) -> Sequence[object]:
+    """The values as they are compared: those of a time as moments, which several texts may mean."""
+    if column.guess.type != "timestamp":
+        return column.as_texts()
+    known = {text: _moment(text, column) for text in column.seen.texts}
+    return [known.get(text, text) for text in column.as_texts()]
+
+
+def _moment(text: str, column: DraftColumn) -> object:
+    return next((found for name in column.guess.formats if (found := moment_of(text, name)) is not None), text)

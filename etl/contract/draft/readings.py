@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from etl.contract.draft.samples.sample import Sample
+from etl.contract.draft.arrays import array_of_readings, at_path, can_be_dotted
+from etl.contract.draft.guesses.values import shown
+from etl.contract.draft.recognisers.shape import Path, Shape
 from etl.contract.model import ITEMS
 
-Path = tuple[str, ...]
+_DEEPEST = 32
+MOST_PATHS = 1_000
+"""More columns fit into no table of SQL Server (1,024), and PostgreSQL has room for 1,600."""
 
 
 @dataclass
@@ -17,91 +22,136 @@ class Readings:
     """The readings of a sample: flat, with the path of each value."""
 
     rows: list[dict[Path, Any]]
-    explode: list[Path]
+    messages: list[int]
+    """The number of the record in which each of the rows is."""
+    paths: list[Path] = field(default_factory=list)
+    """Of the values that become columns, in the order of their first appearance."""
+    explode: tuple[Path, ...] = ()
     """Paths of the arrays, from the outer to the inner one."""
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[Path] = field(default_factory=list)
+    """Paths of values that become no columns."""
+    notes: list[str] = field(default_factory=list)
+    """What else a person should know."""
 
-    @property
-    def paths(self) -> list[Path]:
-        return list(dict.fromkeys(path for row in self.rows for path in row))
-
-    def outer_names(self, names: Mapping[Path, str]) -> set[str]:
-        """The columns whose value all readings of a message share."""
-        return {name for path, name in names.items() if self.explode and ITEMS not in path}
+    def is_shared(self, path: Path) -> bool:
+        """Whether all readings of a message share the value at a path."""
+        return bool(self.explode) and ITEMS not in path
 
 
-def readings_of(sample: Sample) -> Readings:
-    """The readings: each record, or each element of its first array of objects, and so on inward."""
-    if sample.form.is_tabular:
-        return Readings([{(key,): value for key, value in record.items()} for record in sample.records], [])
+def readings_of(records: Sequence[Mapping[str, Any]], shape: Shape, *, is_tabular: bool) -> Readings:
+    """The readings in records: each record, or each element of an array of objects that holds readings, and so on inward."""
+    if is_tabular:
+        rows: list[dict[Path, Any]] = [{(key,): value for key, value in record.items()} for record in records]
+        readings = Readings(rows, list(range(len(rows))))
+    else:
+        readings = _exploded(records, shape)
+    _choose_paths(readings, shape)
+    return readings
+
+
+_Place = tuple[dict[Path, Any], Any, int]
+"""The values around a place, the object there, and the number of its record."""
+
+
+def _exploded(records: Sequence[Mapping[str, Any]], shape: Shape) -> Readings:
     readings = Readings([], [])
-    rows: list[tuple[dict[Path, Any], Any, Path]] = [({}, record, ()) for record in sample.records]
+    places: list[_Place] = [
+        ({}, record, number)
+        for number, record in enumerate(records)
+        if not shape.envelope or isinstance(at_path(record, shape.envelope), Mapping)
+    ]
+    if len(places) < len(records):
+        without = f"{len(records) - len(places):,} of {len(records):,} records"
+        readings.notes.append(f"{without} have no {'.'.join(shape.envelope)}: they are rejected as no_reading.")
+    base: Path = ()
     while True:
-        flat = [(values | dict(_leaves(place, path)), place, path) for values, place, path in rows]
-        array = _first_array([(place, path) for _, place, path in rows])
-        readings.left_out += [note for note in _not_representable(rows, array) if note not in readings.left_out]
+        places = [(values | dict(_leaves(place, base)), place, number) for values, place, number in places]
+        array = _next_array(places, shape, readings)
         if array is None:
-            readings.rows = [values for values, _, _ in flat]
+            readings.rows = [values for values, _, _ in places]
+            readings.messages = [number for _, _, number in places]
             return readings
-        base = rows[0][2]
-        readings.explode.append(array[len(base) :])
-        rows = [
-            (values, element, (*array, ITEMS))
-            for values, place, _ in flat
-            for element in _array_at(place, array[len(base) :])
-            if isinstance(element, dict)
+        readings.explode += (array,)
+        base = (*base, *array, ITEMS)
+        places = [
+            (values, element, number)
+            for values, place, number in places
+            for element in at_path(place, array) or ()
+            if isinstance(element, Mapping)
         ]
 
 
-def _leaves(place: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Path and value of everything that is neither object nor array and can be named in a path."""
+def _next_array(places: Sequence[_Place], shape: Shape, readings: Readings) -> Path | None:
+    depth = len(readings.explode)
+    if shape.explode is not None:
+        return shape.explode[depth] if depth < len(shape.explode) else None
+    judged = array_of_readings([place for _, place, _ in places])
+    readings.notes += [note for note in judged.notes if note not in readings.notes]
+    return judged.array
+
+
+def _leaves(place: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Any]]:
+    """Path and value of everything that is not an object and can be named in a contract."""
     for key, value in place.items():
-        if not _can_be_named(key):
+        if not is_nameable(key):
             continue
-        if isinstance(value, dict):
-            yield from _leaves(value, (*path, key))
-        elif not isinstance(value, list):
+        if isinstance(value, Mapping):
+            if len(path) < _DEEPEST:
+                yield from _leaves(value, (*path, key))
+        else:
             yield (*path, key), value
 
 
-def _can_be_named(key: str) -> bool:
+def is_nameable(key: str) -> bool:
     """Whether a path of a contract can contain this key."""
-    return bool(key) and "." not in key and ITEMS not in key and key.isprintable()
+    return bool(key) and key != ITEMS and key.isprintable()
 
 
-def _arrays(place: Any, path: Path) -> Iterator[tuple[Path, list[Any]]]:
-    for key, value in place.items():
-        if not _can_be_named(key):
-            continue
-        if isinstance(value, dict):
-            yield from _arrays(value, (*path, key))
-        elif isinstance(value, list):
-            yield (*path, key), value
+def path_text(path: Path) -> str:
+    """A path for people."""
+    dotted = ".".join(path).replace(f".{ITEMS}", ITEMS)
+    return dotted if all(map(can_be_dotted, path)) else shown(dotted)
 
 
-def _first_array(places: Sequence[tuple[Any, Path]]) -> Path | None:
-    """The first array whose elements are objects."""
-    for place, path in places:
-        for array, elements in _arrays(place, path):
-            if elements and all(isinstance(element, dict) for element in elements):
-                return array
-    return None
+def _choose_paths(readings: Readings, shape: Shape) -> None:
+    """The paths that become columns, and those that do not."""
+    seen: Counter[Path] = Counter()
+    lists: Counter[Path] = Counter()
+    for row in readings.rows:
+        for path, value in row.items():
+            seen[path] += value is not None
+            lists[path] += isinstance(value, list)
+    around = {path[:length] for path, count in seen.items() if count for length in range(1, len(path))}
+    taken = []
+    for path, count in seen.items():
+        is_array = lists[path] > 0 and lists[path] == count
+        is_object_elsewhere = path in around
+        is_wanted = (not shape.keep or _begins(path, shape.keep)) and not _begins(path, shape.leave_out)
+        if is_array or is_object_elsewhere or not is_wanted:
+            is_exploded = path in _array_paths(readings.explode)
+            readings.left_out += [path] if (count or is_array) and not is_exploded and not is_object_elsewhere else []
+        else:
+            taken.append(path)
+    often = set(sorted(taken, key=lambda path: -seen[path])[:MOST_PATHS])
+    readings.paths = [path for path in taken if path in often]
+    readings.left_out += [path for path in taken if path not in often]
+    _note_mixed(readings, [path for path in around if seen[path] > lists[path]])
 
 
-def _not_representable(rows: Sequence[tuple[Any, Any, Path]], taken: Path | None) -> Iterator[str]:
-    """The parts of a sample that a contract cannot describe."""
-    for _, place, path in rows:
-        for array, _ in _arrays(place, path):
-            if array != taken:
-                # `repr`: a key may contain anything, even a line break.
-                name = repr(".".join(array).replace(f".{ITEMS}", ITEMS))
-                yield f"the array {name}; one array of objects per level can hold readings."
-        for key in place:
-            if not _can_be_named(key):
-                yield f"the key {key!r}, which no path can name."
+def _note_mixed(readings: Readings, mixed: Sequence[Path]) -> None:
+    for path in mixed[:5]:
+        readings.notes.append(
+            f"{path_text(path)} is an object in some records and a value in others: only its keys are read."
+        )
 
 
-def _array_at(place: Any, path: Path) -> list[Any]:
-    for key in path:
-        place = place.get(key) if isinstance(place, dict) else None
-    return place if isinstance(place, list) else []
+def _begins(path: Path, starts: Sequence[Path]) -> bool:
+    return any(path[: len(start)] == start for start in starts)
+
+
+def _array_paths(explode: Sequence[Path]) -> set[Path]:
+    paths, base = set[Path](), Path(())
+    for level in explode:
+        paths.add((*base, *level))
+        base = (*base, *level, ITEMS)
+    return paths

@@ -1,100 +1,58 @@
-"""A first contract for a new feed, drafted from a sample of its messages. Comments in the draft name what was guessed."""
+"""A first contract for a new feed, drafted from a sample of its messages. Comments say what was guessed, by which evidence, and
+what a person must decide.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 
-from etl.contract.draft.identity import infer_event_time, infer_key, infer_sensor
-from etl.contract.draft.readings import Path, readings_of
+from etl.contract.draft.arrays import can_be_dotted
+from etl.contract.draft.column_lines import column_lines
+from etl.contract.draft.columns import DraftColumn
+from etl.contract.draft.plan import Plan, plan_draft
+from etl.contract.draft.recognisers.shape import Path
 from etl.contract.draft.samples.sample import Sample
 from etl.contract.draft.source_lines import landing_lines, topic_lines
-from etl.contract.draft.yaml_text import yaml_text
-from etl.contract.inference import InferredType, infer_type, snake_case
-from etl.contract.model import ISO8601, ITEMS, RESERVED, WINDOW_COLUMNS, column_name
+from etl.contract.draft.yaml_text import behind, comment_lines, quoted, yaml_list, yaml_text
+from etl.contract.formats.csv_dialect import CsvDialect
+from etl.contract.formats.csv_lines import CsvLines
+from etl.contract.model import ITEMS
+from etl.contract.todo import MARK
 
-_KEY_LENGTH = 128
-"""Longest text in a key: databases do not index unbounded texts."""
-
-
-@dataclass
-class _DraftColumn:
-    """A column of the draft."""
-
-    name: str
-    path: Path
-    values: Sequence[Any]
-    inferred: InferredType
-    required: bool = False
-    in_key: int = 0
-    notes: list[str] = field(default_factory=list)
+_SHOWN = 8
+_FEWEST_COLUMNS = 3
+"""Columns with the same word for a missing value, from which on the word is said once, for all columns."""
 
 
-def draft(feed: str, sample: Sample, *, topic: str = "", landing: str = "") -> str:
-    """The text of a contract, with a comment at everything that was guessed.
+def draft(feed: str, sample: Sample, *, topic: str = "", landing: str = "", now: datetime | None = None) -> str:
+    """The text of a contract, with a comment at everything that was guessed. What the sample leaves open is TODO.
 
-    :param topic: the Kafka topic, for JSON messages; or
-    :param landing: the landing folder, for CSV files.
-    :raises ConfigurationError: the sample has no readings, or nothing in it looks like a time.
+    :param topic: the Kafka topic; or
+    :param landing: the landing folder.
+    :param now: the current time; times after it are no event times.
     """
-    readings = readings_of(sample)
-    columns = _draft_columns(readings.rows, readings.paths)
-    time = infer_event_time({c.name: c.values for c in columns}, sample)
-    for column in columns:
-        if column.name == time.column:
-            column.inferred = InferredType("timestamp", f"guessed to be the event time: {time.why}")
-        elif column.inferred.type == "timestamp" and time.formats != (ISO8601,):
-            column.inferred = InferredType("string", "a time in another format than the event time's")
-    kinds = {c.name: c.inferred.type for c in columns}
-    values = {c.name: c.values for c in columns}
-    sensor = infer_sensor(values, kinds, time.column)
-    key = infer_key(values, kinds, sensor, time.column, readings.outer_names({c.path: c.name for c in columns}))
-    sensor, key = _without_names_of_windows(columns, sensor, key, time.column)
-    for column in columns:
-        column.in_key = key.index(column.name) + 1 if column.name in key else 0
-    lines = [
-        *_head(feed, sample, topic=topic, landing=landing),
-        *_schema(feed, columns),
-        *_custom(columns, readings.explode, time.column, time.formats, sensor, time.note),
+    plan = plan_draft(sample, topic=topic, now=now)
+    dialect = _dialect(sample, plan.columns)
+    missing = _missing_everywhere(plan.columns)
+    body = [
+        *_server(sample, dialect, topic=topic, landing=landing),
+        "schema:",
+        *(f"  {line}" for line in (f"- name: {feed}", f"  physicalName: {feed}", "  physicalType: table")),
+        *("    logicalType: object", "    properties:"),
+        *(line for column in plan.columns for line in column_lines(column, plan, dialect, missing)),
+        *_custom(plan, missing, is_tabular=sample.form.is_tabular),
+        "# Ranges, windows, lateness, anomalies, fleet and more: see docs/contracts.md.",
     ]
-    left_out = [f"# Left out: {text}" for text in readings.left_out]
-    warning = (
-        [] if key else ["# No key was found that identifies the sample's readings: each message is a separate row."]
-    )
-    more = ["# Ranges, windows, lateness, anomalies, fleet and more: see docs/contracts.md."]
-    return "\n".join([*lines, *warning, *left_out, *more]) + "\n"
+    open_values = sum(bool(re.search(rf"[:\[ ] ?{MARK}[\]}}]*( |$)", line.partition("  #")[0])) for line in body)
+    return "\n".join([*_head(feed, sample, plan, open_values), *body]) + "\n"
 
 
-def _draft_columns(rows: Sequence[dict[Path, Any]], paths: Sequence[Path]) -> list[_DraftColumn]:
-    columns: list[_DraftColumn] = []
-    for path in paths:
-        taken = [*RESERVED, *(column.name for column in columns)]
-        key = path[-1] if path[-1] != ITEMS else path[-2]
-        name = column_name(snake_case(key), taken)
-        values = [row.get(path) for row in rows]
-        given = [value for value in values if value is not None and value != ""]
-        columns.append(_DraftColumn(name, path, values, infer_type(key, given), required=len(given) == len(rows)))
-    return columns
-
-
-def _without_names_of_windows(
-    columns: Sequence[_DraftColumn], sensor: str | None, key: tuple[str, ...], time: str
-) -> tuple[str | None, tuple[str, ...]]:
-    """Sensor and key; a sensor's column is renamed if the tables of windows have a column of that name already."""
-    names = [column.name for column in columns]
-    old = sensor or next((name for name in (*key, *names) if name != time), names[0])
-    if old not in WINDOW_COLUMNS:
-        return sensor, key
-    new = column_name(f"sensor_{old}", [*RESERVED, *names])
-    next(column for column in columns if column.name == old).name = new
-    return sensor and new, tuple(new if name == old else name for name in key)
-
-
-def _head(feed: str, sample: Sample, *, topic: str, landing: str) -> list[str]:
+def _head(feed: str, sample: Sample, plan: Plan, open_values: int) -> list[str]:
     return [
-        f"# Drafted from {yaml_text(sample.name)} ({len(sample.records):,} records). Review it: comments name what was guessed.",
-        *(f"# Found: {text}" for text in sample.evidence),
+        *(line for sentence in _sentences(feed, sample, plan, open_values) for line in comment_lines(sentence)),
         "apiVersion: v3.1.0",
         "kind: DataContract",
         f"id: {feed.replace('_', '-')}",
@@ -104,66 +62,110 @@ def _head(feed: str, sample: Sample, *, topic: str, landing: str) -> list[str]:
         "description:",
         "  purpose: Describe here what these readings are.",
         "servers:",
-        *(landing_lines(sample, landing) if landing else topic_lines(sample, topic)),
     ]
 
 
-def _schema(feed: str, columns: Sequence[_DraftColumn]) -> list[str]:
-    lines = [
-        "schema:",
-        f"  - name: {feed}",
-        f"    physicalName: {feed}",
-        "    physicalType: table",
-        "    logicalType: object",
-        "    properties:",
-    ]
+def _sentences(feed: str, sample: Sample, plan: Plan, open_values: int) -> Iterator[str]:
+    """What a reader should know before the columns."""
+    count = f"{len(sample.records):,} record{'s' if len(sample.records) != 1 else ''}"
+    readings = f", {len(plan.readings.rows):,} readings" if len(plan.readings.rows) != len(sample.records) else ""
+    yield f"Drafted from {quoted(sample.name)[1:-1]} ({count}{readings}). Comments give the evidence of each guess: check them."
+    if open_values:
+        yield f"To decide: {open_values} value{'s are' if open_values > 1 else ' is'} TODO; nothing runs before."
+    if plan.recognised.name:
+        share = f"{plan.recognised.fitting:,} of {len(sample.records):,} records"
+        yield f"Recognised: {plan.recognised.name} ({share}): {plan.recognised.shape.says}."
+    yield from (f"Found: {text}" for text in sample.evidence)
+    yield from (f"Note: {text}" for text in plan.readings.notes)
+    if not plan.key.columns:
+        yield "No key was found that identifies the sample's readings: what is delivered again is loaded again."
+    if not any(column.guess.type == "number" for column in plan.columns):
+        yield "No column is a measure (number): there will be no windows and anomalies."
+    if plan.left_out:
+        yield f"Left out: {_listed(plan.left_out)}. unknownKeys says what happens to them."
+    commands = (f"feeds check {feed}.odcs.yaml", f"feeds try {feed} --from SAMPLE", f"run {feed}")
+    yield f"Next: {', '.join(f'python -m etl {command}' for command in commands)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more:,} others" if more > 0 else "")
+
+
+def _server(sample: Sample, dialect: CsvDialect, *, topic: str, landing: str) -> list[str]:
+    if not landing:
+        return topic_lines(sample, topic)
+    return landing_lines(replace(sample, form=CsvLines(dialect)) if sample.form.is_tabular else sample, landing)
+
+
+def _dialect(sample: Sample, columns: Sequence[DraftColumn]) -> CsvDialect:
+    """The dialect, with the decimal mark where no column of numbers contradicts it."""
+    dialect = sample.form.dialect
+    numbers = [column for column in columns if column.guess.type == "number" and not column.guess.question]
+    has_point = any(
+        column.guess.number is None and any("." in text for text in column.seen.texts) for column in numbers
+    )
+    forms = {column.guess.number.decimal for column in numbers if column.guess.number}
+    if not sample.form.is_tabular or has_point or forms != {","}:
+        return replace(dialect, decimal=".", thousands="")
+    return replace(dialect, decimal=",", thousands="")
+
+
+def _missing_everywhere(columns: Sequence[DraftColumn]) -> tuple[str, ...]:
+    """The words that stand for a missing value in several columns, and for nothing else in the others."""
+    counts: dict[str, int] = {}
     for column in columns:
-        lines += _property(column)
-    return lines
+        for text in column.guess.missing:
+            counts[text] = counts.get(text, 0) + 1
+    shared = [text for text, count in counts.items() if count >= _FEWEST_COLUMNS]
+    return tuple(
+        text
+        for text in shared
+        if not any(text in column.seen.texts and text not in column.guess.missing for column in columns)
+    )
 
 
-def _property(column: _DraftColumn) -> list[str]:
-    why = f"  # {column.inferred.why}" if column.inferred.why else ""
-    lines = [f"      - name: {yaml_text(column.name)}", f"        logicalType: {column.inferred.type}{why}"]
-    if column.in_key:
-        lines += [
-            "        required: true",
-            "        primaryKey: true  # guessed",
-            f"        primaryKeyPosition: {column.in_key}",
-        ]
-        if column.inferred.type == "string":
-            length = max(_KEY_LENGTH, *(len(str(value)) for value in column.values))
-            lines.append(f"        logicalTypeOptions: {{minLength: 1, maxLength: {length}}}")
-    elif column.required:
-        lines.append("        required: true  # it is in every record of the sample")
-    return lines
+def _custom(plan: Plan, missing: Sequence[str], *, is_tabular: bool) -> Iterator[str]:
+    time, sensor, shape = plan.time, plan.sensor, plan.recognised.shape
+    yield "customProperties:"
+    yield "  - property: eventTime"
+    yield "    value:"
+    yield f"      column: {yaml_text(time.column)}" if time.column else behind(f"      column: {MARK}", time.question)
+    is_open = bool(time.column and time.question)
+    formats = f"[{MARK}]" if is_open else yaml_list(time.formats)
+    yield behind(f"      formats: {formats}", time.question if is_open else "")
+    yield behind("      timezone: UTC", "assumed: there are times without an offset" if time.is_local else "")
+    if time.earliest:
+        yield behind(f"      earliest: {quoted(time.earliest)}", "the sample has times before 2000")
+    if shape.envelope:
+        yield from _value("envelope", yaml_text(".".join(shape.envelope)))
+    if plan.readings.explode:
+        yield from _value("explode", yaml_text("[].".join(".".join(level) for level in plan.readings.explode)))
+    yield from _rename(plan.columns, shape.envelope, is_tabular=is_tabular)
+    if missing:
+        yield from _value("missingValues", f"[{', '.join(map(quoted, missing))}]")
+    if not sensor.columns:
+        yield from _value("sensor", behind(MARK, sensor.question))
+    else:
+        names = yaml_text(sensor.columns[0]) if len(sensor.columns) == 1 else yaml_list(sensor.columns)
+        yield from _value("sensor", behind(names, sensor.why))
+    yield from _value("unknownKeys", "freeze  # or evolve, or discard")
 
 
-def _custom(
-    columns: Sequence[_DraftColumn],
-    explode: Sequence[Path],
-    time: str,
-    formats: Sequence[str],
-    sensor: str | None,
-    note: str,
-) -> list[str]:
-    lines = [
-        "customProperties:",
-        "  - property: eventTime",
-        "    value:",
-        f"      column: {yaml_text(time)}",
-        f"      formats: [{', '.join(yaml_text(name) for name in formats)}]{f'  # {note}' if note else ''}",
-        "      timezone: UTC  # of times without an offset; assumed",
-    ]
-    if explode:
-        path = "[].".join(".".join(level) for level in explode)
-        lines += ["  - property: explode", f"    value: {yaml_text(path)}"]
-    renamed = [column for column in columns if column.path != (column.name,)]
+def _value(name: str, value: str) -> list[str]:
+    return [f"  - property: {name}", f"    value: {value}"]
+
+
+def _rename(columns: Iterable[DraftColumn], envelope: Path, *, is_tabular: bool) -> Iterator[str]:
+    renamed = [column for column in columns if column.path and column.path != (*envelope, column.name)]
     if renamed:
-        lines += ["  - property: rename", "    value:"]
-        lines += [
-            f"      {yaml_text(c.name)}: {yaml_text('.'.join(c.path).replace(f'.{ITEMS}', ITEMS))}" for c in renamed
-        ]
-    if sensor:
-        lines += ["  - property: sensor", f"    value: {yaml_text(sensor)}  # guessed"]
-    return [*lines, "  - property: unknownKeys", "    value: freeze  # or evolve, or discard"]
+        yield from ("  - property: rename", "    value:")
+    for column in renamed:
+        yield f"      {yaml_text(column.name)}: {yaml_text(column.path[0]) if is_tabular else _path(column.path)}"
+
+
+def _path(path: Path) -> str:
+    """A path as `rename` writes it: keys with dots between them; or a list, where a key has a dot itself."""
+    if all(map(can_be_dotted, path)):
+        return yaml_text(".".join(path).replace(f".{ITEMS}", ITEMS))
+    return f"[{', '.join(map(quoted, path))}]"

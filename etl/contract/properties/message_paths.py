@@ -71,14 +71,19 @@ def _paths(
         why = "combined from other columns" if elsewhere[0].combine else f"taken from {elsewhere[0].origin}"
         raise given.fail(f"{place}.{elsewhere[0].name}", f"the column is {why}", "Remove one of the two.")
     return {
-        name: (str(path),) if is_tabular else _path(given, f"{place}.{name}", str(path), explode)
+        name: (str(path),) if is_tabular else _path(given, f"{place}.{name}", path, explode)
         for name, path in renamed.items()
     }
 
 
-def _path(given: CustomProperties, place: str, path: str, explode: tuple[Path, ...]) -> Path:
-    """`data.devices[].id` as keys, with `[]` for an element of the array before it."""
-    keys = tuple(key for key in re.split(r"\.|(\[\])", path) if key)
+def _path(given: CustomProperties, place: str, path: object, explode: tuple[Path, ...]) -> Path:
+    """`data.devices[].id` as keys, with `[]` for an element of the array before it; or a list of keys, which may have dots."""
+    if isinstance(path, list):
+        if not all(isinstance(key, str) and key for key in path):
+            raise given.fail(place, f"{path!r}", 'Write a list of keys: [data, "a.b"].')
+        keys = tuple(path)
+    else:
+        keys = tuple(key for key in re.split(r"\.|(\[\])", str(path)) if key)
     arrays = [keys[:i] for i, key in enumerate(keys) if key == ITEMS]
     exploded = [tuple(key for level in _array_levels(explode, n) for key in level) for n in range(1, len(explode) + 1)]
     if not keys or any(array not in exploded for array in arrays):

@@ -1,45 +1,35 @@
-"""Contracts drafted from samples: what is guessed, and that whatever is drafted can be used at once."""
+"""Contracts drafted from samples: what is guessed, and that whatever is drafted can be used at once or asks a question."""
 
 from __future__ import annotations
 
-import json
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.contract.draft.samples.read import read_sample
-from etl.contract.draft.samples.sample import Sample
 from etl.contract.draft.writer import draft
-from etl.contract.formats.json_objects import JsonObjects
-from etl.contract.reader import Contract, load_contracts, parse_contract
-from etl.errors import ConfigurationError
+from etl.contract.formats.csv_dialect import CsvDialect
+from etl.contract.model import EvolvedContract
+from etl.contract.reader import Contract, load_contracts
+from etl.database.schema.feed_table import feed_table, require_fits
+from etl.database.sessions import PRODUCTS
 from etl.jobs.produce.simulate import DEFAULT_START, csv_header, simulate
 from etl.settings import Settings
+from tests.contract.draft.drafting import drafted, questions, read_draft, text_of_draft
 
 PACKAGED = load_contracts(Settings.load(feeds=""))
-STANDARD = json.loads(resources.files("open_data_contract_standard").joinpath("schema.json").read_text("utf-8"))
-VALIDATOR = jsonschema.validators.validator_for(STANDARD)(STANDARD)
-
-
-def drafted(records: list[Any], **where: str) -> Contract:
-    text = draft("mine", Sample("sample.json", JsonObjects(), records), **(where or {"topic": "mine"}))
-    VALIDATOR.validate(yaml.safe_load(text))
-    return parse_contract(text, Path("mine.odcs.yaml"))
+TIME = "2025-06-15T00:00:00Z"
 
 
 def from_file(folder: Path, name: str, text: str) -> Contract:
     file = folder / name
     file.write_text(text, "utf-8")
     sample = read_sample([file])
-    made = draft("mine", sample, **({"landing": "in"} if sample.form.is_tabular else {"topic": "mine"}))
-    VALIDATOR.validate(yaml.safe_load(made))
-    return parse_contract(made, Path("mine.odcs.yaml"))
+    is_file = sample.form.is_tabular
+    return read_draft(draft("mine", sample, topic="" if is_file else "mine", landing="in" if is_file else ""))
 
 
 @pytest.mark.parametrize("feed", PACKAGED)
@@ -60,25 +50,26 @@ def test_a_draft_from_a_packaged_feeds_messages_has_its_shape(feed: str, tmp_pat
     assert kinds[0] == kinds[1]
 
 
-def test_names_become_snake_case_and_never_clash(tmp_path: Path) -> None:
+def test_names_become_snake_case_and_never_clash() -> None:
     record = {
         "deviceID": 1,
-        "a": {"value": 2.5},
-        "b": {"Value": 3.5},
+        "a": {"value": 2.5, "unit": "C"},
+        "b": {"Value": 3.5, "unit": "%"},
         "raw": "x",
         "2nd": 1.5,
-        "time": "2025-06-15T00:00:00Z",
+        "time": TIME,
     }
     found = drafted([record])
-    assert found.column_names == ("device_id", "value", "value_", "raw_", "_2nd", "time")
-    assert [".".join(column.source) for column in found.columns] == [
-        "deviceID",
-        "a.value",
-        "b.Value",
-        "raw",
-        "2nd",
-        "time",
-    ]
+    assert {column.name: ".".join(column.source) for column in found.columns} == {
+        "device_id": "deviceID",
+        "a": "a.value",
+        "a_unit": "a.unit",
+        "b": "b.Value",
+        "b_unit": "b.unit",
+        "raw_": "raw",
+        "_2nd": "2nd",
+        "time": "time",
+    }
 
 
 @pytest.mark.parametrize(
@@ -101,7 +92,8 @@ def test_names_become_snake_case_and_never_clash(tmp_path: Path) -> None:
     ],
 )
 def test_types_are_those_that_hold_all_values(values: list[Any], kind: str) -> None:
-    found = drafted([{"measured": value, "timestamp": f"2025-06-15T00:00:0{i}Z"} for i, value in enumerate(values)])
+    records = [{"id": "a", "measured": value, "timestamp": f"2025-06-15T00:00:0{i}Z"} for i, value in enumerate(values)]
+    found = drafted(records)
     assert found.column("measured").type == kind
 
 
@@ -114,62 +106,50 @@ def test_whole_numbers_are_integers_where_the_name_says_so() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("time", "form"),
-    [
-        ("2025-06-15T09:12:01+02:00", "iso8601"),
-        ("2025-06-15 09:12:01+02", "iso8601"),
-        (1_750_000_000, "epoch_seconds"),
-        (1_750_000_000_123, "epoch_milliseconds"),
-        (1_750_000_000_123_456, "epoch_microseconds"),
-        ("25-06-2025 09:12", "%d-%m-%Y %H:%M"),
-        ("06/25/2025 09:12:01", "%m/%d/%Y %H:%M:%S"),
-        ("25.06.2025", "%d.%m.%Y"),
-    ],
-)
-def test_the_format_of_times_is_recognised_by_content(time: Any, form: str) -> None:
-    assert drafted([{"id": 5, "ts": time, "v": 1.5}]).event_time.formats == (form,)
-
-
-def test_an_uncertain_order_of_day_and_month_is_said() -> None:
-    text = draft("mine", Sample("s.json", JsonObjects(), [{"id": 1, "date": "05-06-2025"}]), topic="mine")
-    assert "it could be %m-%d-%Y as well" in text
-
-
-def test_a_record_without_time_is_refused_with_the_remedy() -> None:
-    with pytest.raises(ConfigurationError, match="has a time in every record"):
-        drafted([{"id": 1, "temperature": 2.5}])
-
-
-def test_times_are_taken_by_name_before_content() -> None:
-    record = {"installed_at": "2020-01-01T00:00:00Z", "event_time": "2025-06-15T00:00:00Z", "sensor": "a"}
-    found = drafted([record])
-    assert found.event_time.column == "event_time"
-    assert found.column("installed_at").type == "timestamp"
-
-
-def test_no_key_is_invented_where_none_tells_readings_apart() -> None:
-    same = {"sensor": "a", "time": "2025-06-15T00:00:00Z", "v": 1.5}
-    assert drafted([same, same]).primary_key == ()
-    assert drafted([same, same | {"sensor": "b"}]).primary_key == ("sensor", "time")
-
-
 def test_nested_arrays_become_levels_of_explode_and_others_are_named() -> None:
     record = {
-        "sentAt": "2025-06-15T00:00:00Z",
+        "sentAt": TIME,
         "tags": ["x"],
         "a.b": 1,
         "site": {
             "gates": [{"name": "g", "probes": [{"probeId": "p1", "value": 1.5}, {"probeId": "p2", "value": 2.5}]}]
         },
     }
-    text = draft("mine", Sample("s.json", JsonObjects(), [record]), topic="mine")
-    found = parse_contract(text, Path("mine.odcs.yaml"))
+    text = text_of_draft([record])
+    found = read_draft(text)
     assert found.explode == (("site", "gates"), ("probes",))
     assert found.column("probe_id").source == ("site", "gates", "[]", "probes", "[]", "probeId")
     assert found.primary_key == ("probe_id", "sent_at")
-    assert "# Left out: the array 'tags'" in text
-    assert "# Left out: the key 'a.b'" in text
+    assert found.column("a_b").source == ("a.b",)
+    assert "# Left out: tags." in text
+
+
+def test_an_array_beside_measures_is_no_reason_to_explode() -> None:
+    record = {"id": "a", "time": TIME, "temperature": 21.5, "neighbours": [{"id": "b", "rssi": -70}]}
+    assert drafted([record]).explode == ()
+    other = {"id": "a", "time": TIME, "temperature": 21.5, "phases": [{"nr": 1, "load": 2.5}]}
+    assert drafted([other]).explode == ()
+    assert "add the property explode: phases" in text_of_draft([other])
+
+
+def test_an_array_of_readings_is_exploded_though_the_message_has_measures() -> None:
+    record = {"time": TIME, "battery": 3.6, "sensors": [{"id": "a", "value": 21.5}, {"id": "b", "value": 22.5}]}
+    found = drafted([record])
+    assert found.explode == (("sensors",),)
+    assert found.primary_key == ("id", "time")
+
+
+def test_messages_that_are_arrays_are_exploded() -> None:
+    found = drafted([{"$": [{"id": "a", "ts": 1_750_000_000, "v": 1.5}, {"id": "b", "ts": 1_750_000_000, "v": 2.5}]}])
+    assert found.explode == (("$",),)
+    assert found.column("v").source == ("$", "[]", "v")
+
+
+def test_a_key_that_is_an_object_in_some_records_is_no_column() -> None:
+    records = [{"id": "a", "time": TIME, "v": 1.5, "x": 1}, {"id": "b", "time": TIME, "v": 1.5, "x": {"y": 2.5}}]
+    found = drafted(records)
+    assert [column.source for column in found.columns if column.source[0] == "x"] == [("x", "y")]
+    assert "x is an object in some records" in text_of_draft(records)
 
 
 def test_ranges_are_not_invented() -> None:
@@ -177,27 +157,46 @@ def test_ranges_are_not_invented() -> None:
     assert all(column.minimum is None and column.maximum is None and column.pattern is None for column in found.columns)
 
 
-def test_names_that_others_have_are_not_drafted() -> None:
-    time = "2025-06-15T00:00:00Z"
-    found = drafted(
-        [{"count": "a", "xmin": 1.5, "cycle_id": "c", "time": time}, {"count": "a", "xmin": 2, "time": time}]
-    )
-    assert found.column_names == ("sensor_count", "xmin_", "cycle_id_", "time")
-    assert found.sensor == ("sensor_count",)
-    assert [column.source for column in found.columns] == [("count",), ("xmin",), ("cycle_id",), ("time",)]
+def test_the_head_says_what_was_found_and_what_comes_next() -> None:
+    text = text_of_draft([{"id": "a", "v": 1.5, "ts": TIME}])
+    head = text[: text.index("apiVersion")]
+    assert "# Drafted from sample (1 record)" in head
+    assert "# Next: python -m etl feeds check mine.odcs.yaml" in head
+    assert "python -m etl run mine" in head
+    assert "To decide" not in head
 
 
-def test_a_time_in_another_format_than_the_event_times_stays_text() -> None:
-    found = drafted([{"id": "a", "ts": 1_750_000_000, "v": 1.5, "installed": "2025-06-15T00:00:00Z"}])
-    assert found.event_time.formats == ("epoch_seconds",)
-    assert found.column("installed").type == "text"
+def test_the_head_counts_what_is_to_be_decided() -> None:
+    text = text_of_draft([{"a": "x", "b": "y", "date": "05/06/2025", "v": 1.5}])
+    assert len(questions(text)) == 2
+    assert "# To decide: 2 values are TODO; nothing runs before." in text
+
+
+def test_comments_are_not_wider_than_a_screen() -> None:
+    record = {"id": "a", "ts": TIME, "v": 1.5} | {f"list{number}": [1] for number in range(50)}
+    head = text_of_draft([record]).split("apiVersion")[0]
+    assert "and 42 others" in head
+    assert max(map(len, head.splitlines())) <= 128
+
+
+def test_a_wide_sample_gives_a_table_that_every_product_can_hold() -> None:
+    record = {"id": "a", "ts": TIME} | {f"measure{number}": 1.5 for number in range(1_700)}
+    text = text_of_draft([record] * 3)
+    found = read_draft(text)
+    assert 800 < len(found.columns) <= 1_000
+    assert {"id", "ts"} <= {*found.column_names}
+    assert "Left out: measure" in text
+    for product in PRODUCTS:
+        evolved = EvolvedContract.of(found)
+        require_fits(product, found, [feed_table(evolved)])
+
+
+def test_ten_thousand_keys_are_drafted_in_bounded_time() -> None:
+    records = [{"id": "a", "ts": TIME} | {f"k{row}_{number}": 1.5 for number in range(1_000)} for row in range(10)]
+    assert len(drafted(records).columns) <= 1_000
 
 
 _SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
-
-
-def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
 
 
 _OBJECTS = st.dictionaries(
@@ -214,5 +213,12 @@ _OBJECTS = st.dictionaries(
 @settings(max_examples=100, deadline=None)
 @given(st.lists(_OBJECTS, min_size=1, max_size=4))
 def test_whatever_the_sample_holds_the_draft_can_be_used(records: list[dict[str, Any]]) -> None:
-    time = "2025-06-15T00:00:00Z"
-    drafted([record | {"event_time": time} for record in records])
+    drafted([record | {"event_time": TIME, "device_id": "a"} for record in records])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(_OBJECTS.filter(bool), min_size=1, max_size=4), st.sampled_from([None, CsvDialect(delimiter=";")]))
+def test_whatever_the_sample_lacks_is_asked(records: list[dict[str, Any]], csv: CsvDialect | None) -> None:
+    text = text_of_draft(records, csv=csv)
+    if not questions(text):
+        read_draft(text)

@@ -1,0 +1,1 @@
+"""Envelopes around readings of any kind."""

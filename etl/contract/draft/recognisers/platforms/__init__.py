@@ -1,0 +1,1 @@
+"""Messages of IoT platforms and standards."""

@@ -1,0 +1,1 @@
+"""Points of time series databases and their agents."""
