@@ -5,6 +5,7 @@ Operations are imported where they are called (see `etl.cli`).
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +23,14 @@ def run(
             min=0,
             help="Simulated messages to produce first. Default: 10000 for packaged feeds on the embedded services,"
             " 0 where the contract, the database, Kafka or the landing folder is your own.",
+            show_default=False,
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            help="A file whose readings are sent first, instead of simulated ones: to the topic, or into the landing folder.",
             show_default=False,
         ),
     ] = None,
@@ -60,7 +69,6 @@ def run(
 ) -> None:
     """Run a cycle of each feed: produce, consume, merge, load. Starts the embedded services if they are needed."""
     import getpass
-    from pathlib import Path
 
     from etl.cli.cycles import print_defaults, print_plan, run_plan
     from etl.cli.machine import ready
@@ -70,10 +78,11 @@ def run(
     from etl.settings import Settings
 
     settings = Settings.load()
+    given = {name: parse_value(value) for name, value in pairs(parameter).items()}
     request = RunRequest(
         feeds=tuple(feeds or [DEFAULT_FEED]),
         messages=messages,
-        parameters={name: parse_value(value) for name, value in pairs(parameter).items()},
+        parameters={**given, "source_file": str(file)} if file else given,
         create_topic=create_topic,
         accept_gap=getpass.getuser() if accept_gap else "",
         every=every,

@@ -109,7 +109,7 @@ def run_cycle(
             kernel.end_cycle()
         try:
             _close_dead(settings, contract)
-            rows, outcome = _ended(settings, cycle_id)
+            rows, outcome = _ended(settings, contract, cycle_id)
         except EtlError:
             if error is None:
                 raise
@@ -128,13 +128,13 @@ def _try_job(settings: Settings, job: Job, parameters: dict[str, Any], kernel: W
     return None
 
 
-def _ended(settings: Settings, cycle_id: str) -> tuple[tuple[dict[str, Any], ...], Outcome]:
+def _ended(settings: Settings, contract: Contract, cycle_id: str) -> tuple[tuple[dict[str, Any], ...], Outcome]:
     """The rows of `etl_log` of a cycle, in the order in which the jobs began, and what it left out."""
     engine = make_engine(settings)
     try:
         with transaction(engine) as connection:
             rows = log_rows.rows_of_cycle(connection, cycle_id)
-            return tuple(rows), read_outcome(connection, rows)
+            return tuple(rows), read_outcome(connection, contract, rows)
     finally:
         dispose(engine)
 

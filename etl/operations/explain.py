@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -10,9 +11,12 @@ from sqlalchemy import Connection, func, select
 from etl.audit import ledger, log_rows
 from etl.audit.set_aside import FAILING, LANDING_FILE, RESOLVED, RETRIED, SET_ASIDE
 from etl.audit.states import Job, Status
+from etl.contract.reader import Contract, load_contract
 from etl.database.schema.audit_tables import etl_anomaly, etl_log, etl_quality_score, etl_rejected_row, etl_set_aside
 from etl.database.schema.migrations import connected
 from etl.errors import ConfigurationError
+from etl.operations.outcome import holds, rows_in
+from etl.operations.quarantine.causes import Cause, causes_of
 from etl.settings import Settings
 from etl.storage import manifests
 from etl.storage.archive_file import ArchiveFile
@@ -21,7 +25,8 @@ Row = Mapping[str, Any]
 
 
 def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
-    """What is recorded of a cycle: its jobs, its archives with their offsets, rejected rows by reason, and the load before it.
+    """What is recorded of a cycle: its jobs, its archives with their offsets, rejected rows by reason, the contract's lines that
+    rejected most of them, and the load before it.
 
     :raises ConfigurationError: there is no such cycle.
     """
@@ -30,14 +35,18 @@ def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
         if not jobs:
             raise ConfigurationError(f"There is no cycle {cycle_id!r}.", remedy="`python -m etl history` lists them.")
         loads = [job["log_id"] for job in jobs if job["job_name"] == Job.LOAD]
+        feed = jobs[0]["feed"]
+        contract = _contract(settings, feed)
         return {
             "cycle_id": cycle_id,
-            "feed": jobs[0]["feed"],
+            "feed": feed,
             "jobs": jobs,
             "archives": ledger.archives_of(connection, loads),
             "landing_files": ledger.landing_files_of(connection, loads),
             "landing_moved_to": ledger.places_of_landing_files(connection, loads),
             "rejected": _reasons(connection, loads),
+            "causes": [asdict(cause) for cause in causes_of(connection, loads, feed, contract)],
+            "table": _table(connection, contract, jobs),
             "set_aside": _set_aside(connection, [job["log_id"] for job in jobs]),
             **_derived(connection, loads),
             "before": _before(connection, jobs[0]),
@@ -60,9 +69,29 @@ def in_words(settings: Settings, facts: Mapping[str, Any]) -> list[str]:
         lines.append(f"Quality: {scores} of 100; {facts['anomalies']:,} anomalies.")
     if facts["rejected"]:
         lines.append("Rejected: " + ", ".join(f"{rows} {reason}" for reason, rows in facts["rejected"].items()) + ".")
+    read = sum(job["records_read"] for job in facts["jobs"] if job["job_name"] == Job.LOAD)
+    lines += [f"  {Cause(**cause).sentence(read)}" for cause in facts["causes"]]
     lines += [_set_aside_in_words(row) for row in facts["set_aside"]]
+    if table := facts["table"]:
+        lines.append(f"Nothing was loaded; the table {table['name']} {holds(table['rows'])} now.")
     lines.append(_compared(facts))
     return lines
+
+
+def _contract(settings: Settings, feed: str) -> Contract | None:
+    """The feed's contract as it is now; None where it is gone, or not valid."""
+    try:
+        return load_contract(feed, settings)
+    except ConfigurationError:
+        return None
+
+
+def _table(connection: Connection, contract: Contract | None, jobs: Sequence[Row]) -> dict[str, Any] | None:
+    """What is in the feed's table, where the cycle's load has added nothing to it."""
+    loads = [job for job in jobs if job["job_name"] == Job.LOAD and job["status"] == Status.SUCCESS]
+    if contract is None or not loads or any(job["records_processed"] for job in loads):
+        return None
+    return {"name": contract.table, "rows": rows_in(connection, contract.table)}
 
 
 def _derived(connection: Connection, loads: Sequence[int]) -> dict[str, Any]:

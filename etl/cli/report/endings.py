@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from rich.text import Text
 
 from etl.operations.cycle import Cycle
-from etl.operations.outcome import Outcome
+from etl.operations.outcome import Outcome, holds
 from etl.storage.files import shown_name
 from etl.validation.reasons import Reason
 
@@ -23,7 +23,7 @@ _KINDS = {
 
 
 def result(cycle: Cycle) -> Text:
-    """A cycle in a few words, for a table: "done" only where everything that was read is loaded now or was before."""
+    """A cycle in a few words, for a table: "done" only where something was loaded, and everything else was before."""
     if cycle.error:
         return Text(f"failed: {safe(cycle.error.cause)}", style="red")
     if cycle.left:
@@ -31,22 +31,51 @@ def result(cycle: Cycle) -> Text:
     lost = "; ".join(_losses(cycle.outcome))
     if cycle.outcome.is_all_lost:
         return Text(f"nothing loaded: {lost}", style="bold red")
+    if not lost and cycle.outcome.rows_in_table is not None:
+        return Text(f"nothing new; {cycle.outcome.table} {holds(cycle.outcome.rows_in_table)}", style="yellow")
     return Text(f"done, but {lost}", style="yellow") if lost else Text("done", style="green")
 
 
 def lines(cycle: Cycle) -> list[Text]:
-    """What follows a cycle's balance; empty where all that was read is loaded now or was before, and nothing was ignored."""
-    outcome = cycle.outcome
-    sentences = (_rejected(cycle), _conflicting(cycle), _set_aside(outcome), _failing(outcome), _ignored(outcome))
-    texts = [Text(sentence) for sentence in sentences if sentence]
-    if outcome.is_all_lost:
-        texts.insert(0, Text(f"Nothing was loaded: {'; '.join(_losses(outcome))}.", style="bold red"))
+    """What follows a cycle's balance; empty where something was loaded, the rest was before, and nothing was ignored."""
+    texts = [*_lost(cycle, with_values=True), *map(Text, filter(None, [_ignored(cycle.outcome)]))]
+    if nothing := _nothing(cycle):
+        texts.insert(0, Text(nothing, style="bold red" if cycle.outcome.is_all_lost else "yellow"))
     return texts
 
 
 def in_line(cycle: Cycle) -> str:
-    """The same in one line, for a schedule's log; empty where there is nothing to report."""
-    return " ".join(line.plain for line in lines(cycle))
+    """What was left out in one line, for a schedule's log, without values of rows; empty where there is nothing to report."""
+    outcome = cycle.outcome
+    texts = [*_lost(cycle, with_values=False), *map(Text, filter(None, [_ignored(outcome)]))]
+    if outcome.is_all_lost:
+        texts.insert(0, Text(_nothing(cycle)))
+    return " ".join(line.plain for line in texts)
+
+
+def _lost(cycle: Cycle, *, with_values: bool) -> list[Text]:
+    outcome = cycle.outcome
+    causes = [safe(cause.sentence(outcome.read, with_values=with_values)) for cause in outcome.causes]
+    sentences = (_rejected(cycle), *causes, _conflicting(cycle), _set_aside(outcome), _failing(outcome))
+    return [Text(sentence) for sentence in sentences if sentence]
+
+
+def _nothing(cycle: Cycle) -> str:
+    """That nothing was loaded, and what is in the table now; empty where something was."""
+    outcome = cycle.outcome
+    table = "" if outcome.rows_in_table is None else f" The table {outcome.table} {holds(outcome.rows_in_table)}."
+    if outcome.is_all_lost:
+        return f"Nothing was loaded: {'; '.join(_losses(outcome))}.{table}"
+    if not table:
+        return ""
+    if outcome.read:
+        return f"Nothing new was loaded: all that was read had been loaded before.{table}"
+    send = (
+        f" To send the readings of a file: python -m etl run {cycle.feed} --file FILE"
+        if not outcome.rows_in_table
+        else ""
+    )
+    return f"Nothing new arrived from {outcome.source}.{table}{send}"
 
 
 def safe(text: str) -> str:
@@ -82,7 +111,10 @@ def _conflicting(cycle: Cycle) -> str:
     outcome = cycle.outcome
     if not outcome.conflicting:
         return ""
-    sentence = f"{_counted(outcome.conflicting, 'row')} conflicting: earlier ones have the same key and other values."
+    key = f" ({outcome.conflicting_because})" if outcome.conflicting_because else ""
+    sentence = (
+        f"{_counted(outcome.conflicting, 'row')} conflicting: earlier ones have the same key{key} and other values."
+    )
     is_kept = any(reason == Reason.CONFLICTING for reason, _ in outcome.reasons)
     return f"{sentence} {_LOOK} --cycle {cycle.cycle_id} --reason {Reason.CONFLICTING}" if is_kept else sentence
 

@@ -13,8 +13,19 @@ from etl.cli.report.audit import audit_table, balance
 from etl.cli.report.cycles import feeds_summary, scheduled_line
 from etl.errors import PermanentError
 from etl.operations.cycle import Cycle
-from etl.operations.outcome import Outcome
+from etl.operations.outcome import ROWS_COUNTED, Outcome
+from etl.operations.quarantine.causes import Cause
 
+CAUSE = Cause(
+    reason="wrong_type",
+    column="temperature",
+    rows=17,
+    is_estimate=False,
+    examples=("n/a", "--", "21,5\x1b"),
+    words="temperature is no number",
+    line="contracts/rooms.odcs.yaml line 34, logicalType: number",
+    replay="python -m etl quarantine replay --feed rooms --reason wrong_type",
+)
 REASONS = (("not_json", 5), ("missing", 4), ("bad_time", 2), ("pattern", 1))
 
 
@@ -39,9 +50,46 @@ def test_how_many_were_rejected_why_and_where_to_look() -> None:
     assert endings.result(cycle(loaded=9, rejected=12)).plain == "done, but 12 rows rejected"
 
 
+def test_the_contracts_line_that_rejected_most_rows_is_named_with_values_and_a_command() -> None:
+    outcome = {"read": 500, "loaded": 482, "rejected": 18, "quarantined": 18, "causes": (CAUSE,)}
+    _, cause = told(**outcome)
+    assert cause == (
+        "17 of 500 rows were rejected because temperature is no number (contracts/rooms.odcs.yaml line 34,"
+        " logicalType: number): 'n/a', '--', '21,5\\x1b'."
+        " When the contract is corrected: python -m etl quarantine replay --feed rooms --reason wrong_type"
+    )
+    # Logs hold no values of rows.
+    logged = endings.in_line(cycle(**outcome))
+    assert "line 34, logicalType: number). When" in logged
+    assert "n/a" not in logged
+
+
+@pytest.mark.parametrize(
+    ("rows", "table"),
+    [(0, "is empty"), (1, "has 1 row"), (5, "has 5 rows"), (ROWS_COUNTED + 1, "has more than 10,000 rows")],
+)
+def test_a_cycle_that_loaded_nothing_says_what_is_in_the_table(rows: int, table: str) -> None:
+    lost = {"read": 2, "rejected": 2, "quarantined": 2}
+    known = {"read": 2, "duplicate": 2}
+    now = {"table": "readings", "rows_in_table": rows, "source": "Kafka topic rooms, JSON"}
+    assert told(**now, **lost)[0] == f"Nothing was loaded: all 2 rows rejected. The table readings {table}."
+    (duplicates,) = told(**now, **known)
+    assert (
+        duplicates == f"Nothing new was loaded: all that was read had been loaded before. The table readings {table}."
+    )
+    (nothing,) = told(**now)
+    assert nothing.startswith(f"Nothing new arrived from Kafka topic rooms, JSON. The table readings {table}.")
+    assert nothing.endswith("python -m etl run rooms --file FILE") is (rows == 0)
+    assert endings.result(cycle(**now)).plain == f"nothing new; readings {table}"
+    # A schedule's log has the balance already.
+    assert endings.in_line(cycle(**now)) == ""
+
+
 def test_conflicting_rows_are_reported_apart_and_looked_up_where_they_are_kept() -> None:
     (dropped,) = told(loaded=9, conflicting=1)
     assert dropped == "1 row conflicting: earlier ones have the same key and other values."
+    (with_line,) = told(loaded=9, conflicting=1, conflicting_because="rooms.odcs.yaml line 9, primaryKey: true")
+    assert "have the same key (rooms.odcs.yaml line 9, primaryKey: true) and other values." in with_line
     rejected, kept = told(
         loaded=9, rejected=2, conflicting=3, quarantined=5, reasons=(("conflicting", 3), ("missing", 2))
     )

@@ -36,6 +36,19 @@ WHERE etl_rejected_row.log_id IN (?, ?)
 GROUP BY etl_rejected_row.reason ORDER BY rows DESC
 GO
 
+SELECT etl_rejected_row.reason, COUNT_BIG(*) AS rows
+FROM etl_rejected_row
+WHERE etl_rejected_row.log_id IN (?, ?) AND etl_rejected_row.status = ? AND etl_rejected_row.reason != ?
+GROUP BY etl_rejected_row.reason ORDER BY rows DESC, etl_rejected_row.reason
+GO
+
+SELECT TOP 200 etl_rejected_row.problems
+FROM etl_rejected_row
+WHERE etl_rejected_row.log_id IN (?, ?) AND etl_rejected_row.status = ? AND etl_rejected_row.reason != ? AND
+    etl_rejected_row.reason = ? ORDER BY etl_rejected_row.source_id, etl_rejected_row.source_partition,
+    etl_rejected_row.source_offset, etl_rejected_row.source_item
+GO
+
 SELECT etl_set_aside.kind, etl_set_aside.name, etl_set_aside.status, etl_set_aside.attempts, etl_set_aside.cause,
     etl_set_aside.decided_at
 FROM etl_set_aside

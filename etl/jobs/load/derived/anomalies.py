@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -43,7 +44,7 @@ from etl.database.schema.feed_table import column_type
 from etl.database.schema.sensor_name import sensor_name
 from etl.jobs.load.derived.base import Derived, NewRows
 from etl.jobs.load.derived.detect import context_readings, context_start, find
-from etl.jobs.load.derived.newest_rows import FreshRows, moments
+from etl.jobs.load.derived.newest_rows import FreshRows, Ordered, moments
 
 ROWS_PER_SLICE = 500_000
 # With a space, which no column of a contract can have.
@@ -86,14 +87,7 @@ def _detect_in_memory(connection: Connection, new: NewRows, kept: FreshRows, rul
     if len(first) > _MOST_SENSORS:
         return False
     named = readings.table.select(contract.sensor).take(pa.array(first)).to_pylist()
-    examined = pa.table(
-        {
-            _NUMBER: np.cumsum(readings.number_changes) - 1,
-            kept.time: moments(readings.micros),
-            **{name: pc.cast(readings.table[name], pa.float64()) for name in rules.measures},
-            _NEW: is_fresh,
-        }
-    ).filter(pa.array(is_fresh))
+    examined = _examined(readings, kept.time, rules, is_fresh).filter(pa.array(is_fresh))
     if kept.newest is not None:
         sensors = _known_sensors(connection, contract, rules, named, moments(readings.micros[first]).to_pylist())
         condition = and_(table.c.log_id == new.log_id, table.c.lateness_seconds.is_(None), new.of_archive)
@@ -104,11 +98,32 @@ def _detect_in_memory(connection: Connection, new: NewRows, kept: FreshRows, rul
         examined = examined.take(
             pc.sort_indices(examined, sort_keys=[(_NUMBER, "ascending"), (kept.time, "ascending")])
         )
-    anomalies = find(examined, rules, key=(_NUMBER,), time=kept.time, measures=rules.measures, new=_NEW)
+    anomalies = _found(examined, kept.time, rules)
     _record(
         connection, contract, new.log_id, anomalies, {place: tuple(row.values()) for place, row in enumerate(named)}
     )
     return True
+
+
+def anomalies_in(readings: Ordered, time: str, rules: AnomalyRules) -> pa.Table:
+    """The anomalies among the first readings of a feed, which are ordered by sensor; as `find` returns them."""
+    return _found(_examined(readings, time, rules, np.ones(len(readings.micros), bool)), time, rules)
+
+
+def _examined(readings: Ordered, time: str, rules: AnomalyRules, is_new: NDArray[np.bool_]) -> pa.Table:
+    """Readings in the form in which they are examined: number of the sensor, time, measures, whether they are new."""
+    return pa.table(
+        {
+            _NUMBER: np.cumsum(readings.number_changes) - 1,
+            time: moments(readings.micros),
+            **{name: pc.cast(readings.table[name], pa.float64()) for name in rules.measures},
+            _NEW: is_new,
+        }
+    )
+
+
+def _found(examined: pa.Table, time: str, rules: AnomalyRules) -> pa.Table:
+    return find(examined, rules, key=(_NUMBER,), time=time, measures=rules.measures, new=_NEW)
 
 
 def _slices(
@@ -149,7 +164,7 @@ def _detect_in_slice(connection: Connection, new: NewRows, rules: AnomalyRules, 
         ]
     )
     readings = read_table(connection, _readings_query(contract, table, rules, sensors, condition), schema)
-    anomalies = find(readings, rules, key=(_NUMBER,), time=time, measures=rules.measures, new=_NEW)
+    anomalies = _found(readings, time, rules)
     if anomalies.num_rows:
         named = {row[0]: tuple(row[1:]) for row in connection.execute(_sensor_names(contract, sensors))}
         _record(connection, contract, new.log_id, anomalies, named)

@@ -5,6 +5,7 @@ A database takes longer to read back what was just written, in the order of sens
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -63,7 +64,7 @@ class Fresh:
         older = pa.concat_tables(self._older) if self._older else None
         if not self._is_worth_it or number < max(1, older.num_rows if older else 0):
             return None
-        ordered = _in_order(pa.concat_tables(self._fresh), self.sensor, self.time)
+        ordered = in_order(pa.concat_tables(self._fresh), self.sensor, self.time)
         once = ordered.where(ordered.number_changes | (np.diff(ordered.micros, prepend=-1) != 0))
         return FreshRows(self.newest, self.time, self.sensor, once, older) if self._is_near(older, once) else None
 
@@ -125,10 +126,7 @@ class FreshRows:
         """The readings key by key, and in the order of time; without those that have no value of the key."""
         if key == self._sensor:
             return self._by_sensor
-        table = self._by_sensor.table
-        for name in key:
-            table = table.filter(pc.is_valid(table[name]))
-        return _in_order(table, key, self.time)
+        return in_order(with_values(self._by_sensor.table, key), key, self.time)
 
     def with_older(self) -> tuple[Ordered, NDArray[np.bool_]]:
         """The readings sensor by sensor, together with the archive's older rows that are not late; and which are the fresh ones.
@@ -143,11 +141,19 @@ class FreshRows:
             table.append_column(_FRESH, pa.repeat(is_fresh, table.num_rows))
             for table, is_fresh in ((on_time, False), (self._by_sensor.table, True))
         ]
-        ordered = _in_order(pa.concat_tables(marked, promote_options="default"), self._sensor, self.time)
+        ordered = in_order(pa.concat_tables(marked, promote_options="default"), self._sensor, self.time)
         return ordered, ordered.table[_FRESH].to_numpy()
 
 
-def _in_order(table: pa.Table, key: tuple[str, ...], time: str) -> Ordered:
+def with_values(table: pa.Table, names: Iterable[str]) -> pa.Table:
+    """The rows that have a value in each of these columns."""
+    for name in names:
+        table = table.filter(pc.is_valid(table[name]))
+    return table
+
+
+def in_order(table: pa.Table, key: tuple[str, ...], time: str) -> Ordered:
+    """Rows key by key, and in the order of time; each has a key and a time."""
     number = np.zeros(table.num_rows, np.int64)
     for name in key:
         codes = table[name].combine_chunks().dictionary_encode()

@@ -1,0 +1,55 @@
+"""Why most rows of a load were rejected."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from etl.database import transaction
+from etl.operations.explain import explain, in_words
+from etl.operations.quarantine.causes import Cause, causes_of
+from tests.support.tsqlfeed import Feed, sensed
+
+
+def causes(feed: Feed, **more: int) -> tuple[Cause, ...]:
+    loads = [row[0] for row in feed.sql("SELECT log_id FROM etl_log WHERE job_name = 'load'")]
+    with transaction(feed.engine) as connection:  # type: ignore[arg-type]
+        return causes_of(connection, loads, "sensor_readings", feed.contract, **more)
+
+
+def test_the_most_frequent_cause_comes_first_with_values_line_and_command(feed: Feed) -> None:
+    bad = ["n/a", "--", "21,5", "21,6", "--"]
+    values: list[str | float] = [*bad, 999.0, 20.0]
+    feed.load([sensed(1, f"09:00:{second:02d}", value) for second, value in enumerate(values)])
+    first, second = causes(feed)
+    assert (first.reason, first.column, first.rows, first.is_estimate) == ("wrong_type", "temperature", 5, False)
+    assert first.examples == ("n/a", "--", "21,5")
+    assert first.words == "temperature is no number"
+    assert first.replay == "python -m etl quarantine replay --feed sensor_readings --reason wrong_type"
+    assert (second.reason, second.examples) == ("out_of_range", ("999.0",))
+    assert causes(feed, most=1) == (first,)
+    assert first.sentence(7) == (
+        f"5 of 7 rows were rejected because temperature is no number ({first.line}): 'n/a', '--', '21,5'."
+        f" When the contract is corrected: {first.replay}"
+    )
+    assert "n/a" not in first.sentence(7, with_values=False).replace(first.line, "")
+
+
+def test_a_reason_is_divided_by_column(feed: Feed) -> None:
+    feed.load(
+        [sensed(1, "09:00:00", "hot"), sensed(1, "09:00:01", 20.0, "wet"), sensed(1, "09:00:02", "hot")]  # type: ignore[arg-type]
+    )
+    assert [(cause.column, cause.rows) for cause in causes(feed)] == [("temperature", 2), ("humidity", 1)]
+
+
+def test_explain_names_the_causes_and_what_is_in_the_table(feed: Feed) -> None:
+    loaded = feed.load([sensed(1, "09:00:00", "n/a")])
+    facts = explain(feed.settings, loaded.cycle_id)
+    (cause,) = causes(feed)
+    assert facts["causes"] == [asdict(cause)]
+    said = in_words(feed.settings, facts)
+    assert f"  {cause.sentence(1)}" in said
+    assert "Nothing was loaded; the table sensor_data is empty now." in said
+    good = feed.load([sensed(1, "09:00:00")])
+    facts = explain(feed.settings, good.cycle_id)
+    assert facts["causes"] == []
+    assert facts["table"] is None
