@@ -54,8 +54,8 @@ def test_what_is_no_message_is_counted(project: Project) -> None:
     project.send([b"hello", None, b'[{"v": 1}]', b'{"v": NaN}', b"\x00\x00\x00\x00\x01abc"])
     sample = sample_topic(project.settings, project.topic, 10)
     assert sample.records == [{"$": [{"v": 1}]}, {"v": "NaN"}]
-    assert "1 messages have no value (tombstones), and would be rejected" in sample.evidence
-    assert "2 messages are no JSON objects, and would be rejected" in sample.evidence
+    assert "1 message without a value (a tombstone): rejected" in sample.evidence
+    assert "2 messages without a JSON object: rejected" in sample.evidence
 
 
 def test_a_feed_drafted_from_a_topic_reads_that_topic(project: Project, tmp_path: Path) -> None:

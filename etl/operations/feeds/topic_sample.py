@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 
 from etl.contract.draft.samples.json_records import message_of
 from etl.contract.draft.samples.sample import RECORDS, Sample
+from etl.contract.draft.samples.wording import notes
 from etl.contract.formats.json_objects import JsonObjects
 from etl.errors import ConfigurationError
 from etl.settings import Settings
@@ -105,17 +106,17 @@ def _sample(name: str, messages: list[ConsumerRecord]) -> Sample:
     read = [(message, record) for message in given if (record := message_of(message.value))]
     if not read:
         raise _unreadable(name, given)
-    notes = {
-        "messages have no value (tombstones), and would be rejected": len(messages) - len(given),
-        "messages are no JSON objects, and would be rejected": len(given) - len(read),
+    found = {
+        ("message", "without a value (a tombstone): rejected"): len(messages) - len(given),
+        ("message", "without a JSON object: rejected"): len(given) - len(read),
     }
     first, last = (_time(message.timestamp) for message in (read[0][0], read[-1][0]))
-    evidence = [f"the {len(read):,} newest messages, of {first} to {last}"]
+    evidence = [f"the newest messages, of {first} to {last}"]
     return Sample(
         f"topic {name}",
         JsonObjects(),
         [record for _, record in read],
-        (*evidence, *(f"{number:,} {text}" for text, number in notes.items() if number)),
+        (*evidence, *notes(found)),
         beside=[_beside(message) for message, _ in read],
     )
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from etl.contract.draft.samples.sample import Sample
+from etl.contract.draft.samples.wording import counted
 from etl.contract.formats.csv_dialect import CAMEL, CsvDialect
 from etl.contract.formats.csv_lines import CsvLines
 from etl.errors import ConfigurationError
@@ -56,7 +57,7 @@ def _evidence(samples: Sequence[Sample]) -> list[str]:
             files.setdefault(text, []).append(sample.name)
     notes = [text if len(names) == len(samples) else f"{_listed(names)}: {text}" for text, names in files.items()]
     more = len(notes) - _NOTES
-    return notes[:_NOTES] + ([f"{more:,} more notes about the files"] if more > 0 else [])
+    return notes[:_NOTES] + ([f"{counted(more, 'further note')} about the files"] if more > 0 else [])
 
 
 def _listed(names: Sequence[str]) -> str:

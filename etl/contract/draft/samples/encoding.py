@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from etl.contract.draft.samples.content import Content
 from etl.contract.draft.samples.foreign import refuse_foreign
+from etl.contract.draft.samples.wording import counted
 
 _MARKS = {
     # The marks of UTF-32 begin with those of UTF-16.
@@ -79,11 +80,11 @@ def _beyond_ascii(content: Content) -> Text:
     valid = sum(map(_is_utf8, lines))
     invalid = len(lines) - valid
     if valid >= invalid:
-        wrong = (f"{invalid:,} lines are not valid UTF-8; such records are rejected",) if invalid else ()
+        wrong = (f"{counted(invalid, 'line')} not valid in UTF-8: rejected",) if invalid else ()
         return Text(_decoded(content, "utf-8"), "utf-8", wrong)
     encoding, evidence, question = _single_byte(content.head)
     if valid:
-        question = f"{encoding} or utf-8: {valid:,} lines are valid UTF-8, {invalid:,} are not"
+        question = f"{encoding} or utf-8: {counted(valid, 'line')} valid in UTF-8, {invalid:,} not"
     return Text(_decoded(content, encoding), encoding, (evidence,), question)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from etl.contract.draft.samples.content import Content
 from etl.contract.draft.samples.encoding import Text
+from etl.contract.draft.samples.wording import counted
 from etl.contract.model import ROOT
 from etl.errors import ConfigurationError
 
@@ -85,7 +86,7 @@ def read_json(content: Content, text: Text, most: int) -> JsonMessages | None:
     if not found.records:
         raise ConfigurationError(f"{content.name} has no records, or nothing that is an object.", remedy=_GIVE)
     if decoder.not_finite:
-        found.evidence.append(f"{decoder.not_finite:,} numbers are NaN or Infinity, which JSON does not have")
+        found.evidence.append(f"{counted(decoder.not_finite, 'number')} that JSON does not have: NaN or Infinity")
     if not text.encoding.startswith("utf"):
         found.evidence.append("messages and JSON files must be in UTF-8; texts in another encoding are rejected")
     return found
@@ -119,10 +120,10 @@ def _by_lines(content: Content, text: Text, most: int, decoder: _Decoder) -> Jso
             wrong.append(number)
         else:
             found.records.append(message)
-    found.evidence.insert(0, f"a JSON object in each of {len(found.records):,} lines")
+    found.evidence.insert(0, f"{counted(len(found.records), 'line')} with a JSON object each")
     if wrong:
         found.evidence.append(
-            f"{len(wrong):,} lines are no JSON objects and would be rejected; the first is line {wrong[0]}"
+            f"{counted(len(wrong), 'line')} without a JSON object: rejected; the first is line {wrong[0]}"
         )
     return found
 
@@ -173,7 +174,7 @@ def _document(content: Content, text: Text, most: int, decoder: _Decoder, *, is_
         if is_array and not is_named:
             return None
         raise ConfigurationError(f"{content.name} cannot be read: {_in_words(problem, content)}", remedy=_GIVE)
-    count = f"{len(found.records):,} JSON objects"
+    count = counted(len(found.records), "JSON object")
     found.evidence = [f"an array of {count}; each element is read as one message" if is_array else count]
     found.share = 1.0 if problem else end / len(text.text)
     if problem and content.is_whole:

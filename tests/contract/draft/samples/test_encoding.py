@@ -53,7 +53,7 @@ def test_a_line_that_is_not_valid_does_not_change_the_encoding_of_the_others(rea
     sample = read(b"time,text\n" + "\n".join(lines).encode() + b"\n2025-06-15T09:12:09Z,K\xfcche\n")
     assert sample.form.dialect.encoding == "utf-8"
     assert [record["text"] for record in sample.records] == ["Küche"] * 5
-    assert "1 lines are not valid UTF-8; such records are rejected" in sample.evidence
+    assert "1 line not valid in UTF-8: rejected" in sample.evidence
 
 
 @pytest.mark.parametrize("letter", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])

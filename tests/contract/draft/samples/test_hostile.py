@@ -93,7 +93,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "bomb.csv.gz": (_of(gzip.compress(b"1,2\n" * 50 * MEBIBYTES, 1)), ""),
     "cut.csv.gz": (_of(gzip.compress(b"time,v\n" + os.urandom(1000))[:-20]), "error: cut.csv.gz cannot be unpacked"),
     "half.parquet": (_of(b"PAR1" + bytes(1000)), "error: half.parquet cannot be read"),
-    "quotes.csv": (_of("time,v\n" + f'{TIME},"1\n' * 20_000), "lines have another number of fields, or are broken"),
+    "quotes.csv": (_of("time,v\n" + f'{TIME},"1\n' * 20_000), "with another number of fields, or broken"),
     "delimiters.csv": (_of(",;|\t" * MEBIBYTES), "error: "),
 }
 

@@ -36,13 +36,13 @@ def test_documents_that_follow_each_other_are_messages(read: ReadText) -> None:
 def test_numbers_that_json_does_not_have_are_kept_as_texts(read: ReadText) -> None:
     sample = read('{"a": NaN, "b": -Infinity, "c": 1e999, "d": 1e300, "e": %s}' % ("9" * 5000), "s.json")
     assert sample.records == [{"a": "NaN", "b": "-Infinity", "c": "1e999", "d": 1e300, "e": "9" * 5000}]
-    assert "2 numbers are NaN or Infinity, which JSON does not have" in sample.evidence
+    assert "2 numbers that JSON does not have: NaN or Infinity" in sample.evidence
 
 
 def test_lines_that_are_no_messages_are_counted(read: ReadText) -> None:
     sample = read('{"a": 1}\nstarted\n{"a": 2}\n[]\n{"a": 3}\n{"a": ', "s.jsonl")
     assert sample.records == [{"a": 1}, {"a": 2}, {"a": 3}]
-    assert "2 lines are no JSON objects and would be rejected; the first is line 2" in sample.evidence
+    assert "2 lines without a JSON object: rejected; the first is line 2" in sample.evidence
     assert "the last line is incomplete" in sample.evidence
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from etl.contract.draft.samples.tables.fields import column_kinds, kind_of
 from etl.errors import ConfigurationError
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -17,12 +18,14 @@ _EXAMINED = 300
 _MOST_FIELDS = 100_000
 _ENOUGH = 0.5
 """Share of consistent lines with plain fields from which on a delimiter is taken."""
+_WITHOUT_NAMES = 0.75
+"""What a delimiter counts that does not divide the header as it divides the records."""
 _CLOSE = 0.8
 """A delimiter with this share of the best one's score is a candidate as well."""
-_BLANK_ENOUGH = 0.9
+_BLANK_ENOUGH = 0.7
 _BLANK_LINES = 0.8
 """Share of all lines that a blank must divide; R's header has a field less."""
-_DECIMAL_COMMA = re.compile(r"[+-]?[\d. ]*\d,\d+ ?\D{0,6}|[+-]?,\d+|[A-Za-z]{3,9},? .*\d{4}.*")
+_DECIMAL_COMMA = re.compile(r"[+-]?[\d. \u00a0\u202f\u2009']*\d,\d+ ?\D{0,6}|[+-]?,\d+|[A-Za-z]{3,9},? .*\d{4}.*")
 _LINE_PROTOCOL = re.compile(r"[^\s,=]+(,[^\s,=]+=[^\s,=]+)* [^\s,=]+=[^\s,]+(,[^\s,=]+=[^\s,]+)*( -?\d{9,20})?")
 
 
@@ -61,7 +64,7 @@ def find_delimiter(name: str, lines: Sequence[str]) -> Delimiter:
     best, second = found[0], found[1]
     if best.score < _ENOUGH:
         blank = _examine(lines, " ", quote)
-        if blank.score > _BLANK_ENOUGH and blank.lines > _BLANK_LINES * len(lines):
+        if blank.score > _BLANK_ENOUGH and blank.lines > _BLANK_LINES * len(lines) and _has_columns(lines, blank):
             return blank
         if best.score < _ENOUGH / 2 or blank.score > best.score:
             raise _no_delimiter(name, lines)
@@ -70,6 +73,13 @@ def find_delimiter(name: str, lines: Sequence[str]) -> Delimiter:
         question = others if best.score >= _ENOUGH else f"few lines agree: {_quoted(best)} ({best.evidence})?"
         return Delimiter(best.mark, quote, best.width, best.lines, best.all_lines, best.score, question)
     return best
+
+
+def _has_columns(lines: Sequence[str], blank: Delimiter) -> bool:
+    """Whether single blanks divide lines into columns with numbers or times, rather than words."""
+    rows = [fields for line in lines[:_EXAMINED] if len(fields := fields_of(line, " ", blank.quote)) == blank.width]
+    kinds = [kind for kind, _ in column_kinds(rows[1:] or rows)]
+    return sum(kind in ("number", "time") for kind in kinds) > 1 and "" not in kinds
 
 
 def _quoted(found: Delimiter) -> str:
@@ -106,7 +116,13 @@ def _examine(lines: Sequence[str], mark: str, quote: str) -> Delimiter:
     if width == 2 and count * 2 < len(lines):
         # A mark in some sentences.
         plain = -1.0
-    return Delimiter(mark, quote, width, count, spanned, count / spanned * (1 + plain) / 2)
+    header = 1.0 if _holds_names(fields_of(lines[places[0]], mark, quote)) else _WITHOUT_NAMES
+    return Delimiter(mark, quote, width, count, spanned, count / spanned * (1 + plain) / 2 * header)
+
+
+def _holds_names(fields: Sequence[str]) -> bool:
+    """Whether the first line of that width may be a header."""
+    return all(kind_of(field) in ("text", "") for field in fields)
 
 
 def _plain_share(rows: Sequence[Sequence[str]], mark: str) -> float:

@@ -13,6 +13,7 @@ from etl.contract.draft.samples.tables.header import Header, find_header
 from etl.contract.draft.samples.tables.known import named_separator
 from etl.contract.draft.samples.tables.layout import Layout, made_up_names
 from etl.contract.draft.samples.tables.rows import BLANKS, MOST_COLUMNS, Row, rows_of
+from etl.contract.draft.samples.wording import counted
 from etl.contract.formats.csv_dialect import CsvDialect
 from etl.errors import ConfigurationError
 
@@ -124,16 +125,18 @@ def _with_skipped_lines(layout: Layout, header: Header, comments: Comments, line
     if before:
         dialect = replace(dialect, skip_rows=start)
         evidence.append(
-            f"{start:,} lines before it are no records" if dialect.header else f"records begin in line {start + 1}"
+            f"{counted(start, 'line')} before it: no records"
+            if dialect.header
+            else f"records begin in line {start + 1}"
         )
         if comments.places and all(place < start for place in comments.places):
             dialect = replace(dialect, comment="")
     between = header.first - header.line - 1
     if dialect.header and between > 0 and any(lines[place].strip() for place in range(header.line + 1, header.first)):
         dialect = replace(dialect, skip_after_header=between)
-        evidence.append(f"{between} lines below the header hold units or rulers")
+        evidence.append(f"{counted(between, 'line')} below the header with units or rulers")
     if dialect.comment:
-        evidence.append(f"{len(comments.places):,} lines begin with {dialect.comment}: comments")
+        evidence.append(f"{counted(len(comments.places), 'comment')} after {dialect.comment}")
     return replace(layout, dialect=dialect, evidence=tuple(evidence))
 
 
@@ -142,12 +145,12 @@ def _questions(found: Delimiter, comments: Comments, header: Header, lines: Sequ
     alike = [p for p in comments.places if len(fields_of(lines[p], found.mark, found.quote)) == found.width]
     if len([place for place in alike if place > header.first]) * 2 > len(comments.places):
         questions["csv.comment"] = (
-            f'"{comments.mark}" or "": {len(alike):,} lines begin with {comments.mark}'
-            " and have as many fields as records; are they comments?"
+            f'"{comments.mark}" or "": {counted(len(alike), "line")} after {comments.mark}'
+            " with as many fields as records have; are they comments?"
         )
     if header.line > _MOST_SKIPPED:
         questions["csv.skipRows"] = (
-            f"{header.line:,} lines are before the header; at most {_MOST_SKIPPED:,} can be skipped"
+            f"{counted(header.line, 'line')} before the header; at most {_MOST_SKIPPED:,} can be skipped"
         )
     return questions
 
@@ -158,5 +161,5 @@ def _with_trimming(layout: Layout, rows: Sequence[Row], width: int) -> Layout:
     padded = sum(any(field != field.strip(BLANKS) for field in fields) for fields in whole[1:])
     if not padded:
         return layout
-    evidence = (*layout.evidence, f"{padded:,} lines have blanks around fields")
+    evidence = (*layout.evidence, f"{counted(padded, 'line')} with blanks around fields")
     return replace(layout, dialect=replace(layout.dialect, trim=True), evidence=evidence)

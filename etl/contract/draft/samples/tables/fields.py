@@ -29,7 +29,7 @@ _UNIT = re.compile(
     r"|[pn]{2}[mb]v?|[kmµu]?g(/m[3³²2]|/l|/kg)?|[µu]g/m[3³]|mg/m[3³]|[mcdk]?m|[mcdk]?m/s\S*|km/h|mph|kn(ots)?|kts"
     r"|m[²³23](/[hs])?|[dcm]?l(/\S+)?|litres?|gal(lons)?|mm/h|W/m[²2\^]*\S*|[kM]?lux|lx|[kM]?J|k?cal|dB[mA(]?\)?|rpm|1/min|1/s"
     r"|[mµnu]?s(ec)?|min(utes?)?|h(ours?)?|days?|[µu]mol\S*|pH|NTU|#|-+|=+|unitless|on/off"
-    r"|yyyy\S*.*|dd[./-]mm\S*.*|mm/dd\S*.*|hh:mm\S*|utc|gmt"
+    r"|(?i:yyyy\S*.*|dd[./-]mm\S*.*|mm/dd\S*.*|hh:mm\S*|utc|gmt)"
 )
 _TYPE = re.compile(
     r"(string|text|(var)?char|str|double|float\d*|real|u?int(eger)?\d*|(unsigned)?long|bool(ean)?|number|numeric|decimal"
@@ -76,6 +76,12 @@ def names_units(fields: Sequence[str]) -> bool:
         return True
     units = [bool(_UNIT.fullmatch(text)) for text in given]
     return sum(units) * 2 > len(units)
+
+
+def is_ruler(fields: Sequence[str]) -> bool:
+    """Whether a line only separates the header from the records: `----+----`."""
+    text = "".join(fields).replace(" ", "")
+    return bool(text) and not set(text) - set("-+=:|")
 
 
 def plain_unit(field: str) -> str:

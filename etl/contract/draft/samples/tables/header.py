@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from etl.contract.draft.samples.tables.fields import Kind, column_kinds, kind_of, names_units
+from etl.contract.draft.samples.tables.fields import Kind, column_kinds, is_ruler, kind_of, names_units
 from etl.contract.draft.samples.tables.rows import Row
 
 _PURE = 0.98
@@ -48,7 +48,7 @@ def find_header(rows: Sequence[Row], width: int) -> Header:
     block = _block_before(rows, first_record, width)
     if not block:
         return _of_other_width(rows, first_record, width)
-    return _in_block(block, rows, first_record)
+    return _in_block(block, rows)
 
 
 def _kinds(rows: Sequence[Sequence[str]]) -> list[tuple[Kind, float]]:
@@ -58,6 +58,8 @@ def _kinds(rows: Sequence[Sequence[str]]) -> list[tuple[Kind, float]]:
 
 def _is_record(fields: Sequence[str], kinds: Sequence[tuple[Kind, float]]) -> bool:
     """Whether a line holds values of the columns' kinds: most of them, and where a column is pure, no others."""
+    if is_ruler(fields):
+        return False
     fits = misfits = 0
     for field, (kind, share) in zip(fields, kinds, strict=True):
         if kind not in ("number", "time") or share < _TYPED:
@@ -73,16 +75,23 @@ def _is_record(fields: Sequence[str], kinds: Sequence[tuple[Kind, float]]) -> bo
 
 
 def _block_before(rows: Sequence[Row], first: int, width: int) -> list[Row]:
-    """The lines of the records' width directly before the first record."""
+    """The lines of the records' width before the first record. Between them and it may be rulers, and records that are broken."""
+    place = first
+    while place > 0 and len(rows[place - 1].fields or ()) != width and _may_follow_header(rows[place - 1]):
+        place -= 1
     block: list[Row] = []
-    for row in reversed(rows[max(0, first - _MOST_BLOCK) : first]):
+    for row in reversed(rows[max(0, place - _MOST_BLOCK) : place]):
         if len(row.fields or ()) != width:
             break
         block.insert(0, row)
     return block
 
 
-def _in_block(block: Sequence[Row], rows: Sequence[Row], first_record: int) -> Header:
+def _may_follow_header(row: Row) -> bool:
+    return row.fields is None or is_ruler(row.fields) or _has_values(row.fields)
+
+
+def _in_block(block: Sequence[Row], rows: Sequence[Row]) -> Header:
     """The header among lines of the records' width: no values in it, no units, and the last such line."""
 
     def rank(row: Row) -> tuple[int, bool, int]:
@@ -90,12 +99,15 @@ def _in_block(block: Sequence[Row], rows: Sequence[Row], first_record: int) -> H
         return sum(kind_of(field) in ("number", "time") for field in fields), names_units(fields), -row.line
 
     header = min(block, key=rank)
-    below = [row for row in block if row.line > header.line]
-    units = [row for row in below if names_units(row.fields or [])]
-    records = [row for row in below if row not in units]
-    after = rows[first_record].line if first_record < len(rows) else block[-1].line + 1
-    first = records[0].line if records else after
-    return Header(tuple(header.fields or ()), header.line, first, tuple(units[0].fields or ()) if units else ())
+    below = [row for row in rows if row.line > header.line]
+    units: list[Row] = []
+    for row in below:
+        if row.fields is None or not (is_ruler(row.fields) or (row in block and names_units(row.fields))):
+            break
+        units.append(row)
+    first = below[len(units)].line if len(units) < len(below) else below[-1].line + 1 if below else header.line + 1
+    names = next((row.fields for row in units if row.fields and not is_ruler(row.fields)), ())
+    return Header(tuple(header.fields or ()), header.line, first, tuple(names))
 
 
 def _of_other_width(rows: Sequence[Row], first_record: int, width: int) -> Header:

@@ -13,6 +13,8 @@ from etl.errors import ConfigurationError
 
 _ANNOTATIONS = ("#group", "#datatype", "#default", "#constant")
 _TOA5_LINES = 4
+_NO_UNITS = ("", "TS", "RN")
+"""What TOA5 has instead of the units of times and record numbers."""
 _SEPARATOR = re.compile(r'"?sep=(.)"?\s*')
 
 
@@ -42,7 +44,9 @@ def _toa5(name: str, lines: Sequence[str], encoding: str) -> Layout | None:
         CsvDialect(encoding=encoding, skip_rows=1, skip_after_header=2),
         tuple(names),
         (evidence,),
-        units={key: unit for key, field in zip(names, units, strict=False) if (unit := plain_unit(field))},
+        units={
+            key: unit for key, field in zip(names, units, strict=False) if (unit := plain_unit(field)) not in _NO_UNITS
+        },
     )
 
 

@@ -12,6 +12,7 @@ from etl.contract.draft.samples.tables.dialect import find_layout
 from etl.contract.draft.samples.tables.known import known_layout
 from etl.contract.draft.samples.tables.layout import Layout
 from etl.contract.draft.samples.tables.rows import LONGEST_LINE, Row, lines_of, rows_of
+from etl.contract.draft.samples.wording import counted, notes
 from etl.errors import ConfigurationError
 
 _MORE_LINES = 2_000
@@ -58,7 +59,7 @@ def read_table(content: Content, text: Text, most: int) -> Table:
         )
     read = sum(map(len, lines[: rows[most].line])) if len(rows) > most else sum(map(len, lines))
     long = len(lines) - sum(len(line) < LONGEST_LINE for line in lines)
-    evidence += [f"{long:,} lines are longer than {LONGEST_LINE:,} characters and would be rejected"] * bool(long)
+    evidence += [f"{counted(long, 'line')} of more than {LONGEST_LINE:,} characters: rejected"] * bool(long)
     layout = replace(layout, evidence=(*layout.evidence, *evidence))
     return Table(layout, records, read / len(text.text))
 
@@ -90,13 +91,13 @@ def _records(rows: Sequence[Row], layout: Layout) -> tuple[list[list[str]], list
     header = list(layout.names)
     values = [fields for fields in filled if [field.strip() for field in fields] != header]
     records = _without_summaries(values)
-    notes = {
-        "lines have another number of fields, or are broken, and would be rejected": len(rows) - len(whole),
-        "lines have no values, and would be rejected": len(whole) - len(filled),
-        "lines repeat the header, and would be rejected": len(filled) - len(values),
-        "lines at the end are summaries, and would be rejected": len(values) - len(records),
+    found = {
+        ("line", "with another number of fields, or broken: rejected"): len(rows) - len(whole),
+        ("line", "without any value: rejected"): len(whole) - len(filled),
+        ("header", "among the records: rejected"): len(filled) - len(values),
+        ("summary", "at the end: rejected"): len(values) - len(records),
     }
-    return records, [f"{number:,} {text}" for text, number in notes.items() if number]
+    return records, notes(found)
 
 
 def _without_summaries(rows: list[list[str]]) -> list[list[str]]:

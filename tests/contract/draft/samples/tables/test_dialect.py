@@ -23,6 +23,8 @@ def lines(mark: str, *more: str, end: str = "") -> str:
         ("time\tv\n" + lines("\t", "1.5"), CsvDialect(delimiter="\t")),
         ("time|v\n" + lines("|", "1.5"), CsvDialect(delimiter="|")),
         ("time place v\n" + lines(" ", "a", "1.5"), CsvDialect(delimiter=" ")),
+        ("time;v\n" + lines(";", "86\u00a0884,1"), CsvDialect(delimiter=";")),
+        ("time;a place;b\n" + lines(";", "Wien,Graz", "x,y"), CsvDialect(delimiter=";")),
         ("time;place\n" + lines(";", "Wien, Österreich"), CsvDialect(delimiter=";")),
         ("time,place\n" + lines(",", '"Wien; Graz | Linz"'), CsvDialect()),
         ("'time','place'\n" + "".join(f"'{time}','a, b'\n" for time in TIMES), CsvDialect(quote="'")),
@@ -36,6 +38,9 @@ def lines(mark: str, *more: str, end: str = "") -> str:
         ("time,v,w\n,°C,%\n" + lines(",", "1", "2"), CsvDialect(skip_after_header=1)),
         ("time,v,w\nyyyy-mm-dd,[degC],[%]\n" + lines(",", "1", "2"), CsvDialect(skip_after_header=1)),
         ("time,v,w\ntimestamp,double,double\n----,---,---\n" + lines(",", "1", "2"), CsvDialect(skip_after_header=2)),
+        ("time;v\n[dd.MM.yyyy HH:mm];[Wh]\n" + lines(";", "1"), CsvDialect(delimiter=";", skip_after_header=1)),
+        ("time|v\n----+---\n" + lines("|", "1"), CsvDialect(delimiter="|", skip_after_header=1)),
+        ("a,b,c,d\n1,2,3,4\n\ntime,v\n" + lines(",", "1"), CsvDialect(skip_rows=3)),
         ("time,v,\n" + lines(",", "1", end=","), CsvDialect(trailing_delimiter=True)),
         ("time,v\n" + lines(",", "1", end=","), CsvDialect(trailing_delimiter=True)),
         ("time , v\n" + lines(", ", " 1 "), CsvDialect(trim=True)),
@@ -56,9 +61,9 @@ def test_the_evidence_is_said(read: ReadText) -> None:
     assert sample.evidence == (
         "delimiter ;: 2 fields in 8 of 8 lines",
         "the header is line 2",
-        "1 lines before it are no records",
-        "1 lines below the header hold units or rulers",
-        "1 lines have another number of fields, or are broken, and would be rejected",
+        "1 line before it: no records",
+        "1 line below the header with units or rulers",
+        "1 line with another number of fields, or broken: rejected",
     )
     assert sample.units == {"v": "°C"}
 
@@ -110,15 +115,15 @@ def test_two_empty_columns_at_the_end_are_not_columns(read: ReadText) -> None:
     sample = read("time;v;;\n" + lines(";", "1", end=";;") + ";;;\n" * 3)
     assert sample.form.dialect == CsvDialect(delimiter=";", trailing_delimiter=True)
     assert sample.records == [{"time": time, "v": "1"} for time in TIMES]
-    assert "3 lines have no values, and would be rejected" in sample.evidence
+    assert "3 lines without any value: rejected" in sample.evidence
 
 
 def test_lines_that_are_no_records_do_not_count_as_values(read: ReadText) -> None:
     sample = read("time,v\n" + lines(",", "1") + "time,v\n" + lines(",", "2") + "Total:,12\nMean,1.5\n")
     assert {record["v"] for record in sample.records} == {"1", "2"}
     assert sample.evidence[-2:] == (
-        "1 lines repeat the header, and would be rejected",
-        "2 lines at the end are summaries, and would be rejected",
+        "1 header among the records: rejected",
+        "2 summaries at the end: rejected",
     )
 
 
@@ -126,6 +131,13 @@ def test_a_first_value_that_is_wrong_does_not_become_a_header(read: ReadText) ->
     sample = read("time,v,w\n2025-06-14T00:00:00Z,error,1\n" + lines(",", "1", "2"))
     assert list(sample.records[0]) == ["time", "v", "w"]
     assert len(sample.records) == 1 + len(TIMES)
+
+
+def test_a_first_line_that_lacks_a_field_does_not_hide_the_header(read: ReadText) -> None:
+    sample = read("time,v,w\n2025-06-14T00:00:00Z,1\n" + lines(",", "1", "2"))
+    assert sample.form.dialect == CsvDialect()
+    assert list(sample.records[0]) == ["time", "v", "w"]
+    assert len(sample.records) == len(TIMES)
 
 
 def test_lines_of_fields_that_begin_like_comments_are_asked_about(read: ReadText) -> None:

@@ -30,7 +30,7 @@ def test_toa5(read: ReadText) -> None:
         {"TIMESTAMP": "2025-06-15 00:00:00", "RECORD": "0", "BattV_Min": "12.8", "AirTC_Avg": "21.5"},
         {"TIMESTAMP": "2025-06-15 00:10:00", "RECORD": "1", "BattV_Min": "12.8", "AirTC_Avg": "NAN"},
     ]
-    assert sample.units == {"TIMESTAMP": "TS", "RECORD": "RN", "BattV_Min": "Volts", "AirTC_Avg": "Deg C"}
+    assert sample.units == {"BattV_Min": "Volts", "AirTC_Avg": "Deg C"}
 
 
 def test_annotated_csv(read: ReadText) -> None:
@@ -39,7 +39,7 @@ def test_annotated_csv(read: ReadText) -> None:
     assert sample.form.dialect == CsvDialect(comment="#")
     assert len(sample.records) == 10
     assert list(sample.records[0]) == HEADER.split(",")[1:]
-    assert "1 lines repeat the header, and would be rejected" in sample.evidence
+    assert "1 header among the records: rejected" in sample.evidence
 
 
 def test_annotated_csv_of_tables_with_different_columns_is_refused(read: ReadText) -> None:
