@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from etl.audit.set_aside import count_per_feed
-from etl.contract.reader import contract_files, read_contract
+from etl.contract.reader import contract_files, read_contract, read_contracts
 from etl.database import dispose, make_engine, place_of, product_of, transaction
 from etl.database.schema.migrations import require_current
 from etl.errors import ConfigurationError, EtlError, SetupError
@@ -25,6 +25,7 @@ from etl.services.superset.server import answers
 from etl.settings import Settings
 from etl.storage import kafka as broker
 from etl.storage.files import PRIVATE_UMASK
+from etl.storage.schema_registry import SchemaRegistry
 
 _FREE_GIB = 2.0
 _OTHER_VARIABLES = {"ETL_TEST_SQLSERVER_URL", "ETL_TEST_SUPERSET_VENV", "ETL_TEST_ARTIFACTS", "ETL_FAILPOINT"}
@@ -53,6 +54,7 @@ def examine(settings: Settings) -> list[Finding]:
         ("settings", _variables),
         ("private files", _private),
         ("Kafka", _kafka),
+        ("schema registry", _schema_registry),
         ("database", _database),
         ("audit tables", _tables),
         ("dashboards", _superset),
@@ -168,6 +170,15 @@ def _kafka(settings: Settings) -> str:
     with broker.admin(settings) as client:
         topics = set(client.list_topics())
     return f"{settings.kafka()} answers, {len(topics)} topics"
+
+
+def _schema_registry(settings: Settings) -> str:
+    needs = any(contract.source.format.needs_registry for contract in read_contracts(settings)[0].values())
+    if not needs and settings.schema_registry is None:
+        return "no feed needs one"
+    registry = SchemaRegistry.of(settings)
+    registry.require()
+    return f"{registry.url} answers"
 
 
 def _database(settings: Settings) -> str:

@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     kafka_sasl_password: SecretStr | None = Field(None, description="password for SASL")
     kafka_ca_file: Path | None = Field(None, description="PEM file with the certificate authority of the brokers")
     kafka_timeout_seconds: float = Field(15.0, gt=0, description="longest wait for an answer from Kafka")
+    schema_registry: str | None = Field(
+        None, description="URL of the schema registry, for feeds whose messages are Avro"
+    )
+    schema_registry_user: str | None = Field(None, description="user name for the schema registry")
+    schema_registry_password: SecretStr | None = Field(None, description="password for the schema registry")
     database_timeout_seconds: int = Field(10, ge=1, description="longest wait for a connection to the database")
     statement_timeout_seconds: float = Field(
         300.0, ge=1, description="longest time for a statement, and for a connection without an answer"
@@ -119,10 +124,22 @@ class Settings(BaseSettings):
             raise ValueError(f"{name!r} contains a control character, or is not UTF-8; use another folder")
         return value
 
-    @field_validator("database_url", "kafka_bootstrap", "superset_database_url", mode="before")
+    @field_validator("database_url", "kafka_bootstrap", "schema_registry", "superset_database_url", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("schema_registry", mode="after")
+    @classmethod
+    def _without_login(cls, value: str | None) -> str | None:
+        """Refuse what is no URL, and a URL with a password: it is shown in messages."""
+        if value is None:
+            return None
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("it is not a URL that begins with http:// or https://")
+        if "@" in value:
+            raise ValueError("user and password are set with ETL_SCHEMA_REGISTRY_USER and ETL_SCHEMA_REGISTRY_PASSWORD")
+        return value
 
     @property
     def checkpoint(self) -> Path:
@@ -197,7 +214,8 @@ class Settings(BaseSettings):
         return message
 
     def _secrets(self) -> list[str]:
-        found = {self.kafka_sasl_password.get_secret_value()} if self.kafka_sasl_password else set()
+        passwords = (self.kafka_sasl_password, self.schema_registry_password)
+        found = {password.get_secret_value() for password in passwords if password}
         found |= _passwords_of(self._endpoints.get("database_url", ""))
         for url in (self.database_url, self.superset_database_url):
             found |= _passwords_of(url.get_secret_value()) if url else set()

@@ -19,6 +19,7 @@ class AvroRecords(RecordFormat):
 
     name: ClassVar[str] = "avro"
     label: ClassVar[str] = "Avro with a schema registry"
+    needs_registry: ClassVar[bool] = True
 
     @classmethod
     def from_properties(cls, given: CustomProperties) -> Self:

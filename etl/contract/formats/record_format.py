@@ -28,6 +28,9 @@ class RecordFormat(ABC):
     is_tabular: ClassVar[bool] = False
     """Whether its records are lines under a header, which hold no objects or arrays; otherwise they are objects."""
 
+    needs_registry: ClassVar[bool] = False
+    """Whether its records are decoded to JSON with schemas of a schema registry; other formats are text."""
+
     @property
     def dialect(self) -> CsvDialect:
         """How lines are written. A format without lines has the default, for lines that were archived when the feed still read

@@ -1,0 +1,1 @@
+"""Records that are not text, made into the JSON messages that `etl.validation.message` reads."""
