@@ -19,11 +19,13 @@ from etl.errors import ConfigurationError
 _MESSAGES = (".jsonl", ".ndjson")
 """Endings of files with a message in each line, even where there is only one."""
 _EXAMINED = 200
+_EXAMINED_CHARACTERS = 1 << 20
 """Lines that decide whether lines are messages."""
 _LONGEST_INTEGER = 400
 """Digits; longer ones are kept as text, as infinite numbers are."""
 _MOST_CHARACTERS = 16 << 20
 """Characters after which no further message is read: parsed, they take many times as much memory."""
+_LARGE = re.compile(r"\d[eE]\+?\d{3}|\d{400}")
 _BETWEEN = re.compile(r"[\s,\x1e]*")
 _PREFIXED = re.compile(r"([^{\[]*)(\{.*\})\s*")
 _GIVE = "Give whole messages: JSON objects, one a line, or an array of them."
@@ -46,16 +48,19 @@ class _Decoder:
     not_finite: int = 0
 
     def __post_init__(self) -> None:
-        self._json = json.JSONDecoder(
+        self._quick = json.JSONDecoder(parse_constant=self._constant, strict=False)
+        self._exact = json.JSONDecoder(
             parse_constant=self._constant, parse_float=self._real, parse_int=self._integer, strict=False
         )
 
     def at(self, text: str, place: int) -> tuple[Any, int]:
         """The value there, and where it ends."""
-        return self._json.raw_decode(text, place)
+        return self._exact.raw_decode(text, place)
 
     def line(self, text: str) -> Any:
-        return self._json.decode(text)
+        """The value that a line is. Only long numbers, and those with a long exponent, need to be looked at one by one."""
+        decoder = self._exact if _LARGE.search(text) else self._quick
+        return decoder.decode(text)
 
     def _constant(self, text: str) -> str:
         self.not_finite += 1
@@ -99,7 +104,7 @@ def _lines(text: str) -> Iterator[str]:
 
 def _by_lines(content: Content, text: Text, most: int, decoder: _Decoder) -> JsonMessages | None:
     """The messages, if most lines are one each."""
-    first = list(itertools.islice(_lines(text.text), _EXAMINED))
+    first = _first_lines(text.text)
     if content.suffix not in _MESSAGES and len(first) == 1 and not first[0].lstrip().startswith("{"):
         return None
     if sum(_is_message(line, decoder) for line in first) * 2 <= len(first):
@@ -126,6 +131,14 @@ def _by_lines(content: Content, text: Text, most: int, decoder: _Decoder) -> Jso
             f"{counted(len(wrong), 'line')} without a JSON object: rejected; the first is line {wrong[0]}"
         )
     return found
+
+
+def _first_lines(text: str) -> list[str]:
+    """Whole lines: as many as decide, of not too many characters, but two at least."""
+    lines = list(itertools.islice(_lines(text[:_EXAMINED_CHARACTERS]), _EXAMINED))
+    if len(text) > _EXAMINED_CHARACTERS and len(lines) < _EXAMINED:
+        lines.pop()
+    return lines if len(lines) > 1 else list(itertools.islice(_lines(text), 2))
 
 
 def _is_message(line: str, decoder: _Decoder) -> bool:

@@ -27,6 +27,13 @@ def test_an_array_in_a_line_is_a_message(read: ReadText) -> None:
     assert read(json.dumps([ITEMS, ITEMS]), "s.json").records == [{"$": ITEMS}] * 2
 
 
+def test_long_lines_are_messages_as_short_ones_are(read: ReadText) -> None:
+    items = [{"text": "x" * 700_000}]
+    for count in (1, 2, 3):
+        sample = read(f"{json.dumps(items)}\n" * count, "s.jsonl")
+        assert sample.records == [{"$": items}] * count
+
+
 def test_documents_that_follow_each_other_are_messages(read: ReadText) -> None:
     text = "\n".join(json.dumps(item, indent=2) for item in ITEMS)
     assert read(text, "s.json").records == ITEMS

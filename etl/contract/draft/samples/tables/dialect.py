@@ -158,7 +158,7 @@ def _questions(found: Delimiter, comments: Comments, header: Header, lines: Sequ
 def _with_trimming(layout: Layout, rows: Sequence[Row], width: int) -> Layout:
     """The layout with blanks around fields removed, if there are any."""
     whole = [row.fields for row in rows if row.fields and len(row.fields) == width]
-    padded = sum(any(field != field.strip(BLANKS) for field in fields) for fields in whole[1:])
+    padded = sum(fields != [field.strip(BLANKS) for field in fields] for fields in whole[1:])
     if not padded:
         return layout
     evidence = (*layout.evidence, f"{counted(padded, 'line')} with blanks around fields")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ MOST_VALUES = 2_000_000
 MOST_COLUMNS = 20_000
 BLANKS = " \t"
 """What `trim` removes."""
+_SURROGATES = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,7 @@ def _rows_of(lines: Sequence[str], dialect: CsvDialect, width: int, first: int) 
             feed.give_back_all_but_the_first()
             fields = None
         if fields != []:
-            is_damaged = fields is not None and any(map(_is_damaged, fields))
-            yield Row(feed.begin, None if fields is None or is_damaged else _fields(fields, dialect))
+            yield Row(feed.begin, None if fields is None or _are_damaged(fields) else _fields(fields, dialect))
 
 
 def _fields(fields: list[str], dialect: CsvDialect) -> list[str]:
@@ -69,9 +70,10 @@ def _fields(fields: list[str], dialect: CsvDialect) -> list[str]:
     return [field.strip(BLANKS) for field in fields] if dialect.trim else fields
 
 
-def _is_damaged(field: str) -> bool:
-    """Whether a field has bytes that are invalid in the file's encoding; they were read as lone surrogates."""
-    return not field.isascii() and any("\udc80" <= letter <= "\udcff" for letter in field)
+def _are_damaged(fields: Sequence[str]) -> bool:
+    """Whether fields have bytes that are invalid in the file's encoding; they were read as lone surrogates."""
+    text = "".join(fields)
+    return not text.isascii() and bool(_SURROGATES.search(text))
 
 
 class _Lines:
