@@ -10,22 +10,29 @@ from dataclasses import dataclass
 from etl.contract.draft.columns import DraftColumn, by_path
 from etl.contract.draft.event_time import EventTimeGuess
 from etl.contract.draft.guesses.times import moment_of
-from etl.contract.draft.recognisers.shape import Shape
+from etl.contract.draft.recognisers.shape import Path, Shape
+from etl.contract.model import ITEMS
 
-_ID = r"(id|eui|uid|uuid|no|nr|num|number|key|serial|code|address|addr|sn)$"
+_ID = r"(id|eui|uid|uuid|no|nr|num|number|key|serial|code|address|addr|sn|hash)$"
 _THING = (
     r"(device|dev|sensor|station|meter|node|probe|thing|asset|machine|tag|unit|equipment|mote|inverter|turbine|vehicle|pump|well"
-    r"|client|entity|site|location|room|plant|zone|area|building|line|logger|source|point|channel|detector|monitor|ger_t|messstelle)"
+    r"|client|entity|site|location|room|plant|zone|area|building|logger|point|detector|monitor|channel|publisher|tank|tracker|beacon"
+    r"|geraet|zaehler|zaehlpunkt|messstelle|behaelter|anlage|raum|fuehler|capteur|appareil|compteur|sonde|sensore|estacion)"
 )
 _BEST = re.compile(
-    rf"(^|_){_THING}s?_?{_ID}|^dev_?eui$|^(mac|imei|eui|entity_id|serial(_?(no|nr|number))?)$|^mac_?addr"
+    rf"(^|_){_THING}s?_?{_ID}|^dev_?eui$|^(imei|imsi|iccid|eui|vin|tid|usaf|wban|wmo|icao|stid|entity_id|serial(_?(no|nr|number))?)$"
+    r"|^mac(_?addr(ess)?)?$|ieee_?addr(ess)?$"
 )
-_GOOD = re.compile(rf"^{_THING}(_?name)?$|^(name|host(name)?|topic|ip|sn|messort|ort|standort|sonde)$")
+_GOOD = re.compile(
+    rf"^{_THING}s?(_?name)?$|^(name|friendly_name|host(name)?|topic|src|ip|sn|ort|messort|standort|tags|stations_id|group_address|destination)$"
+)
 _SOME = re.compile(rf"(^|_){_THING}(_|$)|sensor|device|station|meter")
-_POOR = re.compile(r"gateway|(^|_)gw(_|$)|tenant|application|app_id|(^|_)(org|customer|user|account|subscription)")
+_POOR = re.compile(
+    r"gateway|(^|_)gw(_|$)|tenant|application|app_id|(^|_)(org|customer|user|account|subscription|manufacturer)"
+)
 _NONE = re.compile(
     r"(^|_)(type|model|version|status|state|class|firmware|fw|units?|count|value|battery|category|kind|manufacturer|vendor|time"
-    r"|timestamp|date|mode|level|temp(erature)?|humidity|power|voltage|lat|lon|latitude|longitude|profile.*|meters)$"
+    r"|timestamp|date|mode|level|temp(erature)?|humidity|power|voltage|lat|lon|latitude|longitude|profile.*|meters|result|error)$"
 )
 _ROW = re.compile(
     r"^(id|uuid|guid|_id|oid|key|deduplication_id)$"
@@ -41,6 +48,8 @@ _METRIC = re.compile(
 )
 _VALUE = re.compile(r"^(v|val|value|_value|reading|result|state|measurement|messwert|wert)$")
 _SHARE = 0.95
+_SURE = 4
+"""Rank of a name that only a sensor has, such as `device_id`."""
 _MANY = 20
 """Records from which on values that are all different, or all alike, say something."""
 
@@ -63,24 +72,49 @@ class KeyGuess:
     why: str = ""
 
 
-def choose_sensor(columns: Sequence[DraftColumn], shape: Shape, time: EventTimeGuess) -> SensorGuess:
+def choose_sensor(
+    columns: Sequence[DraftColumn], shape: Shape, time: EventTimeGuess, explode: Sequence[Path] = ()
+) -> SensorGuess:
     """The sensor: what the platform says; else the best name, with values that repeat; else what tells equal times apart."""
     for paths in shape.sensors:
         known = [column for column in by_path(columns, paths) if _is_usable(column)]
         if known:
-            return SensorGuess(tuple(column.name for column in known), "; ".join(_evidence(column) for column in known))
+            return _guess(known)
     combined = {name for column in columns for name in column.combine}
     usable = [c for c in columns if c.name != time.column and c.name not in combined and _is_usable(c)]
-    ranked = sorted(((_rank(column), column) for column in usable), key=lambda pair: -pair[0])
-    if ranked and ranked[0][0] > 0:
-        sensor = ranked[0][1]
-        metric = _metric_of(columns, usable, sensor, time)
-        names = (sensor.name, metric.name) if metric else (sensor.name,)
-        return SensorGuess(names, _evidence(sensor) + (f"; {_evidence(metric)}" if metric else ""))
+    named = _named_sensor(columns, usable, time, len(explode))
+    if named and (metric := _metric_of(columns, usable, named, time)):
+        return _guess([*named, metric])
+    if named and not (len(named) == 1 and _is_constant(named[0]) and _rank(named[0]) < _SURE):
+        return _guess(named)
     telling = [column for column in usable if _tells_apart(column, columns, time)]
     if len(telling) == 1:
-        return SensorGuess((telling[0].name,), f"{_evidence(telling[0])}; it tells readings of one time apart")
-    return SensorGuess(question=_open(usable))
+        return _guess(telling, "; it tells readings of one time apart")
+    repeated = [column for column in usable if _repeats(column)]
+    if named and len(repeated) == 1:
+        return _guess(repeated, f"; {named[0].name} is always the same")
+    return _guess(named) if named else SensorGuess(question=_open(usable))
+
+
+def _guess(columns: Sequence[DraftColumn], more: str = "") -> SensorGuess:
+    return SensorGuess(tuple(column.name for column in columns), "; ".join(map(_evidence, columns)) + more)
+
+
+def _named_sensor(
+    columns: Sequence[DraftColumn], usable: Sequence[DraftColumn], time: EventTimeGuess, depth: int
+) -> list[DraftColumn]:
+    """The column with the best name; where messages hold several readings, one inside of their array, with the one around it
+    where the inner one is not unique.
+    """
+    ranked = sorted((column for column in usable if _rank(column) > 0), key=lambda column: -_rank(column))
+    inner = next((column for column in ranked if column.path.count(ITEMS) == depth), None)
+    outer = next((column for column in ranked if column.path.count(ITEMS) < depth), None)
+    if inner is None or outer is None:
+        return [column for column in (inner, outer) if column]
+    times = _named(columns, (time.column,))
+    is_ambiguous = _conflicts(columns, [inner, *times]) > 0 and not _conflicts(columns, [outer, inner, *times])
+    is_part = _rank(outer) >= _SURE > _rank(inner)
+    return [outer, inner] if is_part or is_ambiguous else [inner]
 
 
 def _is_usable(column: DraftColumn) -> bool:
@@ -93,20 +127,39 @@ def _is_usable(column: DraftColumn) -> bool:
 
 def _rank(column: DraftColumn) -> float:
     name, distinct, rows = column.seen.name, len(column.seen.texts), column.seen.rows
-    is_all_different = distinct == rows and rows >= _MANY
-    if _NONE.search(name):
+    if _NONE.search(name) or _is_small_constant(column):
         return 0
+    is_all_different = distinct == rows and rows >= _MANY
     if name in ("id", "_id"):
         # The number of a row or of a sensor: values that repeat are those of a sensor.
         return 0 if is_all_different else 2.5
     if _ROW.search(name):
         return 0
-    rank = 4 if _BEST.search(name) else 3 if _GOOD.search(name) else 2 if _SOME.search(name) else 0
+    rank: float = 4 if _BEST.search(name) else 3 if _GOOD.search(name) else 2 if _SOME.search(name) else 0
     if rank < 3 and column.guess.type == "number":
         return 0
     if _POOR.search(name):
         rank = min(rank, 1)
-    return 0 if is_all_different and rank < 4 else rank - 0.1 * (column.guess.type == "number")
+    return 0 if is_all_different and rank < _SURE else rank - 0.1 * (column.guess.type == "number")
+
+
+def _is_small_constant(column: DraftColumn) -> bool:
+    """Whether all values are one small number, as that of a switch in a device."""
+    return (
+        column.seen.rows > 1
+        and len(column.seen.texts) == 1
+        and bool(re.fullmatch("[0-9]", next(iter(column.seen.texts))))
+    )
+
+
+def _is_constant(column: DraftColumn) -> bool:
+    return column.seen.rows >= _MANY and len(column.seen.texts) == 1
+
+
+def _repeats(column: DraftColumn) -> bool:
+    """Whether a text has several values, each of them several times on average."""
+    distinct, rows = len(column.seen.texts), column.seen.rows
+    return column.guess.type == "string" and 1 < distinct <= rows // 2 and not _NONE.search(column.seen.name)
 
 
 def _evidence(column: DraftColumn) -> str:
@@ -115,16 +168,16 @@ def _evidence(column: DraftColumn) -> str:
 
 
 def _metric_of(
-    columns: Sequence[DraftColumn], usable: Sequence[DraftColumn], sensor: DraftColumn, time: EventTimeGuess
+    columns: Sequence[DraftColumn], usable: Sequence[DraftColumn], sensor: Sequence[DraftColumn], time: EventTimeGuess
 ) -> DraftColumn | None:
     """The column that says what a reading measures, where there is one column of values for all measures."""
     if not any(_VALUE.search(column.seen.name) for column in columns):
         return None
     for column in usable:
-        is_metric = column is not sensor and column.guess.type == "string" and _METRIC.search(column.seen.name)
+        is_metric = column not in sensor and column.guess.type == "string" and _METRIC.search(column.seen.name)
         if is_metric and 1 < len(column.seen.texts) <= max(1, column.seen.rows // 2):
-            with_it = [sensor, column, *_named(columns, (time.column,))]
-            without = [sensor, *_named(columns, (time.column,))]
+            with_it = [*sensor, column, *_named(columns, (time.column,))]
+            without = [*sensor, *_named(columns, (time.column,))]
             if _conflicts(columns, without) and not _conflicts(columns, with_it):
                 return column
     return None
@@ -132,14 +185,17 @@ def _metric_of(
 
 def _tells_apart(column: DraftColumn, columns: Sequence[DraftColumn], time: EventTimeGuess) -> bool:
     times = _named(columns, (time.column,))
-    distinct, rows = len(column.seen.texts), column.seen.rows
-    is_likely = column.guess.type == "string" and 1 < distinct <= rows // 2 and not _NONE.search(column.seen.name)
-    return bool(times) and is_likely and _conflicts(columns, times) > 0 and not _conflicts(columns, [column, *times])
+    return (
+        bool(times)
+        and _repeats(column)
+        and _conflicts(columns, times) > 0
+        and not _conflicts(columns, [column, *times])
+    )
 
 
 def _open(usable: Sequence[DraftColumn]) -> str:
-    likely = [column for column in usable if not _NONE.search(column.seen.name) and not _ROW.search(column.seen.name)]
-    texts = [column for column in likely if column.guess.type == "string"]
+    likely = [column for column in usable if column.guess.type == "string" and not _is_constant(column)]
+    texts = [c for c in likely if not _NONE.search(c.seen.name) and not _ROW.search(c.seen.name)]
     if not texts:
         return "which sensor is it? No column says so"
     named = [f"{column.name} ({len(column.seen.texts):,} different)" for column in texts[:5]]

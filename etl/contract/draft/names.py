@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from etl.contract.draft.guesses.values import plain_name
 from etl.contract.draft.recognisers.shape import Path
-from etl.contract.inference import snake_case
 from etl.contract.model import ITEMS, RESERVED, ROOT, column_names
 
 _VALUE = re.compile(r"(value|val|v)$")
@@ -34,7 +34,7 @@ def names_of(paths: Sequence[Path], taken: Iterable[str] = ()) -> list[str]:
 
 
 def _plain(key: str) -> str:
-    return re.sub(r"\W+", "_", snake_case(key), flags=re.ASCII).strip("_")
+    return re.sub(r"\W+", "_", plain_name(key), flags=re.ASCII).strip("_")
 
 
 def _keys(path: Path) -> list[str]:

@@ -56,7 +56,7 @@ def plan_draft(sample: Sample, *, topic: str, now: datetime | None = None) -> Pl
     time = choose_event_time(columns, recognised.shape, now)
     if not time.column and topic:
         time = _broker_time(columns, sample, readings, time, now)
-    sensor = choose_sensor(columns, recognised.shape, time)
+    sensor = choose_sensor(columns, recognised.shape, time, readings.explode)
     if not sensor.columns and topic:
         sensor = _sensor_beside(columns, sample, readings, sensor, now)
     shared = {column.name for column in columns if readings.is_shared(column.path)}

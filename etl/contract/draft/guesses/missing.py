@@ -31,8 +31,10 @@ _STATES = {"on", "off", "yes", "no", "true", "false", "open", "closed", "high", 
 _MOST_OTHER_WORDS = 3
 _SHARE = 0.8
 _SENTINEL = re.compile(r"-?(9{2,6}|200|32767|32768|65535|2147483648)([.,](0+|9+|99))?")
-_DISTANCE = 3.0
-"""A sentinel lies this many times the range of all other values away from them."""
+_DISTANCE, _DISTANCE_OF_ONE = 3.0, 10.0
+"""A sentinel lies this many times the range of all other values away from them; the larger one, where it occurs once."""
+_FEWEST = 10
+"""Other values, beside which one that occurs once can be far outside."""
 
 
 def is_missing_word(text: str) -> bool:
@@ -56,7 +58,7 @@ def words_for_missing(texts: Mapping[str, int], is_value: Callable[[str], bool])
 
 
 def sentinels(numbers: Mapping[str, tuple[float, int]]) -> tuple[str, ...]:
-    """The texts of numbers such as -999 or -200 that lie far outside all others, and occur more than once.
+    """The texts of numbers such as -999 or -200 that lie far outside all others.
 
     :param numbers: text → its number, and how often it occurs.
     """
@@ -68,7 +70,9 @@ def sentinels(numbers: Mapping[str, tuple[float, int]]) -> tuple[str, ...]:
     found = []
     for value in set(candidates.values()):
         texts = [text for text, number in candidates.items() if number == value]
-        is_far = (value < 0 <= low) or max(value - high, low - value) > _DISTANCE * max(high - low, 1.0)
-        if is_far and sum(numbers[text][1] for text in texts) > 1:
+        distance = max(value - high, low - value) / max(high - low, 1.0)
+        is_once = sum(numbers[text][1] for text in texts) == 1
+        is_far = distance > _DISTANCE or value < 0 <= low
+        if (is_far and not is_once) or (distance > _DISTANCE_OF_ONE and len(rest) >= _FEWEST):
             found += texts
     return tuple(sorted(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,20 @@ from typing import Any
 from etl.contract.inference import snake_case
 
 _SHOWN = 40
+_SPELLED = {
+    "ä": "ae",
+    "ö": "oe",
+    "ü": "ue",
+    "ß": "ss",
+    "ø": "oe",
+    "æ": "ae",
+    "å": "aa",
+    "ł": "l",
+    "đ": "d",
+    "°": "",
+    "²": "2",
+    "³": "3",
+}
 
 
 @dataclass(frozen=True)
@@ -18,7 +33,7 @@ class ColumnValues:
     """How often each text occurs; empty fields and nulls are left out."""
 
     name: str
-    """The key of the message or the header, in snake case."""
+    """The key of the message or the header, in snake case and without accents."""
     rows: int
     texts: Mapping[str, int]
     numbers: int = 0
@@ -37,7 +52,7 @@ class ColumnValues:
             booleans += isinstance(value, bool)
             numbers += isinstance(value, int | float) and not isinstance(value, bool)
             texts[text_of(value)] += 1
-        return cls(snake_case(key), rows, texts, numbers, booleans)
+        return cls(plain_name(key), rows, texts, numbers, booleans)
 
     @property
     def given(self) -> int:
@@ -47,6 +62,12 @@ class ColumnValues:
         left_out = set(texts)
         kept = {text: count for text, count in self.texts.items() if text not in left_out}
         return ColumnValues(self.name, self.rows, kept, self.numbers, self.booleans)
+
+
+def plain_name(key: str) -> str:
+    """A key in snake case and without accents: `Gerät-Nr` → `geraet-nr`."""
+    spelled = "".join(_SPELLED.get(letter, letter) for letter in snake_case(key))
+    return "".join(letter for letter in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(letter))
 
 
 def text_of(value: Any) -> str:
