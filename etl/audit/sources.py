@@ -24,7 +24,7 @@ class Sources:
             self._source_id(connection, archive.feed, Source("file", file.name, file.sha256), file.header)
             for file in archive.files
         ]
-        self.headers = {number: file.header for number, file in enumerate(archive.files)}
+        self.headers = {number: file.header for number, file in enumerate(archive.files) if file.header}
         self.loaded_before = _loaded_before(connection, archive)
         """Numbers of the landing files that are loaded from another archive: the manifest of this one was damaged then."""
         self.new_files = {

@@ -51,6 +51,18 @@ def remove_temporaries(folder: Path) -> list[str]:
     return [path.name for path in leftovers]
 
 
+def files_below(folder: Path) -> list[Path]:
+    """Every file in a folder and in those below it, in the order of their paths."""
+    return sorted(path for top, _, names in os.walk(folder) for name in names if (path := Path(top, name)).is_file())
+
+
+def remove_empty_folders(folder: Path, top: Path) -> None:
+    """Remove a folder and those that contain it, up to below `top`, as long as they are empty."""
+    while folder != top and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
 def remove_folder(folder: Path) -> None:
     """Remove a folder and its contents, if it exists."""
     if folder.exists():

@@ -1,4 +1,8 @@
-"""A feed's landing folder: the files that wait there, and the files that are ignored."""
+"""A feed's landing folder: the files that wait there, and the files that are ignored.
+
+A file is known by its path below the folder, which its name in manifests, tables and notes shows (`shown`), and by which it is
+kept in `backup/<feed>/`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from etl.contract.model import RESERVED, column_names
 from etl.contract.reader import Contract
@@ -17,10 +21,9 @@ from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import ConfigurationError
 from etl.settings import Settings
 from etl.storage import files
+from etl.storage.manifests import BATCH_PREFIX
 
-_SUFFIXES = (".csv", ".csv.gz")
-
-_IGNORED_KINDS = ("other_ending", "in_subfolders", "hidden", "no_file")
+_IGNORED_KINDS = ("other_ending", "other_name", "in_subfolders", "hidden", "no_file")
 """Why a file in a landing folder is ignored, in the order in which reports name the kinds."""
 
 IGNORED_NAMED = 100
@@ -29,21 +32,41 @@ IGNORED_NAMED = 100
 _IGNORED_COUNTED = 10_000
 """Most ignored files that are counted: every cycle counts them again."""
 
+_DIGEST_SHOWN = 12
+
 
 def folder_of(settings: Settings, source: LandingFolder) -> Path:
-    return settings.home / source.path
+    return settings.home / source.folder
 
 
 def waiting(settings: Settings, source: LandingFolder) -> list[Path]:
-    """The CSV files of a landing folder, oldest first."""
-    csv_files = [path for path in visible(folder_of(settings, source)) if path.name.lower().endswith(_SUFFIXES)]
-    states = {path: state for path in csv_files if (state := file_state(path))}
-    return sorted(states, key=lambda path: (states[path].modified_ns, os.fsencode(path.name)))
+    """The files of a landing folder that are the feed's, oldest first."""
+    folder = folder_of(settings, source)
+    candidates = _files_below(folder) if source.pattern else _files_in(folder)
+    taken = [path for path in candidates if not _why_ignored(folder, path, source)]
+    states = {path: state for path in taken if (state := file_state(path))}
+    return sorted(states, key=lambda path: (states[path].modified_ns, os.fsencode(path.relative_to(folder))))
 
 
-def put_back(settings: Settings, source: LandingFolder, file: Path) -> None:
-    """Move a file that was set aside back to the landing folder, where the next job finds it."""
-    move(file, target_of(file, folder_of(settings, source), digest_of(file)))
+def put_back(settings: Settings, source: LandingFolder, file: Path, name: PurePath) -> None:
+    """Move a file that was set aside back to the landing folder, where the next job finds it.
+
+    :param name: its path below the folder to which it was moved.
+    :raises ConfigurationError: its place is taken, and the feed would not take it under another name.
+    """
+    folder, digest = folder_of(settings, source), digest_of(file)
+    target = _free_place(folder / _without_digest(name, digest), digest)
+    below = target.relative_to(folder).as_posix()
+    if source.pattern and not source.takes(below) and source.takes(_without_digest(name, digest).as_posix()):
+        raise ConfigurationError(
+            f"Another file with the name of {shown(name)} waits.", remedy="Run the feed; then retry."
+        )
+    move(file, target)
+
+
+def shown(name: PurePath) -> str:
+    """A file's path below its folder, as manifests, tables and notes show it."""
+    return files.stored_name(name.as_posix())
 
 
 def require_landing_folder(contract: Contract) -> LandingFolder:
@@ -58,30 +81,40 @@ def require_landing_folder(contract: Contract) -> LandingFolder:
     return contract.source
 
 
-def visible(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        yield from (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+def _files_in(folder: Path) -> Iterator[Path]:
+    return folder.iterdir() if folder.is_dir() else iter(())
 
 
-def ignored(folder: Path) -> dict[str, list[str]]:
-    """What is in a folder and never taken, by kind; at most `_IGNORED_COUNTED` files of it."""
+def _files_below(folder: Path) -> Iterator[Path]:
+    for top, folders, names in os.walk(folder):
+        # What is hidden is somebody's own; its folders need not be looked into.
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(top, name) for name in names)
+
+
+def ignored(settings: Settings, source: LandingFolder) -> dict[str, list[str]]:
+    """What is in a landing folder and never taken, by kind; at most `_IGNORED_COUNTED` files of it."""
+    folder = folder_of(settings, source)
     everything = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
-    kinds = ((kind, path) for path in everything if (kind := _why_ignored(folder, path)))
+    kinds = ((kind, path) for path in everything if (kind := _why_ignored(folder, path, source)))
     by_kind: dict[str, list[str]] = {}
     for kind, path in itertools.islice(kinds, _IGNORED_COUNTED):
         by_kind.setdefault(kind, []).append(files.shown_name(path.relative_to(folder).as_posix()))
     return {kind: sorted(by_kind[kind]) for kind in _IGNORED_KINDS if kind in by_kind}
 
 
-def _why_ignored(folder: Path, path: Path) -> str:
+def _why_ignored(folder: Path, path: Path, source: LandingFolder) -> str:
     """One of `_IGNORED_KINDS`; empty for a file that is taken."""
-    if path.parent != folder:
+    below = path.relative_to(folder)
+    if len(below.parts) > 1 and not source.pattern:
         return "in_subfolders"
-    if path.name.startswith("."):
+    if any(part.startswith(".") for part in below.parts):
         return "hidden"
     if not path.is_file():
         return "no_file"
-    return "" if path.name.lower().endswith(_SUFFIXES) else "other_ending"
+    if source.takes(below.as_posix()):
+        return ""
+    return "other_name" if source.pattern else "other_ending"
 
 
 def is_being_written(path: Path) -> bool:
@@ -157,18 +190,39 @@ def digest_of(path: Path) -> str:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def target_of(path: Path, folder: Path, digest: str) -> Path:
-    """Where a file goes in a folder: under its own name, unless another content has that already."""
-    target = folder / path.name
+def target_of(name: PurePath, folder: Path, digest: str) -> Path:
+    """Where a landing file goes in a folder of `backup/`: under its own name, unless another content has that already.
+
+    :param name: its path below the landing folder.
+    """
+    if name.parts[0].startswith(BATCH_PREFIX) and len(name.parts) > 1:
+        # A folder of somebody must not look like a batch that was set aside.
+        name = PurePath(files.with_prefix(_prefix(digest), name.parts[0]), *name.parts[1:])
+    return _free_place(folder / name, digest)
+
+
+def _free_place(target: Path, digest: str) -> Path:
+    """The place itself, or one beside it where another content has it already."""
     if os.path.lexists(target) and digest_of(target) != digest:
-        return folder / files.with_prefix(f"{digest[:12]}-", path.name)
+        return target.with_name(files.with_prefix(_prefix(digest), target.name))
     return target
+
+
+def _prefix(digest: str) -> str:
+    return f"{digest[:_DIGEST_SHOWN]}-"
+
+
+def _without_digest(name: PurePath, digest: str) -> PurePath:
+    """A file's own path, without what `target_of` has put before its parts."""
+    return PurePath(*(part.removeprefix(_prefix(digest)) or part for part in name.parts))
 
 
 def part_columns(contract: Contract, header: tuple[str, ...]) -> dict[str, str | None]:
     """Column of a part file → column of the file; first the contract's columns, then those that it does not name."""
     columns: dict[str, str | None] = {
-        column.name: column.source[0] if column.source[0] in header else None for column in contract.columns
+        column.name: column.source[0] if column.is_in_message and column.source[0] in header else None
+        for column in contract.columns
+        if not column.combine
     }
     unnamed = sorted(set(header) - set(columns.values()))
     return columns | dict(zip(column_names(unnamed, (*columns, *RESERVED)), unnamed, strict=True))

@@ -66,7 +66,7 @@ class Part:
 
 @dataclass(frozen=True)
 class LandingFile:
-    """A CSV file of a landing folder. Its number in a manifest is the `source_partition` of its rows."""
+    """A file of a landing folder. Its number in a manifest is the `source_partition` of its rows."""
 
     name: str
     sha256: str
@@ -74,7 +74,11 @@ class LandingFile:
     rows: int
     unparsable: int
     lines: int
+    """Line or number of the last record."""
     header: tuple[str, ...]
+    """The names of its columns; empty where its records are objects."""
+    messages: int
+    """How many records it has, of which each may be several rows."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +227,9 @@ def read_manifest(kind: type[_Manifest], file: Path) -> _Manifest:
 
 
 def _landing_file(data: Mapping[str, Any]) -> LandingFile:
-    return _typed(LandingFile, {**data, "name": storable(data["name"]), "header": tuple(data["header"])})
+    # In manifests of earlier versions, whose files were CSV, a record is a row.
+    whole = {"messages": data["rows"], **data, "name": storable(data["name"]), "header": tuple(data["header"])}
+    return _typed(LandingFile, whole)
 
 
 def _typed(kind: type[_Kind], data: Mapping[str, Any]) -> _Kind:

@@ -222,7 +222,7 @@ def _unknown_keys(value: Any, node: Node, chain: tuple[Any, ...], path: Path) ->
 def _read_line(line: bytes, contract: Contract, header: tuple[str, ...]) -> Reading:
     dialect = contract.source.format.dialect
     try:
-        text = line.decode(dialect.encoding)
+        text = line.decode(dialect.raw_encoding)
     except UnicodeDecodeError:
         return Reading(Reason.NOT_UTF8)
     if not text.strip():

@@ -67,11 +67,13 @@ def compose_line(header: Iterable[str], values: Mapping[str, str | None], dialec
     :param values: name in the header → value; a missing one leaves its field empty.
     """
     line = dialect.delimiter.join(_field(values.get(name), dialect) for name in header)
+    if dialect.trailing_delimiter:
+        line += dialect.delimiter
     try:
-        return encode_raw(line.encode(dialect.encoding, "surrogateescape"))
+        return encode_raw(line.encode(dialect.raw_encoding, "surrogateescape"))
     except UnicodeEncodeError:
         # The contract's encoding was changed after the file was read.
-        return encode_raw(line.encode(dialect.encoding, "backslashreplace"))
+        return encode_raw(line.encode(dialect.raw_encoding, "backslashreplace"))
 
 
 def _field(text: str | None, dialect: CsvDialect) -> str:

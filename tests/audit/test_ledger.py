@@ -84,7 +84,7 @@ def test_the_ledger_knows_nothing_of_a_feed_that_loaded_nothing(feed: Feed) -> N
 
 def archive_of_files(feed: Feed) -> Archive:
     """An archive of two landing files."""
-    files = tuple(LandingFile(f"{name}.csv", name * 64, 10, 1, 0, 2, ("sensor_id",)) for name in "ab")
+    files = tuple(LandingFile(f"{name}.csv", name * 64, 10, 1, 0, 2, ("sensor_id",), 1) for name in "ab")
     return Archive(
         feed=feed.contract.feed,
         cycle_id="c-1",

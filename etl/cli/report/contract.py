@@ -71,7 +71,7 @@ def sample(contract: Contract) -> list[str]:
     dialect = contract.source.format.dialect
     chunk = next(simulate(contract, 2, seed=1, start=DEFAULT_START, bad_share=0))
     header = [csv_header(contract)] if contract.source.format.is_tabular and dialect.header else []
-    return [line.decode(dialect.encoding) for line in [*header, chunk[-1].value or b""]]
+    return [line.decode(dialect.raw_encoding) for line in [*header, chunk[-1].value or b""]]
 
 
 def described(contract: Contract) -> dict[str, Any]:

@@ -16,7 +16,8 @@ _LOOK = "Look at them: python -m etl quarantine list"
 _KINDS = {
     "hidden": ("hidden", "hidden"),
     "in_subfolders": ("in a subfolder", "in subfolders"),
-    "other_ending": ("with another ending than .csv or .csv.gz", "with other endings than .csv or .csv.gz"),
+    "other_ending": ("with another ending", "with other endings"),
+    "other_name": ("that the contract's path does not match", "that the contract's path does not match"),
     "no_file": ("that is no regular file", "that are no regular files"),
 }
 """Kinds of ignored files for one, and for several."""
@@ -151,7 +152,7 @@ def _ignored(outcome: Outcome) -> str:
     parts = []
     for kind, files in outcome.ignored.items():
         one, several = _KINDS.get(kind, (kind, kind))
-        named = f" ({_named(names, files)})" if kind == "other_ending" and names else ""
+        named = f" ({_named(names, files)})" if kind in ("other_ending", "other_name") and names else ""
         parts.append(f"{files:,} {one if files == 1 else several}{named}")
     return f"{_counted(sum(outcome.ignored.values()), 'file')} ignored: {', '.join(parts)}."
 

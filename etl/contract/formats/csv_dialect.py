@@ -38,7 +38,7 @@ class CsvDialect:
     skip_after_header: int = 0
     """Number of lines between the header and the first record, such as a line of units."""
     trim: bool = False
-    """Whether blanks at both ends of a field are removed."""
+    """Whether blanks and tabs at both ends of a field are removed."""
     trailing_delimiter: bool = False
     """Whether lines end in a delimiter after the last field."""
 

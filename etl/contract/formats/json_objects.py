@@ -11,7 +11,7 @@ from etl.contract.properties.custom_properties import CustomProperties
 
 @dataclass(frozen=True)
 class JsonObjects(RecordFormat):
-    """JSON objects in UTF-8."""
+    """JSON objects in UTF-8; a file may be in another encoding of Unicode, which its byte-order mark shows."""
 
     name: ClassVar[str] = "json"
     label: ClassVar[str] = "JSON"

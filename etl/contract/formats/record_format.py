@@ -13,8 +13,8 @@ class RecordFormat(ABC):
     """How a source writes its records.
 
     A format is a subclass in a separate module, and a line in `etl.contract.formats.kinds`. Which formats a kind of source can
-    carry is in the source's `FORMATS`; what the jobs do with one is in their tables from format to implementation (such as
-    `etl.jobs.consume.file_formats`). A test finds every table that lacks a format.
+    carry is in the source's `formats`; what the jobs do with one is in their tables from format to implementation (such as
+    `etl.jobs.consume.files.readers`). A test finds every table that lacks a format.
     """
 
     name: ClassVar[str]

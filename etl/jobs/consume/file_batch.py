@@ -7,13 +7,14 @@ import secrets
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import structlog
 
 from etl.contract.model import EvolvedContract
 from etl.settings import Settings
-from etl.storage import failpoints, files, manifests
+from etl.storage import failpoints, manifests
+from etl.storage.landing_folder import shown
 from etl.storage.manifests import Batch, LandingFile, OffsetRange, Part, Source
 from etl.storage.publish import publish_batch, temporary_batch
 
@@ -40,15 +41,16 @@ class FileBatch:
     def is_full(self) -> bool:
         return len(self.files) >= FILES_PER_BATCH or sum(file.rows for file in self.files) >= ROWS_PER_BATCH
 
-    def write(self, path: Path, digest: str) -> tuple[LandingFile, list[Part]]:
+    def write(self, path: Path, name: PurePath, digest: str) -> tuple[LandingFile, list[Part]]:
         """Write the parts of a file; afterwards call `add` or `discard`.
 
+        :param name: its path below the landing folder.
         :raises UnreadableFile: the file cannot be read at all.
         """
-        from etl.jobs.consume.csv_files import write_parts
+        from etl.jobs.consume.files.parts import write_parts
 
         file, parts = write_parts(self._contract, path, digest, self._folder, number=len(self.files))
-        return replace(file, name=files.stored_name(path.name)), parts
+        return replace(file, name=shown(name)), parts
 
     def add(self, file: LandingFile, parts: list[Part]) -> None:
         """Make a written file a member of the batch."""
@@ -72,7 +74,7 @@ class FileBatch:
         return batch
 
     def _manifest(self) -> Batch:
-        from etl.jobs.consume.csv_files import part_paths
+        from etl.jobs.consume.files.parts import part_paths
 
         content = hashlib.sha256("".join(file.sha256 for file in self.files).encode()).hexdigest()
         return Batch(
@@ -84,7 +86,7 @@ class FileBatch:
             offsets={str(n): OffsetRange(1, file.lines + 1, file.rows) for n, file in enumerate(self.files)},
             columns=self._contract.file_columns,
             paths=part_paths(self._contract, (file.header for file in self.files)),
-            messages=sum(file.rows for file in self.files),
+            messages=sum(file.messages for file in self.files),
             rows=sum(part.rows for part in self._parts),
             unparsable=sum(file.unparsable for file in self.files),
             parts=tuple(self._parts),

@@ -1,11 +1,12 @@
-"""Reads landing folders: CSV files that other programs put there become batches, each content once.
+"""Reads landing folders: files that other programs put there become batches, each content once.
 
 A file is taken when it has not changed for `stable_seconds` and no program has it open for writing. It stays in the folder
 until the load that took it has committed; then it moves to `backup/<feed>/landing/`. A file that cannot be read at all moves
 to `backup/<feed>/quarantine/`, and so does one that fails twice for another reason. Names that begin with a dot are files that
 are still being written.
 
-On the disk names stay as they are, whatever their bytes; everywhere else they are written as `files.stored_name` returns them.
+A file's name is its path below the folder. On the disk it stays as it is, whatever its bytes; everywhere else it is written as
+`landing_folder.shown` returns it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
 import structlog
 from watchfiles import watch
@@ -37,6 +39,7 @@ from etl.storage.landing_folder import (
     ignored,
     is_being_written,
     move,
+    shown,
     target_of,
     waiting,
 )
@@ -98,6 +101,7 @@ class FolderReader:
         self._settings = settings
         self._contract = contract
         self._source = source
+        self._folder = folder_of(settings, source)
         self._cycle_id = cycle_id
         self._seen = seen
         self._failures = failures
@@ -112,15 +116,14 @@ class FolderReader:
         :param keep_watching: go on until the time is over; otherwise stop when all files that are there are taken.
         :param pause_seconds: longest time between two looks into the folder.
         """
-        folder = folder_of(self._settings, self._source)
-        folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + seconds
         if not self._taken.waits_for:
             self._take_complete(deadline)
             if keep_watching:
-                for _ in _changes(folder, deadline, pause_seconds):
+                for _ in _changes(self._folder, deadline, pause_seconds, below=bool(self._source.pattern)):
                     self._take_complete(deadline)
-        self._taken.ignored = ignored(folder)
+        self._taken.ignored = ignored(self._settings, self._source)
         return self._taken
 
     def _take_complete(self, deadline: float) -> None:
@@ -141,7 +144,7 @@ class FolderReader:
         stable = [path for path in present if file_state(path) == before[path]]
         complete = [path for path in stable if not is_being_written(path)]
         growing = (path for path in present if path not in complete and file_state(path))
-        self._taken.growing = tuple(files.stored_name(path.name) for path in growing)
+        self._taken.growing = tuple(shown(self._name(path)) for path in growing)
         return complete
 
     def _take_batch(self, paths: list[Path]) -> list[Path]:
@@ -160,12 +163,12 @@ class FolderReader:
         try:
             digest = files.sha256(path)
             if digest not in self._seen:
-                written = batch.write(path, digest)
+                written = batch.write(path, self._name(path), digest)
         except Exception as error:  # noqa: BLE001 - whatever it is, it may be the file's
             failure = error
         if before is None or file_state(path) != before:
             # It was removed or written meanwhile; the next look into the folder decides.
-            log.info("changed while it was read", file=files.stored_name(path.name))
+            log.info("changed while it was read", file=shown(self._name(path)))
             batch.discard()
         elif failure:
             batch.discard()
@@ -174,15 +177,22 @@ class FolderReader:
             file, parts = written
             batch.add(file, parts)
             self._seen.add(file.sha256)
-            if not os.path.lexists(manifests.quarantine(self._settings, self._contract.feed) / path.name):
+            if not os.path.lexists(self._quarantine / self._name(path)):
                 self._failures.resolve(file.name)
         else:
             self._note_seen(path, digest)
 
+    def _name(self, path: Path) -> PurePath:
+        return path.relative_to(self._folder)
+
+    @property
+    def _quarantine(self) -> Path:
+        return manifests.quarantine(self._settings, self._contract.feed)
+
     def _note_seen(self, path: Path, digest: str) -> None:
         if any(digest == file.sha256 for batch in self._taken.batches for file in batch.files):
             return  # A file that this job took stays in the folder until its load has committed.
-        name = files.stored_name(path.name)
+        name = shown(self._name(path))
         self._taken.taken_before[name] = digest
         self._done.add(path)
         log.info("taken before", file=name)
@@ -199,8 +209,8 @@ class FolderReader:
             unreadable = False
         else:
             unreadable = isinstance(error, UnreadableFile)
-        target = target_of(path, manifests.quarantine(self._settings, self._contract.feed), digest_of(path))
-        name = files.stored_name(target.name)
+        target = target_of(self._name(path), self._quarantine, digest_of(path))
+        name = shown(target.relative_to(self._quarantine))
         if not self._failures.count(name, error, at_once=unreadable, noted=not unreadable):
             self._taken.failed.append(error)
             return
@@ -213,13 +223,17 @@ class FolderReader:
             log.warning("it stays where it is", file=name, cause=str(refused.strerror))
 
 
-def _changes(folder: Path, deadline: float, pause_seconds: float) -> Iterator[None]:
-    """Whenever something changes in the folder, and at least once per pause, until the time is over."""
+def _changes(folder: Path, deadline: float, pause_seconds: float, *, below: bool) -> Iterator[None]:
+    """Whenever something changes in the folder, and at least once per pause, until the time is over.
+
+    :param below: whether changes in folders below it count as well.
+    """
     while (left := deadline - time.monotonic()) > 0:
         stop = threading.Event()
         milliseconds = max(1, int(1000 * min(left, pause_seconds)))
         try:
-            for _ in watch(folder, stop_event=stop, rust_timeout=milliseconds, yield_on_timeout=True, recursive=False):
+            options: dict[str, Any] = {"rust_timeout": milliseconds, "yield_on_timeout": True, "recursive": below}
+            for _ in watch(folder, stop_event=stop, **options):
                 stop.set()
         except WatchfilesRustInternalError:
             # It cannot report names that are not UTF-8. Knowing that something changed is enough; the pause avoids a busy loop.

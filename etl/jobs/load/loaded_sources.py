@@ -18,7 +18,7 @@ from etl.database import transaction
 from etl.errors import AlreadyRunning
 from etl.settings import Settings
 from etl.storage import failpoints, files, manifests
-from etl.storage.landing_folder import is_being_written, move, target_of, waiting
+from etl.storage.landing_folder import folder_of, is_being_written, move, target_of, waiting
 from etl.storage.locks import JOB_WAIT_SECONDS, feed_lock
 
 log = structlog.get_logger("load")
@@ -42,6 +42,7 @@ def move_loaded_files(settings: Settings, run: JobRun, contract: Contract, sourc
 
 def _move_loaded(settings: Settings, contract: Contract, source: LandingFolder, connection: Connection) -> None:
     """Move files whose content is loaded to `backup/<feed>/landing/`."""
+    folder, loaded = folder_of(settings, source), manifests.feed_backup(settings, contract.feed) / "landing"
     for path in waiting(settings, source):
         try:
             digest = "" if is_being_written(path) else files.sha256(path)
@@ -49,7 +50,7 @@ def _move_loaded(settings: Settings, contract: Contract, source: LandingFolder, 
             # It has been removed meanwhile, or cannot be read and so was never taken.
             continue
         if digest and ledger.is_landing_file_loaded(connection, contract.feed, digest):
-            move(path, target_of(path, manifests.feed_backup(settings, contract.feed) / "landing", digest))
+            move(path, target_of(path.relative_to(folder), loaded, digest))
             failpoints.reached("landing.settling")
 
 

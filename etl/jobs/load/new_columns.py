@@ -85,7 +85,7 @@ def discover(
     """
     if contract.unknown_keys != "evolve":
         return Discovered()
-    csv_files = tuple(landing_files)
+    csv_files = tuple(file for file in landing_files if file.header)
     keys = _keys_of_files(file, contract, csv_files) if csv_files else _keys_of_messages(file, contract)
     order = sorted(keys, key=lambda path: (-keys[path].rows, path))
     room = contract.max_new_columns - sum(column.added for column in contract.columns)

@@ -61,13 +61,14 @@ def _why_none_into_folder(settings: Settings, contract: Contract, source: Landin
     if not folder.resolve().is_relative_to(settings.home):
         return f"its landing folder {folder} is outside ETL_HOME"
     backup = manifests.feed_backup(settings, contract.feed)
+    endings = source.format.suffixes
     for place, names in (
         (folder, _files_below(folder)),
-        (backup / "landing", _files_in(backup / "landing")),
+        (backup / "landing", _files_below(backup / "landing")),
         # Folders in it are batches that were set aside.
         (manifests.quarantine(settings, contract.feed), _files_in(manifests.quarantine(settings, contract.feed))),
     ):
-        if name := next(_user_files(names, contract.feed), None):
+        if name := next(_user_files(names, contract.feed, endings), None):
             return f"{files.shown_name(name)} in {place.relative_to(settings.home)} is a file of yours"
     return ""
 
@@ -78,12 +79,13 @@ _WHY_NONE: Mapping[type[FeedSource], Callable[[Settings, Contract, Any], str]] =
 }
 
 
-def _user_files(names: Iterable[str], feed: str) -> Iterator[str]:
+def _user_files(names: Iterable[str], feed: str, endings: tuple[str, ...]) -> Iterator[str]:
     """Names of files that `produce` did not write, also of hidden files that are still being written."""
     # As `etl.jobs.produce.file_drop` names them; in backup/ a file whose name was taken begins with its SHA-256.
-    produced = re.compile(rf"\.?([0-9a-f]{{12}}-)?{re.escape(feed)}_\d{{8}}T\d{{12}}Z_.+\.csv(\.gz)?")
+    ending = "|".join(map(re.escape, endings))
+    produced = re.compile(rf"\.?([0-9a-f]{{12}}-)?{re.escape(feed)}_\d{{8}}T\d{{12}}Z_.+({ending})(\.gz)?")
     for name in names:
-        is_marker = name.startswith(".") and ".csv" not in name.lower()
+        is_marker = name.startswith(".") and not any(ending in name.lower() for ending in endings)
         if not is_marker and not produced.fullmatch(name):
             yield name
 

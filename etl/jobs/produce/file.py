@@ -14,7 +14,7 @@ from etl.contract.formats.csv_dialect import CsvDialect
 from etl.contract.reader import Contract
 from etl.errors import ConfigurationError
 from etl.jobs.produce.simulate import CHUNK, Message
-from etl.validation.csv_record import read_records
+from etl.validation.csv_record import Lines, read_records
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
@@ -47,7 +47,7 @@ def _json_lines(file: Path) -> Iterator[bytes]:
 def _csv_values(file: Path, contract: Contract) -> Iterator[bytes]:
     numbers = {column.name for column in contract.columns if column.type in ("integer", "double")}
     with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
-        records = read_records(handle, CsvDialect())
+        records = read_records(Lines(handle, CsvDialect()), CsvDialect())
         header = next(records, None)
         if header and header.fields is None:
             raise ConfigurationError(

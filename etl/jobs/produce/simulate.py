@@ -55,7 +55,7 @@ def span(contract: Contract, rows: int) -> timedelta:
 
 def csv_header(contract: Contract) -> bytes:
     """The first line of a CSV file of this feed, without its end: the names of the columns in the source."""
-    return csv_line([column.source[-1] for column in contract.columns], contract.source.format.dialect)
+    return csv_line([column.source[-1] for column in contract.message_columns], contract.source.format.dialect)
 
 
 def _simulator(contract: Contract) -> Simulator:

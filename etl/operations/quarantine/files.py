@@ -19,7 +19,7 @@ from etl.errors import ConfigurationError
 from etl.settings import Settings
 from etl.storage import files, manifests
 from etl.storage.archive_file import ArchiveFile
-from etl.storage.landing_folder import put_back, require_landing_folder, waiting
+from etl.storage.landing_folder import folder_of, put_back, require_landing_folder, shown, waiting
 from etl.storage.locks import JOB_WAIT_SECONDS, feed_lock
 
 _entry = etl_set_aside.c
@@ -108,18 +108,23 @@ def _put_back(settings: Settings, row: dict[str, Any]) -> None:
     else:
         source = require_landing_folder(load_contract(feed, settings))
         if file := _named(quarantine, name):
-            put_back(settings, source, file)
-        elif not any(files.stored_name(path.name) == name for path in waiting(settings, source)):
+            put_back(settings, source, file, file.relative_to(quarantine))
+        elif not any(
+            shown(path.relative_to(folder_of(settings, source))) == name for path in waiting(settings, source)
+        ):
             raise _gone(name, f"backup/{feed}/{manifests.QUARANTINE}/", "the file")
 
 
 def _named(folder: Path, name: str) -> Path | None:
-    return next((path for path in _files(folder) if files.stored_name(path.name) == name), None)
+    return next((path for path in _files(folder) if shown(path.relative_to(folder)) == name), None)
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    paths = folder.iterdir() if folder.is_dir() else ()
-    yield from (path for path in paths if os.path.lexists(path) and not path.is_dir())
+    """The landing files that were set aside; folders that are batches have none."""
+    for top, folders, names in os.walk(folder):
+        if Path(top) == folder:
+            folders[:] = [name for name in folders if not name.startswith(manifests.BATCH_PREFIX)]
+        yield from (Path(top, name) for name in names)
 
 
 def _of_earlier_versions(settings: Settings, recorded: set[tuple[str, str]]) -> Iterator[dict[str, Any]]:
@@ -127,7 +132,7 @@ def _of_earlier_versions(settings: Settings, recorded: set[tuple[str, str]]) -> 
     for folder in sorted(settings.backup.glob(f"*/{manifests.QUARANTINE}")):
         feed = folder.parent.name
         for path in sorted(_files(folder)):
-            name = files.stored_name(path.name)
+            name = shown(path.relative_to(folder))
             if (feed, name) in recorded or path.name.startswith(files.TEMPORARY_PREFIX):
                 continue
             since = datetime.fromtimestamp(path.lstat().st_ctime, UTC)

@@ -92,7 +92,7 @@ def _landing_files(
         return
     entries = ledger.landing_entries(connection, feed)
     file_ids = {entry.sha256: entry.file_id for entry in entries if is_old(entry.loaded_at)}
-    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+    for file in files.files_below(folder):
         if file.name.startswith(TEMPORARY_PREFIX):
             continue
         digest = next((candidate for candidate in digests(file) if candidate in file_ids), None)

@@ -154,11 +154,12 @@ def _prune_landing(this: PruneRun, connection: Connection, feed: str, folder: Pa
     if not folder.is_dir():
         return
     if not this.dry_run:
-        files.remove_temporaries(folder)
+        for below in {folder, *(file.parent for file in files.files_below(folder))}:
+            files.remove_temporaries(below)
     loaded = {entry.sha256: entry.loaded_at for entry in ledger.landing_entries(connection, feed)}
-    for file in sorted(path for path in folder.iterdir() if path.is_file()):
+    for file in files.files_below(folder):
         digest = next((candidate for candidate in digests(file) if candidate in loaded), None)
-        size, name = file.stat().st_size, files.stored_name(file.name)
+        size, name = file.stat().st_size, files.stored_name(file.relative_to(folder).as_posix())
         if digest is None:
             continue
         if this.is_old(loaded[digest], this.policy.delete_after):
@@ -167,6 +168,7 @@ def _prune_landing(this: PruneRun, connection: Connection, feed: str, folder: Pa
                 continue
             if not this.dry_run:
                 file.unlink()
+                files.remove_empty_folders(file.parent, folder)
             yield Item("landing file", this.last_action, feed, name, 1, size, size)
         elif this.is_old(loaded[digest], this.policy.compress_after) and file.suffix != COMPRESSED_SUFFIX:
             if not files.can_be_named(f"{file.name}{COMPRESSED_SUFFIX}"):

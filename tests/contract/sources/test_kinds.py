@@ -34,7 +34,6 @@ def test_every_table_has_every_kind_of_source() -> None:
     modules = {place.rpartition(".")[0] for place in found}
     assert {
         "etl.jobs.produce.targets",
-        "etl.jobs.produce.simulators.formats",
         "etl.jobs.consume.readers",
         "etl.jobs.load.loaded_sources",
         "etl.operations.sources",

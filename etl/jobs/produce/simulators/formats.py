@@ -1,4 +1,4 @@
-"""How simulated readings are written for each kind of source."""
+"""How simulated readings are written in each format."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from etl.contract.formats.avro_records import AvroRecords
 from etl.contract.formats.csv_dialect import CsvDialect
-from etl.contract.model import ITEMS
+from etl.contract.formats.csv_lines import CsvLines
+from etl.contract.formats.json_objects import JsonObjects
+from etl.contract.formats.parquet_rows import ParquetRows
+from etl.contract.formats.record_format import RecordFormat
+from etl.contract.model import ITEMS, Column
 from etl.contract.reader import Contract
-from etl.contract.sources.kafka_topic import KafkaTopic
-from etl.contract.sources.landing_folder import LandingFolder
-from etl.contract.sources.source import FeedSource
 from etl.jobs.produce.simulators.base import Message, Spoiler, edit, fields, resent, truncated
 
 Value = str | int | float | bool
@@ -35,7 +37,7 @@ class Form:
 
 def _json_message(contract: Contract, rows: Sequence[Row]) -> Message:
     document: dict[str, Any] = {}
-    for number, column in itertools.product(range(len(rows)), contract.columns):
+    for number, column in itertools.product(range(len(rows)), contract.message_columns):
         _put(document, column.source, rows[number][column.name], number)
     key = "/".join(str(rows[0][name]) for name in contract.sensor)
     return Message(key.encode(), json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
@@ -55,30 +57,46 @@ def _put(place: Any, path: tuple[str, ...], value: Value, number: int) -> None:
 
 
 def _json_spoilers(contract: Contract, senders: int) -> list[Spoiler]:
-    top = next((c.source[0] for c in contract.columns if c.required), contract.columns[0].source[0])
-    return [truncated, edit(lambda document: document.pop(top)), resent(senders)]
+    return [truncated, *_whole_spoilers(contract, senders)]
+
+
+def _whole_spoilers(contract: Contract, senders: int) -> list[Spoiler]:
+    """Those that leave a message an object, as every row of a Parquet file is one."""
+    top = next((c.source[0] for c in contract.message_columns if c.required), contract.message_columns[0].source[0])
+    return [edit(lambda document: document.pop(top)), resent(senders)]
 
 
 def csv_line(values: Sequence[Value], dialect: CsvDialect) -> bytes:
-    """A line of a CSV file, without its end."""
+    """A line of a CSV file, without its end, in the dialect's `raw_encoding`."""
     text = io.StringIO()
     csv.writer(text, delimiter=dialect.delimiter, quotechar=dialect.quote).writerow(values)
-    return text.getvalue().rstrip("\r\n").encode(dialect.encoding)
+    end = dialect.delimiter if dialect.trailing_delimiter else ""
+    return (text.getvalue().rstrip("\r\n") + end).encode(dialect.raw_encoding)
 
 
 def _csv_message(contract: Contract, rows: Sequence[Row]) -> Message:
-    values = [json.dumps(value) if isinstance(value, bool) else value for value in rows[0].values()]
+    values = [_csv_value(rows[0][column.name], column) for column in contract.message_columns]
     return Message(None, csv_line(values, contract.source.format.dialect))
 
 
+def _csv_value(value: Value, column: Column) -> Value:
+    if isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, float) and column.number:
+        return str(value).replace(".", column.number.decimal)
+    return value
+
+
 def _csv_spoilers(contract: Contract, senders: int) -> list[Spoiler]:
-    required = next((i for i, column in enumerate(contract.columns) if column.required), 0)
+    required = next((i for i, column in enumerate(contract.message_columns) if column.required), 0)
     delimiter = contract.source.format.dialect.delimiter
     empty = fields(lambda line: ["" if i == required else value for i, value in enumerate(line)], delimiter)
     return [fields(lambda line: line[: len(line) // 2], delimiter), empty, resent(senders)]
 
 
-FORMS: Mapping[type[FeedSource], Form] = {
-    KafkaTopic: Form(_json_message, _json_spoilers),
-    LandingFolder: Form(_csv_message, _csv_spoilers),
+FORMS: Mapping[type[RecordFormat], Form] = {
+    JsonObjects: Form(_json_message, _json_spoilers),
+    CsvLines: Form(_csv_message, _csv_spoilers),
+    ParquetRows: Form(_json_message, _whole_spoilers),
+    AvroRecords: Form(_json_message, _whole_spoilers),
 }

@@ -36,7 +36,7 @@ def simulator_of(contract: Contract) -> Simulator:
 
     :raises ConfigurationError: a column must match a pattern that is not a plain list of alternatives.
     """
-    form = FORMS[type(contract.source)]
+    form = FORMS[type(contract.source.format)]
     makers = {column.name: _maker(column, contract) for column in contract.columns}
     sensors = contract.fleet.sensors if contract.fleet else _SENSORS
     items = _ITEMS if contract.explode else 1

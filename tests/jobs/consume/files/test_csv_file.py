@@ -11,7 +11,7 @@ from etl.contract.model import UnknownKeys
 from etl.contract.reader import Column, Contract, EventTime
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import UnreadableFile
-from etl.jobs.consume.csv_files import part_paths, write_parts
+from etl.jobs.consume.files.parts import part_paths, write_parts
 from etl.storage.batch_csv import read_chunks
 from etl.storage.landing_folder import part_columns
 

@@ -1,0 +1,85 @@
+"""Parquet files: a row is the JSON object with the same keys."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.contract.formats.parquet_rows import ParquetRows
+from etl.contract.model import Contract
+from etl.errors import UnreadableFile
+from etl.jobs.consume.files.arrow_json import as_objects
+from etl.jobs.consume.files.message_rows import split_messages
+from etl.jobs.consume.files.records import FileRecords
+from etl.jobs.consume.files.unpacked import is_compressed, opened
+
+_ROWS_AT_ONCE = 8_192
+_BUFFER_BYTES = 1 << 20
+
+
+@contextmanager
+def read_parquet(contract: Contract, form: ParquetRows, path: Path, number: int) -> Iterator[FileRecords]:
+    """The rows of a file, numbered from 1.
+
+    :raises UnreadableFile: it is damaged or no Parquet file, or lacks a required column.
+    """
+    with _seekable(path) as handle, _damage_is_told():
+        file = pq.ParquetFile(handle, buffer_size=_BUFFER_BYTES)
+        _require_columns(file.schema_arrow, contract)
+        yield FileRecords((), contract.read_names, split_messages(_messages(file), contract, number))
+
+
+def _messages(file: pq.ParquetFile) -> Iterator[tuple[int, bytes]]:
+    number = 0
+    with _damage_is_told():
+        for rows in file.iter_batches(batch_size=_ROWS_AT_ONCE):
+            for text in as_objects(rows):
+                number += 1
+                yield number, text.encode("utf-8")
+
+
+@contextmanager
+def _damage_is_told() -> Iterator[None]:
+    """Errors of Arrow about a file's content say that the file cannot be read."""
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise UnreadableFile(f"it is no Parquet file that can be read ({_first_line(error)})") from None
+    except OSError as error:
+        # Arrow's errors about damaged content have no number; those of the disk have one.
+        if error.errno is not None:
+            raise
+        raise UnreadableFile(f"it is no Parquet file that can be read ({_first_line(error)})") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+@contextmanager
+def _seekable(path: Path) -> Iterator[IO[bytes]]:
+    """The file; where it is compressed as a whole, its content in a temporary file."""
+    if not is_compressed(path):
+        with path.open("rb") as handle:
+            yield handle
+        return
+    with opened(path) as content, tempfile.TemporaryFile() as unpacked:
+        shutil.copyfileobj(content, unpacked, _BUFFER_BYTES)
+        unpacked.seek(0)
+        yield unpacked
+
+
+def _require_columns(schema: pa.Schema, contract: Contract) -> None:
+    """:raises UnreadableFile: a required column is missing, so that every row would be rejected."""
+    needed = dict.fromkeys(column.source[0] for column in contract.message_columns if column.required)
+    if missing := [name for name in needed if name not in schema.names]:
+        raise UnreadableFile(
+            f"it has no column {', '.join(map(repr, missing))}", seen=f"it has {', '.join(schema.names)[:200]}"
+        )
