@@ -8,9 +8,11 @@ from pathlib import Path
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 
+from etl.contract.formats.avro_records import AvroRecords
 from etl.contract.reader import read_contract
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.operations.feeds.topic_sample import sample_topic
+from tests.support.registry import Registry, framed, record
 from tests.support.stack import Project
 
 
@@ -55,7 +57,22 @@ def test_what_is_no_message_is_counted(project: Project) -> None:
     sample = sample_topic(project.settings, project.topic, 10)
     assert sample.records == [{"$": [{"v": 1}]}, {"v": "NaN"}]
     assert "1 message without a value (a tombstone): rejected" in sample.evidence
-    assert "2 messages without a JSON object: rejected" in sample.evidence
+    assert "2 messages without a readable object: rejected" in sample.evidence
+
+
+def test_avro_is_read_through_the_schema_registry(project: Project, tmp_path: Path) -> None:
+    schema = record("Reading", deviceId="string", v="double", time={"type": "long", "logicalType": "timestamp-millis"})
+    with Registry().up() as registry:
+        number = registry.register("readings-value", schema)
+        rows = [{"deviceId": f"d{n % 3}", "v": n + 0.5, "time": 1_750_000_000_000 + n * 60_000} for n in range(30)]
+        project.send([framed(number, schema, row) for row in rows] + [framed(number + 1, schema, rows[0])])
+        settings = project.settings.model_copy(update={"schema_registry": registry.url})
+        sample = sample_topic(settings, project.topic, 100)
+        project.etl("feeds", "new", "mine", "--from-topic", project.topic, ETL_SCHEMA_REGISTRY=registry.url)
+    assert sample.form == AvroRecords()
+    assert {**sample.records[0], "time": ""} == {"deviceId": "d0", "v": 0.5, "time": ""}
+    assert "1 message without a readable object: rejected" in sample.evidence
+    assert read_contract(tmp_path / "feeds" / "mine.odcs.yaml").source == KafkaTopic(project.topic, AvroRecords())
 
 
 def test_a_feed_drafted_from_a_topic_reads_that_topic(project: Project, tmp_path: Path) -> None:
@@ -77,4 +94,4 @@ def test_a_topic_that_gives_no_sample_is_named(project: Project) -> None:
     assert "ETL_SCHEMA_REGISTRY" in framed.stderr
     project.send([b"hello"] * 3)
     unread = project.etl("feeds", "new", "a", "--from-topic", project.topic, "--messages", "2", expect=2)
-    assert "is a JSON object" in unread.stderr
+    assert "holds an object" in unread.stderr

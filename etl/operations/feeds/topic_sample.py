@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from etl.contract.draft.samples.json_records import message_of
 from etl.contract.draft.samples.sample import RECORDS, Sample
-from etl.contract.draft.samples.wording import notes
-from etl.contract.formats.json_objects import JsonObjects
 from etl.errors import ConfigurationError
+from etl.operations.feeds.topic_records import sample_of_messages
 from etl.settings import Settings
 from etl.storage.kafka import Topic, client_config, describe, unreachable
 
@@ -24,15 +21,12 @@ if TYPE_CHECKING:
 
 _POLL_MILLISECONDS = 500
 _MOST_BYTES = 32 << 20
-_SHOWN = 60
-_FRAMED = b"\x00"
-"""The first byte of a message in Confluent's wire format."""
 
 
 def sample_topic(settings: Settings, name: str, messages: int) -> Sample:
     """The newest messages of a topic, about as many of each partition, the older ones first.
 
-    :raises ConfigurationError: the topic has no messages, or none that is a JSON object.
+    :raises ConfigurationError: the topic has no messages, or none that can be read.
     :raises TopicMissing: there is no such topic.
     :raises ServiceUnavailable: Kafka did not answer in time.
     """
@@ -47,7 +41,7 @@ def sample_topic(settings: Settings, name: str, messages: int) -> Sample:
     newest = newest[-messages:]
     if not newest:
         raise unreachable(settings, f"topic {name} has messages, but none arrived")
-    return _sample(name, newest)
+    return sample_of_messages(settings, name, newest)
 
 
 def _readable(topic: Topic) -> dict[int, int]:
@@ -98,58 +92,3 @@ def _newest(settings: Settings, topic: Topic, messages: int) -> Iterator[Consume
     finally:
         if consumer is not None:
             consumer.close()
-
-
-def _sample(name: str, messages: list[ConsumerRecord]) -> Sample:
-    """:raises ConfigurationError: no message is a JSON object."""
-    given = [message for message in messages if message.value is not None]
-    read = [(message, record) for message in given if (record := message_of(message.value))]
-    if not read:
-        raise _unreadable(name, given)
-    found = {
-        ("message", "without a value (a tombstone): rejected"): len(messages) - len(given),
-        ("message", "without a JSON object: rejected"): len(given) - len(read),
-    }
-    first, last = (_time(message.timestamp) for message in (read[0][0], read[-1][0]))
-    evidence = [f"the newest messages, of {first} to {last}"]
-    return Sample(
-        f"topic {name}",
-        JsonObjects(),
-        [record for _, record in read],
-        (*evidence, *notes(found)),
-        beside=[_beside(message) for message, _ in read],
-    )
-
-
-def _unreadable(name: str, messages: list[ConsumerRecord]) -> ConfigurationError:
-    if messages and all(message.value.startswith(_FRAMED) for message in messages):
-        return ConfigurationError(
-            f"The messages of topic {name!r} begin with a zero byte: Avro with a schema registry.",
-            remedy="Set ETL_SCHEMA_REGISTRY to the registry's URL.",
-        )
-    begins = f"; the newest begins {messages[-1].value[:_SHOWN]!r}" if messages else ": they have no value"
-    return ConfigurationError(
-        f"None of the {len(messages):,} newest messages of topic {name!r} is a JSON object{begins}.",
-        remedy="A feed reads JSON objects, or Avro with a schema registry.",
-    )
-
-
-def _beside(message: ConsumerRecord) -> Mapping[str, str]:
-    """What a message has besides its value, by the names of `Column.origin`."""
-    given = {"key": message.key, **{f"header:{name}": value for name, value in message.headers or ()}}
-    texts = {name: _text(value) for name, value in given.items() if value is not None}
-    return {**texts, "topic": message.topic, "broker_time": _time(message.timestamp)}
-
-
-def _text(value: bytes) -> str:
-    """The text of a key or a header, as the consumer reads it: hexadecimal digits where it is none."""
-    try:
-        text = value.decode("utf-8")
-    except UnicodeDecodeError:
-        text = "\0"
-    return f"\\x{value.hex()}" if "\0" in text else text
-
-
-def _time(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
