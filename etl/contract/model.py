@@ -44,6 +44,9 @@ def column_names(keys: Iterable[str], taken: Iterable[str]) -> list[str]:
     return names
 
 
+BROKER_TIME = "broker_time"
+"""Origin of a column: the message's time in Kafka."""
+
 ISO8601 = "iso8601"
 EPOCH_UNITS = {
     "epoch_seconds": 1.0,
@@ -119,6 +122,11 @@ class Column:
     @property
     def is_in_message(self) -> bool:
         return not self.combine and not self.origin
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Where the values of a column that is not combined are, for manifests: as `source`, or beside the message."""
+        return (ITEMS, self.origin) if self.origin else self.source
 
 
 @dataclass(frozen=True)
@@ -229,8 +237,18 @@ class Contract:
 
     @property
     def paths(self) -> dict[str, tuple[str, ...]]:
-        """Column → where its value is in a message, or its header in a CSV file."""
-        return {column.name: column.source for column in self.message_columns}
+        """Column of a part file → where its values are (`Column.place`)."""
+        return {column.name: column.place for column in self.columns if not column.combine}
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """Column → where beside the message its value is."""
+        return {column.name: column.origin for column in self.columns if column.origin}
+
+    @property
+    def explodes_root(self) -> bool:
+        """Whether a message is the array of its readings."""
+        return bool(self.explode) and self.explode[0] == (ROOT,)
 
     @property
     def message_key(self) -> str:

@@ -24,7 +24,7 @@ from etl.storage.batch_csv import read_frame
 from etl.storage.manifests import Archive
 from etl.validation.message import read
 from etl.validation.texts import encode_raw
-from etl.validation.times import times
+from etl.validation.values.times import times
 
 if TYPE_CHECKING:  # a notebook imports only the job that it runs
     from etl.jobs.consume.consumed import Consumed

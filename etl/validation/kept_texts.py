@@ -1,4 +1,4 @@
-"""Reads the messages whose texts were kept in the column `raw`."""
+"""Reads the messages whose texts were kept in the column `raw`; values that are not in messages are not its concern."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.contract.model import Contract
-from etl.validation.message import Reading, read, shown_path
+from etl.contract.model import Column, Contract
+from etl.validation.message import Reading, read, shown_path, unsplit_reason
 from etl.validation.reasons import Reason
 from etl.validation.rejects import VALUE_SHOWN, Problem, column_of
 from etl.validation.texts import as_text
@@ -33,8 +33,8 @@ class RawRows:
         self._contract = contract
         self._changes = changes
         needed = {contract.event_time.column, *(column.name for column in contract.columns if column.required)}
-        self._is_whole = needed <= set(changes)
-        self._has_columns = any(name in table.column_names for name in contract.column_names)
+        self._is_whole = all(_is_given(contract.column(name), changes) for name in needed)
+        self._has_columns = any(column.name in table.column_names for column in contract.message_columns)
         self._size = table.num_rows
         self._texts: dict[int, Mapping[str, str | None]] = {}
         raw = column_of(table, "raw")
@@ -55,7 +55,7 @@ class RawRows:
             has_values = not reading.unstorable and any(text is not None for text in reading.texts.values())
             if reading.reason is None and self._has_columns and not is_split[row] and has_values:
                 # Python reads what Spark could not (too deep, or a number with too many digits), but Spark's columns are empty.
-                reading = Reading(Reason.NOT_JSON if header is None else Reason.NOT_CSV)
+                reading = Reading(unsplit_reason(contract, header))
             self._examine(row, reading, counts_unknown=header is None or not self._has_columns)
 
     def _examine(self, row: int, reading: Reading, *, counts_unknown: bool) -> None:
@@ -88,8 +88,15 @@ class RawRows:
         return pa.chunked_array([pa.array(texts, pa.string())])
 
 
+def _is_given(column: Column, changes: Mapping[str, str]) -> bool:
+    """Whether a column's values do not depend on the message."""
+    is_combined_so = bool(column.combine) and set(column.combine) <= set(changes)
+    return column.name in changes or bool(column.origin) or is_combined_so
+
+
 def _has_any_value(table: pa.Table, contract: Contract) -> pa.ChunkedArray:
+    """Whether any value that is read from messages is there."""
     present = pa.chunked_array([pa.array(np.zeros(table.num_rows, dtype=bool))])
-    for name in contract.column_names:
-        present = pc.or_(present, pc.is_valid(column_of(table, name)))
+    for column in contract.message_columns:
+        present = pc.or_(present, pc.is_valid(column_of(table, column.name)))
     return present

@@ -1,11 +1,12 @@
 r"""A message and its readings: what its keys mean by the contract, and what is wrong with it as a whole.
 
-A message is a JSON object. Without `explode` it is one reading; else each element of the array is one, numbered by
+A message is a JSON object, or an array of readings where the contract explodes the message itself: the array is read as an
+object with the one key `ROOT`. Without `explode` a message is one reading; else each element of the array is one, numbered by
 `source_item`. Elements of nested arrays are numbered consecutively. An array that is missing or empty gives one reading without
-values, so that no message is lost.
+values, so that no message is lost; so does an `envelope` that is missing or null.
 
-A message must be JSON by RFC 8259. Beyond that, only what the contract names is checked: a key that it does not name may have
-any value, and may be there twice.
+A message must be JSON by RFC 8259; besides, NaN, Infinity and -Infinity are read where the contract names them as missing values.
+Beyond that, only what the contract names is checked: a key that it does not name may have any value, and may be there twice.
 
 The column `raw` contains a message's own text:
 
@@ -13,7 +14,7 @@ The column `raw` contains a message's own text:
 * else `\x` and the hexadecimal digits of its bytes, as PostgreSQL prints `bytea`;
 * `\null` for a null value (a tombstone).
 
-For a feed of CSV files it contains the line.
+For a feed of CSV files it contains the line; for one of Avro records, the record as JSON, or as bytes where it cannot be decoded.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from etl.contract.model import ITEMS, Contract
+from etl.contract.formats.avro_records import AvroRecords
+from etl.contract.formats.record_format import RecordFormat
+from etl.contract.model import ITEMS, ROOT, Contract
 from etl.validation.csv_record import split_line
 from etl.validation.reasons import Reason
 from etl.validation.structure import Node, Path, tree
@@ -58,9 +62,15 @@ def read(raw: str, contract: Contract, item: int = 0, header: tuple[str, ...] | 
         return Reading(Reason.TOMBSTONE)
     if header is not None:
         return _read_line(message, contract, header)
-    parsed = _parse(message)
+    undecoded = _UNDECODED.get(type(contract.source.format))
+    if undecoded is not None and raw.startswith(r"\x"):
+        return Reading(undecoded)
+    parsed = _parse(message, contract)
     if isinstance(parsed, Reason):
         return Reading(parsed)
+    envelope = _follow(parsed, contract.envelope)
+    if not isinstance(envelope, _Pairs):
+        return Reading(Reason.NO_READING if envelope is None else Reason.NOT_OBJECT)
     chains = _chains(parsed, contract.explode)
     if item >= len(chains):
         return Reading(Reason.NO_ITEMS)
@@ -70,8 +80,16 @@ def read(raw: str, contract: Contract, item: int = 0, header: tuple[str, ...] | 
 def count_readings(raw: str, contract: Contract) -> int:
     """How many readings the JSON message in `raw` has; 1 where it has none or is not valid."""
     message = decode_raw(raw)
-    parsed = Reason.TOMBSTONE if message is None else _parse(message)
+    parsed = Reason.TOMBSTONE if message is None else _parse(message, contract)
     return 1 if isinstance(parsed, Reason) else max(1, len(_chains(parsed, contract.explode)))
+
+
+def unsplit_reason(contract: Contract, header: tuple[str, ...] | None = None) -> Reason:
+    """What is wrong with a message whose text is sound, but which the consumer could not split.
+
+    :param header: as in `read`.
+    """
+    return Reason.NOT_CSV if header is not None else _UNDECODED.get(type(contract.source.format), Reason.NOT_JSON)
 
 
 def _read_object(parsed: _Pairs, chain: tuple[Any, ...], contract: Contract) -> Reading:
@@ -83,7 +101,7 @@ def _read_object(parsed: _Pairs, chain: tuple[Any, ...], contract: Contract) -> 
             return Reading(Reason.NO_ITEMS)
         if not node.whole and not isinstance(element, _Pairs):
             return Reading(Reason.NOT_OBJECT)
-    values = {column.name: _value_at(parsed, column.source, chain) for column in contract.columns}
+    values = {column.name: _value_at(parsed, column.source, chain) for column in contract.message_columns}
     texts = {name: as_text(value) for name, value in values.items()}
     return Reading(
         None,
@@ -114,30 +132,47 @@ class _Pairs(dict[str, Any]):
         )
 
 
+_UNDECODED: dict[type[RecordFormat], Reason] = {AvroRecords: Reason.NOT_AVRO}
+"""Format whose records are decoded to JSON → what is wrong with a record where that failed."""
+
+
 class _NotFinite(Exception):
     pass
 
 
-def _refuse_constant(_: str) -> Any:
-    raise _NotFinite
-
-
-def _parse(message: bytes) -> _Pairs | Reason:
+def _parse(message: bytes, contract: Contract) -> _Pairs | Reason:
     try:
         text = message.decode("utf-8")
     except UnicodeDecodeError:
-        return Reason.NOT_UTF8
+        return _UNDECODED.get(type(contract.source.format), Reason.NOT_UTF8)
     if not text.strip():
-        return Reason.EMPTY
+        return _UNDECODED.get(type(contract.source.format), Reason.EMPTY)
     try:
         parsed = json.loads(
-            text, object_pairs_hook=_Pairs, parse_constant=_refuse_constant, parse_float=Digits, parse_int=Digits
+            text,
+            object_pairs_hook=_Pairs,
+            parse_constant=partial(_constant, contract),
+            parse_float=Digits,
+            parse_int=Digits,
         )
     except _NotFinite:
         return Reason.NOT_FINITE
     except (ValueError, RecursionError):
-        return Reason.NOT_JSON
+        return unsplit_reason(contract)
+    if contract.explodes_root:
+        # An object has no array of readings, whatever its keys are called.
+        parsed = _Pairs([(ROOT, parsed)]) if isinstance(parsed, list | dict) else parsed
     return parsed if isinstance(parsed, _Pairs) else Reason.NOT_OBJECT
+
+
+def _constant(contract: Contract, word: str) -> Digits:
+    """NaN, Infinity or -Infinity, where the contract names it as a missing value of some column.
+
+    :raises _NotFinite: it does not.
+    """
+    if not any(word in column.missing for column in contract.message_columns):
+        raise _NotFinite
+    return Digits(word)
 
 
 def _follow(value: Any, path: Path) -> Any:
@@ -207,8 +242,9 @@ def _known_objects(value: Any, node: Node, chain: tuple[Any, ...]) -> Iterator[t
 def _unknown_keys(value: Any, node: Node, chain: tuple[Any, ...], path: Path) -> Iterator[tuple[Path, Any]]:
     if not isinstance(value, dict):
         return
+    keys = value if node.is_open else node.keys
     for key, inner in value.items():
-        if key not in node.keys:
+        if key not in keys:
             yield (*path, key), inner
     for key, child in node.objects.items():
         yield from _unknown_keys(value.get(key), child, chain, (*path, key))
@@ -233,9 +269,9 @@ def _read_line(line: bytes, contract: Contract, header: tuple[str, ...]) -> Read
     if fields is None or len(fields) != len(header):
         return Reading(Reason.NOT_CSV)
     values = dict(zip(header, fields, strict=True))
-    named = {column.source[0] for column in contract.columns}
+    named = {column.source[0] for column in contract.message_columns}
     return Reading(
         None,
-        {column.name: values.get(column.source[0]) for column in contract.columns},
+        {column.name: values.get(column.source[0]) for column in contract.message_columns},
         unknown={(name,): value for name, value in values.items() if name not in named and value is not None},
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from etl.contract.formats.csv_dialect import CsvDialect
-from etl.contract.model import ITEMS, ColumnType
+from etl.contract.model import ITEMS, ROOT, ColumnType
 from etl.validation.texts import Digits, encode_raw
 
 Path = tuple[str, ...]
@@ -23,13 +23,16 @@ _JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 def compose_json(values: Iterable[tuple[Path, str | None, ColumnType]]) -> str:
     """A JSON object with these values at their paths; each array has one element, which contains the reading.
 
+    A message that is an array itself is written as one: where paths begin with `ROOT`, those that do not are in no message.
+
     :param values: path, text and type. Numbers and booleans are written as such where the text is one.
     """
     root: dict[str, Any] = {}
     # The longest paths first: where one column takes an object and another a part of it, the part is written.
     for path, text, kind in sorted(values, key=lambda value: -len(value[0])):
         _put_value(root, path, _literal(text, kind))
-    return encode_raw(_as_json(root).encode())
+    array = root.get(ROOT)
+    return encode_raw(_as_json(array if isinstance(array, list) else root).encode())
 
 
 def _put_value(node: dict[str, Any], path: Path, value: Any) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from etl.contract.model import LINEAGE_COLUMNS, Contract, column_name
+from etl.contract.model import ITEMS, LINEAGE_COLUMNS, Contract, column_name
 from etl.validation.reasons import ORDER, Reason
 from etl.validation.rebuilt_text import compose_json, compose_line
 from etl.validation.structure import Path
@@ -41,42 +41,50 @@ def rejected_as(
 
     :param problems: place of a rejected row → its problems; a problem of a column gets the row's text there as its value.
     """
-    table = aligned(pa.table(chunk), contract, paths)
+    table, paths = aligned(pa.table(chunk), contract, paths)
     coordinates = {name: column_of(table, name).cast(kind) for name, kind in COORDINATES.items()}
     by_row = {
-        row: [_with_value(table, row, problem) for problem in row_problems] for row, row_problems in problems.items()
+        row: [_with_value(table, row, problem, contract) for problem in row_problems]
+        for row, row_problems in problems.items()
     }
-    return rejected_rows(table, coordinates, by_row, contract, headers, paths)
+    beside = {name: column_of(table, name) for name in contract.origins}
+    return rejected_rows(table, coordinates, by_row, contract, headers, paths, beside)
 
 
-def _with_value(table: pa.Table, row: int, problem: Problem) -> Problem:
+def _with_value(table: pa.Table, row: int, problem: Problem, contract: Contract) -> Problem:
     if problem.column is None:
         return problem
-    text = column_of(table, problem.column)[row].as_py()
-    return replace(problem, value=text[:VALUE_SHOWN] if text else text)
+    names = contract.column(problem.column).combine or (problem.column,)
+    texts = [column_of(table, name)[row].as_py() for name in names]
+    value = None if None in texts else " ".join(texts)[:VALUE_SHOWN]
+    return replace(problem, value=value)
 
 
-def aligned(table: pa.Table, contract: Contract, paths: Mapping[str, Path]) -> pa.Table:
-    """Rows with the contract's names for their columns, whatever names these had when the rows were split.
+def aligned(table: pa.Table, contract: Contract, paths: Mapping[str, Path]) -> tuple[pa.Table, Mapping[str, Path]]:
+    """Rows with the contract's names for their columns, whatever names these had when the rows were split; and where the values
+    of columns with these names were.
 
-    :param paths: column → where its values were in the source; a column without a path is the contract's column of the same
-        name.
+    :param paths: column → where its values were in the source (`Column.place`); a column without a path is the contract's
+        column of the same name.
     """
+    read = [column for column in contract.columns if not column.combine]
     by_path = {path: name for name, path in paths.items() if name in table.column_names}
-    by_path |= {c.source: c.name for c in contract.columns if paths.get(c.name) == c.source}
-    wanted = {column.name: by_path.get(column.source) for column in contract.columns}
+    by_path |= {c.place: c.name for c in read if paths.get(c.name) == c.place}
+    wanted = {column.name: by_path.get(column.place) for column in read}
     moved = {new: old for new, old in wanted.items() if old is not None and old != new}
     # Columns with a name of the contract whose values came from another place in the source.
-    foreign = {c.name for c in contract.columns if paths.get(c.name, c.source) != c.source} - moved.keys()
+    foreign = {c.name for c in read if paths.get(c.name, c.place) != c.place} - moved.keys()
+    foreign |= {c.name for c in contract.columns if c.combine and c.name in table.column_names}
     if not moved and not foreign:
-        return table
-    columns: dict[str, pa.ChunkedArray] = {}
+        return table, paths
+    columns, places = dict[str, pa.ChunkedArray](), dict(paths)
     for name in table.column_names:
         if name not in moved and name not in foreign and (name in wanted or name not in moved.values()):
             columns[name] = table[name]
         elif name not in moved.values():
-            columns[column_name(name, (*table.column_names, *contract.column_names, *columns))] = table[name]
-    return pa.table(columns | {new: table[old] for new, old in moved.items()})
+            other = column_name(name, (*table.column_names, *contract.column_names, *columns))
+            columns[other], places[other] = table[name], paths.get(name, (name,))
+    return pa.table(columns | {new: table[old] for new, old in moved.items()}), places
 
 
 def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
@@ -109,11 +117,15 @@ def rejected_rows(
     contract: Contract,
     headers: Mapping[int, tuple[str, ...]],
     paths: Mapping[str, Path],
+    beside: Mapping[str, pa.ChunkedArray],
 ) -> pa.Table:
     """The rows that have problems: partition, offset, item, raw, raw_rebuilt, reason, problems (JSON).
 
+    Where the contract has columns from beside the message, also `beside_message` (JSON: where from → text).
+
     :param coordinates: coordinate → its values in all rows, in their types.
     :param by_row: place of a rejected row → its problems; the first gives the reason.
+    :param beside: column from beside the message → its texts in all rows.
     """
     rows = sorted(by_row)
     places = pa.array(rows, pa.int64())
@@ -127,8 +139,16 @@ def rejected_rows(
             "raw_rebuilt": pa.array([own is None for own in own_text], pa.bool_()),
             "reason": pa.array([by_row[row][0].reason.value for row in rows], pa.string()),
             "problems": pa.array([as_json(by_row[row]) for row in rows], pa.string()),
+            **({"beside_message": _beside_message(contract, beside, places)} if contract.origins else {}),
         }
     )
+
+
+def _beside_message(contract: Contract, beside: Mapping[str, pa.ChunkedArray], places: pa.Array) -> pa.Array:
+    texts = {origin: beside[name].take(places).to_pylist() for name, origin in contract.origins.items()}
+    rows = ({origin: texts[origin][row] for origin in texts} for row in range(len(places)))
+    given = ({origin: text for origin, text in row.items() if text is not None} for row in rows)
+    return pa.array([json.dumps(row, ensure_ascii=False) if row else None for row in given], pa.string())
 
 
 class _Composer:
@@ -149,13 +169,15 @@ class _Composer:
         self._dialect = contract.source.format.dialect
         declared = {column.name: column for column in contract.columns if column.name in table.column_names}
         data = [name for name in table.column_names if name not in LINEAGE_COLUMNS]
-        self._paths = {name: declared[name].source if name in declared else paths.get(name, (name,)) for name in data}
+        places = {name: declared[name].place if name in declared else paths.get(name, (name,)) for name in data}
+        # What was beside the message is not part of its text.
+        self._paths = {name: place for name, place in places.items() if place[0] != ITEMS}
         self._types = {name: declared[name].type if name in declared else None for name in self._paths}
 
     def text(self, row: int) -> str:
         values = {name: self._table[name][row].as_py() for name in self._paths}
         header = self._headers.get(int(self._table["source_partition"][row].as_py()))
-        if header is None:
+        if not header:
             return compose_json(
                 (self._paths[name], text, self._types[name] or "text")
                 for name, text in values.items()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from etl.contract.model import Contract
+from etl.contract.model import Column, Contract
 from etl.validation.message import count_readings
 from etl.validation.rebuilt_text import compose_json, compose_line
 from etl.validation.rejects import COORDINATES
@@ -38,7 +38,22 @@ def reread(
         }
     )
     headers = {place: tuple(row["header"]) for place, row in enumerate(rows) if row["header"]}
-    return validate(chunk, contract, now=now, headers=headers, changes=changes)
+    return validate(chunk, contract, now=now, headers=headers, changes=changes, beside=_beside(contract, rows))
+
+
+def _beside(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> dict[str, pa.ChunkedArray]:
+    """The texts of the columns that are not in messages, as the rows of the quarantine kept them."""
+    kept = [row["beside_message"] or {} for row in rows]
+    keys = {column.name: beside_key(column) for column in contract.columns if not column.is_in_message}
+    return {
+        name: pa.chunked_array([pa.array([texts.get(key) for texts in kept], pa.string())])
+        for name, key in keys.items()
+    }
+
+
+def beside_key(column: Column) -> str:
+    """Under which key of `beside_message` the text of a column that is not in messages is kept."""
+    return column.origin or f"combined:{column.name}"
 
 
 def with_all_readings(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -90,12 +105,12 @@ def _source_form(row: Mapping[str, Any], contract: Contract) -> str:
 
 def _from_column_names(raw: str, header: Sequence[str] | None, contract: Contract) -> str | None:
     """A JSON object with column names as keys, in the form of its source; None where the text is not one."""
-    is_flat = not header and all(column.source == (column.name,) for column in contract.columns)
+    is_flat = not header and all(column.source == (column.name,) for column in contract.message_columns)
     try:
         values = None if is_flat else json.loads(raw)
     except ValueError:
         return None
-    if not isinstance(values, dict) or not set(values) <= set(contract.column_names):
+    if not isinstance(values, dict) or not set(values) <= {column.name for column in contract.message_columns}:
         return None
     texts = {name: as_text(value) for name, value in values.items()}
     if header:

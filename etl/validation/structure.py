@@ -18,6 +18,8 @@ class Node:
     element: Node | None = None
     whole: list[str] = field(default_factory=list)
     """Columns that take an array's element itself, as in an array of scalars."""
+    is_open: bool = False
+    """Whether keys that the contract does not name are none of its concern: the object is not in the envelope."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -27,8 +29,11 @@ class Node:
 
 
 def tree(contract: Contract) -> Node:
-    """The objects of a feed's messages."""
+    """The objects of a feed's messages. An array as a message is read as an object with the one key `ROOT`."""
     root = Node()
+    node = root
+    for key in contract.envelope:
+        node = node.objects.setdefault(key, Node())
     node = root
     for level in contract.explode:
         *path, array = level
@@ -36,9 +41,22 @@ def tree(contract: Contract) -> Node:
             node = node.objects.setdefault(key, Node())
         node.array, node.element = array, Node()
         node = node.element
-    for column in contract.columns:
+    for column in contract.message_columns:
         _add_column(root, column.source, column.name)
+    if contract.envelope:
+        _open_outside(root, contract.envelope)
     return root
+
+
+def _open_outside(node: Node, envelope: Path) -> None:
+    """Open every object that is not in the envelope; an empty path means that the node is the envelope."""
+    if not envelope:
+        return
+    node.is_open = True
+    for key, inner in node.objects.items():
+        _open_outside(inner, envelope[1:] if key == envelope[0] else _NOWHERE)
+    if node.element is not None:
+        _open_outside(node.element, _NOWHERE)
 
 
 def _add_column(node: Node, path: Path, column: str) -> None:
@@ -54,3 +72,5 @@ def _add_column(node: Node, path: Path, column: str) -> None:
 
 
 Path = tuple[str, ...]
+_NOWHERE: Path = (ITEMS,)
+"""A path that no key begins."""

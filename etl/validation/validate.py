@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.contract.model import LINEAGE_COLUMNS, Contract
+from etl.validation.column_texts import ColumnTexts
 from etl.validation.kept_texts import RawRows
 from etl.validation.reasons import Reason
 from etl.validation.rejects import COORDINATES, VALUE_SHOWN, Problem, aligned, column_of, group_by_row, rejected_rows
 from etl.validation.structure import Path
-from etl.validation.values import check_values
+from etl.validation.values.check import check_values, given_values
 
 _INDEXED_BYTES = 2_600
 """Most bytes of the texts in a row's key and sensor, in UTF-8. An entry of a PostgreSQL index has at most 2,704 bytes."""
@@ -33,7 +34,9 @@ class Validated:
     accepted: pa.Table
     """The contract's columns in their types (times in UTC), then partition, offset and item."""
     rejected: pa.Table
-    """partition, offset, item, raw, raw_rebuilt, reason, problems (JSON)."""
+    """partition, offset, item, raw, raw_rebuilt, reason, problems (JSON); and `beside_message`, where the contract has columns
+    from there.
+    """
     rejected_rows: tuple[int, ...]
     """Positions of the rejected rows in the chunk, ascending."""
     failures: Counter[tuple[str | None, Reason]]
@@ -52,34 +55,35 @@ def validate(
     headers: Mapping[int, tuple[str, ...]] | None = None,
     paths: Mapping[str, Path] | None = None,
     changes: Mapping[str, str] | None = None,
+    beside: Mapping[str, pa.ChunkedArray] | None = None,
 ) -> Validated:
     """Check every rule of the contract on every row.
 
     A column that the chunk lacks, because the archive is older than the contract, is filled from the rows' own texts where they
-    have them, else with NULL. So a chunk may also consist of rows with nothing but their own texts.
+    have them, else with NULL. So a chunk may also consist of rows with nothing but their own texts, and what was beside them.
 
     :param now: the current time, with a time zone; event times too far after it are rejected.
     :param headers: number of a CSV file in `source_partition` → its columns.
     :param paths: column of the chunk → where its values were in the source, by the contract of that time; a column without a
         path is the contract's column of the same name.
     :param changes: column → text that replaces every row's own value.
+    :param beside: column that is not in messages → its texts, which take the place of those of the chunk.
     """
-    changes = changes or {}
-    table = aligned(chunk if isinstance(chunk, pa.Table) else pa.table(chunk), contract, paths or {})
+    changes, headers, paths = changes or {}, {n: names for n, names in (headers or {}).items() if names}, paths or {}
+    table, paths = aligned(chunk if isinstance(chunk, pa.Table) else pa.table(chunk), contract, paths)
     coordinates = {name: column_of(table, name).cast(kind) for name, kind in COORDINATES.items()}
-    raw_rows = RawRows(table, coordinates, contract, headers or {}, changes)
+    raw_rows = RawRows(table, coordinates, contract, headers, changes)
+    texts = ColumnTexts(table, contract, raw_rows, changes, beside or {})
     problems = raw_rows.problems
     unknown = raw_rows.unknown + Counter(_unknown_columns(table, contract))
     if contract.unknown_keys == "discard":
         problems += _unknown_values(table, unknown)
     typed, present = {}, {}
     for column in contract.columns:
-        if column.name in changes:
-            text = pa.chunked_array([pa.repeat(changes[column.name], table.num_rows)])
-        else:
-            text = column_of(table, column.name) if column.name in table.column_names else raw_rows.column(column.name)
+        sent = texts.of(column)
+        text = given_values(sent, column)
         present[column.name] = len(text) - text.null_count
-        typed[column.name], column_problems = check_values(text, column, contract, now)
+        typed[column.name], column_problems = check_values(text, column, contract, now, sent=sent)
         problems += column_problems
     problems += _too_long_for_index(typed, contract)
     broken = {problem.row for problem in problems}
@@ -89,7 +93,7 @@ def validate(
     by_row = group_by_row(problems)
     return Validated(
         accepted,
-        rejected_rows(table, coordinates, by_row, contract, headers or {}, paths or {}),
+        rejected_rows(table, coordinates, by_row, contract, headers, paths, texts.beside_message),
         tuple(sorted(by_row)),
         Counter((problem.column, problem.reason) for row_problems in by_row.values() for problem in row_problems),
         present,
@@ -99,7 +103,7 @@ def validate(
 
 def _unknown_columns(table: pa.Table, contract: Contract) -> dict[str, int]:
     """How many values there are in columns of a CSV file that the contract does not name."""
-    expected = {*contract.column_names, *LINEAGE_COLUMNS}
+    expected = {*contract.read_names, *LINEAGE_COLUMNS}
     extra = [name for name in table.column_names if name not in expected]
     return {name: values for name in extra if (values := len(table) - table[name].null_count)}
 

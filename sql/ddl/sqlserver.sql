@@ -331,6 +331,7 @@ CREATE TABLE etl_rejected_row (
     replayed_by BIGINT NULL,
     decided_at DATETIMEOFFSET(6) NULL,
     note NVARCHAR(400) COLLATE Latin1_General_100_BIN2 NULL,
+    beside_message NVARCHAR(max) NULL,
     CONSTRAINT etl_rejected_row_pkey PRIMARY KEY (rejected_id),
     CONSTRAINT uq_etl_rejected_row UNIQUE (source_id, source_partition, source_offset, source_item)
 )
@@ -370,6 +371,10 @@ GO
 
 execute sp_addextendedproperty 'MS_Description', N'who discarded or changed it, and why', 'schema', dbo, 'table',
     etl_rejected_row, 'column', note
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'values that were not in the message, such as its key', 'schema', dbo,
+    'table', etl_rejected_row, 'column', beside_message
 GO
 
 CREATE TABLE etl_set_aside (
@@ -471,7 +476,7 @@ CREATE TABLE alembic_version (
 )
 GO
 
-INSERT INTO alembic_version (version_num) VALUES ('0009')
+INSERT INTO alembic_version (version_num) VALUES ('0010')
 GO
 
 CREATE TABLE iot_device_events (
@@ -1407,22 +1412,24 @@ FROM (
         ('4 load', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'not_json'),
         ('1 produce', 'FAILED', 'REPLAYED', 'ERROR', 'not_object'),
         ('2 consume', 'RUNNING', 'DISCARDED', 'STANDBY', 'no_items'),
-        ('3 merge', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'not_csv'),
-        ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'duplicate_key'),
-        ('1 produce', 'RUNNING', 'DISCARDED', 'STANDBY', 'invalid_text'),
-        ('2 consume', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'unknown_key'),
-        ('3 merge', 'FAILED', 'REPLAYED', 'ERROR', 'missing'),
-        ('4 load', 'RUNNING', 'DISCARDED', 'STANDBY', 'wrong_type'),
-        ('1 produce', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'not_finite'),
-        ('2 consume', 'FAILED', 'REPLAYED', 'ERROR', 'out_of_range'),
-        ('3 merge', 'RUNNING', 'DISCARDED', 'STANDBY', 'too_short'),
-        ('4 load', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'too_long'),
-        ('1 produce', 'FAILED', 'REPLAYED', 'ERROR', 'pattern'),
-        ('2 consume', 'RUNNING', 'DISCARDED', 'STANDBY', 'trailing_blank'),
-        ('3 merge', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'bad_time'),
-        ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'time_out_of_range'),
-        ('1 produce', 'RUNNING', 'DISCARDED', 'STANDBY', 'conflicting'),
-        ('2 consume', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'database_refused')
+        ('3 merge', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'no_reading'),
+        ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'not_csv'),
+        ('1 produce', 'RUNNING', 'DISCARDED', 'STANDBY', 'not_avro'),
+        ('2 consume', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'duplicate_key'),
+        ('3 merge', 'FAILED', 'REPLAYED', 'ERROR', 'invalid_text'),
+        ('4 load', 'RUNNING', 'DISCARDED', 'STANDBY', 'unknown_key'),
+        ('1 produce', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'missing'),
+        ('2 consume', 'FAILED', 'REPLAYED', 'ERROR', 'wrong_type'),
+        ('3 merge', 'RUNNING', 'DISCARDED', 'STANDBY', 'not_finite'),
+        ('4 load', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'out_of_range'),
+        ('1 produce', 'FAILED', 'REPLAYED', 'ERROR', 'too_short'),
+        ('2 consume', 'RUNNING', 'DISCARDED', 'STANDBY', 'too_long'),
+        ('3 merge', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'pattern'),
+        ('4 load', 'FAILED', 'REPLAYED', 'ERROR', 'trailing_blank'),
+        ('1 produce', 'RUNNING', 'DISCARDED', 'STANDBY', 'bad_time'),
+        ('2 consume', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'time_out_of_range'),
+        ('3 merge', 'FAILED', 'REPLAYED', 'ERROR', 'conflicting'),
+        ('4 load', 'RUNNING', 'DISCARDED', 'STANDBY', 'database_refused')
 ) AS choices (step, status, quarantine_status, device_status, reason)
 GO
 

@@ -26,7 +26,7 @@ from etl.contract.reader import (
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.errors import ContractError
 from etl.settings import PROJECT_ROOT, Settings
-from etl.validation.times import times
+from etl.validation.values.times import times
 
 FEEDS = PROJECT_ROOT / "etl" / "contract" / "feeds"
 PACKAGED = sorted(FEEDS.glob("*.odcs.yaml"))

@@ -56,6 +56,7 @@ def write_batch(
         source=manifests.Source("kafka", topic, topic_id),
         offsets={"0": manifests.OffsetRange(start, start + count, count)},
         columns=columns,
+        paths=EvolvedContract.of(contract).paths,
         messages=count,
         rows=count,
         unparsable=0,

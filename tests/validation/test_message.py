@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from etl.contract.formats.avro_records import AvroRecords
 from etl.contract.model import Column, Contract, EventTime
 from etl.contract.reader import load_contract
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.settings import Settings
-from etl.validation.message import read
+from etl.validation.message import count_readings, read, unsplit_reason
 from etl.validation.reasons import Reason
+from etl.validation.rebuilt_text import compose_json
 
 COLUMNS = (
     Column("event", "text", required=True),
@@ -107,3 +109,152 @@ def test_a_line_is_read_by_the_header_of_its_file(settings: Settings) -> None:
     for line in ("29,a\n", "29,a,b,c,d,e\n", '29,"a,b,c,d\n', '29,"a"x,b,c,d\n'):
         assert read(line, rooms, header=header).reason is Reason.NOT_CSV
     assert read(r"\x32392cff", rooms, header=header).reason is Reason.NOT_UTF8
+
+
+DEBEZIUM = Contract(
+    feed="cdc",
+    source=KafkaTopic("cdc"),
+    table="cdc",
+    columns=(
+        Column("id", "integer", path=("payload", "after", "id")),
+        Column("value", "double", path=("payload", "after", "value")),
+        Column("operation", "text", path=("payload", "op")),
+        Column("at", "timestamp", path=("payload", "source", "ts_ms")),
+    ),
+    primary_key=(),
+    event_time=EventTime("at"),
+    envelope=("payload", "after"),
+)
+
+
+def change(after: Any, **more: Any) -> str:
+    payload = {"before": {"id": 1}, "after": after, "op": "u", "source": {"ts_ms": 5, "db": "x"}, **more}
+    return json.dumps({"schema": {"type": "struct"}, "payload": payload})
+
+
+def test_keys_beside_an_envelope_are_not_unknown_and_those_in_it_are() -> None:
+    reading = read(change({"id": 7, "value": 1.5, "room": "a"}), DEBEZIUM)
+    assert reading.texts == {"id": "7", "value": "1.5", "operation": "u", "at": "5"}
+    assert reading.unknown == {("payload", "after", "room"): "a"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (change(None), Reason.NO_READING),
+        ('{"payload":{"op":"d"}}', Reason.NO_READING),
+        ('{"payload":null}', Reason.NO_READING),
+        ('{"payload":5}', Reason.NO_READING),
+        ("{}", Reason.NO_READING),
+        (change("text"), Reason.NOT_OBJECT),
+        (change([]), Reason.NOT_OBJECT),
+        ("[]", Reason.NOT_OBJECT),
+        (change({}), None),
+    ],
+)
+def test_a_message_whose_envelope_is_missing_or_null_has_no_reading(raw: str, reason: Reason | None) -> None:
+    assert read(raw, DEBEZIUM).reason is reason
+
+
+def test_the_readings_of_an_array_in_an_envelope_are_judged_and_those_beside_it_are_not() -> None:
+    columns = (Column("id", "text", path=("data", "items", "[]", "id")), Column("at", "timestamp", path=("time",)))
+    inside = dataclasses.replace(DEBEZIUM, columns=columns, envelope=("data",), explode=(("data", "items"),))
+    raw = '{"time":"x","more":1,"data":{"unit":"C","items":[{"id":"a","n":1}]}}'
+    assert set(read(raw, inside).unknown) == {("data", "unit"), ("data", "items", "[]", "n")}
+    assert read('{"data":null}', inside).reason is Reason.NO_READING
+    assert read('{"data":{}}', inside).reason is Reason.NO_ITEMS
+
+
+ARRAY = dataclasses.replace(
+    NESTED,
+    columns=(
+        Column("id", "text", path=("$", "[]", "id")),
+        Column("value", "double", path=("$", "[]", "probes", "[]", "v")),
+        Column("at", "timestamp", path=("$", "[]", "at")),
+    ),
+    explode=(("$",), ("probes",)),
+)
+FLAT_ARRAY = dataclasses.replace(ARRAY, columns=(ARRAY.columns[0], ARRAY.columns[2]), explode=(("$",),))
+
+
+def test_a_message_may_be_the_array_of_its_readings() -> None:
+    raw = '[{"id":"a","at":1},{"id":"b","x":2},7]'
+    found = [read(raw, FLAT_ARRAY, item) for item in range(4)]
+    assert [reading.reason for reading in found] == [None, None, Reason.NOT_OBJECT, Reason.NO_ITEMS]
+    assert [reading.texts["id"] for reading in found[:2]] == ["a", "b"]
+    assert found[1].unknown == {("$", "[]", "x"): "2"}
+    assert count_readings(raw, FLAT_ARRAY) == 3
+    nested = '[{"id":"a","probes":[{"v":1},{"v":2}]},{"id":"b","probes":[{"v":3}]}]'
+    assert [read(nested, ARRAY, item).texts["value"] for item in range(3)] == ["1", "2", "3"]
+    assert count_readings(nested, ARRAY) == 3
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("[]", Reason.NO_ITEMS),
+        ("{}", Reason.NO_ITEMS),
+        ('{"$":[{"id":"a"}]}', Reason.NO_ITEMS),
+        ('{"id":"a"}', Reason.NO_ITEMS),
+        ("7", Reason.NOT_OBJECT),
+        ("null", Reason.NOT_OBJECT),
+        ("[", Reason.NOT_JSON),
+        ("[[]]", Reason.NOT_OBJECT),
+        ('[{"id":"a","id":"b"}]', Reason.DUPLICATE_KEY),
+    ],
+)
+def test_a_message_that_is_not_the_array_that_the_contract_names(raw: str, reason: Reason) -> None:
+    assert read(raw, FLAT_ARRAY).reason is reason
+    assert count_readings(raw, FLAT_ARRAY) == 1
+    assert read("[]", NESTED).reason is Reason.NOT_OBJECT
+
+
+@pytest.mark.parametrize("contract", [FLAT_ARRAY, ARRAY, DEBEZIUM, NESTED])
+def test_a_text_that_is_composed_from_columns_is_read_as_the_same(contract: Contract) -> None:
+    texts = {column.name: f"{number}" for number, column in enumerate(contract.columns)}
+    composed = compose_json((column.source, texts[column.name], column.type) for column in contract.columns)
+    reading = read(composed, contract)
+    assert (reading.reason, dict(reading.texts), reading.unknown) == (None, texts, {})
+    assert composed.startswith("[") is contract.explodes_root
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_words_for_no_number_are_read_where_they_mean_a_missing_value(word: str) -> None:
+    raw = f'{{"payload":{{"after":{{"id":1,"value":{word}}}}}}}'
+    assert read(raw, DEBEZIUM).reason is Reason.NOT_FINITE
+    columns = tuple(dataclasses.replace(c, missing=(word,) if c.name == "id" else ()) for c in DEBEZIUM.columns)
+    reading = read(raw, dataclasses.replace(DEBEZIUM, columns=columns))
+    assert (reading.reason, reading.texts["value"]) == (None, word)
+    other = "NaN" if word == "Infinity" else "Infinity"
+    assert read(raw.replace(word, other), dataclasses.replace(DEBEZIUM, columns=columns)).reason is Reason.NOT_FINITE
+
+
+def test_what_is_not_in_messages_is_not_read_from_them() -> None:
+    columns = (
+        *(Column(name, "text") for name in ("date", "time")),
+        Column("at", "timestamp", combine=("date", "time")),
+        Column("device", "text", origin="key"),
+    )
+    reading = read(
+        '{"date":"d","time":"t","at":"x","device":"y"}', dataclasses.replace(DEBEZIUM, columns=columns, envelope=())
+    )
+    assert reading.texts == {"date": "d", "time": "t"}
+    assert set(reading.unknown) == {("at",), ("device",)}
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (r"\x00000000", Reason.NOT_AVRO),
+        (r"\x00ff", Reason.NOT_AVRO),
+        ("hello", Reason.NOT_AVRO),
+        ("", Reason.NOT_AVRO),
+        (r"\null", Reason.TOMBSTONE),
+        ("[]", Reason.NOT_OBJECT),
+        ('{"payload":{"after":{"id":1}}}', None),
+    ],
+)
+def test_bytes_that_were_not_decoded_are_no_avro(raw: str, reason: Reason | None) -> None:
+    contract = dataclasses.replace(DEBEZIUM, source=KafkaTopic("cdc", AvroRecords()))
+    assert read(raw, contract).reason is reason
+    assert unsplit_reason(contract) is Reason.NOT_AVRO

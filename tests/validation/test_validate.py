@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from etl.contract.model import EvolvedContract
+from etl.contract.model import EvolvedContract, NumberFormat
 from etl.contract.reader import Column, Contract, EventTime
 from etl.validation.reasons import Reason
 from etl.validation.validate import Validated, validate
@@ -379,3 +379,192 @@ def test_a_text_that_tells_rows_apart_ends_in_no_blank(contract: Contract, role:
     result = check(dataclasses.replace(contract, columns=trimmed), *({**GOOD, **texts} for texts in texts_of))
     assert result.accepted["id"].to_pylist() == ["S3", "S3", "S3", "", "S3\u00a0"]
     assert result.accepted["note"][0].as_py() == "x "
+
+
+# --- what a contract says about values ---------------------------------------------------------------------------------
+
+
+def changed(contract: Contract, name: str, **rules: Any) -> Contract:
+    columns = (dataclasses.replace(c, **rules) if c.name == name else c for c in contract.columns)
+    return dataclasses.replace(contract, columns=tuple(columns))
+
+
+def test_texts_that_mean_no_value_are_none(contract: Contract) -> None:
+    optional = changed(contract, "humidity", missing=("NA", "-200", "NaN"), required=False)
+    texts = ["NA", "-200", "NaN", "40", "na", "-200.0"]
+    result = check(optional, *({**GOOD, "humidity": text} for text in texts))
+    assert result.accepted["humidity"].to_pylist() == [None, None, None, 40.0]
+    assert reasons(result) == [Reason.WRONG_TYPE, Reason.OUT_OF_RANGE]
+    assert result.present["humidity"] == 3
+
+
+def test_a_required_value_that_means_no_value_is_missing_and_is_shown(contract: Contract) -> None:
+    result = check(changed(contract, "humidity", missing=("-200",), required=True), {**GOOD, "humidity": "-200"})
+    assert reasons(result) == [Reason.MISSING]
+    (problem,) = json.loads(result.rejected["problems"][0].as_py())
+    assert problem == {"column": "humidity", "rule": "missing", "value": "-200"}
+    assert '"humidity":-200' in result.rejected["raw"][0].as_py()
+
+
+def test_a_text_is_trimmed_before_it_means_no_value(contract: Contract) -> None:
+    texts = text_feed(contract, missing=("", "-"), trim=True)
+    result = check(texts, *({**GOOD, "label": label} for label in (" - ", "  ", "", "a-")))
+    assert result.accepted["label"].to_pylist() == [None, None, None, "a-"]
+
+
+@pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
+def test_a_word_of_a_message_that_means_no_value_is_none(contract: Contract, name: str) -> None:
+    optional = changed(contract, "humidity", missing=(name,), required=False)
+    raw = json.dumps({**GOOD, "humidity": 0}).replace('"humidity": 0', f'"humidity": {name}')
+    assert check(optional, {**GOOD, "humidity": name, "raw": raw}).accepted["humidity"].to_pylist() == [None]
+    assert reasons(check(contract, {"raw": raw})) == [Reason.NOT_FINITE]
+    # Only the column that names the word takes it; elsewhere it is no number.
+    elsewhere = {**GOOD, "temperature": name, "raw": raw.replace('"21.5"', name)}
+    assert reasons(check(optional, elsewhere)) == [Reason.NOT_FINITE]
+
+
+GERMAN = NumberFormat(decimal=",", thousands=".", suffix="°C")
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "expected"),
+    [
+        (GERMAN, "21,5 °C", 21.5),
+        (GERMAN, "21,5\u00a0°C", 21.5),
+        (GERMAN, "21.5", Reason.WRONG_TYPE),
+        (GERMAN, "1.022,5", Reason.OUT_OF_RANGE),
+        (GERMAN, "NaN", Reason.NOT_FINITE),
+        (GERMAN, "1e400", Reason.NOT_FINITE),
+        (GERMAN, "9" * 400, Reason.NOT_FINITE),
+        (GERMAN, "", Reason.WRONG_TYPE),
+        (GERMAN, "-", Reason.WRONG_TYPE),
+        (GERMAN, "1.2.3", Reason.WRONG_TYPE),
+        (GERMAN, "١٢", Reason.WRONG_TYPE),
+        (GERMAN, None, Reason.MISSING),
+        (NumberFormat(decimal=","), "1.022", Reason.WRONG_TYPE),
+    ],
+)
+def test_numbers_are_read_in_the_form_of_their_column(
+    contract: Contract, form: NumberFormat, text: str | None, expected: float | Reason
+) -> None:
+    result = check(changed(contract, "temperature", number=form), {**GOOD, "temperature": text})
+    found = result.accepted["temperature"].to_pylist() or [Reason(reason) for reason in reasons(result)]
+    assert found == [expected]
+    if isinstance(expected, Reason):
+        (problem,) = json.loads(result.rejected["problems"][0].as_py())
+        assert problem["value"] == (text and text[:200])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.234", 1234),
+        ("+1.234 °C", 1234),
+        ("12,0", Reason.WRONG_TYPE),
+        ("12.34", Reason.WRONG_TYPE),
+        ("", Reason.WRONG_TYPE),
+        ("9" * 25, Reason.WRONG_TYPE),
+        ("9.999.999.999", Reason.OUT_OF_RANGE),
+    ],
+)
+def test_whole_numbers_are_read_in_the_form_of_their_column(
+    contract: Contract, text: str, expected: int | Reason
+) -> None:
+    result = check(changed(contract, "sensor_id", number=GERMAN, maximum=None), {**GOOD, "sensor_id": text})
+    found = result.accepted["sensor_id"].to_pylist() or [Reason(reason) for reason in reasons(result)]
+    assert found == [Reason.OUT_OF_RANGE if text.startswith("9" * 25) else expected]
+
+
+def combined(contract: Contract, **rules: Any) -> Contract:
+    """The feed with its time in two columns."""
+    when = Column("timestamp", "timestamp", required=True, combine=("day", "hour"), formats=("%d.%m.%Y %H:%M",))
+    columns = [when if column.name == "timestamp" else column for column in contract.columns]
+    parts = (Column("day", "text", missing=("-",)), Column("hour", "text", trim=True))
+    return dataclasses.replace(contract, columns=(*columns, *parts), **rules)
+
+
+def test_a_time_is_joined_from_other_columns_and_is_in_no_file(contract: Contract) -> None:
+    contract = combined(contract)
+    assert "timestamp" not in EvolvedContract.of(contract).file_columns
+    values = {name: text for name, text in GOOD.items() if name != "timestamp"}
+    rows = [("15.06.2025", " 09:12 "), ("-", "09:12"), (None, "09:12"), ("15.06.2025", None), ("15.06.2025", "25:00")]
+    result = check(contract, *({**values, "day": day, "hour": hour} for day, hour in rows))
+    (good,) = result.accepted.to_pylist()
+    assert good["timestamp"] == datetime(2025, 6, 15, 9, 12, tzinfo=UTC)
+    assert (good["day"], good["hour"]) == ("15.06.2025", "09:12")
+    assert reasons(result) == [Reason.MISSING, Reason.MISSING, Reason.MISSING, Reason.BAD_TIME]
+    (problem,) = json.loads(result.rejected["problems"][3].as_py())
+    assert (problem["column"], problem["value"]) == ("timestamp", "15.06.2025 25:00")
+    assert json.loads(result.rejected["raw"][3].as_py()) == {
+        "sensor_id": 1, "temperature": 21.5, "humidity": 40, "day": "15.06.2025", "hour": "25:00",
+    }  # fmt: skip
+
+
+def test_a_time_is_joined_from_the_rows_own_texts_where_the_file_lacks_the_columns(contract: Contract) -> None:
+    raw = json.dumps({"sensor_id": 1, "temperature": 1, "humidity": 1, "day": "15.06.2025", "hour": "09:12"})
+    where = {"source_partition": "0", "source_offset": "5", "source_item": "0", "raw": raw}
+    chunk = pa.record_batch({name: pa.array([value], pa.string()) for name, value in where.items()})
+    result = validate(chunk, combined(contract), now=NOW)
+    assert result.accepted["timestamp"].to_pylist() == [datetime(2025, 6, 15, 9, 12, tzinfo=UTC)]
+    replaced = validate(chunk, combined(contract), now=NOW, changes={"hour": "10:00"})
+    assert replaced.accepted["timestamp"].to_pylist() == [datetime(2025, 6, 15, 10, 0, tzinfo=UTC)]
+    whole = validate(chunk, combined(contract), now=NOW, changes={"timestamp": "01.01.2025 00:00"})
+    assert whole.accepted["timestamp"].to_pylist() == [datetime(2025, 1, 1, tzinfo=UTC)]
+
+
+def test_a_column_that_is_combined_since_takes_nothing_from_an_older_file(contract: Contract) -> None:
+    where = {"source_partition": "0", "source_offset": "5", "source_item": "0", "source_time": "", "raw": None}
+    chunk = pa.record_batch({n: pa.array([v], pa.string()) for n, v in {**GOOD, **where}.items()})
+    result = validate(chunk, combined(contract), now=NOW, paths={name: (name,) for name in GOOD})
+    assert reasons(result) == [Reason.MISSING]
+    assert json.loads(result.rejected["raw"][0].as_py())["timestamp"] == GOOD["timestamp"]
+
+
+def beside(contract: Contract) -> Contract:
+    """The feed with its sensor in the message's key, and the message's time in Kafka."""
+    columns = [dataclasses.replace(c, origin="key") if c.name == "sensor_id" else c for c in contract.columns]
+    return dataclasses.replace(contract, columns=(*columns, Column("sent", "timestamp", origin="broker_time")))
+
+
+SENT = "2025-06-15T09:12:02.000Z"
+
+
+def test_what_is_beside_a_message_is_taken_from_the_file_and_never_from_the_message(contract: Contract) -> None:
+    raw = json.dumps({**GOOD, "sensor_id": "9", "sent": "never"})
+    rows = [{**GOOD, "sent": SENT}, {**GOOD, "sent": SENT, "raw": raw}, {**GOOD, "sensor_id": None, "raw": raw}]
+    result = check(beside(contract), *rows)
+    assert result.accepted["sensor_id"].to_pylist() == [1, 1]
+    assert result.accepted["sent"].to_pylist() == [datetime(2025, 6, 15, 9, 12, 2, tzinfo=UTC)] * 2
+    assert reasons(result) == [Reason.MISSING]
+    assert dict(result.unknown) == {"sensor_id": 2, "sent": 2}
+
+
+def test_a_rejected_row_keeps_what_was_beside_its_message(contract: Contract) -> None:
+    of_key = {"sensor_id": "7", "sent": SENT}
+    bad = {**GOOD, **of_key, "temperature": "x"}
+    result = check(beside(contract), bad, {**of_key, "raw": "broken"}, {"raw": "broken"})
+    kept = [json.loads(text) if text else None for text in result.rejected["beside_message"].to_pylist()]
+    assert kept == [{"key": "7", "broker_time": SENT}] * 2 + [None]
+    assert reasons(result) == [Reason.WRONG_TYPE, Reason.NOT_JSON, Reason.NOT_JSON]
+    assert json.loads(result.rejected["raw"][0].as_py()).keys() == {"temperature", "humidity", "timestamp"}
+    assert "beside_message" not in check(contract, bad).rejected.column_names
+
+
+def test_a_message_that_was_not_split_is_told_by_its_own_columns_alone(contract: Contract) -> None:
+    raw = json.dumps({**GOOD, "temperature": 1})
+    assert reasons(check(beside(contract), {"sensor_id": "7", "raw": raw})) == [Reason.NOT_JSON]
+
+
+def test_what_was_beside_a_message_is_found_by_where_it_was(contract: Contract) -> None:
+    where = {"source_partition": "0", "source_offset": "5", "source_item": "0", "source_time": "", "raw": None}
+    values = {**GOOD, "device": "7"}
+    chunk = pa.record_batch({n: pa.array([v], pa.string()) for n, v in {**values, **where}.items()})
+    then = {name: (name,) for name in GOOD} | {"device": ("[]", "key")}
+    renamed = validate(chunk, beside(contract), now=NOW, paths=then)
+    assert renamed.accepted["sensor_id"].to_pylist() == [7]
+    # The message's own value is in a column of the file that the contract does not name any more.
+    assert list(renamed.unknown.values()) == [1]
+    # A column that is in the message since is not filled with the key of that time.
+    back = validate(chunk, contract, now=NOW, paths={**then, "sensor_id": ("[]", "key")})
+    assert reasons(back) == [Reason.MISSING]
+    assert json.loads(back.rejected["raw"][0].as_py()).keys() == {"temperature", "humidity", "timestamp"}

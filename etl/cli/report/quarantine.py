@@ -41,7 +41,8 @@ def quarantine_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     for row in rows:
         first = row["problems"][0]
         place = f"{row['source_name']}/{row['source_partition']}/{row['source_offset']}"
-        values = (row["reason"], first["column"] or "", first["value"] or "", place, row["raw"])
+        beside = "".join(f" · {origin}: {value}" for origin, value in (row["beside_message"] or {}).items())
+        values = (row["reason"], first["column"] or "", first["value"] or "", place, row["raw"] + beside)
         table.add_row(str(row["rejected_id"]), *(Text(str(value)) for value in values))
     return table
 
@@ -73,6 +74,7 @@ def rejected_row(row: Mapping[str, Any]) -> Table:
         "from": place,
         "rejected by": f"cycle {row['cycle_id']}",
         f"text{rebuilt}": row["raw"],
+        **{f"beside it, {origin}": value for origin, value in (row["beside_message"] or {}).items()},
         **{
             f"problem {i}": " · ".join(str(part) for part in (p["rule"], p["column"], p["value"]) if part is not None)
             for i, p in enumerate(row["problems"], start=1)

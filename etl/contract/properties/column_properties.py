@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from etl.contract.durations import Fail
-from etl.contract.model import RESERVED, SYSTEM_COLUMNS, Column, ColumnType, NumberFormat, column_name
+from etl.contract.model import BROKER_TIME, RESERVED, SYSTEM_COLUMNS, Column, ColumnType, NumberFormat, column_name
 from etl.contract.patterns import broken_pattern
 from etl.contract.problems import collect_errors
 from etl.contract.properties.custom_properties import CustomProperties
@@ -43,7 +43,7 @@ _PROPERTIES: dict[ColumnType, set[str]] = {
 }
 _ALL_PROPERTIES = set[str]().union(*_PROPERTIES.values())
 _RENAME = "give the key of its values under customProperties `rename`, as in `column: key`."
-_ORIGINS = ("key", "topic", "broker_time")
+_ORIGINS = ("key", "topic", BROKER_TIME)
 _HEADER = "header:"
 _NUMBER_PROPERTIES = ("decimal", "thousands", "unitSuffix")
 

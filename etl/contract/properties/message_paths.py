@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from etl.contract.model import ITEMS, ROOT, Column, NumberFormat
+from etl.contract.every_column import numbers_of
+from etl.contract.model import ITEMS, ROOT, Column
 from etl.contract.properties.column_properties import read_missing
 from etl.contract.properties.custom_properties import CustomProperties
 from etl.contract.sources.source import FeedSource
@@ -42,10 +43,15 @@ def complete_columns(
     for name in ("envelope", "explode"):
         if is_tabular and name in given.values:
             raise given.fail(f"{given.place}.{name}", "a CSV file has no objects or arrays", "Remove it.")
+    if envelope and explode[:1] == ((ROOT,),):
+        raise given.fail(
+            f"{given.place}.envelope", "the message itself is the array of readings", "Remove one of the two."
+        )
     paths = _paths(given, columns, explode, is_tabular=is_tabular)
     missing = read_missing(f"{given.place}.missingValues", given.values.get("missingValues", []), given.fail)
-    number = _numbers_of(source)
+    number = numbers_of(source)
     _require_combined(given, columns)
+    _require_kafka(given, columns, source)
     return tuple(
         replace(
             column,
@@ -99,6 +105,13 @@ def _array_levels(explode: tuple[Path, ...], count: int) -> list[Path]:
     return parts[:-1]
 
 
+def _require_kafka(given: CustomProperties, columns: tuple[Column, ...], source: FeedSource) -> None:
+    for index, column in enumerate(columns):
+        if column.origin and not source.needs_kafka:
+            place = f"schema[0].properties[{index}].customProperties.from"
+            raise given.fail(place, f"{column.origin!r} is part of a message in Kafka", "Remove it.")
+
+
 def _require_combined(given: CustomProperties, columns: tuple[Column, ...]) -> None:
     by_name = {column.name: column for column in columns}
     for index, column in enumerate(columns):
@@ -108,10 +121,3 @@ def _require_combined(given: CustomProperties, columns: tuple[Column, ...]) -> N
                 raise given.fail(place, f"there is no column {name!r}", f"Name columns: {', '.join(by_name)}.")
             if by_name[name].combine:
                 raise given.fail(place, f"{name!r} is combined itself", "Name columns that are in the source.")
-
-
-def _numbers_of(source: FeedSource) -> NumberFormat | None:
-    """How the lines of a source write numbers; None: as in JSON."""
-    dialect = source.format.dialect
-    is_usual = (dialect.decimal, dialect.thousands) == (".", "")
-    return None if is_usual else NumberFormat(dialect.decimal, dialect.thousands)

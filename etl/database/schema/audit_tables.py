@@ -223,6 +223,7 @@ etl_rejected_row = Table(
     Column("replayed_by", BigInteger, comment="the log_id of the replay that loaded it"),
     Column("decided_at", MOMENT),
     Column("note", text_of(400), comment="who discarded or changed it, and why"),
+    Column("beside_message", JSON(none_as_null=True), comment="values that were not in the message, such as its key"),
     UniqueConstraint("source_id", "source_partition", "source_offset", "source_item", name="uq_etl_rejected_row"),
     Index("ix_etl_rejected_row_log_id", "log_id"),
     Index("ix_etl_rejected_row_replayed_by", "replayed_by"),

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from etl.contract import model
+from etl.contract.every_column import like_the_others
 from etl.contract.model import Contract, EvolvedContract
 from etl.database import DOUBLE, MOMENT, Product, text_of
 from etl.database.schema.audit_tables import NAMES, etl_column
@@ -74,14 +75,12 @@ def with_added_columns(connection: Connection, contract: Contract) -> EvolvedCon
         .order_by(etl_column.c.added_at, etl_column.c.column_name)
     )
     declared = {column.name.lower() for column in contract.columns if not column.added}
-    return EvolvedContract.of(
-        contract,
-        (
-            model.Column(row.column_name, row.type, path=tuple(row.path), added=True)
-            for row in connection.execute(query)
-            if row.column_name.lower() not in declared
-        ),
+    added = (
+        model.Column(row.column_name, row.type, path=tuple(row.path), added=True)
+        for row in connection.execute(query)
+        if row.column_name.lower() not in declared
     )
+    return EvolvedContract.of(contract, like_the_others(contract, added))
 
 
 _BRIN = {"autosummarize": "on"}

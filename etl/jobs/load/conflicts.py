@@ -7,26 +7,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 from sqlalchemy import Connection, Select, Table, delete, exists, insert, literal, literal_column, select
 
-from etl.contract.model import EPOCH_UNITS, ISO8601, Column, EvolvedContract
+from etl.contract.model import BROKER_TIME, EvolvedContract
 from etl.database import STAGE_ROW, Stage, in_batches, insert_rows, keep_in_temporary, make_stage, read_table
 from etl.database.conflicts import PLACE, conflicting, differs, last_of_each_key, same_key
 from etl.database.schema.audit_tables import etl_log, etl_rejected_row, etl_source
 from etl.jobs.load.derived import registry
-from etl.jobs.load.derived.newest_rows import micros_of
+from etl.jobs.load.value_texts import value_text
 from etl.validation.reasons import Reason
 from etl.validation.rebuilt_text import compose_json, compose_line
 from etl.validation.rejects import COORDINATES, Problem
-from etl.validation.reread import placed, reread
+from etl.validation.reread import beside_key, placed, reread
 
 REPLACED = "REPLACED"
 """Status of a row in the quarantine that was loaded, and replaced by a later one."""
@@ -52,7 +50,9 @@ class Conflicts:
 
 def find(connection: Connection, contract: EvolvedContract, stage: Stage, constants: Mapping[str, Any]) -> Conflicts:
     """The conflicts of what was staged; call it after the insertion."""
-    compared = tuple(name for name in contract.column_names if name not in contract.primary_key)
+    # When a message arrived says nothing about the reading: one that was sent twice is a duplicate.
+    columns = (column for column in contract.columns if column.origin != BROKER_TIME)
+    compared = tuple(column.name for column in columns if column.name not in contract.primary_key)
     types = [(STAGE_ROW, pa.int64()), *((name, pa.int64()) for name in COORDINATES)]
     schema = pa.schema([*types, *((differs(number), pa.bool_()) for number in range(len(compared)))])
     if not compared or not contract.primary_key:
@@ -112,12 +112,14 @@ def _keep_replaced(
 ) -> int:
     """Keep rows of the table in the quarantine; returns how many of them the same load had inserted."""
     problems = [{"column": None, "rule": Reason.CONFLICTING.value, "value": None}]
+    is_all_text = all(column.is_in_message for column in contract.columns)
     kept = [
         {
             "feed": contract.feed,
             **{name: row[name] for name in PLACE},
             "raw": text_of_row(row, contract),
             "raw_rebuilt": True,
+            **({} if is_all_text else {"beside_message": beside_of_row(row, contract)}),
             "reason": Reason.CONFLICTING.value,
             "problems": problems,
             "status": REPLACED,
@@ -171,30 +173,15 @@ def text_of_row(row: Mapping[str, Any], contract: EvolvedContract) -> str:
 
     :param row: with the `header` of its source: the columns of a CSV file, None for messages.
     """
-    texts = {column.name: _value_text(row[column.name], column, contract) for column in contract.columns}
+    texts = {column.name: value_text(row[column.name], column, contract) for column in contract.message_columns}
     if row["header"]:
-        by_name = {column.source[0]: texts[column.name] for column in contract.columns}
+        by_name = {column.source[0]: texts[column.name] for column in contract.message_columns}
         return compose_line(row["header"], by_name, contract.source.format.dialect)
-    return compose_json((column.source, texts[column.name], column.type) for column in contract.columns)
+    return compose_json((column.source, texts[column.name], column.type) for column in contract.message_columns)
 
 
-def _value_text(value: Any, column: Column, contract: EvolvedContract) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if column.type == "boolean":
-        return "true" if value else "false"
-    return _time_text(value, contract) if isinstance(value, datetime) else json.dumps(value)
-
-
-def _time_text(value: datetime, contract: EvolvedContract) -> str:
-    """A time in the contract's format; exact to the microsecond where the format is."""
-    time = contract.event_time
-    name = ISO8601 if ISO8601 in time.formats else time.formats[0]
-    if name == ISO8601:
-        return value.astimezone(UTC).isoformat(sep=" ")
-    if name in EPOCH_UNITS:
-        per_unit = round(EPOCH_UNITS[name] * 1_000_000)
-        whole, rest = divmod(micros_of(value), per_unit)
-        digits = len(str(per_unit)) - 1
-        return f"{whole}.{rest:0{digits}d}" if rest else str(whole)
-    return value.astimezone(ZoneInfo(time.timezone)).strftime(name)
+def beside_of_row(row: Mapping[str, Any], contract: EvolvedContract) -> dict[str, str]:
+    """What a row of the table has that is in no message, as the quarantine keeps it."""
+    columns = (column for column in contract.columns if not column.is_in_message)
+    texts = {beside_key(column): value_text(row[column.name], column, contract) for column in columns}
+    return {key: text for key, text in texts.items() if text is not None}

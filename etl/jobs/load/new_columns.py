@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from sqlalchemy import Connection, insert, inspect, update
 from sqlalchemy.types import Boolean, Double, Integer, String, TypeEngine
 
-from etl.contract.inference import DistinctValues, infer_type, is_integer
+from etl.contract.every_column import like_the_others, missing_everywhere, numbers_of
+from etl.contract.inference import DistinctValues, infer_type, is_integer, is_number
 from etl.contract.model import RESERVED, Column, ColumnType, EvolvedContract, column_name
 from etl.database import product_of
 from etl.database.schema.audit_tables import etl_column
@@ -27,6 +29,8 @@ from etl.storage.landing_folder import part_columns
 from etl.storage.manifests import LandingFile
 from etl.validation.message import read, shown_path
 from etl.validation.texts import Digits
+from etl.validation.values.check import given_values
+from etl.validation.values.numbers import plain_numbers
 
 _TYPES: dict[str, ColumnType] = {"boolean": "boolean", "integer": "integer", "number": "double"}
 _WHOLE = re.compile(r"-?\d+")
@@ -122,7 +126,7 @@ def take_up(
                 added_at=datetime.now(UTC),
             )
         )
-    return replace(contract, columns=(*contract.columns, *columns))
+    return replace(contract, columns=(*contract.columns, *like_the_others(contract, columns)))
 
 
 def widen(connection: Connection, contract: EvolvedContract, file: Path) -> EvolvedContract:
@@ -131,7 +135,7 @@ def widen(connection: Connection, contract: EvolvedContract, file: Path) -> Evol
     Returns the contract with them.
     """
     whole = [column for column in contract.columns if column.added and column.type == "integer"]
-    wider = [replace(column, type="double") for column in whole if _has_decimals(file, column.name)]
+    wider = [replace(column, type="double") for column in whole if _has_decimals(file, column)]
     changed = _with_columns(connection, contract, wider) if wider else None
     if changed is None:
         return contract
@@ -151,13 +155,13 @@ def _with_columns(
     return None if compare(connection, changed).refused else changed
 
 
-def _has_decimals(file: Path, name: str) -> bool:
+def _has_decimals(file: Path, column: Column) -> bool:
     """Whether a column of an archive has numbers with decimals, and nothing but numbers."""
     values = DistinctValues()
     for chunk in read_chunks(file):
-        if name in chunk.schema.names:
-            values.add(chunk.column(name).unique().drop_null().to_pylist())
-    return not all(map(is_integer, values)) and infer_type(name, values).type == "number"
+        if column.name in chunk.schema.names:
+            values.add(_inferable_texts(chunk.column(column.name), column))
+    return not all(map(is_integer, values)) and _infer(column.name, values) == "double"
 
 
 def _new_column(
@@ -213,11 +217,12 @@ def _is_too_much(connection: Connection, contract: EvolvedContract, columns: Ite
 def _keys_of_messages(file: Path, contract: EvolvedContract) -> dict[tuple[str, ...], _Key]:
     """Every unknown key with its values; a message that has one keeps its own text."""
     keys: dict[tuple[str, ...], _Key] = {}
+    missing = missing_everywhere(contract)
     for chunk in read_chunks(file, ("raw", "source_item")):
         table = chunk.filter(chunk.column("raw").is_valid())
         for raw, item in zip(table.column("raw").to_pylist(), table.column("source_item").to_pylist(), strict=True):
             for path, value in read(raw, contract, int(item)).unknown.items():
-                if value is not None:
+                if value is not None and value not in missing:
                     keys.setdefault(path, _Key()).see([_inferable(value)])
     return keys
 
@@ -233,11 +238,12 @@ def _keys_of_files(
         if source and column not in contract.column_names
     }
     keys: dict[tuple[str, ...], _Key] = {}
+    as_all = Column("", "double", missing=missing_everywhere(contract), number=numbers_of(contract.source))
     for chunk in read_chunks(file):
         for column in names.keys() & set(chunk.schema.names):
-            values = chunk.column(column)
+            values = given_values(pa.chunked_array([chunk.column(column)]), as_all)
             if values.null_count < len(values):
-                texts = values.unique().drop_null().to_pylist()
+                texts = _inferable_texts(values, as_all)
                 keys.setdefault((names[column],), _Key()).see(texts, len(values) - values.null_count)
     return keys
 
@@ -246,9 +252,23 @@ _TEXT = object()
 """Replaces texts, objects and arrays of messages: whatever they look like, they stay text."""
 
 
+def _inferable_texts(texts: pa.Array | pa.ChunkedArray, column: Column) -> list[Any]:
+    """A file's distinct texts in the form that `infer_type` takes: numbers as in JSON, and `_TEXT` for what only looks like one.
+
+    :param column: says how numbers are written, and which texts mean that there is no value.
+    """
+    chunks = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
+    distinct = given_values(pa.chunked_array([chunks.unique()]), column).drop_null()
+    values: list[Any] = distinct.to_pylist()
+    if column.number is None:
+        return values
+    plain = plain_numbers(distinct, column.number).to_pylist()
+    return [number or (_TEXT if is_number(text) else text) for text, number in zip(values, plain, strict=True)]
+
+
 def _inferable(value: Any) -> Any:
     """A message's value in the form that `infer_type` takes: numbers and booleans as such, all others as `_TEXT`."""
-    if isinstance(value, Digits):
+    if isinstance(value, Digits) and is_number(value):
         return int(value) if _WHOLE.fullmatch(value) else float(value)
     return value if isinstance(value, bool) else _TEXT
 

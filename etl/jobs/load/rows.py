@@ -71,7 +71,13 @@ class Insertion:
             connection, table, [*contract.column_names, *COORDINATES, "lateness_seconds", *source_id]
         )
         self._bad = make_stage(
-            connection, etl_rejected_row, [*COORDINATES, "raw", "raw_rebuilt", "reason", "problems", *source_id]
+            connection,
+            etl_rejected_row,
+            [
+                *(*COORDINATES, "raw", "raw_rebuilt", "reason", "problems"),
+                *(["beside_message"] if contract.origins else []),
+                *source_id,
+            ],
         )
         self._watermark = watermark(connection, contract, now=run.started)
         newest = newest_loaded(connection, contract)

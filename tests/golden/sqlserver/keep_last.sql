@@ -499,7 +499,7 @@ SELECT etl_rejected_row.rejected_id, etl_rejected_row.log_id, etl_rejected_row.f
     etl_rejected_row.source_partition, etl_rejected_row.source_offset, etl_rejected_row.source_item,
     etl_rejected_row.raw, etl_rejected_row.raw_rebuilt, etl_rejected_row.reason, etl_rejected_row.problems,
     etl_rejected_row.status, etl_rejected_row.replayed_by, etl_rejected_row.decided_at, etl_rejected_row.note,
-    etl_source.header
+    etl_rejected_row.beside_message, etl_source.header
 FROM etl_rejected_row
 JOIN etl_source ON etl_source.source_id = etl_rejected_row.source_id
 JOIN etl_log ON etl_log.log_id = etl_rejected_row.replayed_by

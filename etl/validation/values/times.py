@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.contract.model import EPOCH_UNITS, ISO8601, Contract
+from etl.contract.model import EPOCH_UNITS, ISO8601, Column, Contract
+from etl.validation.values.epochs import epoch_times
+from etl.validation.values.short_offsets import with_minutes
 
 if TYPE_CHECKING:
     import pandas as pd
 
 UTC_MOMENT = pa.timestamp("us", "UTC")
-NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 _ISO_TIME = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$"
 # Also valid by ISO 8601 or RFC 3339, but rare: the basic form, an offset of hours only, a comma, lower-case letters.
 _RARE_ISO_TIME = (
@@ -24,39 +25,48 @@ _RARE_ISO_TIME = (
 _WITH_OFFSET = r"(Z|[+-]\d\d(:?\d\d)?)$"
 
 
-def times(text: pa.ChunkedArray, contract: Contract) -> pa.ChunkedArray:
-    """Texts as times in UTC, in the first of the contract's formats that fits each; NULL where none does."""
+def times(text: pa.ChunkedArray, contract: Contract, column: Column | None = None) -> pa.ChunkedArray:
+    """Texts as times in UTC, in the first format that fits each; NULL where none does.
+
+    :param column: the timestamp whose formats and time zone hold, where it has some; None: the event time.
+    """
+    formats = (column.formats if column else ()) or contract.event_time.formats
+    timezone = (column.timezone if column else "") or contract.event_time.timezone
+    units = tuple(name for name in formats if name in EPOCH_UNITS)
     values = pa.chunked_array([pa.nulls(len(text), UTC_MOMENT)])
-    for name in contract.event_time.formats:
+    for name in formats:
+        if name in units[1:]:
+            continue
         left = pc.if_else(pc.is_null(values), text, pa.scalar(None, pa.string()))
-        values = pc.coalesce(values, _parse_times(left, name, contract.event_time.timezone))
+        if name in units:
+            found = epoch_times(left, units).cast(UTC_MOMENT)
+        elif name == ISO8601:
+            found = _iso_times(_iso_texts(left), timezone)
+        else:
+            found = _pattern_times(left, name, timezone)
+        values = pc.coalesce(values, found)
     return values
 
 
-def _parse_times(text: pa.ChunkedArray, name: str, timezone: str) -> pa.ChunkedArray:
-    """The times of the texts in one format; NULL for the others."""
+def _pattern_times(text: pa.ChunkedArray, pattern: str, timezone: str) -> pa.ChunkedArray:
+    """The times of the texts in a pattern of `strptime`; NULL for the others."""
     import pandas as pd
 
-    if name in EPOCH_UNITS:
-        return _epochs(text, EPOCH_UNITS[name])
-    if name == ISO8601:
-        return _iso_times(_iso_texts(text), timezone)
-    if "%z" in name:
-        # Values may have different offsets; as UTC they have one.
-        aware = pd.to_datetime(_series(text), errors="coerce", format=name, utc=True)
-        return pa.chunked_array([_arrow(aware)])
-    return _localized(pd.to_datetime(_series(text), errors="coerce", format=name), timezone)
+    if "%z" not in pattern:
+        return _localized(pd.to_datetime(_series(text), errors="coerce", format=pattern), timezone)
+    found = _aware(text, pattern)
+    failed = pc.and_(pc.is_null(found), pc.is_valid(text))
+    if pc.any(failed).as_py():
+        rest = pc.if_else(failed, text, pa.scalar(None, pa.string()))
+        found = pc.coalesce(found, _aware(with_minutes(rest, pattern), pattern))
+    return found
 
 
-def _epochs(text: pa.ChunkedArray, unit_seconds: float) -> pa.ChunkedArray:
-    """Times counted from 1970; one beyond a 64-bit count of microseconds becomes the nearest that fits."""
-    fits = pc.fill_null(pc.match_substring_regex(text, NUMBER), False)
-    units = pc.if_else(fits, text, pa.scalar(None, pa.string())).cast(pa.float64())
-    microseconds = pc.multiply(units, unit_seconds * 1e6)
-    bounded = pc.min_element_wise(
-        pc.max_element_wise(pc.round(microseconds), -9e18, skip_nulls=False), 9e18, skip_nulls=False
-    )
-    return bounded.cast(pa.int64(), safe=False).cast(UTC_MOMENT)
+def _aware(text: pa.ChunkedArray, pattern: str) -> pa.ChunkedArray:
+    import pandas as pd
+
+    # Values may have different offsets; as UTC they have one.
+    return pa.chunked_array([_arrow(pd.to_datetime(_series(text), errors="coerce", format=pattern, utc=True))])
 
 
 def _iso_texts(text: pa.ChunkedArray) -> pa.ChunkedArray:
