@@ -136,6 +136,8 @@ def test_a_sample_of_files_becomes_a_landing_feed_or_reads_a_topic(folder: Path)
             ("s.parquet", "in", "in"),
             ("sample.jsonl", "", "feed_4"),
             ("sample.jsonl", "in", "in"),
+            ("s.dat", "in", "in/*.dat"),
+            ("s.dat", "in/**/*.dat", "in/**/*.dat"),
         ]
     ):
         feeds("new", f"feed_{number}", "--from", sample, *(["--landing", landing] if landing else []))
