@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -33,6 +34,7 @@ _IGNORED_COUNTED = 10_000
 """Most ignored files that are counted: every cycle counts them again."""
 
 _DIGEST_SHOWN = 12
+_DIGEST = re.compile(rf"^[0-9a-f]{{{_DIGEST_SHOWN}}}-(?=.)")
 
 
 def folder_of(settings: Settings, source: LandingFolder) -> Path:
@@ -55,11 +57,14 @@ def put_back(settings: Settings, source: LandingFolder, file: Path, name: PurePa
     :raises ConfigurationError: its place is taken, and the feed would not take it under another name.
     """
     folder, digest = folder_of(settings, source), digest_of(file)
-    target = _free_place(folder / _without_digest(name, digest), digest)
-    below = target.relative_to(folder).as_posix()
-    if source.pattern and not source.takes(below) and source.takes(_without_digest(name, digest).as_posix()):
+    own = _own_name(name, digest)
+    if not source.takes(own.as_posix()):
+        # It was repaired meanwhile, so that its digest is no longer the one before its name.
+        own = own.with_name(_DIGEST.sub("", own.name))
+    target = _free_place(folder / own, digest)
+    if source.takes(own.as_posix()) and not source.takes(target.relative_to(folder).as_posix()):
         raise ConfigurationError(
-            f"Another file with the name of {shown(name)} waits.", remedy="Run the feed; then retry."
+            f"Another file with the name of {shown(own)} waits.", remedy="Run the feed; then retry."
         )
     move(file, target)
 
@@ -212,9 +217,12 @@ def _prefix(digest: str) -> str:
     return f"{digest[:_DIGEST_SHOWN]}-"
 
 
-def _without_digest(name: PurePath, digest: str) -> PurePath:
+def _own_name(name: PurePath, digest: str) -> PurePath:
     """A file's own path, without what `target_of` has put before its parts."""
-    return PurePath(*(part.removeprefix(_prefix(digest)) or part for part in name.parts))
+    *folders, last = name.parts
+    if folders and _DIGEST.sub("", folders[0]).startswith(BATCH_PREFIX):
+        folders[0] = _DIGEST.sub("", folders[0])
+    return PurePath(*folders, last.removeprefix(_prefix(digest)) or last)
 
 
 def part_columns(contract: Contract, header: tuple[str, ...]) -> dict[str, str | None]:

@@ -74,7 +74,19 @@ def read(raw: str, contract: Contract, item: int = 0, header: tuple[str, ...] | 
     chains = _chains(parsed, contract.explode)
     if item >= len(chains):
         return Reading(Reason.NO_ITEMS)
-    return _read_object(parsed, chains[item], contract)
+    return _read_object(parsed, chains[item], contract, tree(contract))
+
+
+def read_all(raw: str, contract: Contract) -> list[Reading]:
+    """All readings of the JSON message in `raw`, which is parsed once; the one that `read` gives where it has none."""
+    first = read(raw, contract)
+    message = decode_raw(raw) if contract.explode else None
+    parsed = Reason.TOMBSTONE if message is None else _parse(message, contract)
+    if isinstance(parsed, Reason):
+        return [first]
+    root = tree(contract)
+    others = _chains(parsed, contract.explode)[1:]
+    return [first, *(_read_object(parsed, chain, contract, root) for chain in others)]
 
 
 def count_readings(raw: str, contract: Contract) -> int:
@@ -92,8 +104,7 @@ def unsplit_reason(contract: Contract, header: tuple[str, ...] | None = None) ->
     return Reason.NOT_CSV if header is not None else _UNDECODED.get(type(contract.source.format), Reason.NOT_JSON)
 
 
-def _read_object(parsed: _Pairs, chain: tuple[Any, ...], contract: Contract) -> Reading:
-    root = tree(contract)
+def _read_object(parsed: _Pairs, chain: tuple[Any, ...], contract: Contract, root: Node) -> Reading:
     if any(value.repeated & {*node.keys} for value, node in _known_objects(parsed, root, chain)):
         return Reading(Reason.DUPLICATE_KEY)
     for element, node in zip(chain, _elements(root), strict=True):

@@ -25,7 +25,6 @@ from etl.operations.quarantine.replay import replay
 from etl.operations.quarantine.rows import Selection, find
 from etl.operations.retention.policy import Policy
 from etl.operations.retention.prune import prune
-from etl.operations.undo import undo
 from etl.storage.failpoints import POINTS
 from tests.support.file_records import zstd
 from tests.support.jobs import run as run_jobs
@@ -121,7 +120,12 @@ class Meters:
                     "physicalType": "table",
                     "logicalType": "object",
                     "properties": [
-                        {"name": "id", "logicalType": "string", "required": True},
+                        {
+                            "name": "id",
+                            "logicalType": "string",
+                            "required": True,
+                            "logicalTypeOptions": {"maxLength": 40},
+                        },
                         {"name": "at", "logicalType": "timestamp", "required": True},
                         {"name": "power", "logicalType": "number"},
                     ],
@@ -179,9 +183,6 @@ def test_readings_are_loaded_and_a_rejected_one_is_replayed(project: Project, fo
     assert meters.cycle().counts.read == 0
     done = replay(project.settings, meters.contract, Selection(), changes={"power": "2.5"})
     assert (done.counts.read, done.counts.processed) == (1, 1)
-    assert sorted(meters.rows()) == [("m0", 0.5), ("m1", 1.5), ("m2", 2.5), ("m3", 3.5)]
-    undo(project.settings, meters.contract, loaded.cycle_id)
-    meters.cycle()
     assert sorted(meters.rows()) == [("m0", 0.5), ("m1", 1.5), ("m2", 2.5), ("m3", 3.5)]
 
 
@@ -260,7 +261,7 @@ def test_readings_in_an_array_are_rows_and_messages_are_counted(project: Project
 
 def test_new_keys_of_json_files_become_columns(project: Project) -> None:
     meters = Meters(project, FORMS["json lines"], unknownKeys="evolve")
-    meters.drop("a", [{**reading, "volts": 230.1, "site": {"name": "s"}} for reading in readings(2)])
+    meters.drop("a", [{**reading, "volts": 230.1} for reading in readings(2)])
     meters.cycle()
     assert meters.rows("id, volts") == [("m0", 230.1), ("m1", 230.1)]
     assert find(project.settings, Selection()) == []

@@ -11,7 +11,7 @@ import pyarrow as pa
 from etl.contract.model import ITEMS, Contract
 from etl.jobs.consume.files.quick_messages import QuickMessages
 from etl.jobs.consume.files.records import BYTES_PER_CHUNK, RECORDS_PER_CHUNK, Chunk, lineage
-from etl.validation.message import Reading, count_readings, read
+from etl.validation.message import Reading, read_all
 from etl.validation.texts import encode_raw
 from etl.validation.validate import validate
 
@@ -75,7 +75,7 @@ def split_messages(messages: Iterable[tuple[int, bytes]], contract: Contract, nu
 def _add_readings(rows: _Rows, offset: int, message: bytes, contract: Contract, names: tuple[str, ...]) -> None:
     """All readings of a message; a message without readings is one row without values."""
     raw = encode_raw(message)
-    readings = [read(raw, contract, item) for item in range(count_readings(raw, contract))]
+    readings = read_all(raw, contract)
     keeps = [_keeps_text(reading, item, len(message)) for item, reading in enumerate(readings)]
     copied = keeps.count(True) * len(message)
     if copied > _MOST_COPIED_BYTES and len(readings) > 1:
