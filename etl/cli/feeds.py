@@ -1,18 +1,25 @@
-"""`python -m etl feeds`: list, show, check and draft the contracts of feeds.
+"""`python -m etl feeds`: list, show, check, try and draft the contracts of feeds.
 
 Operations are imported where they are called (see `etl.cli`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etl.cli.console import AsJson, console, print_error, print_json
 from etl.errors import ConfigurationError, ContractError
+
+if TYPE_CHECKING:
+    from etl.contract.model import Contract
+    from etl.operations.feeds.trial import Trial
+
+DOES_NOT_FIT = 3
+"""Exit code of `feeds try`, where a contract is sound and rejects too much of a sample."""
 
 app = typer.Typer(help="List, show, check and draft the contracts of feeds.", invoke_without_command=True)
 
@@ -119,8 +126,10 @@ def new(
 
     Of large samples the first 10,000 records are read. What the sample leaves open is TODO in the draft.
     """
+    from etl.contract.reader import read_contract
     from etl.operations.feeds.draft import draft_contract, require_new
     from etl.operations.feeds.samples import sample_of
+    from etl.operations.feeds.try_out import try_sample
     from etl.settings import Settings
 
     settings = Settings.load()
@@ -135,7 +144,65 @@ def new(
         console.print("Decide these first, in the file:", soft_wrap=True)
     for question in drafted.undecided:
         console.print(f"  line {question.line}: {question.place}: {question.text}", markup=False, soft_wrap=True)
-    console.print(f"Next: python -m etl feeds check {file}, then python -m etl run {name}", soft_wrap=True)
+    if drafted.undecided:
+        console.print(f"Next, when that is done: python -m etl feeds check {file}", soft_wrap=True)
+        return
+    contract = read_contract(file)
+    _print_trial(contract, try_sample(contract, sample), sample.files, from_topic)
+
+
+@app.command("try")
+def try_out(
+    name: Annotated[str, typer.Argument(help="The feed's name.", show_default=False)],
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Further files, as a shell gives them for --from folder/*.csv.", show_default=False),
+    ] = None,
+    source: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from", help="A file of readings. Repeat it, or give a pattern, for several.", show_default=False
+        ),
+    ] = None,
+    from_topic: Annotated[
+        str, typer.Option(help="Try the newest messages of this Kafka topic.", show_default=False)
+    ] = "",
+    messages: Annotated[int, typer.Option(help="With --from-topic: how many of its newest messages.")] = 500,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a contract would do with readings: what is loaded or rejected, and why; windows and anomalies. Loads nothing.
+
+    Exit code 3 if less than 95 % of the readings would be loaded or are duplicates.
+    """
+    from etl.contract.reader import load_contract
+    from etl.operations.feeds.samples import sample_of
+    from etl.operations.feeds.trial import as_json as plain
+    from etl.operations.feeds.try_out import try_files, try_sample
+    from etl.settings import Settings
+
+    settings = Settings.load()
+    try:
+        contract = load_contract(name, settings)
+    except ContractError as error:
+        _refuse(error.problems)
+        raise
+    files = [*(source or []), *(more or [])]
+    if files and not from_topic:
+        trial = try_files(contract, files)
+    else:
+        trial = try_sample(contract, sample_of(settings, files, from_topic, messages))
+    if as_json:
+        print_json(plain(trial))
+    else:
+        _print_trial(contract, trial, files, from_topic)
+    raise typer.Exit(0 if trial.fits else DOES_NOT_FIT)
+
+
+def _print_trial(contract: Contract, trial: Trial, files: Sequence[Path], topic: str) -> None:
+    from etl.cli.report.trial import next_commands, trial_lines, verdict
+
+    for line in (*trial_lines(contract, trial), verdict(trial), *next_commands(contract, trial, files, topic)):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 @app.command("docs", hidden=True)

@@ -136,6 +136,8 @@ def test_a_sample_of_files_becomes_a_landing_feed_or_reads_a_topic(folder: Path)
             ("s.parquet", "in", "in"),
             ("sample.jsonl", "", "feed_4"),
             ("sample.jsonl", "in", "in"),
+            ("s.dat", "in", "in/*.dat"),
+            ("s.dat", "in/**/*.dat", "in/**/*.dat"),
         ]
     ):
         feeds("new", f"feed_{number}", "--from", sample, *(["--landing", landing] if landing else []))
@@ -166,6 +168,42 @@ def test_what_a_sample_leaves_open_is_asked_before_the_feed_runs(folder: Path) -
     said = feeds("new", "mine", "--from", "s.csv").stdout
     assert "csv.header" in said
     assert "is TODO: false if the first line is a record" in feeds("check", "mine.odcs.yaml", expect=2).stderr
+
+
+def test_a_draft_is_proved_with_its_sample(folder: Path) -> None:
+    said = feeds("new", "mine", "--from", "sample.jsonl").stdout
+    assert "1 record tried, with 1 reading: 1 would be loaded" in said
+    assert "Next: python -m etl feeds check mine.odcs.yaml" in said
+    assert "python -m etl run mine --file sample.jsonl" in said
+
+
+def test_a_contract_is_tried_with_other_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETL_FEEDS", str(folder))
+    feeds("new", "mine", "--from", "sample.jsonl")
+    (folder / "bad.jsonl").write_text(SAMPLE.replace("20.5", '"hot"'))
+    said = feeds("try", "mine", "--from", "bad.jsonl", expect=3).stdout
+    line = next(
+        number
+        for number, text in enumerate((folder / "mine.odcs.yaml").read_text().splitlines(), 1)
+        if ": number" in text
+    )
+    assert f"temperature is no number (mine.odcs.yaml line {line}, logicalType: number): 'hot'" in said
+    assert "python -m etl feeds try mine --from bad.jsonl" in said
+    tried = json.loads(feeds("try", "mine", "--from", "bad.jsonl", "sample.jsonl", "--json", expect=3).stdout)
+    assert (tried["records"], tried["loaded"], tried["rejected"], tried["fits"]) == (2, 1, 1, False)
+    assert "No sample is given" in str(feeds("try", "mine", expect=2).exception)
+
+
+def test_a_contract_with_open_questions_is_not_tried(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETL_FEEDS", str(folder))
+    text = (FEEDS / "raw_iot.odcs.yaml").read_text("utf-8")
+    text = text.replace("logicalType: number", "logicalType: TODO  # number or integer?").replace(
+        "value: 10m", "value: TODO  # how late?"
+    )
+    (folder / "raw_iot.odcs.yaml").write_text(text)
+    said = feeds("try", "raw_iot", "--from", "sample.jsonl", expect=2).stderr
+    assert "is TODO: number or integer?" in said
+    assert "customProperties.lateness is TODO: how late?" in said
 
 
 @pytest.mark.parametrize("name", ["Mine", "../mine", "a b", ""])
@@ -214,7 +252,7 @@ def test_the_example_of_a_new_feed_works_as_documented(folder: Path, monkeypatch
     (folder / "contracts").mkdir()
     monkeypatch.setenv("ETL_FEEDS", str(folder / "contracts"))
     commands = re.findall(r"-m etl feeds (.+)", example)
-    assert [command.split()[0] for command in commands] == ["new", "check", "show"]
+    assert [command.split()[0] for command in commands] == ["new", "check", "show", "try"]
     for command in commands:
         feeds(*command.split())
     assert load_contract("meters", Settings.load()).primary_key == ("meter_id", "measured_at")

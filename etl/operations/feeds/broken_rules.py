@@ -146,7 +146,12 @@ _RULES: dict[Reason, _Rule] = {
     Reason.NOT_JSON: _Rule("the message is no JSON", _at(_FORMAT)),
     Reason.NOT_OBJECT: _Rule("the message, or an element of its array, is no JSON object", _object),
     Reason.NO_ITEMS: _Rule("the array of the readings is missing or empty", _at("customProperties.explode")),
+    Reason.NO_READING: _Rule(
+        "the object that holds the reading is missing or null, as in a message about a deletion",
+        _at("customProperties.envelope"),
+    ),
     Reason.NOT_CSV: _Rule("the line has other fields than the header, or unbalanced quotes", _at(_CSV)),
+    Reason.NOT_AVRO: _Rule("the message is no Avro record of a schema that the registry knows", _at(_FORMAT)),
     Reason.DUPLICATE_KEY: _Rule("a key of the contract is in one object twice", _at(_FORMAT), False),
     Reason.INVALID_TEXT: _Rule("{column} has characters that no database can store", _of_column("name"), False),
     Reason.UNKNOWN_KEY: _Rule("the contract does not name {column}", _at(_UNKNOWN_KEYS)),

@@ -12,6 +12,7 @@ from etl.contract.draft.writer import draft
 from etl.contract.formats.avro_records import AvroRecords
 from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.reader import contract_files, parse_contract
+from etl.contract.sources.path_pattern import has_wildcard
 from etl.contract.todo import Question, open_questions
 from etl.contract.yaml_lines import YamlLines
 from etl.errors import ConfigurationError
@@ -77,12 +78,12 @@ def _source(name: str, sample: Sample, topic: str, landing: str) -> tuple[str, s
         raise ConfigurationError(
             f"--landing {landing}: the sample is of a topic.", remedy="Give --from with files, or leave --landing out."
         )
-    if topic or landing:
-        return topic, landing
-    return (name, "") if isinstance(sample.form, _OF_TOPICS) else ("", _landing(name, sample))
+    if topic or (not landing and isinstance(sample.form, _OF_TOPICS)):
+        return topic or name, ""
+    return "", _with_ending(landing or f"landing/{name}", sample)
 
 
-def _landing(name: str, sample: Sample) -> str:
-    """The landing folder; with a pattern where the names of the sample's files end in an unusual way."""
-    endings = sorted({plain_suffix(file) for file in sample.files} - {*sample.form.suffixes})
-    return f"landing/{name}/*{endings[0]}" if len(endings) == 1 else f"landing/{name}"
+def _with_ending(landing: str, sample: Sample) -> str:
+    """The landing folder; with a pattern where the names of the sample's files end as no file of the format is expected to."""
+    endings = {plain_suffix(file) for file in sample.files} - {*sample.form.suffixes, ""}
+    return f"{landing}/*{min(endings)}" if len(endings) == 1 and not has_wildcard(landing) else landing

@@ -42,7 +42,7 @@ class JsonMessages:
 
 
 @dataclass
-class _Decoder:
+class JsonDecoder:
     """Decodes values; it counts the numbers that JSON does not have."""
 
     not_finite: int = 0
@@ -81,7 +81,7 @@ def read_json(content: Content, text: Text, most: int) -> JsonMessages | None:
     :raises ConfigurationError: it is JSON that cannot be read, or holds no objects.
     """
     is_named = content.suffix in (".json", *_MESSAGES)
-    decoder = _Decoder()
+    decoder = JsonDecoder()
     try:
         found = _by_lines(content, text, most, decoder) or _document(content, text, most, decoder, is_named=is_named)
     except RecursionError:
@@ -102,7 +102,7 @@ def _lines(text: str) -> Iterator[str]:
     return (line for line in io.StringIO(text, newline="") if line.strip())
 
 
-def _by_lines(content: Content, text: Text, most: int, decoder: _Decoder) -> JsonMessages | None:
+def _by_lines(content: Content, text: Text, most: int, decoder: JsonDecoder) -> JsonMessages | None:
     """The messages, if most lines are one each."""
     first = _first_lines(text.text)
     if content.suffix not in _MESSAGES and len(first) == 1 and not first[0].lstrip().startswith("{"):
@@ -141,7 +141,7 @@ def _first_lines(text: str) -> list[str]:
     return lines if len(lines) > 1 else list(itertools.islice(_lines(text), 2))
 
 
-def _is_message(line: str, decoder: _Decoder) -> bool:
+def _is_message(line: str, decoder: JsonDecoder) -> bool:
     try:
         return isinstance(decoder.line(line), dict | list)
     except ValueError:
@@ -151,12 +151,12 @@ def _is_message(line: str, decoder: _Decoder) -> bool:
 def message_of(value: bytes) -> dict[str, Any] | None:
     """A message of a topic; None for one that is no JSON object, and no array of them."""
     try:
-        return _message_of(value.decode("utf-8"), _Decoder())
+        return _message_of(value.decode("utf-8"), JsonDecoder())
     except (UnicodeDecodeError, RecursionError):
         return None
 
 
-def _message_of(line: str, decoder: _Decoder) -> dict[str, Any] | None:
+def _message_of(line: str, decoder: JsonDecoder) -> dict[str, Any] | None:
     if not line.isascii() and any("\ud800" <= letter <= "\udfff" for letter in line):
         return None
     try:
@@ -172,7 +172,7 @@ def _as_message(value: Any) -> dict[str, Any] | None:
     return {ROOT: value} if isinstance(value, list) and any(isinstance(item, dict) for item in value) else None
 
 
-def _document(content: Content, text: Text, most: int, decoder: _Decoder, *, is_named: bool) -> JsonMessages | None:
+def _document(content: Content, text: Text, most: int, decoder: JsonDecoder, *, is_named: bool) -> JsonMessages | None:
     """The messages of a document: its array's elements, or the objects that follow each other."""
     place = _after_blanks(text.text, 0)
     first = text.text[place : place + 1]
@@ -200,7 +200,7 @@ def _after_blanks(text: str, place: int) -> int:
     return found.end() if found else place
 
 
-def _values(text: str, place: int, most: int, decoder: _Decoder) -> tuple[JsonMessages, int, ValueError | None]:
+def _values(text: str, place: int, most: int, decoder: JsonDecoder) -> tuple[JsonMessages, int, ValueError | None]:
     """The messages from a place on; where they end; and the error that ends them."""
     found = JsonMessages()
     while len(found.records) < most and (place < _MOST_CHARACTERS or not found.records):
@@ -234,7 +234,7 @@ def _refuse_prefixes(content: Content, text: Text) -> None:
         return
     lines = list(itertools.islice(_lines(text.text), 20))
     matches = [match for line in lines if (match := _PREFIXED.fullmatch(line))]
-    if lines and len(matches) == len(lines) and all(_is_message(match[2], _Decoder()) for match in matches):
+    if lines and len(matches) == len(lines) and all(_is_message(match[2], JsonDecoder()) for match in matches):
         raise ConfigurationError(
             f"In {content.name} there is a text before each JSON object: {matches[0][1].strip()[:40]!r}.",
             remedy=f"Remove it: sed 's/^[^{{]*//' {content.name} > messages.jsonl",

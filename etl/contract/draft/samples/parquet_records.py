@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, time
 from pathlib import Path
 from typing import Any
 
 from etl.contract.draft.samples.content import MOST_BYTES, Content, opened
+from etl.contract.draft.samples.json_records import JsonDecoder
 from etl.errors import ConfigurationError
 
 MAGIC = b"PAR1"
@@ -26,12 +25,15 @@ def read_parquet(path: Path, content: Content, most: int) -> tuple[list[dict[str
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from etl.contract.formats.arrow_json import as_objects
+
+    decoder = JsonDecoder()
     rows: list[dict[str, Any]] = []
     taken = 0
     try:
         with _seekable(path, content) as source, pq.ParquetFile(source) as file:
             for batch in file.iter_batches(batch_size=_ROWS):
-                rows += batch.slice(0, most - len(rows)).to_pylist()
+                rows += [decoder.line(text) for text in as_objects(batch.slice(0, most - len(rows)))]
                 taken += batch.nbytes
                 if len(rows) >= most or taken > MOST_BYTES:
                     break
@@ -43,7 +45,7 @@ def read_parquet(path: Path, content: Content, most: int) -> tuple[list[dict[str
         ) from None
     if not rows:
         raise ConfigurationError(f"{content.name} has no records.", remedy="Give a file with some rows.")
-    return [{key: _plain(value) for key, value in row.items()} for row in rows], left
+    return rows, left
 
 
 @contextmanager
@@ -55,18 +57,3 @@ def _seekable(path: Path, content: Content) -> Iterator[Any]:
         if is_packed and not content.is_whole:
             raise ValueError("it is packed and too large; unpack it")
         yield io.BytesIO(content.head) if is_packed else handle
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it; NaN and infinite numbers as texts."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

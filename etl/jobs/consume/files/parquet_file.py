@@ -12,10 +12,10 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl.contract.formats.arrow_json import as_objects
 from etl.contract.formats.parquet_rows import ParquetRows
 from etl.contract.model import Contract
 from etl.errors import UnreadableFile
-from etl.jobs.consume.files.arrow_json import as_objects
 from etl.jobs.consume.files.message_rows import split_messages
 from etl.jobs.consume.files.records import FileRecords
 from etl.jobs.consume.files.unpacked import is_compressed, opened

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -77,11 +78,15 @@ def test_packed_files_are_read_by_their_content(tmp_path: Path, packed: str) -> 
 
 def test_the_rows_of_parquet_are_objects(tmp_path: Path) -> None:
     file = tmp_path / "s.parquet"
-    rows = [{"id": "a", "v": 1.5, "at": {"x": [1, 2]}, "bad": float("nan")}] * 3
+    noon = datetime(2025, 6, 15, 12, tzinfo=UTC)
+    rows = [{"id": "a", "v": 1.5, "at": {"x": [1, 2]}, "bad": float("nan"), "time": noon}] * 3
     pq.write_table(pa.Table.from_pylist(rows), file)
     sample = read_sample([file])
     assert sample.form == ParquetRows()
-    assert sample.records == [{"id": "a", "v": 1.5, "at": {"x": [1, 2]}, "bad": "NaN"}] * 3
+    assert (
+        sample.records
+        == [{"id": "a", "v": 1.5, "at": {"x": [1, 2]}, "bad": "NaN", "time": "2025-06-15T12:00:00.000000Z"}] * 3
+    )
     (tmp_path / "t.parquet.gz").write_bytes(gzip.compress(file.read_bytes()))
     assert read_sample([tmp_path / "t.parquet.gz"]).records == sample.records
 

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from etl.contract.formats.arrow_json import as_objects
 from etl.contract.formats.parquet_rows import ParquetRows
 from etl.contract.reader import Column, Contract, EventTime
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import UnreadableFile
-from etl.jobs.consume.files.arrow_json import as_objects
 from tests.support.file_records import counts_of, packings, rows_of
 
 AT = datetime(2025, 6, 15, 9, 12, 1, 250_000, tzinfo=UTC)

@@ -113,7 +113,7 @@ def _examine(lines: Sequence[str], mark: str, quote: str) -> Delimiter:
     spanned = places[-1] - places[0] + 1
     examined = places[:: 1 + max(len(places) // _EXAMINED, len(places) * width // _MOST_FIELDS)]
     plain = _plain_share([fields_of(lines[place], mark, quote) for place in examined], mark)
-    if width == 2 and count * 2 < len(lines):
+    if (width == 2 and count * 2 < len(lines)) or (count == 1 and len(lines) > 1):
         # A mark in some sentences.
         plain = -1.0
     header = 1.0 if _holds_names(fields_of(lines[places[0]], mark, quote)) else _WITHOUT_NAMES

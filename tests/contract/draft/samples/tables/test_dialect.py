@@ -15,38 +15,39 @@ def lines(mark: str, *more: str, end: str = "") -> str:
     return "".join(f"{mark.join((time, *more))}{end}\n" for time in TIMES)
 
 
-@pytest.mark.parametrize(
-    ("text", "dialect"),
-    [
-        ("time,v\n" + lines(",", "1.5"), CsvDialect()),
-        ("time;v\n" + lines(";", "1,5"), CsvDialect(delimiter=";")),
-        ("time\tv\n" + lines("\t", "1.5"), CsvDialect(delimiter="\t")),
-        ("time|v\n" + lines("|", "1.5"), CsvDialect(delimiter="|")),
-        ("time place v\n" + lines(" ", "a", "1.5"), CsvDialect(delimiter=" ")),
-        ("time;v\n" + lines(";", "86\u00a0884,1"), CsvDialect(delimiter=";")),
-        ("time;a place;b\n" + lines(";", "Wien,Graz", "x,y"), CsvDialect(delimiter=";")),
-        ("time;place\n" + lines(";", "Wien, Österreich"), CsvDialect(delimiter=";")),
-        ("time,place\n" + lines(",", '"Wien; Graz | Linz"'), CsvDialect()),
-        ("'time','place'\n" + "".join(f"'{time}','a, b'\n" for time in TIMES), CsvDialect(quote="'")),
-        ("sep=;\ntime;v\n" + lines(";", "1,5"), CsvDialect(delimiter=";", skip_rows=1)),
-        ("Station: Wien\nHeight, m: 180\n\ntime,v,w\n" + lines(",", "1", "2"), CsvDialect(skip_rows=3)),
-        ("Station;Wien\nHeight;180\nTime;Value\n" + lines(";", "1"), CsvDialect(delimiter=";", skip_rows=2)),
-        ("# Station Wien\n# a, b\ntime,v\n" + lines(",", "1"), CsvDialect(comment="#")),
-        ("// Station Wien\ntime,v\n" + lines(",", "1") + "// end\n", CsvDialect(comment="/")),
-        ("% Station Wien\nHeight 180\ntime,v\n" + lines(",", "1"), CsvDialect(skip_rows=2)),
-        ("Station\ntime,v\n" + lines(",", "1") + "# end\n", CsvDialect(skip_rows=1, comment="#")),
-        ("time,v,w\n,°C,%\n" + lines(",", "1", "2"), CsvDialect(skip_after_header=1)),
-        ("time,v,w\nyyyy-mm-dd,[degC],[%]\n" + lines(",", "1", "2"), CsvDialect(skip_after_header=1)),
-        ("time,v,w\ntimestamp,double,double\n----,---,---\n" + lines(",", "1", "2"), CsvDialect(skip_after_header=2)),
-        ("time;v\n[dd.MM.yyyy HH:mm];[Wh]\n" + lines(";", "1"), CsvDialect(delimiter=";", skip_after_header=1)),
-        ("time|v\n----+---\n" + lines("|", "1"), CsvDialect(delimiter="|", skip_after_header=1)),
-        ("a,b,c,d\n1,2,3,4\n\ntime,v\n" + lines(",", "1"), CsvDialect(skip_rows=3)),
-        ("time,v,\n" + lines(",", "1", end=","), CsvDialect(trailing_delimiter=True)),
-        ("time,v\n" + lines(",", "1", end=","), CsvDialect(trailing_delimiter=True)),
-        ("time , v\n" + lines(", ", " 1 "), CsvDialect(trim=True)),
-        ("time,1,2,3\n" + lines(",", "1", "2", "3"), CsvDialect()),
-    ],
-)
+DIALECTS = [
+    ("time,v\n" + lines(",", "1.5"), CsvDialect()),
+    ("time;v\n" + lines(";", "1,5"), CsvDialect(delimiter=";")),
+    ("time\tv\n" + lines("\t", "1.5"), CsvDialect(delimiter="\t")),
+    ("time|v\n" + lines("|", "1.5"), CsvDialect(delimiter="|")),
+    ("time place v\n" + lines(" ", "a", "1.5"), CsvDialect(delimiter=" ")),
+    ("time;v\n" + lines(";", "86\u00a0884,1"), CsvDialect(delimiter=";")),
+    ("time;a place;b\n" + lines(";", "Wien,Graz", "x,y"), CsvDialect(delimiter=";")),
+    ("time;place\n" + lines(";", "Wien, Österreich"), CsvDialect(delimiter=";")),
+    ("time,place\n" + lines(",", '"Wien; Graz | Linz"'), CsvDialect()),
+    ("'time','place'\n" + "".join(f"'{time}','a, b'\n" for time in TIMES), CsvDialect(quote="'")),
+    ("sep=;\ntime;v\n" + lines(";", "1,5"), CsvDialect(delimiter=";", skip_rows=1)),
+    ("Station: Wien\nHeight, m: 180\n\ntime,v,w\n" + lines(",", "1", "2"), CsvDialect(skip_rows=3)),
+    ("Station;Wien\nHeight;180\nTime;Value\n" + lines(";", "1"), CsvDialect(delimiter=";", skip_rows=2)),
+    ("# Station Wien\n# a, b\ntime,v\n" + lines(",", "1"), CsvDialect(comment="#")),
+    ("// Station Wien\ntime,v\n" + lines(",", "1") + "// end\n", CsvDialect(comment="/")),
+    ("% Station Wien\nHeight 180\ntime,v\n" + lines(",", "1"), CsvDialect(skip_rows=2)),
+    ("Station\ntime,v\n" + lines(",", "1") + "# end\n", CsvDialect(skip_rows=1, comment="#")),
+    ("time,v,w\n,°C,%\n" + lines(",", "1", "2"), CsvDialect(skip_after_header=1)),
+    ("time,v,w\nyyyy-mm-dd,[degC],[%]\n" + lines(",", "1", "2"), CsvDialect(skip_after_header=1)),
+    ("time,v,w\ntimestamp,double,double\n----,---,---\n" + lines(",", "1", "2"), CsvDialect(skip_after_header=2)),
+    ("time;v\n[dd.MM.yyyy HH:mm];[Wh]\n" + lines(";", "1"), CsvDialect(delimiter=";", skip_after_header=1)),
+    ("time|v\n----+---\n" + lines("|", "1"), CsvDialect(delimiter="|", skip_after_header=1)),
+    ("a,b,c,d\n1,2,3,4\n\ntime,v\n" + lines(",", "1"), CsvDialect(skip_rows=3)),
+    ("time,v,\n" + lines(",", "1", end=","), CsvDialect(trailing_delimiter=True)),
+    ("time,v\n" + lines(",", "1", end=","), CsvDialect(trailing_delimiter=True)),
+    ("time , v\n" + lines(", ", " 1 "), CsvDialect(trim=True)),
+    ("time,1,2,3\n" + lines(",", "1", "2", "3"), CsvDialect()),
+]
+"""Texts of the same records, and the dialects."""
+
+
+@pytest.mark.parametrize(("text", "dialect"), DIALECTS)
 def test_the_dialect_is_found(read: ReadText, text: str, dialect: CsvDialect) -> None:
     sample = read(text)
     assert sample.form.dialect == dialect

@@ -1,0 +1,74 @@
+"""How a trial is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from etl.cli.report.trial import next_commands, trial_lines, verdict
+from etl.contract.model import Contract
+from etl.operations.feeds.trial import Rejection, Trial
+
+LINE = "contracts/meters.odcs.yaml line 34, logicalType: number"
+WRONG = Rejection("wrong_type", "temperature", 17, ("n/a", "\x1b[1m"), "temperature is no number", LINE)
+TRIAL = Trial(
+    feed="sensor_readings",
+    records=500,
+    readings=500,
+    loaded=480,
+    duplicate=2,
+    conflicting=1,
+    on_conflict="quarantine",
+    rejections=(WRONG,),
+    late=3,
+    sensors=7,
+    first=datetime(2025, 6, 15, 9, tzinfo=UTC),
+    last=datetime(2025, 6, 15, 10, tzinfo=UTC),
+    windows={"sensor_data_5m": 84, "sensor_data_1d": 14},
+    measures=("temperature", "humidity"),
+    anomalies={"outlier": 2},
+    unknown={"colour": 500},
+)
+
+
+def test_everything_that_follows_from_a_sample_is_told(contract: Contract) -> None:
+    assert list(trial_lines(contract, TRIAL)) == [
+        "500 records tried, with 500 readings: 480 would be loaded, 2 are duplicates, 1 conflicting, 17 rejected"
+        " (96.4 % of them fit).",
+        f"  17 wrong_type: temperature is no number ({LINE}): 'n/a', '\\x1b[1m'",
+        "Time: 2025-06-15 09:00:00 to 2025-06-15 10:00:00 UTC.",
+        "Sensors: 7, by sensor_id.",
+        "Late: 3 readings would be, if a load ended just before (more than 600 s behind an earlier reading).",
+        "Windows: 84 in sensor_data_5m, 14 in sensor_data_1d; of temperature, humidity.",
+        "Anomalies: 2 outlier.",
+        "Keys that the contract does not name (unknownKeys: freeze): colour.",
+    ]
+    assert verdict(TRIAL) == "The contract fits the sample."
+
+
+def test_what_does_not_fit_leads_back_to_the_contract(contract: Contract) -> None:
+    bad = replace(TRIAL, loaded=470, is_whole=False)
+    assert next(trial_lines(contract, bad)).startswith("The first 500 records tried, ")
+    assert "Less than 95 % of the readings" in verdict(bad)
+    (first, again) = next_commands(contract, bad, [Path("my sample.csv")])
+    assert "python -m etl feeds check " in first
+    assert again.strip() == "python -m etl feeds try sensor_readings --from 'my sample.csv'"
+
+
+def test_what_fits_leads_to_the_first_run(contract: Contract) -> None:
+    _, run = next_commands(contract, TRIAL, [Path("s.jsonl")])
+    assert run.strip() == "python -m etl run sensor_readings --file s.jsonl"
+
+
+def test_a_share_is_never_rounded_up_to_the_limit(contract: Contract) -> None:
+    trial = replace(TRIAL, readings=10_000, loaded=9_496, duplicate=0)
+    assert not trial.fits
+    assert "(94.9 % of them fit)" in next(trial_lines(contract, trial))
+
+
+def test_files_that_cannot_be_read_and_empty_samples_do_not_fit(contract: Contract) -> None:
+    unreadable = replace(TRIAL, unreadable={"a.csv": "its header lacks 'id'"})
+    assert "  a.csv would be set aside: its header lacks 'id'" in list(trial_lines(contract, unreadable))
+    assert "a file as a whole cannot be read" in verdict(unreadable)
+    assert "no record" in verdict(replace(TRIAL, readings=0, loaded=0, duplicate=0))
