@@ -54,7 +54,7 @@ def status() -> list[Any]:
 
 
 def feeds() -> list[Any]:
-    from etl.cli.report.contract import columns_table, facts_table, feeds_table
+    from etl.cli.report.contract.tables import columns_table, facts_table, feeds_table
     from etl.contract.reader import load_contract
     from etl.settings import Settings
 
