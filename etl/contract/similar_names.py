@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from difflib import get_close_matches
+import os
+from collections.abc import Collection, Iterator
+from difflib import SequenceMatcher
 
 _SHOWN = 3
 _EXAMPLES = 5
+_NEAR = 0.6
+"""Least similarity, of 0 to 1."""
 
 
 def suggestion(name: str, known: Collection[str]) -> str:
     """The known names that are nearest to a name, as a question; else some examples and how many there are."""
-    by_lower = {other.lower(): other for other in known}
-    if near := get_close_matches(name.lower(), by_lower, _SHOWN):
-        return f"Did you mean {' or '.join(by_lower[found] for found in near)}?"
+    if near := sorted(_near(name.lower(), known))[:_SHOWN]:
+        return f"Did you mean {' or '.join(other for *_, other in near)}?"
     examples = sorted(known)[:_EXAMPLES]
     more = f" and {len(known) - len(examples):,} more" if len(known) > len(examples) else ""
     return f"Known: {', '.join(examples)}{more}." if examples else "There are none."
+
+
+def _near(name: str, known: Collection[str]) -> Iterator[tuple[float, int, str]]:
+    """Similar names, to be sorted: the most similar first, among equals those that begin alike for longest."""
+    matcher = SequenceMatcher(b=name)
+    for other in known:
+        matcher.set_seq1(other.lower())
+        if matcher.real_quick_ratio() >= _NEAR and matcher.quick_ratio() >= _NEAR and matcher.ratio() >= _NEAR:
+            yield -matcher.ratio(), -len(os.path.commonprefix([name, other.lower()])), other

@@ -50,17 +50,16 @@ def choice(explored: Explored) -> pd.DataFrame:
         "measures": (explored.measures, 'measures="NAME, PRE*"'),
         "sensors": (explored.sensors, 'sensors=NUMBER or sensor_names="NAME, NAME"'),
     }
-    return pd.DataFrame(
-        [
-            {
-                "shown": chosen.in_words(noun),
-                "names": chosen.listed,
-                "to show others": "" if chosen.is_all else f"give the parameter {parameter}",
-            }
-            for noun, (chosen, parameter) in lines.items()
-        ],
-        index=list(lines),
-    )
+    rows = [
+        {
+            "shown": chosen.in_words(noun),
+            "names": chosen.listed,
+            "to show others": "" if chosen.is_all else f"give the parameter {parameter}",
+        }
+        for noun, (chosen, parameter) in lines.items()
+    ]
+    table = pd.DataFrame(rows, index=list(lines))
+    return table if table["to show others"].any() else table.drop(columns="to show others")
 
 
 def windows(explored: Explored) -> Figure:

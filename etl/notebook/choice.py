@@ -167,11 +167,12 @@ def _require_all(connection: Connection, present: FromClause, names: Sequence[st
     missing = [name for name in names if name not in {*found}]
     if not missing:
         return
+    name, wrong = present.c[_NAME], missing[0].lower()
+    candidates: list[str] = []
     # Of 100,000 names, those that begin alike.
-    name = present.c[_NAME]
-    alike = func.lower(name).startswith(missing[0][:2].lower(), autoescape=True)
-    candidates = list(connection.scalars(select(name).where(alike).limit(_CANDIDATES)))
-    candidates = candidates or list(connection.scalars(select(name).limit(_CANDIDATES)))
+    for begin in (wrong[: 2 * len(wrong) // 3], wrong[:1], ""):
+        alike = func.lower(name).startswith(begin, autoescape=True)
+        candidates = candidates or list(connection.scalars(select(name).where(alike).order_by(name).limit(_CANDIDATES)))
     raise ParameterError(
         f"No sensor {missing[0]!r} has readings in this period.", remedy=suggestion(missing[0], candidates)
     )

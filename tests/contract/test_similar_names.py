@@ -8,7 +8,7 @@ MEASURES = [f"temp_{number}" for number in range(1_700)]
 
 
 def test_the_nearest_names_are_suggested_whatever_their_case() -> None:
-    assert suggestion("Temp_171", MEASURES) == "Did you mean temp_171 or temp_1671 or temp_1571?"
+    assert suggestion("Temp_171", MEASURES) == "Did you mean temp_171 or temp_1071 or temp_1171?"
     assert suggestion("humidty", ["Humidity", "pressure"]) == "Did you mean Humidity?"
 
 
