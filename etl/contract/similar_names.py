@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator
 from difflib import SequenceMatcher
+from itertools import takewhile
 
 _SHOWN = 3
 _EXAMPLES = 5
@@ -27,4 +27,9 @@ def _near(name: str, known: Collection[str]) -> Iterator[tuple[float, int, str]]
     for other in known:
         matcher.set_seq1(other.lower())
         if matcher.real_quick_ratio() >= _NEAR and matcher.quick_ratio() >= _NEAR and matcher.ratio() >= _NEAR:
-            yield -matcher.ratio(), -len(os.path.commonprefix([name, other.lower()])), other
+            yield -matcher.ratio(), -_same_beginning(name, other.lower()), other
+
+
+def _same_beginning(one: str, other: str) -> int:
+    """How many characters two names have in common from their beginning on."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
