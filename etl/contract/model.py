@@ -110,6 +110,8 @@ class Column:
     """IANA name, for a timestamp without an offset; empty: that of the event time."""
     combine: tuple[str, ...] = ()
     """The columns whose texts, with a blank between them, are this column's text, which is in no file: the loader joins it."""
+    constant: str = ""
+    """The text that it has in every reading, which is in no file; empty: its texts are read or combined."""
     origin: str = ""
     """Where beside the message the value is: `key`, `header:NAME`, `topic` or `broker_time`; empty: in the message."""
     added: bool = False
@@ -120,8 +122,13 @@ class Column:
         return self.path or (self.name,)
 
     @property
+    def is_read(self) -> bool:
+        """Whether its texts are read from a source, and so are in part files."""
+        return not self.combine and not self.constant
+
+    @property
     def is_in_message(self) -> bool:
-        return not self.combine and not self.origin
+        return self.is_read and not self.origin
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -227,8 +234,8 @@ class Contract:
 
     @property
     def read_names(self) -> tuple[str, ...]:
-        """The columns that are read from a source, and not combined from others."""
-        return tuple(column.name for column in self.columns if not column.combine)
+        """The columns that are read from a source, and neither combined from others nor constant."""
+        return tuple(column.name for column in self.columns if column.is_read)
 
     @property
     def message_columns(self) -> tuple[Column, ...]:
@@ -236,16 +243,9 @@ class Contract:
         return tuple(column for column in self.columns if column.is_in_message)
 
     @property
-    def measures(self) -> tuple[str, ...]:
-        """The columns that are measured: decimal numbers, and what windows and rules for anomalies name; in their order."""
-        named = {*(self.windows.measures if self.windows else ()), *(self.anomalies.measures if self.anomalies else ())}
-        named |= {column.name for column in self.columns if column.type == "double" and column.name not in self.sensor}
-        return tuple(name for name in self.column_names if name in named)
-
-    @property
     def paths(self) -> dict[str, tuple[str, ...]]:
         """Column of a part file → where its values are (`Column.place`)."""
-        return {column.name: column.place for column in self.columns if not column.combine}
+        return {column.name: column.place for column in self.columns if column.is_read}
 
     @property
     def origins(self) -> dict[str, str]:

@@ -230,7 +230,7 @@ def part_columns(contract: Contract, header: tuple[str, ...]) -> dict[str, str |
     columns: dict[str, str | None] = {
         column.name: column.source[0] if column.is_in_message and column.source[0] in header else None
         for column in contract.columns
-        if not column.combine
+        if column.is_read
     }
     unnamed = sorted(set(header) - set(columns.values()))
     return columns | dict(zip(column_names(unnamed, (*columns, *RESERVED)), unnamed, strict=True))

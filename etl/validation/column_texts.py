@@ -30,8 +30,6 @@ class ColumnTexts:
         :param beside: column that is not in messages → its texts, where the rows' own texts are all that is left of them.
         """
         self._table = table
-        # Of thousands of columns, pyarrow makes a list of the names each time.
-        self._names = frozenset(table.column_names)
         self._contract = contract
         self._raw_rows = raw_rows
         self._changes = changes
@@ -42,17 +40,20 @@ class ColumnTexts:
         name = column.name
         if name in self._changes:
             return pa.chunked_array([pa.repeat(self._changes[name], self._table.num_rows)])
-        if column.combine:
-            joined = self._combined(column)
-            return pc.coalesce(self._beside[name], joined) if name in self._beside else joined
+        if not column.is_read:
+            made = self._combined(column) if column.combine else self._constant(column)
+            return pc.coalesce(self._beside[name], made) if name in self._beside else made
         if column.origin:
             return self._beside[name] if name in self._beside else column_of(self._table, name)
-        return column_of(self._table, name) if name in self._names else self._raw_rows.column(name)
+        return column_of(self._table, name) if name in self._table.column_names else self._raw_rows.column(name)
 
     @property
     def beside_message(self) -> dict[str, pa.ChunkedArray]:
         """The columns that are beside the message."""
         return {column.name: self.of(column) for column in self._contract.columns if column.origin}
+
+    def _constant(self, column: Column) -> pa.ChunkedArray:
+        return pa.chunked_array([pa.repeat(column.constant, self._table.num_rows)])
 
     def _combined(self, column: Column) -> pa.ChunkedArray:
         """The texts of other columns with a blank between them; NULL where one of them has no value."""

@@ -91,7 +91,7 @@ class RawRows:
 def _is_given(column: Column, changes: Mapping[str, str]) -> bool:
     """Whether a column's values do not depend on the message."""
     is_combined_so = bool(column.combine) and set(column.combine) <= set(changes)
-    return column.name in changes or bool(column.origin) or is_combined_so
+    return column.name in changes or bool(column.origin or column.constant) or is_combined_so
 
 
 def _has_any_value(table: pa.Table, contract: Contract) -> pa.ChunkedArray:

@@ -53,7 +53,7 @@ def _beside(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> dict[str, 
 
 def beside_key(column: Column) -> str:
     """Under which key of `beside_message` the text of a column that is not in messages is kept."""
-    return column.origin or f"combined:{column.name}"
+    return column.origin or f"{'combined' if column.combine else 'constant'}:{column.name}"
 
 
 def with_all_readings(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

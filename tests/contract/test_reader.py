@@ -154,7 +154,9 @@ def landing(document: dict[str, Any], *, path: str = "in", format: str = "csv", 
             "is not for columns of type integer",
         ),
         (
-            lambda d: first_column(d).update(customProperties=[{"property": "trim", "value": "yes"}]),
+            lambda d: first_column(d).update(
+                logicalType="string", logicalTypeOptions={}, customProperties=[{"property": "trim", "value": "yes"}]
+            ),
             "Use true or false",
         ),
         (lambda d: pattern(d, "(?P<a>x)"), "has a group that Python, RE2 and Java do not all know"),
@@ -176,9 +178,9 @@ def landing(document: dict[str, Any], *, path: str = "in", format: str = "csv", 
         (lambda d: custom(d, "fleet", sensors=3), "must be an object with sensors, interval"),
         (lambda d: d["slaProperties"][0].update(property="speed"), "slaProperties[0].property: 'speed' is not known"),
         (lambda d: landing(d, path="../other"), "servers[0].path: '../other'"),
-        (lambda d: landing(d, format="parquet"), "servers[0].format: 'parquet' is not supported"),
+        (lambda d: landing(d, format="avro"), "servers[0].format: 'avro' is not supported"),
         (lambda d: landing(d, csv={"delimiter": "||"}), "csv.delimiter: '||'"),
-        (lambda d: landing(d, csv={"encoding": "utf-16"}), "not a superset of ASCII"),
+        (lambda d: landing(d, csv={"encoding": "cp500"}), "not a superset of ASCII"),
         (lambda d: landing(d, csv={"separator": ";"}), "csv: must be an object"),
     ],
 )

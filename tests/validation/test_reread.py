@@ -71,3 +71,14 @@ def test_a_row_of_a_table_has_its_joined_time_beside_its_text() -> None:
     raw, beside = '[{"v":1,"day":"x","clock":"y"}]', {"key": "a", "combined:at": "2025-06-15 09:12:00+00:00"}
     (found,) = reread(FEED, [row(raw, beside)], {}, now=NOW).accepted.to_pylist()
     assert (found["day"], found["at"]) == ("x", datetime(2025, 6, 15, 9, 12, tzinfo=UTC))
+
+
+def test_a_constant_is_in_every_row_and_in_no_text() -> None:
+    columns = (Column("device", "text", required=True, constant="attic"), *FEED.columns[1:])
+    contract = dataclasses.replace(FEED, columns=columns)
+    raw = '[{"v":1,"day":"2025-06-15","clock":"09:12","device":"x"}]'
+    assert reread(contract, [row(raw, None)], {}, now=NOW).accepted["device"].to_pylist() == ["attic"]
+    assert contract.read_names == ("site", "value", "day", "clock")
+    # A row of the table that was replaced has the text that it had.
+    of_table = row(raw, {"constant:device": "cellar"})
+    assert reread(contract, [of_table], {}, now=NOW).accepted["device"].to_pylist() == ["cellar"]

@@ -568,3 +568,10 @@ def test_what_was_beside_a_message_is_found_by_where_it_was(contract: Contract) 
     back = validate(chunk, contract, now=NOW, paths={**then, "sensor_id": ("[]", "key")})
     assert reasons(back) == [Reason.MISSING]
     assert json.loads(back.rejected["raw"][0].as_py()).keys() == {"temperature", "humidity", "timestamp"}
+
+
+def test_a_constant_is_in_no_file_and_takes_nothing_from_an_older_one(contract: Contract) -> None:
+    columns = (*contract.columns, Column("site", "text", required=True, constant="attic"))
+    result = check(dataclasses.replace(contract, columns=columns), {**GOOD, "site": "x"}, GOOD)
+    assert result.accepted["site"].to_pylist() == ["attic", "attic"]
+    assert reasons(result) == []

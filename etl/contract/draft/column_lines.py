@@ -49,6 +49,8 @@ def _where(column: DraftColumn) -> Iterator[str]:
         yield behind(_line("from", MARK), column.guess.question)
     elif column.origin:
         yield _line("from", yaml_text(column.origin))
+    if column.constant:
+        yield behind(_line("constant", MARK), column.guess.question)
     if column.combine:
         yield _line("combine", yaml_list(column.combine))
 
@@ -61,7 +63,7 @@ def _number(column: DraftColumn, dialect: CsvDialect) -> Iterator[str]:
     """How numbers are written, where that is not as in the other columns of the file."""
     number, is_usual = column.guess.number, NumberFormat(dialect.decimal, dialect.thousands)
     has_point = column.guess.type == "number" and any("." in text for text in column.seen.texts)
-    if column.guess.question and not column.origin:
+    if column.guess.question and column.path:
         yield behind(_line("decimal", MARK), column.guess.question)
     elif number and number != is_usual:
         yield _line("decimal", quoted(number.decimal))

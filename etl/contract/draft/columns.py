@@ -32,6 +32,8 @@ class DraftColumn:
     origin: str = ""
     """As `Column.origin`."""
     combine: tuple[str, ...] = ()
+    constant: str = ""
+    """The text that every reading has; it is in no file."""
     unit: str = ""
     required: str = ""
     """Why it is required; empty: it is not."""

@@ -41,8 +41,8 @@ def combined_time(columns: Sequence[DraftColumn], now: datetime) -> tuple[DraftC
         return None
     names = tuple(part.name for part in parts)
     for part in parts:
-        part.guess = Guess("string" if len(parts) == 2 else part.guess.type, f"a part of {name}")
-    guess = Guess("timestamp", f"{' and '.join(names)}, with a blank between them")
+        part.guess = Guess("string" if len(parts) == 2 else "integer", f"a part of {name}")
+    guess = Guess("timestamp", f"{', '.join(names[:-1])} and {names[-1]}")
     return DraftColumn(name, (), texts, seen, guess, combine=names, texts=texts), formats
 
 

@@ -62,6 +62,8 @@ class SensorGuess:
     """Empty: a person must decide."""
     why: str = ""
     question: str = ""
+    candidates: tuple[str, ...] = ()
+    """Columns that a person may choose."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def choose_sensor(
     repeated = [column for column in usable if _repeats(column)]
     if named and len(repeated) == 1:
         return _guess(repeated, f"; {named[0].name} is always the same")
-    return _guess(named) if named else SensorGuess(question=_open(usable))
+    return _guess(named) if named else _open(usable)
 
 
 def _guess(columns: Sequence[DraftColumn], more: str = "") -> SensorGuess:
@@ -193,13 +195,13 @@ def _tells_apart(column: DraftColumn, columns: Sequence[DraftColumn], time: Even
     )
 
 
-def _open(usable: Sequence[DraftColumn]) -> str:
+def _open(usable: Sequence[DraftColumn]) -> SensorGuess:
     likely = [column for column in usable if column.guess.type == "string" and not _is_constant(column)]
-    texts = [c for c in likely if not _NONE.search(c.seen.name) and not _ROW.search(c.seen.name)]
+    texts = [c for c in likely if not _NONE.search(c.seen.name) and not _ROW.search(c.seen.name)][:5]
     if not texts:
-        return "which sensor is it? No column says so"
-    named = [f"{column.name} ({len(column.seen.texts):,} different)" for column in texts[:5]]
-    return f"which column is it? {', '.join(named)}"
+        return SensorGuess(question="which sensor is it? No column says so")
+    named = [f"{column.name} ({len(column.seen.texts):,} different)" for column in texts]
+    return SensorGuess((), "", f"which column is it? {', '.join(named)}", tuple(column.name for column in texts))
 
 
 def choose_key(

@@ -20,21 +20,17 @@ _AROUND = re.compile(
 
 def names_of(paths: Sequence[Path], taken: Iterable[str] = ()) -> list[str]:
     """A name for each path: its last key, with the key before it where several paths end alike."""
-    last = [_plain(_keys(path)[-1]) for path in paths]
+    last = [plain_name(_keys(path)[-1]) for path in paths]
     counts = Counter(last)
     names = []
     for path, name in zip(paths, last, strict=True):
-        around = [key for key in map(_plain, _keys(path)[:-1]) if not _AROUND.match(key)]
+        around = [key for key in map(plain_name, _keys(path)[:-1]) if not _AROUND.match(key)]
         is_several = counts[name] > 1
         if not around or not (is_several or _is_value_of_one(path, name)):
             names.append(name)
         else:
             names.append(around[-1] if _VALUE.match(name) else f"{around[-1]}_{name}")
     return column_names(names, [*RESERVED, *taken])
-
-
-def _plain(key: str) -> str:
-    return re.sub(r"\W+", "_", plain_name(key), flags=re.ASCII).strip("_")
 
 
 def _keys(path: Path) -> list[str]:

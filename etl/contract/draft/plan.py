@@ -55,10 +55,12 @@ def plan_draft(sample: Sample, *, topic: str, now: datetime | None = None) -> Pl
     columns = columns_of(readings, now, delimiter=delimiter, units=sample.units)
     time = choose_event_time(columns, recognised.shape, now)
     if not time.column and topic:
-        time = _broker_time(columns, sample, readings, time, now)
+        time = _broker_time(columns, sample, readings, time, now, is_known=bool(recognised.name))
     sensor = choose_sensor(columns, recognised.shape, time, readings.explode)
     if not sensor.columns and topic:
         sensor = _sensor_beside(columns, sample, readings, sensor, now)
+    elif not sensor.columns:
+        sensor = _sensor_of_file(columns, sensor, time, now)
     shared = {column.name for column in columns if readings.is_shared(column.path)}
     key = choose_key(columns, recognised.shape, sensor.columns, time, shared)
     time, sensor, key = _without_names_of_windows(columns, time, sensor, key)
@@ -68,11 +70,20 @@ def plan_draft(sample: Sample, *, topic: str, now: datetime | None = None) -> Pl
 
 
 def _broker_time(
-    columns: list[DraftColumn], sample: Sample, readings: Readings, time: EventTimeGuess, now: datetime
+    columns: list[DraftColumn],
+    sample: Sample,
+    readings: Readings,
+    time: EventTimeGuess,
+    now: datetime,
+    *,
+    is_known: bool,
 ) -> EventTimeGuess:
-    """The time of the message in Kafka, where nothing in the messages looks like a time; otherwise what a person must decide."""
+    """The time of the message in Kafka, where nothing in the messages looks like a time; otherwise what a person must decide.
+
+    :param is_known: whether the messages are those of a platform, so that they are readings even without measures.
+    """
     has_measures = any(column.guess.type == "number" for column in columns)
-    if time.has_candidates or not has_measures:
+    if time.has_candidates or not (has_measures or is_known):
         return replace(time, question=f"{time.question}; or a column with `from: broker_time`")
     taken = [*RESERVED, *(column.name for column in columns)]
     values = _beside(sample, readings, "broker_time")
@@ -99,12 +110,32 @@ def _sensor_beside(
             column.guess = Guess("string", why)
             columns.append(column)
             return SensorGuess((column.name,), f"the {'key' if origin == 'key' else 'header'} of the messages")
-    if sensor.question.startswith("which column"):
+    if sensor.candidates:
         return replace(sensor, question=f"{sensor.question}; or a column with `from: key`")
     column = column_beside(column_name("sensor_name", taken), MARK, ["?"] * len(readings.rows), now)
     column.guess = Guess("string", "no column of the messages says which sensor it is", question=_WHERE)
     columns.append(column)
     return SensorGuess((column.name,), "no column of the messages says which sensor it is")
+
+
+def _sensor_of_file(
+    columns: list[DraftColumn], sensor: SensorGuess, time: EventTimeGuess, now: datetime
+) -> SensorGuess:
+    """The only sensor of a file, whose name a person must give: nothing else in it could be one, or no time occurs twice."""
+    times = next((column.as_texts() for column in columns if column.name == time.column), [])
+    is_one = len(times) > 1 and len(set(times)) == len(times)
+    if sensor.candidates and not is_one:
+        return sensor
+    others = f"; or make {', '.join(sensor.candidates)} the sensor" if sensor.candidates else ""
+    evidence = "no time occurs twice, as of one sensor" if is_one else "no column says which sensor it is"
+    taken = [*RESERVED, *(column.name for column in columns)]
+    column = column_beside(
+        column_name("sensor_name", taken), "", ["?"] * len(columns[0].values if columns else ()), now
+    )
+    column.guess = Guess("string", evidence, question=f"the name of the one sensor that all readings are of{others}")
+    column.constant = MARK
+    columns.append(column)
+    return SensorGuess((column.name,), evidence)
 
 
 def _beside(sample: Sample, readings: Readings, origin: str) -> list[str]:

@@ -13,6 +13,8 @@ from etl.contract.draft.recognisers.shape import Path, Shape
 from etl.contract.model import ITEMS
 
 _DEEPEST = 32
+_MOST_LISTS = 0.05
+"""The share of a column's values that may be lists."""
 MOST_PATHS = 1_000
 """More columns fit into no table of SQL Server (1,024), and PostgreSQL has room for 1,600."""
 
@@ -124,7 +126,8 @@ def _choose_paths(readings: Readings, shape: Shape) -> None:
     around = {path[:length] for path, count in seen.items() if count for length in range(1, len(path))}
     taken = []
     for path, count in seen.items():
-        is_array = lists[path] > 0 and lists[path] == count
+        # A value that is no text or number where one is expected makes a rejected row.
+        is_array = lists[path] > _MOST_LISTS * count
         is_object_elsewhere = path in around
         is_wanted = (not shape.keep or _begins(path, shape.keep)) and not _begins(path, shape.leave_out)
         if is_array or is_object_elsewhere or not is_wanted:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from etl.contract.document import SUFFIX
 from etl.contract.draft.arrays import can_be_dotted
 from etl.contract.draft.column_lines import column_lines
 from etl.contract.draft.columns import DraftColumn
@@ -23,6 +24,7 @@ from etl.contract.model import ITEMS
 from etl.contract.todo import MARK
 
 _SHOWN = 8
+
 _FEWEST_COLUMNS = 3
 """Columns with the same word for a missing value, from which on the word is said once, for all columns."""
 
@@ -53,6 +55,7 @@ def draft(feed: str, sample: Sample, *, topic: str = "", landing: str = "", now:
 def _head(feed: str, sample: Sample, plan: Plan, open_values: int) -> list[str]:
     return [
         *(line for sentence in _sentences(feed, sample, plan, open_values) for line in comment_lines(sentence)),
+        *_next_steps(feed, sample),
         "apiVersion: v3.1.0",
         "kind: DataContract",
         f"id: {feed.replace('_', '-')}",
@@ -83,8 +86,19 @@ def _sentences(feed: str, sample: Sample, plan: Plan, open_values: int) -> Itera
         yield "No column is a measure (number): there will be no windows and anomalies."
     if plan.left_out:
         yield f"Left out: {_listed(plan.left_out)}. unknownKeys says what happens to them."
-    commands = (f"feeds check {feed}.odcs.yaml", f"feeds try {feed} --from SAMPLE", f"run {feed}")
-    yield f"Next: {', '.join(f'python -m etl {command}' for command in commands)}"
+
+
+def _next_steps(feed: str, sample: Sample) -> list[str]:
+    """The commands that follow, a line each."""
+    file = quoted(str(sample.files[0])) if sample.files else ""
+    again = f" --from {file}" if file else f" --from-topic {sample.name.removeprefix('topic ')}"
+    steps = [
+        f"feeds check {feed}{SUFFIX}",
+        f"feeds try {feed}{again}",
+        f"run {feed}{f' --file {file}' if file else ''}",
+    ]
+    starts = ["# Next: ", *["#       "] * len(steps)]
+    return [f"{start}python -m etl {step}" for start, step in zip(starts, steps, strict=False)]
 
 
 def _listed(names: Sequence[str]) -> str:

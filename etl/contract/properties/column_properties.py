@@ -35,7 +35,7 @@ _OPTIONS: dict[ColumnType, set[str]] = {
 _INTEGER_BITS = {"i16": 16, "i32": 32, "i64": 64}
 _ANY_TYPE = {"unit", "missingValues", "from"}
 _PROPERTIES: dict[ColumnType, set[str]] = {
-    "text": {*_ANY_TYPE, "trim"},
+    "text": {*_ANY_TYPE, "trim", "constant"},
     "integer": {*_ANY_TYPE, "decimal", "thousands", "unitSuffix"},
     "double": {*_ANY_TYPE, "decimal", "thousands", "unitSuffix"},
     "boolean": _ANY_TYPE,
@@ -106,7 +106,7 @@ def _column(index: int, item: SchemaProperty, fail: Fail) -> Column:
         missing=read_missing(f"{given.place}.missingValues", given.values.get("missingValues", []), fail),
         number=_number_format(given),
         **_time(given),
-        origin=_origin(f"{given.place}.from", given.values.get("from", ""), fail),
+        **_elsewhere(given),
     )
 
 
@@ -172,7 +172,7 @@ def _number_format(given: CustomProperties) -> NumberFormat | None:
         raise given.fail(
             f"{given.place}.thousands", f"{thousands!r} is the decimal mark, too", "Give two different marks."
         )
-    if not isinstance(suffix, str) or any(letter.isdigit() for letter in suffix):
+    if not isinstance(suffix, str) or any(letter.isdecimal() for letter in suffix):
         raise given.fail(f"{given.place}.unitSuffix", f"{suffix!r}", "Give the text behind the numbers, such as °C.")
     return NumberFormat(decimal, thousands, suffix.strip())
 
@@ -192,6 +192,24 @@ def _time(given: CustomProperties) -> dict[str, Any]:
             raise given.fail(f"{given.place}.combine", "stands beside `from`", "Remove one of the two.")
         found["combine"] = tuple(names)
     return found
+
+
+def _elsewhere(given: CustomProperties) -> dict[str, Any]:
+    """Where a text is that is not in the messages: beside them, or in the contract."""
+    origin = _origin(f"{given.place}.from", given.values.get("from", ""), given.fail)
+    return {"origin": origin, "constant": _constant(given)}
+
+
+def _constant(given: CustomProperties) -> str:
+    """The text that all readings have."""
+    if "constant" not in given.values:
+        return ""
+    text = given.values["constant"]
+    if not isinstance(text, str) or not text or text != text.strip():
+        raise given.fail(f"{given.place}.constant", f"{text!r}", "Give a text, such as the name of the only sensor.")
+    if "from" in given.values:
+        raise given.fail(f"{given.place}.constant", "stands beside `from`", "Remove one of the two.")
+    return text
 
 
 def _origin(place: str, value: object, fail: Fail) -> str:

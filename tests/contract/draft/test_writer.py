@@ -161,8 +161,8 @@ def test_the_head_says_what_was_found_and_what_comes_next() -> None:
     text = text_of_draft([{"id": "a", "v": 1.5, "ts": TIME}])
     head = text[: text.index("apiVersion")]
     assert "# Drafted from sample (1 record)" in head
-    assert "# Next: python -m etl feeds check mine.odcs.yaml" in head
-    assert "python -m etl run mine" in head
+    assert "# Next: python -m etl feeds check mine.odcs.yaml\n" in head
+    assert "#       python -m etl run mine\n" in head
     assert "To decide" not in head
 
 

@@ -121,6 +121,8 @@ def _number(values: ColumnValues, numbers: NumberReading | None, known: Circumst
 
 def _plain(text: str, reading: NumberReading) -> str:
     """A number as JSON has it."""
+    if reading.form == PLAIN and not reading.suffix and text[0] not in "+-.0" and text[-1] != ".":
+        return text
     bare = text.removesuffix(reading.suffix).rstrip() if reading.suffix else text
     for mark in " \u00a0\u202f" if reading.form.thousands == " " else reading.form.thousands:
         bare = bare.replace(mark, "")

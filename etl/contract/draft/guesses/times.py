@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import islice
 
 from etl.contract.draft.guesses.time_patterns import has_time, order_of, patterns_of
 from etl.contract.inference import is_iso_time
@@ -24,6 +25,9 @@ _RARE_ISO = re.compile(
 _LONG_FRACTION = re.compile(r"([.,]\d{6})\d{1,3}(?!\d)")
 _MOST = {"epoch_seconds": 1e11, "epoch_milliseconds": 1e14, "epoch_microseconds": 1e17}
 _MOST_FORMATS = 4
+_SHORTEST = 13
+_PROBED = 40
+"""A column none of whose first values looks like a time has none."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +63,9 @@ def find_formats(texts: Mapping[str, int], now: datetime, *, numbers: bool = Tru
     :param texts: text → how often it occurs.
     :param numbers: whether plain numbers may be times; they are by their size, between the year 2000 and tomorrow.
     """
-    fits: Counter[str] = Counter()
-    families: defaultdict[tuple[str, ...], dict[str, int]] = defaultdict(dict)
-    for text, count in texts.items():
-        if is_time(text):
-            fits[ISO8601] += count
-        elif unit := _epoch_unit(text, now) if numbers else "":
-            fits[unit] += count
-        elif (numbers or not _NUMBER.fullmatch(text)) and (patterns := _patterns(text)):
-            families[patterns][text] = count
+    if len(texts) > _PROBED and not any(_sorted(dict(islice(texts.items(), _PROBED)), now, numbers=numbers)):
+        return None
+    fits, families = _sorted(texts, now, numbers=numbers)
     chosen, candidates = _decided(families)
     for pattern, count in chosen.items():
         fits[pattern] += count
@@ -77,8 +75,28 @@ def find_formats(texts: Mapping[str, int], now: datetime, *, numbers: bool = Tru
     return _described(texts, formats, candidates, now)
 
 
+_Families = dict[tuple[str, ...], dict[str, int]]
+"""Patterns that some texts look like → these texts, and how often each occurs."""
+
+
+def _sorted(texts: Mapping[str, int], now: datetime, *, numbers: bool) -> tuple[Counter[str], _Families]:
+    """Format → how many values are in it, for those that decide it themselves; and the others by the patterns they look like."""
+    fits: Counter[str] = Counter()
+    families: _Families = {}
+    for text, count in texts.items():
+        if is_time(text):
+            fits[ISO8601] += count
+        elif unit := _epoch_unit(text, now) if numbers else "":
+            fits[unit] += count
+        elif (numbers or not _NUMBER.fullmatch(text)) and (patterns := _patterns(text)):
+            families.setdefault(patterns, {})[text] = count
+    return fits, families
+
+
 def is_time(text: str) -> bool:
     """Whether a text is a time of ISO 8601 as the loader reads it, rare forms included."""
+    if len(text) < _SHORTEST or not text[0].isdigit():
+        return False
     if is_iso_time(text):
         return True
     if not _RARE_ISO.fullmatch(text):

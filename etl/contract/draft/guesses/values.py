@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -65,9 +66,10 @@ class ColumnValues:
 
 
 def plain_name(key: str) -> str:
-    """A key in snake case and without accents: `Gerät-Nr` → `geraet-nr`."""
+    """A key in snake case, without accents and signs: `Gerät-Nr.` → `geraet_nr`."""
     spelled = "".join(_SPELLED.get(letter, letter) for letter in snake_case(key))
-    return "".join(letter for letter in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(letter))
+    letters = (letter for letter in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(letter))
+    return re.sub(r"\W+", "_", "".join(letters), flags=re.ASCII).strip("_")
 
 
 def text_of(value: Any) -> str:
