@@ -288,8 +288,8 @@ def test_files_of_a_pattern_are_known_by_their_paths(project: Project) -> None:
     assert [name for name in landing if name.endswith("x.jsonl")] == ["2025/06/x.jsonl", "x.jsonl"]
     # What was set aside comes back to its place.
     aside = next(name for name in meters.kept("quarantine") if name.endswith("part-2.jsonl"))
-    for name in ("2025/x.jsonl", aside):
-        (meters.backup / "quarantine" / name).write_bytes(json_lines(readings(1, 30 + len(name) % 7)))
+    for number, name in enumerate(("2025/x.jsonl", aside), start=30):
+        (meters.backup / "quarantine" / name).write_bytes(json_lines(readings(1, number)))
         quarantine_files.retry(project.settings, name)
     assert (meters.folder / "batch-1" / "part-2.jsonl").exists()
     meters.cycle()

@@ -20,13 +20,14 @@ class QuickMessages:
 
     def __init__(self, contract: Contract) -> None:
         root = tree(contract)
-        self._is_possible = not contract.explode and not contract.envelope
-        self._keys = frozenset(root.keys)
-        self._objects = [(path, frozenset(node.keys)) for path, node in _inner_objects(root, ())]
+        self._is_possible = not contract.explode
+        self._envelope = contract.envelope
+        self._keys = None if root.is_open else frozenset(root.keys)
+        self._objects = [(path, frozenset(node.keys)) for path, node in _inner_objects(root, ()) if not node.is_open]
         self._paths = [
             contract.column(name).source if contract.column(name).is_in_message else () for name in contract.read_names
         ]
-        self._is_flat = all(len(path) == 1 for path in self._paths)
+        self._is_flat = all(len(path) == 1 for path in self._paths) and not contract.envelope
         self._names = [path[0] if path else "" for path in self._paths]
         self._decode = json.JSONDecoder(
             object_pairs_hook=_object, parse_float=str, parse_int=str, parse_constant=_refuse
@@ -40,17 +41,22 @@ class QuickMessages:
             parsed = self._decode(message.decode("utf-8"))
         except (ValueError, RecursionError):
             return None
-        if type(parsed) is not dict or not parsed.keys() <= self._keys:
+        if type(parsed) is not dict or (self._keys is not None and not parsed.keys() <= self._keys):
             return None
         if self._is_flat:
             values = [parsed.get(name) for name in self._names]
+        elif self._is_strange(parsed):
+            return None
         else:
-            for path, keys in self._objects:
-                inner = _at(parsed, path)
-                if type(inner) is dict and not inner.keys() <= keys:
-                    return None
             values = [_at(parsed, path) if path else None for path in self._paths]
         return values if all(type(value) in _PLAIN for value in values) else _with_booleans(values)
+
+    def _is_strange(self, parsed: dict[str, Any]) -> bool:
+        """Whether a message lacks the object around its reading, or an inner object has keys that the contract does not name."""
+        if self._envelope and type(_at(parsed, self._envelope)) is not dict:
+            return True
+        inner = ((_at(parsed, path), keys) for path, keys in self._objects)
+        return any(type(value) is dict and not value.keys() <= keys for value, keys in inner)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -236,9 +236,10 @@ JSON = st.recursive(
 )
 MESSAGES = st.dictionaries(st.sampled_from(["meterId", "power", "at", "on", "site", "x"]), JSON, max_size=5)
 DEEP = replace(FLAT, columns=(*FLAT.columns, Column("site", "text", path=("site", "name"))))
+ENVELOPED = replace(FLAT, columns=(Column("name", "text", path=("site", "name")),), envelope=("site",))
 
 
-@given(MESSAGES | JSON, st.booleans(), st.sampled_from([FLAT, DEEP]))
+@given(MESSAGES | JSON, st.booleans(), st.sampled_from([FLAT, DEEP, ENVELOPED]))
 def test_a_message_that_is_read_quickly_has_the_same_texts(
     document: object, ascii_only: bool, contract: Contract
 ) -> None:
