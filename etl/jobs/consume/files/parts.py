@@ -58,7 +58,8 @@ def part_paths(contract: Contract, headers: Iterable[tuple[str, ...]]) -> dict[s
     sources: dict[str, set[str]] = {}
     for header in headers:
         for name, source in part_columns(contract, header).items():
-            sources.setdefault(name, set()).add(source or contract.column(name).source[0])
+            # A header may have a column without a name, such as an index.
+            sources.setdefault(name, set()).add(contract.column(name).source[0] if source is None else source)
     return {name: (*paths,) for name, paths in sources.items() if len(paths) == 1}
 
 

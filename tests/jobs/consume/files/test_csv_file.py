@@ -103,3 +103,9 @@ def test_part_files_say_where_each_column_was_in_the_source() -> None:
     assert set(part_columns(SALES, headers[0])) == {"day", "hour", "quantity", "a_b"}
     # Two columns of the same name in part files, with values of different columns: neither is known.
     assert part_paths(SALES, headers) == {"day": ("DATE",), "hour": ("TIME",), "quantity": ("Qty",)}
+
+
+def test_a_column_without_a_name_is_in_part_files_as_well() -> None:
+    header = ("", "DATE", "TIME", "Qty")
+    (unnamed,) = [name for name, source in part_columns(SALES, header).items() if source == ""]
+    assert part_paths(SALES, [header])[unnamed] == ("",)
