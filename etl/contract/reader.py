@@ -16,7 +16,7 @@ from etl.contract.document import SUFFIX, ContractReader
 from etl.contract.model import Column, Contract, EventTime
 from etl.contract.problems import combine
 from etl.contract.todo import open_questions
-from etl.contract.yaml_lines import YamlLines
+from etl.contract.yaml_lines import YamlLines, read_yaml
 from etl.errors import ContractError
 from etl.settings import Settings
 
@@ -122,7 +122,7 @@ def parse_contract(text: str, path: Path) -> Contract:
             f"{path.name} is not the name of a contract file.", remedy=f"Name it like its feed: NAME{SUFFIX}."
         )
     try:
-        document, lines = yaml.safe_load(text), YamlLines(text)
+        document, lines = read_yaml(text), YamlLines(text)
     except yaml.YAMLError as error:
         raise ContractError(f"{path.name} is not YAML: {_in_one_line(error)}", remedy="Correct the file.") from None
     twice = [
