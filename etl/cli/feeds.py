@@ -34,7 +34,8 @@ def feeds(context: typer.Context) -> None:
 @app.command("list")
 def list_feeds(as_json: AsJson = False) -> None:
     """List all feeds: source, target table, and the file of the contract."""
-    from etl.cli.report.contract import described, feeds_table
+    from etl.cli.report.contract.plain import described
+    from etl.cli.report.contract.tables import feeds_table
     from etl.cli.report.tables import print_tables
     from etl.contract.reader import read_contracts
     from etl.settings import Settings
@@ -52,7 +53,9 @@ def show(
     name: Annotated[str, typer.Argument(help="The feed's name.", show_default=False)], as_json: AsJson = False
 ) -> None:
     """Show one feed: columns, rules, keys, times, and a sample message."""
-    from etl.cli.report.contract import columns_table, described, facts_table, sample
+    from etl.cli.report.contract.page import sample, shown_line
+    from etl.cli.report.contract.plain import described
+    from etl.cli.report.contract.tables import columns_table, facts_table
     from etl.cli.report.tables import print_tables
     from etl.contract.reader import load_contract
     from etl.settings import Settings
@@ -69,7 +72,7 @@ def show(
     console.print(f"{contract.description}\n", markup=False)
     print_tables(columns_table(contract), facts_table(contract))
     for line in message:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(shown_line(line), markup=False, soft_wrap=True)
 
 
 @app.command("check")
@@ -208,7 +211,7 @@ def _print_trial(contract: Contract, trial: Trial, files: Sequence[Path], topic:
 @app.command("docs", hidden=True)
 def docs() -> None:
     """Print docs/feeds.md, made from the packaged contracts."""
-    from etl.cli.report.contract import page
+    from etl.cli.report.contract.page import page
     from etl.contract.reader import contract_files, read_contract
     from etl.settings import Settings
 

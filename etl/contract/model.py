@@ -243,6 +243,13 @@ class Contract:
         return tuple(column for column in self.columns if column.is_in_message)
 
     @property
+    def measures(self) -> tuple[str, ...]:
+        """The columns that are measured: decimal numbers, and what windows and rules for anomalies name; in their order."""
+        named = {*(self.windows.measures if self.windows else ()), *(self.anomalies.measures if self.anomalies else ())}
+        named |= {column.name for column in self.columns if column.type == "double" and column.name not in self.sensor}
+        return tuple(name for name in self.column_names if name in named)
+
+    @property
     def paths(self) -> dict[str, tuple[str, ...]]:
         """Column of a part file → where its values are (`Column.place`)."""
         return {column.name: column.place for column in self.columns if column.is_read}

@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, Dialect, Engine, Select, Table
 from sqlalchemy.types import TypeEngine
 
 from etl.database.stage import Stage
+from etl.database.table_limits import BrokenLimit
 from etl.errors import EtlError
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class Product(ABC):
     """Statements with which a script begins, whatever client runs it."""
     script_end: ClassVar[tuple[str, ...]] = ()
     """Those with which it ends."""
+    most_columns: ClassVar[int]
+    """Of a table or a view."""
     indexes_hold_columns: ClassVar[bool]
     """Whether a column cannot be altered while an index or a key has it."""
     schema: ClassVar[str]
@@ -185,8 +188,8 @@ class Product(ABC):
         """The views that depend on some of these tables or views, and those views themselves; each after those it reads."""
 
     @abstractmethod
-    def broken_limits(self, table: Table) -> list[str]:
-        """Which limits of the product a table would break, each as a sentence."""
+    def broken_limits(self, table: Table) -> list[BrokenLimit]:
+        """Which limits of the product a table would break."""
 
     @abstractmethod
     def rights_on(self, connection: Connection, table: str) -> Rights | None:

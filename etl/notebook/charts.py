@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from etl.audit.states import Job, Status
 from etl.contract.model import Contract
 from etl.notebook.queries import Explored, Health
-from etl.notebook.show import BAD, GOOD, INK, NEUTRAL, SERIES, THOUSANDS, finished, grid, say
+from etl.notebook.show import BAD, GOOD, INK, NEUTRAL, SERIES, THOUSANDS, finished, grid, note_on, say
 
 JOBS = [job.value for job in Job]
 STATUS = {Status.SUCCESS.value: GOOD, Status.FAILED.value: BAD, Status.RUNNING.value: NEUTRAL}
@@ -43,11 +44,29 @@ def summary(explored: Explored) -> pd.DataFrame:
     )
 
 
+def choice(explored: Explored) -> pd.DataFrame:
+    """How many measures and sensors are shown of how many, which ones and why, and how to choose others."""
+    lines = {
+        "measures": (explored.measures, 'measures="NAME, PRE*"'),
+        "sensors": (explored.sensors, 'sensors=NUMBER or sensor_names="NAME, NAME"'),
+    }
+    rows = [
+        {
+            "shown": chosen.in_words(noun),
+            "names": chosen.listed,
+            "to show others": "" if chosen.is_all else f"give the parameter {parameter}",
+        }
+        for noun, (chosen, parameter) in lines.items()
+    ]
+    table = pd.DataFrame(rows, index=list(lines))
+    return table if table["to show others"].any() else table.drop(columns="to show others")
+
+
 def windows(explored: Explored) -> Figure:
-    """Average per window over all sensors, between the lowest and the highest value; one panel per measure."""
-    measures = explored.contract.windows.measures if explored.contract.windows else ()
+    """Average per window over all sensors, between the lowest and the highest value; one panel per shown measure."""
+    measures = explored.in_windows
     figure, axes = grid(max(1, len(measures)))
-    for axis, measure, colour in zip(axes, measures, SERIES * 3, strict=False):
+    for axis, measure, colour in zip(axes, measures, cycle(SERIES), strict=False):
         rows = explored.windows[explored.windows["measure"] == measure]
         axis.set_title(f"{_label(explored.contract, measure)} per window, all sensors")
         if rows.empty:
@@ -59,37 +78,35 @@ def windows(explored: Explored) -> Figure:
         )
         axis.plot(when, rows["average"].astype(float), color=colour, linewidth=1.4)
     if not measures:
-        say(axes[0], "the contract has no windows")
-    return finished(figure)
+        say(axes[0], "no shown measure has windows" if explored.contract.windows else "the contract has no windows")
+    return finished(figure, note_on(explored.measures))
 
 
 def by_hour(explored: Explored) -> Figure:
-    """Average of the first measure by day and hour, as a heat map."""
+    """Average of the first shown measure by day and hour, as a heat map."""
     hours = explored.hours
-    figure, axis = plt.subplots(layout="constrained", figsize=(10, 1.3 + 0.28 * max(1, min(len(hours), 31))))
-    if hours.empty or explored.contract.windows is None:
+    figure, axis = plt.subplots(layout="constrained", figsize=(10, 1.3 + 0.28 * max(1, len(hours))))
+    if hours.empty:
         say(axis, "nothing to show")
         return finished(figure)
-    hours = hours.iloc[-31:]
     image = axis.imshow(hours.to_numpy(float), aspect="auto", cmap="viridis", interpolation="nearest")
     axis.set_yticks(range(len(hours)), [f"{day:%d %b}" for day in hours.index], fontsize=8)
     axis.set_xticks(range(0, 24, 3), [f"{hour:02d}:00" for hour in range(0, 24, 3)])
     axis.grid(visible=False)
-    measure = explored.contract.windows.measures[0]
-    axis.set_title(f"{_label(explored.contract, measure)}: average by day and hour (UTC)")
+    axis.set_title(f"{_label(explored.contract, explored.in_windows[0])}: average by day and hour (UTC)")
     figure.colorbar(image, ax=axis, pad=0.01)
     return finished(figure)
 
 
 def anomalies(explored: Explored) -> Figure:
-    """Readings of the shown sensors with their anomalies marked; one panel per measure."""
-    rules = explored.contract.anomalies
-    figure, axes = grid(len(rules.measures) if rules else 1)
-    if rules is None:
-        say(axes[0], "the contract has no rules for anomalies")
+    """Readings of the shown sensors with their anomalies marked; one panel per shown measure."""
+    figure, axes = grid(max(1, len(explored.examined)))
+    if not explored.examined:
+        has_rules = explored.contract.anomalies is not None
+        say(axes[0], "no shown measure is examined" if has_rules else "the contract has no rules for anomalies")
         return finished(figure)
     time = explored.contract.event_time.column
-    for axis, measure in zip(axes, rules.measures, strict=True):
+    for axis, measure in zip(axes, explored.examined, strict=True):
         axis.set_title(f"{_label(explored.contract, measure)}: anomalies, threshold {explored.threshold:g}")
         if explored.readings.empty:
             say(axis, "nothing to show")
@@ -115,7 +132,7 @@ def anomalies(explored: Explored) -> Figure:
             )
         if len(of_measure):
             axis.legend(fontsize=8, loc="upper left")
-    return finished(figure)
+    return finished(figure, note_on(explored.measures))
 
 
 def strongest(explored: Explored, rows: int = 10) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from a few sensors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from etl.database.schema.audit_tables import etl_log, etl_quality_score, etl_rej
 from etl.database.schema.feed_table import feed_table, with_added_columns
 from etl.database.schema.migrations import connected
 from etl.errors import ConfigurationError
+from etl.notebook.choice import Choice, choose_measures, choose_sensors
 from etl.notebook.reading_queries import (
     anomalies_of,
     frame_of,
@@ -41,17 +42,33 @@ class Explored:
     contract: EvolvedContract
     since: datetime
     until: datetime
+    measures: Choice
+    """The measures that are shown."""
+    sensors: Choice
+    """The sensors whose single readings are shown."""
     summary: pd.DataFrame
     """One line: readings, sensors, first and last event time, late ones, recorded anomalies."""
     readings: pd.DataFrame
-    """The newest readings of a few sensors."""
+    """The shown measures in the newest readings of the shown sensors."""
     windows: pd.DataFrame
-    """Window, measure, low, average and high over all sensors, in the window size that gives a readable number of windows."""
+    """Window, shown measure, low, average and high over all sensors; of the size that gives a readable number of windows."""
     hours: pd.DataFrame
-    """Average by day and hour of the first measure."""
+    """Average by day and hour of the first shown measure that has windows, on the last days."""
     anomalies: pd.DataFrame
-    """Anomalies of the shown sensors with the given threshold."""
+    """Anomalies of the shown sensors and measures with the given threshold."""
     threshold: float
+
+    @property
+    def in_windows(self) -> tuple[str, ...]:
+        """The shown measures that have windows."""
+        windows = self.contract.windows
+        return tuple(name for name in self.measures.names if windows and name in windows.measures)
+
+    @property
+    def examined(self) -> tuple[str, ...]:
+        """The shown measures that are examined for anomalies."""
+        rules = self.contract.anomalies
+        return tuple(name for name in self.measures.names if rules and name in rules.measures)
 
 
 @dataclass(frozen=True)
@@ -93,15 +110,20 @@ def explore(
     since: str = "24h",
     until: str = "",
     sensors: int = 5,
+    sensor_names: str = "",
+    measures: str = "",
     threshold: float = 0.0,
 ) -> Explored:
     """A feed's readings, windows and anomalies between two times.
 
     If `since` is a duration, it counts back from the newest reading, so that old data can be shown as well.
 
-    :param sensors: number of sensors whose single readings are shown.
+    :param sensors: number of sensors whose single readings are shown, at most `etl.notebook.choice.MOST_SENSORS`.
+    :param sensor_names: names of the sensors to show instead, with commas between them.
+    :param measures: names of the measures to show, with commas between them, in which `*` stands for any characters.
     :param threshold: the robust z-score above which a reading is an outlier; 0: the contract's value.
     :raises ConfigurationError: a time cannot be parsed, or nothing was loaded yet.
+    :raises ParameterError: there is no such measure or sensor.
     """
     with connected(settings, "reading") as connection:
         evolved = with_added_columns(connection, contract)
@@ -110,19 +132,32 @@ def explore(
         table = feed_table(evolved)
         time = table.c[evolved.event_time.column]
         within = (time >= begin, time <= end)
-        readings = newest_readings(connection, evolved, table, within, sensors)
+        summary = summary_of(connection, evolved, table, within, begin, end)
+        shown = choose_measures(connection, evolved, measures, begin, end)
+        total = int(summary["sensors"].iloc[0])
+        named, keys = choose_sensors(connection, evolved, table, within, most=sensors, wanted=sensor_names, total=total)
+        readings = newest_readings(connection, evolved, table, within, keys, shown.names)
         rules = evolved.anomalies
-        anomalies = anomalies_of(evolved, readings, threshold) if rules else pd.DataFrame()
-        return Explored(
+        empty = pd.DataFrame()
+        explored = Explored(
             evolved,
             begin,
             end,
-            summary_of(connection, evolved, table, within, begin, end),
+            shown,
+            named,
+            summary,
             readings,
-            windows_of(connection, evolved, begin, end),
-            hours(connection, evolved, begin, end),
-            anomalies,
-            threshold or (rules.threshold if rules else 0.0),
+            windows=empty,
+            hours=empty,
+            anomalies=empty,
+            threshold=threshold or (rules.threshold if rules else 0.0),
+        )
+        first = explored.in_windows[:1]
+        return replace(
+            explored,
+            windows=windows_of(connection, evolved, begin, end, explored.in_windows),
+            hours=hours(connection, evolved, begin, end, first[0]) if first else empty,
+            anomalies=anomalies_of(evolved, readings, threshold, explored.examined),
         )
 
 

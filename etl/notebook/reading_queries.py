@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import Connection, Select, Table, and_, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
 from etl.contract.model import EvolvedContract
 from etl.database.schema.audit_tables import etl_anomaly, etl_log
-from etl.database.schema.sensor_name import sensor_name_in_sql
 from etl.database.schema.windows import window_tables
 from etl.errors import ConfigurationError
 from etl.jobs.load.derived.detect import find
+from etl.notebook.choice import is_of_sensors
 
 
 def newest_time(connection: Connection, contract: EvolvedContract) -> datetime:
@@ -55,31 +56,22 @@ def summary_of(
 
 
 def newest_readings(
-    connection: Connection, contract: EvolvedContract, table: Table, within: tuple[Any, ...], sensors: int
+    connection: Connection,
+    contract: EvolvedContract,
+    table: Table,
+    within: tuple[Any, ...],
+    sensors: Sequence[tuple[Any, ...]],
+    measures: Sequence[str],
 ) -> pd.DataFrame:
-    """The newest readings of a few sensors, in the order of sensor and time: first those with the most recorded anomalies."""
-    keys = [table.c[name] for name in contract.sensor]
-    name = sensor_name_in_sql(keys, length=None)
-    remarkable = (
-        select(etl_anomaly.c.sensor, func.count().label("anomalies"))
-        .where(etl_anomaly.c.feed == contract.feed)
-        .group_by(etl_anomaly.c.sensor)
-        .subquery()
-    )
-    present = select(*keys, name.label(_NAME)).where(*within).distinct().subquery()
-    shown = (
-        select(*(present.c[key.name] for key in keys))
-        .join(remarkable, remarkable.c.sensor == present.c[_NAME], isouter=True)
-        .order_by(func.coalesce(remarkable.c.anomalies, 0).desc(), *(present.c[key.name] for key in keys))
-        .limit(sensors)
-        .subquery("some sensors")
-    )
-    same = [table.c[name] == shown.c[name] for name in contract.sensor]
+    """Some measures in the newest readings of a few sensors, in the order of sensor and time.
+
+    :param sensors: the values that identify each of them.
+    """
     time = table.c[contract.event_time.column]
+    names = dict.fromkeys([*contract.sensor, contract.event_time.column, *measures])
     query = (
-        select(*(table.c[name] for name in contract.column_names))
-        .join(shown, and_(*same))
-        .where(*within)
+        select(*(table.c[name] for name in names))
+        .where(is_of_sensors(contract, table, sensors), *within)
         .order_by(time.desc())
         .limit(READINGS_SHOWN)
     )
@@ -87,8 +79,10 @@ def newest_readings(
     return readings.sort_values([*contract.sensor, contract.event_time.column], ignore_index=True)
 
 
-def windows_of(connection: Connection, contract: EvolvedContract, begin: datetime, end: datetime) -> pd.DataFrame:
-    """Statistics over all sensors; per day if the small windows are more than a plot can show."""
+def windows_of(
+    connection: Connection, contract: EvolvedContract, begin: datetime, end: datetime, measures: Sequence[str]
+) -> pd.DataFrame:
+    """Statistics of some measures over all sensors; per day if the small windows are more than a plot can show."""
     tables = list(window_tables(contract))
     if not tables:
         return pd.DataFrame(columns=["window_start", "measure", "low", "average", "high"])
@@ -104,38 +98,51 @@ def windows_of(connection: Connection, contract: EvolvedContract, begin: datetim
             func.max(columns["max"]).label("high"),
             total.label("readings"),
         )
-        .where(columns.window_start >= begin - timedelta(days=1), columns.window_start <= end)
+        .where(
+            columns.measure.in_(measures),
+            columns.window_start >= begin - timedelta(days=1),
+            columns.window_start <= end,
+        )
         .group_by(columns.window_start, columns.measure)
         .order_by(columns.window_start)
     )
     return frame_of(connection, query)
 
 
-def hours(connection: Connection, contract: EvolvedContract, begin: datetime, end: datetime) -> pd.DataFrame:
-    """Average of the first measure by day (rows) and hour (columns), from the smallest windows."""
-    tables = list(window_tables(contract))
-    if not tables or contract.windows is None:
-        return pd.DataFrame()
-    columns = tables[0].c
-    query = select(columns.window_start, columns.avg, columns.count).where(
-        columns.measure == contract.windows.measures[0], columns.window_start >= begin, columns.window_start <= end
+def hours(
+    connection: Connection, contract: EvolvedContract, begin: datetime, end: datetime, measure: str
+) -> pd.DataFrame:
+    """Average of one measure over all sensors by day (rows) and hour (columns), from the smallest windows."""
+    columns = next(window_tables(contract)).c
+    query = (
+        select(
+            columns.window_start,
+            func.sum(columns.avg * columns.count).label("window sum"),
+            func.sum(columns.count).label("window count"),
+        )
+        .where(
+            columns.measure == measure,
+            columns.window_start >= max(begin, end - timedelta(days=DAYS_SHOWN)),
+            columns.window_start <= end,
+        )
+        .group_by(columns.window_start)
     )
     windows = frame_of(connection, query)
     if windows.empty:
         return windows
     times = pd.to_datetime(windows["window_start"], utc=True)
-    weighted = windows.assign(
-        day=times.dt.date, hour=times.dt.hour, sum=windows["avg"].astype(float) * windows["count"].astype(int)
-    )
-    sums = weighted.groupby(["day", "hour"])[["sum", "count"]].sum()
-    return (sums["sum"] / sums["count"]).unstack("hour").reindex(columns=range(24))
+    numbers = windows[["window sum", "window count"]].astype(float).assign(day=times.dt.date, hour=times.dt.hour)
+    sums = numbers.groupby(["day", "hour"]).sum()
+    return (sums["window sum"] / sums["window count"]).unstack("hour").reindex(columns=range(24))
 
 
-def anomalies_of(contract: EvolvedContract, readings: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """Anomalies of the shown readings; the first ones of each sensor are only the baseline for the others."""
-    rules = contract.anomalies
-    if rules is None or readings.empty:
+def anomalies_of(
+    contract: EvolvedContract, readings: pd.DataFrame, threshold: float, measures: Sequence[str]
+) -> pd.DataFrame:
+    """Anomalies of some measures in the shown readings; the first ones of each sensor are only the baseline for the others."""
+    if contract.anomalies is None or readings.empty or not measures:
         return pd.DataFrame()
+    rules = replace(contract.anomalies, measures=tuple(measures))
     if threshold:
         rules = replace(rules, threshold=threshold)
     names = [*contract.sensor, contract.event_time.column, *rules.measures]
@@ -155,6 +162,7 @@ def frame_of(connection: Connection, query: Select[Any]) -> pd.DataFrame:
 
 
 READINGS_SHOWN = 20_000
+DAYS_SHOWN = 31
 
 # A space, so that no column of a contract is called the same.
-_NAME, _NEW = "whole name", "is new"
+_NEW = "is new"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -18,7 +19,9 @@ from matplotlib.ticker import StrMethodFormatter
 
 from etl.audit.counts import Counts
 from etl.contract.reader import Column, Contract
+from etl.jobs.load.sample import MOST_MEASURES
 from etl.jobs.merge.job import Merged
+from etl.notebook.choice import Choice
 from etl.settings import Settings
 from etl.storage.batch_csv import read_frame
 from etl.storage.manifests import Archive
@@ -37,6 +40,9 @@ SERIES = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"]
 
 
 MAX_ITEMS_SHOWN = 20
+_CELLS_SHOWN = 200_000
+_LABEL_SHOWN = 40
+_TEXT_SHOWN = 500
 THOUSANDS = StrMethodFormatter("{x:,.0f}")
 
 
@@ -75,10 +81,13 @@ def counts(result_counts: Counts, cycle_id: str) -> pd.DataFrame:
 
 
 def messages(values: Iterable[bytes], contract: Contract) -> pd.DataFrame:
-    """The readings in messages or lines, as a data frame in the contract's columns; unreadable ones are left out."""
+    """The readings in messages or lines, as a data frame in the contract's columns; unreadable ones are left out.
+
+    Of wide messages only the first ones are read.
+    """
     header = tuple(column.source[0] for column in contract.columns) if contract.source.format.is_tabular else None
-    rows = []
-    for value in values:
+    rows: list[Mapping[str, str | None]] = []
+    for value in islice(values, max(1, _CELLS_SHOWN // len(contract.columns))):
         raw = encode_raw(value)
         for item in range(MAX_ITEMS_SHOWN if contract.explode else 1):
             reading = read(raw, contract, item, header)
@@ -88,18 +97,21 @@ def messages(values: Iterable[bytes], contract: Contract) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(contract.column_names))
 
 
-def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5) -> Figure:
-    """The feed's measures over time, a line per sensor; values that the contract forbids are left out."""
+def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5, measures: Choice | None = None) -> Figure:
+    """Measures over time, a line per sensor; values that the contract forbids are left out.
+
+    :param measures: those to show, which the frame has; None: those with the most values in it.
+    """
     time = contract.event_time.column
     by = [name for name in contract.sensor if name in frame] or [contract.message_key]
-    measures = [column for column in contract.columns if column.type == "double"]
+    chosen = measures or _most_filled(frame, contract)
     frame = frame.assign(**{time: _as_times(frame[time], contract)})
     key = " ".join(by)
     names = frame[by].map(str).agg(" ".join, axis=1) if len(frame) else frame[by[0]]
     shown = frame.assign(**{key: names})
     shown = shown[shown[key].isin(shown[key].value_counts().index[:sensors])].sort_values(time)
-    figure, axes = grid(max(1, len(measures)))
-    for axis, measure in zip(axes, measures, strict=False):
+    figure, axes = grid(max(1, len(chosen.names)))
+    for axis, measure in zip(axes, map(contract.column, chosen.names), strict=False):
         for name, group in shown.groupby(key):
             values = _allowed(pd.to_numeric(group[measure.name], errors="coerce"), measure)
             axis.plot(
@@ -108,14 +120,29 @@ def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5) -> Fi
                 marker=".",
                 markersize=3,
                 linewidth=1,
-                label=f"{key} {name}",
+                label=_shortened(f"{key} {name}"),
             )
         axis.set_title(measure.description or measure.name)
     if len(shown):
-        axes[min(1, len(axes) - 1)].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        axes[min(1, len(axes) - 1)].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     else:
         say(axes[0], "nothing to show")
-    return finished(figure)
+    return finished(figure, note_on(chosen))
+
+
+def _most_filled(frame: pd.DataFrame, contract: Contract) -> Choice:
+    """The measures with the most values in a frame, in the contract's order."""
+    every = contract.measures
+    present = [name for name in every if name in frame]
+    if len(present) == len(every) <= MOST_MEASURES:
+        return Choice(every, len(every), "")
+    counts = frame[present].count()
+    chosen = {*sorted(present, key=lambda name: -counts[name])[:MOST_MEASURES]}
+    return Choice(tuple(name for name in present if name in chosen), len(every), "those with the most values")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LABEL_SHOWN else f"{text[: _LABEL_SHOWN - 1]}…"
 
 
 def _as_times(values: pd.Series, contract: Contract) -> pd.Series:
@@ -197,11 +224,16 @@ def parts(archives: Iterable[Archive]) -> pd.DataFrame:
 
 
 def archive_head(settings: Settings, merged: Merged, rows: int = 8) -> pd.DataFrame:
-    """The first rows of the newest archive of a merge; an empty data frame if there was nothing to archive."""
+    """The first rows of the newest archive of a merge, long texts cut; an empty data frame if there was nothing to archive."""
     if not merged.archives:
         return pd.DataFrame()
     newest = merged.archives[-1]
-    return read_frame(settings.backup / newest.feed / newest.file_name, rows=rows)
+    frame = read_frame(settings.backup / newest.feed / newest.file_name, rows=rows)
+    return frame.map(_cut, na_action="ignore")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT_SHOWN else f"{text[:_TEXT_SHOWN]}…"
 
 
 def outcome(loaded: Loaded) -> Figure:
@@ -248,7 +280,17 @@ def grid(panels: int, columns: int = 2) -> tuple[Figure, list[Axes]]:
     return figure, list(axes.flat[:panels])
 
 
-def finished(figure: Figure) -> Figure:
-    """Close a figure for pyplot, so that a notebook shows it once: as the cell's value."""
+def note_on(measures: Choice) -> str:
+    """What a figure says where it does not show all measures."""
+    return "" if measures.is_all else measures.in_words("measures")
+
+
+def finished(figure: Figure, note: str = "") -> Figure:
+    """Close a figure for pyplot, so that a notebook shows it once: as the cell's value.
+
+    :param note: a line above the panels.
+    """
+    if note:
+        figure.suptitle(note, x=0.01, ha="left", fontsize=9, color="#666666")
     plt.close(figure)
     return figure

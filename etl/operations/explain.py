@@ -22,6 +22,7 @@ from etl.storage import manifests
 from etl.storage.archive_file import ArchiveFile
 
 Row = Mapping[str, Any]
+_NOTES_SHOWN = 20
 
 
 def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
@@ -181,9 +182,11 @@ def _job_in_words(settings: Settings, job: Row) -> list[str]:
 
 
 def _note_in_words(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key} ({inner})" for key, inner in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if not isinstance(value, dict | list):
+        return str(value)
+    parts = [f"{key} ({inner})" for key, inner in value.items()] if isinstance(value, dict) else [*map(str, value)]
+    more = f" and {len(parts) - _NOTES_SHOWN:,} more" if len(parts) > _NOTES_SHOWN else ""
+    return ", ".join(parts[:_NOTES_SHOWN]) + more
 
 
 def _archive_in_words(settings: Settings, archive: Row, unit: str) -> str:

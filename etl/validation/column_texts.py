@@ -30,6 +30,8 @@ class ColumnTexts:
         :param beside: column that is not in messages → its texts, where the rows' own texts are all that is left of them.
         """
         self._table = table
+        # Of thousands of columns, pyarrow makes a list of the names each time.
+        self._names = frozenset(table.column_names)
         self._contract = contract
         self._raw_rows = raw_rows
         self._changes = changes
@@ -45,7 +47,7 @@ class ColumnTexts:
             return pc.coalesce(self._beside[name], made) if name in self._beside else made
         if column.origin:
             return self._beside[name] if name in self._beside else column_of(self._table, name)
-        return column_of(self._table, name) if name in self._table.column_names else self._raw_rows.column(name)
+        return column_of(self._table, name) if name in self._names else self._raw_rows.column(name)
 
     @property
     def beside_message(self) -> dict[str, pa.ChunkedArray]:

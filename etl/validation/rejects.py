@@ -68,13 +68,14 @@ def aligned(table: pa.Table, contract: Contract, paths: Mapping[str, Path]) -> t
         column of the same name.
     """
     read = [column for column in contract.columns if column.is_read]
-    by_path = {path: name for name, path in paths.items() if name in table.column_names}
+    present = {*table.column_names}
+    by_path = {path: name for name, path in paths.items() if name in present}
     by_path |= {c.place: c.name for c in read if paths.get(c.name) == c.place}
     wanted = {column.name: by_path.get(column.place) for column in read}
     moved = {new: old for new, old in wanted.items() if old is not None and old != new}
     # Columns with a name of the contract whose values came from another place in the source.
     foreign = {c.name for c in read if paths.get(c.name, c.place) != c.place} - moved.keys()
-    foreign |= {c.name for c in contract.columns if not c.is_read and c.name in table.column_names}
+    foreign |= {c.name for c in contract.columns if not c.is_read and c.name in present}
     if not moved and not foreign:
         return table, paths
     columns, places = dict[str, pa.ChunkedArray](), dict(paths)
@@ -89,8 +90,9 @@ def aligned(table: pa.Table, contract: Contract, paths: Mapping[str, Path]) -> t
 
 def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
     """A column as text; NULLs where the table does not have it."""
-    if name in table.column_names:
-        return table[name]
+    place = table.schema.get_field_index(name)
+    if place >= 0:
+        return table.column(place)
     return pa.chunked_array([pa.nulls(table.num_rows, pa.string())])
 
 
@@ -167,7 +169,8 @@ class _Composer:
         self._table = table
         self._headers = headers
         self._dialect = contract.source.format.dialect
-        declared = {column.name: column for column in contract.columns if column.name in table.column_names}
+        present = {*table.column_names}
+        declared = {column.name: column for column in contract.columns if column.name in present}
         data = [name for name in table.column_names if name not in LINEAGE_COLUMNS]
         places = {name: declared[name].place if name in declared else paths.get(name, (name,)) for name in data}
         # What was beside the message is not part of its text.

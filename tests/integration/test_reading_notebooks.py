@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from datetime import UTC
 from pathlib import Path
 from statistics import fmean
@@ -15,27 +12,10 @@ import pytest
 from etl.errors import ConfigurationError
 from etl.notebook import charts, show
 from etl.notebook import queries as reading
-from etl.settings import PROJECT_ROOT
+from tests.support.notebooks import run_notebook
 from tests.support.readings import load_readings, series
 from tests.support.readings import reading as one
 from tests.support.stack import Project
-
-
-def run_notebook(project: Project, name: str, target: Path, **parameters: str) -> list[str]:
-    """Execute a notebook by papermill's command line; returns what its cells show, as text."""
-    given = [word for key, value in parameters.items() for word in ("-p", key, value)]
-    done = subprocess.run(
-        [sys.executable, "-m", "papermill", "--no-progress-bar", f"{name}.ipynb", str(target), *given],
-        cwd=PROJECT_ROOT / "notebooks",
-        env=project.env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    cells = json.loads(target.read_text("utf-8"))["cells"]
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    return ["".join(output["data"].get("text/plain", "")) for output in outputs if "data" in output]
 
 
 def test_readings_windows_and_anomalies_are_those_of_the_table(project: Project) -> None:

@@ -64,7 +64,7 @@ def set_aside_table(rows: Iterable[Mapping[str, Any]], *, width: int) -> Table:
 
 
 def rejected_row(row: Mapping[str, Any]) -> Table:
-    """One rejected row in full."""
+    """One rejected row: its whole text, and its first problems."""
     table = new_table("field", "value", whole=("field",), show_header=False)
     table.columns[0].style = "bold"
     rebuilt = " (made from its columns)" if row["raw_rebuilt"] else ""
@@ -77,8 +77,9 @@ def rejected_row(row: Mapping[str, Any]) -> Table:
         **{f"beside it, {origin}": value for origin, value in (row["beside_message"] or {}).items()},
         **{
             f"problem {i}": " · ".join(str(part) for part in (p["rule"], p["column"], p["value"]) if part is not None)
-            for i, p in enumerate(row["problems"], start=1)
+            for i, p in enumerate(row["problems"][:_BAD_SHOWN], start=1)
         },
+        "more problems": f"{more:,}; `--json` has all" if (more := len(row["problems"]) - _BAD_SHOWN) > 0 else None,
         "replayed by": f"log row {row['replayed_by']}" if row["replayed_by"] else None,
         "note": row["note"],
     }

@@ -24,6 +24,7 @@ from etl.contract.model import (
 )
 from etl.contract.properties.custom_properties import CustomProperties
 from etl.contract.properties.time_formats import read_formats, read_timezone
+from etl.contract.similar_names import suggestion
 
 KNOWN = {
     "eventTime",
@@ -188,7 +189,10 @@ class FeedProperties(CustomProperties):
 
     def _column_list(self, name: str, given: object, columns: tuple[Column, ...]) -> tuple[str, ...]:
         names = [given] if isinstance(given, str) else given
-        existing = {column.name for column in columns}
-        if not isinstance(names, list) or not names or not all(item in existing for item in names):
-            raise self.fail(f"{self.place}.{name}", f"{given!r}", f"Name columns: {', '.join(sorted(existing))}.")
+        if not isinstance(names, list) or not names or not all(isinstance(item, str) for item in names):
+            raise self.fail(f"{self.place}.{name}", f"{given!r}", "Name columns of the schema.")
+        existing = dict.fromkeys(column.name for column in columns)
+        for item in names:
+            if item not in existing:
+                raise self.fail(f"{self.place}.{name}", f"{item!r} is no column", suggestion(item, existing))
         return tuple(names)

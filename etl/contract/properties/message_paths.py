@@ -9,6 +9,7 @@ from etl.contract.every_column import numbers_of
 from etl.contract.model import ITEMS, ROOT, Column
 from etl.contract.properties.column_properties import read_missing
 from etl.contract.properties.custom_properties import CustomProperties
+from etl.contract.similar_names import suggestion
 from etl.contract.sources.source import FeedSource
 
 Path = tuple[str, ...]
@@ -71,8 +72,9 @@ def _paths(
     renamed = given.values.get("rename", {})
     if not isinstance(renamed, dict):
         raise given.fail(place, f"{renamed!r}", "Write column: path, one per line.")
-    if unknown := set(renamed) - {column.name for column in columns}:
-        raise given.fail(place, f"there is no column {sorted(unknown)[0]!r}", "Name columns of the schema.")
+    names = [column.name for column in columns]
+    if unknown := sorted({*map(str, renamed)} - {*names}):
+        raise given.fail(place, f"there is no column {unknown[0]!r}", suggestion(unknown[0], names))
     if elsewhere := [column for column in columns if column.name in renamed and not column.is_in_message]:
         why = "combined from other columns" if elsewhere[0].combine else f"taken from {elsewhere[0].origin}"
         why = "the same text in every reading" if elsewhere[0].constant else why
@@ -119,6 +121,6 @@ def _require_combined(given: CustomProperties, columns: tuple[Column, ...]) -> N
         place = f"schema[0].properties[{index}].customProperties.combine"
         for name in column.combine:
             if name not in by_name:
-                raise given.fail(place, f"there is no column {name!r}", f"Name columns: {', '.join(by_name)}.")
+                raise given.fail(place, f"there is no column {name!r}", suggestion(name, by_name))
             if by_name[name].combine:
                 raise given.fail(place, f"{name!r} is combined itself", "Name columns that are in the source.")

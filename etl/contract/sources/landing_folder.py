@@ -102,7 +102,8 @@ class LandingFolder(FeedSource):
     def in_words(self) -> str:
         details = f" ({self.format.details})" if self.format.details else ""
         place = f"that match {self.path}" if self.pattern else f"in {self.path}/"
-        return f"{self.format.label} files {place}{details}"
+        taken = f"a file is taken when it has not changed for {self.stable_seconds:g} s"
+        return f"{self.format.label} files {place}{details}; {taken}"
 
     def as_json(self) -> dict[str, Any]:
         return {"landing": {"path": self.path, **self.format.as_json(), "stable_seconds": self.stable_seconds}}

@@ -11,6 +11,7 @@ from sqlalchemy.types import BigInteger, DateTime, SmallInteger, TypeEngine
 
 from etl.database.postgresql.connection import driver_of
 from etl.database.product import AlteredColumn, DependentView
+from etl.database.table_limits import NARROWER_ROWS, SHORTER_NAMES, BrokenLimit, too_many_columns
 
 COLUMNS = 1600
 """https://www.postgresql.org/docs/18/limits.html"""
@@ -112,16 +113,17 @@ def _grants(row: Any, name: sql.Identifier) -> Iterator[sql.Composed]:
         yield sql.SQL("ALTER VIEW {} OWNER TO {}").format(name, sql.Identifier(row.owner))
 
 
-def broken_limits(table: Table) -> list[str]:
-    """Which limits a table would break, each as a sentence."""
+def broken_limits(table: Table) -> list[BrokenLimit]:
+    """Which limits a table would break."""
     broken = []
     if len(table.columns) > COLUMNS:
-        broken.append(f"{len(table.columns):,} columns; {COLUMNS:,} are possible.")
+        broken.append(too_many_columns(len(table.columns), COLUMNS))
     elif (needed := _row_bytes(table)) > ROW_BYTES:
-        broken.append(f"a row with all its values takes at least {needed:,} bytes; {ROW_BYTES:,} are possible.")
+        sentence = f"a row with all its values takes at least {needed:,} bytes; {ROW_BYTES:,} are possible."
+        broken.append(BrokenLimit(sentence, NARROWER_ROWS))
     names = [table.name, *(str(index.name) for index in table.indexes), *(column.name for column in table.columns)]
-    broken += [f"the name {name!r} is too long; {NAME_BYTES} bytes are possible." for name in names if _is_long(name)]
-    return broken
+    too_long = (f"the name {name!r} is too long; {NAME_BYTES} bytes are possible." for name in names if _is_long(name))
+    return broken + [BrokenLimit(sentence, SHORTER_NAMES) for sentence in too_long]
 
 
 def _is_long(name: str) -> bool:

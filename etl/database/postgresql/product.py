@@ -34,6 +34,7 @@ from etl.database.postgresql import ddl
 from etl.database.postgresql.connection import BoundedConnection, driver_of
 from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights
 from etl.database.stage import Stage
+from etl.database.table_limits import BrokenLimit
 from etl.errors import ConfigurationError, EtlError, MissingRight, PermanentError, ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class PostgreSQL(Product):
     example = "postgresql://user:password@host:5432/database"
     schemes = ("postgresql", "postgres", "postgresql+psycopg")
     replaces_views = True
+    most_columns = ddl.COLUMNS
     batch_end = ";"
     indexes_hold_columns = False
     schema = "public"
@@ -214,7 +216,7 @@ class PostgreSQL(Product):
     def views_upon(self, connection: Connection, names: Iterable[str]) -> list[DependentView]:
         return ddl.views_upon(connection, names)
 
-    def broken_limits(self, table: Table) -> list[str]:
+    def broken_limits(self, table: Table) -> list[BrokenLimit]:
         return ddl.broken_limits(table)
 
     def rights_on(self, connection: Connection, table: str) -> Rights | None:

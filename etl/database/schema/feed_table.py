@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import (
@@ -25,6 +25,7 @@ from etl.contract.every_column import like_the_others
 from etl.contract.model import Contract, EvolvedContract
 from etl.database import DOUBLE, MOMENT, Product, text_of
 from etl.database.schema.audit_tables import NAMES, etl_column
+from etl.database.table_limits import BrokenLimit, too_many_columns
 from etl.errors import ContractError
 
 _TYPES: dict[str, TypeEngine[Any]] = {"double": DOUBLE, "boolean": Boolean(), "timestamp": MOMENT}
@@ -100,9 +101,21 @@ def require_fits(product: Product, contract: Contract, tables: Iterable[Table]) 
 
     :raises ContractError: naming the contract, the product and its limits.
     """
-    broken = [f"table {table.name}: {limit}" for table in tables for limit in product.broken_limits(table)]
-    if broken:
-        remedy = "Give the texts of keys a (smaller) maxLength, or use fewer columns and shorter names."
-        start = f"{contract.file.name or contract.feed}: {product.title} cannot hold "
-        problems = [ContractError(start + limit, remedy=remedy) for limit in broken]
-        raise ContractError(start + broken[0], remedy=remedy, problems=problems)
+    start = f"{contract.file.name or contract.feed}: {product.title} cannot hold "
+    problems = [
+        ContractError(f"{start}{what}: {limit.sentence}", remedy=limit.remedy)
+        for table in tables
+        for what, limit in broken_limits(product, contract, table)
+    ]
+    if problems:
+        raise ContractError(problems[0].cause, remedy=problems[0].remedy, problems=problems)
+
+
+def broken_limits(product: Product, contract: Contract, table: Table) -> Iterator[tuple[str, BrokenLimit]]:
+    """The limits of a product that one of a feed's tables breaks, or its view of readings, and which of the two it is."""
+    limits = product.broken_limits(table)
+    yield from ((f"table {table.name}", limit) for limit in limits)
+    # The view of readings has some columns more than the feed's table.
+    columns = len(table.columns) + len(model.VIEW_COLUMNS)
+    if table.name == contract.table and not limits and columns > product.most_columns:
+        yield f"view v_{table.name}", too_many_columns(columns, product.most_columns)

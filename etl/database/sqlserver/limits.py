@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Double, Integer, PrimaryKeyConstraint, String, Table, UniqueConstraint
 from sqlalchemy.types import JSON, BigInteger, DateTime, SmallInteger, TypeEngine
 
+from etl.database.table_limits import NARROWER_ROWS, SHORTER_KEYS, SHORTER_NAMES, BrokenLimit, too_many_columns
 from etl.database.types import LONGEST_NVARCHAR
 
 PARAMETERS = 2100
@@ -35,17 +36,22 @@ _FIXED: tuple[tuple[type[TypeEngine[Any]], int], ...] = (
 )
 
 
-def broken_limits(table: Table) -> list[str]:
-    """Which limits a table would break, each as a sentence."""
-    return [*_of_rows(table), *_of_keys(table), *_of_names(table)]
+def broken_limits(table: Table) -> list[BrokenLimit]:
+    """Which limits a table would break."""
+    keys = (BrokenLimit(sentence, SHORTER_KEYS) for sentence in _of_keys(table))
+    names = (BrokenLimit(sentence, SHORTER_NAMES) for sentence in _of_names(table))
+    return [*_of_rows(table), *keys, *names]
 
 
-def _of_rows(table: Table) -> Iterable[str]:
+def _of_rows(table: Table) -> Iterable[BrokenLimit]:
     if len(table.columns) > COLUMNS:
-        yield f"{len(table.columns)} columns; {COLUMNS} are possible."
+        yield too_many_columns(len(table.columns), COLUMNS)
     needed = row_bytes(table)
     if needed > ROW_BYTES:
-        yield f"a row takes at least {needed:,} bytes, of {ROW_BYTES:,} that are possible, even with its texts outside of it."
+        yield BrokenLimit(
+            f"a row takes at least {needed:,} bytes, of {ROW_BYTES:,} that are possible, even with its texts outside of it.",
+            NARROWER_ROWS,
+        )
 
 
 def row_bytes(table: Table) -> int:

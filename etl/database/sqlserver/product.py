@@ -17,8 +17,9 @@ from sqlalchemy.types import TypeEngine
 from etl.database import reserved_words
 from etl.database.product import AlteredColumn, DependentView, Limits, Product, Rights
 from etl.database.sqlserver import checks, ddl, driver, errors, json_rows, reader_login
-from etl.database.sqlserver.limits import broken_limits
+from etl.database.sqlserver.limits import COLUMNS, broken_limits
 from etl.database.stage import Stage
+from etl.database.table_limits import BrokenLimit
 from etl.errors import EtlError, PermanentError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class SQLServer(Product):
     example = "mssql+pyodbc://user:password@host:1433/database"
     schemes = ("mssql", driver.PYODBC, driver.MSSQL_PYTHON)
     replaces_views = False
+    most_columns = COLUMNS
     batch_end = "\nGO"
     script_start = ddl.SCRIPT_START
     script_end = ddl.SCRIPT_END
@@ -165,7 +167,7 @@ class SQLServer(Product):
     def views_upon(self, connection: Connection, names: Iterable[str]) -> list[DependentView]:
         return ddl.views_upon(connection, names)
 
-    def broken_limits(self, table: Table) -> list[str]:
+    def broken_limits(self, table: Table) -> list[BrokenLimit]:
         return broken_limits(table)
 
     def rights_on(self, connection: Connection, table: str) -> Rights | None:

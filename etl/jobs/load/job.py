@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, func, select
 
 from etl.audit import ledger, recovery
 from etl.audit.counts import Counts
@@ -39,6 +39,7 @@ from etl.jobs.load.loaded_sources import SETTLING
 from etl.jobs.load.new_columns import discover, take_up, widen
 from etl.jobs.load.queue import Queue
 from etl.jobs.load.rows import Insertion
+from etl.jobs.load.sample import sample_of_load
 from etl.jobs.load.tables import ensure_feed
 from etl.settings import Settings
 from etl.storage import failpoints
@@ -60,7 +61,7 @@ class Loaded:
     reasons: pd.Series
     """Rejected rows by reason."""
     sample: pd.DataFrame
-    """What a few sensors sent, for a plot."""
+    """What a few sensors sent, for a plot: sensor, time and some measures."""
     score: Mapping[str, float]
     """The quality score of this load and its components, 0 to 100; empty where nothing was loaded."""
 
@@ -142,7 +143,7 @@ def _finish(connection: Connection, run: JobRun, done: list[Archive]) -> Loaded:
         counts,
         tuple(done),
         _reasons(connection, run),
-        _sample(connection, run, contract, table if done else None),
+        sample_of_load(connection, contract, table if done else None, run.log_id),
         scored(connection, run.log_id),
     )
 
@@ -245,22 +246,3 @@ def _reasons(connection: Connection, run: JobRun) -> pd.Series:
         .order_by(func.count().desc(), etl_rejected_row.c.reason)
     ).all()
     return pd.Series({row.reason: row.rows for row in rows}, name="rejected rows", dtype="int64")
-
-
-def _sample(connection: Connection, run: JobRun, contract: EvolvedContract, table: Table | None) -> pd.DataFrame:
-    """What a few sensors sent: enough for a plot, whatever the number of rows."""
-    import pandas as pd
-
-    if table is None:
-        return pd.DataFrame(columns=list(contract.column_names))
-    of_load = table.c.log_id == run.log_id
-    key = table.c[contract.message_key]
-    # Two queries: the planner has no statistics of rows inserted a moment ago, and would join each with each.
-    sensors = connection.scalars(select(key).where(of_load).group_by(key).order_by(key).limit(5)).all()
-    rows = (
-        select(*(table.c[name] for name in contract.column_names))
-        .where(of_load, key.in_(sensors))
-        .order_by(table.c[contract.event_time.column].desc())
-        .limit(2_000)
-    )
-    return pd.DataFrame(connection.execute(rows).all(), columns=list(contract.column_names))

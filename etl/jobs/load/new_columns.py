@@ -7,24 +7,25 @@ type makes a rejected row, never a failed load; but a whole number that turns ou
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, insert, inspect, update
+from sqlalchemy import Connection, inspect, update
 from sqlalchemy.types import Boolean, Double, Integer, String, TypeEngine
 
 from etl.contract.every_column import like_the_others, missing_everywhere, numbers_of
 from etl.contract.inference import DistinctValues, infer_type, is_integer, is_number
 from etl.contract.model import RESERVED, Column, ColumnType, EvolvedContract, column_name
-from etl.database import product_of
+from etl.database import insert_rows, product_of
 from etl.database.schema.audit_tables import etl_column
 from etl.database.schema.comparison.compare import compare
-from etl.database.schema.feed_table import feed_table
-from etl.storage.batch_csv import read_chunks
+from etl.database.schema.feed_table import broken_limits, feed_table
+from etl.storage.batch_csv import columns_of, read_chunks
 from etl.storage.landing_folder import part_columns
 from etl.storage.manifests import LandingFile
 from etl.validation.message import read, shown_path
@@ -102,8 +103,12 @@ def discover(
         else:
             columns.append(column)
             taken.append(column.name)
-    while columns and _is_too_much(connection, contract, columns):
-        left.append(shown_path(columns.pop().path))
+    if columns and _is_too_much(connection, contract, columns):
+        fitting = bisect_left(
+            range(len(columns)), True, key=lambda n: _is_too_much(connection, contract, columns[: n + 1])
+        )
+        left += [shown_path(column.path) for column in columns[fitting:]]
+        columns = columns[:fitting]
     if existing and columns and _with_columns(connection, contract, columns) is None:
         # The columns that an earlier contract left in the table cannot be changed as these need.
         left += [shown_path(column.path) for column in columns if column.name in existing]
@@ -115,17 +120,20 @@ def take_up(
     connection: Connection, contract: EvolvedContract, columns: tuple[Column, ...], log_id: int
 ) -> EvolvedContract:
     """Record new columns as columns of the feed from now on; returns the contract with them."""
-    for column in columns:
-        connection.execute(
-            insert(etl_column).values(
-                feed=contract.feed,
-                column_name=column.name,
-                type=column.type,
-                path=list(column.path),
-                log_id=log_id,
-                added_at=datetime.now(UTC),
-            )
-        )
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "feed": contract.feed,
+            "column_name": column.name,
+            "type": column.type,
+            "path": list(column.path),
+            "log_id": log_id,
+            # They are read back in the order of this time.
+            "added_at": now + timedelta(microseconds=place),
+        }
+        for place, column in enumerate(columns)
+    ]
+    insert_rows(connection, etl_column, rows)
     return replace(contract, columns=(*contract.columns, *like_the_others(contract, columns)))
 
 
@@ -134,8 +142,8 @@ def widen(connection: Connection, contract: EvolvedContract, file: Path) -> Evol
 
     Returns the contract with them.
     """
-    whole = [column for column in contract.columns if column.added and column.type == "integer"]
-    wider = [replace(column, type="double") for column in whole if _has_decimals(file, column)]
+    whole = {column.name: column for column in contract.columns if column.added and column.type == "integer"}
+    wider = [replace(whole[name], type="double") for name in _with_decimals(file, whole)]
     changed = _with_columns(connection, contract, wider) if wider else None
     if changed is None:
         return contract
@@ -155,13 +163,16 @@ def _with_columns(
     return None if compare(connection, changed).refused else changed
 
 
-def _has_decimals(file: Path, column: Column) -> bool:
-    """Whether a column of an archive has numbers with decimals, and nothing but numbers."""
-    values = DistinctValues()
-    for chunk in read_chunks(file):
-        if column.name in chunk.schema.names:
-            values.add(_inferable_texts(chunk.column(column.name), column))
-    return not all(map(is_integer, values)) and _infer(column.name, values) == "double"
+def _with_decimals(file: Path, columns: Mapping[str, Column]) -> list[str]:
+    """Which of some columns of an archive have numbers with decimals, and nothing but numbers."""
+    present = {*columns_of(file)}
+    values = {name: DistinctValues() for name in columns if name in present}
+    for chunk in read_chunks(file, tuple(values)) if values else ():
+        for name, texts in zip(chunk.schema.names, chunk.columns, strict=True):
+            values[name].add(_inferable_texts(texts, columns[name]))
+    return [
+        name for name, found in values.items() if not all(map(is_integer, found)) and _infer(name, found) == "double"
+    ]
 
 
 def _new_column(
@@ -211,7 +222,7 @@ def _undeclared_columns(connection: Connection, contract: EvolvedContract) -> di
 def _is_too_much(connection: Connection, contract: EvolvedContract, columns: Iterable[Column]) -> bool:
     """Whether the database cannot hold the feed's table with some more columns."""
     more = replace(contract, columns=(*contract.columns, *columns))
-    return bool(product_of(connection.dialect).broken_limits(feed_table(more)))
+    return any(broken_limits(product_of(connection.dialect), more, feed_table(more)))
 
 
 def _keys_of_messages(file: Path, contract: EvolvedContract) -> dict[tuple[str, ...], _Key]:

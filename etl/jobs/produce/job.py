@@ -114,14 +114,14 @@ def _default_number(settings: Settings, contract: Contract) -> int:
 
 
 class _Sample:
-    """Keeps the messages of a few sensors: enough for a plot, however many messages there are."""
+    """Keeps the messages of a few sensors: enough for a plot, however many messages there are, and however wide they are."""
 
-    def __init__(self, contract: Contract, sensors: int = 5, limit: int = 2_000) -> None:
+    def __init__(self, contract: Contract, sensors: int = 5) -> None:
         self._contract = contract
         self.values: list[bytes] = []
         self._keys: set[bytes] = set()
         self._sensors = sensors
-        self._limit = limit
+        self._limit = max(1, min(2_000, 200_000 // len(contract.columns)))
 
     def watch(self, chunks: Chunks) -> Chunks:
         for chunk in chunks:

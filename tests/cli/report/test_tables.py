@@ -54,7 +54,7 @@ def status() -> list[Any]:
 
 
 def feeds() -> list[Any]:
-    from etl.cli.report.contract import columns_table, facts_table, feeds_table
+    from etl.cli.report.contract.tables import columns_table, facts_table, feeds_table
     from etl.contract.reader import load_contract
     from etl.settings import Settings
 
@@ -69,7 +69,7 @@ def quarantine() -> list[Any]:
     place = {"source_name": "topic", "source_partition": 0, "source_offset": 12, "source_item": 0}
     row = {"rejected_id": 7, "feed": "rooms", "reason": "time_out_of_range", "status": "QUARANTINED", "rows": 1}
     row |= {**place, "problems": [problem], "raw": f'{{"device": "{LONG}"}}', "raw_rebuilt": False, "cycle_id": CYCLE}
-    row |= {"replayed_by": None, "note": None}
+    row |= {"replayed_by": None, "note": None, "beside_message": None}
     aside = {
         "feed": "rooms",
         "kind": "landing",

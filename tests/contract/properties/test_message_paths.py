@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etl.cli.report.contract import source_path
+from etl.cli.report.contract.columns import source_of
 from etl.errors import ContractError
 from tests.contract.draft.drafting import read_draft, text_of_draft
 
@@ -16,8 +16,8 @@ def test_a_list_of_keys_names_a_key_with_a_dot() -> None:
     assert 'a_b: ["data", "a.b"]' in TEXT
     found = read_draft(TEXT)
     assert found.column("a_b").source == ("data", "a.b")
-    assert source_path(found.column("a_b"), found) == '["data", "a.b"]'
-    assert source_path(found.column("plain"), found) == "data.plain"
+    assert source_of(found.column("a_b"), found) == '["data", "a.b"]'
+    assert source_of(found.column("plain"), found) == "data.plain"
 
 
 def test_a_list_names_a_key_in_an_array_as_well() -> None:

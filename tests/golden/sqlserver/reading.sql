@@ -114,24 +114,6 @@ FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.undone_at IS NULL
 GO
 
-SELECT TOP 20000 sensor_data.sensor_id, sensor_data.temperature, sensor_data.humidity, sensor_data.timestamp
-FROM sensor_data
-JOIN (SELECT TOP 5 anon_1.sensor_id AS sensor_id
-    FROM (SELECT DISTINCT sensor_data.sensor_id AS sensor_id, CAST(sensor_data.sensor_id AS NVARCHAR(max)) COLLATE
-            Latin1_General_100_BIN2 AS [whole name]
-        FROM sensor_data
-        WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS
-                DATETIMEOFFSET(6))) AS anon_1
-    LEFT OUTER JOIN (SELECT etl_anomaly.sensor AS sensor, COUNT_BIG(*) AS anomalies
-        FROM etl_anomaly
-        WHERE etl_anomaly.feed = ?
-        GROUP BY etl_anomaly.sensor) AS anon_2 ON anon_2.sensor = anon_1.[whole name] ORDER BY
-        coalesce(anon_2.anomalies, ?) DESC, anon_1.sensor_id) AS [some sensors] ON sensor_data.sensor_id =
-    [some sensors].sensor_id
-WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))
-    ORDER BY sensor_data.timestamp DESC
-GO
-
 SELECT COUNT_BIG(*) AS readings, (SELECT COUNT_BIG(*) AS count_1
     FROM (SELECT DISTINCT sensor_data.sensor_id AS sensor_id
         FROM sensor_data
@@ -145,19 +127,41 @@ FROM sensor_data
 WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))
 GO
 
+SELECT TOP 5 present.[whole name], present.sensor_id
+FROM (SELECT sensor_data.sensor_id AS sensor_id, CAST(sensor_data.sensor_id AS NVARCHAR(max)) COLLATE
+        Latin1_General_100_BIN2 AS [whole name], COUNT_BIG(*) AS [number of readings]
+    FROM sensor_data
+    WHERE sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <= CAST(? AS
+            DATETIMEOFFSET(6))
+    GROUP BY sensor_data.sensor_id) AS present
+LEFT OUTER JOIN (SELECT etl_anomaly.sensor AS sensor, COUNT_BIG(*) AS anomalies
+    FROM etl_anomaly
+    WHERE etl_anomaly.feed = ?
+    GROUP BY etl_anomaly.sensor) AS anon_1 ON anon_1.sensor = present.[whole name] ORDER BY coalesce(anon_1.anomalies,
+        ?) DESC, present.[number of readings] DESC, present.sensor_id
+GO
+
+SELECT TOP 20000 sensor_data.sensor_id, sensor_data.timestamp, sensor_data.temperature, sensor_data.humidity
+FROM sensor_data
+WHERE sensor_data.sensor_id = ? AND sensor_data.timestamp >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data.timestamp <=
+    CAST(? AS DATETIMEOFFSET(6)) ORDER BY sensor_data.timestamp DESC
+GO
+
 SELECT sensor_data_5m.window_start, sensor_data_5m.measure, min(sensor_data_5m.min) AS low, sum(sensor_data_5m.avg *
         sensor_data_5m.count) / (sum(sensor_data_5m.count) + 0.0) AS average, max(sensor_data_5m.max) AS high,
     sum(sensor_data_5m.count) AS readings
 FROM sensor_data_5m
-WHERE sensor_data_5m.window_start >= CAST(? AS DATETIMEOFFSET(6)) AND sensor_data_5m.window_start <= CAST(? AS
-        DATETIMEOFFSET(6))
+WHERE sensor_data_5m.measure IN (?, ?) AND sensor_data_5m.window_start >= CAST(? AS DATETIMEOFFSET(6)) AND
+    sensor_data_5m.window_start <= CAST(? AS DATETIMEOFFSET(6))
 GROUP BY sensor_data_5m.window_start, sensor_data_5m.measure ORDER BY sensor_data_5m.window_start
 GO
 
-SELECT sensor_data_5m.window_start, sensor_data_5m.avg, sensor_data_5m.count
+SELECT sensor_data_5m.window_start, sum(sensor_data_5m.avg * sensor_data_5m.count) AS [window sum],
+    sum(sensor_data_5m.count) AS [window count]
 FROM sensor_data_5m
 WHERE sensor_data_5m.measure = ? AND sensor_data_5m.window_start >= CAST(? AS DATETIMEOFFSET(6)) AND
     sensor_data_5m.window_start <= CAST(? AS DATETIMEOFFSET(6))
+GROUP BY sensor_data_5m.window_start
 GO
 
 SELECT sensor_data.sensor_id, sensor_data.temperature, sensor_data.humidity, sensor_data.timestamp

@@ -184,3 +184,24 @@ def test_filters_offer_every_reason_job_and_status() -> None:
     steps = {f"{number} {name}" for number, name in (notebook.split("_") for notebook in NOTEBOOKS.values())}
     statuses = {"SUCCESS", "FAILED", "RUNNING", "QUARANTINED", "REPLAYED", "DISCARDED", "ERROR", "STANDBY"}
     assert offered == steps | statuses | {reason.value for reason in Reason}
+
+
+@pytest.mark.parametrize("path", sorted(CHARTS))
+def test_a_chart_with_a_line_or_row_per_sensor_or_measure_is_bounded_and_says_so(path: str) -> None:
+    """A feed may have 100,000 sensors, or 1,500 measures."""
+    chart = CHARTS[path]
+    params = chart["params"]
+    if not {"sensor", "measure"} & {*asked_columns({**params, "adhoc_filters": [], "adhoc_filters_b": []})}:
+        return
+    most = int(params.get("series_limit") or params["row_limit"])
+    assert most <= 5_000
+    assert f"{most:,}" in chart["description"]
+
+
+def test_the_filter_of_sensors_looks_for_what_is_typed() -> None:
+    """Superset offers the first 1,000 values of a filter; others only where it searches for them."""
+    for dashboard in DASHBOARDS.values():
+        for found in dashboard["metadata"]["native_filter_configuration"][1:]:
+            if found["targets"][0]["column"]["name"] == "sensor":
+                assert found["controlValues"]["searchAllOptions"] is True
+                assert "1,000" in found["description"]

@@ -79,8 +79,8 @@ def find(
     :raises ConfigurationError: the rules contradict each other.
     """
     _check_rules(rules)
-    if missing := [name for name in (*key, time, *measures, new) if name not in readings.column_names]:
-        raise PermanentError(f"The readings have no column {missing[0]!r}.", remedy="Select it.")
+    if missing := {*key, time, *measures, new} - {*readings.column_names}:
+        raise PermanentError(f"The readings have no column {min(missing)!r}.", remedy="Select it.")
     series = _series(readings, key, time, new)
     anomalies = [_gaps(series, rules, time)]
     for measure in measures:
