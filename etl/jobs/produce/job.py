@@ -62,7 +62,7 @@ def produce(
     :param bad_share: share of simulated readings that are bad in one way or another, 0 to 1.
     :param seed: makes the simulated readings repeatable; None: drawn at random and returned.
     :param start: ISO time of the first simulated reading; None: so that the last one is now (with a seed: a fixed day).
-    :param source_file: a `.csv` (with header) or `.jsonl` file to send instead; for a landing folder a file of the feed's format.
+    :param source_file: a `.csv` (with header) or JSON file to send instead; for a landing folder a file of the feed's format.
     :param create_topic: create the topic if it is missing; otherwise that is an error.
     :raises TopicMissing: the topic does not exist.
     :raises ServiceUnavailable: Kafka did not answer in time.

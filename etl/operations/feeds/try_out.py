@@ -90,7 +90,7 @@ def _chunks_of_file(contract: Contract, path: Path, number: int) -> Iterator[Tri
         with read_file(contract, contract.source.format, path, number) as records:
             headers = {number: records.header} if records.header else {}
             yield from (TriedRows(chunk.table, headers, chunk.records) for chunk in records.chunks)
-    elif path.suffix == ".csv":
+    elif ".csv" in path.suffixes:
         # A topic's messages are JSON: `run --file` makes one of each line.
         messages = (message.value or b"" for chunk in messages_of_file(path, contract) for message in chunk)
         yield from _without_headers(split_messages(enumerate(messages), contract, number))

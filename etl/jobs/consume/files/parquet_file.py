@@ -18,7 +18,7 @@ from etl.contract.model import Contract
 from etl.errors import UnreadableFile
 from etl.jobs.consume.files.message_rows import split_messages
 from etl.jobs.consume.files.records import FileRecords
-from etl.jobs.consume.files.unpacked import is_compressed, opened
+from etl.storage.content.unpacked import is_compressed, opened
 
 _ROWS_AT_ONCE = 8_192
 _BUFFER_BYTES = 1 << 20

@@ -16,8 +16,9 @@ from etl.contract.reader import Column, Contract, EventTime
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import UnreadableFile
-from etl.jobs.consume.files import json_file, message_rows
+from etl.jobs.consume.files import message_rows
 from etl.jobs.consume.files.quick_messages import QuickMessages
+from etl.storage.content import json_messages
 from etl.validation.message import read
 from etl.validation.reasons import Reason
 from etl.validation.texts import encode_raw
@@ -179,7 +180,7 @@ def test_a_file_without_messages_has_none(tmp_path: Path, content: str) -> None:
 def test_what_is_too_large_for_memory_is_unreadable_with_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_file, "LARGEST_BYTES", 300)
+    monkeypatch.setattr(json_messages, "LARGEST_BYTES", 300)
     with pytest.raises(UnreadableFile, match="one document that is larger than 0 MiB") as told:
         rows(tmp_path, f"[\n{good(0)},\n{good(1)},\n{good(2)},\n{good(3)},\n{good(4)}\n]")
     assert "as lines" in told.value.remedy
