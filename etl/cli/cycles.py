@@ -27,7 +27,7 @@ from etl.settings import Settings
 
 _WORK = {
     Job.PRODUCE: "– sending readings",
-    Job.CONSUME: "– reading with Spark",
+    Job.CONSUME: "– reading what is new",
     Job.MERGE: "– joining parts",
     Job.LOAD: "– validating and loading",
 }
