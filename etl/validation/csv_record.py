@@ -33,7 +33,9 @@ class Lines:
 
     def __init__(self, stream: TextIO, dialect: CsvDialect) -> None:
         self._stream = stream
+        self._dialect = dialect
         self._comment = dialect.comment
+        self._trims = dialect.trim
         self._returned: list[str] = []
         self._number = 0
         self.taken: list[str] = []
@@ -50,7 +52,7 @@ class Lines:
             raise StopIteration
         self._number += 1
         self.taken.append(line)
-        return line
+        return _unpadded(line, self._dialect) if self._trims and len(self.taken) == 1 else line
 
     @property
     def first(self) -> int:
@@ -129,7 +131,7 @@ def _is_damaged(text: str) -> bool:
 def split_line(text: str, dialect: CsvDialect) -> list[str | None] | None:
     """The fields of a record: None for one that is empty and not quoted; no list where the record is broken."""
     # Lines end as in the file: `str.splitlines` would also end one at a vertical tab or at U+2028.
-    lines = io.StringIO(text, newline="")
+    lines = io.StringIO(_unpadded(text, dialect) if dialect.trim else text, newline="")
     try:
         rows = list(csv.reader(lines, **_reader_options(dialect)))
     except csv.Error:
@@ -137,6 +139,21 @@ def split_line(text: str, dialect: CsvDialect) -> list[str | None] | None:
     if len(rows) != 1 or hides_separator(text, dialect):
         return None
     return fields_with_nulls(rows[0], text, dialect)
+
+
+def _unpadded(text: str, dialect: CsvDialect) -> str:
+    """A record without the blanks between quotes and delimiters that Python's reader does not pass over."""
+    quote, delimiter = dialect.quote, dialect.delimiter
+    if not any(padding in text for padding in (f"{quote} ", f"{quote}\t", f"\t{quote}")):
+        return text
+    line = text.rstrip("\r\n")
+    fields = [match[0] for match in _field_pattern(quote, delimiter, dialect.trim).finditer(line)]
+    for place, field in enumerate(fields):
+        value, mark = (field[:-1], delimiter) if field.endswith(delimiter) else (field, "")
+        bare = value.strip(_BLANKS)
+        if len(bare) > 1 and bare[0] == bare[-1] == quote:
+            fields[place] = bare + mark
+    return "".join(fields) + text[len(line) :]
 
 
 def _count(fields: Sequence[str], dialect: CsvDialect) -> int:
@@ -182,7 +199,7 @@ def hides_separator(text: str, dialect: CsvDialect) -> bool:
     for match in _field_pattern(dialect.quote, dialect.delimiter, dialect.trim).finditer(line):
         start = match.start()
         if dialect.trim:
-            start += len(match[0]) - len(match[0].lstrip(" "))
+            start += len(match[0]) - len(match[0].lstrip(_BLANKS))
         first = line.find(dialect.quote, match.start(), match.end())
         if first <= start:
             continue
@@ -196,17 +213,17 @@ def hides_separator(text: str, dialect: CsvDialect) -> bool:
 @cache
 def _field_pattern(quote: str, delimiter: str, trim: bool) -> re.Pattern[str]:
     """A field with the delimiter after it: quoted (a quote inside is doubled), or up to the next delimiter."""
+    blanks = f"[{_BLANKS.replace(delimiter, '')}]*" if trim else ""
     quote, delimiter = re.escape(quote), re.escape(delimiter)
-    before = " *" if trim else ""
-    quoted = rf"{before}{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}"
+    quoted = rf"{blanks}{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}{blanks}"
     return re.compile(rf"(?:{quoted}|[^{delimiter}]*)(?:{delimiter}|\Z)")
 
 
 @cache
 def _clean_pattern(quote: str, delimiter: str, trim: bool) -> re.Pattern[str]:
     """A record whose quotes are around fields, or doubled inside such a field."""
+    blanks = f"[{_BLANKS.replace(delimiter, '')}]*" if trim else ""
     quote, delimiter = re.escape(quote), re.escape(delimiter)
-    before = " *" if trim else ""
-    quoted = rf"{before}{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}"
+    quoted = rf"{blanks}{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}{blanks}"
     field = rf"(?:{quoted}|[^{quote}{delimiter}]*)"
     return re.compile(rf"{field}(?:{delimiter}{field})*[\r\n]*")

@@ -66,7 +66,7 @@ def test_a_composed_line_is_read_as_what_it_was_composed_from(fields: list[str |
     st.lists(FIELDS, min_size=1, max_size=5),
     st.builds(
         CsvDialect,
-        delimiter=st.sampled_from([",", ";"]),
+        delimiter=st.sampled_from([",", ";", "\t"]),
         comment=st.sampled_from(["", "#"]),
         trim=st.booleans(),
         trailing_delimiter=st.booleans(),

@@ -21,6 +21,7 @@ from etl.jobs.consume.files.records import FileRecords
 from etl.storage.content.unpacked import is_compressed, opened
 
 _ROWS_AT_ONCE = 8_192
+_BYTES_AT_ONCE = 32 << 20
 _BUFFER_BYTES = 1 << 20
 
 
@@ -39,10 +40,17 @@ def read_parquet(contract: Contract, form: ParquetRows, path: Path, number: int)
 def _messages(file: pq.ParquetFile) -> Iterator[tuple[int, bytes]]:
     number = 0
     with _damage_is_told():
-        for rows in file.iter_batches(batch_size=_ROWS_AT_ONCE):
+        for rows in file.iter_batches(batch_size=_rows_at_once(file)):
             for text in as_objects(rows):
                 number += 1
                 yield number, text.encode("utf-8")
+
+
+def _rows_at_once(file: pq.ParquetFile) -> int:
+    """How many rows of average length are in memory at once."""
+    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    longest = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0)
+    return max(1, min(_ROWS_AT_ONCE, _BYTES_AT_ONCE // max(longest, 1)))
 
 
 @contextmanager

@@ -75,7 +75,10 @@ def test_a_comment_after_a_broken_line_is_one_all_the_same(tmp_path: Path) -> No
     ("line", "fields"),
     [
         ("  {t} ,\t north\t,  1 ", ("north", "1")),
-        ('{t}, "north, old" ,1', None),
+        ('{t}, "north, old" ,1', ("north, old", "1")),
+        ('{t}\t,\t"north ""x"" , old"\t , "1" ', ('north "x" , old', "1")),
+        ('{t},\t"north, old",1', ("north, old", "1")),
+        ('{t},"north" old,1', None),
         ('{t}, "north, old", 1 ', ("north, old", "1")),
         ('{t}, " north ",', ("north", None)),
         ("{t},   ,1", (None, "1")),
@@ -92,6 +95,12 @@ def test_blanks_around_fields_are_removed(tmp_path: Path, line: str, fields: tup
     assert (row["at"], row["dam"], row["level"]) == (T, *fields)
     again = read(line.format(t=T), feed, 0, ("at", "dam", "level"))
     assert (again.texts["dam"], again.texts["level"]) == fields
+
+
+def test_a_tab_that_is_the_delimiter_is_no_blank(tmp_path: Path) -> None:
+    feed = contract(trim=True, delimiter="\t")
+    found = rows(tmp_path, f'at\tdam\tlevel\n{T}\t\t "1" \n{T}\t"north" \t""\n', feed)
+    assert values(found) == [("2", None, "1"), ("3", "north", "")]
 
 
 def test_the_delimiter_at_the_end_of_lines_is_no_field(tmp_path: Path) -> None:
