@@ -114,11 +114,15 @@ def new(
         ),
     ] = None,
     from_topic: Annotated[
-        str, typer.Option(help="Read the sample from this Kafka topic, whose feed it becomes.", show_default=False)
+        str,
+        typer.Option(help="Read the sample from this Kafka topic, without committing anything.", show_default=False),
     ] = "",
     messages: Annotated[int, typer.Option(help="With --from-topic: how many of its newest messages.")] = 500,
     topic: Annotated[
-        str, typer.Option(help="The feed's Kafka topic. Default for JSON: the feed's name.", show_default=False)
+        str,
+        typer.Option(
+            help="The feed's Kafka topic. Default for JSON: that of --from-topic, else NAME.", show_default=False
+        ),
     ] = "",
     landing: Annotated[
         str,
@@ -138,7 +142,7 @@ def new(
     settings = Settings.load()
     require_new(settings, name)
     sample = sample_of(settings, [*(source or []), *(more or [])], from_topic, messages)
-    drafted = draft_contract(settings, name, sample, topic=from_topic or topic, landing=landing)
+    drafted = draft_contract(settings, name, sample, topic=topic or ("" if landing else from_topic), landing=landing)
     file = drafted.file
     console.print(f"Drafted {file}; its comments say what was inferred.", soft_wrap=True)
     if not settings.feeds:
@@ -177,6 +181,7 @@ def try_out(
 
     Exit code 3 if less than 95 % of the readings would be loaded or are duplicates.
     """
+    from etl.contract.draft.samples.read import expand
     from etl.contract.reader import load_contract
     from etl.operations.feeds.samples import sample_of
     from etl.operations.feeds.trial import as_json as plain
@@ -189,7 +194,7 @@ def try_out(
     except ContractError as error:
         _refuse(error.problems)
         raise
-    files = [*(source or []), *(more or [])]
+    files = expand([*(source or []), *(more or [])])
     if files and not from_topic:
         trial = try_files(contract, files)
     else:

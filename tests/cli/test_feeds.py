@@ -190,6 +190,9 @@ def test_a_contract_is_tried_with_other_files(folder: Path, monkeypatch: pytest.
     assert f"temperature is no number (mine.odcs.yaml line {line}, logicalType: number): 'hot'" in said
     assert "python -m etl feeds try mine --from bad.jsonl" in said
     tried = json.loads(feeds("try", "mine", "--from", "bad.jsonl", "sample.jsonl", "--json", expect=3).stdout)
+    assert (
+        json.loads(feeds("try", "mine", "--from", "*.jsonl", "--json", expect=3).stdout)["records"] == tried["records"]
+    )
     assert (tried["records"], tried["loaded"], tried["rejected"], tried["fits"]) == (2, 1, 1, False)
     assert "No sample is given" in str(feeds("try", "mine", expect=2).exception)
 

@@ -7,6 +7,7 @@ import io
 import os
 import stat
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ MOST_BYTES = 32 << 20
 _CHUNK = 1 << 20
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _PACKED_SUFFIXES = (".gz", ".zst", ".zstd")
+_USUAL = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".dat", ".log")
 _NO_FILES = {
     stat.S_ISFIFO: "is a pipe",
     stat.S_ISCHR: "is a device",
@@ -103,12 +105,17 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 def _require_file(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
-        files = [file for file in sorted(path.iterdir()) if file.is_file() and not file.name.startswith(".")]
-        ending = f"*{files[0].suffix}" if files and files[0].suffix else "*"
-        raise ConfigurationError(f"{path} is a folder.", remedy=f"Give its files: --from {path}/{ending}")
+        raise ConfigurationError(f"{path} is a folder.", remedy=f"Give its files: --from {path}/{_names_in(path)}")
     for is_kind, what in _NO_FILES.items():
         if is_kind(mode):
             raise ConfigurationError(f"{path} {what}.", remedy=f"Save what it gives to a file. {_GIVE_A_FILE}")
+
+
+def _names_in(folder: Path) -> str:
+    """A pattern for the most frequent kind of files in a folder, of those that samples usually are."""
+    endings = Counter(plain_suffix(file) for file in folder.iterdir())
+    usual = [ending for ending, _ in endings.most_common() if ending in _USUAL]
+    return f"*{usual[0]}*" if usual else "*"
 
 
 def _unpacked(handle: IO[bytes]) -> IO[bytes] | Any:

@@ -29,7 +29,7 @@ def read_sample(files: Sequence[Path]) -> Sample:
     :param files: a path may be a pattern, such as `folder/*.csv`.
     :raises ConfigurationError: naming the file: it cannot be read, has no records, or differs in format from the others.
     """
-    paths = [path for given in files for path in _expanded(given)]
+    paths = expand(files)
     if not paths:
         raise ConfigurationError("No sample is given.", remedy="Give files: --from sample.csv")
     if len(paths) > _MOST_FILES:
@@ -40,8 +40,12 @@ def read_sample(files: Sequence[Path]) -> Sample:
     return combine(list(_read_each(paths)))
 
 
+def expand(files: Sequence[Path]) -> list[Path]:
+    """The paths, with the files of each pattern that no shell has expanded."""
+    return [path for given in files for path in _expanded(given)]
+
+
 def _expanded(given: Path) -> list[Path]:
-    """The files of a pattern that no shell has expanded; else the path."""
     if not any(letter in str(given) for letter in _PATTERN) or os.path.lexists(given):
         return [given]
     return sorted(Path(given.anchor or ".").glob(str(given.relative_to(given.anchor)))) or [given]

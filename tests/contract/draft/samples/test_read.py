@@ -146,3 +146,11 @@ def test_columns_that_some_files_lack_are_said(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_text("time,w\n2025-06-15T00:00:00Z,1\n")
     evidence = read_sample([tmp_path / "a.csv", tmp_path / "b.csv"]).evidence
     assert "column 'v' is not in b.csv" in evidence
+
+
+def test_a_folder_is_answered_with_its_files(tmp_path: Path) -> None:
+    for name in ("a.sed", "b.csv", "c.csv.gz", "d.json"):
+        (tmp_path / name).write_text("a,b\n")
+    with pytest.raises(ConfigurationError, match="is a folder") as caught:
+        read_sample([tmp_path])
+    assert caught.value.remedy == f"Give its files: --from {tmp_path}/*.csv*"
