@@ -18,11 +18,10 @@ from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import UnreadableFile
 from etl.jobs.consume.files import message_rows
 from etl.jobs.consume.files.quick_messages import QuickMessages
-from etl.storage.content import json_messages
 from etl.validation.message import read
 from etl.validation.reasons import Reason
 from etl.validation.texts import encode_raw
-from tests.support.file_records import Row, counts_of, packings, rows_of
+from tests.support.file_records import Row, counts_of, rows_of
 
 T = "2025-06-15T09:12:01Z"
 FLAT = Contract(
@@ -118,23 +117,6 @@ def test_records_that_cannot_be_split_are_counted(tmp_path: Path) -> None:
     assert counts_of(FLAT, file) == (4, 2)
 
 
-DOCUMENTS = {
-    "array": json.dumps([json.loads(good(n)) for n in range(3)], indent=2),
-    "array in one line": f"[{good(0)}, {good(1)}, {good(2)}]",
-    "array of lines": f"[\n{good(0)},\n{good(1)},\n{good(2)}\n]\n",
-    "lines": f"{good(0)}\n{good(1)}\n{good(2)}\n",
-    "lines with a broken one first": f'{{"meterId":\n{good(1)}\n{good(2)}\n',
-}
-
-
-@pytest.mark.parametrize("packing", packings())
-@pytest.mark.parametrize("form", DOCUMENTS)
-def test_the_first_lines_show_whether_a_file_is_a_document(tmp_path: Path, form: str, packing: str) -> None:
-    found = rows(tmp_path, packings()[packing](DOCUMENTS[form].encode()))
-    assert offsets(found) == ["1", "2", "3"]
-    assert [row["meter"] for row in found][1:] == ["m1", "m2"]
-
-
 def test_an_object_over_several_lines_is_one_message(tmp_path: Path) -> None:
     (row,) = rows(tmp_path, json.dumps(json.loads(good(4)), indent=1))
     assert (row["meter"], row["source_offset"], row["raw"]) == ("m4", "1", None)
@@ -155,37 +137,9 @@ def test_an_object_with_an_array_of_readings_in_lines_is_a_document(tmp_path: Pa
     ]
 
 
-BROKEN = {
-    "an array without an end": ("[" + good(0) + ",\n" + good(1), "not valid JSON"),
-    "something after it": (f"[\n{good(0)}]\n]", "not valid JSON"),
-    "no commas": (f"[\n{good(0)}\n{good(1)}\n]", "Expecting ',' delimiter, line 3"),
-    "a comma too many": (f"[{good(0)},\n]", "not valid JSON"),
-    "an object without an end": ('{\n "meterId": "m",\n "power": 1', "not valid JSON"),
-    "no JSON": ("meter;power\nm1;5\n", "something other than JSON"),
-    "nested too deep": ("[\n" + "[" * 100_000, "nested too deep"),
-}
-
-
-@pytest.mark.parametrize(("content", "reason"), BROKEN.values(), ids=list(BROKEN))
-def test_a_broken_document_is_unreadable(tmp_path: Path, content: str, reason: str) -> None:
-    with pytest.raises(UnreadableFile, match=reason):
-        rows(tmp_path, content)
-
-
 @pytest.mark.parametrize("content", ["", "\n \n", "[]"])
 def test_a_file_without_messages_has_none(tmp_path: Path, content: str) -> None:
     assert rows(tmp_path, content) == []
-
-
-def test_what_is_too_large_for_memory_is_unreadable_with_a_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(json_messages, "LARGEST_BYTES", 300)
-    with pytest.raises(UnreadableFile, match="one document that is larger than 0 MiB") as told:
-        rows(tmp_path, f"[\n{good(0)},\n{good(1)},\n{good(2)},\n{good(3)},\n{good(4)}\n]")
-    assert "as lines" in told.value.remedy
-    with pytest.raises(UnreadableFile, match="line 3 is larger"):
-        rows(tmp_path, f"{good(0)}\n{good(1)}\n{'x' * 400}\n")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
