@@ -111,7 +111,7 @@ class Column:
     combine: tuple[str, ...] = ()
     """The columns whose texts, with a blank between them, are this column's text, which is in no file: the loader joins it."""
     constant: str = ""
-    """The text that it has in every reading, which is in no file; empty: its texts are read or combined."""
+    """The text that it has in every reading, and in no file; empty: its texts are read or combined."""
     origin: str = ""
     """Where beside the message the value is: `key`, `header:NAME`, `topic` or `broker_time`; empty: in the message."""
     added: bool = False
@@ -124,7 +124,7 @@ class Column:
     @property
     def is_read(self) -> bool:
         """Whether its texts are read from a source, and so are in part files."""
-        return not self.combine and not self.constant
+        return not (self.combine or self.constant)
 
     @property
     def is_in_message(self) -> bool:
@@ -272,22 +272,17 @@ class Contract:
     @property
     def identifying(self) -> frozenset[str]:
         """The columns that identify rows and sensors: of the key, the sensor, and the windows' key."""
-        return frozenset({*self.primary_key, *self.sensor, *(self.windows.key if self.windows else ())})
+        return frozenset((*self.primary_key, *self.sensor, *(self.windows.key if self.windows else ())))
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
 
-    def numeric(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The given columns that hold numbers."""
-        return tuple(name for name in names if self.column(name).type in ("integer", "double"))
-
 
 @dataclass(frozen=True)
 class EvolvedContract(Contract):
-    """A contract whose columns are those of the feed's table: the declared ones, then those that schema evolution added.
+    """A contract with the columns of the feed's table: the declared ones, then those that were added (`with_added_columns`).
 
-    Code that reads or changes the feed's table, or writes files for it, takes this type; passing it a contract as read from its
-    file is a type error. `etl.database.schema.feed_table.with_added_columns` makes it.
+    Code that reads or changes the feed's table, or writes files for it, takes this type, and no contract as read from its file.
     """
 
     @classmethod

@@ -25,12 +25,14 @@ _PARTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("%S", re.compile(r"(second|seconds|sec|ss|sekunde)$")),
 )
 _FEWEST = 3
+_DAY_OF_YEAR = re.compile(r"(day|doy|day_?of_?year|julian(_?day)?|yday|tag)$")
+_ORDINAL = re.compile(r"[0-9]{1,3}( [0-9]{1,2}:[0-9]{2})?")
 _LIMITS = {"%Y": (1900, 2100), "%m": (1, 12), "%d": (1, 31), "%H": (0, 24), "%M": (0, 59), "%S": (0, 60)}
 
 
 def combined_time(columns: Sequence[DraftColumn], now: datetime) -> tuple[DraftColumn, TimeFormats] | None:
     """A column that is combined from others, with its formats; None where the columns give no time together."""
-    parts = _date_and_time(columns, now) or _numbers(columns)
+    parts = _date_and_time(columns, now) or _numbers(columns) or _year_and_day(columns)
     if parts is None:
         return None
     texts = [" ".join(fields) if all(fields) else "" for fields in zip(*(p.as_texts() for p in parts), strict=True)]
@@ -47,10 +49,15 @@ def combined_time(columns: Sequence[DraftColumn], now: datetime) -> tuple[DraftC
 
 
 def _formats(seen: ColumnValues, parts: Sequence[DraftColumn], now: datetime) -> TimeFormats | None:
+    if len(parts) == 2 and _DAY_OF_YEAR.match(parts[1].seen.name):
+        found = _of_pattern(seen, "%Y %j %H:%M") or _of_pattern(seen, "%Y %j")
+        return found or find_formats(seen.texts, now, numbers=False)
     if len(parts) == 2:
         return find_formats(seen.texts, now, numbers=False)
-    directives = {part.name: directive for directive, part in _named(parts).items()}
-    pattern = " ".join(directives[part.name] for part in parts)
+    return _of_pattern(seen, " ".join(directive for directive, _ in _PARTS[: len(parts)]))
+
+
+def _of_pattern(seen: ColumnValues, pattern: str) -> TimeFormats | None:
     moments = {text: moment for text in seen.texts if (moment := moment_of(text, pattern)) is not None}
     if not moments:
         return None
@@ -98,6 +105,13 @@ def _numbers(columns: Sequence[DraftColumn]) -> list[DraftColumn] | None:
     wanted = [directive for directive, _ in _PARTS]
     count = next((n for n, directive in enumerate(wanted) if directive not in named), len(wanted))
     return [named[directive] for directive in wanted[:count]] if count >= _FEWEST else None
+
+
+def _year_and_day(columns: Sequence[DraftColumn]) -> list[DraftColumn] | None:
+    """A column of years and one of days of the year, which may have the time of day as well."""
+    year = _named(columns).get("%Y")
+    days = [c for c in columns if _DAY_OF_YEAR.match(c.seen.name) and all(map(_ORDINAL.fullmatch, c.seen.texts))]
+    return [year, days[0]] if year and days and days[0].seen.texts else None
 
 
 def _named(columns: Sequence[DraftColumn]) -> Mapping[str, DraftColumn]:

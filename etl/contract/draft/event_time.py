@@ -65,9 +65,9 @@ def choose_event_time(columns: list[DraftColumn], shape: Shape, now: datetime) -
         whole = [candidate for candidate in plausible if not candidate.found.is_day and candidate.rank > 0]
         chosen = _best(whole, least=2) or _combined(columns, now) or _best(whole) or _best(plausible)
     if chosen is None:
-        return EventTimeGuess(
-            "", question=_open(candidates, shape), has_candidates=bool(candidates or shape.time_question)
-        )
+        numbers = [column.name for column in columns if _may_be_epochs(column, now)]
+        is_known = bool(candidates or numbers or shape.time_question)
+        return EventTimeGuess("", question=_open(candidates, numbers, shape), has_candidates=is_known)
     return _settled(chosen, [c for c in plausible if c.column is not chosen.column and c.rank >= chosen.rank])
 
 
@@ -133,7 +133,15 @@ def _settled(chosen: _Candidate, others: Sequence[_Candidate]) -> EventTimeGuess
     return EventTimeGuess(column.name, found.formats, why, question, earliest, found.is_local)
 
 
-def _open(candidates: Sequence[_Candidate], shape: Shape) -> str:
+def _may_be_epochs(column: DraftColumn, now: datetime) -> bool:
+    """Whether all values are numbers that would be times of this century: a name that says so is missing."""
+    if column.guess.type not in ("number", "integer") or not column.is_complete:
+        return False
+    found = find_formats(column.seen.texts, now)
+    return found is not None and found.fitting == column.seen.rows and not found.is_day
+
+
+def _open(candidates: Sequence[_Candidate], numbers: Sequence[str], shape: Shape) -> str:
     """What a person must decide, with the candidates and what is against each."""
     if shape.time_question:
         return shape.time_question
@@ -142,4 +150,5 @@ def _open(candidates: Sequence[_Candidate], shape: Shape) -> str:
         column, found = candidate.column, candidate.found
         has = f"{found.fitting:,} of {column.seen.rows:,} have a time"
         named.append(f"{column.name} ({has}{', but in the future' if found.late else ''})")
+    named += [f"{name} (its numbers would be epochs)" for name in numbers[:3]]
     return f"which column is it? {', '.join(named)}" if named else "no column has a time in nearly every record"

@@ -140,6 +140,8 @@ def _rank(column: DraftColumn) -> float:
     rank: float = 4 if _BEST.search(name) else 3 if _GOOD.search(name) else 2 if _SOME.search(name) else 0
     if rank < 3 and column.guess.type == "number":
         return 0
+    if not rank and name.endswith("_id") and _repeats(column):
+        return 1
     if _POOR.search(name):
         rank = min(rank, 1)
     return 0 if is_all_different and rank < _SURE else rank - 0.1 * (column.guess.type == "number")

@@ -50,3 +50,10 @@ def test_days_alone_are_times_where_there_is_nothing_else() -> None:
 
 def test_the_parts_say_what_they_are_for() -> None:
     assert "# a part of event_time" in text_of_draft(lines(id=["a"], date=["2025-06-15"], time=["09:12"], v=[1.5]))
+
+
+def test_a_year_and_a_day_of_it_are_combined() -> None:
+    found = drafted(lines(id=["a", "a"], year=["2025", "2025"], doy=["5", "124"], v=[1.5, 2.5]))
+    assert (found.column("event_time").combine, found.event_time.formats) == (("year", "doy"), ("%Y %j",))
+    found = drafted(lines(id=["a"], day=["124 07:00"], year=["2025"], v=[1.5]))
+    assert (found.column("event_time").combine, found.event_time.formats) == (("year", "day"), ("%Y %j %H:%M",))

@@ -46,6 +46,12 @@ def test_a_file_without_a_time_asks_for_one_and_names_what_is_against_the_candid
     assert "time (3 of 6 have a time)" in next(q.text for q in questions(text) if "eventTime" in q.place)
 
 
+def test_numbers_that_would_be_times_are_named_as_candidates_and_not_taken() -> None:
+    counts = lines(id=["a"] * 3, pulses=[1_750_000_000, 1_750_000_060, 1_750_000_120], v=[1.5] * 3)
+    (question,) = questions(text_of_draft(counts))
+    assert "pulses (its numbers would be epochs)" in question.text
+
+
 @pytest.mark.parametrize(
     ("record", "sensor"),
     [
