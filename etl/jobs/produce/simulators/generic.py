@@ -37,7 +37,9 @@ def simulator_of(contract: Contract) -> Simulator:
     :raises ConfigurationError: a column must match a pattern that is not a plain list of alternatives.
     """
     form = FORMS[type(contract.source.format)]
-    makers = {column.name: _maker(column, contract) for column in contract.columns}
+    makers = {column.name: _maker(column, contract) for column in contract.columns if not column.combine}
+    for column in contract.columns:
+        makers |= _makers_of_parts(column, contract) if column.combine else {}
     sensors = contract.fleet.sensors if contract.fleet else _SENSORS
     items = _ITEMS if contract.explode else 1
     # An event with several readings comes from as many sensors.
@@ -66,10 +68,10 @@ def simulator_of(contract: Contract) -> Simulator:
 
 
 def _maker(column: Column, contract: Contract) -> Maker:
-    if column.name == contract.event_time.column:
-        return lambda sensor, curve, time, chance: _formatted_time(time, contract)
+    if column.constant:
+        return lambda sensor, curve, time, chance: column.constant
     if column.type == "timestamp":
-        return lambda sensor, curve, time, chance: f"{time}Z"
+        return lambda sensor, curve, time, chance: _formatted_time(time, column, contract)
     if column.type == "boolean":
         return lambda sensor, curve, time, chance: chance < 0.5
     is_unique = column.name in contract.primary_key and column.name not in contract.sensor
@@ -85,6 +87,20 @@ def _maker(column: Column, contract: Contract) -> Maker:
     middle, swing = (low + high) / 2, (high - low) / 8
     digits = None if column.type == "integer" else 3
     return lambda sensor, curve, time, chance: round(middle + swing * (curve + (chance - 0.5) / 2), digits)
+
+
+def _makers_of_parts(column: Column, contract: Contract) -> dict[str, Maker]:
+    """Makers of the columns that a time is combined from."""
+
+    def maker(place: int, part: Column) -> Maker:
+        def make(sensor: int, curve: float, time: str, chance: float) -> Value:
+            texts = str(_formatted_time(time, column, contract)).replace("T", " ").split(" ", len(column.combine) - 1)
+            text = texts[place] if place < len(texts) else ""
+            return int(text) if part.type == "integer" and text.isdigit() else text
+
+        return make
+
+    return {name: maker(place, contract.column(name)) for place, name in enumerate(column.combine)}
 
 
 def _lowest(column: Column) -> float:
@@ -114,19 +130,20 @@ def _text_maker(column: Column, *, is_sensor: bool, is_unique: bool) -> Maker:
     return lambda sensor, curve, time, chance: f"{column.name} {int(chance * 5) + 1}"[:longest].ljust(shortest, "x")
 
 
-def _formatted_time(time: str, contract: Contract) -> Value:
-    """A time in the first of the contract's formats."""
-    form, moment = contract.event_time.formats[0], datetime.fromisoformat(time).replace(tzinfo=UTC)
+def _formatted_time(time: str, column: Column, contract: Contract) -> Value:
+    """A time in the first of a column's formats."""
+    form = (column.formats or contract.event_time.formats)[0]
+    moment = datetime.fromisoformat(time).replace(tzinfo=UTC)
     if form == ISO8601:
         return f"{time}Z"
     if form in EPOCH_UNITS:
         return round(moment.timestamp() / EPOCH_UNITS[form], 6 if form == "epoch_seconds" else None)
-    return moment.astimezone(ZoneInfo(contract.event_time.timezone)).strftime(form)
+    return moment.astimezone(ZoneInfo(column.timezone or contract.event_time.timezone)).strftime(form)
 
 
 def _resolution(contract: Contract) -> float:
     """Smallest difference of two times, in seconds, that the contract's time format shows; 0 for fractions of a second."""
-    form = contract.event_time.formats[0]
+    form = (contract.column(contract.event_time.column).formats or contract.event_time.formats)[0]
     if form == ISO8601 or form in EPOCH_UNITS or "%f" in form:
         return 0.0
     if re.search(r"%[ScTX]", form):

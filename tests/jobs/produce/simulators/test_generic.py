@@ -10,9 +10,10 @@ import pytest
 
 from etl.contract.formats.csv_dialect import CsvDialect
 from etl.contract.formats.csv_lines import CsvLines
-from etl.contract.model import ITEMS, Fleet
+from etl.contract.model import ITEMS, Column, Fleet
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import ConfigurationError
+from etl.jobs.consume.files.message_rows import split_messages
 from etl.jobs.produce.simulate import DEFAULT_START, csv_header, span
 from tests.support.simulated import CONTRACTS, made, require_good
 
@@ -55,6 +56,39 @@ def test_times_are_written_as_the_contract_says_and_stay_apart() -> None:
     for form in ("epoch_milliseconds", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%Y-%m-%d"):
         contract = replace(base, event_time=replace(base.event_time, formats=(form,)))
         require_good(contract, made(contract, 300, start=start))
+
+
+def test_each_time_has_its_own_format_and_a_combined_one_is_in_its_parts() -> None:
+    base = replace(CONTRACTS["raw_iot"], feed="mine")
+    parts = (
+        Column("day", "text", required=True),
+        Column("clock", "text", required=True),
+        Column("seen", "timestamp", formats=("epoch_milliseconds",)),
+    )
+    for form, message in (
+        ("%d.%m.%Y %H:%M:%S", b'"day":"15.06.2025","clock":"00:00:'),
+        ("iso8601", b'"day":"2025-06-15","clock":"00:00:'),
+    ):
+        combined = replace(base.column("timestamp"), combine=("day", "clock"), formats=(form,))
+        others = tuple(column for column in base.columns if column.name != "timestamp")
+        contract = replace(base, columns=(*others, *parts, combined))
+        messages = made(contract, 300)
+        assert message in (messages[0].value or b"")
+        assert b'"timestamp"' not in (messages[0].value or b"")
+        assert json.loads(messages[0].value or b"")["seen"] > 1_749_900_000_000
+        (chunk,) = split_messages(enumerate(message.value or b"" for message in messages), contract, 0)
+        # What the loader would reject keeps its text.
+        assert chunk.table["raw"].null_count == 300
+
+
+def test_a_sensor_beside_the_message_is_not_in_it() -> None:
+    base = replace(CONTRACTS["raw_iot"], feed="mine")
+    for change in ({"origin": "key"}, {"constant": "7"}):
+        sensor = replace(base.column("sensor_id"), **change)  # type: ignore[arg-type]
+        contract = replace(base, columns=tuple(sensor if c.name == "sensor_id" else c for c in base.columns))
+        (message,) = made(contract, 1)
+        assert b"sensor_id" not in (message.value or b"")
+        assert message.key
 
 
 def test_a_pattern_that_cannot_be_met_is_named() -> None:
