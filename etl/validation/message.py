@@ -27,9 +27,9 @@ from functools import partial
 from typing import Any
 
 from etl.contract.formats.avro_records import AvroRecords
+from etl.contract.formats.csv_records import split_line
 from etl.contract.formats.record_format import RecordFormat
 from etl.contract.model import ITEMS, ROOT, Contract
-from etl.validation.csv_record import split_line
 from etl.validation.reasons import Reason
 from etl.validation.structure import Node, Path, tree
 from etl.validation.texts import Digits, as_text, decode_raw, is_storable, storable

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from etl.contract.formats.csv_dialect import CsvDialect
 from etl.contract.formats.csv_lines import CsvLines
+from etl.contract.formats.csv_records import split_line
 from etl.contract.reader import Column, Contract, EventTime
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.jobs.consume.job import consume
@@ -20,7 +21,6 @@ from etl.jobs.load.job import Loaded, load
 from etl.jobs.merge.job import merge
 from etl.operations.quarantine.replay import replay
 from etl.operations.quarantine.rows import Selection, find
-from etl.validation.csv_record import split_line
 from tests.support.batches import write_batch
 from tests.support.stack import Project
 

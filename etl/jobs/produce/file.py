@@ -12,12 +12,12 @@ from typing import Any
 import orjson
 
 from etl.contract.formats.csv_dialect import CsvDialect
+from etl.contract.formats.csv_records import Lines, read_records
 from etl.contract.reader import Contract
 from etl.errors import ConfigurationError
 from etl.jobs.produce.simulate import CHUNK, Message
 from etl.storage.content.json_messages import json_messages
 from etl.storage.content.unpacked import opened
-from etl.validation.csv_record import Lines, read_records
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 

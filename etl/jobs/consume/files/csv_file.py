@@ -21,12 +21,12 @@ import pyarrow as pa
 
 from etl.contract.formats.csv_dialect import CsvDialect
 from etl.contract.formats.csv_lines import CsvLines
+from etl.contract.formats.csv_records import Lines, Record, read_records
 from etl.contract.reader import Contract
 from etl.errors import UnreadableFile
 from etl.jobs.consume.files.records import BYTES_PER_CHUNK, RECORDS_PER_CHUNK, Chunk, FileRecords, lineage
 from etl.storage.content.unpacked import marked_encoding, opened
 from etl.storage.landing_folder import part_columns
-from etl.validation.csv_record import Lines, Record, read_records
 from etl.validation.texts import encode_raw
 from etl.validation.validate import validate
 

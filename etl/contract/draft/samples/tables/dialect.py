@@ -12,9 +12,10 @@ from etl.contract.draft.samples.tables.fields import kind_of, names_units, plain
 from etl.contract.draft.samples.tables.header import Header, find_header
 from etl.contract.draft.samples.tables.known import named_separator
 from etl.contract.draft.samples.tables.layout import Layout, made_up_names
-from etl.contract.draft.samples.tables.rows import BLANKS, MOST_COLUMNS, Row, rows_of
+from etl.contract.draft.samples.tables.rows import MOST_COLUMNS, Row, rows_of
 from etl.contract.draft.samples.wording import counted
 from etl.contract.formats.csv_dialect import CsvDialect
+from etl.contract.formats.csv_records import BLANKS
 from etl.errors import ConfigurationError
 
 _MOST_SKIPPED = 1_000

@@ -11,8 +11,9 @@ from etl.contract.draft.samples.encoding import Text
 from etl.contract.draft.samples.tables.dialect import find_layout
 from etl.contract.draft.samples.tables.known import known_layout
 from etl.contract.draft.samples.tables.layout import Layout
-from etl.contract.draft.samples.tables.rows import LONGEST_LINE, Row, lines_of, rows_of
+from etl.contract.draft.samples.tables.rows import Row, lines_of, rows_of
 from etl.contract.draft.samples.wording import counted, notes
+from etl.contract.formats.csv_records import LONGEST_LINE
 from etl.errors import ConfigurationError
 
 _MORE_LINES = 2_000

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.contract.formats.csv_dialect import CsvDialect
+from etl.contract.formats.csv_records import Lines, fields_with_nulls, read_records, split_line
 from etl.settings import Settings
-from etl.validation.csv_record import Lines, fields_with_nulls, read_records, split_line
 from etl.validation.rebuilt_text import compose_line
 from etl.validation.texts import decode_raw
 

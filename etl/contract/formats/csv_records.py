@@ -12,8 +12,8 @@ from typing import Any, TextIO
 
 from etl.contract.formats.csv_dialect import CsvDialect
 
-_LONGEST_LINE = 1 << 20
-_BLANKS = " \t"
+LONGEST_LINE = 1 << 20
+BLANKS = " \t"
 """What `trim` removes."""
 
 
@@ -44,7 +44,7 @@ class Lines:
         return self
 
     def __next__(self) -> str:
-        line = self._returned.pop() if self._returned else self._stream.readline(_LONGEST_LINE)
+        line = self._returned.pop() if self._returned else self._stream.readline(LONGEST_LINE)
         if self._comment and not self.taken:
             # Only between records: in a quoted field it is text.
             line = self._after_comments(line)
@@ -64,7 +64,7 @@ class Lines:
     def skip(self, lines: int) -> None:
         """Pass over the next lines; what follows them is the next record."""
         for _ in range(lines):
-            self._whole_line(self._returned.pop() if self._returned else self._stream.readline(_LONGEST_LINE))
+            self._whole_line(self._returned.pop() if self._returned else self._stream.readline(LONGEST_LINE))
             self._number += 1
         self.taken.clear()
 
@@ -78,13 +78,13 @@ class Lines:
         while line.startswith(self._comment):
             self._whole_line(line)
             self._number += 1
-            line = self._returned.pop() if self._returned else self._stream.readline(_LONGEST_LINE)
+            line = self._returned.pop() if self._returned else self._stream.readline(LONGEST_LINE)
         return line
 
     def _whole_line(self, line: str) -> None:
         """Read the rest of a line that is longer than what is read at once."""
-        while len(line) == _LONGEST_LINE and not line.endswith(("\n", "\r")):
-            line = self._stream.readline(_LONGEST_LINE)
+        while len(line) == LONGEST_LINE and not line.endswith(("\n", "\r")):
+            line = self._stream.readline(LONGEST_LINE)
 
 
 def read_records(lines: Lines, dialect: CsvDialect, *, width: int | None = None) -> Iterator[Record]:
@@ -150,7 +150,7 @@ def _unpadded(text: str, dialect: CsvDialect) -> str:
     fields = [match[0] for match in _field_pattern(quote, delimiter, dialect.trim).finditer(line)]
     for place, field in enumerate(fields):
         value, mark = (field[:-1], delimiter) if field.endswith(delimiter) else (field, "")
-        bare = value.strip(_BLANKS)
+        bare = value.strip(BLANKS)
         if len(bare) > 1 and bare[0] == bare[-1] == quote:
             fields[place] = bare + mark
     return "".join(fields) + text[len(line) :]
@@ -158,7 +158,7 @@ def _unpadded(text: str, dialect: CsvDialect) -> str:
 
 def _count(fields: Sequence[str], dialect: CsvDialect) -> int:
     """Number of fields, without the empty one after a delimiter at the line's end."""
-    is_ended = dialect.trailing_delimiter and len(fields) > 1 and not fields[-1].strip(_BLANKS)
+    is_ended = dialect.trailing_delimiter and len(fields) > 1 and not fields[-1].strip(BLANKS)
     return len(fields) - 1 if is_ended else len(fields)
 
 
@@ -171,7 +171,7 @@ def fields_with_nulls(fields: Sequence[str], text: str, dialect: CsvDialect) -> 
     if dialect.trailing_delimiter:
         fields = fields[: _count(fields, dialect)]
     if dialect.trim:
-        fields = [field.strip(_BLANKS) for field in fields]
+        fields = [field.strip(BLANKS) for field in fields]
     if dialect.quote not in text or (dialect.quote * 2 not in text and not dialect.trim):
         return [field or None for field in fields]
     # Each match starts at a field.
@@ -180,7 +180,7 @@ def fields_with_nulls(fields: Sequence[str], text: str, dialect: CsvDialect) -> 
         for match in _field_pattern(dialect.quote, dialect.delimiter, dialect.trim).finditer(text.rstrip("\r\n"))
     )
     if dialect.trim:
-        written = (source.lstrip(_BLANKS) for source in written)
+        written = (source.lstrip(BLANKS) for source in written)
     return [
         field if field or source.startswith(dialect.quote) else None
         for field, source in zip(fields, written, strict=False)
@@ -199,7 +199,7 @@ def hides_separator(text: str, dialect: CsvDialect) -> bool:
     for match in _field_pattern(dialect.quote, dialect.delimiter, dialect.trim).finditer(line):
         start = match.start()
         if dialect.trim:
-            start += len(match[0]) - len(match[0].lstrip(_BLANKS))
+            start += len(match[0]) - len(match[0].lstrip(BLANKS))
         first = line.find(dialect.quote, match.start(), match.end())
         if first <= start:
             continue
@@ -213,7 +213,7 @@ def hides_separator(text: str, dialect: CsvDialect) -> bool:
 @cache
 def _field_pattern(quote: str, delimiter: str, trim: bool) -> re.Pattern[str]:
     """A field with the delimiter after it: quoted (a quote inside is doubled), or up to the next delimiter."""
-    blanks = f"[{_BLANKS.replace(delimiter, '')}]*" if trim else ""
+    blanks = f"[{BLANKS.replace(delimiter, '')}]*" if trim else ""
     quote, delimiter = re.escape(quote), re.escape(delimiter)
     quoted = rf"{blanks}{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}{blanks}"
     return re.compile(rf"(?:{quoted}|[^{delimiter}]*)(?:{delimiter}|\Z)")
@@ -222,7 +222,7 @@ def _field_pattern(quote: str, delimiter: str, trim: bool) -> re.Pattern[str]:
 @cache
 def _clean_pattern(quote: str, delimiter: str, trim: bool) -> re.Pattern[str]:
     """A record whose quotes are around fields, or doubled inside such a field."""
-    blanks = f"[{_BLANKS.replace(delimiter, '')}]*" if trim else ""
+    blanks = f"[{BLANKS.replace(delimiter, '')}]*" if trim else ""
     quote, delimiter = re.escape(quote), re.escape(delimiter)
     quoted = rf"{blanks}{quote}[^{quote}]*(?:{quote}{quote}[^{quote}]*)*{quote}{blanks}"
     field = rf"(?:{quoted}|[^{quote}{delimiter}]*)"
