@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from etl.cli.report.endings import safe
@@ -41,7 +41,7 @@ def trial_lines(contract: Contract, trial: Trial) -> Iterator[str]:
     if trial.loaded:
         yield from _derived(trial)
     if trial.unknown:
-        names = _names(trial.unknown)
+        names = _names(trial.unknown, trial.unknown_left)
         yield safe(f"Keys that the contract does not name (unknownKeys: {contract.unknown_keys}): {names}.")
 
 
@@ -96,9 +96,11 @@ def _derived(trial: Trial) -> Iterator[str]:
         yield "Anomalies: none."
 
 
-def _names(names: Mapping[str, int] | tuple[str, ...]) -> str:
+def _names(names: Collection[str], left: int = 0) -> str:
+    """The first names, and how many more there are: the others, and so many that are left."""
     shown = list(names)[:_NAMES_SHOWN]
-    return ", ".join(shown) + (f" and {len(names) - len(shown):,} more" if len(names) > len(shown) else "")
+    more = len(names) - len(shown) + left
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")
 
 
 def _percent(share: float) -> str:

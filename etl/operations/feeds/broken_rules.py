@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -62,12 +63,20 @@ def shown_path(file: Path) -> str:
 def _line(contract: Contract, place: str) -> str:
     """The line of a place, or of the object that lacks it."""
     try:
-        text = contract.file.read_text("utf-8")
-        number = YamlLines(text).line(place)
+        status = contract.file.stat()
+        rows, lines = _read(contract.file, status.st_mtime_ns, status.st_size)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return ""
-    written = text.splitlines()[number - 1].partition(" #")[0].strip()
+    number = lines.line(place)
+    written = rows[number - 1].partition(" #")[0].strip()
     return f"{shown_path(contract.file)} line {number}, {written.removeprefix('- ').removeprefix('property: ')}"
+
+
+@lru_cache(maxsize=1)
+def _read(file: Path, modified_ns: int, size: int) -> tuple[list[str], YamlLines]:
+    """The lines of a contract's file. Those of one with many columns are asked for many times in a row."""
+    text = file.read_text("utf-8")
+    return text.splitlines(), YamlLines(text)
 
 
 # --- from a reason to a place ----------------------------------------------------------------------------------------

@@ -85,6 +85,8 @@ class Trial:
     """Kind → how many; None where the contract looks for none."""
     unknown: Mapping[str, int]
     """Key or column that the contract does not name → how many readings have it; the most frequent ones."""
+    unknown_left: int = 0
+    """How many more there are."""
     unreadable: Mapping[str, str] = field(default_factory=dict)
     """File that a job would set aside as a whole → why."""
     is_whole: bool = True
@@ -136,6 +138,7 @@ def try_rows(contract: Contract, chunks: Iterable[TriedRows], *, now: datetime |
         measures=windows.measures if windows else (),
         anomalies=None if anomalies is None else _counts(anomalies_in(sensors, time, anomalies)["kind"]),
         unknown=dict(tally.unknown.most_common(_MOST_UNKNOWN)),
+        unknown_left=max(0, len(tally.unknown) - _MOST_UNKNOWN),
     )
 
 

@@ -56,6 +56,11 @@ def test_what_does_not_fit_leads_back_to_the_contract(contract: Contract) -> Non
     assert again.strip() == "python -m etl feeds try sensor_readings --from 'my sample.csv'"
 
 
+def test_of_many_names_a_few_are_shown(contract: Contract) -> None:
+    many = replace(TRIAL, unknown={f"k{n}": 1 for n in range(20)}, unknown_left=100)
+    assert list(trial_lines(contract, many))[-1].endswith(": k0, k1, k2, k3, k4, k5, k6, k7 and 112 more.")
+
+
 def test_what_fits_leads_to_the_first_run(contract: Contract) -> None:
     _, run = next_commands(contract, TRIAL, [Path("s.jsonl")])
     assert run.strip() == "python -m etl run sensor_readings --file s.jsonl"

@@ -98,6 +98,16 @@ def test_keys_that_the_contract_does_not_name_are_counted(contract: Contract) ->
     assert try_rows(contract, [more], now=NOW).unknown == {"colour": 1}
 
 
+def test_of_many_unknown_keys_the_number_is_known(contract: Contract) -> None:
+    sample = rows(contract, reading(1, 0), reading(1, 1))
+    table = sample.table
+    for number in range(30):
+        table = table.append_column(f"more_{number}", pa.array(["x", "y" if number == 7 else None]))
+    tried = try_rows(contract, [TriedRows(table, {}, 2)], now=NOW)
+    assert next(iter(tried.unknown.items())) == ("more_7", 2)
+    assert (len(tried.unknown), tried.unknown_left) == (20, 10)
+
+
 def test_a_sample_without_records_does_not_fit(contract: Contract) -> None:
     for chunks in ([], [rows(contract)]):
         tried = try_rows(contract, chunks, now=NOW)
