@@ -37,6 +37,7 @@ def test_every_table_has_every_format_or_every_one_of_files_or_of_messages_alone
     assert lacking == {}
     modules = {place.rpartition(".")[0] for place in found}
     assert {
+        "etl.contract.draft.samples.read",
         "etl.jobs.consume.files.readers",
         "etl.jobs.produce.file_writers",
         "etl.jobs.produce.simulators.formats",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from etl.contract.draft.samples.combine import combine
-from etl.contract.draft.samples.content import MOST_BYTES, read_content
-from etl.contract.draft.samples.encoding import decode
+from etl.contract.draft.samples.content import MOST_BYTES, Content, read_content
+from etl.contract.draft.samples.encoding import Text, decode
 from etl.contract.draft.samples.json_records import read_json
 from etl.contract.draft.samples.parquet_records import MAGIC, read_parquet
 from etl.contract.draft.samples.sample import RECORDS, Sample
@@ -16,6 +18,7 @@ from etl.contract.draft.samples.tables.table import read_table
 from etl.contract.formats.csv_lines import CsvLines
 from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.formats.parquet_rows import ParquetRows
+from etl.contract.formats.record_format import RecordFormat
 from etl.errors import ConfigurationError
 
 _MOST_FILES = 1_000
@@ -61,28 +64,62 @@ def _read_each(paths: Sequence[Path]) -> Iterator[Sample]:
         yield sample
 
 
+@dataclass
+class _File:
+    """A file whose beginning has been read."""
+
+    path: Path
+    content: Content
+
+    @cached_property
+    def text(self) -> Text:
+        return decode(self.content)
+
+
 def _read_file(path: Path, most: int, most_bytes: int) -> Sample:
-    content = read_content(path, most_bytes)
-    if content.head.startswith(MAGIC):
-        rows, left = read_parquet(path, content, most)
-        return Sample(content.name, ParquetRows(), rows, files=(path,), left=left)
-    text = decode(content)
-    if messages := read_json(content, text, most):
-        left = _left(len(messages.records), messages.share * content.share)
-        evidence = (*messages.evidence, *text.evidence)
-        return Sample(content.name, JsonObjects(), messages.records, evidence, files=(path,), left=left)
-    table = read_table(content, text, most)
-    questions = {**table.layout.questions, **({"csv.encoding": text.question} if text.question else {})}
+    file = _File(path, read_content(path, most_bytes))
+    return next(sample for read in READERS.values() if (sample := read(file, most)))
+
+
+def _parquet(file: _File, most: int) -> Sample | None:
+    if not file.content.head.startswith(MAGIC):
+        return None
+    rows, left = read_parquet(file.path, file.content, most)
+    return Sample(file.content.name, ParquetRows(), rows, files=(file.path,), left=left)
+
+
+def _json(file: _File, most: int) -> Sample | None:
+    messages = read_json(file.content, file.text, most)
+    if messages is None:
+        return None
+    left = _left(len(messages.records), messages.share * file.content.share)
+    evidence = (*messages.evidence, *file.text.evidence)
+    return Sample(file.content.name, JsonObjects(), messages.records, evidence, files=(file.path,), left=left)
+
+
+def _csv(file: _File, most: int) -> Sample | None:
+    table = read_table(file.content, file.text, most)
+    encoding = {"csv.encoding": file.text.question} if file.text.question else {}
     return Sample(
-        content.name,
+        file.content.name,
         CsvLines(table.layout.dialect),
         table.records,
-        (*table.layout.evidence, *text.evidence),
-        questions,
-        files=(path,),
-        left=_left(len(table.records), table.share * content.share),
+        (*table.layout.evidence, *file.text.evidence),
+        {**table.layout.questions, **encoding},
+        files=(file.path,),
+        left=_left(len(table.records), table.share * file.content.share),
         units=table.layout.units,
     )
+
+
+READERS: Mapping[type[RecordFormat], Callable[[_File, int], Sample | None]] = {
+    ParquetRows: _parquet,
+    JsonObjects: _json,
+    CsvLines: _csv,
+}
+"""Of each format that is read from files, what reads a sample, and gives None for a file in another one. The first that reads it
+is taken; the last takes what is left, or says why it cannot.
+"""
 
 
 def _left(records: int, share: float) -> int:
