@@ -98,9 +98,14 @@ class Trial:
 
     @property
     def good_share(self) -> float:
-        """The share of readings that are loaded, or are what the contract says of repeated keys."""
+        """The share of readings that are loaded, or are what the contract says of repeated keys.
+
+        Messages without a reading, such as deletes, do not count, as long as most messages have one.
+        """
         repeated = self.duplicate + (0 if self.on_conflict == "quarantine" else self.conflicting)
-        return (self.loaded + repeated) / self.readings if self.readings else 0.0
+        without = sum(rejection.rows for rejection in self.rejections if rejection.reason == Reason.NO_READING)
+        counted = self.readings - (without if 2 * without < self.readings else 0)
+        return (self.loaded + repeated) / counted if counted else 0.0
 
     @property
     def fits(self) -> bool:

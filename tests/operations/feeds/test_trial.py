@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from etl.contract.model import AnomalyRules, Contract
-from etl.operations.feeds.trial import TriedRows, as_json, try_rows
+from etl.operations.feeds.trial import Rejection, TriedRows, as_json, try_rows
 
 NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
 BEGIN = datetime(2025, 6, 15, 9, tzinfo=UTC)
@@ -65,6 +65,15 @@ def test_nineteen_of_twenty_are_enough(contract: Contract) -> None:
     good = [reading(1, second) for second in range(19)]
     assert try_rows(contract, [rows(contract, *good, reading(1, 20, "bad"))], now=NOW).fits
     assert not try_rows(contract, [rows(contract, *good[1:], reading(1, 20, "bad"))], now=NOW).fits
+
+
+@pytest.mark.parametrize(("deletes", "fits"), [(9, True), (10, False)])
+def test_deletes_do_not_count_as_long_as_most_messages_have_a_reading(
+    contract: Contract, deletes: int, fits: bool
+) -> None:
+    tried = try_rows(contract, [rows(contract, *(reading(1, second) for second in range(10)))], now=NOW)
+    without = Rejection("no_reading", None, deletes, (), "", "")
+    assert replace(tried, readings=10 + deletes, rejections=(without,)).fits is fits
 
 
 def test_windows_times_sensors_and_late_readings_are_counted(contract: Contract) -> None:
