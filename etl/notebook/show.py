@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import pyarrow as pa
 import structlog
 from cycler import cycler
 from matplotlib.axes import Axes
@@ -18,16 +16,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from etl.audit.counts import Counts
-from etl.contract.reader import Column, Contract
+from etl.contract.reader import Contract
 from etl.jobs.load.sample import MOST_MEASURES
 from etl.jobs.merge.job import Merged
 from etl.notebook.choice import Choice
+from etl.notebook.sample_values import allowed_numbers, as_times, with_combined
 from etl.settings import Settings
 from etl.storage.batch_csv import read_frame
 from etl.storage.manifests import Archive
 from etl.validation.message import read
 from etl.validation.texts import encode_raw
-from etl.validation.values.times import times
 
 if TYPE_CHECKING:  # a notebook imports only the job that it runs
     from etl.jobs.consume.consumed import Consumed
@@ -85,7 +83,9 @@ def messages(values: Iterable[bytes], contract: Contract) -> pd.DataFrame:
 
     Of wide messages only the first ones are read.
     """
-    header = tuple(column.source[0] for column in contract.columns) if contract.source.format.is_tabular else None
+    header = (
+        tuple(column.source[0] for column in contract.message_columns) if contract.source.format.is_tabular else None
+    )
     rows: list[Mapping[str, str | None]] = []
     for value in islice(values, max(1, _CELLS_SHOWN // len(contract.columns))):
         raw = encode_raw(value)
@@ -93,7 +93,7 @@ def messages(values: Iterable[bytes], contract: Contract) -> pd.DataFrame:
             reading = read(raw, contract, item, header)
             if reading.reason is not None:
                 break
-            rows.append(reading.texts)
+            rows.append(with_combined(reading.texts, contract))
     return pd.DataFrame(rows, columns=list(contract.column_names))
 
 
@@ -105,7 +105,7 @@ def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5, measu
     time = contract.event_time.column
     by = [name for name in contract.sensor if name in frame] or [contract.message_key]
     chosen = measures or _most_filled(frame, contract)
-    frame = frame.assign(**{time: _as_times(frame[time], contract)})
+    frame = frame.assign(**{time: as_times(frame[time], contract)})
     key = " ".join(by)
     names = frame[by].map(str).agg(" ".join, axis=1) if len(frame) else frame[by[0]]
     shown = frame.assign(**{key: names})
@@ -113,7 +113,7 @@ def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5, measu
     figure, axes = grid(max(1, len(chosen.names)))
     for axis, measure in zip(axes, map(contract.column, chosen.names), strict=False):
         for name, group in shown.groupby(key):
-            values = _allowed(pd.to_numeric(group[measure.name], errors="coerce"), measure)
+            values = allowed_numbers(group[measure.name], measure)
             axis.plot(
                 group[time].dt.tz_localize(None).to_numpy(),
                 values,
@@ -143,22 +143,6 @@ def _most_filled(frame: pd.DataFrame, contract: Contract) -> Choice:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LABEL_SHOWN else f"{text[: _LABEL_SHOWN - 1]}…"
-
-
-def _as_times(values: pd.Series, contract: Contract) -> pd.Series:
-    """Times of messages or of the table; values that are not times stay empty."""
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return values
-    texts = pa.chunked_array([pa.array([None if pd.isna(value) else str(value) for value in values], pa.string())])
-    converted: pd.Series = times(texts, contract).to_pandas()
-    return converted.set_axis(values.index)
-
-
-def _allowed(values: pd.Series, column: Column) -> pd.Series:
-    """Values within the contract's limits; NaN in place of the others."""
-    low = -math.inf if column.minimum is None else column.minimum
-    high = math.inf if column.maximum is None else column.maximum
-    return values.where(values.between(low, high))
 
 
 def batches(consumed: Consumed) -> pd.DataFrame:

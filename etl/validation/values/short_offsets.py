@@ -30,6 +30,12 @@ def with_minutes(text: pa.ChunkedArray, pattern: str) -> pa.ChunkedArray:
     return pc.replace_substring_regex(text, _expression(pattern), r"\1\200\3")
 
 
+def begins_without_minutes(text: pa.ChunkedArray, pattern: str) -> bool:
+    """Whether the first text has an offset of hours only."""
+    first = text.drop_null().slice(0, 1)
+    return bool(pc.any(pc.match_substring_regex(first, _expression(pattern))).as_py())
+
+
 @cache
 def _expression(pattern: str) -> str:
     """Three groups: what is before the offset, the offset, and what is after it."""

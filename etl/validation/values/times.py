@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from etl.contract.model import EPOCH_UNITS, ISO8601, Column, Contract
 from etl.validation.values.epochs import epoch_times
-from etl.validation.values.short_offsets import with_minutes
+from etl.validation.values.short_offsets import begins_without_minutes, with_minutes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,8 @@ def _pattern_times(text: pa.ChunkedArray, pattern: str, timezone: str) -> pa.Chu
 
     if "%z" not in pattern:
         return _localized(pd.to_datetime(_series(text), errors="coerce", format=pattern), timezone)
-    found = _aware(text, pattern)
+    # As most values are probably written like the first one, it decides which way is tried first.
+    found = _aware(with_minutes(text, pattern) if begins_without_minutes(text, pattern) else text, pattern)
     failed = pc.and_(pc.is_null(found), pc.is_valid(text))
     if pc.any(failed).as_py():
         rest = pc.if_else(failed, text, pa.scalar(None, pa.string()))
