@@ -45,8 +45,6 @@ def column_names(keys: Iterable[str], taken: Iterable[str]) -> list[str]:
 
 
 BROKER_TIME = "broker_time"
-"""Origin of a column: the message's time in Kafka."""
-
 ISO8601 = "iso8601"
 EPOCH_UNITS = {
     "epoch_seconds": 1.0,

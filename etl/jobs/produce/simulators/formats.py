@@ -16,7 +16,7 @@ from etl.contract.formats.csv_lines import CsvLines
 from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.formats.parquet_rows import ParquetRows
 from etl.contract.formats.record_format import RecordFormat
-from etl.contract.model import ITEMS, Column
+from etl.contract.model import ITEMS, ROOT, Column
 from etl.contract.reader import Contract
 from etl.jobs.produce.simulators.base import Message, Spoiler, edit, fields, resent, truncated
 
@@ -38,9 +38,16 @@ class Form:
 def _json_message(contract: Contract, rows: Sequence[Row]) -> Message:
     document: dict[str, Any] = {}
     for number, column in itertools.product(range(len(rows)), contract.message_columns):
-        _put(document, column.source, rows[number][column.name], number)
+        _put(document, column.source, _json_value(rows[number][column.name], column), number)
     key = "/".join(str(rows[0][name]) for name in contract.sensor)
-    return Message(key.encode(), json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+    message = document[ROOT] if contract.explodes_root else document
+    return Message(key.encode(), json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _json_value(value: Value, column: Column) -> Value:
+    """A number as text where its decimal mark is not that of JSON."""
+    is_other = isinstance(value, float) and column.number and column.number.decimal != "."
+    return _csv_value(value, column) if is_other else value
 
 
 def _put(place: Any, path: tuple[str, ...], value: Value, number: int) -> None:
@@ -62,6 +69,8 @@ def _json_spoilers(contract: Contract, senders: int) -> list[Spoiler]:
 
 def _whole_spoilers(contract: Contract, senders: int) -> list[Spoiler]:
     """Those that leave a message an object, as every row of a Parquet file is one."""
+    if contract.explodes_root:
+        return [resent(senders)]
     top = next((c.source[0] for c in contract.message_columns if c.required), contract.message_columns[0].source[0])
     return [edit(lambda document: document.pop(top)), resent(senders)]
 

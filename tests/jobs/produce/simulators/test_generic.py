@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pytest
 
 from etl.contract.formats.csv_dialect import CsvDialect
 from etl.contract.formats.csv_lines import CsvLines
-from etl.contract.model import ITEMS, Column, Fleet
+from etl.contract.model import ITEMS, Column, Fleet, NumberFormat
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import ConfigurationError
 from etl.jobs.consume.files.message_rows import split_messages
 from etl.jobs.produce.simulate import DEFAULT_START, csv_header, span
+from etl.validation.validate import validate
 from tests.support.simulated import CONTRACTS, made, require_good
 
 
@@ -97,3 +99,23 @@ def test_a_pattern_that_cannot_be_met_is_named() -> None:
     contract = replace(base, feed="mine", columns=(column, *base.columns[1:]))
     with pytest.raises(ConfigurationError, match="'sensor_id': no values can be generated"):
         made(contract, 1)
+
+
+def test_what_a_contract_says_about_values_and_messages_holds_for_made_up_ones_too() -> None:
+    base = replace(CONTRACTS["raw_iot"], feed="mine")
+    path = ("$", "[]")
+    columns = [replace(column, path=(*path, column.name)) for column in base.columns if column.name != "timestamp"]
+    temperature = next(column for column in columns if column.name == "temperature")
+    columns[columns.index(temperature)] = replace(temperature, number=NumberFormat(",", "."))
+    when = Column("timestamp", "timestamp", required=True, combine=("day", "clock"), formats=("%d.%m.%Y %I:%M:%S %p",),
+                  timezone="Europe/Berlin")  # fmt: skip
+    parts = [Column(name, "text", path=(*path, name)) for name in ("day", "clock")]
+    seen = Column("seen", "timestamp", path=(*path, "seen"), formats=("epoch_nanoseconds",))
+    contract = replace(base, columns=(*columns, when, *parts, seen), explode=(("$",),))
+    raw = [(message.value or b"").decode() for message in made(contract, 200)]
+    where = {"source_partition": ["0"] * len(raw), "source_offset": [*map(str, range(len(raw)))]}
+    chunk = pa.record_batch({**where, "source_item": ["1"] * len(raw), "raw": raw})
+    checked = validate(chunk, contract, now=datetime(2100, 1, 1, tzinfo=UTC))
+    assert (checked.accepted.num_rows, checked.rejected.num_rows) == (len(raw), 0)
+    assert checked.accepted["timestamp"].to_pylist()[0].date() == DEFAULT_START.date()
+    assert not checked.unknown
