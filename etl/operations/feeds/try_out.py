@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -55,7 +56,8 @@ def _try_messages(contract: Contract, values: Iterable[bytes], beside: Sequence[
     """
     chunks = split_messages(enumerate(values), contract, 0)
     return try_rows(
-        contract, (TriedRows(_with_origins(chunk.table, contract, beside), {}, chunk.records) for chunk in chunks)
+        contract,
+        (TriedRows(_with_origins(chunk.table, contract, beside.__getitem__), {}, chunk.records) for chunk in chunks),
     )
 
 
@@ -93,22 +95,28 @@ def _chunks_of_file(contract: Contract, path: Path, number: int) -> Iterator[Tri
     elif ".csv" in path.suffixes:
         # A topic's messages are JSON: `run --file` makes one of each line.
         messages = (message.value or b"" for chunk in messages_of_file(path, contract) for message in chunk)
-        yield from _without_headers(split_messages(enumerate(messages), contract, number))
+        yield from _as_sent(split_messages(enumerate(messages), contract, number), contract)
     else:
         with read_file(contract, JsonObjects(), path, number) as records:
-            yield from _without_headers(records.chunks)
+            yield from _as_sent(records.chunks, contract)
 
 
-def _without_headers(chunks: Iterable[Chunk]) -> Iterator[TriedRows]:
-    return (TriedRows(chunk.table, {}, chunk.records) for chunk in chunks)
+def _as_sent(chunks: Iterable[Chunk], contract: Contract) -> Iterator[TriedRows]:
+    """Messages of a file with what they would have beside their values, if they were sent to the topic now."""
+    beside = {"topic": contract.source.name, "broker_time": datetime.now(UTC).isoformat(timespec="milliseconds")}
+    for chunk in chunks:
+        yield TriedRows(_with_origins(chunk.table, contract, lambda _: beside), {}, chunk.records)
 
 
-def _with_origins(table: pa.Table, contract: Contract, beside: Sequence[Mapping[str, str]]) -> pa.Table:
-    """The rows with the values that are not in their messages."""
+def _with_origins(table: pa.Table, contract: Contract, beside: Callable[[int], Mapping[str, str]]) -> pa.Table:
+    """The rows with the values that are not in their messages.
+
+    :param beside: offset of a message → those values, by the names of `Column.origin`.
+    """
     offsets = [int(offset) for offset in table["source_offset"].to_pylist()]
     for column in contract.columns:
         if column.origin:
-            texts = pa.array([beside[offset].get(column.origin) for offset in offsets], pa.string())
+            texts = pa.array([beside(offset).get(column.origin) for offset in offsets], pa.string())
             place = table.column_names.index(column.name)
             table = table.set_column(place, column.name, texts)
     return table

@@ -126,6 +126,14 @@ def test_messages_of_a_topic_have_what_is_beside_them() -> None:
     assert (tried.rejections[0].reason, tried.rejections[0].column) == ("missing", "tank")
 
 
+def test_messages_of_a_file_have_what_they_will_have_when_they_are_sent(tmp_path: Path) -> None:
+    text = CONTRACT.format(server=TOPIC, more=", customProperties: [{property: from, value: topic}]")
+    text = text.replace("name: at, ", "name: at, customProperties: [{property: from, value: broker_time}], ")
+    (tmp_path / "s.jsonl").write_text('{"level": 1.5}\n')
+    tried = try_files(parse_contract(text, Path("tanks.odcs.yaml")), [tmp_path / "s.jsonl"])
+    assert (tried.loaded, tried.rejections) == (1, ())
+
+
 def test_a_sample_of_files_is_tried_from_the_files(tmp_path: Path) -> None:
     sample = read_sample([write(tmp_path / "s.csv", 9)])
     assert try_sample(contract_of(f"{FOLDER}csv"), sample).loaded == 9
