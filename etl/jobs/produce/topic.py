@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,12 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from etl.audit.counts import Counts
+from etl.contract.formats.avro_records import AvroRecords
+from etl.contract.formats.record_format import RecordFormat
+from etl.contract.reader import Contract
 from etl.contract.sources.kafka_topic import KafkaTopic
-from etl.errors import ServiceUnavailable
+from etl.errors import ConfigurationError, ServiceUnavailable
+from etl.jobs.produce.avro_messages import as_avro
 from etl.jobs.produce.delivery import Chunks, Delivery, Sent
 from etl.jobs.produce.file import messages_of_file
 from etl.jobs.produce.simulate import Message
@@ -35,18 +39,39 @@ class TopicTarget:
     def send(self, source: KafkaTopic, delivery: Delivery, chunks: Chunks) -> Sent:
         """Send messages, and measure how far the ends of the topic's partitions move."""
         settings, topic = delivery.settings, source.topic
+        encode = (
+            ENCODERS[type(source.format)](settings, delivery.contract) if source.format.needs_registry else _unchanged
+        )
         if delivery.create_topic and broker.create(settings, topic):
             log.info("topic created", topic=topic)
         before = broker.describe(settings, topic).high_watermark
-        counts, failures = send(settings, topic, delivery.watch(chunks))
+        counts, failures = send(settings, topic, encode(delivery.watch(chunks)))
         after = broker.describe(settings, topic).high_watermark
         log.info("sent", topic=topic, acknowledged=counts.processed, failed=counts.rejected)
         moved = {partition: end - before.get(partition, 0) for partition, end in after.items()}
         return Sent(counts, topic, moved, tuple(failures))
 
     def send_file(self, source: KafkaTopic, delivery: Delivery, file: Path) -> Sent:
-        """Send each line of a file as a message."""
+        """Send each line of a file as a message.
+
+        :raises ConfigurationError: the feed's messages are no text.
+        """
+        if source.format.needs_registry:
+            raise ConfigurationError(
+                f"The lines of {file.name} are no {source.format.label}.",
+                remedy="Send the readings with a program that has their schema.",
+            )
         return self.send(source, delivery, messages_of_file(file, delivery.contract))
+
+
+def _unchanged(chunks: Chunks) -> Chunks:
+    return chunks
+
+
+ENCODERS: Mapping[type[RecordFormat], Callable[[Settings, Contract], Callable[[Chunks], Chunks]]] = {
+    AvroRecords: as_avro
+}
+"""Format that needs a registry → what makes its messages from those in JSON."""
 
 
 def send(settings: Settings, topic: str, chunks: Chunks) -> tuple[Counts, list[str]]:
@@ -124,7 +149,8 @@ def _delivery_seconds(settings: Settings) -> float:
 def _try_send(producer: KafkaProducer, topic: str, message: Message) -> Any:
     """A future, or the error where a message is refused before it is sent."""
     try:
-        return producer.send(topic, key=message.key, value=message.value)
+        headers = [*message.headers]
+        return producer.send(topic, key=message.key, value=message.value, headers=headers, timestamp_ms=message.time_ms)
     except MessageSizeTooLargeError as error:
         return error
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,6 +30,9 @@ class Message:
 
     key: bytes | None
     value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    time_ms: int | None = None
+    """When it was sent, in milliseconds since 1970; None: now."""
 
 
 Spoiler = Callable[[list[Message], int], Message]
@@ -123,7 +126,7 @@ def swap(old: bytes, new: bytes) -> Spoiler:
         message = messages[place]
         head, separator, tail = (message.value or b"").partition(old)
         rest = tail[min(i for i in (tail.find(b","), tail.find(b"}")) if i >= 0) :] if separator else b""
-        return Message(message.key, head + new + rest)
+        return replace(message, value=head + new + rest)
 
     return spoiler
 
@@ -134,7 +137,8 @@ def edit(change: Callable[[dict[str, Any]], object]) -> Spoiler:
     def spoiler(messages: list[Message], place: int) -> Message:
         document = json.loads(messages[place].value or b"{}")
         change(document)
-        return Message(messages[place].key, json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode())
+        written = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+        return replace(messages[place], value=written)
 
     return spoiler
 
@@ -161,13 +165,12 @@ def field(number: int, value: str | Callable[[str], str]) -> Spoiler:
 
 def truncated(messages: list[Message], place: int) -> Message:
     """A message that was cut off."""
-    message = messages[place]
-    return Message(message.key, (message.value or b"")[:-12])
+    return replace(messages[place], value=(messages[place].value or b"")[:-12])
 
 
 def replaced_by(value: bytes) -> Spoiler:
     """Other bytes in place of the message."""
-    return lambda messages, place: Message(messages[place].key, value)
+    return lambda messages, place: replace(messages[place], value=value)
 
 
 def resent(senders: int) -> Spoiler:

@@ -16,13 +16,14 @@ from etl.contract.formats.csv_lines import CsvLines
 from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.formats.parquet_rows import ParquetRows
 from etl.contract.formats.record_format import RecordFormat
-from etl.contract.model import ITEMS, ROOT, Column
+from etl.contract.model import BROKER_TIME, ITEMS, ROOT
 from etl.contract.reader import Contract
 from etl.jobs.produce.simulators.base import Message, Spoiler, edit, fields, resent, truncated
+from etl.jobs.produce.simulators.value_texts import Value, milliseconds
 
-Value = str | int | float | bool
 Row = Mapping[str, Value]
 """Column → value, in the order of the contract."""
+_HEADER = "header:"
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,20 @@ class Form:
 def _json_message(contract: Contract, rows: Sequence[Row]) -> Message:
     document: dict[str, Any] = {}
     for number, column in itertools.product(range(len(rows)), contract.message_columns):
-        _put(document, column.source, _json_value(rows[number][column.name], column), number)
-    key = "/".join(str(rows[0][name]) for name in contract.sensor)
-    message = document[ROOT] if contract.explodes_root else document
-    return Message(key.encode(), json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode())
+        _put(document, column.source, rows[number][column.name], number)
+    beside = {origin: rows[0][name] for name, origin in contract.origins.items()}
+    key = beside["key"] if "key" in beside else "/".join(_text(rows[0][name]) for name in contract.sensor)
+    headers = ((origin.removeprefix(_HEADER), _text(beside[origin])) for origin in beside if origin.startswith(_HEADER))
+    return Message(
+        _text(key).encode(),
+        json.dumps(document.get(ROOT, document), ensure_ascii=False, separators=(",", ":")).encode(),
+        tuple((name, value.encode()) for name, value in headers),
+        milliseconds(beside[BROKER_TIME]) if BROKER_TIME in beside else None,
+    )
 
 
-def _json_value(value: Value, column: Column) -> Value:
-    """A number as text where its decimal mark is not that of JSON."""
-    is_other = isinstance(value, float) and column.number and column.number.decimal != "."
-    return _csv_value(value, column) if is_other else value
+def _text(value: Value) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def _put(place: Any, path: tuple[str, ...], value: Value, number: int) -> None:
@@ -69,10 +74,16 @@ def _json_spoilers(contract: Contract, senders: int) -> list[Spoiler]:
 
 def _whole_spoilers(contract: Contract, senders: int) -> list[Spoiler]:
     """Those that leave a message an object, as every row of a Parquet file is one."""
-    if contract.explodes_root:
-        return [resent(senders)]
-    top = next((c.source[0] for c in contract.message_columns if c.required), contract.message_columns[0].source[0])
-    return [edit(lambda document: document.pop(top)), resent(senders)]
+    path = next((column.source for column in contract.message_columns if column.required), ())
+    return [edit(lambda document: _remove(document, path)), resent(senders)]
+
+
+def _remove(document: Any, path: tuple[str, ...]) -> None:
+    """Remove the key with which a path begins; of an array, in its first element."""
+    if path[:1] == (ROOT,):
+        document[0].pop(path[2], None)
+    elif path:
+        document.pop(path[0], None)
 
 
 def csv_line(values: Sequence[Value], dialect: CsvDialect) -> bytes:
@@ -84,16 +95,8 @@ def csv_line(values: Sequence[Value], dialect: CsvDialect) -> bytes:
 
 
 def _csv_message(contract: Contract, rows: Sequence[Row]) -> Message:
-    values = [_csv_value(rows[0][column.name], column) for column in contract.message_columns]
+    values = [_text(rows[0][column.name]) for column in contract.message_columns]
     return Message(None, csv_line(values, contract.source.format.dialect))
-
-
-def _csv_value(value: Value, column: Column) -> Value:
-    if isinstance(value, bool):
-        return json.dumps(value)
-    if isinstance(value, float) and column.number:
-        return str(value).replace(".", column.number.decimal)
-    return value
 
 
 def _csv_spoilers(contract: Contract, senders: int) -> list[Spoiler]:

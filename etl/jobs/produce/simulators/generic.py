@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from itertools import product
 
-from etl.contract.model import EPOCH_UNITS, ISO8601
 from etl.contract.reader import Column, Contract
 from etl.errors import ConfigurationError
 from etl.jobs.produce.simulators.base import (
@@ -20,7 +19,8 @@ from etl.jobs.produce.simulators.base import (
     epoch_seconds,
     texts,
 )
-from etl.jobs.produce.simulators.formats import FORMS, Value
+from etl.jobs.produce.simulators.formats import FORMS
+from etl.jobs.produce.simulators.value_texts import Value, number_value, parts_of, resolution, time_value
 
 _SENSORS, _INTERVAL_SECONDS, _ITEMS = 10, 10.0, 2
 _ALTERNATIVES = re.compile(r"[\w .:/-]+(\|[\w .:/-]+)*")
@@ -37,15 +37,14 @@ def simulator_of(contract: Contract) -> Simulator:
     :raises ConfigurationError: a column must match a pattern that is not a plain list of alternatives.
     """
     form = FORMS[type(contract.source.format)]
-    makers = {column.name: _maker(column, contract) for column in contract.columns if not column.combine}
-    for column in contract.columns:
-        makers |= _makers_of_parts(column, contract) if column.combine else {}
+    makers = {column.name: _maker(column, contract) for column in contract.columns}
+    combined = [column for column in contract.columns if column.combine]
     sensors = contract.fleet.sensors if contract.fleet else _SENSORS
     items = _ITEMS if contract.explode else 1
     # An event with several readings comes from as many sensors.
     senders = max(sensors // items, 1)
     # Two readings of a sensor within one step of the clock would have the same key.
-    step = _resolution(contract)
+    step = resolution(contract)
     interval = contract.fleet.interval_seconds if contract.fleet else _INTERVAL_SECONDS
     interval = math.ceil(interval / step) * step if step else interval
 
@@ -61,6 +60,8 @@ def simulator_of(contract: Contract) -> Simulator:
                 {name: make(sensor, curves[n], times[n], next(chances)) for name, make in makers.items()}
                 for sensor in range(first, first + items)
             ]
+            for row, column in product(rows, combined):
+                row.update(parts_of(row[column.name], column))
             messages.append(form.message(contract, rows))
         return messages
 
@@ -71,36 +72,27 @@ def _maker(column: Column, contract: Contract) -> Maker:
     if column.constant:
         return lambda sensor, curve, time, chance: column.constant
     if column.type == "timestamp":
-        return lambda sensor, curve, time, chance: _formatted_time(time, column, contract)
+        return lambda sensor, curve, time, chance: time_value(time, column, contract)
     if column.type == "boolean":
         return lambda sensor, curve, time, chance: chance < 0.5
     is_unique = column.name in contract.primary_key and column.name not in contract.sensor
     if column.type == "text":
         return _text_maker(column, is_sensor=column.name in contract.sensor, is_unique=is_unique)
+    number = _number_maker(column, is_sensor=column.name in contract.sensor, is_unique=is_unique)
+    return lambda sensor, curve, time, chance: number_value(number(sensor, curve, chance), column.number)
+
+
+def _number_maker(column: Column, *, is_sensor: bool, is_unique: bool) -> Callable[[int, float, float], float]:
     low = _lowest(column)
-    if column.name in contract.sensor:
-        return lambda sensor, curve, time, chance: int(low) + sensor
+    if is_sensor:
+        return lambda sensor, curve, chance: int(low) + sensor
     if is_unique:
         high = 2.0 ** (column.bits - 1) - 1 if column.maximum is None else column.maximum
-        return lambda sensor, curve, time, chance: int(low + chance * (high - low))
+        return lambda sensor, curve, chance: int(low + chance * (high - low))
     high = low + _SWING if column.maximum is None else column.maximum
     middle, swing = (low + high) / 2, (high - low) / 8
     digits = None if column.type == "integer" else 3
-    return lambda sensor, curve, time, chance: round(middle + swing * (curve + (chance - 0.5) / 2), digits)
-
-
-def _makers_of_parts(column: Column, contract: Contract) -> dict[str, Maker]:
-    """Makers of the columns that a time is combined from."""
-
-    def maker(place: int, part: Column) -> Maker:
-        def make(sensor: int, curve: float, time: str, chance: float) -> Value:
-            texts = str(_formatted_time(time, column, contract)).replace("T", " ").split(" ", len(column.combine) - 1)
-            text = texts[place] if place < len(texts) else ""
-            return int(text) if part.type == "integer" and text.isdigit() else text
-
-        return make
-
-    return {name: maker(place, contract.column(name)) for place, name in enumerate(column.combine)}
+    return lambda sensor, curve, chance: round(middle + swing * (curve + (chance - 0.5) / 2), digits)
 
 
 def _lowest(column: Column) -> float:
@@ -128,24 +120,3 @@ def _text_maker(column: Column, *, is_sensor: bool, is_unique: bool) -> Maker:
             shortest, "0"
         )
     return lambda sensor, curve, time, chance: f"{column.name} {int(chance * 5) + 1}"[:longest].ljust(shortest, "x")
-
-
-def _formatted_time(time: str, column: Column, contract: Contract) -> Value:
-    """A time in the first of a column's formats."""
-    form = (column.formats or contract.event_time.formats)[0]
-    moment = datetime.fromisoformat(time).replace(tzinfo=UTC)
-    if form == ISO8601:
-        return f"{time}Z"
-    if form in EPOCH_UNITS:
-        return round(moment.timestamp() / EPOCH_UNITS[form], 6 if form == "epoch_seconds" else None)
-    return moment.astimezone(ZoneInfo(column.timezone or contract.event_time.timezone)).strftime(form)
-
-
-def _resolution(contract: Contract) -> float:
-    """Smallest difference of two times, in seconds, that the contract's time format shows; 0 for fractions of a second."""
-    form = (contract.column(contract.event_time.column).formats or contract.event_time.formats)[0]
-    if form == ISO8601 or form in EPOCH_UNITS or "%f" in form:
-        return 0.0
-    if re.search(r"%[ScTX]", form):
-        return 1.0
-    return 60.0 if re.search(r"%[MR]", form) else 3600.0 if "%H" in form else 86_400.0

@@ -5,18 +5,27 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from etl.contract.formats.avro_records import AvroRecords
 from etl.contract.formats.csv_dialect import CsvDialect
 from etl.contract.formats.csv_lines import CsvLines
-from etl.contract.model import ITEMS, Column, Fleet, NumberFormat
+from etl.contract.model import ISO8601, ITEMS, ROOT, Column, Contract, Fleet, NumberFormat
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import ConfigurationError
 from etl.jobs.consume.files.message_rows import split_messages
+from etl.jobs.produce.avro_messages import as_avro, record_schema
 from etl.jobs.produce.simulate import DEFAULT_START, csv_header, span
+from etl.settings import Settings
+from etl.storage.schema_registry import SchemaRegistry
+from etl.validation.decoding.avro import AvroDecoder
 from etl.validation.validate import validate
+from tests.support.beside import validated
+from tests.support.registry import Registry
 from tests.support.simulated import CONTRACTS, made, require_good
 
 
@@ -119,3 +128,81 @@ def test_what_a_contract_says_about_values_and_messages_holds_for_made_up_ones_t
     assert (checked.accepted.num_rows, checked.rejected.num_rows) == (len(raw), 0)
     assert checked.accepted["timestamp"].to_pylist()[0].date() == DEFAULT_START.date()
     assert not checked.unknown
+
+
+BASE = replace(CONTRACTS["raw_iot"], feed="mine")
+
+
+def changed(contract: Contract = BASE, /, **columns: dict[str, Any]) -> Contract:
+    """The contract with other properties of some of its columns."""
+    return replace(contract, columns=tuple(replace(c, **columns.get(c.name, {})) for c in contract.columns))
+
+
+LISTED: dict[str, Any] = {name: {"path": (ROOT, ITEMS, name)} for name in BASE.column_names}
+CHANGES: dict[str, Any] = {name: {"path": ("payload", "after", name)} for name in BASE.column_names}
+PARTS = (Column("day", "text", required=True), Column("clock", "text", required=True), Column("seen", "timestamp"))
+SHAPES = {
+    "beside": changed(
+        sensor_id={"origin": "key"},
+        timestamp={"origin": "broker_time", "formats": (ISO8601,)},
+        energy={"origin": "header:energy"},
+        humidity={"required": False},
+    ),
+    "array": replace(changed(**LISTED), explode=((ROOT,),)),
+    "envelope": replace(changed(**CHANGES), envelope=("payload", "after")),
+    "numbers": changed(
+        temperature={"number": NumberFormat(",", ".", "°C")},
+        energy={"number": NumberFormat(thousands="'", suffix="W")},
+    ),
+    "combined": replace(
+        changed(
+            replace(BASE, columns=(*BASE.columns, *PARTS)),
+            timestamp={"combine": ("day", "clock"), "formats": ("%d.%m.%Y %I:%M:%S %p",), "timezone": "Europe/Berlin"},
+            seen={"formats": ("epoch_nanoseconds",)},
+        ),
+        event_time=replace(BASE.event_time, formats=("%Y",)),
+    ),
+    "epochs": changed(timestamp={"formats": ("epoch_milliseconds", "epoch_seconds")}),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_readings_fit_whatever_a_contract_can_say(shape: str) -> None:
+    contract = SHAPES[shape]
+    messages = made(contract, 500)
+    found = validated(contract, messages)
+    assert found.rejected.to_pylist() == []
+    assert found.accepted.num_rows == 500 * (2 if contract.explode else 1)
+    assert not found.unknown
+    keys = {tuple(row.values()) for row in found.accepted.select(list(contract.primary_key)).to_pylist()}
+    assert len(keys) == found.accepted.num_rows
+    spoiled = validated(contract, made(contract, 500, bad_share=0.2))
+    assert 20 < spoiled.rejected.num_rows < 200
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_readings_are_avro_where_the_feed_is(shape: str, settings: Settings) -> None:
+    source = KafkaTopic("mine", AvroRecords())
+    contract = replace(SHAPES[shape], source=source)
+    with Registry().up() as registry:
+        settings = settings.model_copy(update={"schema_registry": registry.url})
+        encode, client = as_avro(settings, contract), SchemaRegistry.of(settings)
+        records = [message for chunk in encode(iter([made(contract, 50)])) for message in chunk]
+        decode = AvroDecoder(client.schema)
+        messages = [replace(message, value=decode(message.value or b"")) for message in records]
+    assert registry.asked[0] == "/subjects/mine-simulated/versions"
+    assert validated(contract, messages).rejected.to_pylist() == []
+
+
+def test_avro_needs_a_registry_and_keys_that_it_knows(settings: Settings) -> None:
+    contract = replace(BASE, source=KafkaTopic("mine", AvroRecords()))
+    with pytest.raises(ConfigurationError, match="ETL_SCHEMA_REGISTRY is not set"):
+        as_avro(settings, contract)
+    with pytest.raises(ConfigurationError, match="'out/in' cannot be a key of a record"):
+        record_schema(changed(humidity={"path": ("out/in",)}))
+
+
+def test_a_time_that_does_not_fit_its_columns_is_named() -> None:
+    contract = changed(SHAPES["combined"], timestamp={"formats": ("%d.%m.%Y",)})
+    with pytest.raises(ConfigurationError, match="cannot be divided among day, clock"):
+        made(contract, 1)
