@@ -8,7 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from etl.contract.durations import Fail
-from etl.contract.model import BROKER_TIME, RESERVED, SYSTEM_COLUMNS, Column, ColumnType, NumberFormat, column_name
+from etl.contract.model import (
+    BROKER_TIME,
+    ISO8601,
+    RESERVED,
+    SYSTEM_COLUMNS,
+    Column,
+    ColumnType,
+    NumberFormat,
+    column_name,
+)
 from etl.contract.patterns import broken_pattern
 from etl.contract.problems import collect_errors
 from etl.contract.properties.custom_properties import CustomProperties
@@ -180,6 +189,9 @@ def _number_format(given: CustomProperties) -> NumberFormat | None:
 def _time(given: CustomProperties) -> dict[str, Any]:
     """Formats, time zone and combined columns of a timestamp."""
     found: dict[str, Any] = {}
+    if given.values.get("from") == BROKER_TIME:
+        # The other times of the feed may have any format; Kafka's is written by the consumer.
+        found["formats"] = (ISO8601,)
     if "formats" in given.values:
         found["formats"] = read_formats(f"{given.place}.formats", given.values["formats"], given.fail)
     if "timezone" in given.values:

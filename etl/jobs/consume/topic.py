@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 
 from etl.audit.job import JobRun
+from etl.audit.retry import retrying
 from etl.contract.model import EvolvedContract
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.database import transaction
@@ -19,6 +20,7 @@ from etl.jobs.consume.spark.query import read_topic, unfinished_batch
 from etl.settings import Settings
 from etl.storage import kafka as broker
 from etl.storage.kafka import Topic
+from etl.storage.schema_registry import SchemaRegistry
 
 log = structlog.get_logger("consume")
 
@@ -30,6 +32,7 @@ def read_new_messages(
 
     :raises TopicMissing: the topic does not exist.
     :raises RetentionGap: Kafka deleted messages that were not read, and nobody accepted that.
+    :raises ServiceUnavailable: the schema registry of a feed that needs it does not answer.
     """
     topic = broker.describe(settings, source.topic)
     _retire_checkpoints(settings, contract, topic)
@@ -39,6 +42,8 @@ def read_new_messages(
     if offsets.waits(topic, following, planned):
         log.warning("nothing is read until a transaction ends", open_transaction=topic.open_transactions)
     elif parameters["until"] == "time_box" or offsets.unread(topic, following) or planned:
+        if source.format.needs_registry:
+            retrying(settings, "asking the schema registry", SchemaRegistry.of(settings).require)
         with spark_errors.translated(settings):
             read_topic(settings, contract, topic, following, writer, parameters)
     run.counts = count(writer.written)

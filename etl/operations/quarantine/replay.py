@@ -29,6 +29,7 @@ from etl.jobs.load.derived.base import NewRows
 from etl.jobs.load.derived.summary import summarise
 from etl.jobs.load.tables import ensure_feed
 from etl.operations.quarantine.rows import QUARANTINED, REPLAY_SUFFIX, REPLAYED, REPLAYED_ROWS, Selection
+from etl.operations.quarantine.undecoded import decoded_texts
 from etl.settings import Settings
 from etl.validation.reasons import Reason
 from etl.validation.rejects import COORDINATES, Problem, as_json
@@ -71,20 +72,24 @@ def replay(
     :param changes: column → text that replaces the row's value.
     :param dry_run: do the same, then roll it back: the result is what the replay would do now.
     :raises ConfigurationError: the contract has no such column.
+    :raises ServiceUnavailable: a row waits for its schema, and the schema registry does not answer.
     """
     changes = changes or {}
     with connected(settings, "quarantine") as connection:
         columns = with_added_columns(connection, contract).column_names
-        chosen = frozenset(row["rejected_id"] for row in _select(connection, contract, selection))
+        found = _select(connection, contract, selection)
     if unknown := set(changes) - set(columns):
         raise ConfigurationError(
             f"Feed {contract.feed} has no column {sorted(unknown)[0]!r}.", remedy=f"Columns: {', '.join(columns)}."
         )
-    if not chosen:
+    if not found:
         return Replayed(None, Counts(), ())
+    chosen = frozenset(row["rejected_id"] for row in found)
+    # Before the transaction: nobody waits for the schema registry with a lock.
+    texts = decoded_texts(settings, contract, found)
     parameters = {"replay": sorted(chosen), "set": dict(changes)}
     cycle_id = provenance.new_cycle_id() + REPLAY_SUFFIX
-    work = partial(_load, contract=contract, selection=selection, chosen=chosen, changes=changes)
+    work = partial(_load, contract=contract, selection=selection, chosen=chosen, changes=changes, texts=texts)
     if dry_run:
         with rehearsal(settings, contract, Job.LOAD, cycle_id, parameters) as (run, connection):
             return replace(work(connection, run), cycle_id=None)
@@ -109,8 +114,12 @@ def _load(
     selection: Selection,
     chosen: frozenset[int],
     changes: Mapping[str, str],
+    texts: Mapping[int, str],
 ) -> Replayed:
-    """Insert what is valid now, mark the quarantined rows, and close the audit row, all in the caller's transaction."""
+    """Insert what is valid now, mark the quarantined rows, and close the audit row, all in the caller's transaction.
+
+    :param texts: rejected_id → what replaces the row's own text.
+    """
     lock_feed(connection, contract.feed)
     contract = with_added_columns(connection, contract)
     # Selected again under the lock: another command may have replayed or discarded a row meanwhile.
@@ -118,6 +127,7 @@ def _load(
     if not chosen_rows:
         run.succeed(connection, Counts())
         return Replayed(run.cycle_id, Counts(), ())
+    chosen_rows = [{**row, "raw": texts.get(row["rejected_id"], row["raw"])} for row in chosen_rows]
     rows = with_all_readings(contract, chosen_rows)
     checked = reread(contract, rows, changes, now=run.started)
     ids = [rows[place]["rejected_id"] for place in checked.accepted["source_offset"].to_pylist()]

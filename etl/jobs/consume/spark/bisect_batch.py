@@ -16,6 +16,7 @@ from py4j.protocol import Py4JJavaError
 
 from etl.contract.reader import Contract
 from etl.jobs.consume.spark import errors as spark_errors
+from etl.jobs.consume.spark.incoming import decoding, origins
 from etl.jobs.consume.spark.parse import split_messages, unsplit_messages
 from etl.jobs.consume.spark.session import kafka_options
 from etl.settings import Settings
@@ -51,7 +52,7 @@ class Halving:
         failing = self._failing(ranges)
         log.warning("messages that stop Spark are set aside", messages=self.set_aside)
         whole = self._read(ranges)
-        split = split_messages(whole.where(~_is_in(failing)), self._contract)
+        split = self._split(whole.where(~_is_in(failing)))
         return split.unionByName(unsplit_messages(whole.where(_is_in(failing)), self._contract))
 
     def _failing(self, ranges: list[Range], *, is_sure: bool = False) -> list[Range]:
@@ -80,7 +81,7 @@ class Halving:
         from pyspark.errors import AnalysisException, PySparkException
 
         try:
-            split_messages(self._read(ranges), self._contract).write.format("noop").mode("overwrite").save()
+            self._split(self._read(ranges)).write.format("noop").mode("overwrite").save()
         except AnalysisException:
             raise
         except (PySparkException, Py4JJavaError) as error:
@@ -91,11 +92,14 @@ class Halving:
             return named[0] if named else type(error).__name__
         return None
 
+    def _split(self, messages: DataFrame) -> DataFrame:
+        return split_messages(decoding.decoded(messages, self._contract, self._settings), self._contract)
+
     def _read(self, ranges: Iterable[Range]) -> DataFrame:
         topic, ranges = self._contract.source.name, list(ranges)
         return (
             self._spark.read.format("kafka")
-            .options(**kafka_options(self._settings))
+            .options(**kafka_options(self._settings), **origins.source_options(self._contract))
             .option("assign", json.dumps({topic: [part for part, _, _ in ranges]}))
             .option("startingOffsets", json.dumps({topic: {str(part): first for part, first, _ in ranges}}))
             .option("endingOffsets", json.dumps({topic: {str(part): following for part, _, following in ranges}}))

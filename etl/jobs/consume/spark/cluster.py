@@ -2,7 +2,7 @@
 
 Executors write part files into the folder that the driver names, and the driver counts, hashes and renames them. So `output/`
 must be one folder that every machine of the cluster has under the same path, and the executors must run as the driver's user,
-because part files are private. No Python runs on an executor.
+because part files are private. Python runs on an executor only where messages must be decoded.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from py4j.protocol import Py4JJavaError
 
-from etl.errors import EtlError, PermanentError
+from etl.errors import ConfigurationError, EtlError, PermanentError, ServiceUnavailable
 from etl.settings import Settings
 from etl.storage import disk_errors
 from etl.storage import kafka as broker
@@ -24,6 +24,9 @@ _KAFKA_AWAY = re.compile(
     r"|TimeoutException: Cannot fetch record"
 )
 _CALL = "An error occurred while calling "
+_OWN_KINDS: dict[str, type[EtlError]] = {kind.__name__: kind for kind in (ServiceUnavailable, ConfigurationError)}
+_OWN = re.compile(rf"^\s*etl\.errors\.(?P<kind>{'|'.join(_OWN_KINDS)}): (?P<cause>.+)\n(?P<remedy>.*)", re.MULTILINE)
+"""The last lines of a traceback in Python."""
 _PATH = re.compile(r"(?:file:)?(/[^\s:()\[\],]+)")
 
 
@@ -31,7 +34,8 @@ _PATH = re.compile(r"(?:file:)?(/[^\s:()\[\],]+)")
 def translated(settings: Settings) -> Iterator[None]:
     """Translate an error of Spark's JVM; Python errors pass unchanged.
 
-    :raises ServiceUnavailable: Kafka does not answer.
+    :raises ServiceUnavailable: Kafka or the schema registry does not answer.
+    :raises ConfigurationError: the schema registry refuses the user.
     :raises StorageError: a disk is full or cannot be written.
     :raises PermanentError: Spark stopped for another reason.
     """
@@ -41,13 +45,22 @@ def translated(settings: Settings) -> Iterator[None]:
         yield
     except (PySparkException, Py4JJavaError) as error:
         text = "\n".join(_cause_texts(error))
-        raise _disk_error(settings, text) or _kafka_error(settings, text) or _unknown_error(text) from error
+        raise _known_error(settings, text) or _unknown_error(text) from error
 
 
 def is_unknown(settings: Settings, error: BaseException) -> bool:
-    """Whether the cause is neither Kafka nor a disk."""
-    text = "\n".join(_cause_texts(error))
-    return not (_disk_error(settings, text) or _kafka_error(settings, text))
+    """Whether the cause is neither Kafka, nor the schema registry, nor a disk."""
+    return _known_error(settings, "\n".join(_cause_texts(error))) is None
+
+
+def _known_error(settings: Settings, text: str) -> EtlError | None:
+    return _own_error(text) or _disk_error(settings, text) or _kafka_error(settings, text)
+
+
+def _own_error(text: str) -> EtlError | None:
+    """An error of this project, raised by Python on an executor."""
+    match = _OWN.search(text)
+    return _OWN_KINDS[match["kind"]](match["cause"], remedy=match["remedy"]) if match else None
 
 
 def _cause_texts(error: BaseException) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from etl.contract.model import Contract
@@ -20,13 +20,21 @@ _MOST_COPIED_BYTES = 4 << 30
 
 
 def explode(
-    split: DataFrame, contract: Contract, root: Node, message: ParsedObjects, unsound: SparkColumn
+    split: DataFrame,
+    contract: Contract,
+    root: Node,
+    message: ParsedObjects,
+    unsound: SparkColumn,
+    beside: Sequence[str],
 ) -> tuple[DataFrame, ParsedObjects, list[SparkColumn]]:
-    """One row per reading of a message; the values of the readings; and the reasons to keep a row's message text."""
+    """One row per reading of a message; the values of the readings; and the reasons to keep a row's message text.
+
+    :param beside: more columns of the message, which every row keeps.
+    """
     from pyspark.sql import functions as F
 
     split = split.select(
-        *("partition", "offset", "timestamp", UNPARSABLE),
+        *("partition", "offset", "timestamp", UNPARSABLE, *beside),
         # As text: Spark copies a binary value every time it is read.
         F.col("value").cast("string").alias("message"),
         F.coalesce(F.length("value").cast("bigint"), F.lit(0)).alias("bytes"),
@@ -36,7 +44,7 @@ def explode(
         any_of(message.unknown).alias("has unknown keys"),
     )
     split = split.select(
-        *("partition", "offset", "timestamp", UNPARSABLE, *map(_outer_name, message.values)),
+        *("partition", "offset", "timestamp", UNPARSABLE, *beside, *map(_outer_name, message.values)),
         *("is unsound", "has unknown keys"),
         F.posexplode(_items(root, contract)).alias("item", "reading"),
     )

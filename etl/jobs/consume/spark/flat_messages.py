@@ -71,22 +71,22 @@ class FlatForm:
 def flat_form(contract: Contract) -> FlatForm | None:
     """The flat form of a feed's messages.
 
-    None where there is none: readings are elements of arrays, one column takes an object and another a part of it, or a key
-    needs an escape.
+    None where there is none: readings are elements of arrays, one column takes an object and another a part of it, a key needs an
+    escape, or the message has no values at all.
     """
     required: dict[Path, bool] = {}
-    for column in contract.columns:
+    for column in contract.message_columns:
         required[column.source] = required.get(column.source, True) and column.required
     is_nested = any(longer[: len(path)] == path for path in required for longer in required if longer != path)
     can_be_found = all(re.fullmatch(_CHARACTERS, key) for path in required for key in path)
-    if contract.explode or is_nested or not can_be_found:
+    if contract.explode or is_nested or not can_be_found or not required:
         return None
     order: list[Path] = []
     expression = rf"\A{_SPACE}{_object(required, (), order)}{_SPACE}(?![\s\S])"
     return FlatForm(
         expression,
-        {column.name: order.index(column.source) for column in contract.columns},
-        frozenset(column.name for column in contract.columns if not required[column.source]),
+        {column.name: order.index(column.source) for column in contract.message_columns},
+        frozenset(column.name for column in contract.message_columns if not required[column.source]),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from etl.jobs.consume.spark.suspect_values import any_of
-from etl.validation.structure import Node
+from etl.validation.structure import Node, Path
 
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
@@ -26,15 +26,22 @@ class ParsedObjects:
     unknown: list[SparkColumn] = field(default_factory=list)
     """Per object, whether it has keys that the contract does not name."""
     absent: list[SparkColumn] = field(default_factory=list)
-    """Per array, whether the element is missing or not an object."""
+    """Per array, whether the element is missing or not an object; and whether the envelope is."""
 
     def add_object(
-        self, node: Node, text: SparkColumn, parsed: SparkColumn, *, keys: SparkColumn | None = None
+        self,
+        node: Node,
+        text: SparkColumn,
+        parsed: SparkColumn,
+        envelope: Path = (),
+        *,
+        keys: SparkColumn | None = None,
     ) -> None:
         """Add an object and the objects inside it.
 
         :param text: the object's JSON text.
         :param parsed: the same as a struct.
+        :param envelope: the path from this object to the envelope; empty where it is not inside.
         :param keys: the keys of the object, where they are known already.
         """
         from pyspark.sql import functions as F
@@ -46,10 +53,14 @@ class ParsedObjects:
         named = F.filter(keys, lambda key: F.array_contains(contract_keys, key))
         repeats = F.size(named) != F.size(F.array_distinct(named))
         self.repeated.append(F.coalesce(differs & repeats, F.lit(False)))
-        self.unknown.append(F.coalesce(differs & (F.size(F.array_except(keys, contract_keys)) > 0), F.lit(False)))
+        if not node.is_open:
+            self.unknown.append(F.coalesce(differs & (F.size(F.array_except(keys, contract_keys)) > 0), F.lit(False)))
         self.values |= {column: parsed[key] for key, column in node.leaves}
         for key, inner in node.objects.items():
-            self.add_object(inner, parsed[key], F.from_json(parsed[key], f"struct<{schema_of(inner)}>"))
+            struct = F.from_json(parsed[key], f"struct<{schema_of(inner)}>")
+            self.add_object(inner, parsed[key], struct, envelope[1:] if envelope[:1] == (key,) else ())
+            if envelope == (key,):
+                self.absent.append(F.json_object_keys(parsed[key]).isNull())
 
     @property
     def is_suspect(self) -> SparkColumn:

@@ -12,6 +12,7 @@ from etl.contract.reader import Contract
 from etl.errors import BalanceError
 from etl.jobs.consume.spark import cluster
 from etl.jobs.consume.spark.batch_writer import BatchWriter
+from etl.jobs.consume.spark.incoming import decoding, origins
 from etl.jobs.consume.spark.parse import split_messages
 from etl.jobs.consume.spark.session import close_callbacks, kafka_options, spark_session
 from etl.settings import Settings
@@ -49,7 +50,7 @@ def read_topic(
     starting = {str(part): following.get(part, -2) for part in topic.end}
     stream = (
         spark.readStream.format("kafka")
-        .options(**kafka_options(settings))
+        .options(**kafka_options(settings), **origins.source_options(contract))
         .option("subscribe", topic.name)
         .option("startingOffsets", json.dumps({topic.name: starting}))
         .option("maxOffsetsPerTrigger", MESSAGES_PER_BATCH)
@@ -58,7 +59,7 @@ def read_topic(
     )
     folder = checkpoint_folder(settings, contract.feed, topic.id)
     query_writer = (
-        split_messages(stream, contract)
+        split_messages(decoding.decoded(stream, contract, settings), contract)
         .writeStream.option("checkpointLocation", files.hadoop_path(folder))
         .foreachBatch(writer)
     )

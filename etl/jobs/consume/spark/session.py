@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,8 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
                 context.stop()  # Its cluster has ended it.
             if SparkContext._active_spark_context is None:
                 cluster.require_master(settings)
+                # Executors run functions of this project with its own Python; on a cluster, another path may be given.
+                os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
                 configuration = SparkConf().setAppName("notebook-etl").setMaster(settings.spark_master)
                 configuration.setAll(list(_spark_configuration(settings, java_options).items()))
                 # What the JVM prints before its log is set up goes to the log file too, not into the notebook.

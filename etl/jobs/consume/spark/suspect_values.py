@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
     from pyspark.sql import SparkSession
 
+_NOT_FINITE = {"NaN", "Infinity", "-Infinity"}
+"""What JSON parsers accept beside the numbers of JSON."""
+
 
 def typed_name(column: Column) -> str:
     """The name of a column's value in its type."""
@@ -25,17 +28,29 @@ def typed_name(column: Column) -> str:
 
 
 def as_typed(column: Column, event_time: EventTime) -> SparkColumn | None:
-    """A value as a number or a time, NULL where it is not one; None for a column of another type."""
+    """A value as a number or a time, NULL where it is not one; None for a column of another type.
+
+    None also where only the loader can tell: numbers that are not written as in JSON, and times in other or in several formats.
+    """
     from pyspark.sql import functions as F
 
     value = F.col(column.name)
-    if column.type in ("integer", "double"):
+    if column.type in ("integer", "double") and column.number is None:
         return value.try_cast("double" if column.type == "double" else "bigint")
-    if column.type == "timestamp" and event_time.formats == (ISO8601,):
+    formats = _formats(column, event_time)
+    if column.type == "timestamp" and formats == (ISO8601,):
         return value.try_cast("timestamp")
-    if column.type == "timestamp" and len(event_time.formats) == 1 and event_time.formats[0] in EPOCH_UNITS:
-        return (value.try_cast("double") * EPOCH_UNITS[event_time.formats[0]]).cast("timestamp")
+    if column.type == "timestamp" and len(formats) == 1 and formats[0] in EPOCH_UNITS:
+        return (value.try_cast("double") * EPOCH_UNITS[formats[0]]).cast("timestamp")
     return None
+
+
+def without_quotes(value: SparkColumn, column: Column) -> SparkColumn:
+    """A value as it was in the message, where the contract expects `NaN` or an infinity: Spark puts these words in quotes."""
+    from pyspark.sql import functions as F
+
+    quoted = [f'"{word}"' for word in column.missing if word in _NOT_FINITE]
+    return F.when(value.isin(*quoted), F.btrim(value, F.lit('"'))).otherwise(value) if quoted else value
 
 
 def is_suspect(column: Column, contract: Contract) -> SparkColumn:
@@ -44,7 +59,10 @@ def is_suspect(column: Column, contract: Contract) -> SparkColumn:
 
     value = F.col(column.name)
     suspect: list[SparkColumn] = []
-    if column.type in ("integer", "double"):
+    if column.number is not None:
+        # How the number is written is checked by the loader.
+        suspect.append(value.isNull())
+    elif column.type in ("integer", "double"):
         number = F.col(typed_name(column))
         limit = 1e300 if column.type == "double" else 2 ** (column.bits - 1) - 1
         low = column.minimum if column.minimum is not None else -limit
@@ -55,18 +73,11 @@ def is_suspect(column: Column, contract: Contract) -> SparkColumn:
     elif column.type == "boolean":
         suspect.append(~value.isin("true", "false"))
     else:
-        # A nested object or array arrives as its JSON text, which could be accepted as a text.
-        suspect.append(value.startswith("{") | value.startswith("[") | value.contains("\0"))
-        if column.name in contract.identifying and not column.trim:
-            suspect.append(value.endswith(" "))
-        if column.max_length is not None:
-            suspect.append(F.length(value) > column.max_length)
-        if column.min_length is not None:
-            suspect.append(F.length(value) < column.min_length)
-        if column.pattern is not None:
-            short = F.length(value) <= patterns.LENGTH
-            suspect.append(~F.when(short, value.rlike(_anchored(column.pattern))).otherwise(False))
-    return any_of(suspect) if column.required else value.isNotNull() & any_of(suspect)
+        suspect += _suspect_text(column, contract)
+    if column.required:
+        return any_of(suspect)
+    is_there = value.isNotNull() & ~value.isin(*column.missing) if column.missing else value.isNotNull()
+    return is_there & any_of(suspect)
 
 
 def with_usable_patterns(spark: SparkSession, columns: Iterable[Column]) -> list[Column]:
@@ -91,6 +102,28 @@ def _anchored(pattern: str) -> str:
     return f"^(?:{pattern})$"
 
 
+def _suspect_text(column: Column, contract: Contract) -> list[SparkColumn]:
+    from pyspark.sql import functions as F
+
+    value = F.col(column.name)
+    # A nested object or array arrives as its JSON text, which could be accepted as a text.
+    suspect = [value.startswith("{") | value.startswith("[") | value.contains("\0")]
+    if column.name in contract.identifying and not column.trim:
+        suspect.append(value.endswith(" "))
+    if column.max_length is not None:
+        suspect.append(F.length(value) > column.max_length)
+    if column.min_length is not None:
+        suspect.append(F.length(value) < column.min_length)
+    if column.pattern is not None:
+        short = F.length(value) <= patterns.LENGTH
+        suspect.append(~F.when(short, value.rlike(_anchored(column.pattern))).otherwise(False))
+    return suspect
+
+
+def _formats(column: Column, event_time: EventTime) -> tuple[str, ...]:
+    return column.formats or event_time.formats
+
+
 def _suspect_time(column: Column, event_time: EventTime) -> list[SparkColumn]:
     from pyspark.sql import functions as F
 
@@ -99,7 +132,7 @@ def _suspect_time(column: Column, event_time: EventTime) -> list[SparkColumn]:
         # Other formats are checked by the loader, which sees every value.
         return [F.length(value) < 4]
     suspect = [moment.isNull()]
-    if event_time.formats == (ISO8601,):
+    if _formats(column, event_time) == (ISO8601,):
         suspect.append(~value.rlike(r"^\d{4}-\d\d-\d\d[T ]"))
     if column.name == event_time.column:
         # Spark would write a time into the code that it generates, and this one differs in every job: the code would be compiled

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from pyspark.sql import functions as F
 
-from etl.contract.model import Column, Contract, EventTime
+from etl.contract.model import ITEMS, ROOT, Column, Contract, EventTime, NumberFormat
 from etl.contract.reader import load_contract
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.jobs.consume.spark.parse import split_messages
 from etl.jobs.consume.spark.parsed_objects import UNPARSABLE
 from etl.jobs.consume.spark.session import spark_session
 from etl.settings import Settings
-from etl.validation.message import read
+from etl.validation.message import count_readings, read
 from etl.validation.texts import decode_raw, encode_raw
 from tests.support.stack import JARS
 from tests.validation.test_message import NESTED, SCALARS
@@ -317,3 +318,168 @@ def test_a_message_with_very_many_readings_takes_memory_for_one(settings: Settin
         ("1", False, 4_000, 1, 4_000),
         ("2", True, 1, 1, 0),
     ]
+
+
+DEBEZIUM = Contract(
+    feed="meters",
+    source=KafkaTopic("meters"),
+    table="meters",
+    columns=(
+        Column("id", "text", required=True, path=("payload", "after", "id")),
+        Column("value", "double", path=("payload", "after", "value")),
+        Column("at", "timestamp", required=True, path=("payload", "after", "at")),
+        Column("source", "text", path=("payload", "source", "name")),
+    ),
+    primary_key=("id", "at"),
+    event_time=EventTime("at"),
+    envelope=("payload", "after"),
+)
+
+
+def change(after: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "schema": {"fields": []},
+        "payload": {"before": None, "after": after, "op": "c", "source": {"name": "s", "v": 1}},
+    } | more
+
+
+def test_only_keys_in_the_envelope_are_unknown_and_a_message_without_it_keeps_its_text(settings: Settings) -> None:
+    row = {"id": "a", "value": 1.5, "at": "2025-06-15T09:12:01Z"}
+    sound = [change(row), change({**row, "value": None}), {"payload": {"after": row}}]
+    suspect = [
+        change(None),
+        {"payload": {"op": "d"}},
+        {"payload": None},
+        {"payload": 5},
+        {"op": "d"},
+        change("text"),
+        change([row]),
+        change({**row, "more": 1}),
+        change({"value": 1}),
+    ]
+    texts = [json.dumps(message).encode() for message in [*sound, *suspect]]
+    rows = sorted(split(settings, DEBEZIUM, texts), key=lambda row: int(row["source_offset"]))
+    assert [row["raw"] for row in rows] == [None] * len(sound) + [text.decode() for text in texts[len(sound) :]]
+    assert not any(row[UNPARSABLE] for row in rows)
+    for text, row in zip(texts, rows, strict=True):
+        reading = read(encode_raw(text), DEBEZIUM)
+        if reading.reason is None:
+            assert {name: row[name] for name in DEBEZIUM.column_names} == reading.texts
+
+
+LISTED = Contract(
+    feed="listed",
+    source=KafkaTopic("listed"),
+    table="listed",
+    columns=(
+        Column("id", "text", required=True, path=(ROOT, ITEMS, "id")),
+        Column("value", "double", path=(ROOT, ITEMS, "value")),
+        Column("at", "timestamp", required=True, path=(ROOT, ITEMS, "at")),
+    ),
+    primary_key=("id", "at"),
+    event_time=EventTime("at"),
+    explode=((ROOT,),),
+)
+
+
+def test_a_message_that_is_an_array_becomes_its_elements(settings: Settings) -> None:
+    one, two = ({"id": name, "value": 1.5, "at": "2025-06-15T09:12:01Z"} for name in "ab")
+    messages = [
+        json.dumps(message).encode()
+        for message in (
+            [one, two],
+            [one, {**two, "more": 1}],
+            [one, 5, None],
+            [],
+            [[one]],
+            {"$": [one]},
+            one,
+            5,
+            None,
+            "a",
+        )
+    ]
+    broken = [
+        b"",
+        b" ",
+        b"[",
+        b'[{"id":"a"}',
+        b"[] []",
+        b'[],"a":1',
+        b'[],"$":[]',
+        b"[]}",
+        b"[\xff]",
+        b"\xef\xbb\xbf[]",
+        b"[],",
+    ]
+    rows = split(settings, LISTED, [*messages, b" \n" + messages[0] + b"\n", *broken])
+    found = {(int(row["source_offset"]), int(row["source_item"])): row for row in rows}
+    assert len(found) == len(rows)
+    for number, message in enumerate([*messages, b" \n" + messages[0] + b"\n", *broken]):
+        raw = encode_raw(message)
+        items = max(1, count_readings(raw, LISTED))
+        assert {item for place, item in found if place == number} == {*range(items)}, message
+        for item in range(items):
+            row, reading = found[number, item], read(raw, LISTED, item)
+            if reading.reason or reading.unknown:
+                assert row["raw"] == raw, message
+            else:
+                assert {name: row[name] for name in LISTED.column_names} == reading.texts
+                assert row["raw"] is None
+        assert not broken.count(message) or found[number, 0][UNPARSABLE], message
+
+
+def test_values_that_only_the_loader_understands_are_no_reason_to_keep_the_text(settings: Settings) -> None:
+    columns = (
+        Column("id", "text", required=True),
+        Column("value", "double", required=True, number=NumberFormat(",", ".", "°C"), maximum=50.0),
+        Column("count", "integer", missing=("NA", "-200"), minimum=0),
+        Column("seen", "timestamp", formats=("%d.%m.%Y",), missing=("-",)),
+        Column("sent", "timestamp", formats=("epoch_seconds", "epoch_milliseconds")),
+        Column("at", "timestamp", combine=("date", "time"), required=True),
+        Column("date", "text"),
+        Column("time", "text"),
+    )
+    contract = dataclasses.replace(SCALARS, columns=columns, explode=(), event_time=EventTime("at"))
+    sound = {
+        "id": "a",
+        "value": "1.022,5 °C",
+        "count": "NA",
+        "seen": "15.06.2025",
+        "sent": 1749978721250,
+        "date": "d",
+        "time": "t",
+    }
+    messages = [sound, {**sound, "count": -200, "seen": "-"}, {**sound, "count": -201}, {**sound, "count": "x"}]
+    rows = split(settings, contract, [json.dumps(message, ensure_ascii=False).encode() for message in messages])
+    assert [row["raw"] is None for row in rows] == [True, True, False, False]
+    assert [name for name in rows[0] if name in contract.column_names] == [*contract.read_names]
+    assert (rows[0]["value"], rows[0]["date"]) == ("1.022,5 °C", "d")
+
+
+@pytest.mark.parametrize("explode", [False, True])
+def test_a_nan_that_the_contract_expects_is_the_word_itself(settings: Settings, explode: bool) -> None:
+    contract = LISTED if explode else dataclasses.replace(LISTED, explode=())
+    words = ("NaN", "-Infinity")
+    columns = [
+        dataclasses.replace(column, path=column.path if explode else (column.name,), missing=words)
+        for column in LISTED.columns
+    ]
+    contract = dataclasses.replace(contract, columns=tuple(columns))
+    texts = ['{"id":"a","value":NaN,"at":"2025-06-15"}', '{"id":"a","value":-Infinity,"at":"2025-06-15","more":NaN}']
+    messages = [(f"[{text}]" if explode else text).encode() for text in texts]
+    rows = split(settings, contract, messages)
+    assert [row["value"] for row in rows] == [*words]
+    assert [row["raw"] for row in rows] == [message.decode() for message in messages]
+    assert not any(row[UNPARSABLE] for row in rows)
+
+
+def test_a_feed_without_any_of_this_is_read_as_ever(settings: Settings) -> None:
+    """The plan names nothing that only some contracts need."""
+    spark = spark_session(settings)
+    frame = spark.createDataFrame([], "value binary, partition int, offset long, timestamp timestamp")
+    for feed in ("raw_iot", "device_events"):
+        plan = split_messages(frame, load_contract(feed, settings))._jdf.queryExecution().optimizedPlan().toString()
+        assert "beside" not in plan
+        assert "decoded" not in plan
+        assert "Python" not in plan
