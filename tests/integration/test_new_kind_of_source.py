@@ -14,6 +14,8 @@ import yaml
 from etl.audit.counts import Counts
 from etl.audit.job import JobRun
 from etl.contract.durations import Fail
+from etl.contract.formats.json_objects import JsonObjects
+from etl.contract.formats.record_format import RecordFormat
 from etl.contract.reader import Contract, parse_contract
 from etl.contract.sources.kinds import KINDS
 from etl.contract.sources.source import FeedSource
@@ -41,7 +43,8 @@ class Mailbox(FeedSource):
     """A file of JSON messages that is emptied when they are loaded."""
 
     path: str
-    is_tabular: ClassVar[bool] = False
+    format: RecordFormat = JsonObjects()  # noqa: RUF009 - it never changes
+    formats: ClassVar[tuple[type[RecordFormat], ...]] = (JsonObjects,)
 
     @classmethod
     def from_server(cls, server: Server, fail: Fail) -> Self:
