@@ -7,11 +7,16 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from etl.contract.draft.samples.read import read_sample
+from etl.errors import ConfigurationError
 from etl.settings import PROJECT_ROOT
 
 MEBIBYTES = 1 << 20
@@ -126,3 +131,60 @@ def test_a_hostile_sample_gets_one_message_or_a_draft(name: str, tmp_path: Path)
 @pytest.mark.skipif(sys.platform != "linux", reason="devices are Linux's")
 def test_a_device_is_no_sample() -> None:
     assert read(Path("/dev/zero")) == "error: /dev/zero is a device.\n"
+
+
+BASES = [
+    "time;v\n" + f"{TIME};1,5\n" * 5,
+    f'"TOA5","a","b"\n"TS","v","w"\n"TS","C","%"\n"","Avg","Avg"\n"{TIME}",1,2\n"{TIME}",1,2\n',
+    f"#group,false\n#datatype,string,double\n,_time,_value\n,{TIME},1.5\n\n#group,false\n,_time,_value\n,{TIME},1.5\n",
+    f"# note\nStation: 7\n\ntime,v,\n,C,\n{TIME},1,\n{TIME},2,\nTotal,3,\n",
+    json.dumps([{"time": TIME, "v": [1, {"a": None}]}] * 3, indent=1),
+    f'{{"time": "{TIME}", "v": NaN}}\n' * 4,
+]
+PIECES = [
+    b'"',
+    b"\n",
+    b",",
+    b";",
+    b"\r\n",
+    b"\0",
+    b"\xff",
+    b"#",
+    b"{",
+    b"[",
+    b"}",
+    b"\t",
+    b"  ",
+    b"\xe2\x82",
+    b"\n\n",
+    b"|",
+    b"|",
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from(BASES),
+    st.lists(
+        st.tuples(st.floats(0, 1), st.integers(0, 40), st.sampled_from(PIECES), st.integers(0, 3)),
+        min_size=1,
+        max_size=5,
+    ),
+)
+def test_whatever_happened_to_a_file_it_is_read_or_refused(
+    base: str, edits: list[tuple[float, int, bytes, int]]
+) -> None:
+    content = base.encode()
+    for place, removed, piece, times in edits:
+        at = int(place * len(content))
+        content = content[:at] + piece * times + content[at + removed :]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "s.txt")
+        file.write_bytes(content)
+        try:
+            sample = read_sample([file])
+        except ConfigurationError as error:
+            assert error.remedy
+        else:
+            assert sample.records
+            assert all(sample.records)

@@ -35,10 +35,15 @@ def named_separator(lines: Sequence[str]) -> str:
 
 
 def _toa5(name: str, lines: Sequence[str], encoding: str) -> Layout | None:
-    """A table of a Campbell Scientific logger: the station, names, units, and how values were made, then the records."""
+    """A table of a Campbell Scientific logger: the station, names, units, and how values were made, then the records.
+
+    None where the names do not tell the columns apart.
+    """
     if len(lines) < _TOA5_LINES:
         return None
     names, units = fields_of(lines[1], ",", '"'), fields_of(lines[2], ",", '"')
+    if len(names) < 2 or "" in names or len(set(names)) < len(names):
+        return None
     evidence = "TOA5, a Campbell Scientific logger: names in line 2, units in line 3, records from line 5 on"
     return Layout(
         CsvDialect(encoding=encoding, skip_rows=1, skip_after_header=2),
