@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import pytest
+
 from etl.database import transaction
 from etl.operations.explain import explain, in_words
 from etl.operations.quarantine.causes import Cause, causes_of
@@ -53,3 +55,25 @@ def test_explain_names_the_causes_and_what_is_in_the_table(feed: Feed) -> None:
     facts = explain(feed.settings, good.cycle_id)
     assert facts["causes"] == []
     assert facts["table"] is None
+
+
+def test_of_messages_that_are_wrong_as_a_whole_the_beginnings_are_shown(feed: Feed) -> None:
+    nothing = dict.fromkeys(sensed(1, "09:00:00"))
+    texts = ["x" * 100, "", "x" * 100, "\\null", "{"]
+    feed.load([{**nothing, "raw": text} for text in texts])
+    by_reason = {cause.reason: cause for cause in causes(feed)}
+    broken = by_reason["not_json"]
+    assert (broken.column, broken.rows, broken.examples) == (None, 3, ("x" * 40 + "…", "{"))
+    assert broken.line.endswith(", format: json")
+    # No edit of the contract makes a message of nothing a reading.
+    assert by_reason["tombstone"].replay == by_reason["empty"].replay == ""
+    assert by_reason["tombstone"].sentence(5).endswith(": '\\\\null'.")
+
+
+def test_of_very_many_rows_some_are_examined(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("etl.operations.quarantine.causes._EXAMINED", 4)
+    bad = [sensed(1, f"09:00:{second:02d}", "hot") for second in range(9)]
+    feed.load([*bad, sensed(1, "09:01:00", 20.0, "wet")])  # type: ignore[arg-type]
+    (cause,) = causes(feed)
+    assert (cause.rows, cause.is_estimate) == (10, True)
+    assert cause.sentence(10).startswith("about 10 of 10 rows were rejected because temperature")
