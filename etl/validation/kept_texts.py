@@ -66,8 +66,10 @@ class RawRows:
             return
         self._texts[row] = reading.texts
         for name in reading.nested - self._changes.keys():
-            # A nested value arrives as its JSON text, which would be accepted as a text.
-            if self._contract.column(name).type == "text":
+            # A nested value arrives as its JSON text, which would be accepted as a text. A column that the feed has gained is
+            # for whatever comes.
+            column = self._contract.column(name)
+            if column.type == "text" and not column.added:
                 self._add(row, Reason.WRONG_TYPE, name, reading.texts[name])
         for name in reading.unstorable - self._changes.keys():
             self._add(row, Reason.INVALID_TEXT, name, reading.texts[name])

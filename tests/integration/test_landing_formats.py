@@ -261,9 +261,13 @@ def test_readings_in_an_array_are_rows_and_messages_are_counted(project: Project
 
 def test_new_keys_of_json_files_become_columns(project: Project) -> None:
     meters = Meters(project, FORMS["json lines"], unknownKeys="evolve")
-    meters.drop("a", [{**reading, "volts": 230.1} for reading in readings(2)])
+    meters.drop("a", [{**reading, "volts": 230.1, "site": {"name": "s"}} for reading in readings(2)])
     meters.cycle()
-    assert meters.rows("id, volts") == [("m0", 230.1), ("m1", 230.1)]
+    assert meters.rows("id, volts, site") == [(f"m{n}", 230.1, '{"name":"s"}') for n in range(2)]
+    # Now it is a column of the feed.
+    meters.drop("b", [{**reading, "site": [n]} for n, reading in enumerate(readings(2, 5))])
+    meters.cycle()
+    assert meters.rows("id, site")[2:] == [("m5", "[0]"), ("m6", "[1]")]
     assert find(project.settings, Selection()) == []
 
 

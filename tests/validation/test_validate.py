@@ -575,3 +575,16 @@ def test_a_constant_is_in_no_file_and_takes_nothing_from_an_older_one(contract: 
     result = check(dataclasses.replace(contract, columns=columns), {**GOOD, "site": "x"}, GOOD)
     assert result.accepted["site"].to_pylist() == ["attic", "attic"]
     assert reasons(result) == []
+
+
+@pytest.mark.parametrize(("added", "found"), [(True, []), (False, [Reason.WRONG_TYPE])])
+def test_an_object_is_the_text_of_a_column_that_the_feed_has_gained_alone(
+    contract: Contract, added: bool, found: list[Reason]
+) -> None:
+    evolved = EvolvedContract.of(
+        dataclasses.replace(contract, unknown_keys="evolve"), [Column("site", "text", added=added)]
+    )
+    raw = json.dumps({"sensor_id": 1, "temperature": 21.5, "timestamp": "2025-06-15 09:12:01", "site": {"a": [1]}})
+    result = check(evolved, {**GOOD, "site": '{"a":[1]}', "raw": raw})
+    assert reasons(result) == found
+    assert result.accepted["site"].to_pylist() == ([] if found else ['{"a":[1]}'])
