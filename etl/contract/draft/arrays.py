@@ -35,6 +35,8 @@ class JudgedArrays:
 
     array: Path | None
     notes: tuple[str, ...] = ()
+    question: str = ""
+    """Which of several arrays it is, that hold the same."""
 
 
 def array_of_readings(places: Sequence[Mapping[str, Any]]) -> JudgedArrays:
@@ -59,7 +61,14 @@ def array_of_readings(places: Sequence[Mapping[str, Any]]) -> JudgedArrays:
             possible.append(path)
         elif _may_be(path, elements):
             notes.append(f"If the elements of {_text(path)} are the readings, add the property explode: {_text(path)}.")
-    return JudgedArrays(next(iter((*certain, *possible)), None), tuple(notes))
+    alike = [path for path in certain if _keys_of(found[path]) == _keys_of(found[certain[0]])]
+    named = ", ".join(map(_text, alike[:5]))
+    question = f"{named}? Their elements are alike, and one array can hold the readings" if len(alike) > 1 else ""
+    return JudgedArrays(next(iter((*certain, *possible)), None), tuple(notes), question)
+
+
+def _keys_of(arrays: Sequence[list[Mapping[str, Any]]]) -> set[str]:
+    return {key for array in arrays[:50] for element in array[:20] for key in element}
 
 
 def _arrays_of(places: Sequence[Mapping[str, Any]]) -> dict[Path, list[list[Mapping[str, Any]]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,11 +12,14 @@ from etl.contract.draft.guesses.guess import Circumstances, Guess, guess, number
 from etl.contract.draft.guesses.numbers import FileMarks
 from etl.contract.draft.guesses.time_patterns import order_of
 from etl.contract.draft.guesses.times import find_formats
+from etl.contract.draft.guesses.units import is_unit
 from etl.contract.draft.guesses.values import ColumnValues, text_of
 from etl.contract.draft.names import names_of
 from etl.contract.draft.readings import Readings
 from etl.contract.draft.recognisers.shape import Path
 from etl.contract.model import ITEMS
+
+_WITH_UNIT = re.compile(r"[(\[]([^()\[\]]{1,12})[)\]]\s*$")
 
 
 @dataclass
@@ -65,11 +69,17 @@ def columns_of(readings: Readings, now: datetime, *, delimiter: str, units: Mapp
     numbers = [numbers_in(found) for found in seen]
     known = Circumstances(FileMarks.of(numbers, delimiter), now, _order(seen, now))
     return [
-        DraftColumn(name, path, found, counted, guess(counted, number, known), unit=units.get(key, ""))
+        DraftColumn(name, path, found, counted, guess(counted, number, known), unit=units.get(key, "") or _unit_in(key))
         for name, path, key, found, counted, number in zip(
             names_of(readings.paths), readings.paths, keys, values, seen, numbers, strict=True
         )
     ]
+
+
+def _unit_in(header: str) -> str:
+    """The unit in brackets at the end of a name: `Temperature (°C)`."""
+    match = _WITH_UNIT.search(header)
+    return match[1] if match and is_unit(match[1]) else ""
 
 
 def column_beside(name: str, origin: str, values: Sequence[str], now: datetime) -> DraftColumn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,17 +11,19 @@ from etl.contract.draft.columns import DraftColumn, by_path
 from etl.contract.draft.combined_times import combined_time
 from etl.contract.draft.guesses.guess import Guess, in_words, is_named_like_a_time
 from etl.contract.draft.guesses.times import TimeFormats, find_formats
-from etl.contract.draft.guesses.values import shown
-from etl.contract.draft.recognisers.shape import Shape
+from etl.contract.draft.guesses.values import plain_name, shown
+from etl.contract.draft.readings import path_text
+from etl.contract.draft.recognisers.shape import Path, Shape
 from etl.contract.model import ISO8601
 
 _BEST_NAME = re.compile(
-    r"^(event_?time(stamp)?|time_?stamp(_?(utc|gmt|ms))?|ts|time|date_?time|zeit(stempel|punkt)?|t)$|event"
+    r"^(event_?time(stamp)?|time_?stamp(_?(utc|gmt|ms))?|ts|dt|time(_?(utc|gmt))?|date_?time|zeit(stempel|punkt)?|t)$|event"
     r"|measure|observ|sampl|record(ed)?_?(at|time)|reading_?(time|at|date)|(sensor|device)_?(time|ts)|phenomenon_time"
 )
+_FULL_NAME = re.compile(r"^(time|date|date_?time|time_?stamp|ts|event_?time)$|_(time|timestamp|date|datetime)$")
 _POOR_NAME = re.compile(
     r"creat|updat|install|modif|expir|birth|insert|ingest|process|last|next|boot|valid|due|start|stop|end(_|ed|$)|deliver|sent"
-    r"|upload|changed|first|calibrat|commission|warrant|since|until|enqueued|published|received"
+    r"|upload|changed|first|calibrat|commission|warrant|since|until|enqueued|published|received|server|sunrise|sunset"
 )
 _SHARE = 0.95
 """Of the readings that must have a time."""
@@ -56,8 +58,13 @@ class _Candidate:
         return self.found.fitting >= _SHARE * self.column.seen.rows and self.found.late <= 0.05 * self.column.seen.rows
 
 
-def choose_event_time(columns: list[DraftColumn], shape: Shape, now: datetime) -> EventTimeGuess:
-    """The event time. A column that combines others is added to the columns; what the platform says comes first."""
+def choose_event_time(
+    columns: list[DraftColumn], shape: Shape, now: datetime, left_out: Sequence[Path] = ()
+) -> EventTimeGuess:
+    """The event time. A column that combines others is added to the columns; what the platform says comes first.
+
+    :param left_out: paths in the messages that become no columns.
+    """
     candidates = [found for column in columns if (found := _candidate(column, shape, now))]
     plausible = [candidate for candidate in candidates if candidate.is_plausible]
     chosen = _by_shape(plausible, columns, shape)
@@ -65,9 +72,9 @@ def choose_event_time(columns: list[DraftColumn], shape: Shape, now: datetime) -
         whole = [candidate for candidate in plausible if not candidate.found.is_day and candidate.rank > 0]
         chosen = _best(whole, least=2) or _combined(columns, now) or _best(whole) or _best(plausible)
     if chosen is None:
-        numbers = [column.name for column in columns if _may_be_epochs(column, now)]
-        is_known = bool(candidates or numbers or shape.time_question)
-        return EventTimeGuess("", question=_open(candidates, numbers, shape), has_candidates=is_known)
+        unread = [text for column in columns if (text := _unread(column, now))] + list(_in_arrays(left_out))
+        is_known = bool(candidates or unread or shape.time_question)
+        return EventTimeGuess("", question=_open(candidates, unread, shape), has_candidates=is_known)
     return _settled(chosen, [c for c in plausible if c.column is not chosen.column and c.rank >= chosen.rank])
 
 
@@ -133,15 +140,25 @@ def _settled(chosen: _Candidate, others: Sequence[_Candidate]) -> EventTimeGuess
     return EventTimeGuess(column.name, found.formats, why, question, earliest, found.is_local)
 
 
-def _may_be_epochs(column: DraftColumn, now: datetime) -> bool:
-    """Whether all values are numbers that would be times of this century: a name that says so is missing."""
-    if column.guess.type not in ("number", "integer") or not column.is_complete:
-        return False
-    found = find_formats(column.seen.texts, now)
-    return found is not None and found.fitting == column.seen.rows and not found.is_day
+def _unread(column: DraftColumn, now: datetime) -> str:
+    """Why a column that may be a time is none: numbers without a name that says so, or texts in a form that is not known."""
+    if not column.is_complete or column.seen.booleans:
+        return ""
+    if column.guess.type in ("number", "integer"):
+        found = find_formats(column.seen.texts, now)
+        is_epoch = found is not None and found.fitting == column.seen.rows and not found.is_day
+        return f"{column.name} (its numbers would be epochs)" if is_epoch else ""
+    is_named = column.guess.type == "string" and bool(_FULL_NAME.search(column.seen.name))
+    return f'{column.name} ("{shown(next(iter(column.seen.texts)))}" is in no known format)' if is_named else ""
 
 
-def _open(candidates: Sequence[_Candidate], numbers: Sequence[str], shape: Shape) -> str:
+def _in_arrays(left_out: Sequence[Path]) -> Iterator[str]:
+    for path in left_out:
+        if _FULL_NAME.search(plain_name(path[-1])):
+            yield f"{path_text(path)} (an array, which no column can be)"
+
+
+def _open(candidates: Sequence[_Candidate], unread: Sequence[str], shape: Shape) -> str:
     """What a person must decide, with the candidates and what is against each."""
     if shape.time_question:
         return shape.time_question
@@ -150,5 +167,5 @@ def _open(candidates: Sequence[_Candidate], numbers: Sequence[str], shape: Shape
         column, found = candidate.column, candidate.found
         has = f"{found.fitting:,} of {column.seen.rows:,} have a time"
         named.append(f"{column.name} ({has}{', but in the future' if found.late else ''})")
-    named += [f"{name} (its numbers would be epochs)" for name in numbers[:3]]
+    named += unread[:3]
     return f"which column is it? {', '.join(named)}" if named else "no column has a time in nearly every record"

@@ -135,6 +135,8 @@ def _rank(column: DraftColumn) -> float:
     if name in ("id", "_id"):
         # The number of a row or of a sensor: values that repeat are those of a sensor.
         return 0 if is_all_different else 2.5
+    if name == "key" and _repeats(column):
+        return 2
     if _ROW.search(name):
         return 0
     rank: float = 4 if _BEST.search(name) else 3 if _GOOD.search(name) else 2 if _SOME.search(name) else 0
@@ -237,7 +239,8 @@ def _likely_keys(
         if column.name in shared:
             yield (column.name, *sensor) if sensor else (column.name,)
         elif column.seen.name in ("id", "_id") and not _is_unmistakable(column):
-            yield tuple(name for name in (column.name, time.column) if name)
+            if not sensor or len(column.seen.texts) == column.seen.rows:
+                yield tuple(name for name in (column.name, time.column) if name)
         else:
             yield (column.name,)
     # The time of the broker is another one when a message is sent again.

@@ -53,7 +53,7 @@ def plan_draft(sample: Sample, *, topic: str, now: datetime | None = None) -> Pl
     readings = readings_of(sample.records, recognised.shape, is_tabular=form.is_tabular)
     delimiter = form.dialect.delimiter if form.is_tabular else ","
     columns = columns_of(readings, now, delimiter=delimiter, units=sample.units)
-    time = choose_event_time(columns, recognised.shape, now)
+    time = choose_event_time(columns, recognised.shape, now, readings.arrays)
     if not time.column and topic:
         time = _broker_time(columns, sample, readings, time, now, is_known=bool(recognised.name))
     sensor = choose_sensor(columns, recognised.shape, time, readings.explode)

@@ -32,6 +32,10 @@ class Readings:
     """Paths of the arrays, from the outer to the inner one."""
     left_out: list[Path] = field(default_factory=list)
     """Paths of values that become no columns."""
+    arrays: list[Path] = field(default_factory=list)
+    """Those of them that are arrays."""
+    question: str = ""
+    """What a person must decide about `explode`."""
     notes: list[str] = field(default_factory=list)
     """What else a person should know."""
 
@@ -89,6 +93,7 @@ def _next_array(places: Sequence[_Place], shape: Shape, readings: Readings) -> P
         return shape.explode[depth] if depth < len(shape.explode) else None
     judged = array_of_readings([place for _, place, _ in places])
     readings.notes += [note for note in judged.notes if note not in readings.notes]
+    readings.question = readings.question or judged.question
     return judged.array
 
 
@@ -132,7 +137,9 @@ def _choose_paths(readings: Readings, shape: Shape) -> None:
         is_wanted = (not shape.keep or _begins(path, shape.keep)) and not _begins(path, shape.leave_out)
         if is_array or is_object_elsewhere or not is_wanted:
             is_exploded = path in _array_paths(readings.explode)
-            readings.left_out += [path] if (count or is_array) and not is_exploded and not is_object_elsewhere else []
+            is_left_out = (count or is_array) and not is_exploded and not is_object_elsewhere
+            readings.left_out += [path] if is_left_out else []
+            readings.arrays += [path] if is_left_out and is_array else []
         else:
             taken.append(path)
     often = set(sorted(taken, key=lambda path: -seen[path])[:MOST_PATHS])

@@ -153,7 +153,9 @@ def _custom(plan: Plan, missing: Sequence[str], *, is_tabular: bool) -> Iterator
         yield behind(f"      earliest: {quoted(time.earliest)}", "the sample has times before 2000")
     if shape.envelope:
         yield from _value("envelope", yaml_text(".".join(shape.envelope)))
-    if plan.readings.explode:
+    if plan.readings.question:
+        yield from _value("explode", behind(MARK, plan.readings.question))
+    elif plan.readings.explode:
         yield from _value("explode", yaml_text("[].".join(".".join(level) for level in plan.readings.explode)))
     yield from _rename(plan.columns, shape.envelope, is_tabular=is_tabular)
     if missing:

@@ -52,6 +52,25 @@ def test_numbers_that_would_be_times_are_named_as_candidates_and_not_taken() -> 
     assert "pulses (its numbers would be epochs)" in question.text
 
 
+def test_a_time_that_cannot_be_read_is_asked_rather_than_that_of_the_broker_taken() -> None:
+    (question,) = questions(
+        text_of_draft(lines(device=["a"] * 3, date=["/Date(1)/", "/Date(2)/", "/Date(3)/"], v=[1.5] * 3))
+    )
+    assert 'date ("/Date(1)/" is in no known format)' in question.text
+    columnar = {
+        "device": "a",
+        "v": 1.5,
+        "hourly": {"time": ["2025-06-15T00:00", "2025-06-15T01:00"], "temperature": [1.5, 2.5]},
+    }
+    (question,) = questions(text_of_draft([columnar]))
+    assert "hourly.time (an array, which no column can be)" in question.text
+
+
+def test_an_id_that_is_always_the_same_is_in_no_key() -> None:
+    records = lines(id=["1234"] * 3, device=["a", "b", "a"], time=TIMES[:3], v=[1.5, 2.5, 3.5])
+    assert drafted(records).primary_key == ("device", "time")
+
+
 @pytest.mark.parametrize(
     ("record", "sensor"),
     [

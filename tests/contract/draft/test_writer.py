@@ -139,6 +139,19 @@ def test_an_array_of_readings_is_exploded_though_the_message_has_measures() -> N
     assert found.primary_key == ("id", "time")
 
 
+def test_arrays_that_are_alike_are_asked_about() -> None:
+    record = {name: [{"ts": 1_750_000_000, "id": name, "v": 1.5}] for name in ("kitchen", "bath")}
+    (question,) = questions(text_of_draft([record]))
+    assert question.place == "customProperties.explode"
+    assert "kitchen, bath? Their elements are alike" in question.text
+
+
+def test_a_unit_in_a_header_is_the_columns() -> None:
+    record = {"id": "a", "time": TIME, "Temperature (°C)": "21.5", "Comment (free)": "x"}
+    found = drafted([record], csv=CsvDialect())
+    assert (found.column("temperature_c").unit, found.column("comment_free").unit) == ("°C", "")
+
+
 def test_messages_that_are_arrays_are_exploded() -> None:
     found = drafted([{"$": [{"id": "a", "ts": 1_750_000_000, "v": 1.5}, {"id": "b", "ts": 1_750_000_000, "v": 2.5}]}])
     assert found.explode == (("$",),)

@@ -15,7 +15,7 @@ from etl.contract.inference import LogicalType, infer_type
 from etl.contract.model import ISO8601, NumberFormat
 
 TIME_NAME = re.compile(
-    r"time|date|stamp|zeit|datum|fecha|hora|heure|tijd|epoch|(^|_)(ts|tst|at|when|t|utc|gmt|since|seen|start(ed)?|begin|end(ed)?)($|_)|_(at|ts)\d*$"
+    r"time|date|stamp|zeit|datum|fecha|hora|heure|tijd|epoch|(^|_)(ts|tst|dt|at|when|t|utc|gmt|since|seen|start(ed)?|begin|end(ed)?)($|_)|_(at|ts)\d*$"
     r"|(^|_)(recorded|measured|observed|sampled|logged|captured|created|updated|received)$"
 )
 _NO_TIME_NAME = re.compile(r"(up|run|air|dead|life|on|off|cycle|response|delay)_?time|timeout|time_?zone|(^|_)update$")
