@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,18 @@ import matplotlib.pyplot as plt
 import pytest
 from matplotlib.figure import Figure
 
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.errors import ContractError, ParameterError
+from etl.jobs.consume.job import consume
+from etl.jobs.load.job import load
+from etl.jobs.merge.job import merge
 from etl.notebook import charts, show
 from etl.notebook import queries as reading
 from etl.notebook.queries import Explored
 from tests.support.edits import Tanks
 from tests.support.notebooks import outputs_of_notebook
 from tests.support.stack import Project
-from tests.support.wide import full_measures, load_many, load_wide, wide_document
+from tests.support.wide import full_measures, load_many, load_wide, measure_names, wide_document
 
 MEASURES, SENSORS = 1_500, 20_000
 MOST_DRAWN = 12
@@ -130,3 +136,18 @@ def test_a_table_too_wide_for_the_database_is_refused_with_limit_and_remedy(proj
         feed.load({"device": "d"})
     feed = Tanks(project, wide_document(1_592))
     assert "PostgreSQL cannot hold view v_wide: 1,603 columns; 1,600 are possible." in feed.check()
+
+
+def test_messages_of_300_measures_are_split_by_spark(project: Project) -> None:
+    feed = Tanks(project, wide_document(300))
+    contract = replace(feed.contract, source=KafkaTopic(project.topic))
+    values = dict.fromkeys(measure_names(300), 1)
+    project.send(
+        json.dumps({"device": "d", "time": f"2024-05-01T00:00:{second:02d}Z", **values}).encode()
+        for second in range(20)
+    )
+    consumed = consume(project.settings, contract)
+    assert (consumed.counts.processed, consumed.counts.rejected) == (20, 0)
+    merge(project.settings, contract)
+    assert load(project.settings, contract).counts.processed == 20
+    assert feed.sql("SELECT sum(m0000), sum(m0299) FROM wide") == [(20, 20)]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JJavaError
@@ -148,7 +149,8 @@ def any_of(conditions: Iterable[SparkColumn]) -> SparkColumn:
     """Whether one of the conditions is true."""
     from pyspark.sql import functions as F
 
-    result = F.lit(False)
-    for condition in conditions:
-        result = result | condition
-    return result
+    level = list(conditions) or [F.lit(False)]
+    # In pairs, because Spark walks through an expression recursively: one after the other, 300 conditions overflow its stack.
+    while len(level) > 1:
+        level = [left | right for left, right in zip_longest(level[::2], level[1::2], fillvalue=F.lit(False))]
+    return level[0]
