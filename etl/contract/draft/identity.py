@@ -114,7 +114,7 @@ def _named_sensor(
     if inner is None or outer is None:
         return [column for column in (inner, outer) if column]
     times = _named(columns, (time.column,))
-    is_ambiguous = _conflicts(columns, [inner, *times]) > 0 and not _conflicts(columns, [outer, inner, *times])
+    is_ambiguous = conflicts(columns, [inner, *times]) > 0 and not conflicts(columns, [outer, inner, *times])
     is_part = _rank(outer) >= _SURE > _rank(inner)
     return [outer, inner] if is_part or is_ambiguous else [inner]
 
@@ -163,9 +163,12 @@ def _is_constant(column: DraftColumn) -> bool:
 
 
 def _repeats(column: DraftColumn) -> bool:
-    """Whether a text has several values, each of them several times on average."""
-    distinct, rows = len(column.seen.texts), column.seen.rows
-    return column.guess.type == "string" and 1 < distinct <= rows // 2 and not _NONE.search(column.seen.name)
+    """Whether a text, or a number as long as that of a meter, has several values, each of them several times on average."""
+    distinct, rows, name = len(column.seen.texts), column.seen.rows, column.seen.name
+    is_id = column.guess.type == "string" or (
+        column.guess.type == "integer" and len(min(column.seen.texts, key=len)) >= 8
+    )
+    return is_id and 1 < distinct <= rows // 2 and not _NONE.search(name) and not _ROW.search(name)
 
 
 def _evidence(column: DraftColumn) -> str:
@@ -179,23 +182,20 @@ def _metric_of(
     """The column that says what a reading measures, where there is one column of values for all measures."""
     if not any(_VALUE.search(column.seen.name) for column in columns):
         return None
-    for column in usable:
-        is_metric = column not in sensor and column.guess.type == "string" and _METRIC.search(column.seen.name)
-        if is_metric and 1 < len(column.seen.texts) <= max(1, column.seen.rows // 2):
-            with_it = [*sensor, column, *_named(columns, (time.column,))]
-            without = [*sensor, *_named(columns, (time.column,))]
-            if _conflicts(columns, without) and not _conflicts(columns, with_it):
-                return column
-    return None
+    times = _named(columns, (time.column,))
+    if not conflicts(columns, [*sensor, *times]):
+        return None
+    texts = [c for c in usable if c not in sensor and c.guess.type == "string"]
+    texts = [c for c in texts if 1 < len(c.seen.texts) <= max(1, c.seen.rows // 2) and not _ROW.search(c.seen.name)]
+    telling = [column for column in texts if not conflicts(columns, [*sensor, column, *times])]
+    named = [column for column in telling if _METRIC.search(column.seen.name)]
+    return named[0] if named else telling[0] if len(telling) == 1 else None
 
 
 def _tells_apart(column: DraftColumn, columns: Sequence[DraftColumn], time: EventTimeGuess) -> bool:
     times = _named(columns, (time.column,))
     return (
-        bool(times)
-        and _repeats(column)
-        and _conflicts(columns, times) > 0
-        and not _conflicts(columns, [column, *times])
+        bool(times) and _repeats(column) and conflicts(columns, times) > 0 and not conflicts(columns, [column, *times])
     )
 
 
@@ -217,7 +217,7 @@ def choose_key(
     """
     for names in dict.fromkeys(_likely_keys(columns, shape, tuple(sensor), time, shared)):
         chosen = _named(columns, names)
-        if chosen and all(column.is_complete for column in chosen) and not _conflicts(columns, chosen):
+        if chosen and all(column.is_complete for column in chosen) and not conflicts(columns, chosen):
             distinct = len(set(zip(*(column.as_texts() for column in chosen), strict=True)))
             again = chosen[0].seen.rows - distinct
             why = f"no two of {chosen[0].seen.rows:,} readings share it"
@@ -271,7 +271,7 @@ def _named(columns: Sequence[DraftColumn], names: Sequence[str]) -> list[DraftCo
     return [found[name] for name in names if name in found]
 
 
-def _conflicts(columns: Sequence[DraftColumn], key: Sequence[DraftColumn]) -> int:
+def conflicts(columns: Sequence[DraftColumn], key: Sequence[DraftColumn]) -> int:
     """How many readings have the key of an earlier one, and other values."""
     rows: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for number, values in enumerate(zip(*(_comparable(column) for column in key), strict=True)):

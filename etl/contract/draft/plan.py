@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from etl.contract.draft.columns import DraftColumn, column_beside, columns_of
 from etl.contract.draft.event_time import EventTimeGuess, choose_event_time
 from etl.contract.draft.guesses.guess import Guess
-from etl.contract.draft.identity import KeyGuess, SensorGuess, choose_key, choose_sensor
+from etl.contract.draft.identity import KeyGuess, SensorGuess, choose_key, choose_sensor, conflicts
 from etl.contract.draft.readings import Readings, path_text, readings_of
 from etl.contract.draft.recognisers.registry import Recognised, recognise
 from etl.contract.draft.samples.sample import Sample
@@ -122,12 +122,12 @@ def _sensor_of_file(
     columns: list[DraftColumn], sensor: SensorGuess, time: EventTimeGuess, now: datetime
 ) -> SensorGuess:
     """The only sensor of a file, whose name a person must give: nothing else in it could be one, or no time occurs twice."""
-    times = next((column.as_texts() for column in columns if column.name == time.column), [])
-    is_one = len(times) > 1 and len(set(times)) == len(times)
-    if sensor.candidates and not is_one:
+    times = [column for column in columns if column.name == time.column]
+    is_one = bool(times) and times[0].seen.rows > 1 and not conflicts(columns, times)
+    if not is_one and (sensor.candidates or times):
         return sensor
     others = f"; or make {', '.join(sensor.candidates)} the sensor" if sensor.candidates else ""
-    evidence = "no time occurs twice, as of one sensor" if is_one else "no column says which sensor it is"
+    evidence = "no time has two different readings, as of one sensor" if is_one else "no column says which sensor it is"
     taken = [*RESERVED, *(column.name for column in columns)]
     column = column_beside(
         column_name("sensor_name", taken), "", ["?"] * len(columns[0].values if columns else ()), now

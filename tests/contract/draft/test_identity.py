@@ -136,6 +136,40 @@ def test_a_file_of_measures_for_many_quantities_has_the_quantity_in_sensor_and_k
     assert found.primary_key == ("device", "parameter", "time")
 
 
+def test_what_tells_readings_of_one_time_apart_is_in_the_sensor_whatever_its_name() -> None:
+    records = lines(
+        device=["a"] * 20, k=["t", "h"] * 10, ts=[time for time in TIMES[:10] for _ in "ab"], v=list(range(20))
+    )
+    found = drafted(records)
+    assert (found.sensor, found.primary_key) == (("device", "k"), ("device", "k", "ts"))
+
+
+def test_a_file_of_long_numbers_that_repeat_has_more_than_one_sensor() -> None:
+    mpan = ["1012345678901", "1012345678902"] * 10
+    found = drafted(
+        lines(mpan=mpan, ts=[time for time in TIMES[:10] for _ in "ab"], v=["1.5"] * 10 + ["2.5"] * 10),
+        csv=CsvDialect(),
+    )
+    assert (found.sensor, found.column("mpan").type) == (("mpan",), "integer")
+
+
+def test_a_file_with_two_readings_of_one_time_is_never_one_sensors() -> None:
+    records = lines(ts=[TIMES[0], TIMES[0], TIMES[1]], v=["1.5", "2.5", "3.5"])
+    (question,) = questions(text_of_draft(records, csv=CsvDialect()))
+    assert question.place == "customProperties.sensor"
+
+
+def test_an_event_that_is_sent_again_is_no_sensor() -> None:
+    records = lines(
+        event_id=[f"e{n // 2}" for n in range(30)],
+        device=["a"] * 30,
+        ts=[TIMES[n // 2] for n in range(30)],
+        v=[1.5] * 30,
+    )
+    found = drafted(records)
+    assert (found.sensor, found.primary_key) == (("device",), ("event_id",))
+
+
 def test_a_key_identifies_all_readings_or_there_is_none() -> None:
     same = {"sensor": "a", "time": TIME, "v": 1.5}
     assert drafted([same, same | {"v": 2.5}]).primary_key == ()

@@ -11,7 +11,7 @@ from etl.contract.draft.guesses.missing import sentinels
 from etl.contract.draft.guesses.numbers import COMMA, PLAIN, FileMarks, NumberReading, number_of, read_numbers
 from etl.contract.draft.guesses.times import TimeFormats, find_formats
 from etl.contract.draft.guesses.values import ColumnValues, counted, shown
-from etl.contract.inference import LogicalType, infer_type
+from etl.contract.inference import InferredType, LogicalType, infer_type
 from etl.contract.model import ISO8601, NumberFormat
 
 TIME_NAME = re.compile(
@@ -19,6 +19,8 @@ TIME_NAME = re.compile(
     r"|(^|_)(recorded|measured|observed|sampled|logged|captured|created|updated|received)$"
 )
 _NO_TIME_NAME = re.compile(r"(up|run|air|dead|life|on|off|cycle|response|delay)_?time|timeout|time_?zone|(^|_)update$")
+
+_LENGTH_OF_ID = 8
 
 
 @dataclass(frozen=True)
@@ -111,13 +113,22 @@ def _number(values: ColumnValues, numbers: NumberReading | None, known: Circumst
     kind = infer_type(values.name, [_plain(text, reading) for text in kept.texts if text not in far])
     if kind.type not in ("integer", "number"):
         return None
+    if kind.type == "number" and _are_ids(kept):
+        kind = InferredType("integer", "numbers of one length that repeat, as ids do")
     form = NumberFormat(reading.form.decimal, reading.form.thousands, reading.suffix)
     rest = [number for text, (number, _) in parsed.items() if text not in far]
     evidence = [_range(values, missing, rest), *([f"no value: {counted(_of(values, missing))}"] if missing else [])]
     if kind.why:
-        evidence.append("whole numbers, a measure by name")
+        evidence.append(kind.why if kind.type == "integer" else "whole numbers, a measure by name")
     question = _question(reading, kept) if reading.other else ""
     return Guess(kind.type, "; ".join(evidence), missing, None if form == PLAIN else form, question)
+
+
+def _are_ids(values: ColumnValues) -> bool:
+    """Whether whole numbers are as long as those of meters, all of one length, and repeat."""
+    lengths = {len(text) for text in values.texts}
+    is_long = len(lengths) == 1 and lengths.pop() >= _LENGTH_OF_ID and all(map(str.isdecimal, values.texts))
+    return is_long and len(values.texts) <= values.given // 2
 
 
 def _plain(text: str, reading: NumberReading) -> str:
