@@ -15,6 +15,7 @@ CAMEL = {
 }
 """Field of a dialect → its key in a contract, where that is another."""
 _MOST_SKIPPED = 1_000
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "blanks"}
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class CsvDialect:
 
     @property
     def in_words(self) -> str:
-        marks = [{"\t": "tab"}.get(mark, mark) for mark in (self.delimiter, self.quote)]
-        sentence = f"{self.encoding}, fields between {marks[0]}, quotes {marks[1]}"
+        delimiter = _DELIMITERS.get(self.delimiter, self.delimiter)
+        sentence = f"{self.encoding}, fields divided by {delimiter}, quotes {self.quote}"
         more = {
             "no header": not self.header,
             f"decimal mark {self.decimal}": self.decimal != ".",
