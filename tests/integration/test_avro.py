@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -140,3 +141,32 @@ def test_while_the_registry_is_away_nothing_is_read_and_nothing_is_lost(
     assert project.value("SELECT count(*) FROM meters") == 51
     assert project.value("SELECT count(*) FROM etl_rejected_row") == 0
     assert consume(settings, meters).counts.read == 0
+
+
+def test_readings_are_simulated_in_avro_and_doctor_asks_the_registry(
+    project: Project, registry: Registry, meters: Contract
+) -> None:
+    env = {
+        "ETL_SCHEMA_REGISTRY": registry.url,
+        "ETL_SCHEMA_REGISTRY_USER": "ada",
+        "ETL_SCHEMA_REGISTRY_PASSWORD": PASSWORD,
+    }
+    refused = project.etl("run", "meters", "--messages", "10", expect=2)
+    assert "ETL_SCHEMA_REGISTRY is not set" in refused.stdout + refused.stderr
+    ready = replace(project, env={**project.env, **env})
+    done = ready.etl("run", "meters", "--messages", "300", "-p", "bad_share=0.1")
+    assert PASSWORD not in done.stdout + done.stderr
+    counts = project.sql(
+        "SELECT records_read, records_processed, records_rejected FROM etl_log WHERE job_name = 'load'"
+    )
+    assert [read for read, _, _ in counts] == [300]
+    assert 0 < counts[0][2] < 30
+    assert project.value("SELECT count(*) FROM meters") == counts[0][1]
+    found = [
+        finding
+        for home in (ready, project)
+        for finding in json.loads(home.etl("doctor", "--json", expect=None).stdout)
+        if finding["check"] == "schema registry"
+    ]
+    assert [finding["ok"] for finding in found] == [True, False]
+    assert found[0]["found"] == f"{registry.url} answers"
