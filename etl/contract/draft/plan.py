@@ -57,6 +57,9 @@ def plan_draft(sample: Sample, *, topic: str, now: datetime | None = None) -> Pl
     if not time.column and topic:
         time = _broker_time(columns, sample, readings, time, now, is_known=bool(recognised.name))
     sensor = choose_sensor(columns, recognised.shape, time, readings.explode)
+    if topic and recognised.shape.lacks_device:
+        device = _sensor_beside(columns, sample, readings, SensorGuess(), now)
+        sensor = SensorGuess((*device.columns, *sensor.columns), f"{device.why}; {sensor.why}")
     if not sensor.columns and topic:
         sensor = _sensor_beside(columns, sample, readings, sensor, now)
     elif not sensor.columns:

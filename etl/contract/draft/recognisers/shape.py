@@ -33,6 +33,8 @@ class Shape:
     """Candidates for the sensor, the best first; each consists of one or more columns, of which those that exist are taken."""
     keys: tuple[tuple[Path, ...], ...] = ()
     """Candidates for the key, likewise; all columns of a key must exist."""
+    lacks_device: bool = False
+    """Whether the sensors are only parts of a device, which the messages do not name."""
     time_question: str = ""
     """What a person must decide about the event time, where none of the candidates is there."""
 

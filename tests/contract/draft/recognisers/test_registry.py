@@ -309,3 +309,11 @@ def test_a_shape_that_few_records_lack_is_still_recognised() -> None:
 def test_anything_else_is_not_recognised(record: Mapping[str, Any]) -> None:
     assert recognise([record]).name == ""
     assert not any(recogniser.fits(record) for recogniser in RECOGNISERS)
+
+
+def test_metrics_of_an_unnamed_device_ask_where_it_is() -> None:
+    without = {key: value for key, value in SPARKPLUG.items() if key != "deviceId"}
+    (question,) = questions(text_of_draft([without]))
+    assert question.place.endswith("customProperties.from")
+    found = drafted([without], [{"key": "dev-1"}])
+    assert found.sensor == ("message_key", "name")

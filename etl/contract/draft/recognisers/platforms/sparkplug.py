@@ -25,8 +25,10 @@ class Sparkplug(Recogniser):
         start = max(_STARTS, key=lambda start: sum(_is_payload(at(record, *start)) for record in records))
         metric = (*start, "metrics", ITEMS)
         around = [(*place, name) for place in ((), ("topic",), start) for name in _IDENTITY]
+        is_named = any(at(record, *path) is not None for record in records for path in around)
         return Shape(
             says="a row is a metric; the device and the metric's name are the sensor",
+            lacks_device=not is_named,
             explode=((*start, "metrics"),),
             leave_out=((*metric, "properties"), (*metric, "alias"), *under(metric, "isHistorical", "isTransient")),
             times=((*metric, "timestamp"), (*start, "timestamp")),
