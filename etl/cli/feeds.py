@@ -155,7 +155,7 @@ def new(
         console.print(f"Next, when that is done: python -m etl feeds check {file}", soft_wrap=True)
         return
     contract = read_contract(file)
-    _print_trial(contract, try_sample(contract, sample), sample.files, from_topic)
+    _print_trial(contract, try_sample(contract, sample), sample.files, from_topic, settings.home)
 
 
 @app.command("try")
@@ -202,14 +202,15 @@ def try_out(
     if as_json:
         print_json(plain(trial))
     else:
-        _print_trial(contract, trial, files, from_topic)
+        _print_trial(contract, trial, files, from_topic, settings.home)
     raise typer.Exit(0 if trial.fits else DOES_NOT_FIT)
 
 
-def _print_trial(contract: Contract, trial: Trial, files: Sequence[Path], topic: str) -> None:
+def _print_trial(contract: Contract, trial: Trial, files: Sequence[Path], topic: str, home: Path) -> None:
     from etl.cli.report.trial import next_commands, trial_lines, verdict
 
-    for line in (*trial_lines(contract, trial), verdict(trial), *next_commands(contract, trial, files, topic)):
+    following = next_commands(contract, trial, files, topic, home=home)
+    for line in (*trial_lines(contract, trial), verdict(trial), *following):
         console.print(line, markup=False, soft_wrap=True)
 
 

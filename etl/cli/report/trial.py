@@ -56,10 +56,13 @@ def verdict(trial: Trial) -> str:
     return f"Less than {100 * GOOD_SHARE:.0f} % of the readings would be loaded. Edit the lines of the contract that are named."
 
 
-def next_commands(contract: Contract, trial: Trial, files: Sequence[Path], topic: str = "") -> Iterator[str]:
+def next_commands(
+    contract: Contract, trial: Trial, files: Sequence[Path], topic: str = "", *, home: Path
+) -> Iterator[str]:
     """What to enter next: after a correction the same trial, otherwise the check and the first run.
 
     :param topic: whose messages were tried, where there are no files.
+    :param home: the folder that landing folders are below (`ETL_HOME`), which need not be the current one.
     """
     check = f"python -m etl feeds check {shlex.quote(shown_path(contract.file))}"
     if not trial.fits:
@@ -73,7 +76,9 @@ def next_commands(contract: Contract, trial: Trial, files: Sequence[Path], topic
     if not files:
         yield f"      python -m etl run {contract.feed}"
     if isinstance(contract.source, LandingFolder):
-        yield f"Later files: put them into {contract.source.name}, then python -m etl run {contract.feed}"
+        folder = safe(shown_path(home / contract.source.folder))
+        pattern = f", with names like {safe(contract.source.pattern)}" if contract.source.pattern else ""
+        yield f"Later files: put them into {folder}{pattern}, then python -m etl run {contract.feed}"
 
 
 def _rejection(rejection: Rejection) -> str:

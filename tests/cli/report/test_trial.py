@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from etl.cli.report.trial import next_commands, trial_lines, verdict
+from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.model import Contract
+from etl.contract.sources.landing_folder import LandingFolder
 from etl.operations.feeds.trial import Rejection, Trial
 
 LINE = "contracts/meters.odcs.yaml line 34, logicalType: number"
@@ -51,7 +53,7 @@ def test_what_does_not_fit_leads_back_to_the_contract(contract: Contract) -> Non
     bad = replace(TRIAL, loaded=470, is_whole=False)
     assert next(trial_lines(contract, bad)).startswith("The first 500 records tried, ")
     assert "Less than 95 % of the readings" in verdict(bad)
-    (first, again) = next_commands(contract, bad, [Path("my sample.csv")])
+    (first, again) = next_commands(contract, bad, [Path("my sample.csv")], home=Path())
     assert "python -m etl feeds check " in first
     assert again.strip() == "python -m etl feeds try sensor_readings --from 'my sample.csv'"
 
@@ -62,8 +64,17 @@ def test_of_many_names_a_few_are_shown(contract: Contract) -> None:
 
 
 def test_what_fits_leads_to_the_first_run(contract: Contract) -> None:
-    _, run = next_commands(contract, TRIAL, [Path("s.jsonl")])
+    _, run = next_commands(contract, TRIAL, [Path("s.jsonl")], home=Path())
     assert run.strip() == "python -m etl run sensor_readings --file s.jsonl"
+
+
+def test_later_files_go_into_the_folder_that_is_read(contract: Contract, tmp_path: Path) -> None:
+    landing = LandingFolder("landing/pumps/**/*.ndjson", JsonObjects())
+    *_, later = next_commands(replace(contract, source=landing), TRIAL, [Path("s.ndjson")], home=tmp_path)
+    assert later == (
+        f"Later files: put them into {tmp_path}/landing/pumps, with names like **/*.ndjson,"
+        " then python -m etl run sensor_readings"
+    )
 
 
 def test_a_share_is_never_rounded_up_to_the_limit(contract: Contract) -> None:
