@@ -30,6 +30,7 @@ def test_an_example_is_drafted_and_fits_its_sample(example: Example, tmp_path: P
 def test_the_contract_of_an_example_can_be_used(example: Example) -> None:
     contract = read_contract(example.contract)
     assert f" FROM {contract.table} " in example.query
+    assert len(example.rows) > 1, "the page has no rows of it"
 
 
 def test_every_example_is_on_the_page() -> None:
