@@ -59,8 +59,8 @@ def choose_measures(
 ) -> Choice:
     """The measures to show.
 
-    :param wanted: names with commas between them, in which `*` stands for any characters; empty: those with the most values
-        between the two times.
+    :param wanted: names with commas between them, in which `*` stands for any characters; empty: those with the most
+        anomalies between the two times, then those with the most values.
     :raises ParameterError: a name is not known; with the nearest ones.
     """
     every = contract.measures
@@ -68,11 +68,15 @@ def choose_measures(
         return _named_measures(every, wanted)
     if len(every) <= MOST_MEASURES:
         return Choice(every, len(every), "")
+    remarkable = _anomalies_of_measures(connection, contract, begin, end)
     counted = _values_of_measures(connection, contract, begin, end)
-    if not counted:
+    if not counted and not remarkable:
         return Choice(every[:MOST_MEASURES], len(every), "the first of the contract")
-    chosen = {*sorted(every, key=lambda name: -counted.get(name, 0))[:MOST_MEASURES]}
-    return Choice(tuple(name for name in every if name in chosen), len(every), "those with the most values")
+    chosen = sorted(every, key=lambda name: (-remarkable.get(name, 0), -counted.get(name, 0)))[:MOST_MEASURES]
+    why = (
+        "those with the most anomalies, then those with the most values" if remarkable else "those with the most values"
+    )
+    return Choice(tuple(name for name in every if name in chosen), len(every), why)
 
 
 def _named_measures(every: tuple[str, ...], wanted: str) -> Choice:
@@ -87,6 +91,26 @@ def _named_measures(every: tuple[str, ...], wanted: str) -> Choice:
     names = tuple(found)
     why = "those that were named" if len(names) <= MOST_MEASURES else f"the first of {len(names):,} that were named"
     return Choice(names[:MOST_MEASURES], len(every), why)
+
+
+def _anomalies_of_measures(
+    connection: Connection, contract: EvolvedContract, begin: datetime, end: datetime
+) -> dict[str, int]:
+    """How many anomalies the measures with the most of them have."""
+    number = func.count()
+    query = (
+        select(etl_anomaly.c.measure, number)
+        .where(
+            etl_anomaly.c.feed == contract.feed,
+            etl_anomaly.c.measure.in_(contract.measures),
+            etl_anomaly.c.event_time >= begin,
+            etl_anomaly.c.event_time <= end,
+        )
+        .group_by(etl_anomaly.c.measure)
+        .order_by(number.desc(), etl_anomaly.c.measure)
+        .limit(MOST_MEASURES)
+    )
+    return {row[0]: int(row[1]) for row in connection.execute(query)}
 
 
 def _values_of_measures(
