@@ -5,6 +5,7 @@ Operations are imported where they are called (see `etl.cli`).
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -146,7 +147,15 @@ def new(
     file = drafted.file
     console.print(f"Drafted {file}; its comments say what was inferred.", soft_wrap=True)
     if not settings.feeds:
-        console.print(f"Set ETL_FEEDS={file.parent} so that it is found.", soft_wrap=True)
+        console.print(
+            f"So that it is found: export ETL_FEEDS={shlex.quote(str(file.parent))}", markup=False, soft_wrap=True
+        )
+    if drafted.assumed:
+        console.print(
+            "Assumed, because the sample cannot show it; correct it in the file where it is wrong:", soft_wrap=True
+        )
+    for sentence in drafted.assumed:
+        console.print(f"  {sentence}", markup=False, soft_wrap=True)
     if drafted.undecided:
         console.print("Decide these first, in the file:", soft_wrap=True)
     for question in drafted.undecided:

@@ -170,6 +170,16 @@ def test_what_a_sample_leaves_open_is_asked_before_the_feed_runs(folder: Path) -
     assert "is TODO: false if the first line is a record" in feeds("check", "mine.odcs.yaml", expect=2).stderr
 
 
+def test_what_was_assumed_is_said_with_its_line(folder: Path) -> None:
+    (folder / "s.csv").write_text("meter,at,power\nm1,2025-06-15 00:00:00,1.5\nm1,2025-06-15 00:00:00,2.5\n")
+    said = feeds("new", "mine", "--from", "s.csv").stdout
+    draft = (folder / "mine.odcs.yaml").read_text().splitlines()
+    line = next(number for number, text in enumerate(draft, 1) if "timezone: UTC" in text)
+    assert f"  line {line}: timezone: UTC is assumed: there are times without an offset" in said
+    assert "No key was found that identifies the sample's readings" in said
+    assert f"So that it is found: export ETL_FEEDS={folder}" in said
+
+
 def test_a_draft_is_proved_with_its_sample(folder: Path) -> None:
     said = feeds("new", "mine", "--from", "sample.jsonl").stdout
     assert "1 record tried, with 1 reading: 1 would be loaded" in said

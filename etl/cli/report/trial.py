@@ -73,6 +73,8 @@ def next_commands(
     yield f"Next: {check}"
     for file in files[:_FILES_SHOWN]:
         yield f"      python -m etl run {contract.feed} --file {shlex.quote(str(file))}"
+    if (more := len(files) - _FILES_SHOWN) > 0:
+        yield f"      and the same for {_counted(more, 'more file')}"
     if not files:
         yield f"      python -m etl run {contract.feed}"
     if isinstance(contract.source, LandingFolder):

@@ -23,6 +23,10 @@ from etl.contract.formats.csv_lines import CsvLines
 from etl.contract.model import ITEMS
 from etl.contract.todo import MARK
 
+ASSUMED = "assumed: "
+"""How the comment of a value begins that the sample cannot show."""
+NO_KEY = "No key was found"
+"""How the sentence about a missing key begins."""
 _SHOWN = 8
 
 _FEWEST_COLUMNS = 3
@@ -68,6 +72,13 @@ def _head(feed: str, sample: Sample, plan: Plan, open_values: int) -> list[str]:
     ]
 
 
+def _updates(plan: Plan) -> str:
+    """What to do where messages are changes of rows, so that a row comes again with every update."""
+    if not plan.recognised.shape.envelope:
+        return ""
+    return " Where updates bring a row again: `primaryKey: true` at its id, and onConflict: keepLast, replace the earlier one."
+
+
 def _sentences(feed: str, sample: Sample, plan: Plan, open_values: int) -> Iterator[str]:
     """What a reader should know before the columns."""
     count = f"{len(sample.records):,} record{'s' if len(sample.records) != 1 else ''}"
@@ -81,7 +92,7 @@ def _sentences(feed: str, sample: Sample, plan: Plan, open_values: int) -> Itera
     yield from (f"Found: {text}" for text in sample.evidence)
     yield from (f"Note: {text}" for text in plan.readings.notes)
     if not plan.key.columns:
-        yield "No key was found that identifies the sample's readings: what is delivered again is loaded again."
+        yield f"{NO_KEY} that identifies the sample's readings: what is delivered again is loaded again.{_updates(plan)}"
     if not any(column.guess.type == "number" for column in plan.columns):
         yield "No column is a measure (number): there will be no windows and anomalies."
     if plan.left_out:
@@ -148,7 +159,7 @@ def _custom(plan: Plan, missing: Sequence[str], *, is_tabular: bool) -> Iterator
     is_open = bool(time.column and time.question)
     formats = f"[{MARK}]" if is_open else yaml_list(time.formats)
     yield behind(f"      formats: {formats}", time.question if is_open else "")
-    yield behind("      timezone: UTC", "assumed: there are times without an offset" if time.is_local else "")
+    yield behind("      timezone: UTC", f"{ASSUMED}there are times without an offset" if time.is_local else "")
     if time.earliest:
         yield behind(f"      earliest: {quoted(time.earliest)}", "the sample has times before 2000")
     if shape.envelope:

@@ -93,5 +93,8 @@ def _key(value: bytes, contract: Contract) -> bytes | None:
         document = orjson.loads(value)
     except orjson.JSONDecodeError:
         return None
-    key = document.get(contract.message_key) if isinstance(document, dict) else None
-    return str(key).encode() if key is not None else None
+    # The place in the message, which may be below an envelope or under another name than the column's.
+    found = document
+    for name in contract.column(contract.message_key).source:
+        found = found.get(name) if isinstance(found, dict) else None
+    return None if found is None or isinstance(found, dict | list) else str(found).encode()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from etl.contract.document import IDENTIFIER, SUFFIX
 from etl.contract.draft.samples.content import plain_suffix
 from etl.contract.draft.samples.sample import Sample
-from etl.contract.draft.writer import draft
+from etl.contract.draft.writer import ASSUMED, NO_KEY, draft
 from etl.contract.formats.avro_records import AvroRecords
 from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.reader import contract_files, parse_contract
@@ -29,6 +30,8 @@ class Drafted:
     file: Path
     undecided: tuple[Question, ...]
     """What a person must decide before the contract can be used."""
+    assumed: tuple[str, ...]
+    """What the sample cannot show and was assumed, with the line in the file; it is worth a look before the first run."""
 
 
 def require_new(settings: Settings, name: str) -> None:
@@ -64,7 +67,16 @@ def draft_contract(settings: Settings, name: str, sample: Sample, *, topic: str 
         raise ConfigurationError(
             f"{file} cannot be written: {error}", remedy="Set ETL_FEEDS to a folder that can be written."
         ) from None
-    return Drafted(file, undecided)
+    return Drafted(file, undecided, tuple(_assumed(text)))
+
+
+def _assumed(text: str) -> Iterator[str]:
+    for number, line in enumerate(text.splitlines(), 1):
+        value, _, comment = line.partition("  # ")
+        if comment.startswith(ASSUMED):
+            yield f"line {number}: {value.strip()} is {comment}"
+        elif line.startswith(f"# {NO_KEY}"):
+            yield f"line {number}: {line.removeprefix('# ')}"
 
 
 def _source(name: str, sample: Sample, topic: str, landing: str) -> tuple[str, str]:

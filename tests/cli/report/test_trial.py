@@ -68,6 +68,12 @@ def test_what_fits_leads_to_the_first_run(contract: Contract) -> None:
     assert run.strip() == "python -m etl run sensor_readings --file s.jsonl"
 
 
+def test_of_many_files_a_few_are_named(contract: Contract) -> None:
+    _, *runs, more = next_commands(contract, TRIAL, [Path(f"{n}.jsonl") for n in range(8)], home=Path())
+    assert len(runs) == 3
+    assert more.strip() == "and the same for 5 more files"
+
+
 def test_later_files_go_into_the_folder_that_is_read(contract: Contract, tmp_path: Path) -> None:
     landing = LandingFolder("landing/pumps/**/*.ndjson", JsonObjects())
     *_, later = next_commands(replace(contract, source=landing), TRIAL, [Path("s.ndjson")], home=tmp_path)

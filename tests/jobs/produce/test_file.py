@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,11 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path, contract: Contract, nam
     (tmp_path / "a.xlsx").touch()
     with pytest.raises(ConfigurationError, match=problem):
         values(contract, tmp_path / name)
+
+
+def test_the_key_is_found_where_the_contract_says(tmp_path: Path, contract: Contract) -> None:
+    file = tmp_path / "changes.jsonl"
+    file.write_text('{"after": {"id": "s8"}, "sensor_id": "s7"}\n{"after": null}\n')
+    columns = [replace(c, path=("after", "id")) if c.name == contract.message_key else c for c in contract.columns]
+    nested = replace(contract, columns=tuple(columns))
+    assert [message.key for message in next(messages_of_file(file, nested))] == [b"s8", None]
