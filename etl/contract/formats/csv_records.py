@@ -151,8 +151,12 @@ def _unpadded(text: str, dialect: CsvDialect) -> str:
     for place, field in enumerate(fields):
         value, mark = (field[:-1], delimiter) if field.endswith(delimiter) else (field, "")
         bare = value.strip(BLANKS)
-        if len(bare) > 1 and bare[0] == bare[-1] == quote:
-            fields[place] = bare + mark
+        if not bare.startswith(quote):
+            continue
+        if len(bare) < 2 or bare[-1] != quote or bare.count(quote) % 2:
+            # A field that is open at the line's end: what follows is inside of it.
+            break
+        fields[place] = bare + mark
     return "".join(fields) + text[len(line) :]
 
 

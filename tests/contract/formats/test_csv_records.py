@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from etl.contract.formats.csv_dialect import CsvDialect
@@ -72,6 +72,8 @@ def test_a_composed_line_is_read_as_what_it_was_composed_from(fields: list[str |
         trailing_delimiter=st.booleans(),
     ),
 )
+@example([[None, '" \r']], CsvDialect(trim=True))
+@example([[None, '," \r']], CsvDialect(trim=True))
 def test_a_record_of_a_file_and_its_own_text_have_the_same_fields(
     lines: list[list[str | None]], dialect: CsvDialect
 ) -> None:

@@ -106,7 +106,8 @@ def _single_byte(head: bytes) -> tuple[str, str, str]:
         return "latin-1", "not UTF-8, and bytes that cp1252 does not have", _which(head, ("latin-1", *_DOS))
     if _IN_CP1252_ONLY.search(head):
         return "cp1252", "not UTF-8; signs such as € and dashes that only cp1252 has", ""
-    return "latin-1", "not UTF-8; accented letters as in Latin-1 and cp1252", ""
+    # The same letters in both; a later file may have a euro sign, which Latin-1 would read as an invisible character.
+    return "cp1252", "not UTF-8; accented letters as in cp1252 and Latin-1", ""
 
 
 def _of_other_script(head: bytes) -> tuple[str, str, str]:

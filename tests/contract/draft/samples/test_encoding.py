@@ -15,7 +15,7 @@ HEAD = "time,text\n2025-06-15T09:12:01Z,"
     ("content", "encoding", "text"),
     [
         (f"{HEAD}9.90 € …".encode("cp1252"), "cp1252", "9.90 € …"),
-        (f"{HEAD}é".encode("latin-1"), "latin-1", "é"),
+        (f"{HEAD}é".encode("latin-1"), "cp1252", "é"),
         (f"{HEAD}€".encode(), "utf-8", "€"),
         (codecs.BOM_UTF8 + f"{HEAD}€".encode(), "utf-8", "€"),
         (f"{HEAD}€".encode("utf-16"), "utf-16", "€"),

@@ -138,7 +138,7 @@ def test_a_file_in_plain_ascii_does_not_contradict_the_encoding_of_the_others(tm
     (tmp_path / "a.csv").write_text("time,t\n2025-06-15T00:00:00Z,a\n")
     (tmp_path / "b.csv").write_bytes("time,t\n2025-06-15T00:00:00Z,Küche\n".encode("cp1252"))
     sample = read_sample([tmp_path / "a.csv", tmp_path / "b.csv"])
-    assert (sample.form.dialect.encoding, sample.questions) == ("latin-1", {})
+    assert (sample.form.dialect.encoding, sample.questions) == ("cp1252", {})
 
 
 def test_columns_that_some_files_lack_are_said(tmp_path: Path) -> None:
