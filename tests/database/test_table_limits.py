@@ -17,27 +17,27 @@ def wide(contract: Contract, measures: int, kind: Column) -> EvolvedContract:
     return EvolvedContract.of(replace(contract, columns=(*contract.columns, *more)))
 
 
-def refused(product: str, contract: EvolvedContract) -> ContractError:
+def refused(server: str, contract: EvolvedContract) -> ContractError:
     with pytest.raises(ContractError) as caught:
-        require_fits(product_named(product), contract, [feed_table(contract)])
+        require_fits(product_named(server), contract, [feed_table(contract)])
     return caught.value
 
 
-@pytest.mark.parametrize(("product", "limit"), [("postgresql", 1_600), ("sqlserver", 1_024)])
-def test_1700_measures_are_refused_with_the_limit_and_a_remedy(contract: Contract, product: str, limit: int) -> None:
-    error = refused(product, wide(contract, 1_700, Column("m", "double")))
+@pytest.mark.parametrize(("server", "limit"), [("postgresql", 1_600), ("sqlserver", 1_024)])
+def test_1700_measures_are_refused_with_the_limit_and_a_remedy(contract: Contract, server: str, limit: int) -> None:
+    error = refused(server, wide(contract, 1_700, Column("m", "double")))
     assert error.cause.endswith(f"table sensor_data: 1,710 columns; {limit:,} are possible.")
     assert "`explode`" in error.remedy
 
 
-@pytest.mark.parametrize("product", ["postgresql", "sqlserver"])
-def test_the_view_of_readings_must_fit_too(contract: Contract, product: str) -> None:
-    most = product_named(product).most_columns
+@pytest.mark.parametrize("server", ["postgresql", "sqlserver"])
+def test_the_view_of_readings_must_fit_too(contract: Contract, server: str) -> None:
+    most = product_named(server).most_columns
     table = len(feed_table(EvolvedContract.of(contract)).columns)
     short = Column("m", "boolean")
     fitting = wide(contract, most - table - 3, short)
-    require_fits(product_named(product), fitting, [feed_table(fitting)])
-    error = refused(product, wide(contract, most - table - 2, short))
+    require_fits(product_named(server), fitting, [feed_table(fitting)])
+    error = refused(server, wide(contract, most - table - 2, short))
     assert error.cause.endswith(f"view v_sensor_data: {most + 1:,} columns; {most:,} are possible.")
 
 

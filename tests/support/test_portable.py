@@ -110,7 +110,7 @@ def test_what_sql_server_does_not_take_is_refused(query: str) -> None:
 
 
 def test_json_is_recognised_by_the_column_and_not_by_how_a_text_looks() -> None:
-    assert json_of("SELECT raw, problems FROM etl_rejected_row") == {"problems"}
+    assert json_of("SELECT raw, problems FROM etl_rejected_row") == {"beside_message", "problems"}
     assert json_of("SELECT label, notes FROM sensor_data") == set()
     assert json_of("SELECT l.notes, f.offset_ranges FROM etl_log l JOIN etl_file f ON f.log_id = l.log_id") == {
         *("notes", "parameters", "offset_ranges")
