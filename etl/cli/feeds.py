@@ -84,16 +84,19 @@ def check(files: Annotated[list[Path], typer.Argument(help="Contract files (NAME
 
     checked = check_contracts(Settings.load(), files)
     if checked.not_compared:
-        console.print(f"Not compared with the database: {checked.not_compared}", soft_wrap=True)
+        console.print(f"Not compared with the database: {checked.not_compared}", markup=False, soft_wrap=True)
     for contract in checked.sound:
         console.print(
             f"{contract.file.name} is fine: {contract.source.name} → {contract.table}, {len(contract.columns)} columns.",
+            markup=False,
             soft_wrap=True,
         )
         changes = checked.changes.get(contract.feed)
         if changes and (sentences := list(changes.in_words())):
             console.print(
-                f"The next load, or `python -m etl init`, will change: {'; '.join(sentences)}.", soft_wrap=True
+                f"The next load, or `python -m etl init`, will change: {'; '.join(sentences)}.",
+                markup=False,
+                soft_wrap=True,
             )
     _refuse(checked.wrong)
 
@@ -145,7 +148,7 @@ def new(
     sample = sample_of(settings, [*(source or []), *(more or [])], from_topic, messages)
     drafted = draft_contract(settings, name, sample, topic=topic or ("" if landing else from_topic), landing=landing)
     file = drafted.file
-    console.print(f"Drafted {file}; its comments say what was inferred.", soft_wrap=True)
+    console.print(f"Drafted {file}; its comments say what was inferred.", markup=False, soft_wrap=True)
     if not settings.feeds:
         console.print(
             f"So that it is found: export ETL_FEEDS={shlex.quote(str(file.parent))}", markup=False, soft_wrap=True
@@ -161,7 +164,9 @@ def new(
     for question in drafted.undecided:
         console.print(f"  line {question.line}: {question.place}: {question.text}", markup=False, soft_wrap=True)
     if drafted.undecided:
-        console.print(f"Next, when that is done: python -m etl feeds check {file}", soft_wrap=True)
+        console.print(
+            f"Next, when that is done: python -m etl feeds check {shlex.quote(str(file))}", markup=False, soft_wrap=True
+        )
         return
     contract = read_contract(file)
     _print_trial(contract, try_sample(contract, sample), sample.files, from_topic, settings.home)

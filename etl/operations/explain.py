@@ -88,9 +88,11 @@ def _contract(settings: Settings, feed: str) -> Contract | None:
 
 
 def _table(connection: Connection, contract: Contract | None, jobs: Sequence[Row]) -> dict[str, Any] | None:
-    """What is in the feed's table, where the cycle's load has added nothing to it."""
+    """What is in the feed's table, where the cycle's load has added and replaced nothing in it."""
     loads = [job for job in jobs if job["job_name"] == Job.LOAD and job["status"] == Status.SUCCESS]
     if contract is None or not loads or any(job["records_processed"] for job in loads):
+        return None
+    if contract.on_conflict == "keepLast" and any(job["records_conflicting"] for job in loads):
         return None
     return {"name": contract.table, "rows": rows_in(connection, contract.table)}
 

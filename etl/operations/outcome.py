@@ -12,6 +12,7 @@ from etl.audit.set_aside import FAILING, SET_ASIDE
 from etl.audit.states import Job, Status
 from etl.contract.model import Contract
 from etl.database.schema.audit_tables import etl_rejected_row, etl_set_aside
+from etl.jobs.load.conflicts import REPLACED
 from etl.operations.feeds.broken_rules import broken_rule
 from etl.operations.quarantine.causes import Cause, causes_of
 from etl.validation.reasons import Reason
@@ -44,7 +45,8 @@ class Outcome:
     """Where the readings come from, in words."""
     table: str = ""
     rows_in_table: int | None = None
-    """How many rows the table has, counted up to `ROWS_COUNTED` and one; None where something was loaded, or a job failed."""
+    """How many rows the table has, counted up to `ROWS_COUNTED` and one; None where something was loaded or replaced, or a job
+    failed."""
     known_files: int = 0
     """Landing files whose content was loaded before."""
     set_aside: Mapping[str, str] = field(default_factory=dict)
@@ -54,12 +56,7 @@ class Outcome:
     ignored: Mapping[str, int] = field(default_factory=dict)
     """Files in a landing folder that are not read, by kind (`etl.storage.landing_folder`)."""
     ignored_names: tuple[str, ...] = ()
-    """Some of those with another ending than `.csv` and `.csv.gz`."""
-
-    @property
-    def is_loss(self) -> bool:
-        """Whether anything that was read is neither loaded nor known from before."""
-        return bool(self.rejected or self.conflicting or self.set_aside or self.failing)
+    """Names of some of them."""
 
     @property
     def is_all_lost(self) -> bool:
@@ -80,6 +77,7 @@ def read_outcome(connection: Connection, contract: Contract, rows: Iterable[Mapp
     names = ("read", "rejected", "duplicate", "conflicting")
     counts: dict[str, Any] = {name: sum(row.get(f"records_{name}") or 0 for row in loads) for name in names}
     loaded = sum(row["records_processed"] for row in loads)
+    has_replaced = contract.on_conflict == "keepLast" and counts["conflicting"] > 0
     has_ended = any(row["status"] == Status.SUCCESS for row in loads)
     return Outcome(
         loaded=loaded,
@@ -89,7 +87,7 @@ def read_outcome(connection: Connection, contract: Contract, rows: Iterable[Mapp
         conflicting_because=_conflicts(contract) if counts["conflicting"] else "",
         source=contract.source.in_words,
         table=contract.table,
-        rows_in_table=rows_in(connection, contract.table) if has_ended and not loaded else None,
+        rows_in_table=rows_in(connection, contract.table) if has_ended and not loaded and not has_replaced else None,
         set_aside=_items(connection, jobs, SET_ASIDE),
         failing=_items(connection, jobs, FAILING),
         **counts,
@@ -118,9 +116,9 @@ def holds(rows: int) -> str:
 
 def _reasons(connection: Connection, loads: list[int]) -> tuple[tuple[str, int], ...]:
     reason, rows = etl_rejected_row.c.reason, func.count().label("rows")
-    query = (
-        select(reason, rows).where(etl_rejected_row.c.log_id.in_(loads)).group_by(reason).order_by(rows.desc(), reason)
-    )
+    # Rows that `keepLast` replaced are earlier ones: what came in their place was not left out.
+    left_out = (etl_rejected_row.c.log_id.in_(loads), etl_rejected_row.c.status != REPLACED)
+    query = select(reason, rows).where(*left_out).group_by(reason).order_by(rows.desc(), reason)
     return tuple((row.reason, row.rows) for row in connection.execute(query)) if loads else ()
 
 

@@ -80,7 +80,7 @@ class RunPlan:
 def plan_run(settings: Settings, request: RunRequest) -> RunPlan:
     """Decide what a request means.
 
-    :raises ConfigurationError: a feed does not exist, or the schedule cannot be used.
+    :raises ConfigurationError: a feed does not exist, the schedule cannot be used, or it would send a file again and again.
     :raises ContractError: a contract cannot be used.
     :raises ParameterError: no notebook has a parameter of this name, or it is of another type.
     """
@@ -91,6 +91,11 @@ def plan_run(settings: Settings, request: RunRequest) -> RunPlan:
     schedule = parse(request.every) if request.every is not None else None
     contracts = [load_contract(feed, settings) for feed in dict.fromkeys(request.feeds)]
     parameters = _parameters(settings, request)
+    if schedule and (source_file := parameters.get("source_file")):
+        raise ConfigurationError(
+            f"--every {request.every} would send {source_file} again in each cycle.",
+            remedy="Send the file once with --file, then start the schedule without it.",
+        )
     jobs = divide_parameters(parameters)
     feeds = tuple(_feed_plan(settings, contract, parameters) for contract in contracts)
     return RunPlan(feeds, parameters, jobs, schedule, request.cycles)

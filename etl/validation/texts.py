@@ -14,8 +14,10 @@ def decode_raw(raw: str) -> bytes | None:
     return bytes.fromhex(raw[2:]) if raw.startswith(r"\x") else raw.encode("utf-8")
 
 
-def encode_raw(message: bytes) -> str:
-    """Bytes in the form of the column `raw` (`etl.validation.message` defines it)."""
+def encode_raw(message: bytes | None) -> str:
+    """A message in the form of the column `raw` (`etl.validation.message` defines it); None is a tombstone."""
+    if message is None:
+        return r"\null"
     try:
         text = message.decode("utf-8")
     except UnicodeDecodeError:

@@ -131,6 +131,12 @@ def test_kafka_is_needed_where_a_feed_has_a_topic(settings: Settings) -> None:
         ({"cycles": 3}, ConfigurationError, "--cycles 3 is given without --every", "--every 5m"),
         ({"every": "soon"}, ConfigurationError, "--every 'soon' is neither", "30s, 5m"),
         ({"every": ""}, ConfigurationError, "--every '' is neither", "30s, 5m"),
+        (
+            {"every": "5m", "parameters": {"source_file": "a.jsonl"}},
+            ConfigurationError,
+            "a.jsonl again in each cycle",
+            "Send the file once",
+        ),
         ({"every": "0s"}, ConfigurationError, "--every '0s': an interval lasts", "30s, 5m"),
         ({"feeds": ("rooms",)}, ContractError, "There is no feed 'rooms'", "Known feeds: device_events"),
         ({"parameters": {"mesages": 1}}, ParameterError, "No notebook has a parameter 'mesages'", "messages"),

@@ -183,9 +183,11 @@ def _wrong_answers(found: Outcome) -> list[str]:
 
 def _wrong_counts(found: Outcome) -> Iterator[str]:
     sample = found.sample
-    rejects = Counter({reason.split()[0]: rows for reason, rows in found.rejected.items()})
+    rejects: Counter[str] = Counter()
+    for reason, rows in found.rejected.items():
+        rejects[reason.split()[0]] += rows
     expected = sum(sample.rejects.values())
-    if sample.rejects and rejects != Counter(sample.rejects):
+    if rejects != Counter(sample.rejects):
         yield f"rejects {dict(found.rejected)}"
     elif found.loaded + found.duplicates < SHARE * sample.readings:
         yield f"{found.share:.0%} load: {dict(found.rejected)}"

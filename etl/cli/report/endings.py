@@ -69,6 +69,8 @@ def _nothing(cycle: Cycle) -> str:
         return f"Nothing was loaded: {'; '.join(_losses(outcome))}.{table}"
     if not table:
         return ""
+    if losses := _losses(outcome):
+        return f"No row was added: {'; '.join(losses)}. Whatever else was read had been loaded before.{table}"
     if outcome.read:
         return f"Nothing new was loaded: all that was read had been loaded before.{table}"
     send = (
@@ -86,7 +88,7 @@ def safe(text: str) -> str:
 
 def _losses(outcome: Outcome) -> list[str]:
     """How much was left out, in a few words each."""
-    counted = (
+    left_out = (
         (outcome.rejected, "row", "rejected"),
         (outcome.conflicting, "row", "conflicting"),
         (len(outcome.set_aside), "file", "set aside"),
@@ -94,8 +96,8 @@ def _losses(outcome: Outcome) -> list[str]:
     )
     every = outcome.is_all_lost
     return [
-        f"{'all ' if every and number > 1 else ''}{_counted(number, noun)} {what}"
-        for number, noun, what in counted
+        f"{'all ' if every and number > 1 else ''}{counted(number, noun)} {what}"
+        for number, noun, what in left_out
         if number
     ]
 
@@ -105,7 +107,7 @@ def _rejected(cycle: Cycle) -> str:
         return ""
     reasons = [(reason, rows) for reason, rows in cycle.outcome.reasons if reason != Reason.CONFLICTING]
     why = f": {_top(reasons)}" if reasons else ""
-    return f"{_counted(cycle.outcome.rejected, 'row')} rejected{why}. {_LOOK} --cycle {cycle.cycle_id}"
+    return f"{counted(cycle.outcome.rejected, 'row')} rejected{why}. {_LOOK} --cycle {cycle.cycle_id}"
 
 
 def _conflicting(cycle: Cycle) -> str:
@@ -114,7 +116,7 @@ def _conflicting(cycle: Cycle) -> str:
         return ""
     key = f" ({outcome.conflicting_because})" if outcome.conflicting_because else ""
     sentence = (
-        f"{_counted(outcome.conflicting, 'row')} conflicting: earlier ones have the same key{key} and other values."
+        f"{counted(outcome.conflicting, 'row')} conflicting: earlier ones have the same key{key} and other values."
     )
     is_kept = any(reason == Reason.CONFLICTING for reason, _ in outcome.reasons)
     return f"{sentence} {_LOOK} --cycle {cycle.cycle_id} --reason {Reason.CONFLICTING}" if is_kept else sentence
@@ -130,14 +132,14 @@ def _top(reasons: list[tuple[str, int]]) -> str:
 
 def _set_aside(outcome: Outcome) -> str:
     files = outcome.set_aside
-    return f"{_counted(len(files), 'file')} set aside: {_causes(files)}. {_LOOK} --files" if files else ""
+    return f"{counted(len(files), 'file')} set aside: {_causes(files)}. {_LOOK} --files" if files else ""
 
 
 def _failing(outcome: Outcome) -> str:
     files = outcome.failing
     if not files:
         return ""
-    return f"{_counted(len(files), 'file')} not processed yet: {_causes(files)}. The next cycle tries again."
+    return f"{counted(len(files), 'file')} not processed yet: {_causes(files)}. The next cycle tries again."
 
 
 def _causes(files: Mapping[str, str]) -> str:
@@ -154,7 +156,7 @@ def _ignored(outcome: Outcome) -> str:
         one, several = _KINDS.get(kind, (kind, kind))
         named = f" ({_named(names, files)})" if kind in ("other_ending", "other_name") and names else ""
         parts.append(f"{files:,} {one if files == 1 else several}{named}")
-    return f"{_counted(sum(outcome.ignored.values()), 'file')} ignored: {', '.join(parts)}."
+    return f"{counted(sum(outcome.ignored.values()), 'file')} ignored: {', '.join(parts)}."
 
 
 def _named(names: Iterable[str], files: int) -> str:
@@ -162,5 +164,5 @@ def _named(names: Iterable[str], files: int) -> str:
     return ", ".join(shown) + (", …" if files > len(shown) else "")
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

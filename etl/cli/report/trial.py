@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from etl.cli.report.endings import safe
+from etl.cli.report.endings import counted, safe
 from etl.contract.model import Contract
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.operations.feeds.broken_rules import shown_path
@@ -21,7 +21,7 @@ def trial_lines(contract: Contract, trial: Trial) -> Iterator[str]:
     """The result of a trial, a line for each thing that follows from the sample."""
     first = "" if trial.is_whole else "The first "
     yield (
-        f"{first}{_counted(trial.records, 'record')} tried, with {_counted(trial.readings, 'reading')}: {trial.loaded:,} would be"
+        f"{first}{counted(trial.records, 'record')} tried, with {counted(trial.readings, 'reading')}: {trial.loaded:,} would be"
         f" loaded, {trial.duplicate:,} are duplicates, {trial.conflicting:,} conflicting, {trial.rejected:,} rejected"
         f" ({_percent(trial.good_share)} of them fit)."
     )
@@ -35,7 +35,7 @@ def trial_lines(contract: Contract, trial: Trial) -> Iterator[str]:
         yield f"Sensors: {trial.sensors:,}, by {', '.join(contract.sensor)}."
     if trial.late:
         yield (
-            f"Late: {_counted(trial.late, 'reading')} would be, if a load ended just before"
+            f"Late: {counted(trial.late, 'reading')} would be, if a load ended just before"
             f" (more than {contract.lateness_seconds:g} s behind an earlier reading)."
         )
     if trial.loaded:
@@ -74,7 +74,7 @@ def next_commands(
     for file in files[:_FILES_SHOWN]:
         yield f"      python -m etl run {contract.feed} --file {shlex.quote(str(file))}"
     if (more := len(files) - _FILES_SHOWN) > 0:
-        yield f"      and the same for {_counted(more, 'more file')}"
+        yield f"      and the same for {counted(more, 'more file')}"
     if not files:
         yield f"      python -m etl run {contract.feed}"
     if isinstance(contract.source, LandingFolder):
@@ -104,7 +104,7 @@ def _derived(trial: Trial) -> Iterator[str]:
 
 
 def _names(names: Collection[str], left: int = 0) -> str:
-    """The first names, and how many more there are: the others, and so many that are left."""
+    """The first names, and how many more there are; `left` further names are not listed."""
     shown = list(names)[:_NAMES_SHOWN]
     more = len(names) - len(shown) + left
     return ", ".join(shown) + (f" and {more:,} more" if more else "")
@@ -113,7 +113,3 @@ def _names(names: Collection[str], left: int = 0) -> str:
 def _percent(share: float) -> str:
     # 94.96 % are not 95 %.
     return f"{int(share * 1000) / 10:.1f} %"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import pyarrow as pa
 import yaml
 
-from etl.contract.model import Contract
+from etl.contract.model import Column, Contract
 from etl.contract.yaml_lines import YamlLines
 from etl.validation.reasons import Reason
+from etl.validation.values.numbers import plain_numbers
+from etl.validation.values.times import times
 
 _FORMAT = "servers[0].format"
 _CSV = "servers[0].customProperties.csv"
@@ -115,18 +118,29 @@ def _limit(contract: Contract, column: str, value: str) -> str:
     """The smallest or the largest value, whichever this one exceeds; else the width of a whole number."""
     limits = next((c for c in contract.columns if c.name == column), None)
     broken = "format"
-    if limits is not None and limits.minimum is not None and _is_below(value, limits.minimum):
+    if limits is not None and _is_below(value, limits):
         broken = "minimum"
     elif limits is not None and limits.maximum is not None:
         broken = "maximum"
     return _of_column(f"logicalTypeOptions.{broken}")(contract, column, value)
 
 
-def _is_below(value: str, minimum: float) -> bool:
+def _is_below(value: str, column: Column) -> bool:
+    plain: str = value
+    if column.number:
+        plain = plain_numbers(pa.chunked_array([[value]], pa.string()), column.number)[0].as_py() or value
     try:
-        return float(value.replace(",", ".")) < minimum
+        return column.minimum is not None and float(plain.replace(",", ".")) < column.minimum
     except ValueError:
-        return value.startswith(("-", "−"))
+        return column.minimum is not None and value.startswith(("-", "−"))
+
+
+def _time_limit(contract: Contract, column: str, value: str) -> str:
+    """The earliest time; else the object that says how far ahead a sensor's clock may be."""
+    own = next((c for c in contract.columns if c.name == column), None)
+    moment = times(pa.chunked_array([[value]], pa.string()), contract, own)[0].as_py()
+    is_ahead = moment is not None and moment >= contract.event_time.earliest
+    return "customProperties.eventTime" if is_ahead else "customProperties.eventTime.earliest"
 
 
 def _formats(contract: Contract, column: str, value: str) -> str:
@@ -175,7 +189,7 @@ _RULES: dict[Reason, _Rule] = {
     Reason.BAD_TIME: _Rule("{column} is no time in a format of the contract", _formats),
     Reason.TIME_OUT_OF_RANGE: _Rule(
         "{column} is before the earliest time, or too far ahead of the clock",
-        _at("customProperties.eventTime.earliest"),
+        _time_limit,
     ),
     Reason.CONFLICTING: _Rule("an earlier row has the same key{key} and other values", _key),
     Reason.DATABASE_REFUSED: _Rule("a constraint of the table refuses the row", _at("schema[0].physicalName")),

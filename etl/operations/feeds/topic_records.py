@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from etl.contract.draft.samples.json_records import message_of
-from etl.contract.draft.samples.sample import Sample
+from etl.contract.draft.samples.sample import Sample, TopicMessage
 from etl.contract.draft.samples.wording import notes
 from etl.contract.formats.avro_records import AvroRecords
 from etl.contract.formats.json_objects import JsonObjects
@@ -22,7 +22,7 @@ _SHOWN = 60
 _FRAMED = b"\x00"
 """The first byte of a message in Confluent's wire format."""
 
-_Read = Callable[[bytes], dict[str, Any] | None]
+_Decode = Callable[[bytes], bytes | None]
 
 
 def sample_of_messages(settings: Settings, topic: str, messages: list[ConsumerRecord]) -> Sample:
@@ -32,8 +32,9 @@ def sample_of_messages(settings: Settings, topic: str, messages: list[ConsumerRe
     :raises ServiceUnavailable: the schema registry does not answer.
     """
     given = [message for message in messages if message.value is not None]
-    form, read = _reader(settings, topic, [message.value for message in given])
-    records = [(message, record) for message in given if (record := read(message.value))]
+    form, decode = _decoder(settings, topic, [message.value for message in given])
+    texts = {id(message): decode(message.value) for message in given}
+    records = [(message, record) for message in given if (record := _record(texts[id(message)]))]
     if not records:
         raise _unreadable(topic, given)
     found = {
@@ -47,13 +48,19 @@ def sample_of_messages(settings: Settings, topic: str, messages: list[ConsumerRe
         [record for _, record in records],
         (f"the newest messages, of {first} to {last}", *notes(found)),
         beside=[_beside(message) for message, _ in records],
+        # What could not be decoded keeps its bytes, as in a job.
+        messages=tuple(TopicMessage(texts.get(id(message)) or message.value, _beside(message)) for message in messages),
     )
 
 
-def _reader(settings: Settings, topic: str, values: list[bytes]) -> tuple[RecordFormat, _Read]:
-    """The format of most messages, and what reads one."""
+def _record(text: bytes | None) -> dict[str, Any] | None:
+    return None if text is None else message_of(text)
+
+
+def _decoder(settings: Settings, topic: str, values: list[bytes]) -> tuple[RecordFormat, _Decode]:
+    """The format of most messages, and what makes JSON of one; None where it cannot."""
     if sum(value.startswith(_FRAMED) for value in values) * 2 <= len(values):
-        return JsonObjects(), message_of
+        return JsonObjects(), lambda value: value
     if settings.schema_registry is None:
         raise ConfigurationError(
             f"The messages of topic {topic!r} begin with a zero byte: Avro with a schema registry.",
@@ -62,13 +69,7 @@ def _reader(settings: Settings, topic: str, values: list[bytes]) -> tuple[Record
     from etl.storage.schema_registry import SchemaRegistry
     from etl.validation.decoding.decoders import DECODERS
 
-    decode = DECODERS[AvroRecords](SchemaRegistry.of(settings).schema)
-
-    def read(value: bytes) -> dict[str, Any] | None:
-        text = decode(value)
-        return None if text is None else message_of(text)
-
-    return AvroRecords(), read
+    return AvroRecords(), DECODERS[AvroRecords](SchemaRegistry.of(settings).schema)
 
 
 def _unreadable(topic: str, messages: list[ConsumerRecord]) -> ConfigurationError:

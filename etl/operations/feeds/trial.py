@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from etl.contract.model import Contract
+from etl.contract.model import BROKER_TIME, Contract
 from etl.jobs.load.derived.anomalies import anomalies_in
 from etl.jobs.load.derived.new_windows import in_memory
 from etl.jobs.load.derived.newest_rows import in_order, with_values
@@ -28,6 +28,7 @@ GOOD_SHARE = 0.95
 EXAMPLES = 3
 _LONGEST_EXAMPLE = 40
 _MOST_UNKNOWN = 20
+_WITHOUT_READING = (Reason.NO_READING, Reason.TOMBSTONE)
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,10 @@ class Trial:
     def good_share(self) -> float:
         """The share of readings that are loaded, or are what the contract says of repeated keys.
 
-        Messages without a reading, such as deletes, do not count, as long as most messages have one.
+        Messages without a reading, such as deletes and tombstones, do not count, as long as most messages have one.
         """
         repeated = self.duplicate + (0 if self.on_conflict == "quarantine" else self.conflicting)
-        without = sum(rejection.rows for rejection in self.rejections if rejection.reason == Reason.NO_READING)
+        without = sum(rejection.rows for rejection in self.rejections if rejection.reason in _WITHOUT_READING)
         counted = self.readings - (without if 2 * without < self.readings else 0)
         return (self.loaded + repeated) / counted if counted else 0.0
 
@@ -121,7 +122,7 @@ def try_rows(contract: Contract, chunks: Iterable[TriedRows], *, now: datetime |
     for chunk in chunks:
         tally.count(chunk)
     accepted = tally.accepted()
-    kept, duplicate, conflicting = _divided(accepted, contract.primary_key)
+    kept, duplicate, conflicting = _divided(accepted, contract)
     time = contract.event_time.column
     span = pc.min_max(kept[time]).as_py()
     sensors = in_order(with_values(kept, (*contract.sensor, time)), contract.sensor, time)
@@ -197,14 +198,17 @@ class _Tally:
 # --- rows with the same key ------------------------------------------------------------------------------------------
 
 
-def _divided(rows: pa.Table, key: tuple[str, ...]) -> tuple[pa.Table, int, int]:
+def _divided(rows: pa.Table, contract: Contract) -> tuple[pa.Table, int, int]:
     """The first row of each key, and how many later ones have the same values and how many have others."""
+    key = contract.primary_key
     if not key or not rows.num_rows:
         return rows, 0, 0
     first = _first_of_key(rows, key)
     places = np.arange(rows.num_rows)
     later = np.flatnonzero(first != places)
-    values = rows.drop_columns([*COORDINATES])
+    # A message that is sent twice differs in the time at which the broker received it, and in nothing else.
+    received = [column.name for column in contract.columns if column.origin == BROKER_TIME and column.name not in key]
+    values = rows.drop_columns([*COORDINATES, *received])
     same = _equal(values.take(pa.array(later)), values.take(pa.array(first[later])))
     return rows.filter(pa.array(first == places)), int(same.sum()), int((~same).sum())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ import pyarrow as pa
 from etl.contract.draft.samples.content import opened
 from etl.contract.draft.samples.sample import Sample
 from etl.contract.formats.json_objects import JsonObjects
-from etl.contract.model import ROOT, Contract
+from etl.contract.model import Contract
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import UnreadableFile
 from etl.jobs.consume.files.message_rows import split_messages
@@ -29,7 +28,7 @@ MOST_RECORDS = 50_000
 def try_files(contract: Contract, files: Sequence[Path], *, most: int = MOST_RECORDS) -> Trial:
     """What would become of the records of some files.
 
-    :param most: no further chunk of records is read once so many have been tried.
+    :param most: no further chunk of records is read once this many have been tried.
     :raises ConfigurationError: a path is that of no file that can be opened.
     """
     for path in files:
@@ -45,16 +44,8 @@ def try_sample(contract: Contract, sample: Sample) -> Trial:
     """What would become of a sample: of its files, or of the messages of a topic."""
     if sample.files:
         return try_files(contract, sample.files)
-    values = (json.dumps(record[ROOT] if {*record} == {ROOT} else record).encode() for record in sample.records)
-    return _try_messages(contract, values, sample.beside)
-
-
-def _try_messages(contract: Contract, values: Iterable[bytes], beside: Sequence[Mapping[str, str]]) -> Trial:
-    """What would become of messages of a topic.
-
-    :param beside: what each message has besides its value, by the names of `Column.origin`.
-    """
-    chunks = split_messages(enumerate(values), contract, 0)
+    chunks = split_messages(enumerate(message.value for message in sample.messages), contract, 0)
+    beside = [message.beside for message in sample.messages]
     return try_rows(
         contract,
         (TriedRows(_with_origins(chunk.table, contract, beside.__getitem__), {}, chunk.records) for chunk in chunks),
@@ -92,7 +83,7 @@ def _chunks_of_file(contract: Contract, path: Path, number: int) -> Iterator[Tri
         with read_file(contract, contract.source.format, path, number) as records:
             headers = {number: records.header} if records.header else {}
             yield from (TriedRows(chunk.table, headers, chunk.records) for chunk in records.chunks)
-    elif ".csv" in path.suffixes:
+    elif ".csv" in map(str.lower, path.suffixes):
         # A topic's messages are JSON: `run --file` makes one of each line.
         messages = (message.value or b"" for chunk in messages_of_file(path, contract) for message in chunk)
         yield from _as_sent(split_messages(enumerate(messages), contract, number), contract)

@@ -85,6 +85,19 @@ def test_a_cycle_that_loaded_nothing_says_what_is_in_the_table(rows: int, table:
     assert endings.in_line(cycle(**now)) == ""
 
 
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ({"read": 10, "duplicate": 9, "rejected": 1, "quarantined": 1}, "1 row rejected"),
+        ({"read": 3, "conflicting": 3}, "3 rows conflicting"),
+        ({"known_files": 1, "set_aside": {"a.csv": "?"}}, "1 file set aside"),
+    ],
+)
+def test_what_was_left_out_is_not_said_to_be_known(outcome: dict[str, Any], said: str) -> None:
+    first = told(table="readings", rows_in_table=5, source="Kafka topic rooms, JSON", **outcome)[0]
+    assert first.startswith(f"No row was added: {said}. ")
+
+
 def test_conflicting_rows_are_reported_apart_and_looked_up_where_they_are_kept() -> None:
     (dropped,) = told(loaded=9, conflicting=1)
     assert dropped == "1 row conflicting: earlier ones have the same key and other values."

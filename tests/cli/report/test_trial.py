@@ -1,4 +1,4 @@
-"""How a trial is told."""
+"""What is said of a trial."""
 
 from __future__ import annotations
 

@@ -98,6 +98,7 @@ def contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Contract:
         (Reason.BAD_TIME, "at", "yesterday", "formats: [iso8601]"),
         (Reason.BAD_TIME, "filled", "yesterday", "formats"),
         (Reason.TIME_OUT_OF_RANGE, "at", "1999-01-01", "earliest: 2020-01-01"),
+        (Reason.TIME_OUT_OF_RANGE, "at", "2099-01-01T00:00:00Z", "eventTime"),
         (Reason.CONFLICTING, None, None, "primaryKey: true"),
         (Reason.DATABASE_REFUSED, None, None, "physicalName: tank_levels"),
     ],

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from etl.contract.draft.samples.read import read_sample
-from etl.contract.draft.samples.sample import Sample
+from etl.contract.draft.samples.sample import Sample, TopicMessage
 from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.model import Contract
 from etl.contract.reader import parse_contract
@@ -65,7 +65,7 @@ def write(file: Path, number: int) -> Path:
     if file.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(rows), file)
     else:
-        file.write_bytes(contents[file.suffix])
+        file.write_bytes(contents[file.suffix.lower()])
     return file
 
 
@@ -75,6 +75,7 @@ def write(file: Path, number: int) -> Path:
         (TOPIC, "s.jsonl"),
         (TOPIC, "s.json"),
         (TOPIC, "s.csv"),
+        (TOPIC, "S.CSV"),
         (TOPIC, "s.jsonl.gz"),
         (f"{FOLDER}csv", "s.csv"),
         (f"{FOLDER}json", "s.json"),
@@ -117,10 +118,38 @@ def test_what_is_no_file_is_named_at_once(tmp_path: Path) -> None:
             try_files(contract_of(TOPIC), [path])
 
 
+KEYS: list[dict[str, str]] = [{"key": "north"}, {"key": "south"}, {}]
+
+
+def of_topic(*messages: tuple[bytes | None, dict[str, str]]) -> Sample:
+    return Sample("topic tanks", JsonObjects(), [], messages=tuple(TopicMessage(*message) for message in messages))
+
+
+def test_messages_of_a_topic_that_are_no_records_are_tried_as_well() -> None:
+    good = [json.dumps(row).encode() for row in records(3)]
+    tried = try_sample(contract_of(TOPIC), of_topic(*((value, {}) for value in [*good, b"offline", b"[]", None])))
+    assert (tried.records, tried.loaded) == (6, 3)
+    assert {r.reason: r.rows for r in tried.rejections} == {"not_json": 1, "not_object": 1, "tombstone": 1}
+    assert not tried.fits
+
+
+def test_a_message_that_was_sent_twice_is_a_duplicate_whenever_it_arrived() -> None:
+    text = CONTRACT.format(server=TOPIC, more="")
+    received = (
+        "      - {name: received, logicalType: timestamp, customProperties: [{property: from, value: broker_time}]}\n"
+    )
+    contract = parse_contract(
+        text.replace("customProperties:\n", f"{received}customProperties:\n", 1), Path("tanks.odcs.yaml")
+    )
+    value = json.dumps(records(1)[0]).encode()
+    tried = try_sample(contract, of_topic(*((value, {"broker_time": f"2025-06-15T10:00:0{n}Z"}) for n in range(2))))
+    assert (tried.loaded, tried.duplicate, tried.conflicting) == (1, 1, 0)
+
+
 def test_messages_of_a_topic_have_what_is_beside_them() -> None:
     contract = contract_of(TOPIC, ", customProperties: [{property: from, value: key}]")
     rows = [{"at": row["at"], "level": row["level"]} for row in records(3)]
-    sample = Sample("topic tanks", JsonObjects(), rows, beside=[{"key": "north"}, {"key": "south"}, {}])
+    sample = of_topic(*((json.dumps(row).encode(), beside) for row, beside in zip(rows, KEYS, strict=True)))
     tried = try_sample(contract, sample)
     assert (tried.loaded, tried.rejected, tried.sensors) == (2, 1, 2)
     assert (tried.rejections[0].reason, tried.rejections[0].column) == ("missing", "tank")

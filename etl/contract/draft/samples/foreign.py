@@ -1,4 +1,4 @@
-"""Files that hold no text and no Parquet, told by their first bytes."""
+"""Files that hold no text and no Parquet, recognised by their first bytes."""
 
 from __future__ import annotations
 

@@ -14,6 +14,16 @@ RECORDS = 10_000
 
 
 @dataclass(frozen=True)
+class TopicMessage:
+    """A message as a job splits it: decoded where it could be."""
+
+    value: bytes | None
+    """None: a tombstone."""
+    beside: Mapping[str, str]
+    """What the message has besides its value, by the names of `Column.origin`."""
+
+
+@dataclass(frozen=True)
 class Sample:
     """Records, and the format in which they were written."""
 
@@ -30,6 +40,8 @@ class Sample:
     """Place in the contract that a person must decide, such as `csv.skipRows` → the question, with its candidates."""
     beside: list[Mapping[str, str]] = field(default_factory=list)
     """For each record of a topic, what its message has besides its value, by the names of `Column.origin`; else empty."""
+    messages: tuple[TopicMessage, ...] = ()
+    """All messages of a topic, also those that are no record; empty for files."""
     files: tuple[Path, ...] = ()
     left: int = 0
     """About how many records were not read, because there are more than `RECORDS`."""

@@ -33,7 +33,7 @@ class _Rows:
     """Of each row, in the order of the columns."""
     offsets: list[str] = field(default_factory=list)
     items: list[str] = field(default_factory=list)
-    messages: list[bytes] = field(default_factory=list)
+    messages: list[bytes | None] = field(default_factory=list)
     """Of each row, the message that it is from."""
     keeps: list[bool] = field(default_factory=list)
     """Whether a row must keep its message's text, whatever its values are."""
@@ -41,7 +41,7 @@ class _Rows:
     records: int = 0
     unparsable: int = 0
 
-    def add(self, offset: int, item: int, texts: Texts, message: bytes, *, keeps: bool) -> None:
+    def add(self, offset: int, item: int, texts: Texts, message: bytes | None, *, keeps: bool) -> None:
         self.texts.append(texts)
         self.offsets.append(str(offset))
         self.items.append(str(item))
@@ -49,22 +49,22 @@ class _Rows:
         self.keeps.append(keeps)
 
 
-def split_messages(messages: Iterable[tuple[int, bytes]], contract: Contract, number: int) -> Iterator[Chunk]:
+def split_messages(messages: Iterable[tuple[int, bytes | None]], contract: Contract, number: int) -> Iterator[Chunk]:
     """Messages as chunks of rows.
 
-    :param messages: each with its line or number.
+    :param messages: each with its line or number; None is a message without a value, as Kafka has them.
     :param number: the value of `source_partition`.
     """
     names = contract.read_names
     quick = QuickMessages(contract)
     rows, offset = _Rows(), 0
     for offset, message in messages:
-        if (texts := quick.texts(message)) is not None:
+        if message is not None and (texts := quick.texts(message)) is not None:
             rows.add(offset, 0, texts, message, keeps=False)
         else:
             _add_readings(rows, offset, message, contract, names)
         rows.records += 1
-        rows.size += len(message)
+        rows.size += len(message or b"")
         if len(rows.texts) >= RECORDS_PER_CHUNK or rows.size >= BYTES_PER_CHUNK:
             yield _as_chunk(rows, offset, contract, names, number)
             rows = _Rows()
@@ -72,14 +72,14 @@ def split_messages(messages: Iterable[tuple[int, bytes]], contract: Contract, nu
         yield _as_chunk(rows, offset, contract, names, number)
 
 
-def _add_readings(rows: _Rows, offset: int, message: bytes, contract: Contract, names: tuple[str, ...]) -> None:
+def _add_readings(rows: _Rows, offset: int, message: bytes | None, contract: Contract, names: tuple[str, ...]) -> None:
     """All readings of a message; a message without readings is one row without values."""
-    raw = encode_raw(message)
-    readings = read_all(raw, contract)
-    keeps = [_keeps_text(reading, item, len(message)) for item, reading in enumerate(readings)]
-    copied = keeps.count(True) * len(message)
+    size = len(message or b"")
+    readings = read_all(encode_raw(message), contract)
+    keeps = [_keeps_text(reading, item, size) for item, reading in enumerate(readings)]
+    copied = keeps.count(True) * size
     if copied > _MOST_COPIED_BYTES and len(readings) > 1:
-        readings, keeps, copied = [Reading(readings[0].reason)], [True], len(message)
+        readings, keeps, copied = [Reading(readings[0].reason)], [True], size
         is_split = False
     else:
         is_split = any(reading.reason is None or reading.reason.value in _WITHOUT_READINGS for reading in readings)
@@ -110,7 +110,7 @@ def _as_chunk(rows: _Rows, last: int, contract: Contract, names: tuple[str, ...]
     left = _MOST_COPIED_BYTES
     for row in checked.rejected_rows:
         # What finds no room is composed from its columns, where the loader rejects it.
-        left -= 0 if raw[row] is not None else len(rows.messages[row])
+        left -= 0 if raw[row] is not None else len(rows.messages[row] or b"")
         if raw[row] is None and left >= 0:
             raw[row] = encode_raw(rows.messages[row])
     return Chunk(pa.table({**columns, "raw": pa.array(raw, pa.string())}), rows.records, rows.unparsable, last)

@@ -81,7 +81,7 @@ def _with_names(dialect: CsvDialect, header: Header, comments: Comments, lines: 
     if not names:
         return Layout(replace(dialect, header=False), made_up_names([], width), questions={"csv.header": _IS_HEADER})
     if problem := _problem_of_names(names, header):
-        said = f"the header, in line {header.line + 1}, {problem}: columns are told by their order"
+        said = f"the header, in line {header.line + 1}, {problem}: columns are identified by their order"
         made = made_up_names(names, width)
         return Layout(replace(dialect, header=False), made, (said,), units=_units(made, header))
     evidence = [f"the header is line {header.line + 1}"] if header.line else []
