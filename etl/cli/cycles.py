@@ -147,6 +147,8 @@ def _print_cycle(cycle: Cycle) -> None:
         console.print(balance(cycle.rows), soft_wrap=True)
         for line in endings.lines(cycle):
             console.print(line, soft_wrap=True)
+    if following := endings.look_closer(cycle):
+        console.print(following, markup=False, soft_wrap=True)
     if cycle.error:
         print_error(cycle.error)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 
 from rich.text import Text
 
 from etl.operations.cycle import Cycle
+from etl.operations.feeds.broken_rules import shown_path
 from etl.operations.outcome import Outcome, holds
+from etl.settings import PROJECT_ROOT
 from etl.storage.files import shown_name
 from etl.validation.reasons import Reason
 
@@ -45,6 +48,17 @@ def lines(cycle: Cycle) -> list[Text]:
     return texts
 
 
+def look_closer(cycle: Cycle) -> str:
+    """The commands that show more of what a cycle loaded; empty where it loaded nothing."""
+    if cycle.error or not cycle.outcome.loaded:
+        return ""
+    notebook = shlex.quote(shown_path(PROJECT_ROOT / "notebooks" / "explore_readings.ipynb"))
+    return (
+        f"Next: python -m etl explain {cycle.cycle_id}\n"
+        f"      python -m papermill {notebook} explored.ipynb -p feed {cycle.feed}   (plots; or interactively: python -m etl lab)"
+    )
+
+
 def in_line(cycle: Cycle) -> str:
     """What was left out in one line, for a schedule's log, without values of rows; empty where there is nothing to report."""
     outcome = cycle.outcome
@@ -71,6 +85,9 @@ def _nothing(cycle: Cycle) -> str:
         return ""
     if losses := _losses(outcome):
         return f"No row was added: {'; '.join(losses)}. Whatever else was read had been loaded before.{table}"
+    if outcome.known_files and not outcome.read:
+        files = f"the content of {counted(outcome.known_files, 'file')} there was loaded before"
+        return f"Nothing new arrived from {outcome.source}: {files}.{table}"
     if outcome.read:
         return f"Nothing new was loaded: all that was read had been loaded before.{table}"
     send = (

@@ -85,6 +85,20 @@ def test_a_cycle_that_loaded_nothing_says_what_is_in_the_table(rows: int, table:
     assert endings.in_line(cycle(**now)) == ""
 
 
+def test_a_file_that_was_loaded_before_is_not_said_to_be_missing() -> None:
+    (said,) = told(known_files=2, table="readings", rows_in_table=5, source="CSV files in landing/rooms/")
+    assert said.startswith(
+        "Nothing new arrived from CSV files in landing/rooms/: the content of 2 files there was loaded before."
+    )
+
+
+def test_what_was_loaded_can_be_looked_at_by_the_commands_that_are_named() -> None:
+    explain, plot = endings.look_closer(cycle(loaded=1)).splitlines()
+    assert explain == "Next: python -m etl explain c1"
+    assert plot.strip().startswith("python -m papermill notebooks/explore_readings.ipynb explored.ipynb -p feed rooms")
+    assert endings.look_closer(cycle(loaded=0)) == ""
+
+
 @pytest.mark.parametrize(
     ("outcome", "said"),
     [
