@@ -32,8 +32,7 @@ class RawRows:
         """Key that the contract does not name → how many rows have it."""
         self._contract = contract
         self._changes = changes
-        needed = {contract.event_time.column, *(column.name for column in contract.columns if column.required)}
-        self._is_whole = all(_is_given(contract.column(name), changes) for name in needed)
+        self._is_whole = _gives_reading(contract, changes)
         self._has_columns = any(column.name in table.column_names for column in contract.message_columns)
         self._size = table.num_rows
         self._texts: dict[int, Mapping[str, str | None]] = {}
@@ -88,6 +87,18 @@ class RawRows:
         for row, row_texts in self._texts.items():
             texts[row] = row_texts.get(name)
         return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _gives_reading(contract: Contract, changes: Mapping[str, str]) -> bool:
+    """Whether a user has given a reading, with all that is required of it, so that its message is not needed.
+
+    What is beside every message, or in every row, says nothing about a message that cannot be read.
+    """
+    given = [contract.column(name) for name in changes]
+    needed = {contract.event_time.column, *(column.name for column in contract.columns if column.required)}
+    return any(not (column.origin or column.constant) for column in given) and all(
+        _is_given(contract.column(name), changes) for name in needed
+    )
 
 
 def _is_given(column: Column, changes: Mapping[str, str]) -> bool:

@@ -74,6 +74,33 @@ def test_values_beside_a_message_are_loaded_and_kept_with_what_is_rejected(proje
     ]
 
 
+def test_a_message_that_cannot_be_read_is_kept_also_where_all_that_is_required_is_beside_it(project: Project) -> None:
+    columns: dict[str, dict[str, Any]] = {
+        "power": {"logicalType": "number"},
+        "sent": {"logicalType": "timestamp", "required": True, "custom": {"from": "broker_time"}},
+        "device": {"logicalTypeOptions": {"maxLength": 20}, "custom": {"from": "key"}},
+    }
+    contract = topic_feed(project, "plugs", columns, eventTime={"column": "sent"}, sensor="device")
+    sent = [b'{"power":231.5}', b'{"power":231.', b"restarted", None, b"{}"]
+    loaded = cycle(project, contract, *((b"plug", value, []) for value in sent))
+    assert (loaded.counts.read, loaded.counts.processed, loaded.counts.rejected) == (5, 2, 3)
+    assert project.sql("SELECT power, source_offset FROM plugs ORDER BY source_offset") == [(231.5, 0), (None, 4)]
+    rejected = (
+        "SELECT source_offset, reason, raw FROM etl_rejected_row WHERE status = 'QUARANTINED' ORDER BY source_offset"
+    )
+    assert project.sql(rejected) == [
+        (1, "not_json", '{"power":231.'),
+        (2, "not_json", "restarted"),
+        (3, "tombstone", r"\null"),
+    ]
+    renamed = replay(project.settings, contract, Selection(), changes={"device": "socket"})
+    assert (renamed.counts.processed, renamed.counts.rejected) == (0, 3)
+    given = replay(project.settings, contract, Selection(reason="tombstone"), changes={"power": "0"})
+    assert (given.counts.processed, given.counts.rejected) == (1, 0)
+    assert project.sql("SELECT power FROM plugs WHERE source_offset = 3") == [(0.0,)]
+    assert [row[0] for row in project.sql(rejected)] == [1, 2]
+
+
 def test_an_array_without_an_object_around_it_is_loaded_reading_by_reading(project: Project) -> None:
     columns = {"id": ID, "at": TIME, "value": VALUE}
     rename = {name: f"$[].{name}" for name in columns}

@@ -2,14 +2,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from etl.contract.formats.avro_records import AvroRecords
+from etl.contract.formats.json_objects import JsonObjects
+from etl.contract.formats.record_format import RecordFormat
 from etl.contract.model import EvolvedContract, NumberFormat
 from etl.contract.reader import Column, Contract, EventTime
+from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.validation.reasons import Reason
 from etl.validation.validate import Validated, validate
 
@@ -22,13 +27,14 @@ GOOD: dict[str, str | None] = {
 }
 
 
-def check(contract: Contract, *rows: dict[str, str | None]) -> Validated:
+def check(contract: Contract, *rows: dict[str, str | None], changes: Mapping[str, str] | None = None) -> Validated:
     filled = [
         {"source_partition": "0", "source_offset": str(i), "source_item": "0", "source_time": "", "raw": None, **row}
         for i, row in enumerate(rows)
     ]
     columns = {name: [row.get(name) for row in filled] for name in EvolvedContract.of(contract).file_columns}
-    return validate(pa.record_batch({n: pa.array(v, pa.string()) for n, v in columns.items()}), contract, now=NOW)
+    chunk = pa.record_batch({n: pa.array(v, pa.string()) for n, v in columns.items()})
+    return validate(chunk, contract, now=NOW, changes=changes)
 
 
 def reasons(result: Validated) -> list[str]:
@@ -568,6 +574,45 @@ def test_what_was_beside_a_message_is_found_by_where_it_was(contract: Contract) 
     back = validate(chunk, contract, now=NOW, paths={**then, "sensor_id": ("[]", "key")})
     assert reasons(back) == [Reason.MISSING]
     assert json.loads(back.rejected["raw"][0].as_py()).keys() == {"temperature", "humidity", "timestamp"}
+
+
+def all_beside(contract: Contract) -> Contract:
+    """The feed with all that it requires beside its messages: the sensor in the key, the event time in Kafka."""
+    columns = (
+        Column("sensor_id", "integer", required=True, origin="key"),
+        Column("sent", "timestamp", required=True, origin="broker_time"),
+        Column("temperature", "double"),
+        Column("site", "text", required=True, constant="attic"),
+    )
+    return dataclasses.replace(
+        contract, columns=columns, primary_key=(), event_time=EventTime("sent"), sensor=("sensor_id",), windows=None
+    )
+
+
+BESIDE: dict[str, str | None] = {"sensor_id": "7", "sent": SENT}
+
+
+@pytest.mark.parametrize("changes", [{}, {"sensor_id": "8"}, {"site": "cellar"}])
+@pytest.mark.parametrize(
+    ("form", "raw", "reason"),
+    [
+        (JsonObjects(), '{"temperature": 231.', Reason.NOT_JSON),
+        (JsonObjects(), "restarted", Reason.NOT_JSON),
+        (JsonObjects(), r"\null", Reason.TOMBSTONE),
+        (JsonObjects(), "[1]", Reason.NOT_OBJECT),
+        (AvroRecords(), r"\x00000000070231", Reason.NOT_AVRO),
+        (AvroRecords(), r"\null", Reason.TOMBSTONE),
+    ],
+)
+def test_a_broken_message_is_rejected_also_where_all_that_is_required_is_beside_it(
+    contract: Contract, changes: dict[str, str], form: RecordFormat, raw: str, reason: Reason
+) -> None:
+    feed = dataclasses.replace(all_beside(contract), source=KafkaTopic("sensors", form))
+    result = check(feed, {**BESIDE, "raw": raw}, {**BESIDE, "temperature": "21.5"}, changes=changes)
+    assert (reasons(result), result.accepted["temperature"].to_pylist()) == ([reason], [21.5])
+    # A value that a user gives is a reading.
+    given = check(feed, {**BESIDE, "raw": raw}, changes={**changes, "temperature": "20"})
+    assert (reasons(given), given.accepted["temperature"].to_pylist()) == ([], [20.0])
 
 
 def test_a_constant_is_in_no_file_and_takes_nothing_from_an_older_one(contract: Contract) -> None:
