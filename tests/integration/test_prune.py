@@ -27,6 +27,7 @@ from etl.storage.archive_file import MANIFEST_SUFFIX
 from etl.storage.locks import feed_lock
 from tests.integration.test_killed_jobs import run
 from tests.integration.test_undo import content, cycle
+from tests.support.rooms import Rooms, lines
 from tests.support.stack import Project
 
 FEED = "sensor_readings"
@@ -267,3 +268,21 @@ def test_a_log_that_has_grown_is_compressed_and_goes_on(project: Project) -> Non
     assert gzip.decompress((project.home / "broker.log.gz").read_bytes()) == lines
     assert [item.action for item in pruned(project, DELETE, logs=[log]).items] == ["delete"]
     assert log.read_bytes() == b"next\n"
+
+
+def test_landing_files_of_one_name_with_other_contents_are_all_kept(project: Project) -> None:
+    rooms = Rooms(project)
+    contents, feeds = [], {rooms.contract.feed: rooms.contract}
+    for day in range(3):
+        contents.append(rooms.drop("a.csv", *lines(3, 10 * day)).read_bytes())
+        rooms.cycle()
+        planned = prune(project.settings, feeds, COMPRESS, dry_run=True).items
+        (item,) = (item for item in prune(project.settings, feeds, COMPRESS).items if item.kind == "landing file")
+        assert (item.action, item.name) == ("compress", "a.csv")
+        assert [(i.action, i.name) for i in planned if i.kind == "landing file"] == [("compress", "a.csv")]
+    kept = list((rooms.backup / "landing").iterdir())
+    assert "a.csv.gz" in {path.name for path in kept}
+    assert sorted(gzip.decompress(path.read_bytes()) for path in kept) == sorted(contents)
+
+    prune(project.settings, feeds, DELETE)
+    assert rooms.moved() == []

@@ -28,7 +28,7 @@ from etl.database.schema.migrations import require_current
 from etl.errors import AlreadyRunning, EtlError, IntegrityError, ServiceUnavailable
 from etl.jobs.load.conflicts import REPLACED
 from etl.operations.quarantine.rows import DISCARDED, REPLAYED
-from etl.operations.retention.compress import compress, gzip_file
+from etl.operations.retention.compress import compress, compressed_of, gzip_file, is_free
 from etl.operations.retention.copy import copy_old, digests
 from etl.operations.retention.policy import Item, Policy, Pruned, PruneRun
 from etl.operations.retention.remote import Remote
@@ -143,7 +143,7 @@ def _prune_archive(this: PruneRun, feed: str, archive: ArchiveFile, entry: Loade
             if not this.dry_run:
                 _delete_archive(archive)
             return Item("archive", this.last_action, feed, archive.name, 1, size, size)
-        freed = None if this.dry_run else compress(archive.plain, entry.sha256)
+        freed = None if this.dry_run else compress(archive.plain, entry.sha256, archive.compressed)
     except IntegrityError as error:
         return keep(error.cause)
     return Item("archive", "compress", feed, archive.name, 1, size, freed)
@@ -171,12 +171,23 @@ def _prune_landing(this: PruneRun, connection: Connection, feed: str, folder: Pa
                 files.remove_empty_folders(file.parent, folder)
             yield Item("landing file", this.last_action, feed, name, 1, size, size)
         elif this.is_old(loaded[digest], this.policy.compress_after) and file.suffix != COMPRESSED_SUFFIX:
-            if not files.can_be_named(f"{file.name}{COMPRESSED_SUFFIX}"):
-                why = f"with {COMPRESSED_SUFFIX} its name would be too long for a file system"
-                yield Item("landing file", "keep", feed, name, 1, size, 0, why)
-                continue
-            freed = None if this.dry_run else compress(file, digest)
-            yield Item("landing file", "compress", feed, name, 1, size, freed)
+            yield _compress_landing_file(this, feed, file, name, digest)
+
+
+def _compress_landing_file(this: PruneRun, feed: str, file: Path, name: str, digest: str) -> Item:
+    """Compress a landing file; other files of its name, with other contents, may have been compressed before it."""
+    size = file.stat().st_size
+    keep = partial(Item, "landing file", "keep", feed, name, 1, size, 0)
+    compressed = compressed_of(file)
+    if not files.can_be_named(compressed.name):
+        return keep(f"with {COMPRESSED_SUFFIX} its name would be too long for a file system")
+    if not is_free(compressed, digest):
+        compressed = compressed.with_name(files.with_prefix(f"{digest[:12]}-", compressed.name))
+    try:
+        freed = None if this.dry_run else compress(file, digest, compressed)
+    except IntegrityError as error:
+        return keep(error.cause)
+    return Item("landing file", "compress", feed, name, 1, size, freed)
 
 
 def _delete_archive(archive: ArchiveFile) -> None:
