@@ -7,11 +7,13 @@ import gzip
 import io
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from etl.jobs.consume import folder_reader
 from etl.jobs.consume.consumed import Consumed
 from etl.jobs.consume.job import consume
 from etl.operations.quarantine.replay import replay as replay_rows
@@ -20,6 +22,7 @@ from etl.operations.retention.policy import Policy
 from etl.operations.retention.prune import prune
 from etl.operations.undo import undo
 from etl.storage.failpoints import POINTS
+from etl.storage.landing_folder import FileState, file_state
 from tests.support.jobs import run as run_jobs
 from tests.support.rooms import HEADER, LINE, Rooms, lines
 from tests.support.stack import Project
@@ -79,6 +82,26 @@ def test_a_file_that_still_grows_is_left_alone(rooms: Rooms) -> None:
         writer.join()
     rooms.cycle()
     assert len(rooms.rows()) == sum(1 for _ in (rooms.backup / "landing" / "a.csv").open()) - 1
+
+
+def test_a_file_is_watched_for_the_whole_time_although_the_time_box_ends_before(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = rooms.drop("a.csv", *lines(2))
+    rest = threading.Timer(1, lambda: file.write_bytes(file.read_bytes() + f"{LINE.format(3)}\n".encode()))
+
+    def first_look(path: Path) -> FileState | None:
+        state = file_state(path)
+        if not rest.ident:
+            rest.start()
+        return state
+
+    monkeypatch.setattr(folder_reader, "file_state", first_look)
+    contract = replace(rooms.contract, source=replace(rooms.contract.source, stable_seconds=4))
+    read = consume(rooms.project.settings, contract, time_box_seconds=0.1)
+    assert (read.counts.read, read.notes) == (0, {"files_still_written": ["a.csv"]})
+    assert rooms.cycle().counts.read == 3
+    assert rooms.moved() == ["a.csv"]
 
 
 def test_a_time_box_takes_what_comes_while_it_lasts(rooms: Rooms) -> None:

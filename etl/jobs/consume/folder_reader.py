@@ -112,7 +112,7 @@ class FolderReader:
     def read(self, *, seconds: float, keep_watching: bool, pause_seconds: float) -> Taken:
         """Take the complete files.
 
-        :param seconds: longest time to look for further files.
+        :param seconds: longest time to look for further files; the last ones are watched for `stable_seconds` beyond it.
         :param keep_watching: go on until the time is over; otherwise stop when all files that are there are taken.
         :param pause_seconds: longest time between two looks into the folder.
         """
@@ -127,19 +127,22 @@ class FolderReader:
         return self._taken
 
     def _take_complete(self, deadline: float) -> None:
-        paths = self._complete_files(deadline)
+        paths = self._complete_files()
         # The first batch is always written: with a time box too short for one batch, jobs would otherwise never read anything.
         while paths and not (self._taken.batches and time.monotonic() > deadline):
             paths = self._take_batch(paths)
 
-    def _complete_files(self, deadline: float) -> list[Path]:
-        """The files that no program is writing, oldest first; the others are noted as growing."""
+    def _complete_files(self) -> list[Path]:
+        """The files that no program is writing, oldest first; the others are noted as growing.
+
+        It waits the whole `stable_seconds` even if the time box ends before: after a shorter time a file may be half-written.
+        """
         paths = [path for path in waiting(self._settings, self._source) if path not in self._done]
         if not paths:
             self._taken.growing = ()
             return []
         before = {path: file_state(path) for path in paths}
-        threading.Event().wait(min(self._source.stable_seconds, max(0.0, deadline - time.monotonic())))
+        threading.Event().wait(self._source.stable_seconds)
         present = [path for path in paths if before[path] is not None]
         stable = [path for path in present if file_state(path) == before[path]]
         complete = [path for path in stable if not is_being_written(path)]

@@ -34,6 +34,7 @@ def consume(
     was being read at the time of a crash is read again.
 
     :param time_box_seconds: time to read; a batch that is being written at its end may take up to twice as long as any before it.
+        With a landing folder the job may run `stableSeconds` longer, because a file is watched that long before it is taken.
     :param until: `caught_up`: stop when everything that was there at the start is read; `time_box`: read until the time is over.
     :param batch_seconds: time between micro-batches with `time_box`.
     :param accept_gap: who accepts that messages which Kafka deleted before they were read are lost; recorded with their offsets
