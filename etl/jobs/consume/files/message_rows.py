@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -77,6 +77,9 @@ def _add_readings(rows: _Rows, offset: int, message: bytes | None, contract: Con
     size = len(message or b"")
     readings = read_all(encode_raw(message), contract)
     keeps = [_keeps_text(reading, item, size) for item, reading in enumerate(readings)]
+    if contract.unknown_keys == "freeze" and keeps.count(True) * size > _MOST_COPIED_BYTES:
+        # Unknown keys are only reported then: those of one reading do.
+        keeps = [_keeps_text(reading, item, size) for item, reading in enumerate(_unknown_once(readings))]
     copied = keeps.count(True) * size
     if copied > _MOST_COPIED_BYTES and len(readings) > 1:
         readings, keeps, copied = [Reading(readings[0].reason)], [True], size
@@ -87,6 +90,12 @@ def _add_readings(rows: _Rows, offset: int, message: bytes | None, contract: Con
         rows.add(offset, item, [reading.texts.get(name) for name in names], message, keeps=keeps[item])
     rows.size += copied
     rows.unparsable += not is_split
+
+
+def _unknown_once(readings: list[Reading]) -> list[Reading]:
+    """The readings, of which only the first with unknown keys still has them."""
+    first = next((item for item, reading in enumerate(readings) if reading.unknown), 0)
+    return [reading if item == first else replace(reading, unknown={}) for item, reading in enumerate(readings)]
 
 
 def _keeps_text(reading: Reading, item: int, size: int) -> bool:
