@@ -136,7 +136,8 @@ def _as_chunk(
     empty: list[str | None] = [None] * len(header)
     by_field = list(zip(*(r.fields if ok else empty for r, ok in zip(records, whole, strict=True)), strict=True))
     values = {
-        name: by_field[header.index(source)] if source else [None] * len(records) for name, source in columns.items()
+        name: [None] * len(records) if source is None else by_field[header.index(source)]
+        for name, source in columns.items()
     }
     origin = lineage(number, [str(record.line) for record in records], ["0"] * len(records))
     raw: list[str | None] = [None if ok else _raw(record, dialect) for record, ok in zip(records, whole, strict=True)]

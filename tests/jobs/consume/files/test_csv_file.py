@@ -109,3 +109,17 @@ def test_a_column_without_a_name_is_in_part_files_as_well() -> None:
     header = ("", "DATE", "TIME", "Qty")
     (unnamed,) = [name for name, source in part_columns(SALES, header).items() if source == ""]
     assert part_paths(SALES, [header])[unnamed] == ("",)
+
+
+def test_the_values_of_a_column_without_a_name_are_kept(tmp_path: Path) -> None:
+    content = ",DATE,TIME,Qty\n7,17/02/2018,02:00,3\n8,17/02/2018,03:00,\n"
+    (unnamed,) = [name for name, source in part_columns(SALES, ("", "DATE", "TIME", "Qty")).items() if source == ""]
+    found = parts(tmp_path, content, replace(SALES, unknown_keys="evolve"))
+    assert [row[unnamed] for row in found] == ["7", "8"]
+    found = parts(tmp_path, content, replace(SALES, unknown_keys="discard"))
+    assert [row["raw"] for row in found] == ["7,17/02/2018,02:00,3", "8,17/02/2018,03:00,"]
+    found = parts(tmp_path, content)
+    assert [(row["hour"], row["quantity"], row["raw"]) for row in found] == [
+        ("02:00", "3", None),
+        ("03:00", None, None),
+    ]
