@@ -143,12 +143,15 @@ def edit(change: Callable[[dict[str, Any]], object]) -> Spoiler:
     return spoiler
 
 
-def fields(change: Callable[[list[str]], list[str]], delimiter: str = ",") -> Spoiler:
-    """Change the fields of a CSV line that has no quotes."""
+def fields(change: Callable[[list[str]], list[str]], delimiter: str = ",", encoding: str = "utf-8") -> Spoiler:
+    """Change the fields of a CSV line that has no quotes.
+
+    :param encoding: that of the lines.
+    """
 
     def spoiler(messages: list[Message], place: int) -> Message:
-        line = (messages[place].value or b"").decode()
-        return Message(None, delimiter.join(change(line.split(delimiter))).encode())
+        line = (messages[place].value or b"").decode(encoding)
+        return Message(None, delimiter.join(change(line.split(delimiter))).encode(encoding))
 
     return spoiler
 

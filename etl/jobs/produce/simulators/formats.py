@@ -8,6 +8,7 @@ import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from etl.contract.formats.avro_records import AvroRecords
@@ -101,9 +102,10 @@ def _csv_message(contract: Contract, rows: Sequence[Row]) -> Message:
 
 def _csv_spoilers(contract: Contract, senders: int) -> list[Spoiler]:
     required = next((i for i, column in enumerate(contract.message_columns) if column.required), 0)
-    delimiter = contract.source.format.dialect.delimiter
-    empty = fields(lambda line: ["" if i == required else value for i, value in enumerate(line)], delimiter)
-    return [fields(lambda line: line[: len(line) // 2], delimiter), empty, resent(senders)]
+    dialect = contract.source.format.dialect
+    spoiled = partial(fields, delimiter=dialect.delimiter, encoding=dialect.raw_encoding)
+    empty = spoiled(lambda line: ["" if i == required else value for i, value in enumerate(line)])
+    return [spoiled(lambda line: line[: len(line) // 2]), empty, resent(senders)]
 
 
 FORMS: Mapping[type[RecordFormat], Form] = {

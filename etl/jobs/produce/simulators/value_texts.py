@@ -47,7 +47,7 @@ def milliseconds(time: Value) -> int | None:
 def parts_of(time: Value, column: Column) -> dict[str, Value]:
     """The columns that are combined to a time, with their texts.
 
-    :raises ConfigurationError: its format has too few blanks for so many columns.
+    :raises ConfigurationError: its format has too few blanks for its number of columns.
     """
     pieces = str(time).split(" ", len(column.combine) - 1)
     if len(pieces) < len(column.combine):

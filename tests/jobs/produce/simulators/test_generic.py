@@ -61,6 +61,20 @@ def test_nested_arrays_and_foreign_csv_dialects_are_made_up_too() -> None:
     assert (made(german, 1)[0].value or b"").count(b";") == 4
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-16"])
+def test_bad_lines_of_any_encoding_are_made_up_too(encoding: str) -> None:
+    base = replace(CONTRACTS["raw_iot"], feed="mine")
+    unit = NumberFormat(suffix="°C")
+    columns = tuple(replace(c, number=unit) if c.name == "temperature" else c for c in base.columns)
+    dialect = CsvDialect(delimiter=";", encoding=encoding)
+    contract = replace(base, columns=columns, source=LandingFolder("in", CsvLines(dialect)))
+    good, bad = made(contract, 100), made(contract, 100, bad_share=1)
+    assert sum(a.value != b.value for a, b in zip(good, bad, strict=True)) > 50
+    lines = [(message.value or b"").decode(dialect.raw_encoding) for message in bad]
+    assert {line.count(";") for line in lines} == {1, 4}
+    assert sum(" °C;" in line for line in lines) > 50
+
+
 def test_times_are_written_as_the_contract_says_and_stay_apart() -> None:
     base = replace(CONTRACTS["raw_iot"], feed="mine", fleet=Fleet(10, 2.5))
     start = DEFAULT_START.replace(hour=7, minute=31, second=47)
