@@ -22,7 +22,7 @@ from etl.operations.retention.policy import Policy
 from etl.operations.retention.prune import prune
 from etl.operations.undo import undo
 from etl.storage.failpoints import POINTS
-from etl.storage.landing_folder import FileState, file_state
+from etl.storage.landing_folder import FileState, file_state, require_landing_folder
 from tests.support.jobs import run as run_jobs
 from tests.support.rooms import HEADER, LINE, Rooms, lines
 from tests.support.stack import Project
@@ -97,7 +97,8 @@ def test_a_file_is_watched_for_the_whole_time_although_the_time_box_ends_before(
         return state
 
     monkeypatch.setattr(folder_reader, "file_state", first_look)
-    contract = replace(rooms.contract, source=replace(rooms.contract.source, stable_seconds=4))
+    source = replace(require_landing_folder(rooms.contract), stable_seconds=4)
+    contract = replace(rooms.contract, source=source)
     read = consume(rooms.project.settings, contract, time_box_seconds=0.1)
     assert (read.counts.read, read.notes) == (0, {"files_still_written": ["a.csv"]})
     assert rooms.cycle().counts.read == 3

@@ -168,7 +168,7 @@ def test_a_sample_of_a_topic_is_read_without_a_landing_folder(tmp_path: Path) ->
 
 
 def test_copies_of_a_large_message_s_text_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    meters = [{"id": str(n), "power": "?"} for n in range(300)]
+    meters: list[dict[str, object]] = [{"id": str(n), "power": "?"} for n in range(300)]
     document = {"site": {"name": "s" * 70_000}, "at": T, "data": {"meters": meters}, "more": 1}
     raw = json.dumps(document, separators=(",", ":"))
     found = rows(tmp_path, raw, NESTED)
