@@ -36,6 +36,9 @@ from etl.validation.texts import Digits, as_text, decode_raw, is_storable, stora
 
 _PATH_SHOWN = 200
 
+_Chain = tuple[Any, ...]
+"""The array elements that contain a reading, from the outermost to the innermost."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -52,48 +55,55 @@ class Reading:
     """Keys that the contract does not name, by path, with their values."""
 
 
+_NO_ITEMS = Reading(Reason.NO_ITEMS)
+
+
 def read(raw: str, contract: Contract, item: int = 0, header: tuple[str, ...] | None = None) -> Reading:
     """The reading number `item` of the message in `raw`.
 
     :param header: the columns of the CSV file that the line is from; None for a JSON message.
     """
-    message = decode_raw(raw)
-    if message is None:
-        return Reading(Reason.TOMBSTONE)
     if header is not None:
-        return _read_line(message, contract, header)
-    undecoded = _UNDECODED.get(type(contract.source.format))
-    if undecoded is not None and raw.startswith(r"\x"):
-        return Reading(undecoded)
-    parsed = _parse(message, contract)
-    if isinstance(parsed, Reason):
-        return Reading(parsed)
-    envelope = _follow(parsed, contract.envelope)
-    if not isinstance(envelope, _Pairs):
-        return Reading(Reason.NO_READING if envelope is None else Reason.NOT_OBJECT)
-    chains = _chains(parsed, contract.explode)
-    if item >= len(chains):
-        return Reading(Reason.NO_ITEMS)
-    return _read_object(parsed, chains[item], contract, tree(contract))
+        message = decode_raw(raw)
+        return Reading(Reason.TOMBSTONE) if message is None else _read_line(message, contract, header)
+    split = _split(raw, contract)
+    if isinstance(split, Reason):
+        return Reading(split)
+    parsed, chains = split
+    return _read_object(parsed, chains[item], contract, tree(contract)) if item < len(chains) else _NO_ITEMS
 
 
 def read_all(raw: str, contract: Contract) -> list[Reading]:
     """All readings of the JSON message in `raw`, which is parsed once; the one that `read` gives where it has none."""
-    first = read(raw, contract)
-    message = decode_raw(raw) if contract.explode else None
-    parsed = Reason.TOMBSTONE if message is None else _parse(message, contract)
-    if isinstance(parsed, Reason):
-        return [first]
+    split = _split(raw, contract)
+    if isinstance(split, Reason):
+        return [Reading(split)]
+    parsed, chains = split
     root = tree(contract)
-    others = _chains(parsed, contract.explode)[1:]
-    return [first, *(_read_object(parsed, chain, contract, root) for chain in others)]
+    return [_read_object(parsed, chain, contract, root) for chain in chains] or [_NO_ITEMS]
 
 
 def count_readings(raw: str, contract: Contract) -> int:
     """How many readings the JSON message in `raw` has; 1 where it has none or is not valid."""
+    split = _split(raw, contract)
+    return 1 if isinstance(split, Reason) else max(1, len(split[1]))
+
+
+def _split(raw: str, contract: Contract) -> tuple[_Pairs, list[_Chain]] | Reason:
+    """A JSON message, and the chain of each of its readings; or what is wrong with it as a whole."""
     message = decode_raw(raw)
-    parsed = Reason.TOMBSTONE if message is None else _parse(message, contract)
-    return 1 if isinstance(parsed, Reason) else max(1, len(_chains(parsed, contract.explode)))
+    if message is None:
+        return Reason.TOMBSTONE
+    undecoded = _UNDECODED.get(type(contract.source.format))
+    if undecoded is not None and raw.startswith(r"\x"):
+        return undecoded
+    parsed = _parse(message, contract)
+    if isinstance(parsed, Reason):
+        return parsed
+    envelope = _follow(parsed, contract.envelope)
+    if not isinstance(envelope, _Pairs):
+        return Reason.NO_READING if envelope is None else Reason.NOT_OBJECT
+    return parsed, _chains(parsed, contract.explode)
 
 
 def unsplit_reason(contract: Contract, header: tuple[str, ...] | None = None) -> Reason:
@@ -104,7 +114,7 @@ def unsplit_reason(contract: Contract, header: tuple[str, ...] | None = None) ->
     return Reason.NOT_CSV if header is not None else _UNDECODED.get(type(contract.source.format), Reason.NOT_JSON)
 
 
-def _read_object(parsed: _Pairs, chain: tuple[Any, ...], contract: Contract, root: Node) -> Reading:
+def _read_object(parsed: _Pairs, chain: _Chain, contract: Contract, root: Node) -> Reading:
     if any(value.repeated & {*node.keys} for value, node in _known_objects(parsed, root, chain)):
         return Reading(Reason.DUPLICATE_KEY)
     for element, node in zip(chain, _elements(root), strict=True):
@@ -196,9 +206,9 @@ _ABSENT = object()
 """The inner element of an outer element that has none."""
 
 
-def _chains(parsed: _Pairs, explode: tuple[Path, ...]) -> list[tuple[Any, ...]]:
-    """Per reading, the array elements that contain it, from the outermost to the innermost."""
-    chains: list[tuple[Any, ...]] = [()]
+def _chains(parsed: _Pairs, explode: tuple[Path, ...]) -> list[_Chain]:
+    """The chain of each reading; none where the message has no array of readings, or an empty one."""
+    chains: list[_Chain] = [()]
     for depth, path in enumerate(explode):
         longer = []
         for chain in chains:
@@ -209,7 +219,7 @@ def _chains(parsed: _Pairs, explode: tuple[Path, ...]) -> list[tuple[Any, ...]]:
     return chains
 
 
-def _value_at(parsed: _Pairs, path: Path, chain: tuple[Any, ...]) -> Any:
+def _value_at(parsed: _Pairs, path: Path, chain: _Chain) -> Any:
     value: Any = parsed
     for part in _split_at_arrays(path):
         if part is None:
@@ -239,7 +249,7 @@ def _elements(node: Node) -> list[Node]:
     return [element for inner in node.objects.values() for element in _elements(inner)]
 
 
-def _known_objects(value: Any, node: Node, chain: tuple[Any, ...]) -> Iterator[tuple[_Pairs, Node]]:
+def _known_objects(value: Any, node: Node, chain: _Chain) -> Iterator[tuple[_Pairs, Node]]:
     """The objects of a message that the contract names, without those of its other readings."""
     if not isinstance(value, _Pairs):
         return
@@ -250,7 +260,7 @@ def _known_objects(value: Any, node: Node, chain: tuple[Any, ...]) -> Iterator[t
         yield from _known_objects(chain[0], node.element, chain[1:])
 
 
-def _unknown_keys(value: Any, node: Node, chain: tuple[Any, ...], path: Path) -> Iterator[tuple[Path, Any]]:
+def _unknown_keys(value: Any, node: Node, chain: _Chain, path: Path) -> Iterator[tuple[Path, Any]]:
     if not isinstance(value, dict):
         return
     keys = value if node.is_open else node.keys

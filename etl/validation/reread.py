@@ -112,6 +112,9 @@ def _from_column_names(raw: str, header: Sequence[str] | None, contract: Contrac
         return None
     if not isinstance(values, dict) or not set(values) <= {column.name for column in contract.message_columns}:
         return None
+    if any(isinstance(value, dict | list) for value in values.values()):
+        # Those versions wrote the texts of columns alone: it is the source's form, with a key that is called like a column.
+        return None
     texts = {name: as_text(value) for name, value in values.items()}
     if header:
         by_name = {contract.column(name).source[0]: text for name, text in texts.items()}

@@ -5,13 +5,17 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from etl.contract.formats.avro_records import AvroRecords
+from etl.contract.formats.json_objects import JsonObjects
+from etl.contract.formats.record_format import RecordFormat
 from etl.contract.model import Column, Contract, EventTime
 from etl.contract.reader import load_contract
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.settings import Settings
-from etl.validation.message import count_readings, read, unsplit_reason
+from etl.validation.message import count_readings, read, read_all, unsplit_reason
 from etl.validation.reasons import Reason
 from etl.validation.rebuilt_text import compose_json
 
@@ -258,3 +262,64 @@ def test_bytes_that_were_not_decoded_are_no_avro(raw: str, reason: Reason | None
     contract = dataclasses.replace(DEBEZIUM, source=KafkaTopic("cdc", AvroRecords()))
     assert read(raw, contract).reason is reason
     assert unsplit_reason(contract) is Reason.NOT_AVRO
+
+
+BESIDE_ENVELOPE = dataclasses.replace(
+    DEBEZIUM,
+    columns=(
+        Column("unit", "text", path=("data", "unit")),
+        Column("id", "text", path=("items", "[]", "id")),
+        Column("at", "timestamp", path=("items", "[]", "at")),
+    ),
+    envelope=("data",),
+    explode=(("items",),),
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "reasons"),
+    [
+        ({"unit": "C"}, [None, None]),
+        (None, [Reason.NO_READING]),
+        ([], [Reason.NOT_OBJECT]),
+        ("C", [Reason.NOT_OBJECT]),
+    ],
+)
+def test_a_message_without_its_envelope_is_one_reading_whatever_its_array_has(
+    data: Any, reasons: list[Reason | None]
+) -> None:
+    raw = json.dumps({"data": data, "items": [{"id": "a"}, {"id": "b"}]})
+    assert [reading.reason for reading in read_all(raw, BESIDE_ENVELOPE)] == reasons
+    assert count_readings(raw, BESIDE_ENVELOPE) == len(reasons)
+
+
+KEYS = st.sampled_from(
+    ["data", "sites", "values", "items", "name", "v", "id", "payload", "after", "probes", "event", "x"]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.sampled_from(["\0", "\ud800"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+ITEMS_OF = st.lists(st.dictionaries(KEYS, JSON, max_size=3) | JSON, max_size=3)
+MESSAGES = st.one_of(
+    st.fixed_dictionaries({"items": ITEMS_OF, "values": ITEMS_OF}, optional={"data": JSON}),
+    st.fixed_dictionaries({"data": st.fixed_dictionaries({"sites": ITEMS_OF})}),
+    st.fixed_dictionaries({"payload": st.fixed_dictionaries({"after": JSON})}),
+    ITEMS_OF,
+    JSON,
+)
+
+
+@given(
+    st.builds(json.dumps, MESSAGES) | st.sampled_from(["", r"\null", r"\x00ff", '{"items":[', '{"values":[NaN]}']),
+    st.sampled_from([NESTED, SCALARS, DEBEZIUM, BESIDE_ENVELOPE, ARRAY, FLAT_ARRAY]),
+    st.sampled_from([JsonObjects(), AvroRecords()]),
+)
+def test_all_readings_of_a_message_are_those_that_are_read_one_by_one(
+    raw: str, contract: Contract, form: RecordFormat
+) -> None:
+    contract = dataclasses.replace(contract, source=KafkaTopic("any", form))
+    count = count_readings(raw, contract)
+    assert read_all(raw, contract) == [read(raw, contract, item) for item in range(count)]
+    assert read(raw, contract, count).reason is not None

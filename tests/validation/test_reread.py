@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from etl.contract.formats.avro_records import AvroRecords
 from etl.contract.model import Column, Contract, EventTime
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.validation.reread import reread, with_all_readings
@@ -82,3 +84,49 @@ def test_a_constant_is_in_every_row_and_in_no_text() -> None:
     # A row of the table that was replaced has the text that it had.
     of_table = row(raw, {"constant:device": "cellar"})
     assert reread(contract, [of_table], {}, now=NOW).accepted["device"].to_pylist() == ["cellar"]
+
+
+def test_bytes_that_are_no_avro_are_one_reading_whatever_they_look_like() -> None:
+    """`[{},{}]` as bytes: the record of some other schema."""
+    avro = dataclasses.replace(FEED, source=KafkaTopic("tags", AvroRecords()))
+    raw = rf"\x{b'[{},{}]'.hex()}"
+    assert [r["source_item"] for r in with_all_readings(avro, [row(raw, None)])] == [0]
+    assert [r["source_item"] for r in with_all_readings(FEED, [row(raw, None)])] == [0, 1]
+
+
+AT = Column("at", "timestamp", required=True)
+
+
+@pytest.mark.parametrize(
+    ("columns", "envelope", "raw"),
+    [
+        (
+            (Column("id", "text"), Column("temperature", "double", path=("temperature", "value")), AT),
+            (),
+            '{"id":"x","temperature":{"value":21.5},"at":"2025-06-15 09:12:01"}',
+        ),
+        (
+            (Column("value", "double", path=("value", "value")), dataclasses.replace(AT, path=("value", "at"))),
+            ("value",),
+            '{"value":{"value":21.5,"at":"2025-06-15 09:12:01"}}',
+        ),
+        (
+            (Column("value", "double", path=("value", "[]", "v")), dataclasses.replace(AT, path=("value", "[]", "at"))),
+            (),
+            '{"value":[{"v":21.5,"at":"2025-06-15 09:12:01"}]}',
+        ),
+    ],
+)
+def test_a_text_in_the_form_of_its_source_may_have_keys_that_are_called_like_columns(
+    columns: tuple[Column, ...], envelope: tuple[str, ...], raw: str
+) -> None:
+    explode = (("value",),) if "[" in raw else ()
+    contract = dataclasses.replace(FEED, columns=columns, primary_key=(), envelope=envelope, explode=explode)
+    result = reread(contract, [row(raw, None, raw_rebuilt=True)], {}, now=NOW)
+    assert result.rejected.num_rows == 0
+    assert 21.5 in result.accepted.to_pylist()[0].values()
+    # As earlier versions wrote it, with the names of the columns.
+    names = {column.name: "2025-06-15 09:12:01" if column == columns[-1] else 21.5 for column in columns}
+    old = reread(contract, [row(json.dumps(names), None, raw_rebuilt=True)], {}, now=NOW)
+    assert old.rejected.num_rows == 0
+    assert 21.5 in old.accepted.to_pylist()[0].values()
