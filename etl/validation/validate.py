@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.contract.model import LINEAGE_COLUMNS, Contract
+from etl.contract.model import ITEMS, LINEAGE_COLUMNS, Contract
 from etl.validation.column_texts import ColumnTexts
 from etl.validation.kept_texts import RawRows
 from etl.validation.reasons import Reason
@@ -75,9 +75,10 @@ def validate(
     raw_rows = RawRows(table, coordinates, contract, headers, changes)
     texts = ColumnTexts(table, contract, raw_rows, changes, beside or {})
     problems = raw_rows.problems
-    unknown = raw_rows.unknown + Counter(_unknown_columns(table, contract))
+    unknown_columns = _unknown_columns(table, contract, paths)
+    unknown = raw_rows.unknown + Counter(unknown_columns)
     if contract.unknown_keys == "discard":
-        problems += _unknown_values(table, unknown)
+        problems += _unknown_values(table, unknown_columns)
     typed, present = {}, {}
     for column in contract.columns:
         sent = texts.of(column)
@@ -101,9 +102,11 @@ def validate(
     )
 
 
-def _unknown_columns(table: pa.Table, contract: Contract) -> dict[str, int]:
-    """How many values there are in columns of a CSV file that the contract does not name."""
-    expected = {*contract.read_names, *LINEAGE_COLUMNS}
+def _unknown_columns(table: pa.Table, contract: Contract, paths: Mapping[str, Path]) -> dict[str, int]:
+    """How many values there are in columns of the source that the contract does not name."""
+    # What was beside the messages is no key of theirs.
+    beside = (name for name, path in paths.items() if path[0] == ITEMS)
+    expected = {*contract.read_names, *LINEAGE_COLUMNS, *beside}
     extra = [name for name in table.column_names if name not in expected]
     return {name: values for name in extra if (values := len(table) - table[name].null_count)}
 

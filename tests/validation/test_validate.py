@@ -576,6 +576,29 @@ def test_what_was_beside_a_message_is_found_by_where_it_was(contract: Contract) 
     assert json.loads(back.rejected["raw"][0].as_py()).keys() == {"temperature", "humidity", "timestamp"}
 
 
+@pytest.mark.parametrize("unknown_keys", ["freeze", "discard", "evolve"])
+def test_what_was_beside_a_message_is_no_key_of_it_when_the_contract_no_longer_names_it(
+    contract: Contract, unknown_keys: Any
+) -> None:
+    names = {**GOOD, "device": "7", "seen": SENT, "battery": None}
+    where = {"source_partition": "0", "source_offset": "5", "source_item": "0", "source_time": "", "raw": None}
+    chunk = pa.record_batch({n: pa.array([v], pa.string()) for n, v in {**names, **where}.items()})
+    then = {n: (n,) for n in GOOD} | {"device": ("[]", "key"), "seen": ("[]", "broker_time")}
+    strict = dataclasses.replace(contract, unknown_keys=unknown_keys)
+    result = validate(chunk, strict, now=NOW, paths=then)
+    assert (reasons(result), dict(result.unknown), result.accepted.num_rows) == ([], {}, 1)
+    # A key of the message that is called like it is one; and so is a column that was in the message.
+    raw = json.dumps({**GOOD, "device": 5})
+    own = validate(
+        chunk.set_column(chunk.schema.get_field_index("raw"), "raw", pa.array([raw])), strict, now=NOW, paths=then
+    )
+    assert dict(own.unknown) == {"device": 1}
+    inside = validate(chunk, strict, now=NOW, paths={**then, "device": ("device",)})
+    assert dict(inside.unknown) == {"device": 1}
+    expected = [Reason.UNKNOWN_KEY] if unknown_keys == "discard" else []
+    assert reasons(own) == reasons(inside) == expected
+
+
 def all_beside(contract: Contract) -> Contract:
     """The feed with all that it requires beside its messages: the sensor in the key, the event time in Kafka."""
     columns = (
