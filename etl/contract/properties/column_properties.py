@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +14,12 @@ from etl.contract.model import (
     SYSTEM_COLUMNS,
     Column,
     ColumnType,
-    NumberFormat,
     column_name,
 )
-from etl.contract.patterns import broken_pattern
 from etl.contract.problems import collect_errors
+from etl.contract.properties.column_options import read_options
 from etl.contract.properties.custom_properties import CustomProperties
+from etl.contract.properties.number_format import NUMBER_PROPERTIES, read_number_format
 from etl.contract.properties.time_formats import read_formats, read_timezone
 
 if TYPE_CHECKING:
@@ -34,19 +33,11 @@ _TYPES: dict[str, ColumnType] = {
     "boolean": "boolean",
     "timestamp": "timestamp",
 }
-_OPTIONS: dict[ColumnType, set[str]] = {
-    "text": {"maxLength", "minLength", "pattern"},
-    "integer": {"minimum", "maximum", "format"},
-    "double": {"minimum", "maximum", "format"},
-    "boolean": set(),
-    "timestamp": {"timezone", "defaultTimezone"},
-}
-_INTEGER_BITS = {"i16": 16, "i32": 32, "i64": 64}
 _ANY_TYPE = {"unit", "missingValues", "from"}
 _PROPERTIES: dict[ColumnType, set[str]] = {
     "text": {*_ANY_TYPE, "trim", "constant"},
-    "integer": {*_ANY_TYPE, "decimal", "thousands", "unitSuffix"},
-    "double": {*_ANY_TYPE, "decimal", "thousands", "unitSuffix"},
+    "integer": {*_ANY_TYPE, *NUMBER_PROPERTIES},
+    "double": {*_ANY_TYPE, *NUMBER_PROPERTIES},
     "boolean": _ANY_TYPE,
     "timestamp": {*_ANY_TYPE, "formats", "timezone", "combine"},
 }
@@ -54,7 +45,6 @@ _ALL_PROPERTIES = set[str]().union(*_PROPERTIES.values())
 _RENAME = "give the key of its values under customProperties `rename`, as in `column: key`."
 _ORIGINS = ("key", "topic", BROKER_TIME)
 _HEADER = "header:"
-_NUMBER_PROPERTIES = ("decimal", "thousands", "unitSuffix")
 
 
 def read_columns(properties: list[SchemaProperty], fail: Fail) -> tuple[Column, ...]:
@@ -82,13 +72,6 @@ def _column(index: int, item: SchemaProperty, fail: Fail) -> Column:
     if item.logicalType not in _TYPES:
         raise fail(f"{place}.logicalType", f"{item.logicalType!r} is not supported", f"Use one of {', '.join(_TYPES)}.")
     column_type = _TYPES[item.logicalType]
-    options = item.logicalTypeOptions or {}
-    if unknown := set(options) - _OPTIONS[column_type]:
-        raise fail(
-            f"{place}.logicalTypeOptions",
-            f"{sorted(unknown)[0]!r} is not supported for {item.logicalType}",
-            f"Use {', '.join(sorted(_OPTIONS[column_type])) or 'none'}.",
-        )
     if item.quality or item.properties:
         raise fail(place, "quality and properties are not supported on a column", "Remove them.")
     given = CustomProperties.of(f"{place}.customProperties", item.customProperties, _ALL_PROPERTIES, fail)
@@ -103,17 +86,12 @@ def _column(index: int, item: SchemaProperty, fail: Fail) -> Column:
         name=name,
         type=column_type,
         required=bool(item.required or item.primaryKey),
-        minimum=options.get("minimum"),
-        maximum=options.get("maximum"),
-        bits=_bits(place, column_type, options, fail),
-        min_length=options.get("minLength"),
-        max_length=options.get("maxLength"),
-        pattern=_pattern(place, options.get("pattern"), fail),
         trim=_trim(f"{given.place}.trim", given.values.get("trim", False), fail),
         unit=str(given.values.get("unit", "")),
         description=item.description or "",
         missing=read_missing(f"{given.place}.missingValues", given.values.get("missingValues", []), fail),
-        number=_number_format(given),
+        number=read_number_format(given),
+        **read_options(f"{place}.logicalTypeOptions", item.logicalType, item.logicalTypeOptions or {}, fail),
         **_time(given),
         **_elsewhere(given),
     )
@@ -134,26 +112,10 @@ def _checked_name(place: str, name: str, fail: Fail) -> str:
     return name
 
 
-def _bits(place: str, column_type: ColumnType, options: Mapping[str, Any], fail: Fail) -> int:
-    width = options.get("format", "i64" if column_type == "integer" else "f64")
-    if column_type == "integer" and width not in _INTEGER_BITS:
-        raise fail(f"{place}.logicalTypeOptions.format", f"{width!r}", f"Use {', '.join(_INTEGER_BITS)}.")
-    if column_type != "integer" and width != "f64":
-        raise fail(f"{place}.logicalTypeOptions.format", f"{width!r}", "Use f64.")
-    return _INTEGER_BITS.get(width, 64)
-
-
 def _trim(place: str, value: object, fail: Fail) -> bool:
     if not isinstance(value, bool):
         raise fail(place, f"{value!r}", "Use true or false.")
     return value
-
-
-def _pattern(place: str, pattern: str | None, fail: Fail) -> str | None:
-    if pattern is not None and (problem := broken_pattern(pattern)):
-        remedy = "Use what Python, RE2 and Java all understand: no look-around, back-references or named groups."
-        raise fail(f"{place}.logicalTypeOptions.pattern", problem, remedy)
-    return pattern
 
 
 def read_missing(place: str, texts: object, fail: Fail) -> tuple[str, ...]:
@@ -164,26 +126,6 @@ def read_missing(place: str, texts: object, fail: Fail) -> tuple[str, ...]:
     if not isinstance(texts, list) or any(isinstance(text, list | dict | bool) or text is None for text in texts):
         raise fail(place, f"{texts!r}", 'Give a list of texts: [NA, "-200"].')
     return tuple(dict.fromkeys(map(str, texts)))
-
-
-def _number_format(given: CustomProperties) -> NumberFormat | None:
-    if not any(name in given.values for name in _NUMBER_PROPERTIES):
-        return None
-    decimal = given.values.get("decimal", ".")
-    thousands = given.values.get("thousands", "")
-    suffix = given.values.get("unitSuffix", "")
-    for name, mark in (("decimal", decimal), ("thousands", thousands)):
-        is_absent = name == "thousands" and mark == ""
-        is_mark = isinstance(mark, str) and len(mark) == 1 and not mark.isalnum() and mark not in "+-"
-        if not is_absent and not is_mark:
-            raise given.fail(f"{given.place}.{name}", f"{mark!r}", "Give one character, such as a comma.")
-    if decimal == thousands:
-        raise given.fail(
-            f"{given.place}.thousands", f"{thousands!r} is the decimal mark, too", "Give two different marks."
-        )
-    if not isinstance(suffix, str) or any(letter.isdecimal() for letter in suffix):
-        raise given.fail(f"{given.place}.unitSuffix", f"{suffix!r}", "Give the text behind the numbers, such as °C.")
-    return NumberFormat(decimal, thousands, suffix.strip())
 
 
 def _time(given: CustomProperties) -> dict[str, Any]:
@@ -201,7 +143,7 @@ def _time(given: CustomProperties) -> dict[str, Any]:
         if not isinstance(names, list) or len(names) < 2 or not all(isinstance(name, str) for name in names):
             raise given.fail(f"{given.place}.combine", f"{names!r}", "Name two or more columns: [date, time].")
         if "from" in given.values:
-            raise given.fail(f"{given.place}.combine", "stands beside `from`", "Remove one of the two.")
+            raise given.fail(f"{given.place}.combine", "cannot be combined with `from`", "Remove one of the two.")
         found["combine"] = tuple(names)
     return found
 
@@ -220,7 +162,7 @@ def _constant(given: CustomProperties) -> str:
     if not isinstance(text, str) or not text or text != text.strip():
         raise given.fail(f"{given.place}.constant", f"{text!r}", "Give a text, such as the name of the only sensor.")
     if "from" in given.values:
-        raise given.fail(f"{given.place}.constant", "stands beside `from`", "Remove one of the two.")
+        raise given.fail(f"{given.place}.constant", "cannot be combined with `from`", "Remove one of the two.")
     return text
 
 

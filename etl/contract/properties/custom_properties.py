@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 from etl.contract.durations import Fail
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import CustomProperty
+
+
+def is_finite_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a number that a double can hold, and no boolean."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 @dataclass(frozen=True)

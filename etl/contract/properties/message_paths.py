@@ -9,6 +9,7 @@ from etl.contract.every_column import numbers_of
 from etl.contract.model import ITEMS, ROOT, Column
 from etl.contract.properties.column_properties import read_missing
 from etl.contract.properties.custom_properties import CustomProperties
+from etl.contract.properties.number_format import with_marks_of
 from etl.contract.similar_names import suggestion
 from etl.contract.sources.source import FeedSource
 
@@ -50,7 +51,7 @@ def complete_columns(
         )
     paths = _paths(given, columns, explode, is_tabular=is_tabular)
     missing = read_missing(f"{given.place}.missingValues", given.values.get("missingValues", []), given.fail)
-    number = numbers_of(source)
+    usual = numbers_of(source)
     _require_combined(given, columns)
     _require_kafka(given, columns, source)
     return tuple(
@@ -58,9 +59,9 @@ def complete_columns(
             column,
             path=paths.get(column.name) or ((*envelope, column.name) if envelope and column.is_in_message else ()),
             missing=tuple(dict.fromkeys([*missing, *column.missing])),
-            number=column.number or (number if column.type in ("integer", "double") else None),
+            number=with_marks_of(usual, column, f"schema[0].properties[{index}].customProperties", given.fail),
         )
-        for column in columns
+        for index, column in enumerate(columns)
     )
 
 
