@@ -1,1 +1,1 @@
-"""How a source writes its records, one module a format."""
+"""How a source writes its records, one module per format."""

@@ -14,6 +14,8 @@ CAMEL = {
     "trailing_delimiter": "trailingDelimiter",
 }
 """Field of a dialect → its key in a contract, where that is another."""
+_OF_LINES = ("delimiter", "quote", "comment")
+"""Marks that divide a file into lines and fields."""
 _MOST_SKIPPED = 1_000
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "blanks"}
 
@@ -103,8 +105,9 @@ def _mark_problem(name: str, value: Any, dialect: CsvDialect) -> tuple[str, str]
         return f"{value!r} is part of a number", "Give the mark, such as a comma."
     if dialect.decimal == dialect.thousands:
         return f"{value!r} is both the decimal and the thousands mark", "Give two different marks."
-    if name in ("comment", "quote") and value == dialect.delimiter:
-        return f"{value!r} is the delimiter, too", "Give two different marks."
+    others = {other: getattr(dialect, other) for other in _OF_LINES if name in _OF_LINES and other != name}
+    if same := [other for other, mark in others.items() if mark == value]:
+        return f"{value!r} is the {same[0]}, too", "Give two different marks."
     return None
 
 
@@ -112,8 +115,10 @@ def _encoding_problem(value: Any) -> tuple[str, str] | None:
     try:
         codecs.lookup(value)
         "a,\n".encode(value)
-    except (LookupError, TypeError):
+    except (LookupError, TypeError, ValueError):
         return f"{value!r} is not known", "Use utf-8, utf-16, cp1252 or latin-1."
+    if codecs.lookup(value).name == "utf-8-sig":
+        return f"{value!r} writes a byte-order mark", "Write utf-8: the mark is recognised."
     is_wide = codecs.lookup(value).name.startswith(("utf-16", "utf-32"))
     if not is_wide and not _is_ascii_superset(value):
         return f"{value!r} is not a superset of ASCII", "Convert the files."
