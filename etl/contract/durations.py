@@ -22,6 +22,8 @@ from etl.errors import ContractError
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 DAY_SECONDS = UNIT_SECONDS["d"]
+LONGEST_SECONDS = 100 * 366 * DAY_SECONDS
+"""The longest duration in a contract: a time that is so far away can still be computed."""
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 
@@ -48,11 +50,11 @@ def format_duration(seconds: float) -> str:
 
 
 def contract_seconds(place: str, value: object, fail: Fail) -> float:
-    """The seconds of a duration in a contract, more than 0.
+    """The seconds of a duration in a contract, more than 0 and at most 100 years.
 
     :raises ContractError: it is not one; made by `fail`.
     """
     seconds = parse_duration(str(value))
-    if not seconds:
+    if not seconds or seconds > LONGEST_SECONDS:
         raise fail(place, f"{value!r} is no duration", "Write 30s, 5m, 2h or 1d.")
     return seconds

@@ -1,1 +1,1 @@
-"""The custom properties of a contract: what the standard lacks, one module an object that has some."""
+"""The custom properties of a contract, which hold what the standard lacks; one module for each object that has them."""

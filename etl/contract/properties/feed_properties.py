@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from etl.contract.durations import DAY_SECONDS, contract_seconds
+from etl.contract.durations import DAY_SECONDS, LONGEST_SECONDS, contract_seconds
 from etl.contract.model import (
     ISO8601,
     WINDOW_COLUMNS,
@@ -22,7 +22,7 @@ from etl.contract.model import (
     Windows,
     column_name,
 )
-from etl.contract.properties.custom_properties import CustomProperties
+from etl.contract.properties.custom_properties import CustomProperties, is_finite_number
 from etl.contract.properties.time_formats import read_formats, read_timezone
 from etl.contract.similar_names import suggestion
 
@@ -67,7 +67,7 @@ class FeedProperties(CustomProperties):
         if "eventTime" not in self.values:
             raise self.fail(self.place, "has no eventTime", "Name the column with the time of the reading.")
         value = self.mapping("eventTime", {"column", "formats", "timezone", "earliest", "aheadSeconds"}, "column")
-        if value["column"] not in {column.name for column in columns if column.type == "timestamp"}:
+        if value["column"] not in [column.name for column in columns if column.type == "timestamp"]:
             raise self.fail(f"{place}.column", f"{value['column']!r} is no timestamp column", "Name one.")
         try:
             earliest = datetime.fromisoformat(str(value.get("earliest", "2000-01-01")))
@@ -77,9 +77,15 @@ class FeedProperties(CustomProperties):
             column=value["column"],
             timezone=read_timezone(f"{place}.timezone", value.get("timezone", "UTC"), self.fail),
             earliest=earliest if earliest.tzinfo else earliest.replace(tzinfo=UTC),
-            ahead_seconds=float(value.get("aheadSeconds", 3600.0)),
+            ahead_seconds=self._ahead_seconds(value.get("aheadSeconds", 3600.0)),
             formats=read_formats(f"{place}.formats", value.get("formats", [ISO8601]), self.fail),
         )
+
+    def _ahead_seconds(self, value: object) -> float:
+        if not is_finite_number(value) or not 0 <= value <= LONGEST_SECONDS:
+            remedy = "Give a number of seconds, 0 or more, such as 3600; at most 100 years."
+            raise self.fail(f"{self.place}.eventTime.aheadSeconds", f"{value!r}", remedy)
+        return float(value)
 
     def sensor(
         self, columns: tuple[Column, ...], primary_key: tuple[str, ...], event_time: EventTime
@@ -133,7 +139,7 @@ class FeedProperties(CustomProperties):
 
     def unknown_keys(self) -> UnknownKeys:
         value = self.values.get("unknownKeys", "freeze")
-        if value not in _UNKNOWN_KEYS:
+        if not isinstance(value, str) or value not in _UNKNOWN_KEYS:
             raise self.fail(f"{self.place}.unknownKeys", f"{value!r}", f"Use {', '.join(_UNKNOWN_KEYS)}.")
         return _UNKNOWN_KEYS[value]
 
@@ -163,7 +169,7 @@ class FeedProperties(CustomProperties):
         return AnomalyRules(measures=measures, **given)
 
     def _positive(self, name: str, value: object) -> float | int:
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        if not is_finite_number(value) or value <= 0:
             raise self.fail(f"{self.place}.{name}", f"{value!r}", "Give a number above 0.")
         return value
 
@@ -171,19 +177,19 @@ class FeedProperties(CustomProperties):
         if "fleet" not in self.values:
             return None
         value = self.mapping("fleet", {"sensors", "interval"}, "sensors", "interval")
-        if not isinstance(value["sensors"], int) or value["sensors"] < 1:
+        if isinstance(value["sensors"], bool) or not isinstance(value["sensors"], int) or value["sensors"] < 1:
             raise self.fail(f"{self.place}.fleet.sensors", f"{value['sensors']!r}", "Say how many sensors report.")
         return Fleet(value["sensors"], contract_seconds(f"{self.place}.fleet.interval", value["interval"], self.fail))
 
     def failure_budget(self) -> float:
         value = self.values.get("failureBudget", 1.0)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        if not is_finite_number(value) or not 0 <= value <= 1:
             raise self.fail(f"{self.place}.failureBudget", f"{value!r}", "Give a share from 0 to 1.")
         return float(value)
 
     def on_conflict(self) -> OnConflict:
         value = self.values.get("onConflict", "quarantine")
-        if value not in _ON_CONFLICT:
+        if not isinstance(value, str) or value not in _ON_CONFLICT:
             raise self.fail(f"{self.place}.onConflict", f"{value!r}", f"Use {', '.join(_ON_CONFLICT)}.")
         return _ON_CONFLICT[value]
 

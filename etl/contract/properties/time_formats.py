@@ -21,7 +21,7 @@ def read_formats(place: str, formats: object, fail: Fail) -> tuple[str, ...]:
     if not isinstance(formats, list) or not formats:
         raise fail(place, f"{formats!r}", "Give a list of formats.")
     for name in formats:
-        if name != ISO8601 and name not in EPOCH_UNITS and "%" not in str(name):
+        if name != ISO8601 and str(name) not in EPOCH_UNITS and "%" not in str(name):
             supported = ", ".join([ISO8601, *EPOCH_UNITS])
             raise fail(place, f"{name!r} is not known", f"Use {supported}, or a pattern such as %d-%m-%Y %H:%M.")
         if "%" in str(name) and (problem := _broken_format(str(name))):
@@ -36,8 +36,10 @@ def read_timezone(place: str, name: object, fail: Fail) -> str:
     """
     try:
         ZoneInfo(str(name))
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise fail(place, str(error), "Use an IANA time zone, such as Europe/Berlin.") from None
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        # A folder of zones, such as Europe, is an error of the operating system that names the folder.
+        problem = f"{name!r} is no time zone" if isinstance(error, OSError) else str(error)
+        raise fail(place, problem, "Use an IANA time zone, such as Europe/Berlin.") from None
     return str(name)
 
 

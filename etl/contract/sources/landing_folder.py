@@ -12,6 +12,7 @@ from etl.contract.formats.csv_lines import CsvLines
 from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.formats.parquet_rows import ParquetRows
 from etl.contract.formats.record_format import RecordFormat
+from etl.contract.properties.custom_properties import is_finite_number
 from etl.contract.sources.path_pattern import has_wildcard, matches
 from etl.contract.sources.source import FeedSource, read_server
 
@@ -40,7 +41,7 @@ class LandingFolder(FeedSource):
         if not server.path or ".." in Path(server.path).parts:
             raise fail("servers[0].path", f"{server.path!r}", "Name a folder, relative to ETL_HOME.")
         stable = given.values.get("stableSeconds", cls.stable_seconds)
-        if isinstance(stable, bool) or not isinstance(stable, int | float) or stable <= 0:
+        if not is_finite_number(stable) or stable <= 0:
             raise fail(f"{given.place}.stableSeconds", f"{stable!r}", "Give a number of seconds above 0.")
         source = cls(server.path, form, float(stable))
         if source.pattern and source.folder in ("", "/"):
