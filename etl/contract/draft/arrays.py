@@ -139,12 +139,5 @@ def _has_measure(place: Mapping[str, Any]) -> bool:
     return False
 
 
-def at_path(place: Any, path: Path) -> Any:
-    """The value at a path without arrays; None where there is none."""
-    for key in path:
-        place = place.get(key) if isinstance(place, Mapping) else None
-    return place
-
-
 def _text(path: Path) -> str:
     return "the message" if path == (ROOT,) else shown(".".join(path))

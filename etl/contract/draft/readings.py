@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from etl.contract.draft.arrays import array_of_readings, at_path, can_be_dotted
+from etl.contract.draft.arrays import array_of_readings, can_be_dotted
 from etl.contract.draft.guesses.values import shown
-from etl.contract.draft.recognisers.shape import Path, Shape
+from etl.contract.draft.recognisers.shape import Path, Shape, at
 from etl.contract.model import ITEMS
 
 _DEEPEST = 32
@@ -64,7 +64,7 @@ def _exploded(records: Sequence[Mapping[str, Any]], shape: Shape) -> Readings:
     places: list[_Place] = [
         ({}, record, number)
         for number, record in enumerate(records)
-        if not shape.envelope or isinstance(at_path(record, shape.envelope), Mapping)
+        if not shape.envelope or isinstance(at(record, *shape.envelope), Mapping)
     ]
     if len(places) < len(records):
         without = f"{len(records) - len(places):,} of {len(records):,} records"
@@ -82,7 +82,8 @@ def _exploded(records: Sequence[Mapping[str, Any]], shape: Shape) -> Readings:
         places = [
             (values, element, number)
             for values, place, number in places
-            for element in at_path(place, array) or ()
+            if isinstance(elements := at(place, *array), list)
+            for element in elements
             if isinstance(element, Mapping)
         ]
 

@@ -1,1 +1,1 @@
-"""The envelopes in which common platforms send readings, one recogniser a module; `registry` has their order."""
+"""The envelopes in which common platforms send readings, one recogniser per module; `registry` has their order."""

@@ -62,7 +62,7 @@ class Recognised:
 def recognise(records: Sequence[Record]) -> Recognised:
     """The shape that nearly all records have; one without a name where no platform is recognised."""
     for recogniser in RECOGNISERS:
-        fitting = sum(map(recogniser.fits, records))
-        if records and fitting >= _SHARE * len(records):
-            return Recognised(recogniser.shape(records), recogniser.name, fitting)
+        fitting = [record for record in records if recogniser.fits(record)]
+        if fitting and len(fitting) >= _SHARE * len(records):
+            return Recognised(recogniser.shape(fitting), recogniser.name, len(fitting))
     return Recognised(Shape())

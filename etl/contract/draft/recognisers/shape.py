@@ -54,7 +54,7 @@ class Recogniser(ABC):
 
     @abstractmethod
     def shape(self, records: Sequence[Record]) -> Shape:
-        """Where the parts of a reading are, in records most of which fit."""
+        """Where the parts of a reading are, in records all of which fit."""
 
 
 def at(record: Any, *path: str) -> Any:

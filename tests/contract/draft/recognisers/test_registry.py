@@ -317,3 +317,27 @@ def test_metrics_of_an_unnamed_device_ask_where_it_is() -> None:
     assert question.place.endswith("customProperties.from")
     found = drafted([without], [{"key": "dev-1"}])
     assert found.sensor == ("message_key", "name")
+
+
+_ENTRIES = [{"n": "a", "t": 1_750_000_000, "v": 1.5}]
+_POINT = {"measurement": "air", "tags": {"room": "a"}, "fields": {"v": 1.5}, "time": _TIME}
+_METRIC = {"name": "air", "tags": {"room": "a"}, "fields": {"v": 1.5}, "timestamp": 1_750_000_000}
+
+
+@pytest.mark.parametrize(
+    ("fitting", "other"),
+    [
+        ({"$": _ENTRIES}, {"$": [1]}),
+        ({"e": _ENTRIES}, {"e": 1}),
+        ({"metrics": [_METRIC]}, {"metrics": 5}),
+        ({"metrics": [_METRIC]}, {**_METRIC, "metrics": 5}),
+        (_METRIC, {**_METRIC, "name": ["air"]}),
+        (_POINT, {**_POINT, "measurement": {"name": "air"}}),
+        ({"payload": _CHANGE}, {"payload": 1}),
+        (SPARKPLUG, {"metrics": [1]}),
+    ],
+)
+def test_a_record_of_another_kind_among_many_spoils_no_draft(fitting: dict[str, Any], other: dict[str, Any]) -> None:
+    found = recognise([*[fitting] * 99, other])
+    assert found.name == recognise([fitting]).name != ""
+    assert "kind: DataContract" in text_of_draft([*[fitting] * 99, other])

@@ -6,6 +6,7 @@ https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-messages-d2c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from etl.contract.draft.recognisers.shape import Recogniser, Record, Shape, first, has, under
@@ -22,9 +23,7 @@ class AzureIot(Recogniser):
         kind = max(counts, key=lambda key: counts[key])
         shape = _KINDS[kind][1]
         if kind == "SystemProperties" and not isinstance(first(records, "Body"), Mapping):
-            return Shape(
-                **{**vars(shape), "says": "Body is not JSON but bytes: route with content type JSON for measures"}
-            )
+            return replace(shape, says="Body is not JSON but bytes: route with content type JSON for measures")
         return shape
 
 

@@ -23,7 +23,7 @@ class InfluxPoints(Recogniser):
 
     def shape(self, records: Sequence[Record]) -> Shape:
         tags = identifying_tags([record.get("tags") for record in records])
-        is_one = len({record.get("measurement") for record in records}) == 1
+        is_one = len({str(record.get("measurement")) for record in records}) == 1
         return Shape(
             says="a row is a point; its tags are the sensor, its fields the measures",
             times=under((), "time", "timestamp"),

@@ -23,7 +23,7 @@ class Telegraf(Recogniser):
         start: Path = ("metrics", ITEMS) if sum(map(_is_batch, records)) * 2 > len(records) else ()
         metrics = list(_metrics(records, start))
         tags = identifying_tags([metric.get("tags") for metric in metrics])
-        is_one = len({metric.get("name") for metric in metrics}) == 1
+        is_one = len({str(metric.get("name")) for metric in metrics}) == 1
         sensor = (*((*start, "tags", tag) for tag in tags), *(() if is_one and tags else ((*start, "name"),)))
         return Shape(
             says="a row is a metric; its tags are the sensor, its fields the measures",
@@ -35,7 +35,10 @@ class Telegraf(Recogniser):
 
 def _metrics(records: Sequence[Record], start: Path) -> Iterator[Mapping[str, Any]]:
     for record in records:
-        yield from record.get("metrics", ()) if start else [record]
+        if not start:
+            yield record
+        elif _is_batch(record):
+            yield from record["metrics"]
 
 
 def _is_metric(record: object) -> bool:
