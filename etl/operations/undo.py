@@ -58,8 +58,9 @@ def undo(settings: Settings, contract: Contract, cycle_id: str) -> Undone:
 
     Where several rows have the same key, the next load of the archives decides again, in their order, which one is the first.
 
-    :raises ConfigurationError: nothing of the cycle is loaded (any more), rows that it rejected were replayed since, or its
-        rows could not be loaded again, because `prune` has deleted its archives or the rows that it replayed.
+    :raises ConfigurationError: nothing of the cycle is loaded (any more), rows that it rejected were replayed since, its rows
+        could not be loaded again, because `prune` has deleted its archives or the rows that it replayed, or the contract
+        rejects rows by now that it replaced.
     :raises AlreadyRunning: the cycle, or another job of the feed, is running.
     """
     engine = make_engine(settings, application="undo")

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from etl.contract.model import OnConflict
+from etl.contract.reader import Contract
+from etl.errors import ConfigurationError
 from etl.operations.quarantine.replay import replay
 from etl.operations.quarantine.rows import Selection, find
 from etl.operations.undo import undo
@@ -75,6 +77,49 @@ def test_the_last_row_takes_the_place_of_the_others_and_an_undo_puts_them_back(p
     again = load_readings(project, [reading(4, TIME)])
     assert (again.counts.processed, again.counts.conflicting) == (2 + 0, 3)
     assert held(project) == [(1, 22.0), (2, 6.0), (3, 20.0), (4, 20.0)]
+    require_windows_from_scratch(project)
+
+
+def test_an_undo_is_refused_where_it_would_lose_a_row_that_was_replaced(project: Project) -> None:
+    def up_to(maximum: float) -> Contract:
+        columns = (replace(c, maximum=maximum) if c.name == "temperature" else c for c in project.contract.columns)
+        return replace(project.contract, columns=tuple(columns))
+
+    project.contract = replace(project.contract, on_conflict="keepLast")
+    then, now = up_to(200), up_to(100)
+    project.contract = then
+    load_readings(project, [reading(1, TIME, 150.0), reading(2, TIME, 5.0)])
+    second = load_readings(project, [reading(1, TIME, 20.0), reading(2, TIME, 6.0), reading(3, TIME, 7.0)])
+    tables = [f"SELECT * FROM {name} ORDER BY 1, 2" for name in ("sensor_data", "etl_rejected_row", "etl_log")]
+    before = [project.sql(query) for query in tables]
+    with pytest.raises(ConfigurationError, match=r": 1, which feed .* rejects .* out_of_range in temperature") as told:
+        undo(project.settings, now, second.cycle_id)
+    assert "with the contract as it was" in told.value.remedy
+    assert [project.sql(query) for query in tables] == before
+    project.sql("ALTER TABLE sensor_data ADD CONSTRAINT warm CHECK (temperature < 100)")
+    with pytest.raises(ConfigurationError, match=r": 1, which .* SQLSTATE 23"):
+        undo(project.settings, then, second.cycle_id)
+    assert [project.sql(query) for query in tables] == before
+    project.sql("ALTER TABLE sensor_data DROP CONSTRAINT warm")
+    undo(project.settings, then, second.cycle_id)
+    assert held(project) == [(1, 150.0), (2, 5.0)]
+    require_windows_from_scratch(project)
+
+
+def test_a_row_that_a_replay_loaded_and_that_was_replaced_is_restored_by_replaying_it_again(project: Project) -> None:
+    project.contract = replace(project.contract, on_conflict="keepLast")
+    load_readings(project, [reading(1, TIME, 999.0), reading(2, TIME)])
+    corrected = replay(project.settings, project.contract, Selection(), changes={"temperature": "20.0"})
+    assert corrected.cycle_id is not None
+    later = load_readings(project, [reading(1, TIME, 21.0)])
+    assert project.sql("SELECT status FROM etl_rejected_row") == [("REPLAYED",)]
+    undo(project.settings, project.contract, later.cycle_id)
+    assert held(project) == [(2, 20.0)]
+    undo(project.settings, project.contract, corrected.cycle_id)
+    assert (
+        replay(project.settings, project.contract, Selection(), changes={"temperature": "20.0"}).counts.processed == 1
+    )
+    assert held(project) == [(1, 20.0), (2, 20.0)]
     require_windows_from_scratch(project)
 
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from etl.contract.model import BROKER_TIME, EvolvedContract
 from etl.database import STAGE_ROW, Stage, in_batches, insert_rows, keep_in_temporary, make_stage, read_table
 from etl.database.conflicts import PLACE, conflicting, differs, last_of_each_key, same_key
 from etl.database.schema.audit_tables import etl_log, etl_rejected_row, etl_source
+from etl.errors import ConfigurationError
 from etl.jobs.load.derived import registry
 from etl.jobs.load.value_texts import value_text
 from etl.validation.reasons import Reason
@@ -142,7 +144,10 @@ def _keep_replaced(
 def put_back(connection: Connection, contract: EvolvedContract, table: Table, loads: Sequence[int]) -> int:
     """Put rows that some loads replaced back into the table, unless the load that inserted them is undone as well.
 
-    Call it after the rows of those loads have been removed. Returns how many there were.
+    Call it after the rows of those loads have been removed. Returns how many there were. A row that a replay had loaded is not
+    put back: once that replay is undone, it can be replayed again.
+
+    :raises ConfigurationError: the contract, or the database, rejects some of them by now.
     """
     row = etl_rejected_row.c
     query = (
@@ -158,14 +163,29 @@ def put_back(connection: Connection, contract: EvolvedContract, table: Table, lo
     if not rows:
         return 0
     checked = reread(contract, rows, {}, now=datetime.now(UTC))
+    if checked.rejected_rows:
+        problem = json.loads(checked.rejected["problems"][0].as_py())[0]
+        shown = f"{problem['rule']} in {problem['column'] or 'its text'}, {problem['value']!r}"
+        raise _cannot_put_back(contract, len(checked.rejected_rows), shown)
     stage = make_stage(connection, table, [*contract.column_names, "source_id", *COORDINATES, "log_id"])
     stage.copy(placed(checked, contract, rows, ["log_id"]))
-    restored, _ = stage.insert_new({})
+    restored, refused = stage.insert_new({})
+    if refused:
+        raise _cannot_put_back(contract, len(refused), f"SQLSTATE {refused[0].state}")
     for batch in in_batches(rows):
         ids, offsets = ({replaced[name] for replaced in batch} for name in ("source_id", "source_offset"))
         back = select(table).where(table.c.source_id.in_(ids), table.c.source_offset.in_(offsets)).subquery("put_back")
         registry.recompute(connection, contract, table, back)
     return restored
+
+
+def _cannot_put_back(contract: EvolvedContract, rows: int, problem: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"Rows that were replaced cannot be put back into {contract.table}: {rows}, which feed {contract.feed} rejects by now."
+        f" What is wrong with the first one: {problem}.",
+        remedy="Undo with the contract as it was when they were loaded; then edit it again. A time that no format of its column"
+        " can express is kept in ISO 8601: name iso8601 among its formats for the undo.",
+    )
 
 
 def text_of_row(row: Mapping[str, Any], contract: EvolvedContract) -> str:

@@ -24,23 +24,29 @@ def value_text(value: Any, column: Column, contract: Contract) -> str | None:
 
 
 def _time_text(value: datetime, column: Column, contract: Contract) -> str:
-    """A time in one of the column's formats; exact to the microsecond where one of them is."""
+    """A time in the first of the column's formats that is exact for it, to the microsecond.
+
+    In ISO 8601 where none is, because the formats have been edited since: the contract rejects such a text, so that no other
+    time is read from it.
+    """
     formats = column.formats or contract.event_time.formats
     zone = ZoneInfo(column.timezone or contract.event_time.timezone)
-    if ISO8601 in formats:
-        return value.astimezone(UTC).isoformat(sep=" ")
     local = value.astimezone(zone)
     exact = (name for name in formats if name in EPOCH_UNITS or _reads_back(local, name))
-    name = next(exact, formats[0])
+    name = ISO8601 if ISO8601 in formats else next(exact, ISO8601)
+    if name == ISO8601:
+        return value.astimezone(UTC).isoformat(sep=" ")
     return _epoch_text(micros_of(value), EPOCH_UNITS[name]) if name in EPOCH_UNITS else local.strftime(name)
 
 
 def _reads_back(local: datetime, pattern: str) -> bool:
+    """Whether a local time's text in a pattern is read as the same moment; of an hour that occurs twice, the first is read."""
     try:
         read = datetime.strptime(local.strftime(pattern), pattern)
     except ValueError:
         return False
-    return read.replace(tzinfo=None) == local.replace(tzinfo=None)
+    aware = read if read.tzinfo else read.replace(tzinfo=local.tzinfo)
+    return aware.astimezone(UTC) == local.astimezone(UTC)
 
 
 def _epoch_text(microseconds: int, unit_seconds: float) -> str:

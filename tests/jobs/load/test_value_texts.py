@@ -48,3 +48,26 @@ def test_a_value_is_read_back_from_its_text(contract: Contract, column: Column, 
 
 def test_no_value_has_no_text(contract: Contract) -> None:
     assert value_text(None, Column("x", "double"), contract) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "moment", "is_exact"),
+    [
+        ("%Y-%m-%d %H:%M", datetime(2025, 6, 15, 9, 12, 31, tzinfo=UTC), False),
+        ("%Y-%m-%d %H:%M", datetime(2025, 6, 15, 9, 12, tzinfo=UTC), True),
+        ("%Y-%m-%d %H:%M:%S", MOMENT, False),
+        # 02:30 in Berlin, before the clocks are set back and after.
+        ("%Y-%m-%d %H:%M", datetime(2025, 10, 26, 0, 30, tzinfo=UTC), True),
+        ("%Y-%m-%d %H:%M", datetime(2025, 10, 26, 1, 30, tzinfo=UTC), False),
+        ("%Y-%m-%d %H:%M%z", datetime(2025, 10, 26, 1, 30, tzinfo=UTC), True),
+    ],
+)
+def test_a_time_that_no_format_can_express_is_not_read_as_another_one(
+    contract: Contract, pattern: str, moment: datetime, is_exact: bool
+) -> None:
+    column = Column("x", "timestamp", formats=(pattern, "%Y"), timezone="Europe/Berlin")
+    text = pa.chunked_array([pa.array([value_text(moment, column, contract)], pa.string())])
+    values, problems = check_values(text, column, contract, NOW)
+    assert (values.to_pylist(), len(problems)) == (([moment], 0) if is_exact else ([None], 1))
+    both = replace(column, formats=(*column.formats, "iso8601"))
+    assert check_values(text, both, contract, NOW)[0].to_pylist() == [moment]
