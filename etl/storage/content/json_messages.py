@@ -78,11 +78,12 @@ def _is_document(content: io.BufferedReader) -> bool:
     if not lines:
         return False
     first, begin = lines[0], lines[0].lstrip()[:1]
-    if _is_message(first):
+    if is_message(first):
         return begin == b"[" and len(lines) == 1
     if begin == b"[":
-        return True
-    others = any(_is_message(line) for line in lines[1:])
+        # Arrays in lines of which the first is broken; an array over several lines has other lines than these.
+        return len(lines) == 1 or not all(line.lstrip()[:1] == b"[" and is_message(line) for line in lines[1:])
+    others = any(is_message(line) for line in lines[1:])
     if begin != b"{":
         if not others:
             raise UnreadableFile("it begins with something other than JSON", seen=f"it begins {first[:60]!r}")
@@ -93,10 +94,11 @@ def _is_document(content: io.BufferedReader) -> bool:
 def _is_whole(content: io.BufferedReader, lines: list[bytes]) -> bool:
     """Whether lines of which some are messages are, with all that follows, one document, such as an object with an array."""
     text = b"\n".join(lines) + b"\n" + content.read(LARGEST_BYTES)
-    return len(text) <= LARGEST_BYTES and _is_message(text)
+    return len(text) <= LARGEST_BYTES and is_message(text)
 
 
-def _is_message(text: bytes) -> bool:
+def is_message(text: bytes) -> bool:
+    """Whether a text is an object or an array in JSON."""
     try:
         return isinstance(json.loads(text), dict | list)
     except (ValueError, RecursionError):

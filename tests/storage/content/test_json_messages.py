@@ -40,10 +40,18 @@ def test_the_first_lines_show_whether_a_file_is_a_document(tmp_path: Path, form:
     assert [json.loads(message)["meterId"] for _, message in found[1:]] == ["m1", "m2"]
 
 
+def test_arrays_in_lines_of_which_the_first_is_broken_are_lines(tmp_path: Path) -> None:
+    lines = [f"[{good(0)},", f"[{good(1)}]", f" [{good(2)}, {good(3)}]"]
+    assert messages(tmp_path, "\n".join(lines)) == [(n, line.encode()) for n, line in enumerate(lines, start=1)]
+    # Lines that are arrays, and one that is none, may be one document.
+    assert messages(tmp_path, "[\n[1]\n]") == [(1, b"[1]")]
+
+
 BROKEN = {
     "an array without an end": ("[" + good(0) + ",\n" + good(1), "not valid JSON"),
     "something after it": (f"[\n{good(0)}]\n]", "not valid JSON"),
     "no commas": (f"[\n{good(0)}\n{good(1)}\n]", "Expecting ',' delimiter, line 3"),
+    "arrays without commas": ("[\n[1]\n[2]\n]", "Expecting ',' delimiter, line 3"),
     "a comma too many": (f"[{good(0)},\n]", "not valid JSON"),
     "an object without an end": ('{\n "meterId": "m",\n "power": 1', "not valid JSON"),
     "no JSON": ("meter;power\nm1;5\n", "something other than JSON"),
