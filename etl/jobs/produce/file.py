@@ -5,20 +5,24 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from etl.contract.draft.samples.content import plain_suffix
 from etl.contract.formats.csv_dialect import CsvDialect
 from etl.contract.formats.csv_records import Lines, read_records
+from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.reader import Contract
-from etl.errors import ConfigurationError
+from etl.errors import ConfigurationError, UnreadableFile
 from etl.jobs.produce.simulate import CHUNK, Message
-from etl.storage.content.json_messages import json_messages
+from etl.storage.content.json_messages import is_message, json_messages
 from etl.storage.content.unpacked import opened
 
+_JSON = JsonObjects.suffixes
+_KINDS = " or ".join((".csv", *_JSON))
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 
 
@@ -27,16 +31,13 @@ def messages_of_file(file: Path, contract: Contract) -> Iterator[list[Message]]:
 
     The file may be compressed with gzip or zstd.
 
-    :raises ConfigurationError: the file does not exist, is neither CSV nor JSON by its name, or has no header.
+    :raises ConfigurationError: the file does not exist, is neither JSON nor CSV by its name, or has no header.
     :raises UnreadableFile: it cannot be unpacked, or is a broken document.
     """
     if not file.is_file():
         raise ConfigurationError(f"There is no file {file}.", remedy=f"Give the path of a {_KINDS} file.")
-    suffix = next((part for part in reversed(file.suffixes) if part.lower() not in _COMPRESSED), "").lower()
-    if suffix not in _VALUES:
-        raise ConfigurationError(f"{file.name} is no {_KINDS} file.", remedy="Rename or convert the file.")
     chunk: list[Message] = []
-    for value in _VALUES[suffix](file, contract):
+    for value in _csv_values(file, contract) if is_csv(file) else _json_values(file, contract):
         chunk.append(Message(_key(value, contract), value))
         if len(chunk) == CHUNK:
             yield chunk
@@ -44,7 +45,19 @@ def messages_of_file(file: Path, contract: Contract) -> Iterator[list[Message]]:
     yield chunk
 
 
+def is_csv(file: Path) -> bool:
+    """Whether a file's rows are read as CSV: its name ends in .csv, and it does not begin with a message in JSON."""
+    if plain_suffix(file) != ".csv":
+        return False
+    try:
+        return not is_message(_first_message(file))
+    except UnreadableFile:
+        return True
+
+
 def _json_values(file: Path, contract: Contract) -> Iterator[bytes]:
+    if plain_suffix(file) not in _JSON:
+        _require_json(file)
     with json_messages(file, wraps=contract.explodes_root) as messages:
         yield from (message for _, message in messages)
 
@@ -70,15 +83,27 @@ def _csv_values(file: Path, contract: Contract) -> Iterator[bytes]:
                 yield f"{{{','.join(pairs)}}}".encode()
 
 
-_VALUES: Mapping[str, Callable[[Path, Contract], Iterator[bytes]]] = {
-    ".csv": _csv_values,
-    ".json": _json_values,
-    ".jsonl": _json_values,
-    ".ndjson": _json_values,
-}
-"""Ending of a file → the values of its messages."""
-_KINDS = " or ".join(_VALUES)
-_COMPRESSED = (".gz", ".zst")
+def _require_json(file: Path) -> None:
+    """:raises ConfigurationError: a file whose name does not say that it is JSON has no messages."""
+    why = ""
+    try:
+        if _first_message(file):
+            return
+    except UnreadableFile as error:
+        why = f": {error.cause}"
+    raise ConfigurationError(
+        f"{file.name} is no {_KINDS} file{why}.",
+        remedy="Repair or convert the file; CSV must have a name that ends in .csv.",
+    )
+
+
+def _first_message(file: Path) -> bytes:
+    """The first message of a file in JSON; empty: it has none.
+
+    :raises UnreadableFile: it cannot be unpacked, or its beginning is no JSON.
+    """
+    with json_messages(file, wraps=False) as messages:
+        return next((message for _, message in messages), b"")
 
 
 def _json_value(is_number: bool, value: Any) -> str:

@@ -17,7 +17,7 @@ from etl.contract.formats.avro_records import AvroRecords
 from etl.contract.formats.record_format import RecordFormat
 from etl.contract.reader import Contract
 from etl.contract.sources.kafka_topic import KafkaTopic
-from etl.errors import ConfigurationError, ServiceUnavailable
+from etl.errors import ConfigurationError, ServiceUnavailable, UnreadableFile
 from etl.jobs.produce.avro_messages import as_avro
 from etl.jobs.produce.delivery import Chunks, Delivery, Sent
 from etl.jobs.produce.file import messages_of_file
@@ -54,14 +54,33 @@ class TopicTarget:
     def send_file(self, source: KafkaTopic, delivery: Delivery, file: Path) -> Sent:
         """Send each line of a file as a message.
 
-        :raises ConfigurationError: the feed's messages are no text.
+        :raises ConfigurationError: the feed's messages are no text, or the file cannot be read to its end.
         """
         if source.format.needs_registry:
             raise ConfigurationError(
                 f"The lines of {file.name} are no {source.format.label}.",
                 remedy="Send the readings with a program that has their schema.",
             )
-        return self.send(source, delivery, messages_of_file(file, delivery.contract))
+        return self.send(
+            source, delivery, _readable(messages_of_file(file, delivery.contract), file, delivery.contract)
+        )
+
+
+def _readable(chunks: Chunks, file: Path, contract: Contract) -> Chunks:
+    """The messages of a file.
+
+    :raises ConfigurationError: it cannot be read to its end; names the file, and says what that means for what was sent.
+    """
+    try:
+        yield from chunks
+    except UnreadableFile as error:
+        again = (
+            "is not loaded twice" if contract.primary_key else "is loaded again, because the feed has no primary key"
+        )
+        raise ConfigurationError(
+            f"{file.name} cannot be sent: {error.cause}. Messages before that place may have been sent.",
+            remedy=f"Repair the file and run again; what was sent before {again}.",
+        ) from None
 
 
 def _unchanged(chunks: Chunks) -> Chunks:

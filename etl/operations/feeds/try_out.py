@@ -18,7 +18,7 @@ from etl.errors import UnreadableFile
 from etl.jobs.consume.files.message_rows import split_messages
 from etl.jobs.consume.files.readers import read_file
 from etl.jobs.consume.files.records import Chunk
-from etl.jobs.produce.file import messages_of_file
+from etl.jobs.produce.file import is_csv, messages_of_file
 from etl.operations.feeds.trial import Trial, TriedRows, try_rows
 
 MOST_RECORDS = 50_000
@@ -83,7 +83,7 @@ def _chunks_of_file(contract: Contract, path: Path, number: int) -> Iterator[Tri
         with read_file(contract, contract.source.format, path, number) as records:
             headers = {number: records.header} if records.header else {}
             yield from (TriedRows(chunk.table, headers, chunk.records) for chunk in records.chunks)
-    elif ".csv" in map(str.lower, path.suffixes):
+    elif is_csv(path):
         # A topic's messages are JSON: `run --file` makes one of each line.
         messages = (message.value or b"" for chunk in messages_of_file(path, contract) for message in chunk)
         yield from _as_sent(split_messages(enumerate(messages), contract, number), contract)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from etl.contract.reader import Contract
 from etl.errors import ConfigurationError, UnreadableFile
-from etl.jobs.produce.file import messages_of_file
+from etl.jobs.produce.file import is_csv, messages_of_file
 from tests.support.file_records import packings, zstd
 
 
@@ -47,6 +48,41 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path, contract: Contract, nam
     (tmp_path / "a.xlsx").touch()
     with pytest.raises(ConfigurationError, match=problem):
         values(contract, tmp_path / name)
+
+
+@pytest.mark.parametrize("packing", packings())
+@pytest.mark.parametrize("name", ["a.txt", "a.log", "a", "a.csv", "A.CSV.zst"])
+@pytest.mark.parametrize("content", ['{"a": 1.50}\n{"a": 2}\n', '[\n {"a": 1.50},\n {"a": 2}\n]'])
+def test_messages_in_json_are_sent_whatever_their_file_is_called(
+    tmp_path: Path, contract: Contract, content: str, name: str, packing: str
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(packings()[packing](content.encode()))
+    assert [json.loads(value or b"") for value in values(contract, file)] == [{"a": 1.5}, {"a": 2}]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"sensor_id;temperature\n5;20\n", "it begins with something other than JSON"),
+        (b"[general]\n", "not valid JSON"),
+        (gzip.compress(b'{"a": 1}\n')[:-9], "cannot be unpacked"),
+        (b"\n", "a.txt is no .csv or .json"),
+    ],
+)
+def test_a_file_that_has_no_messages_and_another_name_is_refused(
+    tmp_path: Path, contract: Contract, content: bytes, problem: str
+) -> None:
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(ConfigurationError, match=problem) as refused:
+        values(contract, tmp_path / "a.txt")
+    assert "ends in .csv" in refused.value.remedy
+
+
+@pytest.mark.parametrize("header", ["sensor_id", "[1]a,b", "{", "[,]", '"[1]"', "1"])
+def test_csv_is_csv_although_its_header_is_strange(tmp_path: Path, header: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{header}\n5\n")
+    assert is_csv(tmp_path / "a.csv")
 
 
 def test_the_key_is_found_where_the_contract_says(tmp_path: Path, contract: Contract) -> None:

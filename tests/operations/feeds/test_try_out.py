@@ -18,6 +18,7 @@ from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.model import Contract
 from etl.contract.reader import parse_contract
 from etl.errors import ConfigurationError
+from etl.jobs.produce.file import messages_of_file
 from etl.operations.feeds.try_out import try_files, try_sample
 
 CONTRACT = """\
@@ -86,6 +87,23 @@ def test_a_sample_is_read_in_the_form_of_the_feed(server: str, name: str, tmp_pa
     file = write(tmp_path / name, 9)
     tried = try_files(contract_of(server), [file])
     assert (tried.records, tried.readings, tried.loaded, tried.fits) == (9, 9, 9, True)
+
+
+@pytest.mark.parametrize("name", ["s.txt", "s.csv", "s.csv.old", "s"])
+def test_messages_in_json_are_tried_as_they_are_sent_whatever_their_file_is_called(name: str, tmp_path: Path) -> None:
+    file = write(tmp_path / "s.jsonl", 9).rename(tmp_path / name)
+    tried = try_files(contract_of(TOPIC), [file])
+    assert (tried.records, tried.loaded, tried.fits) == (9, 9, True)
+    sent = [message for chunk in messages_of_file(file, contract_of(TOPIC)) for message in chunk]
+    assert len(sent) == len(read_sample([file]).records) == 9
+
+
+def test_lines_that_would_not_be_sent_are_not_tried(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.csv", 9).rename(tmp_path / "s.csv.old")
+    tried = try_files(contract_of(TOPIC), [file])
+    assert (tried.records, [*tried.unreadable]) == (0, ["s.csv.old"])
+    with pytest.raises(ConfigurationError, match=r"s\.csv\.old is no \.csv"):
+        next(messages_of_file(file, contract_of(TOPIC)))
 
 
 def test_the_same_file_given_twice_is_a_duplicate(tmp_path: Path) -> None:
