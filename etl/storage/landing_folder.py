@@ -100,12 +100,18 @@ def _files_below(folder: Path) -> Iterator[Path]:
 def ignored(settings: Settings, source: LandingFolder) -> dict[str, list[str]]:
     """What is in a landing folder and never taken, by kind; at most `_IGNORED_COUNTED` files of it."""
     folder = folder_of(settings, source)
-    everything = (Path(top, name) for top, _, names in os.walk(folder) for name in names)
+    everything = (Path(top, name) for top, names in _names_below(folder) for name in names)
     kinds = ((kind, path) for path in everything if (kind := _why_ignored(folder, path, source)))
     by_kind: dict[str, list[str]] = {}
     for kind, path in itertools.islice(kinds, _IGNORED_COUNTED):
         by_kind.setdefault(kind, []).append(files.shown_name(path.relative_to(folder).as_posix()))
     return {kind: sorted(by_kind[kind]) for kind in _IGNORED_KINDS if kind in by_kind}
+
+
+def _names_below(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """The names in a folder, and in each below it, of all that is no folder; links to folders are not followed."""
+    for top, folders, names in os.walk(folder):
+        yield top, [*names, *(name for name in folders if Path(top, name).is_symlink())]
 
 
 def _why_ignored(folder: Path, path: Path, source: LandingFolder) -> str:

@@ -49,6 +49,19 @@ def test_what_the_pattern_does_not_name_is_ignored_with_its_kind(settings: Setti
     assert ignored(settings, plain)["in_subfolders"] == [".hidden/c.csv", "x/.d.csv", "x/b.txt", "x/pipe.csv"]
 
 
+def test_a_link_to_a_folder_is_not_followed_and_is_told(settings: Settings, folder: Path, tmp_path: Path) -> None:
+    put(tmp_path / "elsewhere", "b.csv")
+    put(folder, "x/a.csv")
+    (folder / "x" / "link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (folder / ".link").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    assert [path.name for path in waiting(settings, SITE)] == ["a.csv"]
+    assert ignored(settings, SITE) == {"hidden": [".link"], "no_file": ["x/link"]}
+    assert ignored(settings, LandingFolder("landing/site")) == {
+        "in_subfolders": ["x/a.csv", "x/link"],
+        "hidden": [".link"],
+    }
+
+
 def test_files_of_one_name_do_not_collide(tmp_path: Path) -> None:
     names = [PurePath("a/x.csv"), PurePath("b/x.csv"), PurePath("x.csv")]
     targets = [target_of(name, tmp_path, "0" * 64) for name in names]
