@@ -31,15 +31,17 @@ def read_parquet(contract: Contract, form: ParquetRows, path: Path, number: int)
 
     :raises UnreadableFile: it is damaged or no Parquet file, or lacks a required column.
     """
-    with _seekable(path) as handle, _damage_is_told():
-        file = pq.ParquetFile(handle, buffer_size=_BUFFER_BYTES)
-        _require_columns(file.schema_arrow, contract)
+    with _seekable(path) as handle:
+        # Errors of who reads the rows are not the file's.
+        with _damage_is_reported():
+            file = pq.ParquetFile(handle, buffer_size=_BUFFER_BYTES)
+            _require_columns(file.schema_arrow, contract)
         yield FileRecords((), contract.read_names, split_messages(_messages(file), contract, number))
 
 
 def _messages(file: pq.ParquetFile) -> Iterator[tuple[int, bytes]]:
     number = 0
-    with _damage_is_told():
+    with _damage_is_reported():
         for rows in file.iter_batches(batch_size=_rows_at_once(file)):
             for text in as_objects(rows):
                 number += 1
@@ -54,10 +56,12 @@ def _rows_at_once(file: pq.ParquetFile) -> int:
 
 
 @contextmanager
-def _damage_is_told() -> Iterator[None]:
-    """Errors of Arrow about a file's content say that the file cannot be read."""
+def _damage_is_reported() -> Iterator[None]:
+    """Errors of Arrow about a file's content say that the file cannot be read; a lack of memory is not the file's."""
     try:
         yield
+    except MemoryError:
+        raise
     except pa.ArrowException as error:
         raise UnreadableFile(f"it is no Parquet file that can be read ({_first_line(error)})") from None
     except OSError as error:

@@ -18,6 +18,8 @@ from etl.contract.formats.parquet_rows import ParquetRows
 from etl.contract.reader import Column, Contract, EventTime
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.errors import UnreadableFile
+from etl.jobs.consume.files import parquet_file
+from etl.jobs.consume.files.readers import read_file
 from tests.support.file_records import counts_of, packings, rows_of
 
 AT = datetime(2025, 6, 15, 9, 12, 1, 250_000, tzinfo=UTC)
@@ -167,3 +169,21 @@ def test_a_file_that_lacks_a_required_column_is_unreadable(tmp_path: Path) -> No
     with pytest.raises(UnreadableFile, match="it has no column 'meterId'") as told:
         rows_of(METERS, written(tmp_path, meters(3).rename_columns(["id", "power", "at"])))
     assert told.value.seen == "it has id, power, at"
+
+
+def test_what_goes_wrong_with_the_rows_is_not_the_file_s_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written(tmp_path, meters(3))
+    for error in (pa.ArrowInvalid("the consumer's"), OSError("the consumer's"), pa.ArrowMemoryError("too large")):
+        with (
+            pytest.raises(type(error), match=str(error)),
+            read_file(METERS, ParquetRows(), file, 0) as records,
+        ):
+            assert next(iter(records.chunks)).records == 3
+            raise error
+
+    def too_large(_: pa.RecordBatch) -> list[str]:
+        raise pa.ArrowMemoryError("too large")
+
+    monkeypatch.setattr(parquet_file, "as_objects", too_large)
+    with pytest.raises(MemoryError, match="too large"):
+        rows_of(METERS, file)
