@@ -13,18 +13,11 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+from etl.contract.formats import first_bytes
+from etl.contract.formats.first_bytes import EXAMINED, packing_of
 from etl.errors import UnreadableFile
 
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _BUFFER_BYTES = 1 << 18
-_BYTE_ORDER_MARKS = {
-    # The marks of UTF-32 begin with those of UTF-16.
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 
 
 @contextmanager
@@ -34,11 +27,11 @@ def opened(path: Path) -> Iterator[io.BufferedReader]:
     Reading raises UnreadableFile where compressed content is damaged or truncated.
     """
     with path.open("rb") as handle:
-        first = handle.read(4)
+        packing = packing_of(handle.read(EXAMINED))
         handle.seek(0)
-        if first.startswith(_GZIP):
+        if packing == "gzip":
             yield io.BufferedReader(_Unpacked(gzip.GzipFile(fileobj=handle)), _BUFFER_BYTES)
-        elif first == _ZSTD:
+        elif packing == "zstd":
             yield io.BufferedReader(_Unpacked(pa.CompressedInputStream(pa.PythonFile(handle), "zstd")), _BUFFER_BYTES)
         else:
             yield handle
@@ -46,13 +39,12 @@ def opened(path: Path) -> Iterator[io.BufferedReader]:
 
 def is_compressed(path: Path) -> bool:
     with path.open("rb") as handle:
-        return handle.read(4).startswith((_GZIP, _ZSTD))
+        return packing_of(handle.read(EXAMINED)) != ""
 
 
 def marked_encoding(content: io.BufferedReader) -> str | None:
     """The encoding that a byte-order mark at the beginning shows, as Python calls the one that skips the mark; else None."""
-    first = content.peek(4)[:4]
-    return next((name for mark, name in _BYTE_ORDER_MARKS.items() if first.startswith(mark)), None)
+    return first_bytes.marked_encoding(content.peek(EXAMINED)) or None
 
 
 class _Unpacked(io.RawIOBase):

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from etl.contract.formats.first_bytes import EXAMINED, packing_of
 from etl.errors import ConfigurationError
 
 MOST_BYTES = 32 << 20
 """Most bytes, after unpacking, of all files of a sample together."""
 _CHUNK = 1 << 20
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _PACKED_SUFFIXES = (".gz", ".zst", ".zstd")
 _USUAL = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".dat", ".log")
 _NO_FILES = {
@@ -58,7 +58,7 @@ def plain_suffix(path: Path) -> str:
 
 
 def read_content(path: Path, most: int) -> Content:
-    """At most so many bytes of a file, unpacked if it is packed with gzip or zstd.
+    """The first bytes of a file, at most `most`, unpacked if it is packed with gzip or zstd.
 
     :raises ConfigurationError: there is no file, it cannot be opened or unpacked, or it is empty.
     """
@@ -119,11 +119,11 @@ def _names_in(folder: Path) -> str:
 
 
 def _unpacked(handle: IO[bytes]) -> IO[bytes] | Any:
-    first = handle.read(4)
+    packing = packing_of(handle.read(EXAMINED))
     handle.seek(0)
-    if first.startswith(_GZIP):
+    if packing == "gzip":
         return gzip.GzipFile(fileobj=handle)
-    if first == _ZSTD:
+    if packing == "zstd":
         import pyarrow as pa
 
         return pa.CompressedInputStream(pa.PythonFile(handle), "zstd")

@@ -10,15 +10,8 @@ from dataclasses import dataclass
 from etl.contract.draft.samples.content import Content
 from etl.contract.draft.samples.foreign import refuse_foreign
 from etl.contract.draft.samples.wording import counted
+from etl.contract.formats.first_bytes import marked_encoding
 
-_MARKS = {
-    # The marks of UTF-32 begin with those of UTF-16.
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 _WIDE = {"utf-16-le": 1, "utf-16-be": 0}
 """Encoding → which byte of each pair is zero in the characters of ASCII."""
 _EXAMINED = 1 << 16
@@ -47,7 +40,7 @@ def decode(content: Content) -> Text:
 
     :raises ConfigurationError: the content is no text.
     """
-    marked = next((name for mark, name in _MARKS.items() if content.head.startswith(mark)), "")
+    marked = marked_encoding(content.head)
     if marked:
         said = f"{marked.removesuffix('-sig').upper()} with a byte-order mark"
         return Text(_decoded(content, marked), marked.removesuffix("-sig"), (said,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from etl.contract.draft.samples.content import Content
+from etl.contract.formats.first_bytes import GZIP, ZSTD
 from etl.errors import ConfigurationError
 
 _AS_CSV = "Save it as CSV, and give that file."
@@ -15,7 +16,8 @@ _SIGNATURES = {
     b"\xfd7zXZ": ("an xz archive", _UNPACK),
     b"7z\xbc\xaf": ("a 7z archive", _UNPACK),
     b"Rar!": ("a RAR archive", _UNPACK),
-    b"\x1f\x8b": ("packed twice", _UNPACK),
+    GZIP: ("packed twice", _UNPACK),
+    ZSTD: ("packed twice", _UNPACK),
     b"SQLite format 3": ("an SQLite database", "Export the table as CSV: sqlite3 -header -csv FILE 'SELECT …'."),
     b"\x89HDF": ("an HDF5 or NetCDF file", _AS_CSV),
     b"CDF": ("a NetCDF file", _AS_CSV),
