@@ -123,5 +123,5 @@ is taken; the last takes what is left, or says why it cannot.
 
 
 def _left(records: int, share: float) -> int:
-    """About how many records are left, if so many are that share of the file."""
+    """About how many records are left, if `records` are this share of the file."""
     return round(records / share) - records if 0 < share < 1 else 0

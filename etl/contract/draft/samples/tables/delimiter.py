@@ -38,7 +38,7 @@ class Delimiter:
     width: int
     """Fields that most lines have."""
     lines: int
-    """Lines with so many fields."""
+    """Lines with this number of fields."""
     all_lines: int
     """Lines from the first to the last one of these."""
     score: float

@@ -29,8 +29,6 @@ class Header:
     """The fields of a line of units below it."""
     is_short: bool = False
     """Whether it lacks the name of the first column, as R writes it."""
-    is_assumed: bool = False
-    """Whether all columns are texts, so that the first line may be a record as well."""
 
 
 def find_header(rows: Sequence[Row], width: int) -> Header:
@@ -43,7 +41,7 @@ def find_header(rows: Sequence[Row], width: int) -> Header:
     if not any(kind in ("number", "time") for kind, _ in kinds):
         first = rows[places[0]]
         after = rows[places[1]].line if len(places) > 1 else first.line + 1
-        return Header(tuple(first.fields or ()), first.line, after, is_assumed=True)
+        return Header(tuple(first.fields or ()), first.line, after)
     first_record = next((place for place in places if _is_record(rows[place].fields or [], kinds)), len(rows))
     block = _block_before(rows, first_record, width)
     if not block:
