@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -53,6 +54,9 @@ EPOCH_UNITS = {
     "epoch_nanoseconds": 1e-9,
 }
 """Names of time formats that count from 1970-01-01 UTC → seconds per unit."""
+EPOCH_SIZES = dict(zip(EPOCH_UNITS, pairwise((0.0, 1e11, 1e14, 1e17, math.inf)), strict=True))
+"""Unit → the smallest absolute value that is read in it where a contract names several, and the one above: a time from 1973 to
+5138, and in the first unit also one before."""
 
 LINEAGE_COLUMNS = ("source_partition", "source_offset", "source_item", "source_time", "raw")
 TABLE_COLUMNS = ("source_id", "source_partition", "source_offset", "source_item", "log_id", "lateness_seconds")

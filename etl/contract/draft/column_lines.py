@@ -49,7 +49,7 @@ def _where(column: DraftColumn) -> Iterator[str]:
         yield behind(_line("from", MARK), column.guess.question)
     elif column.origin:
         yield _line("from", yaml_text(column.origin))
-    if column.constant:
+    if column.is_constant:
         yield behind(_line("constant", MARK), column.guess.question)
     if column.combine:
         yield _line("combine", yaml_list(column.combine))

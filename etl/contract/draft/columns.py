@@ -36,8 +36,8 @@ class DraftColumn:
     origin: str = ""
     """As `Column.origin`."""
     combine: tuple[str, ...] = ()
-    constant: str = ""
-    """The text that every reading has; it is in no file."""
+    is_constant: bool = False
+    """Whether every reading has one text, which is in no file: a person must give it."""
     unit: str = ""
     required: str = ""
     """Why it is required; empty: it is not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from etl.contract.draft.columns import DraftColumn, by_path
 from etl.contract.draft.event_time import EventTimeGuess
@@ -64,6 +64,8 @@ class SensorGuess:
     question: str = ""
     candidates: tuple[str, ...] = ()
     """Columns that a person may choose."""
+    is_one: bool = False
+    """Whether no time has two different readings, as where all are of one sensor."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,15 @@ def choose_sensor(
         return _guess([*named, metric])
     if named and not (len(named) == 1 and _is_constant(named[0]) and _rank(named[0]) < _SURE):
         return _guess(named)
-    telling = [column for column in usable if _tells_apart(column, columns, time)]
+    times = _named(columns, (time.column,))
+    is_one = bool(times) and not conflicts(columns, times)
+    telling = [] if is_one or not times else [c for c in usable if _repeats(c) and not conflicts(columns, [c, *times])]
     if len(telling) == 1:
         return _guess(telling, "; it tells readings of one time apart")
     repeated = [column for column in usable if _repeats(column)]
     if named and len(repeated) == 1:
         return _guess(repeated, f"; {named[0].name} is always the same")
-    return _guess(named) if named else _open(usable)
+    return _guess(named) if named else replace(_open(usable), is_one=is_one and columns[0].seen.rows > 1)
 
 
 def _guess(columns: Sequence[DraftColumn], more: str = "") -> SensorGuess:
@@ -192,13 +196,6 @@ def _metric_of(
     return named[0] if named else telling[0] if len(telling) == 1 else None
 
 
-def _tells_apart(column: DraftColumn, columns: Sequence[DraftColumn], time: EventTimeGuess) -> bool:
-    times = _named(columns, (time.column,))
-    return (
-        bool(times) and _repeats(column) and conflicts(columns, times) > 0 and not conflicts(columns, [column, *times])
-    )
-
-
 def _open(usable: Sequence[DraftColumn]) -> SensorGuess:
     likely = [column for column in usable if column.guess.type == "string" and not _is_constant(column)]
     texts = [c for c in likely if not _NONE.search(c.seen.name) and not _ROW.search(c.seen.name)][:5]
@@ -221,7 +218,7 @@ def choose_key(
             distinct = len(set(zip(*(column.as_texts() for column in chosen), strict=True)))
             again = chosen[0].seen.rows - distinct
             why = f"no two of {chosen[0].seen.rows:,} readings share it"
-            return KeyGuess(names, f"{distinct:,} keys; {again:,} readings are there again" if again else why)
+            return KeyGuess(names, f"{distinct:,} keys; {again:,} readings are repeated" if again else why)
     return KeyGuess()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from etl.contract.draft.guesses.values import plain_name
 from etl.contract.draft.recognisers.shape import Path
@@ -18,7 +18,7 @@ _AROUND = re.compile(
 """Keys around values that say nothing about them."""
 
 
-def names_of(paths: Sequence[Path], taken: Iterable[str] = ()) -> list[str]:
+def names_of(paths: Sequence[Path]) -> list[str]:
     """A name for each path: its last key, with the key before it where several paths end alike."""
     last = [plain_name(_keys(path)[-1]) for path in paths]
     counts = Counter(last)
@@ -30,7 +30,7 @@ def names_of(paths: Sequence[Path], taken: Iterable[str] = ()) -> list[str]:
             names.append(name)
         else:
             names.append(around[-1] if _VALUE.match(name) else f"{around[-1]}_{name}")
-    return column_names(names, [*RESERVED, *taken])
+    return column_names(names, RESERVED)
 
 
 def _keys(path: Path) -> list[str]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from etl.contract.draft.columns import DraftColumn, column_beside, columns_of
 from etl.contract.draft.event_time import EventTimeGuess, choose_event_time
 from etl.contract.draft.guesses.guess import Guess
-from etl.contract.draft.identity import KeyGuess, SensorGuess, choose_key, choose_sensor, conflicts
+from etl.contract.draft.identity import KeyGuess, SensorGuess, choose_key, choose_sensor
 from etl.contract.draft.readings import Readings, path_text, readings_of
 from etl.contract.draft.recognisers.registry import Recognised, recognise
 from etl.contract.draft.samples.sample import Sample
@@ -125,18 +125,18 @@ def _sensor_of_file(
     columns: list[DraftColumn], sensor: SensorGuess, time: EventTimeGuess, now: datetime
 ) -> SensorGuess:
     """The only sensor of a file, whose name a person must give: nothing else in it could be one, or no time occurs twice."""
-    times = [column for column in columns if column.name == time.column]
-    is_one = bool(times) and times[0].seen.rows > 1 and not conflicts(columns, times)
-    if not is_one and (sensor.candidates or times):
+    if not sensor.is_one and (sensor.candidates or time.column):
         return sensor
     others = f"; or make {', '.join(sensor.candidates)} the sensor" if sensor.candidates else ""
-    evidence = "no time has two different readings, as of one sensor" if is_one else "no column says which sensor it is"
+    evidence = (
+        "no time has two different readings, as of one sensor" if sensor.is_one else "no column says which sensor it is"
+    )
     taken = [*RESERVED, *(column.name for column in columns)]
     column = column_beside(
         column_name("sensor_name", taken), "", ["?"] * len(columns[0].values if columns else ()), now
     )
     column.guess = Guess("string", evidence, question=f"the name of the one sensor that all readings are of{others}")
-    column.constant = MARK
+    column.is_constant = True
     columns.append(column)
     return SensorGuess((column.name,), evidence)
 

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.contract.model import EPOCH_UNITS
+from etl.contract.model import EPOCH_SIZES, EPOCH_UNITS
 
 NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
-_SIZES = {
-    "epoch_seconds": (0.0, 1e11),
-    "epoch_milliseconds": (1e11, 1e14),
-    "epoch_microseconds": (1e14, 1e17),
-    "epoch_nanoseconds": (1e17, math.inf),
-}
-"""Unit → the smallest absolute value that is read in it where a contract names several units, and the one above: each is a
-time from 1973 to 5138, and from the first unit also those before.
-"""
 # Whole numbers of nanoseconds that 64 bits hold: a double would round them to about 200 nanoseconds.
 _EXACT = r"^[+-]?(\d{1,18}|[0-8]\d{18}|9[01]\d{17})$"
 
@@ -38,7 +27,7 @@ def epoch_times(text: pa.ChunkedArray, units: tuple[str, ...]) -> pa.ChunkedArra
     counts = pa.chunked_array([pa.nulls(len(text), pa.int64())])
     size = pc.abs(numbers)
     for unit in units:
-        least, above = _SIZES[unit]
+        least, above = EPOCH_SIZES[unit]
         is_of_unit = pc.and_(pc.greater_equal(size, least), pc.less(size, above))
         counted = _microseconds(_only(is_of_unit, text), _only(is_of_unit, numbers), unit)
         counts = pc.coalesce(counts, counted)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from etl.contract.draft import identity
+from etl.contract.draft.columns import DraftColumn
+from etl.contract.draft.identity import conflicts
 from etl.contract.formats.csv_dialect import CsvDialect
 from tests.contract.draft.drafting import drafted, lines, questions, text_of_draft
 
@@ -180,7 +184,7 @@ def test_a_key_identifies_all_readings_or_there_is_none() -> None:
 def test_readings_that_are_there_again_are_no_reason_against_a_key() -> None:
     records = lines(sensor=["a"] * 10, time=TIMES[:10], v=[float(n) for n in range(10)])
     assert drafted([*records, *records[:3]]).primary_key == ("sensor", "time")
-    assert "3 readings are there again" in text_of_draft([*records, *records[:3]])
+    assert "3 readings are repeated" in text_of_draft([*records, *records[:3]])
 
 
 def test_two_texts_of_one_moment_are_one_key() -> None:
@@ -213,3 +217,16 @@ def test_names_that_others_have_are_not_drafted() -> None:
     assert found.column_names == ("measure", "xmin_", "cycle_id_", "device", "time")
     records = lines(measure=["a", "b"] * 10, time=[time for time in TIMES[:10] for _ in "ab"], v=list(range(20)))
     assert drafted(records).sensor == ("sensor_measure",)
+
+
+def test_readings_of_one_time_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def counted(columns: Sequence[DraftColumn], key: Sequence[DraftColumn]) -> int:
+        asked.append(tuple(column.name for column in key))
+        return conflicts(columns, key)
+
+    monkeypatch.setattr(identity, "conflicts", counted)
+    more = {f"text{number}": ["x", "y"] * 15 for number in range(20)}
+    text_of_draft(lines(time=TIMES[:30], v=[1.5] * 30, **more), csv=CsvDialect())
+    assert asked.count(("time",)) == 1

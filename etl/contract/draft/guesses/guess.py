@@ -9,6 +9,7 @@ from datetime import datetime
 
 from etl.contract.draft.guesses.missing import sentinels
 from etl.contract.draft.guesses.numbers import COMMA, PLAIN, FileMarks, NumberReading, number_of, read_numbers
+from etl.contract.draft.guesses.time_patterns import order_of
 from etl.contract.draft.guesses.times import TimeFormats, find_formats
 from etl.contract.draft.guesses.values import ColumnValues, counted, shown
 from etl.contract.inference import InferredType, LogicalType, infer_type
@@ -82,16 +83,10 @@ def _time(values: ColumnValues, _: NumberReading | None, known: Circumstances) -
         return None
     formats = found.formats
     if found.candidates:
-        formats = tuple(name for name in found.candidates if known.order and _has_order(name, known.order))[:1]
+        formats = tuple(name for name in found.candidates if known.order and order_of(name) == known.order)[:1]
     if not formats or found.is_day:
         return None
     return Guess("timestamp", f"{_all(values)}; {in_words(found)}", formats=formats)
-
-
-def _has_order(pattern: str, order: str) -> bool:
-    from etl.contract.draft.guesses.time_patterns import order_of
-
-    return order_of(pattern) == order
 
 
 def in_words(found: TimeFormats) -> str:

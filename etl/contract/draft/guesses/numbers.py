@@ -44,9 +44,6 @@ class NumberReading:
     missing: tuple[str, ...] = ()
     suffix: str = ""
 
-    def number(self, text: str) -> float:
-        return number_of(text, self.form, self.suffix)
-
 
 def number_of(text: str, form: NumberFormat, suffix: str = "") -> float:
     """The number that a text is, in a form that fits it."""

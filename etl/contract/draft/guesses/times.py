@@ -12,7 +12,7 @@ from itertools import islice
 
 from etl.contract.draft.guesses.time_patterns import has_time, order_of, patterns_of
 from etl.contract.inference import is_iso_time
-from etl.contract.model import EPOCH_UNITS, ISO8601
+from etl.contract.model import EPOCH_SIZES, EPOCH_UNITS, ISO8601
 
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(days=1)
@@ -23,7 +23,6 @@ _RARE_ISO = re.compile(
     re.ASCII,
 )
 _LONG_FRACTION = re.compile(r"([.,]\d{6})\d{1,3}(?!\d)")
-_MOST = {"epoch_seconds": 1e11, "epoch_milliseconds": 1e14, "epoch_microseconds": 1e17}
 _MOST_FORMATS = 4
 _SHORTEST = 13
 _PROBED = 40
@@ -52,9 +51,6 @@ class TimeFormats:
     """Whether some values have no offset."""
     is_day: bool = False
     """Whether they are days without a time."""
-
-    def moment_of(self, text: str) -> datetime | None:
-        return next((moment for name in self.formats if (moment := moment_of(text, name)) is not None), None)
 
 
 def find_formats(texts: Mapping[str, int], now: datetime, *, numbers: bool = True) -> TimeFormats | None:
@@ -122,7 +118,7 @@ def moment_of(text: str, name: str) -> datetime | None:
 
 def _magnitude(number: float) -> str:
     """The unit of a number of seconds or parts of seconds since 1970, by its size."""
-    return next((name for name, most in _MOST.items() if number < most), "epoch_nanoseconds")
+    return next(name for name, (least, above) in EPOCH_SIZES.items() if least <= number < above)
 
 
 def _epoch_unit(text: str, now: datetime) -> str:
