@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from etl.cli.report.endings import counted, safe
 from etl.contract.model import Contract
+from etl.contract.shell_words import shell_word
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.operations.feeds.broken_rules import shown_path
 from etl.operations.feeds.trial import GOOD_SHARE, Rejection, Trial
@@ -64,15 +64,19 @@ def next_commands(
     :param topic: whose messages were tried, where there are no files.
     :param home: the folder that landing folders are below (`ETL_HOME`), which need not be the current one.
     """
-    check = f"python -m etl feeds check {shlex.quote(shown_path(contract.file))}"
+    check = f"python -m etl feeds check {shell_word(shown_path(contract.file))}"
     if not trial.fits:
-        sample = f"--from-topic {topic}" if topic else " ".join(f"--from {shlex.quote(str(file))}" for file in files)
+        sample = (
+            f"--from-topic {shell_word(topic)}"
+            if topic
+            else " ".join(f"--from {shell_word(str(file))}" for file in files)
+        )
         yield f"Next, when it is edited: {check}"
         yield f"                         python -m etl feeds try {contract.feed} {sample}"
         return
     yield f"Next: {check}"
     for file in files[:_FILES_SHOWN]:
-        yield f"      python -m etl run {contract.feed} --file {shlex.quote(str(file))}"
+        yield f"      python -m etl run {contract.feed} --file {shell_word(str(file))}"
     if (more := len(files) - _FILES_SHOWN) > 0:
         yield f"      and the same for {counted(more, 'more file')}"
     if not files:

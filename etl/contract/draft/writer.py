@@ -21,6 +21,7 @@ from etl.contract.draft.yaml_text import behind, comment_lines, quoted, yaml_lis
 from etl.contract.formats.csv_dialect import CsvDialect
 from etl.contract.formats.csv_lines import CsvLines
 from etl.contract.model import ITEMS
+from etl.contract.shell_words import shell_word
 from etl.contract.todo import MARK
 
 ASSUMED = "assumed: "
@@ -85,7 +86,8 @@ def _sentences(feed: str, sample: Sample, plan: Plan, open_values: int) -> Itera
     readings = f", {len(plan.readings.rows):,} readings" if len(plan.readings.rows) != len(sample.records) else ""
     yield f"Drafted from {quoted(sample.name)[1:-1]} ({count}{readings}). Comments give the evidence of each guess: check them."
     if open_values:
-        yield f"To decide: {open_values} value{'s are' if open_values > 1 else ' is'} TODO; nothing runs before."
+        are, they = ("s are", "they are") if open_values > 1 else (" is", "it is")
+        yield f"To decide: {open_values} value{are} TODO; nothing runs until {they} decided."
     if plan.recognised.name:
         share = f"{plan.recognised.fitting:,} of {len(sample.records):,} records"
         yield f"Recognised: {plan.recognised.name} ({share}): {plan.recognised.shape.says}."
@@ -101,8 +103,8 @@ def _sentences(feed: str, sample: Sample, plan: Plan, open_values: int) -> Itera
 
 def _next_steps(feed: str, sample: Sample) -> list[str]:
     """The commands that follow, a line each."""
-    file = quoted(str(sample.files[0])) if sample.files else ""
-    again = f" --from {file}" if file else f" --from-topic {sample.name.removeprefix('topic ')}"
+    file = shell_word(str(sample.files[0])) if sample.files else ""
+    again = f" --from {file}" if file else f" --from-topic {shell_word(sample.name.removeprefix('topic '))}"
     steps = [
         f"feeds check {feed}{SUFFIX}",
         f"feeds try {feed}{again}",

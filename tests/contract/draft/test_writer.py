@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -179,10 +180,23 @@ def test_the_head_says_what_was_found_and_what_comes_next() -> None:
     assert "To decide" not in head
 
 
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("my sample.jsonl", "'my sample.jsonl'"), ("a$b.jsonl", "'a$b.jsonl'"), ("a\nb.jsonl", "$'a\\x0ab.jsonl'")],
+)
+def test_the_commands_of_the_head_can_be_copied(name: str, word: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.write_text('{"id": "a", "ts": "2025-06-15T00:00:00Z", "v": 1.5}\n', "utf-8")
+    text = draft("mine", replace(read_sample([file]), files=(Path(name),)), topic="mine")
+    assert f"#       python -m etl feeds try mine --from {word}\n" in text
+    assert f"#       python -m etl run mine --file {word}\n" in text
+    read_draft(text)
+
+
 def test_the_head_counts_what_is_to_be_decided() -> None:
     text = text_of_draft([{"a": "x", "b": "y", "date": "05/06/2025", "v": 1.5}])
     assert len(questions(text)) == 2
-    assert "# To decide: 2 values are TODO; nothing runs before." in text
+    assert "# To decide: 2 values are TODO; nothing runs until they are decided." in text
 
 
 def test_comments_are_not_wider_than_a_screen() -> None:
