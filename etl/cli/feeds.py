@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from etl.contract.model import Contract
     from etl.operations.feeds.trial import Trial
 
+Messages = Annotated[
+    int | None,
+    typer.Option(
+        help="Only with --from-topic: how many of its newest messages are read. Default: 500.", show_default=False
+    ),
+]
+
 DOES_NOT_FIT = 3
 """Exit code of `feeds try`, where a contract is sound and rejects too much of a sample."""
 
@@ -121,7 +128,7 @@ def new(
         str,
         typer.Option(help="Read the sample from this Kafka topic, without committing anything.", show_default=False),
     ] = "",
-    messages: Annotated[int, typer.Option(help="With --from-topic: how many of its newest messages.")] = 500,
+    messages: Messages = None,
     topic: Annotated[
         str,
         typer.Option(
@@ -188,7 +195,7 @@ def try_out(
     from_topic: Annotated[
         str, typer.Option(help="Try the newest messages of this Kafka topic.", show_default=False)
     ] = "",
-    messages: Annotated[int, typer.Option(help="With --from-topic: how many of its newest messages.")] = 500,
+    messages: Messages = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a contract would do with readings: what is loaded or rejected, and why; windows and anomalies. Loads nothing.
@@ -197,7 +204,7 @@ def try_out(
     """
     from etl.contract.draft.samples.read import expand
     from etl.contract.reader import load_contract
-    from etl.operations.feeds.samples import sample_of
+    from etl.operations.feeds.samples import require_one_sample, sample_of
     from etl.operations.feeds.trial import as_json as plain
     from etl.operations.feeds.try_out import try_files, try_sample
     from etl.settings import Settings
@@ -209,10 +216,10 @@ def try_out(
         _refuse(error.problems)
         raise
     files = expand([*(source or []), *(more or [])])
-    if files and not from_topic:
-        trial = try_files(contract, files)
-    else:
-        trial = try_sample(contract, sample_of(settings, files, from_topic, messages))
+    require_one_sample(files, from_topic, messages)
+    trial = (
+        try_files(contract, files) if files else try_sample(contract, sample_of(settings, files, from_topic, messages))
+    )
     if as_json:
         print_json(plain(trial))
     else:

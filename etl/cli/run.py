@@ -22,7 +22,7 @@ def run(
         typer.Option(
             min=0,
             help="Simulated messages to produce first. Default: 10000 for packaged feeds on the embedded services,"
-            " 0 where the contract, the database, Kafka or the landing folder is your own.",
+            " 0 where the contract, the database, Kafka or the landing folder is your own. Not together with --file.",
             show_default=False,
         ),
     ] = None,
@@ -30,7 +30,7 @@ def run(
         Path | None,
         typer.Option(
             exists=True,
-            help="A file whose readings are sent first, instead of simulated ones: to the topic, or into the landing folder.",
+            help="A file whose readings are all sent first, instead of simulated ones: to the topic, or into the landing folder.",
             show_default=False,
         ),
     ] = None,

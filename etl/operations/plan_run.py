@@ -9,7 +9,7 @@ from typing import Any
 
 from etl.contract.reader import Contract, load_contract
 from etl.errors import ConfigurationError
-from etl.jobs.produce.default_messages import BY_DEFAULT, default_messages
+from etl.jobs.produce.default_messages import BY_DEFAULT, default_messages, require_one_origin
 from etl.notebook.parameters import divide_parameters
 from etl.operations.schedule import Schedule, parse
 from etl.settings import Settings
@@ -80,7 +80,8 @@ class RunPlan:
 def plan_run(settings: Settings, request: RunRequest) -> RunPlan:
     """Decide what a request means.
 
-    :raises ConfigurationError: a feed does not exist, the schedule cannot be used, or it would send a file again and again.
+    :raises ConfigurationError: a feed does not exist, the schedule cannot be used or would send a file again and again, or both a
+        file and a number of simulated readings are given.
     :raises ContractError: a contract cannot be used.
     :raises ParameterError: no notebook has a parameter of this name, or it is of another type.
     """
@@ -97,6 +98,7 @@ def plan_run(settings: Settings, request: RunRequest) -> RunPlan:
             remedy="Send the file once with --file, then start the schedule without it.",
         )
     jobs = divide_parameters(parameters)
+    require_one_origin(parameters["messages"], parameters.get("source_file", ""))
     feeds = tuple(_feed_plan(settings, contract, parameters) for contract in contracts)
     return RunPlan(feeds, parameters, jobs, schedule, request.cycles)
 

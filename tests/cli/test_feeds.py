@@ -17,6 +17,7 @@ from etl.contract.properties import column_properties, feed_properties
 from etl.contract.reader import contract_files, load_contract, read_contract
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.errors import ConfigurationError
+from etl.operations.feeds.samples import NEWEST
 from etl.settings import PROJECT_ROOT, Settings
 
 FEEDS = PROJECT_ROOT / "etl" / "contract" / "feeds"
@@ -161,6 +162,16 @@ def test_a_sample_must_be_given_once(folder: Path) -> None:
     assert "No sample is given" in str(feeds("new", "mine", expect=2).exception)
     both = feeds("new", "mine", "--from", "sample.jsonl", "--from-topic", "t", expect=2)
     assert "Both --from sample.jsonl and --from-topic t" in str(both.exception)
+
+
+@pytest.mark.parametrize(("command", "feed"), [("new", "mine"), ("try", "sensor_readings")])
+def test_a_number_of_messages_is_refused_where_it_would_be_ignored(folder: Path, command: str, feed: str) -> None:
+    refused = feeds(command, feed, "--from", "sample.jsonl", "--messages", "3", expect=2).exception
+    assert "--messages 3 is given with the file sample.jsonl" in str(refused)
+    assert not (folder / "mine.odcs.yaml").exists()
+    shown = " ".join(feeds(command, "--help").stdout.replace("│", " ").split())
+    assert "Only with --from-topic" in shown
+    assert f"Default: {NEWEST}." in shown
 
 
 def test_what_a_sample_leaves_open_is_asked_before_the_feed_runs(folder: Path) -> None:

@@ -94,6 +94,11 @@ def test_a_relative_file_is_relative_to_the_users_folder(settings: Settings, tmp
     assert home.feeds[0].source_file == str(Path.home() / "readings.csv")
 
 
+def test_no_simulated_messages_and_a_file_are_no_contradiction(settings: Settings) -> None:
+    (feed,) = planned(settings, messages=0, parameters={"source_file": "/tmp/a.jsonl"}).feeds
+    assert (feed.source_file, feed.messages) == ("/tmp/a.jsonl", 0)
+
+
 @pytest.mark.parametrize("former", ["", "other.csv"])
 def test_the_former_name_of_the_file_does_not_replace_the_new_one(
     settings: Settings, tmp_path: Path, former: str
@@ -136,6 +141,18 @@ def test_kafka_is_needed_where_a_feed_has_a_topic(settings: Settings) -> None:
             ConfigurationError,
             "a.jsonl again in each cycle",
             "Send the file once",
+        ),
+        (
+            {"messages": 3, "parameters": {"source_file": "/tmp/a.jsonl"}},
+            ConfigurationError,
+            "Both 3 simulated messages and the file /tmp/a.jsonl are given",
+            "Leave out",
+        ),
+        (
+            {"parameters": {"messages": 3, "replay": "/tmp/a.jsonl"}},
+            ConfigurationError,
+            "Both 3 simulated messages and the file /tmp/a.jsonl are given",
+            "Leave out",
         ),
         ({"every": "0s"}, ConfigurationError, "--every '0s': an interval lasts", "30s, 5m"),
         ({"feeds": ("rooms",)}, ContractError, "There is no feed 'rooms'", "Known feeds: device_events"),

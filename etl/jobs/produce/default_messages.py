@@ -16,6 +16,7 @@ from etl.contract.reader import PACKAGED, Contract
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.contract.sources.landing_folder import LandingFolder
 from etl.contract.sources.source import FeedSource
+from etl.errors import ConfigurationError
 from etl.settings import Settings
 from etl.storage import files, manifests
 from etl.storage.landing_folder import folder_of
@@ -23,6 +24,15 @@ from etl.storage.landing_folder import folder_of
 BY_DEFAULT = -1
 """As a number of messages: what `default_messages` returns."""
 MESSAGES = 10_000
+
+
+def require_one_origin(messages: int, source_file: str) -> None:
+    """:raises ConfigurationError: both a number of simulated readings and a file are given: only one of them would be sent."""
+    if source_file and messages > 0:
+        raise ConfigurationError(
+            f"Both {messages:,} simulated messages and the file {source_file} are given.",
+            remedy="Leave out the number of messages (--messages) or the file (--file). A file is sent as a whole.",
+        )
 
 
 @dataclass(frozen=True)

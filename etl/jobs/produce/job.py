@@ -15,7 +15,7 @@ from etl.audit.job import job_run
 from etl.audit.states import Job
 from etl.contract.reader import Contract
 from etl.errors import ConfigurationError
-from etl.jobs.produce.default_messages import BY_DEFAULT, default_messages
+from etl.jobs.produce.default_messages import BY_DEFAULT, default_messages, require_one_origin
 from etl.jobs.produce.delivery import Chunks, Delivery
 from etl.jobs.produce.simulate import DEFAULT_START, simulate, span
 from etl.jobs.produce.targets import TARGETS
@@ -57,18 +57,20 @@ def produce(
 ) -> Produced:
     """Send messages and wait until Kafka has acknowledged each of them; into a landing folder, write them as one file.
 
-    :param messages: number of simulated readings; not used with `source_file`. -1: as `etl.jobs.produce.default_messages`
+    :param messages: number of simulated readings; with `source_file` only 0 or -1. -1: as `etl.jobs.produce.default_messages`
         decides: 10,000 on the embedded services, and none into a database, topic or folder of the user.
     :param bad_share: share of simulated readings that are bad in one way or another, 0 to 1.
     :param seed: makes the simulated readings repeatable; None: drawn at random and returned.
     :param start: ISO time of the first simulated reading; None: so that the last one is now (with a seed: a fixed day).
     :param source_file: a `.csv` (with header) or JSON file to send instead; for a landing folder a file of the feed's format.
     :param create_topic: create the topic if it is missing; otherwise that is an error.
+    :raises ConfigurationError: both a number and a file are given, or the file cannot be sent.
     :raises TopicMissing: the topic does not exist.
     :raises ServiceUnavailable: Kafka did not answer in time.
     """
     if messages < BY_DEFAULT:
         raise ConfigurationError(f"messages is {messages}.", remedy="Give a number from 0, or -1 for the default.")
+    require_one_origin(messages, source_file)
     if messages == BY_DEFAULT:
         messages = 0 if source_file else _default_number(settings, contract)
         create_topic = create_topic or messages > 0
