@@ -160,6 +160,8 @@ def new(
         console.print(
             f"So that it is found: export ETL_FEEDS={shlex.quote(str(file.parent))}", markup=False, soft_wrap=True
         )
+    for sentence in drafted.too_wide:
+        console.print(sentence, markup=False, soft_wrap=True)
     if drafted.assumed:
         console.print(
             "Assumed, because the sample cannot show it; correct it in the file where it is wrong:", soft_wrap=True

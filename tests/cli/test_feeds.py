@@ -191,6 +191,17 @@ def test_what_was_assumed_is_said_with_its_line(folder: Path) -> None:
     assert f"So that it is found: export ETL_FEEDS={folder}" in said
 
 
+def test_a_file_without_a_header_that_is_too_wide_is_said_to_be(folder: Path) -> None:
+    values = ",".join(f"{number}.5" for number in range(1_098))
+    (folder / "s.csv").write_text("".join(f"d1,2025-06-15T00:00:{second}Z,{values}\n" for second in range(10, 20)))
+    said = feeds("new", "mine", "--from", "s.csv").stdout
+    draft = (folder / "mine.odcs.yaml").read_text().splitlines()
+    line = next(number for number, text in enumerate(draft, 1) if text.startswith("# No table has room for: column_"))
+    (printed,) = [text for text in said.splitlines() if text.startswith(f"line {line}: No table has room for: column_")]
+    assert "lines of 1,100 fields are rejected" in printed
+    assert printed.endswith("then columns can be left out.")
+
+
 def test_a_draft_is_proved_with_its_sample(folder: Path) -> None:
     said = feeds("new", "mine", "--from", "sample.jsonl").stdout
     assert "1 record tried, with 1 reading: 1 would be loaded" in said

@@ -28,6 +28,8 @@ ASSUMED = "assumed: "
 """How the comment of a value begins that the sample cannot show."""
 NO_KEY = "No key was found"
 """How the sentence about a missing key begins."""
+TOO_WIDE = "No table has room for"
+"""How the sentence begins about columns that a file without a header cannot be read without."""
 _SHOWN = 8
 
 _FEWEST_COLUMNS = 3
@@ -97,8 +99,18 @@ def _sentences(feed: str, sample: Sample, plan: Plan, open_values: int) -> Itera
         yield f"{NO_KEY} that identifies the sample's readings: what is delivered again is loaded again.{_updates(plan)}"
     if not any(column.guess.type == "number" for column in plan.columns):
         yield "No column is a measure (number): there will be no windows and anomalies."
-    if plan.left_out:
+    if plan.left_out and sample.form.is_tabular and not sample.form.dialect.header:
+        fields = sum(bool(column.path) for column in plan.columns)
+        yield f"{TOO_WIDE}: {_listed(plan.left_out)}. {_without_header(fields, fields + len(plan.left_out))}"
+    elif plan.left_out:
         yield f"Left out: {_listed(plan.left_out)}. unknownKeys says what happens to them."
+
+
+def _without_header(columns: int, fields: int) -> str:
+    return (
+        f"Without a header, fields are columns by their order: lines of {fields:,} fields are rejected by this contract of"
+        f" {columns:,}. Give the file a line of names and draft it again: then columns can be left out."
+    )
 
 
 def _next_steps(feed: str, sample: Sample) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from etl.contract.document import IDENTIFIER, SUFFIX
 from etl.contract.draft.samples.content import plain_suffix
 from etl.contract.draft.samples.sample import Sample
-from etl.contract.draft.writer import ASSUMED, NO_KEY, draft
+from etl.contract.draft.writer import ASSUMED, NO_KEY, TOO_WIDE, draft
 from etl.contract.formats.avro_records import AvroRecords
 from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.reader import contract_files, parse_contract
@@ -32,6 +33,8 @@ class Drafted:
     """What a person must decide before the contract can be used."""
     assumed: tuple[str, ...]
     """What the sample cannot show and was assumed, with the line in the file; it is worth a look before the first run."""
+    too_wide: tuple[str, ...] = ()
+    """Why the contract rejects all lines of the sample, with the line in the file; empty where it does not."""
 
 
 def require_new(settings: Settings, name: str) -> None:
@@ -67,7 +70,7 @@ def draft_contract(settings: Settings, name: str, sample: Sample, *, topic: str 
         raise ConfigurationError(
             f"{file} cannot be written: {error}", remedy="Set ETL_FEEDS to a folder that can be written."
         ) from None
-    return Drafted(file, undecided, tuple(_assumed(text)))
+    return Drafted(file, undecided, (*_sentences(text, NO_KEY), *_assumed(text)), tuple(_sentences(text, TOO_WIDE)))
 
 
 def _assumed(text: str) -> Iterator[str]:
@@ -75,8 +78,15 @@ def _assumed(text: str) -> Iterator[str]:
         value, _, comment = line.partition("  # ")
         if comment.startswith(ASSUMED):
             yield f"line {number}: {value.strip()} is {comment}"
-        elif line.startswith(f"# {NO_KEY}"):
-            yield f"line {number}: {line.removeprefix('# ')}"
+
+
+def _sentences(text: str, start: str) -> Iterator[str]:
+    """The comments that begin so, as a whole, with their lines."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        if line.startswith(f"# {start}"):
+            more = takewhile(lambda further: further.startswith("#  "), lines[number:])
+            yield f"line {number}: {' '.join([line.removeprefix('# '), *(further[3:] for further in more)])}"
 
 
 def _source(name: str, sample: Sample, topic: str, landing: str) -> tuple[str, str]:

@@ -218,6 +218,16 @@ def test_a_wide_sample_gives_a_table_that_every_product_can_hold() -> None:
         require_fits(product, found, [feed_table(evolved)])
 
 
+def test_a_file_without_a_header_that_is_too_wide_is_not_said_to_be_read_without_columns() -> None:
+    record = {"id": "a", "ts": TIME} | {f"column_{number}": "1.5" for number in range(3, 1_101)}
+    head = text_of_draft([record] * 3, csv=CsvDialect(header=False)).split("apiVersion")[0].replace("\n#  ", " ")
+    assert "lines of 1,100 fields are rejected by this contract of " in head
+    assert "unknownKeys" not in head
+    named = text_of_draft([record] * 3, csv=CsvDialect()).split("apiVersion")[0].replace("\n#  ", " ")
+    assert "unknownKeys says what happens to them" in named
+    assert "fields are rejected" not in named
+
+
 def test_ten_thousand_keys_are_drafted_in_bounded_time() -> None:
     records = [{"id": "a", "ts": TIME} | {f"k{row}_{number}": 1.5 for number in range(1_000)} for row in range(10)]
     assert len(drafted(records).columns) <= 1_000
