@@ -17,6 +17,7 @@ from etl.jobs.consume.spark.parsed_objects import UNPARSABLE, ParsedObjects, is_
 from etl.jobs.consume.spark.suspect_values import (
     any_of,
     as_typed,
+    expected_words,
     is_suspect,
     typed_name,
     with_usable_patterns,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 # Names with a space, which no column of a contract can have.
 _PARTS, _FLAT, _SUSPECT, _BYTES = "flat parts", "is flat", "is suspect", "message bytes"
+_LAX = "is no JSON by RFC 8259"
 _SURROGATE = r"\\u[dD][89a-fA-F]"
 # An escaped backslash matches too: a `u` after it is just a letter.
 _PAIRS = r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -48,11 +50,15 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
     mark: only if exactly these two elements are found was the message one JSON object. Where the message itself is the array of
     readings, it is parsed as the object `{"$": message}`.
     """
+    from pyspark.sql import functions as F
+
     root, flat = tree(contract), flat_form(contract)
     split, parsed, unsound = _parse(origins.with_origins(messages, contract), contract, root, flat)
     suspect = [unsound, any_of(parsed.unknown)]
+    lax = [_LAX] if expected_words(contract) else []
+    split = split.withColumns({name: F.col("keys").isNull() for name in lax})
     if contract.explode:
-        beside = (*origins.places(contract).values(), *decoding.flags(contract))
+        beside = (*origins.places(contract).values(), *decoding.flags(contract), *lax)
         split, parsed, suspect = explode(split, contract, root, parsed, unsound, beside)
     located = _locate(split, contract, flat, parsed, suspect)
     return _keep_suspect_text(located, contract)
@@ -125,7 +131,8 @@ def _locate(
     values = {name: F.when(~F.col(UNPARSABLE), parsed.values[name]) for name in names}
     if flat:
         values = {name: F.when(F.col(_FLAT), flat.value(F.col(_PARTS), name)).otherwise(values[name]) for name in names}
-    values = {name: without_quotes(value, contract.column(name)) for name, value in values.items()}
+    words = expected_words(contract)
+    values = {name: without_quotes(value, words, F.col(_LAX)) for name, value in values.items()}
     values |= {name: F.col(place) for name, place in origins.places(contract).items()}
     return split.select(
         *(values[name].alias(name) for name in contract.read_names),

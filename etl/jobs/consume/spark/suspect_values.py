@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -46,12 +46,21 @@ def as_typed(column: Column, event_time: EventTime) -> SparkColumn | None:
     return None
 
 
-def without_quotes(value: SparkColumn, column: Column) -> SparkColumn:
-    """A value as it was in the message, where the contract expects `NaN` or an infinity: Spark puts these words in quotes."""
+def expected_words(contract: Contract) -> tuple[str, ...]:
+    """`NaN` and infinities that messages may hold, because some column of theirs lists the word as a missing value."""
+    return tuple(sorted({word for column in contract.message_columns for word in column.missing} & _NOT_FINITE))
+
+
+def without_quotes(value: SparkColumn, words: Sequence[str], has_words: SparkColumn) -> SparkColumn:
+    """A value as it was in the message: Spark puts `NaN` and infinities in quotes, in every column.
+
+    :param words: those that the contract expects.
+    :param has_words: whether the message may hold one that is not in a text. In others, the quotes are part of the text.
+    """
     from pyspark.sql import functions as F
 
-    quoted = [f'"{word}"' for word in column.missing if word in _NOT_FINITE]
-    return F.when(value.isin(*quoted), F.btrim(value, F.lit('"'))).otherwise(value) if quoted else value
+    quoted = [f'"{word}"' for word in words]
+    return F.when(has_words & value.isin(*quoted), F.btrim(value, F.lit('"'))).otherwise(value) if quoted else value
 
 
 def is_suspect(column: Column, contract: Contract) -> SparkColumn:

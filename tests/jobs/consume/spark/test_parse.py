@@ -474,6 +474,28 @@ def test_a_nan_that_the_contract_expects_is_the_word_itself(settings: Settings, 
     assert not any(row[UNPARSABLE] for row in rows)
 
 
+@pytest.mark.parametrize("explode", [False, True])
+def test_a_nan_that_one_column_expects_is_the_word_itself_in_every_column(settings: Settings, explode: bool) -> None:
+    """Else the loader would take the quotes for a part of the text."""
+    columns = [
+        dataclasses.replace(
+            column, path=column.path if explode else (column.name,), missing=("NaN",) if column.name == "value" else ()
+        )
+        for column in LISTED.columns
+    ]
+    contract = dataclasses.replace(LISTED, columns=tuple(columns), explode=LISTED.explode if explode else ())
+    texts = [
+        '{"id":NaN,"value":1.5,"at":NaN}',
+        r'{"id":"\"NaN\"","value":2.5,"at":"2025-06-15"}',
+        r'{"id":"\"NaN","value":NaN,"at":"2025-06-15"}',
+    ]
+    messages = [(f"[{text}]" if explode else text).encode() for text in texts]
+    rows = split(settings, contract, messages)
+    for message, row in zip(messages, sorted(rows, key=lambda row: int(row["source_offset"])), strict=True):
+        assert {name: row[name] for name in contract.column_names} == read(encode_raw(message), contract).texts
+        assert not row[UNPARSABLE]
+
+
 def test_a_feed_without_any_of_this_is_read_as_ever(settings: Settings) -> None:
     """The plan names nothing that only some contracts need."""
     spark = spark_session(settings)
