@@ -7,10 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from etl.cli.report import endings
 from etl.contract.model import OnConflict
 from etl.contract.reader import Contract
+from etl.database import make_engine, transaction
+from etl.database.schema.audit_tables import etl_log
 from etl.errors import ConfigurationError
+from etl.operations.cycle import Cycle
+from etl.operations.outcome import read_outcome
 from etl.operations.quarantine.replay import replay
 from etl.operations.quarantine.rows import Selection, find
 from etl.operations.undo import undo
@@ -104,6 +110,24 @@ def test_an_undo_is_refused_where_it_would_lose_a_row_that_was_replaced(project:
     undo(project.settings, then, second.cycle_id)
     assert held(project) == [(1, 150.0), (2, 5.0)]
     require_windows_from_scratch(project)
+
+
+def test_a_load_of_corrections_alone_is_not_said_to_have_lost_them_or_to_have_added_nothing(project: Project) -> None:
+    project.contract = replace(project.contract, on_conflict="keepLast")
+    load_readings(project, [reading(1, TIME, 20.0), reading(2, TIME, 5.0)])
+    second = load_readings(project, [reading(1, TIME, 21.0), reading(2, TIME, 6.0)])
+    assert (second.counts.processed, second.counts.conflicting) == (0, 2)
+    engine = make_engine(project.settings)
+    with transaction(engine) as connection:
+        log = select(etl_log).where(etl_log.c.cycle_id == second.cycle_id)
+        outcome = read_outcome(connection, project.contract, map(dict, connection.execute(log).mappings()))
+    engine.dispose()
+    assert (outcome.read, outcome.quarantined, outcome.reasons) == (2, 0, ())
+    assert not outcome.is_all_lost
+    cycle = Cycle(project.contract.feed, second.cycle_id, (), outcome=outcome)
+    (said,) = (line.plain for line in endings.lines(cycle))
+    assert said.startswith("2 rows conflicting: ")
+    assert endings.result(cycle).plain == "done, but 2 rows conflicting"
 
 
 def test_a_row_that_a_replay_loaded_and_that_was_replaced_is_restored_by_replaying_it_again(project: Project) -> None:
