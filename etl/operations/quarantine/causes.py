@@ -11,6 +11,7 @@ from etl.contract.model import Contract
 from etl.database.schema.audit_tables import etl_rejected_row
 from etl.operations.feeds.broken_rules import broken_rule
 from etl.operations.quarantine.rows import QUARANTINED
+from etl.operations.quarantine.without_readings import says_that_it_has_none
 from etl.validation.reasons import Reason
 
 MOST_CAUSES = 3
@@ -18,6 +19,9 @@ EXAMPLES = 3
 _EXAMINED = 200
 """Rows of a reason whose problems are read: of a load that rejects millions, not all are."""
 _LONGEST_EXAMPLE = 40
+_LONGEST_READ = 65_536
+"""Characters of a message that are read, to see whether it has a reading at all."""
+_WITHOUT_READING = (Reason.NO_READING, Reason.NO_ITEMS)
 _row = etl_rejected_row.c
 _AS_THEY_CAME = (_row.source_id, _row.source_partition, _row.source_offset, _row.source_item)
 
@@ -38,7 +42,10 @@ class Cause:
     line: str
     """The contract's line, as `BrokenRule` has it."""
     replay: str
-    """The command that loads the rows again once the contract is corrected; empty where no edit of it would help."""
+    """The command that loads the rows again once the contract is corrected; empty where no edit of it would help.
+
+    It would not where the messages say that they have no reading, as a delete of Debezium does.
+    """
 
     def sentence(self, read: int, *, with_values: bool = True) -> str:
         """The cause in words.
@@ -93,6 +100,11 @@ def _of_reason(
     by_column: dict[str | None, list[str | None]] = {}
     for first in firsts:
         by_column.setdefault(first["column"], []).append(first["value"])
+    hold_none = (
+        reason in _WITHOUT_READING
+        and contract is not None
+        and _all_say_that_they_have_none(connection, where, contract)
+    )
     causes = []
     for column, values in by_column.items():
         examples = _different(_texts(connection, where) if column is None else values)
@@ -107,10 +119,17 @@ def _of_reason(
                 examples,
                 rule.words,
                 rule.line,
-                command if rule.can_be_corrected else "",
+                command if rule.can_be_corrected and not hold_none else "",
             )
         )
     return causes
+
+
+def _all_say_that_they_have_none(connection: Connection, where: list[ColumnElement[bool]], contract: Contract) -> bool:
+    """Whether none of the rows that are examined could be a reading by another contract."""
+    beginning = func.substring(_row.raw, 1, _LONGEST_READ)
+    query = select(beginning, _row.source_item).where(*where).order_by(*_AS_THEY_CAME).limit(_EXAMINED)
+    return all(says_that_it_has_none(raw, item, contract) for raw, item in connection.execute(query))
 
 
 def _texts(connection: Connection, where: list[ColumnElement[bool]]) -> list[str | None]:

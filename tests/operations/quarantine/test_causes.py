@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -68,6 +68,21 @@ def test_of_messages_that_are_wrong_as_a_whole_the_beginnings_are_shown(feed: Fe
     # No edit of the contract makes a message of nothing a reading.
     assert by_reason["tombstone"].replay == by_reason["empty"].replay == ""
     assert by_reason["tombstone"].sentence(5).endswith(": '\\\\null'.")
+
+
+def test_no_replay_is_offered_for_messages_that_say_that_they_have_no_reading(feed: Feed) -> None:
+    """A delete of Debezium has no row after it, whatever the contract says."""
+    feed.contract = replace(feed.contract, envelope=("after",))
+    nothing = dict.fromkeys(sensed(1, "09:00:00"))
+    deleted = '{"before":{"sensor_id":1},"after":null,"op":"d"}'
+    feed.load([{**nothing, "raw": deleted}, {**nothing, "raw": deleted}])
+    (cause,) = causes(feed)
+    assert (cause.reason, cause.rows, cause.replay) == ("no_reading", 2, "")
+    assert "replay" not in cause.sentence(2)
+    # This one has its reading elsewhere: the envelope may be wrong.
+    feed.load([{**nothing, "raw": '{"payload":{"after":{"sensor_id":1}}}'}])
+    (cause,) = causes(feed)
+    assert cause.replay == "python -m etl quarantine replay --feed sensor_readings --reason no_reading"
 
 
 def test_of_very_many_rows_some_are_examined(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
