@@ -28,6 +28,8 @@ class Sample:
     """How many readings its files hold, those that are delivered again included, and those in `rejects` excluded."""
     duplicates: int = 0
     """How many of them are delivered again."""
+    replaced: int = 0
+    """How many of them are earlier ones with other values, which replace those."""
     rejects: Mapping[str, int] = field(default_factory=dict)
     """Reason → how many are rightly rejected."""
     sensor: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +49,12 @@ class DraftColumn:
     @property
     def is_complete(self) -> bool:
         return self.seen.given == self.seen.rows
+
+    def only(self, rows: Sequence[int]) -> DraftColumn:
+        """The column with some of its readings."""
+        values = [self.values[row] for row in rows]
+        texts = [self.as_texts()[row] for row in rows]
+        return replace(self, values=values, seen=ColumnValues.of(self.seen.name, values), texts=texts)
 
     def as_texts(self) -> list[str]:
         """One text per reading; empty where there is no value."""

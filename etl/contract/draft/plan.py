@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from etl.contract.draft.columns import DraftColumn, column_beside, columns_of
 from etl.contract.draft.event_time import EventTimeGuess, choose_event_time
 from etl.contract.draft.guesses.guess import Guess
-from etl.contract.draft.identity import KeyGuess, SensorGuess, choose_key, choose_sensor
+from etl.contract.draft.identity.key import KeyGuess, choose_key
+from etl.contract.draft.identity.sensor import SensorGuess, choose_sensor
 from etl.contract.draft.readings import Readings, path_text, readings_of
 from etl.contract.draft.recognisers.registry import Recognised, recognise
 from etl.contract.draft.samples.sample import Sample

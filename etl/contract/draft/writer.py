@@ -16,6 +16,7 @@ from etl.contract.draft.columns import DraftColumn
 from etl.contract.draft.plan import Plan, plan_draft
 from etl.contract.draft.recognisers.shape import Path
 from etl.contract.draft.samples.sample import Sample
+from etl.contract.draft.samples.wording import counted
 from etl.contract.draft.source_lines import landing_lines, topic_lines
 from etl.contract.draft.yaml_text import behind, comment_lines, quoted, yaml_list, yaml_text
 from etl.contract.formats.csv_dialect import CsvDialect
@@ -77,7 +78,7 @@ def _head(feed: str, sample: Sample, plan: Plan, open_values: int) -> list[str]:
 
 def _updates(plan: Plan) -> str:
     """What to do where messages are changes of rows, so that a row comes again with every update."""
-    if not plan.recognised.shape.envelope:
+    if not plan.recognised.shape.operation:
         return ""
     return " Where updates bring a row again: `primaryKey: true` at its id, and onConflict: keepLast, replace the earlier one."
 
@@ -190,6 +191,9 @@ def _custom(plan: Plan, missing: Sequence[str], *, is_tabular: bool) -> Iterator
     else:
         names = yaml_text(sensor.columns[0]) if len(sensor.columns) == 1 else yaml_list(sensor.columns)
         yield from _value("sensor", behind(names, sensor.why))
+    if plan.key.replacing:
+        again = f"the sample has {counted(plan.key.replacing, 'later change')} of a row"
+        yield from _value("onConflict", behind("keepLast", again))
     yield from _value("unknownKeys", "freeze  # or evolve, or discard")
 
 

@@ -33,6 +33,10 @@ class Shape:
     """Candidates for the sensor, the best first; each consists of one or more columns, of which those that exist are taken."""
     keys: tuple[tuple[Path, ...], ...] = ()
     """Candidates for the key, likewise; all columns of a key must exist."""
+    operation: Path = ()
+    """Of messages that are changes of rows: what was done to the row."""
+    inserts: tuple[str, ...] = ()
+    """The operations that bring a row for the first time; after others it may come again."""
     lacks_device: bool = False
     """Whether the sensors are only parts of a device, which the messages do not name."""
     time_question: str = ""

@@ -29,6 +29,8 @@ class Debezium(Recogniser):
             keep=(after, *under(start, "op", "ts_ms", "source.ts_ms")),
             own_times=(after,),
             times=under(start, "source.ts_ms", "ts_ms"),
+            operation=(*start, "op"),
+            inserts=("c", "r"),
         )
 
 

@@ -1,15 +1,15 @@
-"""Which columns of a sample identify a sensor, and which a reading."""
+"""Which columns of a sample identify a sensor."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from etl.contract.draft.columns import DraftColumn, by_path
 from etl.contract.draft.event_time import EventTimeGuess
-from etl.contract.draft.guesses.times import moment_of
+from etl.contract.draft.identity.comparison import conflicts, named
+from etl.contract.draft.identity.row_names import MANY, METRIC, ROW
 from etl.contract.draft.recognisers.shape import Path, Shape
 from etl.contract.model import ITEMS
 
@@ -34,24 +34,10 @@ _NONE = re.compile(
     r"(^|_)(type|model|version|status|state|class|firmware|fw|units?|count|value|battery|category|kind|manufacturer|vendor|time"
     r"|timestamp|date|mode|level|temp(erature)?|humidity|power|voltage|lat|lon|latitude|longitude|profile.*|meters|result|error)$"
 )
-_ROW = re.compile(
-    r"^(id|uuid|guid|_id|oid|key|deduplication_id)$"
-    r"|(event|reading|message|msg|record|measurement|row|observation|sample|transaction|correlation|packet|dedup\w*)_?"
-    r"(id|uuid|guid|key)$|^(event|reading|message|record|measurement|row)_?(no|number)$"
-)
-_COUNTER = re.compile(
-    r"(^|_)(seq|sequence|seqno|counter|fcnt|f_cnt|cnt|no|nr|number|index|offset|frame|packet|epoch|item)"
-)
-_METRIC = re.compile(
-    r"(^|_)(metric|measure|measurement|parameter|param|quantity|property|variable|field|signal|channel|attribute|observable"
-    r"|observed_property|phenomenon|pollutant|sensor_type|kind|type|name|key|tag|n|category|item|subtype)$"
-)
 _VALUE = re.compile(r"^(v|val|value|_value|reading|result|state|measurement|messwert|wert)$")
 _SHARE = 0.95
 _SURE = 4
 """Rank of a name that only a sensor has, such as `device_id`."""
-_MANY = 20
-"""Records from which on values that are all different, or all alike, say something."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +54,6 @@ class SensorGuess:
     """Whether no time has two different readings, as where all are of one sensor."""
 
 
-@dataclass(frozen=True)
-class KeyGuess:
-    """The columns that identify a reading; none: no likely ones do."""
-
-    columns: tuple[str, ...] = ()
-    why: str = ""
-
-
 def choose_sensor(
     columns: Sequence[DraftColumn], shape: Shape, time: EventTimeGuess, explode: Sequence[Path] = ()
 ) -> SensorGuess:
@@ -86,20 +64,20 @@ def choose_sensor(
             return _guess(known)
     combined = {name for column in columns for name in column.combine}
     usable = [c for c in columns if c.name != time.column and c.name not in combined and _is_usable(c)]
-    named = _named_sensor(columns, usable, time, len(explode))
-    if named and (metric := _metric_of(columns, usable, named, time)):
-        return _guess([*named, metric])
-    if named and not (len(named) == 1 and _is_constant(named[0]) and _rank(named[0]) < _SURE):
-        return _guess(named)
-    times = _named(columns, (time.column,))
+    likely = _named_sensor(columns, usable, time, len(explode))
+    if likely and (metric := _metric_of(columns, usable, likely, time)):
+        return _guess([*likely, metric])
+    if likely and not (len(likely) == 1 and _is_constant(likely[0]) and _rank(likely[0]) < _SURE):
+        return _guess(likely)
+    times = named(columns, (time.column,))
     is_one = bool(times) and not conflicts(columns, times)
     telling = [] if is_one or not times else [c for c in usable if _repeats(c) and not conflicts(columns, [c, *times])]
     if len(telling) == 1:
         return _guess(telling, "; it tells readings of one time apart")
     repeated = [column for column in usable if _repeats(column)]
-    if named and len(repeated) == 1:
-        return _guess(repeated, f"; {named[0].name} is always the same")
-    return _guess(named) if named else replace(_open(usable), is_one=is_one and columns[0].seen.rows > 1)
+    if likely and len(repeated) == 1:
+        return _guess(repeated, f"; {likely[0].name} is always the same")
+    return _guess(likely) if likely else replace(_open(usable), is_one=is_one and columns[0].seen.rows > 1)
 
 
 def _guess(columns: Sequence[DraftColumn], more: str = "") -> SensorGuess:
@@ -117,7 +95,7 @@ def _named_sensor(
     outer = next((column for column in ranked if column.path.count(ITEMS) < depth), None)
     if inner is None or outer is None:
         return [column for column in (inner, outer) if column]
-    times = _named(columns, (time.column,))
+    times = named(columns, (time.column,))
     is_ambiguous = conflicts(columns, [inner, *times]) > 0 and not conflicts(columns, [outer, inner, *times])
     is_part = _rank(outer) >= _SURE > _rank(inner)
     return [outer, inner] if is_part or is_ambiguous else [inner]
@@ -135,13 +113,13 @@ def _rank(column: DraftColumn) -> float:
     name, distinct, rows = column.seen.name, len(column.seen.texts), column.seen.rows
     if _NONE.search(name) or _is_small_constant(column):
         return 0
-    is_all_different = distinct == rows and rows >= _MANY
+    is_all_different = distinct == rows and rows >= MANY
     if name in ("id", "_id"):
         # The number of a row or of a sensor: values that repeat are those of a sensor.
         return 0 if is_all_different else 2.5
     if name == "key" and _repeats(column):
         return 2
-    if _ROW.search(name):
+    if ROW.search(name):
         return 0
     rank: float = 4 if _BEST.search(name) else 3 if _GOOD.search(name) else 2 if _SOME.search(name) else 0
     if rank < 3 and column.guess.type == "number":
@@ -163,7 +141,7 @@ def _is_small_constant(column: DraftColumn) -> bool:
 
 
 def _is_constant(column: DraftColumn) -> bool:
-    return column.seen.rows >= _MANY and len(column.seen.texts) == 1
+    return column.seen.rows >= MANY and len(column.seen.texts) == 1
 
 
 def _repeats(column: DraftColumn) -> bool:
@@ -172,7 +150,7 @@ def _repeats(column: DraftColumn) -> bool:
     is_id = column.guess.type == "string" or (
         column.guess.type == "integer" and len(min(column.seen.texts, key=len)) >= 8
     )
-    return is_id and 1 < distinct <= rows // 2 and not _NONE.search(name) and not _ROW.search(name)
+    return is_id and 1 < distinct <= rows // 2 and not _NONE.search(name) and not ROW.search(name)
 
 
 def _evidence(column: DraftColumn) -> str:
@@ -186,107 +164,20 @@ def _metric_of(
     """The column that says what a reading measures, where there is one column of values for all measures."""
     if not any(_VALUE.search(column.seen.name) for column in columns):
         return None
-    times = _named(columns, (time.column,))
+    times = named(columns, (time.column,))
     if not conflicts(columns, [*sensor, *times]):
         return None
     texts = [c for c in usable if c not in sensor and c.guess.type == "string"]
-    texts = [c for c in texts if 1 < len(c.seen.texts) <= max(1, c.seen.rows // 2) and not _ROW.search(c.seen.name)]
+    texts = [c for c in texts if 1 < len(c.seen.texts) <= max(1, c.seen.rows // 2) and not ROW.search(c.seen.name)]
     telling = [column for column in texts if not conflicts(columns, [*sensor, column, *times])]
-    named = [column for column in telling if _METRIC.search(column.seen.name)]
-    return named[0] if named else telling[0] if len(telling) == 1 else None
+    likely = [column for column in telling if METRIC.search(column.seen.name)]
+    return likely[0] if likely else telling[0] if len(telling) == 1 else None
 
 
 def _open(usable: Sequence[DraftColumn]) -> SensorGuess:
     likely = [column for column in usable if column.guess.type == "string" and not _is_constant(column)]
-    texts = [c for c in likely if not _NONE.search(c.seen.name) and not _ROW.search(c.seen.name)][:5]
+    texts = [c for c in likely if not _NONE.search(c.seen.name) and not ROW.search(c.seen.name)][:5]
     if not texts:
         return SensorGuess(question="which sensor is it? No column says so")
-    named = [f"{column.name} ({len(column.seen.texts):,} different)" for column in texts]
-    return SensorGuess((), "", f"which column is it? {', '.join(named)}", tuple(column.name for column in texts))
-
-
-def choose_key(
-    columns: Sequence[DraftColumn], shape: Shape, sensor: Sequence[str], time: EventTimeGuess, shared: set[str]
-) -> KeyGuess:
-    """The first likely columns by which no two different readings of the sample are alike, and which every reading has.
-
-    :param shared: columns whose value all readings of a message have in common.
-    """
-    for names in dict.fromkeys(_likely_keys(columns, shape, tuple(sensor), time, shared)):
-        chosen = _named(columns, names)
-        if chosen and all(column.is_complete for column in chosen) and not conflicts(columns, chosen):
-            distinct = len(set(zip(*(column.as_texts() for column in chosen), strict=True)))
-            again = chosen[0].seen.rows - distinct
-            why = f"no two of {chosen[0].seen.rows:,} readings share it"
-            return KeyGuess(names, f"{distinct:,} keys; {again:,} readings are repeated" if again else why)
-    return KeyGuess()
-
-
-def _likely_keys(
-    columns: Sequence[DraftColumn], shape: Shape, sensor: tuple[str, ...], time: EventTimeGuess, shared: set[str]
-) -> Iterator[tuple[str, ...]]:
-    for paths in shape.keys:
-        known = by_path(columns, paths)
-        if len(known) == len(paths):
-            yield tuple(column.name for column in known)
-    named = [column for column in columns if _ROW.search(column.seen.name) and column.name not in sensor]
-    for column in named:
-        if not column.path or column.guess.type not in ("string", "integer") or _is_line_number(column):
-            continue
-        if column.name in shared:
-            yield (column.name, *sensor) if sensor else (column.name,)
-        elif column.seen.name in ("id", "_id") and not _is_unmistakable(column):
-            if not sensor or len(column.seen.texts) == column.seen.rows:
-                yield tuple(name for name in (column.name, time.column) if name)
-        else:
-            yield (column.name,)
-    # The time of the broker is another one when a message is sent again.
-    is_own = bool(time.column) and not _named(columns, (time.column,))[0].origin
-    if not is_own or not sensor:
-        return
-    yield (*sensor, time.column)
-    for column in columns:
-        is_telling = _METRIC.search(column.seen.name) or _COUNTER.search(column.seen.name)
-        if is_telling and column.name not in (*sensor, time.column) and column.guess.type in ("string", "integer"):
-            yield (*sensor, column.name, time.column)
-
-
-def _is_line_number(column: DraftColumn) -> bool:
-    """Whether values count the lines of a file from 0 or 1 on: the next file begins again."""
-    texts = column.as_texts()
-    return len(texts) > 2 and any(texts == [str(n + start) for n in range(len(texts))] for start in (0, 1))
-
-
-def _is_unmistakable(column: DraftColumn) -> bool:
-    """Whether an `id` is that of a reading: all are different in many, or they look like UUIDs."""
-    is_uuid = all(re.fullmatch(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}", t) for t in column.seen.texts)
-    return len(column.seen.texts) == column.seen.rows and (is_uuid or column.seen.rows >= _MANY)
-
-
-def _named(columns: Sequence[DraftColumn], names: Sequence[str]) -> list[DraftColumn]:
-    found = {column.name: column for column in columns}
-    return [found[name] for name in names if name in found]
-
-
-def conflicts(columns: Sequence[DraftColumn], key: Sequence[DraftColumn]) -> int:
-    """How many readings have the key of an earlier one, and other values."""
-    rows: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
-    for number, values in enumerate(zip(*(_comparable(column) for column in key), strict=True)):
-        rows[values].append(number)
-    again = [numbers for numbers in rows.values() if len(numbers) > 1]
-    if not again:
-        return 0
-    texts = [column.as_texts() for column in columns]
-    return sum(any(text[number] != text[numbers[0]] for text in texts) for numbers in again for number in numbers[1:])
-
-
-def _comparable(column: DraftColumn) -> Sequence[object]:
-    """The values as they are compared: those of a time as moments, which several texts may mean."""
-    if column.guess.type != "timestamp":
-        return column.as_texts()
-    known = {text: _moment(text, column) for text in column.seen.texts}
-    return [known.get(text, text) for text in column.as_texts()]
-
-
-def _moment(text: str, column: DraftColumn) -> object:
-    return next((found for name in column.guess.formats if (found := moment_of(text, name)) is not None), text)
+    shown = [f"{column.name} ({len(column.seen.texts):,} different)" for column in texts]
+    return SensorGuess((), "", f"which column is it? {', '.join(shown)}", tuple(column.name for column in texts))

@@ -1,0 +1,1 @@
+"""Which columns of a sample identify a sensor, and which a reading."""
