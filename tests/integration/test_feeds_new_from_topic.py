@@ -70,7 +70,8 @@ def test_avro_is_read_through_the_schema_registry(project: Project, tmp_path: Pa
         sample = sample_topic(settings, project.topic, 100)
         project.etl("feeds", "new", "mine", "--from-topic", project.topic, ETL_SCHEMA_REGISTRY=registry.url)
     assert sample.form == AvroRecords()
-    assert {**sample.records[0], "time": ""} == {"deviceId": "d0", "v": 0.5, "time": ""}
+    # Which partition a message without a key goes to is random, and so is the order of those of one millisecond.
+    assert {"deviceId": "d0", "v": 0.5, "time": ""} in [{**row, "time": ""} for row in sample.records]
     assert "1 message without a readable object: rejected" in sample.evidence
     assert read_contract(tmp_path / "feeds" / "mine.odcs.yaml").source == KafkaTopic(project.topic, AvroRecords())
 
