@@ -145,7 +145,8 @@ def _refuse_pruned(
             select(log.notes, log.records_processed + log.records_duplicate).where(log.log_id.in_(loads))
         )
     )
-    kept = connection.scalar(select(func.count()).select_from(etl_rejected_row).where(row.replayed_by.in_(loads)))
+    of_replay = (row.replayed_by.in_(loads), row.status == REPLAYED)
+    kept = connection.scalar(select(func.count()).select_from(etl_rejected_row).where(*of_replay))
     if kept != replayed:
         raise ConfigurationError(
             f"{replayed} rows were replayed by cycle {cycle_id}, {kept} of them are still in the quarantine: the others could"
@@ -161,6 +162,7 @@ def _remove(connection: Connection, contract: EvolvedContract, cycle_id: str, lo
     with registry.following(connection, contract, table, of_loads):
         rows = connection.execute(delete(table).where(table.c.log_id.in_(loads))).rowcount
     conflicts.put_back(connection, contract, table, loads)
+    conflicts.forget_replaced(connection, loads)
     registry.forget(connection, list(loads))
     quarantine = etl_rejected_row.c
     if cycle_id.endswith(REPLAY_SUFFIX):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,11 +11,12 @@ import pytest
 from sqlalchemy import select
 
 from etl.cli.report import endings
-from etl.contract.model import OnConflict
+from etl.contract.model import ITEMS, OnConflict
 from etl.contract.reader import Contract
 from etl.database import make_engine, transaction
 from etl.database.schema.audit_tables import etl_log
 from etl.errors import ConfigurationError
+from etl.jobs.load.job import load
 from etl.operations.cycle import Cycle
 from etl.operations.outcome import read_outcome
 from etl.operations.quarantine.replay import replay
@@ -83,6 +85,54 @@ def test_the_last_row_takes_the_place_of_the_others_and_an_undo_puts_them_back(p
     again = load_readings(project, [reading(4, TIME)])
     assert (again.counts.processed, again.counts.conflicting) == (2 + 0, 3)
     assert held(project) == [(1, 22.0), (2, 6.0), (3, 20.0), (4, 20.0)]
+    require_windows_from_scratch(project)
+
+
+def test_rows_that_were_replaced_one_after_the_other_come_back_in_whatever_order_is_undone(project: Project) -> None:
+    project.contract = replace(project.contract, on_conflict="keepLast")
+    first, second, third, fourth = (load_readings(project, [reading(1, TIME, n)]) for n in (20.0, 21.0, 22.0, 23.0))
+    undo(project.settings, project.contract, second.cycle_id)
+    assert held(project) == [(1, 23.0)]
+    undo(project.settings, project.contract, fourth.cycle_id)
+    assert held(project) == [(1, 22.0)]
+    undo(project.settings, project.contract, third.cycle_id)
+    assert held(project) == [(1, 20.0)]
+    require_windows_from_scratch(project)
+    undo(project.settings, project.contract, first.cycle_id)
+    assert held(project) == []
+    assert project.value("SELECT count(*) FROM etl_rejected_row") == 0
+
+
+def test_a_row_that_was_loaded_again_and_replaced_again_comes_back(project: Project) -> None:
+    project.contract = replace(project.contract, on_conflict="keepLast")
+    _, second, _ = (load_readings(project, [reading(1, TIME, n)]) for n in (20.0, 21.0, 22.0))
+    undo(project.settings, project.contract, second.cycle_id)
+    load(project.settings, project.contract)
+    assert held(project) == [(1, 21.0)]
+    last = load_readings(project, [reading(1, TIME, 23.0)])
+    undo(project.settings, project.contract, last.cycle_id)
+    assert held(project) == [(1, 21.0)]
+    require_windows_from_scratch(project)
+
+
+def test_a_replay_is_undone_also_where_one_reading_of_its_message_was_replaced(project: Project) -> None:
+    def exploded(array: str) -> Contract:
+        columns = (replace(column, path=(array, ITEMS, column.name)) for column in project.contract.columns)
+        return replace(project.contract, columns=tuple(columns), explode=((array,),), on_conflict="keepLast")
+
+    wrong, right = exploded("items"), exploded("readings")
+    sent = {"readings": [reading(1, TIME), reading(2, TIME)]}
+    project.contract = wrong
+    load_readings(project, [{**dict.fromkeys(reading(1, TIME)), "raw": json.dumps(sent)}])
+    project.contract = right
+    first = replay(project.settings, right, Selection())
+    assert (first.counts.processed, first.cycle_id is None) == (2, False)
+    load_readings(project, [reading(1, TIME, 21.0), reading(2, TIME, 21.0)])
+    undo(project.settings, right, first.cycle_id or "")
+    assert project.sql("SELECT reason, source_item, status FROM etl_rejected_row") == [("no_items", 0, "QUARANTINED")]
+    assert held(project) == [(1, 21.0), (2, 21.0)]
+    assert replay(project.settings, right, Selection()).counts.processed == 2
+    assert held(project) == [(1, 20.0), (2, 20.0)]
     require_windows_from_scratch(project)
 
 

@@ -14,7 +14,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, Select, Table, delete, exists, insert, literal, literal_column, select
+from sqlalchemy import (
+    Connection,
+    Select,
+    Table,
+    and_,
+    delete,
+    exists,
+    insert,
+    literal,
+    literal_column,
+    not_,
+    select,
+    update,
+)
 
 from etl.contract.model import BROKER_TIME, EvolvedContract
 from etl.database import STAGE_ROW, Stage, in_batches, insert_rows, keep_in_temporary, make_stage, read_table
@@ -144,8 +157,9 @@ def _keep_replaced(
 def put_back(connection: Connection, contract: EvolvedContract, table: Table, loads: Sequence[int]) -> int:
     """Put rows that some loads replaced back into the table, unless the load that inserted them is undone as well.
 
-    Call it after the rows of those loads have been removed. Returns how many there were. A row that a replay had loaded is not
-    put back: once that replay is undone, it can be replayed again.
+    Call it after the rows of those loads have been removed. Returns how many there were. A row whose key another load's row has
+    by now is put back by the undo of that load. A row that a replay had loaded is not put back: once that replay is undone, it
+    can be replayed again.
 
     :raises ConfigurationError: the contract, or the database, rejects some of them by now.
     """
@@ -157,7 +171,8 @@ def put_back(connection: Connection, contract: EvolvedContract, table: Table, lo
         .where(
             row.log_id.in_(loads), row.status == REPLACED, row.replayed_by.not_in(loads), etl_log.c.undone_at.is_(None)
         )
-        .order_by(row.rejected_id)
+        # Of a key's rows, the one that was replaced last.
+        .order_by(row.rejected_id.desc())
     )
     rows = [{**replaced, "log_id": replaced["replayed_by"]} for replaced in connection.execute(query).mappings()]
     if not rows:
@@ -172,11 +187,40 @@ def put_back(connection: Connection, contract: EvolvedContract, table: Table, lo
     restored, refused = stage.insert_new({})
     if refused:
         raise _cannot_put_back(contract, len(refused), f"SQLSTATE {refused[0].state}")
+    if restored < len(rows):
+        _hand_over(connection, contract, stage, rows)
     for batch in in_batches(rows):
         ids, offsets = ({replaced[name] for replaced in batch} for name in ("source_id", "source_offset"))
         back = select(table).where(table.c.source_id.in_(ids), table.c.source_offset.in_(offsets)).subquery("put_back")
         registry.recompute(connection, contract, table, back)
     return restored
+
+
+def _hand_over(
+    connection: Connection, contract: EvolvedContract, stage: Stage, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Let rows that were staged, but whose key the table has, belong to the loads of the rows that have it."""
+    table, staged = stage.table, stage.staged.alias("staged rows")
+    is_itself = and_(*(table.c[name] == staged.c[name] for name in PLACE))
+    holders = (
+        select(table.c.log_id.label("holder"), *(staged.c[name] for name in PLACE))
+        .select_from(staged.join(table, same_key(table, staged, contract.primary_key)))
+        .where(not_(is_itself))
+    )
+    ids = {tuple(row[name] for name in PLACE): row["rejected_id"] for row in rows}
+    by_holder: dict[int, list[int]] = {}
+    for holder, *place in connection.execute(holders):
+        by_holder.setdefault(holder, []).append(ids[tuple(place)])
+    for holder, numbers in by_holder.items():
+        for batch in in_batches(numbers):
+            moved = update(etl_rejected_row).where(etl_rejected_row.c.rejected_id.in_(batch))
+            connection.execute(moved.values(log_id=holder))
+
+
+def forget_replaced(connection: Connection, loads: Sequence[int]) -> None:
+    """Remove rows of some loads, which are undone, from those that were replaced: their archives are loaded again."""
+    row = etl_rejected_row.c
+    connection.execute(delete(etl_rejected_row).where(row.replayed_by.in_(loads), row.status == REPLACED))
 
 
 def _cannot_put_back(contract: EvolvedContract, rows: int, problem: str) -> ConfigurationError:
