@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from etl.cli.commands import runnable, runnable_styled
 from etl.errors import ConfigurationError, EtlError, JobFailed
 
 DEFAULT_FEED = "sensor_readings"
@@ -25,8 +26,22 @@ Tell = Callable[[str], None]
 FULL_WIDTH = 1_000_000
 """Characters of a line where no terminal limits it: nothing is folded or cut."""
 
-console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else FULL_WIDTH)
-errors_console = Console(stderr=True, highlight=False, emoji=False)
+
+class _Console(Console):
+    """Prints commands so that they can be copied."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*map(_copyable, objects), **options)
+
+
+def _copyable(printed: Any) -> Any:
+    if isinstance(printed, str):
+        return runnable(printed)
+    return runnable_styled(printed) if isinstance(printed, Text) else printed
+
+
+console = _Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else FULL_WIDTH)
+errors_console = _Console(stderr=True, highlight=False, emoji=False)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
