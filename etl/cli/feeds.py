@@ -91,7 +91,7 @@ def check(files: Annotated[list[Path], typer.Argument(help="Contract files (NAME
 
     checked = check_contracts(Settings.load(), files)
     if checked.not_compared:
-        console.print(f"Not compared with the database: {checked.not_compared}", markup=False, soft_wrap=True)
+        console.print(checked.not_compared, markup=False, soft_wrap=True)
     for contract in checked.sound:
         console.print(
             f"{contract.file.name} is fine: {contract.source.name} → {contract.table}, {len(contract.columns)} columns.",

@@ -79,6 +79,13 @@ def test_a_good_contract_passes_the_check() -> None:
     assert "is fine: raw_iot → iot_readings" in feeds("check", str(FEEDS / "raw_iot.odcs.yaml")).stdout
 
 
+def test_a_check_before_the_first_run_says_what_to_do_for_more(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETL_HOME", str(folder / "home"))
+    said = feeds("check", str(FEEDS / "raw_iot.odcs.yaml")).stdout
+    assert said.startswith("No database is running, so the file alone was checked. `python -m etl up` starts one;")
+    assert "Not compared" not in said
+
+
 def test_the_check_names_every_error_with_line_and_remedy(folder: Path) -> None:
     text = (FEEDS / "raw_iot.odcs.yaml").read_text("utf-8")
     text = text.replace("logicalType: number", "logicalType: money", 1).replace("value: 10m", "value: soon", 1)

@@ -13,10 +13,15 @@ from etl.database.schema.changes import Changes
 from etl.database.schema.feed_table import feed_table, require_fits, with_added_columns
 from etl.database.schema.migrations import connected
 from etl.database.schema.views import made_names
-from etl.errors import ContractError, EtlError
+from etl.errors import ContractError, EtlError, ServiceUnavailable
 from etl.jobs.load.derived import registry
 from etl.jobs.load.tables import changes_for
 from etl.settings import Settings
+
+_NOT_RUNNING = (
+    "No database is running, so the file alone was checked. `python -m etl up` starts one; a check then also says what the next"
+    " load would change in its tables."
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class CheckedContracts:
     changes: Mapping[str, Changes]
     """Feed → what its next load changes in the tables; empty where the database could not be asked."""
     not_compared: str = ""
-    """Why the database could not be asked."""
+    """Why the database was not asked, and what to do, in sentences."""
 
 
 def check_contracts(settings: Settings, files: Iterable[Path]) -> CheckedContracts:
@@ -58,6 +63,8 @@ def check_contracts(settings: Settings, files: Iterable[Path]) -> CheckedContrac
 def _compare_all(settings: Settings, contracts: list[Contract]) -> tuple[dict[str, Changes], str]:
     if not contracts:
         return {}, ""
+    if not _has_database(settings):
+        return {}, _NOT_RUNNING
     try:
         with connected(settings, "check") as connection:
             changes = {
@@ -66,7 +73,16 @@ def _compare_all(settings: Settings, contracts: list[Contract]) -> tuple[dict[st
             }
             return changes, ""
     except EtlError as error:
-        return {}, error.cause
+        return {}, f"Not compared with the database: {' '.join(filter(None, [error.cause, error.remedy]))}"
+
+
+def _has_database(settings: Settings) -> bool:
+    """Whether there is one that can be asked: the embedded one is not running before the first run, or after `down`."""
+    try:
+        settings.database()
+    except ServiceUnavailable:
+        return False
+    return True
 
 
 def _require_own_names(contract: Contract, existing: Mapping[str, Contract]) -> None:
