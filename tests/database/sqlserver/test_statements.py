@@ -69,8 +69,8 @@ def test_the_whole_set_of_statements_is_as_committed(feed: Feed) -> None:
     undo(feed.settings, feed.contract, newest)
     _golden(feed, "undo")
     feed.contract = replace(feed.contract, on_conflict="keepLast")
-    replaced = feed.load([sensed(1, "08:00:00", 31.0)])
-    undo(feed.settings, feed.contract, replaced.cycle_id)
+    for replaced in [feed.load([sensed(1, "08:00:00", value)]) for value in (31.0, 32.0)]:
+        undo(feed.settings, feed.contract, replaced.cycle_id)
     _golden(feed, "keep_last")
 
 

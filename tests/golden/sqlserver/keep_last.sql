@@ -452,6 +452,55 @@ FROM etl_quality_score
 WHERE etl_quality_score.log_id = ?
 GO
 
+SELECT *
+INTO [#last_sensor_data]
+FROM (
+    SELECT ranked.stage_row
+    FROM (SELECT numbered.stage_row AS stage_row, row_number() OVER (PARTITION BY numbered.sensor_id, numbered.timestamp
+                ORDER BY numbered.stage_row DESC) AS [place of key]
+        FROM [#stage_sensor_data] AS numbered
+        JOIN (SELECT [staged rows].stage_row AS stage_row, [staged rows].source_partition AS source_partition,
+                [staged rows].source_offset AS source_offset, [staged rows].source_item AS source_item, CASE WHEN
+                (sensor_data.temperature != [staged rows].temperature OR sensor_data.temperature IS NULL AND
+                    [staged rows].temperature IS NOT NULL OR sensor_data.temperature IS NOT NULL AND
+                    [staged rows].temperature IS NULL) THEN 1 ELSE 0 END AS [differs 0], CASE WHEN (sensor_data.humidity
+                    != [staged rows].humidity OR sensor_data.humidity IS NULL AND [staged rows].humidity IS NOT NULL OR
+                    sensor_data.humidity IS NOT NULL AND [staged rows].humidity IS NULL) THEN 1 ELSE 0 END AS
+                [differs 1]
+            FROM [#stage_sensor_data] AS [staged rows]
+            JOIN sensor_data ON sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp =
+                [staged rows].timestamp
+            WHERE NOT (sensor_data.source_id = 4 AND sensor_data.source_partition = [staged rows].source_partition AND
+                    sensor_data.source_offset = [staged rows].source_offset AND sensor_data.source_item =
+                    [staged rows].source_item) AND (sensor_data.temperature != [staged rows].temperature OR
+                    sensor_data.temperature IS NULL AND [staged rows].temperature IS NOT NULL OR sensor_data.temperature
+                    IS NOT NULL AND [staged rows].temperature IS NULL OR sensor_data.humidity != [staged rows].humidity
+                    OR sensor_data.humidity IS NULL AND [staged rows].humidity IS NOT NULL OR sensor_data.humidity IS
+                    NOT NULL AND [staged rows].humidity IS NULL)) AS found ON found.stage_row = numbered.stage_row) AS
+        ranked
+    WHERE ranked.[place of key] = 1
+) AS found
+GO
+
+SELECT *
+INTO [#touched_sensor_data_5m]
+FROM (
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS [window end]
+    FROM (SELECT DISTINCT new.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
+                            new.timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
+                        new.timestamp), new.timestamp)) AS window_start
+        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
+                humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id,
+                sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
+                sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
+                lateness_seconds
+            FROM sensor_data
+            WHERE sensor_data.log_id = 10 AND sensor_data.source_id = 4 AND sensor_data.source_partition = 0 AND
+                sensor_data.source_offset >= 0 AND sensor_data.source_offset < 1) AS new
+        WHERE new.sensor_id IS NOT NULL AND new.timestamp IS NOT NULL) AS anon_1
+) AS found
+GO
+
 SELECT TOP 1 etl_log.log_id
 FROM etl_log
 WHERE etl_log.cycle_id = ? AND etl_log.status = ?
@@ -504,7 +553,7 @@ FROM etl_rejected_row
 JOIN etl_source ON etl_source.source_id = etl_rejected_row.source_id
 JOIN etl_log ON etl_log.log_id = etl_rejected_row.replayed_by
 WHERE etl_rejected_row.log_id IN (?) AND etl_rejected_row.status = ? AND (etl_rejected_row.replayed_by NOT IN (?)) AND
-    etl_log.undone_at IS NULL ORDER BY etl_rejected_row.rejected_id
+    etl_log.undone_at IS NULL ORDER BY etl_rejected_row.rejected_id DESC
 GO
 
 CREATE TABLE [#stage_sensor_data] (
@@ -548,6 +597,18 @@ WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp))
 GO
 
+SELECT sensor_data.log_id AS holder, [staged rows].source_id, [staged rows].source_partition,
+    [staged rows].source_offset, [staged rows].source_item
+FROM [#stage_sensor_data] AS [staged rows]
+JOIN sensor_data ON sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp
+WHERE NOT (sensor_data.source_id = [staged rows].source_id AND sensor_data.source_partition =
+        [staged rows].source_partition AND sensor_data.source_offset = [staged rows].source_offset AND
+        sensor_data.source_item = [staged rows].source_item)
+GO
+
+UPDATE etl_rejected_row SET log_id=? WHERE etl_rejected_row.rejected_id IN (?)
+GO
+
 SELECT *
 INTO [#touched_sensor_data_5m]
 FROM (
@@ -564,6 +625,9 @@ FROM (
             WHERE sensor_data.source_id IN (2) AND sensor_data.source_offset IN (0)) AS put_back
         WHERE put_back.sensor_id IS NOT NULL AND put_back.timestamp IS NOT NULL) AS anon_1
 ) AS found
+GO
+
+DELETE FROM etl_rejected_row WHERE etl_rejected_row.replayed_by IN (?) AND etl_rejected_row.status = ?
 GO
 
 DELETE FROM etl_quality WHERE etl_quality.log_id IN (?)
@@ -587,4 +651,22 @@ UPDATE etl_file SET undone_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_file.log_id
 GO
 
 UPDATE etl_log SET undone_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id IN (?)
+GO
+
+SELECT *
+INTO [#touched_sensor_data_5m]
+FROM (
+    SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS [window end]
+    FROM (SELECT DISTINCT anon_2.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
+                            anon_2.timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
+                        anon_2.timestamp), anon_2.timestamp)) AS window_start
+        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
+                humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id,
+                sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
+                sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
+                lateness_seconds
+            FROM sensor_data
+            WHERE sensor_data.log_id IN (10)) AS anon_2
+        WHERE anon_2.sensor_id IS NOT NULL AND anon_2.timestamp IS NOT NULL) AS anon_1
+) AS found
 GO

@@ -52,7 +52,7 @@ GO
 
 SELECT COUNT_BIG(*) AS count_1
 FROM etl_rejected_row
-WHERE etl_rejected_row.replayed_by IN (?)
+WHERE etl_rejected_row.replayed_by IN (?) AND etl_rejected_row.status = ?
 GO
 
 SELECT etl_column.feed, etl_column.column_name, etl_column.type, etl_column.path, etl_column.log_id, etl_column.added_at
@@ -161,7 +161,10 @@ FROM etl_rejected_row
 JOIN etl_source ON etl_source.source_id = etl_rejected_row.source_id
 JOIN etl_log ON etl_log.log_id = etl_rejected_row.replayed_by
 WHERE etl_rejected_row.log_id IN (?) AND etl_rejected_row.status = ? AND (etl_rejected_row.replayed_by NOT IN (?)) AND
-    etl_log.undone_at IS NULL ORDER BY etl_rejected_row.rejected_id
+    etl_log.undone_at IS NULL ORDER BY etl_rejected_row.rejected_id DESC
+GO
+
+DELETE FROM etl_rejected_row WHERE etl_rejected_row.replayed_by IN (?) AND etl_rejected_row.status = ?
 GO
 
 DELETE FROM etl_quality WHERE etl_quality.log_id IN (?)
