@@ -10,16 +10,19 @@ from datetime import UTC, datetime
 
 from etl.contract.draft.columns import DraftColumn, column_beside, columns_of
 from etl.contract.draft.event_time import EventTimeGuess, choose_event_time
-from etl.contract.draft.guesses.guess import Guess
+from etl.contract.draft.guesses.guess import Guess, is_named_like_a_time
+from etl.contract.draft.guesses.values import plain_name
 from etl.contract.draft.identity.key import KeyGuess, choose_key
 from etl.contract.draft.identity.sensor import SensorGuess, choose_sensor
 from etl.contract.draft.readings import Readings, path_text, readings_of
 from etl.contract.draft.recognisers.registry import Recognised, recognise
+from etl.contract.draft.recognisers.shape import Shape
 from etl.contract.draft.samples.sample import Sample
 from etl.contract.model import RESERVED, WINDOW_COLUMNS, column_name
 from etl.contract.todo import MARK
 
 _DEVICE_HEADER = re.compile(r"device|sensor|station|meter|node|client|source|(^|[-_.])id$", re.IGNORECASE)
+_HEADER = "header:"
 _SHARE = 0.95
 _LONGEST_KEY = 100
 _ROW_BYTES = 7_500
@@ -82,13 +85,16 @@ def _broker_time(
     *,
     is_known: bool,
 ) -> EventTimeGuess:
-    """The time of the message in Kafka, where nothing in the messages looks like a time; otherwise what a person must decide.
+    """The time in a header, or else of the message in Kafka, where nothing in the messages looks like a time; otherwise what a
+    person must decide.
 
     :param is_known: whether the messages are those of a platform, so that they are readings even without measures.
     """
     has_measures = any(column.guess.type == "number" for column in columns)
     if time.has_candidates or not (has_measures or is_known):
         return replace(time, question=f"{time.question}; or a column with `from: broker_time`")
+    if found := _time_in_header(columns, sample, readings, now):
+        return found
     taken = [*RESERVED, *(column.name for column in columns)]
     values = _beside(sample, readings, "broker_time")
     column = column_beside(column_name("broker_time", taken), "broker_time", values, now)
@@ -98,17 +104,34 @@ def _broker_time(
     return EventTimeGuess(column.name, why=column.guess.why)
 
 
+def _time_in_header(
+    columns: list[DraftColumn], sample: Sample, readings: Readings, now: datetime
+) -> EventTimeGuess | None:
+    """The best header that nearly all messages have with a time, named like one; it is added to the columns."""
+    taken = [*RESERVED, *(column.name for column in columns)]
+    headers = dict.fromkeys(name for beside in sample.beside for name in beside if name.startswith(_HEADER))
+    beside = [
+        column_beside(column_name(plain_name(origin[len(_HEADER) :]), taken), origin, values, now)
+        for origin in headers
+        if is_named_like_a_time(plain_name(origin[len(_HEADER) :])) and (values := _beside(sample, readings, origin))
+    ]
+    time = choose_event_time(beside, Shape(), now)
+    chosen = [column for column in beside if column.name == time.column]
+    columns += chosen
+    return replace(time, why=f"a header of the messages: {time.why}") if chosen else None
+
+
 def _sensor_beside(
     columns: list[DraftColumn], sample: Sample, readings: Readings, sensor: SensorGuess, now: datetime
 ) -> SensorGuess:
     """The sensor beside the messages: in a header, or their key; where neither can be it, a column that asks where it is."""
     taken = [*RESERVED, *(column.name for column in columns)]
     names = Counter(name for beside in sample.beside for name in beside)
-    headers = [name for name in names if name.startswith("header:") and _DEVICE_HEADER.search(name[7:])]
+    headers = [name for name in names if name.startswith(_HEADER) and _DEVICE_HEADER.search(name[len(_HEADER) :])]
     for origin in (*headers, "key"):
         values = _beside(sample, readings, origin)
         if _may_name_sensors(values):
-            name = "message_key" if origin == "key" else origin.removeprefix("header:").lower()
+            name = "message_key" if origin == "key" else plain_name(origin.removeprefix(_HEADER))
             column = column_beside(column_name(name, taken), origin, values, now)
             why = f"{len(column.seen.texts):,} different; the message itself has no such column"
             column.guess = Guess("string", why)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from etl.contract.draft.samples.content import opened
-from etl.contract.draft.samples.sample import Sample
+from etl.contract.draft.samples.sample import Sample, TopicMessage
 from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.model import Contract
 from etl.contract.sources.landing_folder import LandingFolder
@@ -44,12 +44,14 @@ def try_sample(contract: Contract, sample: Sample) -> Trial:
     """What would become of a sample: of its files, or of the messages of a topic."""
     if sample.files:
         return try_files(contract, sample.files)
-    chunks = split_messages(enumerate(message.value for message in sample.messages), contract, 0)
-    beside = [message.beside for message in sample.messages]
-    return try_rows(
-        contract,
-        (TriedRows(_with_origins(chunk.table, contract, beside.__getitem__), {}, chunk.records) for chunk in chunks),
-    )
+    return try_rows(contract, rows_of_messages(contract, sample.messages))
+
+
+def rows_of_messages(contract: Contract, messages: Sequence[TopicMessage]) -> Iterator[TriedRows]:
+    """The readings of a topic's messages, with what was beside them."""
+    for chunk in split_messages(enumerate(message.value for message in messages), contract, 0):
+        table = _with_origins(chunk.table, contract, lambda offset: messages[offset].beside)
+        yield TriedRows(table, {}, chunk.records)
 
 
 class _Bounded:

@@ -33,6 +33,20 @@ def test_messages_without_a_time_have_that_of_the_broker() -> None:
     assert found.primary_key == ()
 
 
+def test_a_time_in_a_header_comes_before_that_of_the_broker() -> None:
+    records = [{"device": f"d{n % 2}", "v": n + 0.5} for n in range(30)]
+    beside = [
+        {"header:Event-Time": TIMES[n], "header:trace": "x", "topic": "mine", "broker_time": TIMES[n + 1]}
+        for n in range(30)
+    ]
+    found = drafted(records, beside)
+    assert found.event_time.column == "event_time"
+    assert found.column("event_time").origin == "header:Event-Time"
+    assert found.primary_key == ("device", "event_time")
+    seldom = [each if n < 5 else {"broker_time": each["broker_time"]} for n, each in enumerate(beside)]
+    assert drafted(records, seldom).event_time.column == "broker_time"
+
+
 def test_a_file_without_a_time_asks_for_one_and_names_what_is_against_the_candidates() -> None:
     csv = CsvDialect()
     (question,) = questions(text_of_draft(lines(id=["a"], temperature=["2.5"]), csv=csv))

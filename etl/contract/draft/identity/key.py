@@ -11,6 +11,7 @@ from etl.contract.draft.event_time import EventTimeGuess
 from etl.contract.draft.identity.comparison import conflicts, named
 from etl.contract.draft.identity.row_names import MANY, METRIC, ROW
 from etl.contract.draft.recognisers.shape import Shape
+from etl.contract.model import BROKER_TIME
 
 _COUNTER = re.compile(
     r"(^|_)(seq|sequence|seqno|counter|fcnt|f_cnt|cnt|no|nr|number|index|offset|frame|packet|epoch|item)"
@@ -88,7 +89,7 @@ def _likely_keys(
         else:
             yield (column.name,)
     # The time of the broker is another one when a message is sent again.
-    is_own = bool(time.column) and not named(columns, (time.column,))[0].origin
+    is_own = bool(time.column) and named(columns, (time.column,))[0].origin != BROKER_TIME
     if not is_own or not sensor:
         return
     yield (*sensor, time.column)
