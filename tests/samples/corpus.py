@@ -21,7 +21,8 @@ class Sample:
     name: str
     shows: str
     """What is special about it."""
-    via: Literal["topic", "landing"]
+    via: Literal["topic", "landing", "messages"]
+    """How they arrive; `messages` are those of a live topic, with keys and headers (see `tests.samples.live`)."""
     files: tuple[str, ...]
     """In the folder of its name; files of a bulky sample are made by `tests.samples.bulk`."""
     readings: int = 0

@@ -20,9 +20,11 @@ from etl.contract.reader import read_contract
 from etl.errors import ContractError, EtlError
 from etl.jobs.consume.files.readers import read_file
 from etl.operations.feeds.trial import TriedRows, try_rows
+from etl.operations.feeds.try_out import rows_of_messages
 from etl.validation.rejects import COORDINATES
 from etl.validation.validate import validate
 from tests.samples.corpus import Sample
+from tests.samples.live import drafted_live
 
 SHARE = 0.95
 _DAY = datetime(2026, 12, 1, tzinfo=UTC)
@@ -64,11 +66,15 @@ def outcome(sample: Sample, folder: Path) -> Outcome:
     """Draft and run a sample in an empty folder."""
     found = Outcome(sample)
     files = sample.paths(folder)
-    draft, found.refused = _drafted(sample, files, folder)
+    if sample.via == "messages":
+        live, (draft, found.refused) = drafted_live(sample.name, files, folder)
+    else:
+        live, (draft, found.refused) = None, _drafted(sample, files, folder)
     contract = _read(draft, found) if draft else None
     if contract:
         try:
-            _run(found, contract, files)
+            chunks = rows_of_messages(contract, live.messages) if live else _rows(contract, files)
+            _run(found, contract, list(chunks))
         except EtlError as error:
             found.refused = error.cause
         except Exception as error:  # noqa: BLE001 - the table shows it, beside the other samples
@@ -124,8 +130,7 @@ def _questions(error: ContractError) -> tuple[list[str], str]:
     return [], f"the draft is not a contract: {error.cause}"
 
 
-def _run(found: Outcome, contract: Contract, files: list[Path]) -> None:
-    chunks = list(_rows(contract, files))
+def _run(found: Outcome, contract: Contract, chunks: list[TriedRows]) -> None:
     trial = try_rows(contract, chunks, now=_DAY)
     found.readings = trial.readings
     found.loaded, found.duplicates = trial.loaded, trial.duplicate
