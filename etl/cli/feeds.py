@@ -5,7 +5,6 @@ Operations are imported where they are called (see `etl.cli`).
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etl.cli.console import AsJson, console, print_error, print_json
+from etl.contract.shell_words import shell_word
 from etl.errors import ConfigurationError, ContractError
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def new(
     console.print(f"Drafted {file}; its comments say what was inferred.", markup=False, soft_wrap=True)
     if not settings.feeds:
         console.print(
-            f"So that it is found: export ETL_FEEDS={shlex.quote(str(file.parent))}", markup=False, soft_wrap=True
+            f"So that it is found: export ETL_FEEDS={shell_word(str(file.parent))}", markup=False, soft_wrap=True
         )
     for sentence in drafted.too_wide:
         console.print(sentence, markup=False, soft_wrap=True)
@@ -174,7 +174,7 @@ def new(
         console.print(f"  line {question.line}: {question.place}: {question.text}", markup=False, soft_wrap=True)
     if drafted.undecided:
         console.print(
-            f"Next, when that is done: python -m etl feeds check {shlex.quote(str(file))}", markup=False, soft_wrap=True
+            f"Next, when that is done: python -m etl feeds check {shell_word(str(file))}", markup=False, soft_wrap=True
         )
         return
     contract = read_contract(file)
