@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.text import Span, Text
@@ -41,9 +42,12 @@ def _is_same(found: str, running: str) -> bool:
     return first.parent == Path(running).parent and first.samefile(running)
 
 
-def runnable(text: str) -> str:
-    """A text whose commands name the Python that runs now."""
-    python = running_python()
+def runnable(text: str, as_text: Callable[[str], str] = str) -> str:
+    """A text whose commands name the Python that runs now.
+
+    :param as_text: writes its path as the text is written, as with `rich.markup.escape`.
+    """
+    python = as_text(running_python())
     return _PYTHON.sub(lambda _: python, text)
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.text import Text
 
 from etl.cli.commands import runnable, runnable_styled
@@ -30,13 +31,15 @@ FULL_WIDTH = 1_000_000
 class _Console(Console):
     """Prints commands so that they can be copied."""
 
-    def print(self, *objects: Any, **options: Any) -> None:
-        super().print(*map(_copyable, objects), **options)
+    def print(self, *objects: Any, markup: bool | None = None, **options: Any) -> None:
+        as_text = str if markup is False else escape
+        super().print(*(_copyable(printed, as_text) for printed in objects), markup=markup, **options)
 
 
-def _copyable(printed: Any) -> Any:
+def _copyable(printed: Any, as_text: Callable[[str], str]) -> Any:
+    """What is printed, with commands that can be copied; `as_text` writes a path so that it is no markup."""
     if isinstance(printed, str):
-        return runnable(printed)
+        return runnable(printed, as_text)
     return runnable_styled(printed) if isinstance(printed, Text) else printed
 
 

@@ -12,6 +12,7 @@ import pytest
 from rich.text import Text
 
 from etl.cli.commands import runnable, runnable_styled, running_python
+from etl.cli.console import errors_console
 from etl.settings import PROJECT_ROOT
 
 PYTHON = Path(sys.executable)
@@ -81,3 +82,16 @@ def test_a_command_that_is_printed_runs_where_no_environment_is_active(tmp_path:
     (command,) = re.findall(r"^Next: (.+)$", said, re.MULTILINE)
     assert command == ".venv/bin/python -m etl feeds check mine.odcs.yaml"
     assert "mine.odcs.yaml is fine" in bash(command)
+
+
+def test_a_folder_with_the_marks_of_styles_is_printed_as_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "[red] b" / "python"
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setenv("PATH", "")
+    with errors_console.capture() as styled:
+        errors_console.print("[bold]Run[/bold] python -m etl up", soft_wrap=True)
+    with errors_console.capture() as plain:
+        errors_console.print("Run python -m etl up", markup=False, soft_wrap=True)
+    assert styled.get() == plain.get() == f"Run '{python}' -m etl up\n"
