@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from etl.audit.states import Job, Status
 from etl.contract.model import Contract
 from etl.notebook.queries import Explored, Health
-from etl.notebook.show import BAD, GOOD, INK, NEUTRAL, SERIES, THOUSANDS, finished, grid, note_on, say
+from etl.notebook.show import BAD, GOOD, INK, NEUTRAL, SERIES, THOUSANDS, finished, grid, note_on, only, say
 
 JOBS = [job.value for job in Job]
 STATUS = {Status.SUCCESS.value: GOOD, Status.FAILED.value: BAD, Status.RUNNING.value: NEUTRAL}
@@ -65,7 +65,9 @@ def choice(explored: Explored) -> pd.DataFrame:
 def windows(explored: Explored) -> Figure:
     """Average per window over all sensors, between the lowest and the highest value; one panel per shown measure."""
     measures = explored.in_windows
-    figure, axes = grid(max(1, len(measures)))
+    if not measures:
+        return only("no shown measure has windows" if explored.contract.windows else "the contract has no windows")
+    figure, axes = grid(len(measures))
     for axis, measure, colour in zip(axes, measures, cycle(SERIES), strict=False):
         rows = explored.windows[explored.windows["measure"] == measure]
         axis.set_title(f"{_label(explored.contract, measure)} per window, all sensors")
@@ -77,18 +79,15 @@ def windows(explored: Explored) -> Figure:
             when, rows["low"].astype(float), rows["high"].astype(float), color=colour, alpha=0.18, linewidth=0
         )
         axis.plot(when, rows["average"].astype(float), color=colour, linewidth=1.4)
-    if not measures:
-        say(axes[0], "no shown measure has windows" if explored.contract.windows else "the contract has no windows")
     return finished(figure, note_on(explored.measures))
 
 
 def by_hour(explored: Explored) -> Figure:
     """Average of the first shown measure by day and hour, as a heat map."""
     hours = explored.hours
-    figure, axis = plt.subplots(layout="constrained", figsize=(10, 1.3 + 0.28 * max(1, len(hours))))
     if hours.empty:
-        say(axis, "nothing to show")
-        return finished(figure)
+        return only("there is no average by day and hour")
+    figure, axis = plt.subplots(layout="constrained", figsize=(10, 1.3 + 0.28 * max(1, len(hours))))
     image = axis.imshow(hours.to_numpy(float), aspect="auto", cmap="viridis", interpolation="nearest")
     axis.set_yticks(range(len(hours)), [f"{day:%d %b}" for day in hours.index], fontsize=8)
     axis.set_xticks(range(0, 24, 3), [f"{hour:02d}:00" for hour in range(0, 24, 3)])
@@ -100,11 +99,12 @@ def by_hour(explored: Explored) -> Figure:
 
 def anomalies(explored: Explored) -> Figure:
     """Readings of the shown sensors with their anomalies marked; one panel per shown measure."""
-    figure, axes = grid(max(1, len(explored.examined)))
     if not explored.examined:
         has_rules = explored.contract.anomalies is not None
-        say(axes[0], "no shown measure is examined" if has_rules else "the contract has no rules for anomalies")
-        return finished(figure)
+        return only(
+            "no shown measure is examined for anomalies" if has_rules else "the contract has no rules for anomalies"
+        )
+    figure, axes = grid(len(explored.examined))
     time = explored.contract.event_time.column
     for axis, measure in zip(axes, explored.examined, strict=True):
         axis.set_title(f"{_label(explored.contract, measure)}: anomalies, threshold {explored.threshold:g}")

@@ -60,6 +60,9 @@ def prepare() -> None:
             "text.color": INK,
             "legend.frameon": False,
             "date.converter": "concise",
+            # Twelve times of a day have room below a panel of half the width.
+            "xtick.labelsize": 7.5,
+            "ytick.labelsize": 8,
         }
     )
     pd.set_option("display.max_colwidth", None)
@@ -252,6 +255,13 @@ def say(axis: Axes, text: str) -> None:
     axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, color="#888888")
     axis.set_xticks([])
     axis.set_yticks([])
+
+
+def only(text: str) -> Figure:
+    """A text in place of a whole figure, as low as one line."""
+    figure, axis = plt.subplots(layout="constrained", figsize=(10, 0.7))
+    say(axis, text)
+    return finished(figure)
 
 
 def grid(panels: int, columns: int = 2) -> tuple[Figure, list[Axes]]:
