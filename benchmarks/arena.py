@@ -20,6 +20,7 @@ from benchmarks import data
 from etl import services
 from etl.contract.reader import Contract, load_contract, load_contracts
 from etl.settings import PROJECT_ROOT, Settings
+from etl.settings.libraries import class_path
 from etl.storage.kafka import describe
 
 FEED = "sensor_readings"
@@ -108,7 +109,7 @@ class Arena:
     @property
     def spark_jars(self) -> str:
         """Class path of Spark's Kafka connector."""
-        return os.pathsep.join(str(jar) for jar in (self.settings.jars_folder / "spark").glob("*.jar"))
+        return os.pathsep.join(str(jar) for jar in class_path(self.settings, "spark"))
 
     @contextmanager
     def ground(self, *, tables: bool = True) -> Iterator[Ground]:

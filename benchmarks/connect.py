@@ -17,6 +17,7 @@ from etl.services import jars
 from etl.services.java import Java, find_java
 from etl.services.process import free_ports, write_private
 from etl.settings import PROJECT_ROOT, Settings
+from etl.settings.libraries import class_path, locked
 
 LOCK = Path(__file__).with_name("connect.lock.json")
 _BROKER, _LOGGING = jars.ROOTS["kafka"]
@@ -82,10 +83,10 @@ def command(java: Java, home: Path, database_url: str, names: Mapping[str, str],
         text = "".join((OPTIONS / f"{part}.properties").read_text("utf-8") for part in parts)
         files.append(home / f"{name}.properties")
         write_private(files[-1], Template(text).substitute(values))
-    class_path = os.pathsep.join(str(jar) for jar in jars.class_path(settings(), "connect", LOCK))
-    return [str(java.path), *_JVM, "-cp", class_path, _MAIN, *map(str, files)]
+    libraries = os.pathsep.join(str(jar) for jar in class_path(settings(), "connect", LOCK))
+    return [str(java.path), *_JVM, "-cp", libraries, _MAIN, *map(str, files)]
 
 
 if __name__ == "__main__":
     jars.make_lock(settings(), LOCK, ROOTS)
-    sys.stdout.write(f"{LOCK.name}: {len(jars.locked(LOCK))} libraries\n")
+    sys.stdout.write(f"{LOCK.name}: {len(locked(LOCK))} libraries\n")

@@ -23,6 +23,7 @@ from etl.services.process import free_ports
 from etl.services.superset import environment, user_database
 from etl.services.superset.server import answers
 from etl.settings import Settings
+from etl.settings.libraries import locked
 from etl.storage import kafka as broker
 from etl.storage.files import PRIVATE_UMASK
 from etl.storage.schema_registry import SchemaRegistry
@@ -89,10 +90,10 @@ def _jars(settings: Settings) -> str:
     if damaged := jars.damaged(settings):
         names = ", ".join(jar.file_name for jar in damaged[:3])
         raise SetupError(
-            f"{len(damaged)} of {len(jars.locked())} are missing or damaged ({names}{', …' if len(damaged) > 3 else ''}).",
+            f"{len(damaged)} of {len(locked())} are missing or damaged ({names}{', …' if len(damaged) > 3 else ''}).",
             remedy="Remove the damaged files; `python -m etl up` then downloads them.",
         )
-    return f"{len(jars.locked())}, each with the SHA-256 of the lock file"
+    return f"{len(locked())}, each with the SHA-256 of the lock file"
 
 
 def _kernel(_: Settings) -> str:

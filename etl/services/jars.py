@@ -1,6 +1,6 @@
 """The Java libraries of Spark's Kafka connector and of the Kafka broker: fetched once, checked, kept.
 
-`jars.lock.json` names each library with its size and SHA-256. They are fetched with the Ivy that PySpark ships, in
+`etl/settings/jars.lock.json` names each library with its size and SHA-256. They are fetched with the Ivy that PySpark ships, in
 several processes at once, because one Ivy downloads one file after the other. Spark later gets them as a class path
 and resolves nothing at its start. Other libraries are fetched in the same way, with another lock file.
 
@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
@@ -27,43 +26,17 @@ from etl.errors import SetupError
 from etl.services.java import Java, find_java
 from etl.services.process import Progress
 from etl.settings import Settings
+from etl.settings.libraries import LOCK, Jar, locked
 
 Coordinates = tuple[str, str, str]
 """Organisation, module, revision."""
 
-LOCK = Path(__file__).with_name("jars.lock.json")
 ROOTS: dict[str, list[Coordinates]] = {
     "spark": [("org.apache.spark", "spark-sql-kafka-0-10_2.13", "4.2.0")],
     "kafka": [("org.apache.kafka", "kafka_2.13", "4.3.1"), ("org.apache.logging.log4j", "log4j-slf4j2-impl", "2.25.4")],
 }
 _PROCESSES = 4
 _SECONDS = 540
-
-
-@dataclass(frozen=True)
-class Jar:
-    """One library of the lock file; `part` is its folder (for example spark or kafka)."""
-
-    part: str
-    organisation: str
-    module: str
-    revision: str
-    bytes: int
-    sha256: str
-
-    @property
-    def file_name(self) -> str:
-        return f"{self.module}-{self.revision}.jar"
-
-
-def class_path(settings: Settings, part: str, lock: Path = LOCK) -> list[Path]:
-    """The libraries of one part, in the lock file's order; they may not have been fetched yet."""
-    return [settings.jars_folder / part / jar.file_name for jar in locked(lock) if jar.part == part]
-
-
-def locked(lock: Path = LOCK) -> list[Jar]:
-    """The content of a lock file."""
-    return [Jar(**entry) for entry in json.loads(lock.read_text("utf-8"))]
 
 
 def missing(settings: Settings, lock: Path = LOCK) -> list[Jar]:

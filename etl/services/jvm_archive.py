@@ -17,10 +17,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from etl.jobs.consume.spark.session import class_archive
-from etl.services.jars import class_path
 from etl.services.java import Java
 from etl.services.process import Progress
 from etl.settings import Settings
+from etl.settings.libraries import class_path
 
 _SECONDS = 300
 

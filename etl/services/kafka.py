@@ -18,10 +18,11 @@ from kafka.errors import KafkaError
 from etl.contract.reader import Contract
 from etl.errors import ConfigurationError, ServiceUnavailable, SetupError
 from etl.jobs.consume.spark.java import text
-from etl.services import jars, process
+from etl.services import process
 from etl.services.java import Java, find_java
 from etl.services.process import Progress, Service
 from etl.settings import Settings
+from etl.settings.libraries import class_path
 
 _START_SECONDS = 60.0
 _TRIES = 3
@@ -182,7 +183,7 @@ def _command(settings: Settings, java: Java, folder: Path) -> list[str]:
         "-Djava.net.preferIPv4Stack=true",
         f"-Dlog4j2.configurationFile={(folder / 'log4j2.properties').as_uri()}",
         "-cp",
-        os.pathsep.join(str(jar) for jar in jars.class_path(settings, "kafka")),
+        os.pathsep.join(str(jar) for jar in class_path(settings, "kafka")),
     ]
 
 

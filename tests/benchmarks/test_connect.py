@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks import connect
-from etl.services import jars
 from etl.services.java import Java
+from etl.settings.libraries import locked
 
 
 def test_kafka_connect_is_of_the_brokers_version_and_each_library_has_its_hash() -> None:
-    locked = jars.locked(connect.LOCK)
-    assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) and jar.bytes > 0 for jar in locked)
-    revisions = {jar.module: jar.revision for jar in locked}
+    ours = locked(connect.LOCK)
+    assert all(re.fullmatch(r"[0-9a-f]{64}", jar.sha256) and jar.bytes > 0 for jar in ours)
+    revisions = {jar.module: jar.revision for jar in ours}
     assert revisions.items() >= connect.versions().items()
-    broker = {jar.module: jar.revision for jar in jars.locked() if jar.part == "kafka"}
+    broker = {jar.module: jar.revision for jar in locked() if jar.part == "kafka"}
     assert revisions["connect-runtime"] == broker["kafka_2.13"]
     assert not connect.settings().jars_folder.is_relative_to(Path(".services/jars").absolute())
 

@@ -17,6 +17,7 @@ from etl import services
 from etl.services import jars, postgres, postgres_programs
 from etl.services.java import find_java
 from etl.settings import Settings
+from etl.settings.libraries import locked
 from etl.storage import kafka as broker
 from tests.support.stack import JARS, Stack, quiet
 
@@ -118,7 +119,7 @@ def test_a_virtual_environment_that_is_closed_to_the_servers_user_is_copied_and_
 def test_a_half_finished_download_is_fetched_again(tmp_path: Path) -> None:
     settings = Settings.load(home=tmp_path, jars=tmp_path / "jars")
     shutil.copytree(JARS, tmp_path / "jars")
-    smallest = min(jars.locked(), key=lambda jar: jar.bytes)
+    smallest = min(locked(), key=lambda jar: jar.bytes)
     file = tmp_path / "jars" / smallest.part / smallest.file_name
     file.write_bytes(file.read_bytes()[:100])
     (tmp_path / "jars" / ".fetch-old").mkdir()

@@ -18,6 +18,7 @@ from etl.errors import SetupError
 from etl.jobs.consume.spark import cluster
 from etl.jobs.consume.spark.java import text
 from etl.settings import Settings
+from etl.settings.libraries import class_path
 from etl.storage import files
 
 if TYPE_CHECKING:
@@ -100,9 +101,7 @@ def close_callbacks(spark: SparkSession) -> None:
 
 
 def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str]:
-    jars = sorted((settings.jars_folder / "spark").glob("*.jar"))
-    if not jars:
-        raise SetupError("Spark's Kafka connector is missing.", remedy="Fetch it with `python -m etl up`.")
+    jars = _connector(settings)
     alone = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     return {
         **(cluster.configuration(jars) if cluster.is_cluster(settings) else alone),
@@ -140,6 +139,17 @@ def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str
         "spark.cleaner.periodicGC.interval": "1min",
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
     }
+
+
+def _connector(settings: Settings) -> list[Path]:
+    """The libraries of Spark's Kafka connector, all of them fetched."""
+    jars = class_path(settings, "spark")
+    if missing := [jar.name for jar in jars if not jar.is_file()]:
+        raise SetupError(
+            f"Libraries of Spark's Kafka connector are missing: {', '.join(missing)}.",
+            remedy="Fetch them with `python -m etl setup`.",
+        )
+    return jars
 
 
 def _java_options(settings: Settings) -> list[str]:
