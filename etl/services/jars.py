@@ -33,7 +33,7 @@ Coordinates = tuple[str, str, str]
 
 ROOTS: dict[str, list[Coordinates]] = {
     "spark": [("org.apache.spark", "spark-sql-kafka-0-10_2.13", "4.2.0")],
-    "kafka": [("org.apache.kafka", "kafka_2.13", "4.3.1"), ("org.apache.logging.log4j", "log4j-slf4j2-impl", "2.25.4")],
+    "kafka": [("org.apache.kafka", "kafka_2.13", "4.4.0"), ("org.apache.logging.log4j", "log4j-slf4j2-impl", "2.26.1")],
 }
 _PROCESSES = 4
 _SECONDS = 540
