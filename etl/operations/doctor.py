@@ -83,7 +83,7 @@ def _python(_: Settings) -> str:
 
 def _java(settings: Settings) -> str:
     java = find_java(settings.model_copy(update={"install_java": False}), lambda _: None)
-    return f"Java {java.major} at {java.path}"
+    return f"Java {java.version} at {java.path}"
 
 
 def _jars(settings: Settings) -> str:

@@ -15,20 +15,32 @@ from etl.errors import SetupError
 from etl.services.process import Progress
 from etl.settings import Settings
 
-SUPPORTED = (17, 21)
-"""Spark 4.0 runs on these (https://spark.apache.org/docs/4.0.0/: "Java 17/21")."""
+SUPPORTED = {17: "17", 21: "21", 25: "25.0.3"}
+"""Major version → the first version of it that is used. Spark 4.2 runs on these; before 25.0.3 Java's G1 collector could corrupt
+data (https://spark.apache.org/docs/4.2.0/, SPARK-55852)."""
 
 _FOLDERS = ("/usr/lib/jvm", "/Library/Java/JavaVirtualMachines", "C:/Program Files/Java")
 _PACKAGE = "openjdk-17-jre-headless"
-_REMEDY = "Install Java 17 or 21 (Debian, Ubuntu: `apt-get install openjdk-17-jre-headless`) or set JAVA_HOME to one."
+_REMEDY = (
+    "Install Java 17, 21 or 25 (Debian, Ubuntu: `apt-get install openjdk-17-jre-headless`) or set JAVA_HOME to one."
+)
 
 
 @dataclass(frozen=True)
 class Java:
-    """A Java launcher and its major version."""
+    """A Java launcher and its version, for example `17.0.9`."""
 
     path: Path
-    major: int
+    version: str
+
+    @property
+    def major(self) -> int:
+        return _numbers(self.version)[0]
+
+    @property
+    def is_supported(self) -> bool:
+        first = SUPPORTED.get(self.major)
+        return first is not None and _numbers(self.version) >= _numbers(first)
 
     @property
     def home(self) -> Path:
@@ -43,22 +55,22 @@ def find_java(settings: Settings, progress: Progress, *, folders: Iterable[str] 
     """
     installed = list(_installed(folders))
     for java in installed:
-        if java.major in SUPPORTED:
+        if java.is_supported:
             return java
     if settings.install_java and _can_install():
         progress(f"installing {_PACKAGE}")
         _install()
         for java in _installed(folders):
-            if java.major in SUPPORTED:
+            if java.is_supported:
                 return java
-    listed = ", ".join(f"{java.path} (Java {java.major})" for java in installed) or "none on this machine"
-    raise SetupError(f"Spark and Kafka need Java 17 or 21; found: {listed}.", remedy=_REMEDY)
+    listed = ", ".join(f"{java.path} (Java {java.version})" for java in installed) or "none on this machine"
+    raise SetupError(f"Spark and Kafka need Java 17, 21 or 25 (from 25.0.3 on); found: {listed}.", remedy=_REMEDY)
 
 
 def _installed(folders: Iterable[str]) -> Iterator[Java]:
     for path in _candidates(folders):
-        if path.is_file() and (major := _major(path)):
-            yield Java(path, major)
+        if path.is_file() and (version := _version(path)):
+            yield Java(path, version)
 
 
 def _candidates(folders: Iterable[str]) -> Iterator[Path]:
@@ -73,14 +85,18 @@ def _candidates(folders: Iterable[str]) -> Iterator[Path]:
             yield root / "Contents" / "Home" / "bin" / launcher
 
 
-def _major(path: Path) -> int:
-    """The major version that a launcher prints; 0 if it cannot run."""
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in version.split("."))
+
+
+def _version(path: Path) -> str:
+    """The version that a launcher prints; empty if it cannot run."""
     try:
         run = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return 0
-    match = re.search(r'version "(\d+)', run.stderr)
-    return int(match.group(1)) if run.returncode == 0 and match else 0
+        return ""
+    match = re.search(r'version "(\d+(?:\.\d+)*)', run.stderr)
+    return match.group(1) if run.returncode == 0 and match else ""
 
 
 def _can_install() -> bool:

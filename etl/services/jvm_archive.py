@@ -72,7 +72,7 @@ def _key(settings: Settings, java: Java) -> str:
 
     jars = [*sorted((Path(pyspark.__file__).parent / "jars").glob("*.jar")), *class_path(settings, "spark"), java.path]
     files = [(str(jar), (stat := jar.stat()).st_size, stat.st_mtime_ns) for jar in jars]
-    return hashlib.sha256(json.dumps([files, java.major, pyspark.__version__]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([files, java.version, pyspark.__version__]).encode()).hexdigest()
 
 
 def _noted(note: Path) -> object:

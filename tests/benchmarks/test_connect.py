@@ -27,7 +27,7 @@ def test_kafka_connect_is_of_the_brokers_version_and_each_library_has_its_hash()
 def test_the_password_is_in_private_files_only(tmp_path: Path, tuned: bool) -> None:
     names = {"BOOTSTRAP": "127.0.0.1:9", "TOPIC": "t", "TABLE": "readings"}
     url = "postgresql://me:p%40ss@127.0.0.1:5/base"
-    command = connect.command(Java(Path("java"), 17), tmp_path, url, names, tuned=tuned)
+    command = connect.command(Java(Path("java"), "17"), tmp_path, url, names, tuned=tuned)
     assert not [part for part in command if "p@ss" in part or "p%40ss" in part]
     sink = Path(command[-1]).read_text("utf-8")
     assert "connection.password=p@ss\n" in sink

@@ -132,5 +132,5 @@ def test_a_half_finished_download_is_fetched_again(tmp_path: Path) -> None:
 
 def test_libraries_that_are_there_need_neither_java_nor_network(tmp_path: Path) -> None:
     settings = Settings.load(home=tmp_path, jars=JARS)
-    nowhere = type(find_java(settings, quiet))(tmp_path / "no-java", 17)
+    nowhere = type(find_java(settings, quiet))(tmp_path / "no-java", "17")
     jars.ensure(settings, nowhere, quiet)

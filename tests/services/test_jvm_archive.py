@@ -108,6 +108,6 @@ def test_one_that_cannot_be_made_is_no_error_and_not_tried_again(own: Settings, 
     launcher.chmod(0o755)
     said: list[str] = []
     for _ in range(2):
-        archive.ensure(own, Java(launcher, 17), said.append)
+        archive.ensure(own, Java(launcher, "17"), said.append)
     assert said == [PREPARING]
     assert not class_archive(own).exists()

@@ -17,7 +17,7 @@ from etl.settings import Settings
 from etl.storage import disk_errors
 from etl.storage import kafka as broker
 
-# All retriable: https://kafka.apache.org/43/javadoc/org/apache/kafka/common/errors/RetriableException.html
+# All retriable: https://kafka.apache.org/39/javadoc/org/apache/kafka/common/errors/RetriableException.html
 _KAFKA_AWAY = re.compile(
     r"org\.apache\.kafka\.common\.errors\."
     r"(Timeout|Disconnect|Network|BrokerNotAvailable|LeaderNotAvailable|NotLeaderOrFollower|CoordinatorNotAvailable)Exception"

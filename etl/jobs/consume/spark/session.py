@@ -72,7 +72,7 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
         except (PySparkException, Py4JJavaError) as error:
             raise SetupError(
                 f"Spark did not start: {str(error).strip().splitlines()[0]}",
-                remedy="It needs Java 17 or 21; `python -m etl doctor` shows which one is found."
+                remedy="It needs Java 17, 21 or 25; `python -m etl doctor` shows which one is found."
                 " Spark's log: .services/spark.log",
             ) from error
 
