@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -54,6 +55,8 @@ def counts_seven(settings: Settings, **env: str) -> bool:
         "ETL_HOME": str(settings.home),
         "ETL_JARS": str(settings.jars_folder),
         "PATH": "/usr/bin:/bin",
+        # The archive is made with this Java.
+        **{name: os.environ[name] for name in ("JAVA_HOME",) if name in os.environ},
         **env,
     }
     run = subprocess.run([sys.executable, "-c", SPARK], env=environment, capture_output=True, text=True, check=False)
