@@ -13,7 +13,7 @@ PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do 
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset bench bench-full check format lab up down lock ddl clean
+.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset bench bench-full bench-report bench-check check format lab up down lock ddl clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-22s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,7 +43,7 @@ test-superset: $(VENV)/.dev ## Run only the tests of the dashboards, in a real S
 	@$(BIN)/python -m etl setup
 	@$(BIN)/python -m pytest -m superset
 
-check: $(VENV)/.dev ## Format, lint, types, layers, dependencies
+check: $(VENV)/.dev bench-check ## Format, lint, types, layers, dependencies, age of the benchmarks
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -93,6 +93,12 @@ bench: $(VENV)/.dev ## Compare with alternatives, and measure growth, latency an
 bench-full: $(VENV)/.dev ## The same with the sizes of docs/benchmarks.md, which it rewrites (takes hours)
 	@$(BIN)/python -m etl setup
 	@$(BIN)/python -m benchmarks --full
+
+bench-report: $(VENV)/.dev ## Write docs/benchmarks.md anew from the results there are, with their age; measures nothing
+	@$(BIN)/python -m benchmarks --report
+
+bench-check: $(VENV)/.dev ## List figures older than the code they measure; fails if docs/benchmarks.md does not say so
+	@$(BIN)/python -m benchmarks --check
 
 ddl: $(VENV)/.dev ## Rewrite sql/ddl: what `init` makes, as scripts for a database administrator
 	@$(BIN)/python -m etl init --sql postgresql > sql/ddl/postgresql.sql

@@ -1,7 +1,8 @@
 """Benchmarks: comparison with alternatives, and the project's jobs by rows, rate and cycles; on services started for them.
 
 `python -m benchmarks [--full] [NAME …]`: short, each one takes a minute or two; full, with the figures' real sizes and more
-rounds, hours. Figures come as JSON, the report as Markdown. `python -m benchmarks --report` only rewrites the report.
+rounds, hours. Figures come as JSON, the report as Markdown. `python -m benchmarks --report` only rewrites the report, which needs
+no measurement; `--check` verifies that it shows what the results say, and their age.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks import environment, growth, latency, machine, report, soak
+from benchmarks import environment, freshness, growth, latency, machine, report, soak
 from benchmarks.arena import Arena, arena
 from benchmarks.contest import Contest, hold
 from benchmarks.contests import consume, load, merge, overhead, produce, whole
-from benchmarks.figures import FAILURES, Keep, Result, dumps
+from benchmarks.figures import FAILURES, ROUNDS, Keep, Result, dumps
 from etl.settings import PROJECT_ROOT
 
 RESULTS = PROJECT_ROOT / "benchmarks" / "results"
@@ -63,7 +64,9 @@ def _growth(arena: Arena, keep: Keep, extent: Extent) -> Result:
 
 def _latency(arena: Arena, keep: Keep, extent: Extent) -> Result:
     rates, seconds = ((100, 1_000, 10_000), 60) if extent.full else ((100, 1_000), 20)
-    return latency.measure(arena, keep, tell, rates=rates, seconds=seconds)
+    return latency.measure(
+        arena, keep, tell, rates=rates, seconds=seconds, rounds=extent.rounds or (ROUNDS if extent.full else 1)
+    )
 
 
 def _soak(arena: Arena, keep: Keep, extent: Extent) -> Result:
@@ -80,10 +83,17 @@ def main() -> int:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all of them by default")
-    parser.add_argument("--full", action="store_true", help="real sizes, five rounds (growth: three)")
-    parser.add_argument("--rounds", type=int, help="rounds that count (2, or 5 with --full; growth: 1, or 3)")
+    parser.add_argument("--full", action="store_true", help="real sizes, five rounds")
+    parser.add_argument(
+        "--rounds", type=int, help="rounds that count (5 with --full; otherwise 2, growth and latency 1)"
+    )
     parser.add_argument("--report", action="store_true", help="only write docs/benchmarks.md from the existing results")
+    parser.add_argument(
+        "--check", action="store_true", help="only check that docs/benchmarks.md fits the results and their age"
+    )
     arguments = parser.parse_args()
+    if arguments.check:
+        return report.check(RESULTS, tell)
     if unknown := sorted(set(arguments.names) - set(NAMES)):
         parser.error(f"no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}")
     # Like an interrupt: services and their data end with this process.
@@ -116,19 +126,20 @@ def _run(name: str, extent: Extent) -> bool:
 
 
 def _measured(name: str, extent: Extent) -> Result:
-    frame = {"machine": machine.describe(), "load_before": machine.load()}
+    measured = freshness.stamp(name)
     with arena() as services:
+        frame = {"measured": measured, "machine": machine.describe(services.settings)}
         return MEASURES[name](services, lambda figures: _keep(name, extent, {**figures, **frame}), extent)
 
 
 def _held(name: str, extent: Extent) -> Result:
     python = environment.ensure(tell)
-    before = machine.load()
+    measured = freshness.stamp(name)
     with arena() as services:
         contest = (FULL if extent.full else SHORT)[name](services, python)
         tell(f"{contest.title}: {contest.question}")
-        result = hold(contest, extent.rounds or (5 if extent.full else 2), tell)
-    result |= {"machine": machine.describe(python), "load_before": before}
+        result = hold(contest, extent.rounds or (ROUNDS if extent.full else 2), tell)
+        result |= {"measured": measured, "machine": machine.describe(services.settings, python)}
     _keep(name, extent, result)
     return result
 

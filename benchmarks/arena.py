@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -146,6 +147,7 @@ class Arena:
                 admin.delete_topics([name])
                 admin.close()
                 connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+                shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager

@@ -23,6 +23,9 @@ from typing import Any
 
 import psutil
 
+from benchmarks import machine
+from benchmarks.figures import spread
+
 _SAMPLE_SECONDS = 0.1
 _LAUNCH = Path(__file__).with_name("launch.py")
 
@@ -37,6 +40,8 @@ class Outcome:
     peak_bytes: int = 0
     """Highest resident memory of the program and its children together; what they share counts for each. For a program that
     ends between two samples, the system's figure: the peak of the largest of these processes."""
+    rejected: int | None = None
+    """Messages that it has left out and counted; None: there were no bad ones, or it does not count them."""
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -52,8 +57,8 @@ class Contender:
     is_ours: bool = False
     stops_at_duplicate: bool = False
     """Whether it fails on a duplicate message; the contests' messages have none."""
-    expected_rows: int | None = None
-    """Set where a contender cannot have the same rows as the others."""
+    sound_only: bool = False
+    """Whether it is given the good messages only, because it cannot leave out the bad ones."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,9 @@ class Contest:
     contenders: Sequence[Contender]
     rows: int
     checksum: str = ""
+    bad: int | None = None
+    """How many bad messages are among those that the contenders get, and the project's programs must count; None: the contest
+    has none."""
 
 
 def hold(contest: Contest, rounds: int, tell: Callable[[str], None], seed: int = 1) -> dict[str, Any]:
@@ -73,9 +81,11 @@ def hold(contest: Contest, rounds: int, tell: Callable[[str], None], seed: int =
     order = random.Random(seed)
     outcomes: dict[str, list[Outcome]] = {contender.name: [] for contender in contest.contenders}
     failures: dict[str, str] = {}
+    loads = []
     for number in range(rounds + 1):
         remaining = [contender for contender in contest.contenders if contender.name not in failures]
         order.shuffle(remaining)
+        loads.append(machine.load())
         for contender in remaining:
             try:
                 outcome = contender.run()
@@ -91,15 +101,18 @@ def hold(contest: Contest, rounds: int, tell: Callable[[str], None], seed: int =
         "title": contest.title,
         "question": contest.question,
         "rows": contest.rows,
+        **({"bad": contest.bad} if contest.bad is not None else {}),
         "rounds": rounds,
+        "loads": loads,
         "contenders": [_figures(contender, outcomes, failures) for contender in contest.contenders],
     }
 
 
 def _require_same(contest: Contest, contender: Contender, outcome: Outcome) -> None:
-    rows = contest.rows if contender.expected_rows is None else contender.expected_rows
-    if outcome.rows != rows:
-        raise RuntimeError(f"{outcome.rows} rows came out, {rows} were expected.")
+    if outcome.rows != contest.rows:
+        raise RuntimeError(f"{outcome.rows} rows came out, {contest.rows} were expected.")
+    if contender.is_ours and outcome.rejected != contest.bad:
+        raise RuntimeError(f"{outcome.rejected} messages were rejected, {contest.bad} were bad.")
     if outcome.checksum and contest.checksum and outcome.checksum != contest.checksum:
         raise RuntimeError(f"The rows have the checksum {outcome.checksum}, expected was {contest.checksum}.")
 
@@ -109,15 +122,15 @@ def _figures(
 ) -> dict[str, Any]:
     runs = outcomes[contender.name]
     figures: dict[str, Any] = {"name": contender.name, "is_ours": contender.is_ours, "note": contender.note}
-    figures |= {"stops_at_duplicate": True} if contender.stops_at_duplicate else {}
+    figures |= {name: True for name in ("stops_at_duplicate", "sound_only") if getattr(contender, name)}
     if contender.name in failures or not runs:
         return {**figures, "failed": failures.get(contender.name, "It did not run.")}
-    seconds = [outcome.seconds for outcome in runs]
-    middle = median(seconds)
+    seconds = spread([outcome.seconds for outcome in runs])
     return {
         **figures,
-        "seconds": {"min": min(seconds), "median": middle, "max": max(seconds)},
-        "rows_per_second": runs[0].rows / middle,
+        "seconds": seconds,
+        "rows_per_second": runs[0].rows / seconds["median"],
+        **({"rejected": runs[-1].rejected} if runs[-1].rejected is not None else {}),
         "peak_bytes": median(outcome.peak_bytes for outcome in runs),
         "details": dict(runs[-1].details),
     }
@@ -143,6 +156,7 @@ def run_program(
         rows=reported.pop("rows", 0),
         checksum=reported.pop("checksum", ""),
         peak_bytes=reported.pop("peak_bytes", peak),
+        rejected=reported.pop("rejected", None),
         details={**reported, "wall_seconds": wall},
     )
 

@@ -34,6 +34,10 @@ FAILURES = (
 """Failures of a program, a service or the disk that make one piece fail, while the others continue."""
 
 
+ROUNDS = 5
+"""A figure that a target or the README names is the median of at least so many rounds."""
+
+
 @contextmanager
 def attempt(what: str, failed: list[dict[str, str]], tell: Tell) -> Iterator[None]:
     """Do one piece; if it fails, note its name and the last line of the error, and go on."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import batches, data
+from benchmarks import batches, data, machine
 from benchmarks.alongside import account
 from benchmarks.arena import FEED, Arena, Ground
 from benchmarks.contest import Outcome, run_program
-from benchmarks.figures import Keep, Result, Tell, attempt, require, spread
+from benchmarks.figures import ROUNDS, Keep, Result, Tell, attempt, require, spread
 from etl.contract.reader import load_contract
 from etl.settings import PROJECT_ROOT
 from etl.storage import manifests
@@ -44,8 +44,6 @@ class Sizes:
     held: tuple[int, ...]
     """Numbers of rows that the table already holds."""
     rounds: int
-    once_from: int = 10_000_000
-    """From this number of rows on, one round is enough."""
 
 
 SHORT = Sizes(
@@ -64,7 +62,7 @@ FULL = Sizes(
     parts=(1, 10, 100, 1_000),
     further_rows=100_000,
     held=(1_000_000, 10_000_000),
-    rounds=3,
+    rounds=ROUNDS,
 )
 
 
@@ -75,6 +73,7 @@ class _Book:
     keep: Keep
     tell: Tell
     runs: dict[tuple[str, int], list[Outcome]] = field(default_factory=dict)
+    loads: list[dict[str, float]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
 
     def note(self, series: str, at: int, done: Outcome) -> None:
@@ -87,6 +86,7 @@ class _Book:
             "title": "Growth",
             "question": "is cost linear in rows, and memory bounded?",
             "points": [_point(series, at, runs) for (series, at), runs in self.runs.items()],
+            "loads": self.loads,
             "failed": self.failed,
         }
 
@@ -105,7 +105,7 @@ def _point(series: str, at: int, runs: list[Outcome]) -> dict[str, Any]:
 
 
 def measure(arena: Arena, keep: Keep, tell: Tell, sizes: Sizes) -> Result:
-    """Measure everything once per round; a failure is recorded among the figures, and the rest continues.
+    """Measure everything once in each round; a failure is recorded among the figures, and the rest continues.
 
     `at` is the number of rows in the series `produce`, `consume`, `merge`, `load` and `cycle`, the number of part files in
     `parts`, and in `held` the number of rows that the table holds before.
@@ -113,21 +113,24 @@ def measure(arena: Arena, keep: Keep, tell: Tell, sizes: Sizes) -> Result:
     book = _Book(keep, tell)
     kept = arena.home / "growth-archive"
     data.fill_warm_up(arena.settings, load_contract(FEED, arena.settings))
-    for rows in sizes.rows:
-        for _ in range(1 if rows >= sizes.once_from else sizes.rounds):
-            with attempt(f"the jobs with {rows:,} rows", book.failed, tell), arena.ground() as ground:
-                _jobs_with(ground, book, rows, sizes, kept)
-    for rows in sizes.cycle_rows:
-        for _ in range(sizes.rounds):
-            with attempt(f"the warm cycle of {rows:,} rows", book.failed, tell), arena.ground() as ground:
-                _cycle(ground, book, rows)
-    for parts in sizes.parts:
-        for _ in range(sizes.rounds):
-            with attempt(f"the merge of {parts:,} part files", book.failed, tell), arena.ground() as ground:
-                _merge_of(ground, book, kept, parts)
+    for _ in range(sizes.rounds):
+        book.loads.append(machine.load())
+        _round(arena, book, sizes, kept)
     result = book.result()
     keep(result)
     return result
+
+
+def _round(arena: Arena, book: _Book, sizes: Sizes, kept: Path) -> None:
+    for rows in sizes.rows:
+        with attempt(f"the jobs with {rows:,} rows", book.failed, book.tell), arena.ground() as ground:
+            _jobs_with(ground, book, rows, sizes, kept)
+    for rows in sizes.cycle_rows:
+        with attempt(f"the warm cycle of {rows:,} rows", book.failed, book.tell), arena.ground() as ground:
+            _cycle(ground, book, rows)
+    for parts in sizes.parts:
+        with attempt(f"the merge of {parts:,} part files", book.failed, book.tell), arena.ground() as ground:
+            _merge_of(ground, book, kept, parts)
 
 
 def _jobs_with(ground: Ground, book: _Book, rows: int, sizes: Sizes, kept: Path) -> None:

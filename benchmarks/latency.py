@@ -11,12 +11,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psycopg
 from psycopg.sql import SQL, Identifier
 
+from benchmarks import machine
 from benchmarks.alongside import Scheduled, account, scheduled, sending
 from benchmarks.arena import Arena, Ground
 from benchmarks.figures import Keep, Result, Tell, attempt, require, spread
@@ -26,7 +29,7 @@ from etl.settings import Settings
 from etl.storage import batch_csv, manifests
 from etl.storage.archive_file import archive_files
 
-EVERY = "5s"
+EVERY = "1s"
 MODES: Mapping[str, Mapping[str, object]] = {
     "caught_up": {},
     "time_box": {"until": "time_box", "time_box_seconds": 2.0, "batch_seconds": 1.0},
@@ -37,27 +40,56 @@ _PATIENCE_SECONDS = 300
 _LOOK_SECONDS = 0.1
 
 
-def measure(arena: Arena, keep: Keep, tell: Tell, *, rates: Sequence[int], seconds: int) -> Result:
-    """Measure each way to read at each rate for this number of seconds; a failure is recorded, and the rest continues."""
-    points: list[dict[str, Any]] = []
+def measure(arena: Arena, keep: Keep, tell: Tell, *, rates: Sequence[int], seconds: int, rounds: int) -> Result:
+    """In each round, measure each way to read at each rate for this number of seconds.
+
+    A failure is recorded, and the rest continues.
+    """
+    runs: dict[tuple[str, int], list[dict[str, Any]]] = {}
     failed: list[dict[str, str]] = []
-    result = {
-        "title": "Latency",
-        "question": "how long does a message take from Kafka into the table?",
-        "every": EVERY,
-        "measured_seconds": seconds,
-        "modes": MODES,
-        "points": points,
-        "failed": failed,
-    }
-    for mode, parameters in MODES.items():
-        for rate in rates:
+    loads: list[dict[str, float]] = []
+    result: Result = {}
+    for _ in range(rounds):
+        loads.append(machine.load())
+        for mode, rate in product(MODES, rates):
             with attempt(f"{mode} at {rate:,} messages/s", failed, tell), arena.ground() as ground:
-                figures = _at(ground, parameters, rate, seconds)
-                points.append({"mode": mode, "rate": rate, **figures})
+                figures = _at(ground, MODES[mode], rate, seconds)
+                runs.setdefault((mode, rate), []).append(figures)
                 tell(f"latency: {mode} at {rate:,}/s: {figures['latency']}")
+            result = {
+                "title": "Latency",
+                "question": "how long does a message take from Kafka into the table?",
+                "every": EVERY,
+                "measured_seconds": seconds,
+                "modes": MODES,
+                "points": [{"mode": mode, "rate": rate, **over_rounds(found)} for (mode, rate), found in runs.items()],
+                "loads": loads,
+                "failed": failed,
+            }
             keep(result)
     return result
+
+
+def over_rounds(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of several rounds as one: medians of their percentiles and medians, the least and the most of all."""
+    latency = _over([run["latency"] for run in runs], ("p50", "p99"))
+    with_cycles = [run["cycle_seconds"] for run in runs if run["cycle_seconds"]["cycles"]]
+    cycles = {"cycles": sum(one["cycles"] for one in with_cycles)}
+    return {
+        "rounds": len(runs),
+        "rows": sum(run["rows"] for run in runs),
+        "latency": latency,
+        "p99_by_round": [run["latency"]["p99"] for run in runs],
+        "cycle_seconds": {**cycles, **_over(with_cycles, ("median",))} if with_cycles else cycles,
+    }
+
+
+def _over(runs: Sequence[dict[str, float]], middles: Sequence[str]) -> dict[str, float]:
+    return {
+        "min": min(run["min"] for run in runs),
+        **{name: median(run[name] for run in runs) for name in middles},
+        "max": max(run["max"] for run in runs),
+    }
 
 
 def _at(ground: Ground, parameters: Mapping[str, object], rate: int, seconds: int) -> dict[str, Any]:

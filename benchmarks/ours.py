@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -77,17 +78,21 @@ def produce_ready(settings: Settings, contract: Contract, number: int) -> Figure
 
 
 def consume_hot(settings: Settings, contract: Contract, number: int) -> Figures:
-    """Read the topic twice in one Spark session; the second time counts. The time of the first start is reported beside it."""
-    data.fill(settings, contract, number)
+    """Read the topic, with its bad messages, twice in one Spark session; the second time counts.
+
+    The time of the first start is reported beside it.
+    """
+    data.fill(settings, contract, number, with_bad=True)
     began = time.perf_counter()
     spark.spark_session(settings)
     start = time.perf_counter() - began
     first, _ = _timed(lambda: consume(settings, contract))
-    data.fill(settings, contract, number)
+    data.fill(settings, contract, number, with_bad=True)
     seconds, consumed = _timed(lambda: consume(settings, contract))
     return {
         "seconds": seconds,
-        "rows": consumed.counts.processed,
+        "rows": consumed.counts.read,
+        "rejected": consumed.counts.rejected,
         "session_seconds": start,
         "first_seconds": first,
     }
@@ -114,12 +119,12 @@ def load_only(settings: Settings, contract: Contract, number: int) -> Figures:
     return load_ready(settings, replace(contract, windows=None, anomalies=None, fleet=None), number)
 
 
-def warm_cycle(settings: Settings, contract: Contract, number: int) -> Figures:
+def warm_cycle(settings: Settings, contract: Contract, number: int, *, with_bad: bool = False) -> Figures:
     """Two cycles with one kernel, as a schedule runs them; the second one counts, from its first job to its last row."""
     with warm_kernel(settings, [contract]) as kernel:
         cycles = []
         for is_warm_up in (True, False):
-            data.fill(settings, contract, number, is_warm_up=is_warm_up)
+            data.fill(settings, contract, number, is_warm_up=is_warm_up, with_bad=with_bad)
             seconds, cycle = _timed(lambda: run_cycle(settings, contract, {"messages": 0}, kernel=kernel))
             if cycle.error:
                 raise cycle.error
@@ -151,6 +156,7 @@ JOBS: dict[str, Callable[[Settings, Contract, int], Figures]] = {
     "load": load_ready,
     "load-only": load_only,
     "warm": warm_cycle,
+    "warm-with-bad": partial(warm_cycle, with_bad=True),
 }
 
 

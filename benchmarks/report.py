@@ -8,8 +8,10 @@ from types import ModuleType
 
 from matplotlib import rc_context
 
-from benchmarks.figures import Result
-from benchmarks.pages import contest, growth, latency, soak, targets
+from benchmarks import freshness
+from benchmarks.figures import Result, Tell
+from benchmarks.freshness import Age
+from benchmarks.pages import age, contest, growth, latency, soak, targets
 from etl.settings import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "benchmarks.md"
@@ -27,12 +29,8 @@ def as_text(name: str, result: Result) -> str:
 
 def write(results: Path) -> None:
     """Put the results into the page, between its two marks, and draw the pictures."""
-    by_name = {file.stem: json.loads(file.read_text("utf-8")) for file in sorted(results.glob("*.json"))}
-    parts = ["\n".join(targets.lines(by_name)), *(_section(name, by_name[name]) for name in ORDER if name in by_name)]
-    page = PAGE.read_text("utf-8")
-    head, rest = page.split(BEGIN)
-    tail = rest.split(END)[1]
-    PAGE.write_text(f"{head}{BEGIN}\n\n{''.join(parts)}{END}{tail}", "utf-8")
+    by_name = _read(results)
+    PAGE.write_text(_with(by_name), "utf-8")
     # The same figures make the same file.
     with rc_context({"svg.hashsalt": "benchmarks"}):
         for name in ORDER:
@@ -41,16 +39,51 @@ def write(results: Path) -> None:
                 picture.savefig(IMAGES / f"benchmark-{name}.svg", metadata={"Date": None})
 
 
+def check(results: Path, tell: Tell) -> int:
+    """Tell which results are older than what they measure; returns 1 if the page does not say so, or shows other figures."""
+    by_name = _read(results)
+    for name, result in by_name.items():
+        found = freshness.age(name, result)
+        if not found.date:
+            tell(f"{name}: {age.UNKNOWN}")
+        elif found.changed:
+            tell(f"{name}: {age.OLDER} ({found.when}): {'; '.join(found.changed)}")
+    if PAGE.read_text("utf-8") == _with(by_name):
+        return 0
+    tell(f"Error: {PAGE.relative_to(PROJECT_ROOT)} does not show the results and their age as they are.")
+    tell("Remedy: `make bench-report`, which takes seconds and measures nothing; commit what it changes.")
+    return 1
+
+
+def _read(results: Path) -> dict[str, Result]:
+    found = {file.stem: json.loads(file.read_text("utf-8")) for file in results.glob("*.json")}
+    return {name: found[name] for name in ORDER if name in found}
+
+
+def _with(by_name: dict[str, Result]) -> str:
+    """The page with these results."""
+    ages = {name: freshness.age(name, result) for name, result in by_name.items()}
+    parts = [
+        "\n".join(targets.lines(by_name, ages)),
+        *(_section(name, result, ages[name]) for name, result in by_name.items()),
+    ]
+    head, rest = PAGE.read_text("utf-8").split(BEGIN)
+    tail = rest.split(END)[1]
+    return f"{head}{BEGIN}\n\n{''.join(parts)}{END}{tail}"
+
+
 def _page(name: str) -> ModuleType:
     return PAGES.get(name, contest)
 
 
-def _section(name: str, result: Result) -> str:
+def _section(name: str, result: Result, measured: Age) -> str:
     page = _page(name)
     lines = [
         f"### {result['title']}",
         "",
-        f"{page.intro(result)}; system load before: {result['load_before'][0]}.",
+        f"{page.intro(result)}.",
+        "",
+        age.sentence(result, measured),
         "",
         f"![{result['title']}: {page.PICTURE}](images/benchmark-{name}.svg)",
         "",

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks import machine
 from benchmarks.alongside import Account, account, scheduled, sending
 from benchmarks.arena import Arena
 from benchmarks.figures import Keep, Result, Tell, spread
@@ -99,11 +100,12 @@ def grown(ratios: dict[str, float]) -> dict[str, float]:
 
 def measure(arena: Arena, keep: Keep, tell: Tell, *, cycles: int) -> Result:
     """Run the cycles; returns figures, and the time and memory of each cycle for a picture."""
+    loads = [machine.load()]
     with arena.ground() as ground:
         seen = soak(ground.settings, ground.contract, ground.env, cycles=cycles, rate=RATE)
         if len(seen.samples) < FEWEST:
             raise RuntimeError(f"The schedule ended with {seen.exit_code}: {seen.output[-1500:]}")
-        result = figures(seen, account(ground.settings, ground.contract))
+        result = {**figures(seen, account(ground.settings, ground.contract)), "loads": loads}
     tell(f"soak: {result['cycles']} cycles, exact: {result['exact']}")
     keep(result)
     return result

@@ -45,7 +45,9 @@ import os
 import pandas as pd
 from sqlalchemy import create_engine
 frame = pd.read_csv(f"{folder}/merged.csv")
-frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True)
+frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True, errors="coerce")
+# What was not readable has no value, and the table takes none without.
+frame = frame.dropna().astype({"sensor_id": int})
 engine = create_engine(os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://"))
 frame.to_sql(table, engine, if_exists="append", index=False)
 """

@@ -32,19 +32,21 @@ def intro(result: Result) -> str:
 
 
 def body(result: Result) -> list[str]:
-    """A row for each contender."""
-    rows = []
+    """A row for each contender; in a contest with bad messages, how many it has rejected."""
+    rows, bad = [], "bad" in result
     for contender in result["contenders"]:
         label = f"**{contender['name']}**" if contender["is_ours"] else contender["name"]
         if "failed" in contender:
-            rows.append((label, "did not finish", "", "", contender["note"]))
+            rows.append((label, "did not finish", "", "", *([""] if bad else []), contender["note"]))
             continue
         seconds = contender["seconds"]
         spread = f"{seconds['median']:.2f} ({seconds['min']:.2f} to {seconds['max']:.2f})"
-        rows.append(
-            (label, spread, f"{contender['rows_per_second']:,.0f}", mib(contender["peak_bytes"]), contender["note"])
-        )
-    return table(("", "seconds, median (min to max)", "rows/s", "peak memory", ""), rows)
+        rejected = [f"{contender['rejected']:,}" if "rejected" in contender else "–"] if bad else []
+        rate = f"{contender['rows_per_second']:,.0f}"
+        rows.append((label, spread, rate, mib(contender["peak_bytes"]), *rejected, contender["note"]))
+    return table(
+        ("", "seconds, median (min to max)", "rows/s", "peak memory", *(["rejected"] if bad else []), ""), rows
+    )
 
 
 def draw(result: Result) -> Figure:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -42,6 +43,25 @@ def test_a_figure_counts_only_with_the_right_rows(wrong: Outcome) -> None:
     (one,) = hold(contest(runs(good, good, wrong)), 2, quiet)["contenders"]
     assert "seconds" not in one
     assert "came out" in one["failed"] or "checksum" in one["failed"]
+
+
+def test_ours_has_to_count_the_bad_messages_and_the_others_may() -> None:
+    def held(rejected: int | None, *, is_ours: bool) -> str:
+        outcome = Outcome(1.0, 10, "ten", rejected=rejected)
+        one = Contender("one", lambda: outcome, is_ours=is_ours)
+        (figures,) = hold(replace(contest(one), bad=3), 1, quiet)["contenders"]
+        return str(figures.get("failed", figures.get("rejected")))
+
+    assert held(3, is_ours=True) == held(3, is_ours=False) == "3"
+    assert held(2, is_ours=True) == "2 messages were rejected, 3 were bad."
+    assert held(None, is_ours=True) == "None messages were rejected, 3 were bad."
+    assert (held(2, is_ours=False), held(None, is_ours=False)) == ("2", "None")
+
+
+def test_the_load_of_the_machine_is_looked_at_before_each_round() -> None:
+    loads = hold(contest(runs(*[Outcome(1.0, 10, "ten")] * 3)), 2, quiet)["loads"]
+    assert len(loads) == 3
+    assert all(load["average"] >= 0 and 0 <= load["busy"] <= 1 for load in loads)
 
 
 def test_the_order_is_another_in_each_round_and_the_same_again_for_the_same_seed() -> None:

@@ -10,7 +10,8 @@ import pytest
 from benchmarks import report, soak
 from benchmarks.alongside import Account
 from benchmarks.figures import Result, dumps
-from benchmarks.pages import targets
+from benchmarks.freshness import Age
+from benchmarks.pages import age, targets
 
 FRAME = {"load_before": [0.25, 0.5, 0.75], "failed": []}
 
@@ -75,7 +76,7 @@ def test_growth_tells_seconds_memory_and_what_the_last_tenfold_step_takes(page: 
     rows = [growth_point("load", at, seconds) for at, seconds in ((1_000, 2.0), (10_000, 4.0), (100_000, 36.0))]
     others = [growth_point("parts", 100, 0.5, 1_000, rounds=3), growth_point("held", 0, 1.0, 1_000, mib=7)]
     text = written(page, "growth", growth(*rows, *others))
-    assert "measured once or 3 times; system load before: 0.25." in text
+    assert "measured once or 3 times." in text
     assert "| 10,000 | – | – | – | 4.00 s, 2,500 rows/s | – |" in text
     assert "| the last step, 10 × the rows, takes | – | – | – | 9.0 times as long | – |" in text
     assert "| 100,000 | – | – | – | 100 MiB | – |" in text
@@ -151,8 +152,11 @@ def contest(**rates: float | None) -> Result:
 
 
 def told(**found: Result) -> list[tuple[str, ...]]:
-    """The rows of the table of targets."""
-    return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in targets.lines(found)[4:] if line]
+    """The rows of the table of targets, without their age."""
+    lines = targets.lines(found, {name: Age() for name in found})
+    rows = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines[4:] if line]
+    assert {row[3] for row in rows} <= {"**age unknown**"}
+    return [row[:3] for row in rows]
 
 
 def test_a_target_is_a_ratio_of_one_run_and_is_met_or_missed() -> None:
@@ -160,13 +164,16 @@ def test_a_target_is_a_ratio_of_one_run_and_is_met_or_missed() -> None:
     assert told(
         produce=contest(**{"1_produce": 50.0, "kafka-python": 25.0}),
         merge=contest(**{"3_merge": 199.0, "pandas.concat": 10.0}),
-        load=contest(**{"4_load": 30.0, "4_load, rows alone": 60.0, "COPY": 100.0}),
-        overhead=contest(**{"scheduled, warm": 2_500.0, "papermill × 4": 500.0}),
+        load=contest(**{"4_load": 66.0, "4_load, rows alone": 80.0, "COPY": 100.0}),
+        overhead=contest(**{"scheduled, warm": 2_500.0, "run": 1_250.0, "papermill × 4": 500.0}),
+        consume=contest(**{"2_consume": 100.0, "Spark's defaults": 101.0}),
     ) == [
         ("produce: 2 × the client's own defaults", "2.0 ×", "met"),
+        ("consume: as fast as Spark's defaults", "0.99 ×", "**missed**"),
         ("merge: 20 × `pandas.concat`", "19.9 ×", "**missed**"),
-        ("load, validation included: 0.6 × a plain COPY", "0.60 ×; with windows and anomalies 0.30 ×", "met"),
-        ("a warm cycle of 10,000 rows: 4 s at most", "4.00 s", "met"),
+        ("load, everything included: 0.65 × a plain COPY", "0.66 ×; without windows and anomalies 0.80 ×", "met"),
+        ("a warm cycle of 10,000 rows: 1.5 s at most", "4.00 s", "**missed**"),
+        ("`run` of 10,000 rows, cold: 8 s at most", "8.00 s", "met"),
         ("4 × faster than papermill's command line × 4, Spark cold", "5.0 ×", "met"),
     ]
 
@@ -175,7 +182,7 @@ def test_the_whole_way_is_compared_with_the_fastest_that_gets_along_with_a_dupli
     found = contest(**{"etl, warm": 60.0, "dlt, Arrow": 90.0, "dlt, Arrow upsert": 50.0, "Debezium sink": 10.0})
     found["contenders"][1]["stops_at_duplicate"] = True
     (_, (_, ahead, met)) = told(whole=found)
-    assert (ahead, met) == ("1.20 × dlt, Arrow upsert (50 rows/s)", "met")
+    assert (ahead, met) == ("1.20 × dlt, Arrow upsert (50 rows/s)", "**missed**")
 
 
 def test_a_target_is_missed_where_a_contender_did_not_finish() -> None:
@@ -189,12 +196,72 @@ def test_cost_is_linear_where_the_largest_has_the_rate_of_the_next(page: Path) -
         growth_point("cycle", 100_000, 130.0),
     ]
     assert told(growth=growth(*points)) == [
-        ("cost linear in rows", "0.77 × the rows/s at 100,000 rows as at 10,000", "**missed**")
+        ("cost linear in rows: 0.9 ×", "0.77 × the rows/s at 100,000 rows as at 10,000", "**missed**")
     ]
     assert told(growth=growth(points[0])) == []
     load = (growth_point("load", 10, 1.0), growth_point("load", 100, 18.0))
     assert told(growth=growth(*points[1:], *load))[1] == (
-        "cost linear in rows, 4_load",
+        "cost linear in rows, 4_load: 0.9 ×",
         "0.56 × the rows/s at 100 rows as at 10",
         "**missed**",
     )
+
+
+def test_a_load_into_a_full_table_is_compared_with_one_into_an_empty_table() -> None:
+    held = (growth_point("held", 0, 1.0), growth_point("held", 10, 1.1), growth_point("held", 100, 1.3))
+    assert told(growth=growth(*held)) == [
+        ("load into a full table: 1.2 × the time into an empty one", "1.30 × into a table of 100 rows", "**missed**")
+    ]
+
+
+def test_the_latency_target_is_of_its_own_rhythm() -> None:
+    point = {"mode": "caught_up", "rate": 1_000, "latency": {"p99": 2.5}}
+    (row,) = told(latency=latency(point, {**point, "rate": 100}))
+    assert row[1:] == ("2.50 s at `--every 5s`", "**missed**")
+    assert told(latency=latency(point) | {"every": "1s"})[0][2] == "met"
+
+
+# --- age ---------------------------------------------------------------------------------------------------------------
+
+
+MEASURED = {
+    "rounds": 5,
+    "loads": [{"average": 0.5, "busy": 0.02}, {"average": 2.0, "busy": 0.1}, {"average": 1.0, "busy": 0.04}],
+    "machine": {
+        "python": "3.11.7",
+        "java": 17,
+        "kafka": "4.4.0",
+        "postgresql": "18.1",
+        "versions": {"pyspark": "4.2.0", "pyarrow": "26.0.1"},
+    },
+}
+
+
+def test_a_result_says_when_and_on_what_it_was_measured() -> None:
+    assert age.sentence(MEASURED, Age("2026-11-27", "abc")) == (
+        "Measured 2026-11-27, commit abc, with Python 3.11.7, Java 17, Spark 4.2.0, Kafka 4.4.0, PostgreSQL 18.1, pyarrow 26.0.1;"
+        " before the rounds the processors were busy for 4% of the time (at most 10%), and the load average was 1.0 (at most"
+        " 2.0)."
+    )
+    assert age.cell("load", MEASURED, Age("2026-11-27", "abc")) == "2026-11-27, commit abc"
+
+
+def test_a_figure_that_is_older_than_the_code_says_so_whatever_has_changed() -> None:
+    older = [Age("2026-11-27", "abc", True, changed) for changed in (("etl/jobs/load",), ("pyspark 4.0.0, now 4.2.0",))]
+    said = "measured before the code was last changed** (2026-11-27, commit abc with changes)"
+    assert {age.cell("load", MEASURED, one) for one in older} == {f"**{said}"}
+    assert len({age.sentence(MEASURED, one) for one in older}) == 1
+    assert age.sentence(MEASURED, older[0]).startswith("**M" + said[1:])
+
+
+def test_a_result_without_a_date_is_of_unknown_age() -> None:
+    assert age.cell("load", {}, Age()) == "**age unknown**"
+    assert age.sentence({"load_before": [0.25]}, Age()).endswith("System load before: 0.25.")
+
+
+def test_a_target_of_too_few_rounds_says_so() -> None:
+    now = Age("2026-11-27", "abc")
+    assert age.cell("load", {"rounds": 2}, now).endswith("; **2 of 5 rounds**")
+    points = growth(growth_point("load", 10, 1.0, rounds=5), growth_point("load", 100, 1.0, rounds=1))
+    assert age.cell("growth", points, now).endswith("; **1 of 5 rounds**")
+    assert age.cell("soak", {}, now) == "2026-11-27, commit abc"
