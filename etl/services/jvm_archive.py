@@ -44,6 +44,8 @@ def ensure(settings: Settings, java: Java, progress: Progress) -> None:
 def _make(settings: Settings, java: Java, file: Path) -> None:
     """Run a small Spark job in a separate process, whose JVM writes the archive when it ends."""
     temporary = file.with_suffix(f".{os.getpid()}")
+    # A JVM that is to write an archive does not start with another one, and this one does not fit any more.
+    file.unlink(missing_ok=True)
     env = {
         **os.environ,
         "ETL_HOME": str(settings.home),
@@ -61,7 +63,7 @@ def _make(settings: Settings, java: Java, file: Path) -> None:
         )
         temporary.replace(file)
     except (OSError, subprocess.SubprocessError):
-        file.unlink(missing_ok=True)
+        pass
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -114,3 +114,16 @@ def test_one_that_cannot_be_made_is_no_error_and_not_tried_again(own: Settings, 
         archive.ensure(own, Java(launcher, "17"), said.append)
     assert said == [PREPARING]
     assert not class_archive(own).exists()
+
+
+def test_a_new_one_is_made_without_the_old_one(own: Settings, tmp_path: Path) -> None:
+    """Java refuses to write an archive while it uses another, so the old one would have been the last."""
+    class_archive(own).write_bytes(b"of another Java")
+    launcher, asked = tmp_path / "java" / "bin" / "java", tmp_path / "asked"
+    launcher.parent.mkdir(parents=True)
+    launcher.write_text(f'#!/bin/sh\necho "$@" >> "{asked}"\nexit 1\n')
+    launcher.chmod(0o755)
+    archive.ensure(own, Java(launcher, "17"), lambda _: None)
+    assert "ArchiveClassesAtExit" in asked.read_text("utf-8")
+    assert "SharedArchiveFile" not in asked.read_text("utf-8")
+    assert not class_archive(own).exists()
