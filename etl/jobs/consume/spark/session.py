@@ -9,6 +9,7 @@ import os
 import secrets
 import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,8 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
     from pyspark.java_gateway import launch_gateway
     from pyspark.sql import SparkSession
 
+    # PySpark warns that it does not know pandas 3 yet, as soon as Java gets a list; Spark gets no pandas objects here.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     with _starting:
         try:
             if (context := SparkContext._active_spark_context) and context._jsc.sc().isStopped():

@@ -5,7 +5,6 @@ Spark has one executor of Python per core for it; only feeds with such a format 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -61,10 +60,7 @@ def decoded(messages: DataFrame, contract: Contract, settings: Settings) -> Data
     def decode(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return decoded_batches(batches, form, registry)
 
-    with warnings.catch_warnings():
-        # PySpark warns that it does not know pandas 3 yet. It checks pandas for every function in Python; this one uses none.
-        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-        return needed.mapInArrow(decode, schema)
+    return needed.mapInArrow(decode, schema)
 
 
 def decoded_batches(
