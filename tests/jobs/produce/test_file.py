@@ -69,6 +69,7 @@ def test_messages_in_json_are_sent_whatever_their_file_is_called(
         (gzip.compress(b'{"a": 1}\n')[:-9], "cannot be unpacked"),
         (b"\n", "a.txt is no .csv or .json"),
     ],
+    ids=["CSV", "INI", "cut", "blank"],
 )
 def test_a_file_that_has_no_messages_and_another_name_is_refused(
     tmp_path: Path, contract: Contract, content: bytes, problem: str

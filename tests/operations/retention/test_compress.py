@@ -38,7 +38,9 @@ def test_a_copy_of_an_interrupted_run_is_replaced(file: Path) -> None:
     assert list(file.parent.iterdir()) == [copy]
 
 
-@pytest.mark.parametrize("there", [gzip.compress(b"other"), gzip.compress(CONTENT)[:-9], b"never compressed"])
+@pytest.mark.parametrize(
+    "there", [gzip.compress(b"other"), gzip.compress(CONTENT)[:-9], b"never compressed"], ids=["whole", "cut", "plain"]
+)
 def test_another_content_is_not_replaced(file: Path, there: bytes) -> None:
     copy = compressed_of(file)
     copy.write_bytes(there)
