@@ -63,7 +63,7 @@ def _growth(arena: Arena, keep: Keep, extent: Extent) -> Result:
 
 
 def _latency(arena: Arena, keep: Keep, extent: Extent) -> Result:
-    rates, seconds = ((100, 1_000, 10_000), 60) if extent.full else ((100, 1_000), 20)
+    rates, seconds = ((100, 1_000, 10_000), 30) if extent.full else ((100, 1_000), 20)
     return latency.measure(
         arena, keep, tell, rates=rates, seconds=seconds, rounds=extent.rounds or (ROUNDS if extent.full else 1)
     )

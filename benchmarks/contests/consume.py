@@ -66,8 +66,7 @@ def contest(arena: Arena, python: Path, rows: int) -> Contest:
             Contender(
                 "Spark's defaults",
                 default,
-                "file sink, from_json, availableNow; a message without anything to read becomes a row of NULLs, one that was"
-                " cut off a row like any other",
+                "file sink, from_json, availableNow; what is no JSON becomes a row of NULLs, counted afterwards",
             ),
         ],
         good + bad,
