@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from etl.storage.kafka import describe
 FEED = "sensor_readings"
 PARTITIONS = 4
 COLUMNS = ("sensor_id", "temperature", "humidity", "timestamp")
+_SETTLE_SECONDS = 5.0
+"""Kafka's JVM is busy for seconds after its start, which would pass for other work."""
 _KEYED = (
     "CREATE TABLE {} (sensor_id integer NOT NULL, temperature double precision NOT NULL, humidity double precision"
     ' NOT NULL, "timestamp" timestamptz NOT NULL, UNIQUE (sensor_id, "timestamp"))'
@@ -161,6 +164,7 @@ def arena() -> Iterator[Arena]:
 
         try:
             services.up(settings(), load_contracts(settings()), lambda _: None)
+            time.sleep(_SETTLE_SECONDS)
             yield Arena(Path(folder), settings())
         finally:
             services.down(settings(), lambda _: None, delete_data=True)
