@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from etl.contract.reader import sound_contracts
 from etl.jobs.consume.spark.java import text
-from etl.jobs.consume.spark.parse import split_messages
+from etl.jobs.consume.spark.plain.lines import LINE, part_lines
 from etl.jobs.consume.spark.session import kafka_options, spark_session
 from etl.settings import Settings
 from etl.storage import files
@@ -26,7 +26,7 @@ _NOBODY = "127.0.0.1:9"
 
 
 def train(archive: Path) -> None:
-    """Start Spark, split messages as `consume` does, and end it; returns when the archive is written."""
+    """Start Spark, make lines of messages as `consume` does, and end it; returns when the archive is written."""
     from pyspark import SparkContext
 
     settings = Settings.load(kafka_bootstrap=_NOBODY, kafka_timeout_seconds=1, spark_master="local[2]")
@@ -57,11 +57,11 @@ def _stream(spark: SparkSession, settings: Settings, folder: Path) -> None:
 
     def write(rows: DataFrame, _batch: int) -> None:
         counted = rows.observe(observed := Observation(), F.count("*").alias("rows"))
-        counted.write.csv(files.hadoop_path(folder / "out"), header=True, escape='"', emptyValue='""', nullValue="")
+        counted.select(LINE).write.text(files.hadoop_path(folder / "out"))
         _ = observed.get
 
     stream = spark.readStream.schema(messages.schema).parquet(files.hadoop_path(folder / "in"))
-    writer = split_messages(stream, contract).writeStream.foreachBatch(write)
+    writer = part_lines(stream, contract).writeStream.foreachBatch(write)
     writer.option("checkpointLocation", files.hadoop_path(folder / "point")).trigger(
         availableNow=True
     ).start().awaitTermination()

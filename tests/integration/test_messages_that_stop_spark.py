@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 from pyspark.sql import DataFrame
@@ -19,17 +20,18 @@ from tests.support.stack import Project
 GOOD = {"sensor_id": 1, "temperature": 20.5, "humidity": 50.0}
 
 
-def breaking(messages: DataFrame, contract: Contract) -> DataFrame:
+def breaking(messages: DataFrame, contract: Contract, *, beside: Sequence[str] = ()) -> DataFrame:
     """Real failures of Spark's executors, on some messages."""
     fails = F.raise_error(F.lit("a defect that nobody has found yet")).cast("binary")
     poison = F.col("value").cast("string").contains("poison")
-    return split_messages(messages.withColumn("value", F.when(poison, fails).otherwise(F.col("value"))), contract)
+    messages = messages.withColumn("value", F.when(poison, fails).otherwise(F.col("value")))
+    return split_messages(messages, contract, beside=beside)
 
 
 def test_messages_that_stop_spark_are_set_aside_the_second_time(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("etl.jobs.consume.spark.query.split_messages", breaking)
+    monkeypatch.setattr("etl.jobs.consume.spark.plain.lines.split_messages", breaking)
     monkeypatch.setattr("etl.jobs.consume.spark.bisect_batch.split_messages", breaking)
     times = [f"2025-06-15T00:{number // 60:02}:{number % 60:02}Z" for number in range(40)]
     sent = [json.dumps({**GOOD, "timestamp": time}).encode() for time in times]

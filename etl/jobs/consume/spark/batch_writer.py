@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +22,9 @@ from etl.errors import BalanceError
 from etl.jobs.consume.spark import errors as spark_errors
 from etl.jobs.consume.spark.bisect_batch import Halving, ranges
 from etl.jobs.consume.spark.parsed_objects import UNPARSABLE
+from etl.jobs.consume.spark.plain.lines import IS_FIRST, LINE
 from etl.settings import Settings
-from etl.storage import failpoints, files, manifests
+from etl.storage import batch_csv, failpoints, files, manifests
 from etl.storage.batch_csv import read_chunks
 from etl.storage.checkpoint import checkpoint_folder, is_committed, planned_offsets, read_checkpoint
 from etl.storage.kafka import Topic
@@ -33,6 +35,11 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 log = structlog.get_logger("consume")
+
+_ROW_OF_TASK = (1 << 33) - 1
+"""The bits of `monotonically_increasing_id` that count the rows of a task."""
+_INSPECTORS = 2
+"""Part files that are counted and hashed at the same time."""
 
 
 class BatchWriter:
@@ -101,7 +108,7 @@ class BatchWriter:
         if counts["messages"] == 0:
             shutil.rmtree(temporary)
             return
-        parts, read, messages = _inspect_parts(temporary)
+        parts, read, messages = _inspect_parts(temporary, batch_csv.header(self.contract.file_columns))
         planned = planned_offsets(self.checkpoint, self.topic.name, batch_id)
         # The offsets between the last message and the planned end have been read too: they have no message.
         offsets = {part: replace(passed, next=planned[int(part)]) for part, passed in read.items()}
@@ -141,28 +148,23 @@ class BatchWriter:
                 raise
             return self._write_parts(self._without_failing(rows.sparkSession, batch_id, error), temporary)
 
-    def _write_parts(self, rows: DataFrame, temporary: Path) -> dict[str, Any]:
-        """Write the rows as CSV files and count them while they are written."""
+    def _write_parts(self, lines: DataFrame, temporary: Path) -> dict[str, Any]:
+        """Write the lines as CSV files and count them while they are written."""
         from pyspark.sql import Observation
         from pyspark.sql import functions as F
 
         files.remove_folder(temporary)
         observed = Observation()
-        counted = rows.observe(
+        counted = lines.observe(
             observed,
             F.count("*").alias("rows"),
-            F.count_if(F.col("source_item") == "0").alias("messages"),
+            F.count_if(F.col(IS_FIRST)).alias("messages"),
             F.count_if(F.col(UNPARSABLE)).alias("unparsable"),
         )
-        counted.drop(UNPARSABLE).write.csv(
-            files.hadoop_path(temporary),
-            header=True,
-            escape='"',
-            emptyValue='""',
-            nullValue="",
-            ignoreLeadingWhiteSpace=False,
-            ignoreTrailingWhiteSpace=False,
-        )
+        # Each task writes one file, and numbers its rows from 0.
+        is_top = F.monotonically_increasing_id().bitwiseAND(_ROW_OF_TASK) == 0
+        top = F.concat(F.lit(batch_csv.header(self.contract.file_columns).decode()), LINE)
+        counted.select(F.when(is_top, top).otherwise(F.col(LINE)).alias(LINE)).write.text(files.hadoop_path(temporary))
         failpoints.reached("consume.parts_written")
         return dict(observed.get)
 
@@ -189,26 +191,38 @@ class BatchWriter:
         return str(json.loads((self.checkpoint / "metadata").read_text("utf-8"))["id"])
 
 
-def _inspect_parts(folder: Path) -> tuple[list[Part], dict[str, OffsetRange], int]:
+def _inspect_parts(folder: Path, header: bytes) -> tuple[list[Part], dict[str, OffsetRange], int]:
     """Rename the part files, count and hash what they really contain, and sync them to the disk.
 
     Returns the parts, the offsets per partition, and the number of messages: every message has one row with item 0.
     """
-    parts: list[Part] = []
-    offsets: dict[str, OffsetRange] = {}
-    messages = 0
+    paths: list[Path] = []
     for path in sorted(folder.iterdir()):
-        if not path.name.startswith("part-") or path.suffix != ".csv":
+        if path.name.startswith("part-") and path.suffix == ".txt":
+            paths.append(path.rename(folder / f"part-{len(paths):05d}.csv"))
+        else:
             path.unlink() if path.is_file() else shutil.rmtree(path)
-            continue
-        part = path.rename(folder / f"part-{len(parts):05d}.csv")
-        rows = 0
-        for chunk in read_chunks(part, ("source_partition", "source_offset", "source_item")):
-            rows += chunk.num_rows
-            messages += pc.sum(pc.equal(chunk.column("source_item"), "0")).as_py() or 0
-            _add_ranges(offsets, chunk)
-        parts.append(finished_part(part, rows))
-    return parts, dict(sorted(offsets.items(), key=lambda item: int(item[0]))), messages
+    offsets: dict[str, OffsetRange] = {}
+    with ThreadPoolExecutor(_INSPECTORS, thread_name_prefix="parts") as pool:
+        inspected = list(pool.map(lambda path: _inspect_part(path, header), paths))
+    for _, read_of_part, _ in inspected:
+        for partition, read in read_of_part.items():
+            _add_range(offsets, partition, read)
+    by_number = sorted(offsets.items(), key=lambda item: int(item[0]))
+    return [part for part, _, _ in inspected], dict(by_number), sum(messages for _, _, messages in inspected)
+
+
+def _inspect_part(part: Path, header: bytes) -> tuple[Part, dict[str, OffsetRange], int]:
+    if not part.stat().st_size:
+        # The first task writes a file even if it has no row.
+        part.write_bytes(header)
+    offsets: dict[str, OffsetRange] = {}
+    rows = messages = 0
+    for chunk in read_chunks(part, ("source_partition", "source_offset", "source_item")):
+        rows += chunk.num_rows
+        messages += pc.sum(pc.equal(chunk.column("source_item"), "0")).as_py() or 0
+        _add_ranges(offsets, chunk)
+    return finished_part(part, rows), offsets, messages
 
 
 def _add_ranges(ranges: dict[str, OffsetRange], chunk: pa.RecordBatch) -> None:
@@ -216,9 +230,12 @@ def _add_ranges(ranges: dict[str, OffsetRange], chunk: pa.RecordBatch) -> None:
     table = pa.table({"partition": chunk.column("source_partition"), "offset": offsets})
     summary = table.group_by("partition").aggregate([("offset", "min"), ("offset", "max"), ("offset", "count")])
     for row in summary.to_pylist():
-        first, last, rows = row["offset_min"], row["offset_max"], row["offset_count"]
-        so_far = ranges.get(row["partition"], OffsetRange(first, last + 1, 0))
-        ranges[row["partition"]] = OffsetRange(min(so_far.first, first), max(so_far.next, last + 1), so_far.rows + rows)
+        _add_range(ranges, row["partition"], OffsetRange(row["offset_min"], row["offset_max"] + 1, row["offset_count"]))
+
+
+def _add_range(ranges: dict[str, OffsetRange], partition: str, read: OffsetRange) -> None:
+    so_far = ranges.get(partition, OffsetRange(read.first, read.next, 0))
+    ranges[partition] = OffsetRange(min(so_far.first, read.first), max(so_far.next, read.next), so_far.rows + read.rows)
 
 
 def _require_balance(batch: Batch, counts: Mapping[str, int], messages: int) -> None:

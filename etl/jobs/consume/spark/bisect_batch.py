@@ -18,6 +18,7 @@ from etl.contract.reader import Contract
 from etl.jobs.consume.spark import errors as spark_errors
 from etl.jobs.consume.spark.incoming import decoding, origins
 from etl.jobs.consume.spark.parse import split_messages, unsplit_messages
+from etl.jobs.consume.spark.plain.lines import lines_of
 from etl.jobs.consume.spark.session import kafka_options
 from etl.settings import Settings
 
@@ -45,7 +46,7 @@ class Halving:
         """topic/partition/offset → name of the error."""
 
     def rows(self, ranges: list[Range]) -> DataFrame:
-        """The batch as `split_messages` would give it; messages that stop Spark are unparsable rows.
+        """The batch as `part_lines` would give it; messages that stop Spark are unparsable rows.
 
         :raises Exception: the error with which the batch failed, where more than MOST_SET_ASIDE messages fail.
         """
@@ -53,7 +54,7 @@ class Halving:
         log.warning("messages that stop Spark are set aside", messages=self.set_aside)
         whole = self._read(ranges)
         split = self._split(whole.where(~_is_in(failing)))
-        return split.unionByName(unsplit_messages(whole.where(_is_in(failing)), self._contract))
+        return lines_of(split.unionByName(unsplit_messages(whole.where(_is_in(failing)), self._contract)))
 
     def _failing(self, ranges: list[Range], *, is_sure: bool = False) -> list[Range]:
         """The messages that fail, each as a range; `is_sure`: at least one does, because the other half succeeded."""

@@ -74,15 +74,11 @@ def flat_form(contract: Contract) -> FlatForm | None:
     None where there is none: readings are elements of arrays, one column takes an object and another a part of it, a key needs an
     escape, or the message has no values at all.
     """
-    required: dict[Path, bool] = {}
-    for column in contract.message_columns:
-        required[column.source] = required.get(column.source, True) and column.required
-    is_nested = any(longer[: len(path)] == path for path in required for longer in required if longer != path)
-    can_be_found = all(re.fullmatch(_CHARACTERS, key) for path in required for key in path)
-    if contract.explode or is_nested or not can_be_found or not required:
+    required = sources(contract)
+    if required is None:
         return None
-    order: list[Path] = []
-    expression = rf"\A{_SPACE}{_object(required, (), order)}{_SPACE}(?![\s\S])"
+    values = {path: _REQUIRED if is_required else _OPTIONAL for path, is_required in required.items()}
+    expression, order = message_expression(values, required)
     return FlatForm(
         expression,
         {column.name: order.index(column.source) for column in contract.message_columns},
@@ -90,20 +86,36 @@ def flat_form(contract: Contract) -> FlatForm | None:
     )
 
 
-def _object(required: Mapping[Path, bool], parent: Path, order: list[Path]) -> str:
+def sources(contract: Contract) -> dict[Path, bool] | None:
+    """The paths of a feed's values, in the contract's order, and whether each is required; None where no message is flat."""
+    required: dict[Path, bool] = {}
+    for column in contract.message_columns:
+        required[column.source] = required.get(column.source, True) and column.required
+    is_nested = any(longer[: len(path)] == path for path in required for longer in required if longer != path)
+    can_be_found = all(re.fullmatch(_CHARACTERS, key) for path in required for key in path)
+    return None if contract.explode or is_nested or not can_be_found or not required else required
+
+
+def message_expression(values: Mapping[Path, str], required: Mapping[Path, bool]) -> tuple[str, list[Path]]:
+    """The expression of flat messages with these expressions of their values, and the paths in the order of its values."""
+    order: list[Path] = []
+    return rf"\A{_SPACE}{_object(values, required, (), order)}{_SPACE}(?![\s\S])", order
+
+
+def _object(values: Mapping[Path, str], required: Mapping[Path, bool], parent: Path, order: list[Path]) -> str:
     """The expression for an object, its keys in the contract's order; the paths of its values are appended to `order`.
 
     An optional value may be missing, unless it is the first one.
     """
     expression = rf"\{{{_SPACE}"
     for number, path in enumerate(
-        dict.fromkeys(path[: len(parent) + 1] for path in required if path[: len(parent)] == parent)
+        dict.fromkeys(path[: len(parent) + 1] for path in values if path[: len(parent)] == parent)
     ):
-        if path in required:
+        if path in values:
             order.append(path)
-            value = _REQUIRED if required[path] else _OPTIONAL
+            value = values[path]
         else:
-            value = _object(required, path, order)
+            value = _object(values, required, path, order)
         member = rf'{_NEXT if number else ""}"{re.escape(path[-1])}"{_SPACE}:{_SPACE}{value}'
         expression += rf"(?:{member})?+" if number and not required.get(path, True) else member
     return rf"{expression}{_SPACE}\}}"

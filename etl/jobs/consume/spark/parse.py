@@ -7,6 +7,7 @@ keeps its own text in the column `raw`.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from etl.contract.model import ROOT, Contract
@@ -40,10 +41,12 @@ _MOST_VALUES_EXPLODED = 300_000
 """Spark holds the keys and elements of a message in memory, each as an object: `[0,0,…]` takes a hundred times its size."""
 
 
-def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
+def split_messages(messages: DataFrame, contract: Contract, *, beside: Sequence[str] = ()) -> DataFrame:
     """Kafka messages as text columns: those of the contract that are not combined, then partition, offset, item, time and `raw`.
 
     One further column, UNPARSABLE, is true where Spark could not split the message. A message without readings is one row.
+
+    :param beside: more columns of the messages, which every row keeps, after the others.
 
     Only messages that are not flat (`etl.jobs.consume.spark.flat_messages`) are parsed. `from_json` reads the first object
     and ignores what follows it. So each message is parsed as the first element of an array whose second element is a random
@@ -58,10 +61,10 @@ def split_messages(messages: DataFrame, contract: Contract) -> DataFrame:
     lax = [_LAX] if expected_words(contract) else []
     split = split.withColumns({name: F.col("keys").isNull() for name in lax})
     if contract.explode:
-        beside = (*origins.places(contract).values(), *decoding.flags(contract), *lax)
-        split, parsed, suspect = explode(split, contract, root, parsed, unsound, beside)
-    located = _locate(split, contract, flat, parsed, suspect)
-    return _keep_suspect_text(located, contract)
+        kept = (*origins.places(contract).values(), *decoding.flags(contract), *lax, *beside)
+        split, parsed, suspect = explode(split, contract, root, parsed, unsound, kept)
+    located = _locate(split, contract, flat, parsed, suspect, beside)
+    return _keep_suspect_text(located, contract, beside)
 
 
 def _parse(
@@ -122,7 +125,12 @@ def _is_whole(contract: Contract) -> SparkColumn:
 
 
 def _locate(
-    split: DataFrame, contract: Contract, flat: FlatForm | None, parsed: ParsedObjects, suspect: list[SparkColumn]
+    split: DataFrame,
+    contract: Contract,
+    flat: FlatForm | None,
+    parsed: ParsedObjects,
+    suspect: list[SparkColumn],
+    beside: Sequence[str],
 ) -> DataFrame:
     """The contract's columns as texts, and where each row came from."""
     from pyspark.sql import functions as F
@@ -139,15 +147,16 @@ def _locate(
         F.col("partition").cast("string").alias("source_partition"),
         F.col("offset").cast("string").alias("source_offset"),
         (F.col("item").cast("string") if contract.explode else F.lit("0")).alias("source_item"),
-        F.date_format("timestamp", "yyyy-MM-dd HH:mm:ss.SSS").alias("source_time"),
+        origins.source_time().alias("source_time"),
         (F.col("reading.message").cast("binary") if contract.explode else F.col("value")).alias(_BYTES),
         *decoding.flags(contract),
+        *beside,
         UNPARSABLE,
         any_of(suspect).alias(_SUSPECT),
     )
 
 
-def _keep_suspect_text(located: DataFrame, contract: Contract) -> DataFrame:
+def _keep_suspect_text(located: DataFrame, contract: Contract, beside: Sequence[str]) -> DataFrame:
     """The rows with their message's text in `raw` where one of their values looks wrong, else NULL."""
     from pyspark.sql import functions as F
 
@@ -159,7 +168,7 @@ def _keep_suspect_text(located: DataFrame, contract: Contract) -> DataFrame:
     is_there = F.col(UNPARSABLE) | F.col(_BYTES).isNotNull()
     raw = F.when(is_there & (F.col(_SUSPECT) | F.coalesce(wrong, F.lit(True))), _raw_text(contract)).alias("raw")
     origin = ("source_partition", "source_offset", "source_item", "source_time")
-    return located.select(*contract.read_names, *origin, raw, UNPARSABLE)
+    return located.select(*contract.read_names, *origin, raw, UNPARSABLE, *beside)
 
 
 def unsplit_messages(messages: DataFrame, contract: Contract) -> DataFrame:
@@ -179,7 +188,7 @@ def unsplit_messages(messages: DataFrame, contract: Contract) -> DataFrame:
             F.col("partition").cast("string").alias("source_partition"),
             F.col("offset").cast("string").alias("source_offset"),
             F.lit("0").alias("source_item"),
-            F.date_format("timestamp", "yyyy-MM-dd HH:mm:ss.SSS").alias("source_time"),
+            origins.source_time().alias("source_time"),
             _raw_text(contract, is_decoded=False).alias("raw"),
             F.lit(True).alias(UNPARSABLE),
         )

@@ -198,6 +198,8 @@ def kafka_options(settings: Settings) -> dict[str, str]:
         # Before it reads, a task seeks the end of its partition. A fetch request from there must return before the one that the
         # task needs; by default that takes half a second per task.
         "kafka.fetch.max.wait.ms": "10",
+        # After each poll Spark asks the broker where the partition begins and ends; a poll returns 500 messages by default.
+        "kafka.max.poll.records": "10000",
         # Messages of an aborted transaction count as never sent (docs/decisions/0024).
         "kafka.isolation.level": "read_committed",
     }

@@ -42,7 +42,7 @@ def as_typed(column: Column, event_time: EventTime) -> SparkColumn | None:
     if column.type == "timestamp" and formats == (ISO8601,):
         return value.try_cast("timestamp")
     if column.type == "timestamp" and len(formats) == 1 and formats[0] in EPOCH_UNITS:
-        return (value.try_cast("double") * EPOCH_UNITS[formats[0]]).cast("timestamp")
+        return (value.try_cast("double") * EPOCH_UNITS[formats[0]]).try_cast("timestamp")
     return None
 
 

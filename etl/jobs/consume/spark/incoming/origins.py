@@ -35,6 +35,13 @@ def places(contract: Contract) -> dict[str, str]:
     return {column.name: f"{column.name} beside the message" for column in _columns(contract)}
 
 
+def source_time() -> SparkColumn:
+    """When Kafka received a message."""
+    from pyspark.sql import functions as F
+
+    return F.date_format("timestamp", "yyyy-MM-dd HH:mm:ss.SSS")
+
+
 def with_origins(messages: DataFrame, contract: Contract) -> DataFrame:
     """The messages, with the values that a contract takes from beside them."""
     names = places(contract)
