@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Table
+from sqlalchemy import ColumnElement, Table, and_
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,6 +62,16 @@ class Stage(ABC):
         :param constants: those that `insert_new` will be given.
         """
         self.copy(rows)
+
+    def whereabouts(self, log_id: int, of_rows: ColumnElement[bool]) -> ColumnElement[bool]:
+        """A condition for rows that this stage has inserted, by which the database finds them without reading the whole table.
+
+        Rows of other loads may meet it, too. Some of the stage's own may not, where the database has filled gaps; so count.
+
+        :param log_id: that the rows have in the table.
+        :param of_rows: which of the load's rows they are.
+        """
+        return and_(self.table.c.log_id == log_id, of_rows)
 
     @abstractmethod
     def read(self, row: int) -> dict[str, Any]:

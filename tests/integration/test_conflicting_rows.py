@@ -22,7 +22,7 @@ from etl.operations.outcome import read_outcome
 from etl.operations.quarantine.replay import replay
 from etl.operations.quarantine.rows import Selection, find
 from etl.operations.undo import undo
-from tests.support.readings import load_readings, reading, require_windows_from_scratch
+from tests.support.readings import load_archives, load_readings, reading, require_windows_from_scratch
 from tests.support.stack import Project
 
 TIME = "02:30:00"
@@ -85,6 +85,15 @@ def test_the_last_row_takes_the_place_of_the_others_and_an_undo_puts_them_back(p
     again = load_readings(project, [reading(4, TIME)])
     assert (again.counts.processed, again.counts.conflicting) == (2 + 0, 3)
     assert held(project) == [(1, 22.0), (2, 6.0), (3, 20.0), (4, 20.0)]
+    require_windows_from_scratch(project)
+
+
+def test_a_row_of_one_archive_is_replaced_by_the_next_archive_of_the_same_load(project: Project) -> None:
+    project.contract = replace(project.contract, on_conflict="keepLast")
+    archives = [[reading(1, TIME, 20.0), reading(2, TIME)], [reading(1, TIME, 21.0)], [reading(1, TIME, 22.0)]]
+    loaded = load_archives(project, archives)
+    assert (loaded.counts.processed, loaded.counts.conflicting) == (2, 2)
+    assert held(project) == [(1, 22.0), (2, 20.0)]
     require_windows_from_scratch(project)
 
 

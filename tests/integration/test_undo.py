@@ -6,7 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from etl.database import make_engine
+from etl.database.postgresql import stage
 from etl.errors import ConfigurationError
 from etl.jobs.consume.job import consume
 from etl.jobs.load.job import load
@@ -51,6 +54,25 @@ def test_undo_and_load_again_gives_the_same_rows(project: Project) -> None:
 
     assert load(project.settings, project.contract).counts.read == 300
     assert content(project) == before
+
+
+@pytest.mark.postgresql
+def test_rows_that_fill_the_gaps_of_an_undo_are_counted_like_others(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "_PAGES_AHEAD", 0)
+    hours = [[reading(sensor, f"{hour:02d}:00:00") for sensor in range(1, 501)] for hour in (9, 10, 11)]
+    first, _ = (load_readings(project, readings) for readings in hours[:2])
+    undo(project.settings, project.contract, first.cycle_id)
+    engine = make_engine(project.settings).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("VACUUM sensor_data"))
+    engine.dispose()
+    # The archive that was undone is loaded again, too.
+    assert load_readings(project, hours[2]).counts.processed == 1000
+    in_gaps = "SELECT count(*) FROM sensor_data WHERE ctid < '(1,0)' AND log_id = (SELECT max(log_id) FROM sensor_data)"
+    assert project.value(in_gaps) > 0
+    assert project.value("SELECT count(*) FROM sensor_data") == 1500
 
 
 def test_undo_forgets_what_was_derived(project: Project) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -17,9 +18,15 @@ from tests.support.windows import READINGS, SIZES, expected_windows, rounded
 
 
 def load_readings(project: Project, readings: list[dict[str, str | None]], **changes: Any) -> Loaded:
+    return load_archives(project, [readings], **changes)
+
+
+def load_archives(project: Project, archives: Iterable[list[dict[str, str | None]]], **changes: Any) -> Loaded:
+    """Load several archives in one job."""
     contract = replace(project.contract, **changes)
-    write_batch(project.settings, contract, project.topic, secrets.token_hex(8), readings)
-    merge(project.settings, contract)
+    for readings in archives:
+        write_batch(project.settings, contract, project.topic, secrets.token_hex(8), readings)
+        merge(project.settings, contract)
     return load(project.settings, contract)
 
 

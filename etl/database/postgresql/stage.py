@@ -10,7 +10,19 @@ import pyarrow as pa
 from psycopg import Connection as PsycopgConnection
 from psycopg import sql
 from pyarrow import csv
-from sqlalchemy import BigInteger, Connection, MetaData, String, Table, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Connection,
+    MetaData,
+    String,
+    Table,
+    and_,
+    literal_column,
+    or_,
+    text,
+)
 from sqlalchemy import Column as SqlColumn
 
 from etl.database.postgresql.connection import driver_of
@@ -20,6 +32,8 @@ from etl.database.stage import STAGE_ROW, RowsRefused, Stage
 _REFUSES_ROW = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 _ROWS_PER_PIECE = 4_000
 """About 256 KiB."""
+_PAGES_AHEAD = 1_024
+"""How many pages at the end of a table may be empty, because a COPY has taken more than it needed: 64 at a time."""
 
 
 class CopyStage(Stage):
@@ -35,6 +49,7 @@ class CopyStage(Stage):
         self.rows = 0
         self._is_direct = True
         self._create()
+        self._pages = max(_PAGES_AHEAD, self._count_pages())
 
     def _create(self) -> None:
         definitions = [
@@ -46,6 +61,22 @@ class CopyStage(Stage):
         )
         self.connection.execute(text("SET LOCAL synchronize_seqscans = off"))
         self._driver().execute(statement)
+
+    def _count_pages(self) -> int:
+        """How many pages the table has now."""
+        size = "SELECT pg_relation_size(to_regclass(quote_ident(%s))) / current_setting('block_size')::bigint"
+        row = self._driver().execute(size, (self.table.name,)).fetchone()
+        return int(row[0] or 0) if row else 0
+
+    def whereabouts(self, log_id: int, of_rows: ColumnElement[bool]) -> ColumnElement[bool]:
+        """By their pages: all after those that the table had when the stage was made, and some ahead, which may have been empty.
+
+        A BRIN index on `log_id` would not do: pages that were written a moment ago are not in it yet, and all of them are read.
+        """
+        near, behind = (
+            literal_column(f"ctid >= '({page},0)'", Boolean()) for page in (self._pages - _PAGES_AHEAD, self._pages)
+        )
+        return and_(near, or_(behind, of_rows))
 
     def copy(self, rows: pa.Table) -> None:
         numbers = pa.array(np.arange(self.rows, self.rows + rows.num_rows, dtype=np.int64))

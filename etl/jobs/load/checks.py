@@ -9,10 +9,11 @@ from sqlalchemy import Connection, Table, and_, case, func, select
 from etl.audit.counts import Counts
 from etl.audit.job import JobRun
 from etl.audit.sources import Sources
+from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database.schema.audit_tables import etl_rejected_row
 from etl.errors import BalanceError, FailureBudgetExceeded, IntegrityError
-from etl.jobs.load.derived.summary import LoadSummary
+from etl.jobs.load.derived.summary import LoadSummary, summarise
 from etl.jobs.load.rows import Inserted
 from etl.storage import files
 from etl.storage.manifests import Archive
@@ -53,19 +54,21 @@ def require_budget(contract: Contract, archive: Archive, counts: Counts) -> None
         )
 
 
-def require_in_table(connection: Connection, run: JobRun, table: Table, total: Counts, summary: LoadSummary) -> None:
-    """Compare what this job has counted with what the feed's table holds of it."""
-    if summary.rows != total.processed:
-        raise _imbalance(f"{table.name} holds {summary.rows} rows of this load; {total.processed} were counted.")
+def require_in_table(
+    connection: Connection, run: JobRun, contract: EvolvedContract, table: Table, sources: Sources, inserted: Inserted
+) -> LoadSummary:
+    """Count what the feed's table holds of an archive, and compare it with what was counted when it was inserted.
 
-
-def require_of_archive(connection: Connection, run: JobRun, table: Table, sources: Sources, inserted: Inserted) -> None:
-    """The same for one archive, some of whose rows replaced others; a later archive may replace them in turn."""
-    of_archive = and_(table.c.log_id == run.log_id, sources.are_of(table))
-    held = connection.scalar(select(func.count()).select_from(table).where(of_archive))
-    counted = inserted.counts.processed + inserted.replacements.rows - inserted.replacements.of_same_load
-    if held != counted:
-        raise _imbalance(f"{table.name} holds {held} rows of this archive; {counted} were counted.")
+    A row that replaced another one is in the table as well; a later archive of the same load may replace it in turn.
+    """
+    counted = inserted.counts.processed + inserted.replacements.rows - inserted.replacements.of_archive
+    held = summarise(connection, contract, table, run.log_id, inserted.whereabouts)
+    if held.rows != counted:
+        of_archive = and_(table.c.log_id == run.log_id, sources.are_of(table))
+        held = summarise(connection, contract, table, run.log_id, of_archive)
+    if held.rows != counted:
+        raise _imbalance(f"{table.name} holds {held.rows} rows of this archive; {counted} were counted.")
+    return held
 
 
 def require_in_quarantine(connection: Connection, run: JobRun, contract: Contract, total: Counts) -> None:

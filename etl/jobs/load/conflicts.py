@@ -15,10 +15,12 @@ from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Select,
     Table,
     and_,
+    case,
     delete,
     exists,
     insert,
@@ -26,6 +28,7 @@ from sqlalchemy import (
     literal_column,
     not_,
     select,
+    true,
     update,
 )
 
@@ -43,6 +46,8 @@ from etl.validation.reread import beside_key, placed, reread
 
 REPLACED = "REPLACED"
 """Status of a row in the quarantine that was loaded, and replaced by a later one."""
+# With a space, which no column of a contract can have.
+_IS_OWN = "is own"
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,8 @@ class Replacements:
 
     rows: int
     """How many of them are in the table now."""
-    of_same_load: int
-    """How many rows of the same load they replaced."""
+    of_archive: int
+    """How many rows of the same archive they replaced."""
 
 
 NO_REPLACEMENTS = Replacements(0, 0)
@@ -97,8 +102,12 @@ def keep_last(
     constants: Mapping[str, Any],
     conflicts: Conflicts,
     log_id: int,
+    of_archive: ColumnElement[bool] | None = None,
 ) -> Replacements:
-    """Replace the row of each key by the last staged one; the row that was there goes to the quarantine as REPLACED."""
+    """Replace the row of each key by the last staged one; the row that was there goes to the quarantine as REPLACED.
+
+    :param of_archive: which of the load's rows in the table are those of the archive that is being loaded.
+    """
     table, key = stage.table, contract.primary_key
     numbers = last_of_each_key(stage, key, conflicts.query)
     last = keep_in_temporary(connection, f"last_{contract.table}", numbers)
@@ -107,25 +116,27 @@ def keep_last(
     is_replaced = exists(select(literal_column("1")).select_from(rows).where(same_key(table, staged, key)))
     replaced = select(table).where(is_replaced).subquery("replaced")
     with registry.following(connection, contract, table, replaced):
+        is_own = and_(table.c.log_id == log_id, true() if of_archive is None else of_archive)
         earlier = connection.execute(
-            select(table, etl_source.c.header)
+            select(table, etl_source.c.header, case((is_own, 1), else_=0).label(_IS_OWN))
             .join(etl_source, etl_source.c.source_id == table.c.source_id)
             .where(is_replaced)
         )
-        of_same_load = _keep_replaced(connection, contract, [dict(row) for row in earlier.mappings()], log_id)
+        rows_there = [dict(row) for row in earlier.mappings()]
+        _keep_replaced(connection, contract, rows_there, log_id)
         connection.execute(delete(table).where(is_replaced))
         names = [name for name in stage.columns if name not in constants]
         values = [literal(value, table.c[name].type) for name, value in constants.items()]
         query = select(*(staged.c[name] for name in names), *values).select_from(rows)
         insertion = insert(table).from_select([*names, *constants], query).execution_options(preserve_rowcount=True)
         inserted = connection.execute(insertion).rowcount
-    return Replacements(int(inserted), of_same_load)
+    return Replacements(int(inserted), sum(row[_IS_OWN] for row in rows_there))
 
 
 def _keep_replaced(
     connection: Connection, contract: EvolvedContract, rows: Sequence[Mapping[str, Any]], log_id: int
-) -> int:
-    """Keep rows of the table in the quarantine; returns how many of them the same load had inserted."""
+) -> None:
+    """Keep rows of the table in the quarantine."""
     problems = [{"column": None, "rule": Reason.CONFLICTING.value, "value": None}]
     is_all_text = all(column.is_in_message for column in contract.columns)
     kept = [
@@ -151,7 +162,6 @@ def _keep_replaced(
         existing = {tuple(coordinates) for coordinates in connection.execute(select(*place).where(*near))}
         if new := [row for row in batch if tuple(row[name] for name in PLACE) not in existing]:
             insert_rows(connection, etl_rejected_row, new)
-    return sum(row["log_id"] == log_id for row in rows)
 
 
 def put_back(connection: Connection, contract: EvolvedContract, table: Table, loads: Sequence[int]) -> int:

@@ -28,11 +28,10 @@ from etl.jobs.load.checks import (
     require_budget,
     require_in_quarantine,
     require_in_table,
-    require_of_archive,
     require_unchanged,
 )
 from etl.jobs.load.derived import registry
-from etl.jobs.load.derived.base import NewRows, are_newest
+from etl.jobs.load.derived.base import LoadSoFar, NewRows, are_newest
 from etl.jobs.load.derived.quality import scored
 from etl.jobs.load.derived.summary import describe_feed, summarise
 from etl.jobs.load.loaded_sources import SETTLING
@@ -90,8 +89,9 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
         if run.lacks_tables:
             retrying(settings, "making tables", partial(_make_tables, run))
         done: list[Archive] = []
+        so_far = LoadSoFar()
         while queue.files:
-            if archive := _load_next(settings, run, queue, failures):
+            if archive := _load_next(settings, run, queue, failures, so_far):
                 done.append(archive)
                 queue.leave_first()
         failures.settle()
@@ -112,10 +112,10 @@ def _make_tables(run: JobRun) -> None:
     failpoints.reached("load.tables_made")
 
 
-def _load_next(settings: Settings, run: JobRun, queue: Queue, failures: Failures) -> Archive | None:
+def _load_next(settings: Settings, run: JobRun, queue: Queue, failures: Failures, so_far: LoadSoFar) -> Archive | None:
     """Load the oldest archive of the queue; None where other loaders or the next job load it, or it is set aside."""
     before, notes = run.counts, dict(run.notes)
-    turn = partial(_take_turn, settings, run, queue, before)
+    turn = partial(_take_turn, settings, run, queue, before, so_far)
     try:
         return retrying(settings, f"loading {queue.files[0].name}", turn)
     except Exception as error:
@@ -148,12 +148,15 @@ def _finish(connection: Connection, run: JobRun, done: list[Archive]) -> Loaded:
     )
 
 
-def _take_turn(settings: Settings, run: JobRun, queue: Queue, before: Counts) -> Archive | None:
+def _take_turn(settings: Settings, run: JobRun, queue: Queue, before: Counts, so_far: LoadSoFar) -> Archive | None:
     """Load the oldest archive of the queue that no loader has loaded; None where others have loaded all of them.
 
     An earlier attempt may have loaded it: if its COMMIT succeeded but the answer was lost, the ledger has the archive.
+
+    :param so_far: is brought up to date when the archive is committed.
     """
     run.counts, run.closed = before, False
+    after = replace(so_far)
     with transaction(run.engine) as connection:
         archive = queue.take(connection, settings.statement_timeout_seconds)
         if archive is None:
@@ -163,9 +166,11 @@ def _take_turn(settings: Settings, run: JobRun, queue: Queue, before: Counts) ->
             log.warning("the commit had succeeded, its answer was lost", archive=archive.file_name)
             run.counts = run.recorded(connection)
             run.closed = last
+            so_far.take(_in_table(connection, run))
             return archive
-        counts = _load_archive(connection, run, queue.files[0].content, archive, before, last=last)
+        counts = _load_archive(connection, run, queue.files[0].content, archive, before, after, last=last)
     failpoints.reached("load.committed")
+    so_far.take(after)
     run.counts = before + counts
     run.closed = last
     log.info(
@@ -185,10 +190,11 @@ def _load_archive(
     file: Path,
     archive: Archive,
     before: Counts,
+    so_far: LoadSoFar,
     *,
     last: bool,
 ) -> Counts:
-    """Load one archive, except for the COMMIT; returns its counts."""
+    """Load one archive, except for the COMMIT; returns its counts, and adds to what is known of the load so far."""
     require_unchanged(file, archive)
     contract = _with_new_columns(connection, run, archive, file)
     table = ensure_feed(connection, contract)
@@ -199,28 +205,39 @@ def _load_archive(
     require_all_read(archive, counts)
     counts.require_balance(archive.file_name)
     require_budget(contract, archive, counts)
-    summary = summarise(connection, contract, table, run.log_id)
-    # With `keepLast` an archive may replace late rows that an earlier archive of the same job inserted.
-    counts = replace(counts, late=max(0, summary.late - before.late))
+    held = require_in_table(connection, run, contract, table, sources, inserted)
+    counts = replace(counts, late=held.late)
     total = before + counts
-    if contract.on_conflict == "keepLast":
-        require_of_archive(connection, run, table, sources, inserted)
-    else:
-        require_in_table(connection, run, table, total, summary)
     require_in_quarantine(connection, run, contract, total)
     inserted.tally.count_late(counts.late)
-    kept, is_newest = inserted.fresh, are_newest(connection, table, inserted.fresh)
-    of_archive = sources.are_of(table)
-    new = NewRows(contract, table, run.log_id, of_archive, kept, is_newest, inserted.tally, summary)
+    so_far.summary += held
+    kept = inserted.fresh
+    new = NewRows(
+        contract,
+        table,
+        run.log_id,
+        sources.are_of(table),
+        held.rows,
+        kept=kept,
+        kept_are_newest=are_newest(connection, table, kept),
+        kept_are_all=kept is not None and kept.rows + kept.older_rows == held.rows,
+        tally=inserted.tally,
+        load=so_far,
+    )
     registry.update(connection, new)
     describe_feed(connection, contract)
-    summary.write_watermark(connection, run.log_id)
+    so_far.summary.write_watermark(connection, run.log_id)
     if last:
         run.succeed(connection, total)
     else:
         run.record(connection, total)
     failpoints.reached("load.before_commit")
     return counts
+
+
+def _in_table(connection: Connection, run: JobRun) -> LoadSoFar:
+    """What the feed's table tells about the load so far."""
+    return LoadSoFar(summarise(connection, run.contract, feed_table(run.contract), run.log_id), None)
 
 
 def _with_new_columns(connection: Connection, run: JobRun, archive: Archive, file: Path) -> EvolvedContract:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from sqlalchemy import Connection, Table
+from sqlalchemy import ColumnElement, Connection, Table
 
 from etl.audit.counts import Counts
 from etl.audit.job import JobRun
@@ -43,6 +43,8 @@ class Inserted:
     tally: Tally
     fresh: FreshRows | None
     """The rows that are newer than all rows loaded before, where they were kept."""
+    whereabouts: ColumnElement[bool]
+    """Where the rows are in the table (`Stage.whereabouts`)."""
     replacements: conflicts.Replacements = conflicts.NO_REPLACEMENTS
     """What `keepLast` replaced."""
 
@@ -128,7 +130,11 @@ class Insertion:
         duplicate = self._loaded_before + (self._accepted - loaded - conflicting) + (self._refused - rejected)
         self._tally.add(UNIQUE, self._accepted, self._accepted - loaded)
         counts = Counts(self._read, loaded, rejected, duplicate, 0, conflicting)
-        return Inserted(counts, self._tally, None if replacements.rows else self._fresh.loaded(), replacements)
+        fresh = None if replacements.rows else self._fresh.loaded()
+        return Inserted(counts, self._tally, fresh, self._whereabouts(), replacements)
+
+    def _whereabouts(self) -> ColumnElement[bool]:
+        return self._good.whereabouts(self._run.log_id, self._sources.are_of(self._good.table))
 
     def _insert_bad(self, first: int = 0) -> int:
         return self._bad.insert_new({**self._constants, "feed": self._contract.feed}, first=first)[0]
@@ -156,7 +162,13 @@ class Insertion:
         if self._contract.on_conflict == "keepFirst":
             return number, conflicts.NO_REPLACEMENTS
         replacements = conflicts.keep_last(
-            self._connection, self._contract, self._good, self._constants, differing, self._run.log_id
+            self._connection,
+            self._contract,
+            self._good,
+            self._constants,
+            differing,
+            self._run.log_id,
+            self._sources.are_of(self._good.table),
         )
         return number, replacements
 

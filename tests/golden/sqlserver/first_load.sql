@@ -649,10 +649,13 @@ WHERE NOT (sensor_data.source_id = ? AND sensor_data.source_partition = [staged 
     BY [staged rows].stage_row
 GO
 
-SELECT COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
-    avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds) AS max_2
+SELECT sensor_data.log_id, COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2,
+    max(sensor_data.timestamp) AS max_1, avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds)
+    AS max_2
 FROM sensor_data
-WHERE sensor_data.log_id = ?
+WHERE sensor_data.log_id = ? AND sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND
+    sensor_data.source_offset >= 0 AND sensor_data.source_offset < 4
+GROUP BY sensor_data.log_id
 GO
 
 SELECT COUNT_BIG(*) AS count_1, coalesce(sum(CASE WHEN (etl_rejected_row.reason = ?) THEN ? ELSE ? END), ?) AS

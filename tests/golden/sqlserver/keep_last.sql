@@ -252,7 +252,9 @@ GO
 
 SELECT sensor_data.sensor_id, sensor_data.temperature, sensor_data.humidity, sensor_data.timestamp,
     sensor_data.source_id, sensor_data.source_partition, sensor_data.source_offset, sensor_data.source_item,
-    sensor_data.log_id, sensor_data.lateness_seconds, etl_source.header
+    sensor_data.log_id, sensor_data.lateness_seconds, etl_source.header, CASE WHEN (sensor_data.log_id = ? AND
+        sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND sensor_data.source_offset >= 0 AND
+        sensor_data.source_offset < 1) THEN ? ELSE ? END AS [is own]
 FROM sensor_data
 JOIN etl_source ON etl_source.source_id = sensor_data.source_id
 WHERE EXISTS (SELECT 1
@@ -339,16 +341,13 @@ CROSS APPLY (SELECT CAST(sum(parts.count) AS BIGINT) AS count, min(parts.min) AS
 WHERE pooled.count > ?
 GO
 
-SELECT COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
-    avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds) AS max_2
-FROM sensor_data
-WHERE sensor_data.log_id = ?
-GO
-
-SELECT COUNT_BIG(*) AS count_1
+SELECT sensor_data.log_id, COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2,
+    max(sensor_data.timestamp) AS max_1, avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds)
+    AS max_2
 FROM sensor_data
 WHERE sensor_data.log_id = ? AND sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND
     sensor_data.source_offset >= 0 AND sensor_data.source_offset < 1
+GROUP BY sensor_data.log_id
 GO
 
 SELECT COUNT_BIG(*) AS count_1, coalesce(sum(CASE WHEN (etl_rejected_row.reason = ?) THEN ? ELSE ? END), ?) AS

@@ -158,10 +158,13 @@ WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp))
 GO
 
-SELECT COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
-    avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds) AS max_2
+SELECT sensor_data.log_id, COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2,
+    max(sensor_data.timestamp) AS max_1, avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds)
+    AS max_2
 FROM sensor_data
-WHERE sensor_data.log_id = ?
+WHERE sensor_data.log_id = ? AND sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND
+    sensor_data.source_offset >= 0 AND sensor_data.source_offset < 2
+GROUP BY sensor_data.log_id
 GO
 
 SELECT COUNT_BIG(*) AS count_1, coalesce(sum(CASE WHEN (etl_rejected_row.reason = ?) THEN ? ELSE ? END), ?) AS
@@ -178,6 +181,23 @@ GO
 DELETE FROM sensor_data_5m WHERE sensor_data_5m.window_start >= CAST(? AS DATETIMEOFFSET(6))
 GO
 
+DROP TABLE IF EXISTS [#stage_5m_sensor_data]
+GO
+
+CREATE TABLE [#stage_5m_sensor_data] (
+    stage_row BIGINT NOT NULL,
+    sensor_id INTEGER NULL,
+    window_start DATETIMEOFFSET(6) NULL,
+    PRIMARY KEY (stage_row)
+)
+GO
+
+INSERT INTO [#stage_5m_sensor_data] ([stage_row], [sensor_id], [window_start])
+SELECT sent.[stage_row], sent.[sensor_id], CAST(sent.[window_start] AS DATETIMEOFFSET(6))
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([stage_row] BIGINT '$[0]', [sensor_id] INTEGER '$[1]', [window_start] NVARCHAR(40) '$[2]') AS sent
+GO
+
 DROP TABLE IF EXISTS [#touched_sensor_data_5m]
 GO
 
@@ -185,19 +205,13 @@ SELECT *
 INTO [#touched_sensor_data_5m]
 FROM (
     SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 300, anon_1.window_start) AS [window end]
-    FROM (SELECT DISTINCT shared.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
-                            shared.timestamp) % 300 + 300) % 300), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
-                        shared.timestamp), shared.timestamp)) AS window_start
-        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
-                humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id,
-                sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
-                sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
-                lateness_seconds
-            FROM sensor_data
-            WHERE sensor_data.log_id = 4 AND sensor_data.source_id = 2 AND sensor_data.source_partition = 0 AND
-                sensor_data.source_offset >= 0 AND sensor_data.source_offset < 2 AND sensor_data.timestamp <
-                CAST('2025-06-15T09:05:00.000000+00:00' AS DATETIMEOFFSET(6))) AS shared
-        WHERE shared.sensor_id IS NOT NULL AND shared.timestamp IS NOT NULL) AS anon_1
+    FROM (SELECT DISTINCT [#stage_5m_sensor_data].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
+                            '1970-01-01', [#stage_5m_sensor_data].window_start) % 300 + 300) % 300), DATEADD(NANOSECOND,
+                    -DATEPART(NANOSECOND, [#stage_5m_sensor_data].window_start), [#stage_5m_sensor_data].window_start))
+            AS window_start
+        FROM [#stage_5m_sensor_data]
+        WHERE [#stage_5m_sensor_data].sensor_id IS NOT NULL AND [#stage_5m_sensor_data].window_start IS NOT NULL) AS
+        anon_1
 ) AS found
 GO
 
@@ -268,6 +282,23 @@ GO
 DELETE FROM sensor_data_1d WHERE sensor_data_1d.window_start >= CAST(? AS DATETIMEOFFSET(6))
 GO
 
+DROP TABLE IF EXISTS [#stage_1d_sensor_data]
+GO
+
+CREATE TABLE [#stage_1d_sensor_data] (
+    stage_row BIGINT NOT NULL,
+    sensor_id INTEGER NULL,
+    window_start DATETIMEOFFSET(6) NULL,
+    PRIMARY KEY (stage_row)
+)
+GO
+
+INSERT INTO [#stage_1d_sensor_data] ([stage_row], [sensor_id], [window_start])
+SELECT sent.[stage_row], sent.[sensor_id], CAST(sent.[window_start] AS DATETIMEOFFSET(6))
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([stage_row] BIGINT '$[0]', [sensor_id] INTEGER '$[1]', [window_start] NVARCHAR(40) '$[2]') AS sent
+GO
+
 DROP TABLE IF EXISTS [#touched_sensor_data_1d]
 GO
 
@@ -275,19 +306,13 @@ SELECT *
 INTO [#touched_sensor_data_1d]
 FROM (
     SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS [window end]
-    FROM (SELECT DISTINCT shared.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
-                            shared.timestamp) % 86400 + 86400) % 86400), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
-                        shared.timestamp), shared.timestamp)) AS window_start
-        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
-                humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id,
-                sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
-                sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
-                lateness_seconds
-            FROM sensor_data
-            WHERE sensor_data.log_id = 4 AND sensor_data.source_id = 2 AND sensor_data.source_partition = 0 AND
-                sensor_data.source_offset >= 0 AND sensor_data.source_offset < 2 AND sensor_data.timestamp <
-                CAST('2025-06-16T00:00:00.000000+00:00' AS DATETIMEOFFSET(6))) AS shared
-        WHERE shared.sensor_id IS NOT NULL AND shared.timestamp IS NOT NULL) AS anon_1
+    FROM (SELECT DISTINCT [#stage_1d_sensor_data].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
+                            '1970-01-01', [#stage_1d_sensor_data].window_start) % 86400 + 86400) % 86400),
+                DATEADD(NANOSECOND, -DATEPART(NANOSECOND, [#stage_1d_sensor_data].window_start),
+                    [#stage_1d_sensor_data].window_start)) AS window_start
+        FROM [#stage_1d_sensor_data]
+        WHERE [#stage_1d_sensor_data].sensor_id IS NOT NULL AND [#stage_1d_sensor_data].window_start IS NOT NULL) AS
+        anon_1
 ) AS found
 GO
 
@@ -332,10 +357,10 @@ SELECT anon_1.[sensor number], anon_1.timestamp, CAST(anon_1.temperature AS FLOA
 FROM (SELECT [#judged_sensor_data].[sensor number] AS [sensor number], near.timestamp AS timestamp, near.temperature AS
         temperature, near.humidity AS humidity, near.[is new] AS [is new]
     FROM [#judged_sensor_data]
-    CROSS APPLY (SELECT sensor_data.timestamp AS timestamp, sensor_data.temperature AS temperature, sensor_data.humidity
-            AS humidity, CASE WHEN (sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL AND
-                sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND sensor_data.source_offset >= 0 AND
-                sensor_data.source_offset < 2) THEN 1 ELSE 0 END AS [is new]
+    CROSS APPLY (SELECT TOP 2147483647 sensor_data.timestamp AS timestamp, sensor_data.temperature AS temperature,
+            sensor_data.humidity AS humidity, CASE WHEN (sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL
+                AND sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND sensor_data.source_offset >= 0
+                AND sensor_data.source_offset < 2) THEN 1 ELSE 0 END AS [is new]
         FROM sensor_data
         WHERE sensor_data.sensor_id = [#judged_sensor_data].sensor_id AND sensor_data.timestamp >=
             [#judged_sensor_data].[context start] AND sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))) AS near
@@ -365,19 +390,6 @@ SELECT sent.[log_id], sent.[feed], sent.[rule], sent.[dimension], sent.[checked]
 FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
 WITH ([log_id] BIGINT '$[0]', [feed] NVARCHAR(64) '$[1]', [rule] NVARCHAR(128) '$[2]', [dimension] NVARCHAR(16) '$[3]',
         [checked] BIGINT '$[4]', [failed] BIGINT '$[5]') AS sent
-GO
-
-SELECT COUNT_BIG(*) AS count_1, sum(anon_1.readings) AS sum_1, min(anon_1.first) AS min_1, max(anon_1.last) AS max_1
-FROM (SELECT COUNT_BIG(*) AS readings, min(anon_2.[first time]) AS first, max(anon_2.[last time]) AS last
-    FROM (SELECT anon_3.sensor_id AS sensor_id, min(anon_3.[event time]) AS [first time], max(anon_3.[event time]) AS
-            [last time]
-        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.timestamp AS [event time], DATEADD(SECOND,
-                    -((DATEDIFF_BIG(SECOND, '1970-01-01', sensor_data.timestamp) % 10 + 10) % 10), DATEADD(NANOSECOND,
-                        -DATEPART(NANOSECOND, sensor_data.timestamp), sensor_data.timestamp)) AS [time slot]
-            FROM sensor_data
-            WHERE sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL) AS anon_3
-        GROUP BY anon_3.sensor_id, anon_3.[time slot]) AS anon_2
-    GROUP BY anon_2.sensor_id) AS anon_1
 GO
 
 DELETE FROM etl_quality_score WHERE etl_quality_score.log_id = ?

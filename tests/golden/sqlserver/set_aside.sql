@@ -215,10 +215,13 @@ WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp))
 GO
 
-SELECT COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2, max(sensor_data.timestamp) AS max_1,
-    avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds) AS max_2
+SELECT sensor_data.log_id, COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2,
+    max(sensor_data.timestamp) AS max_1, avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds)
+    AS max_2
 FROM sensor_data
-WHERE sensor_data.log_id = ?
+WHERE sensor_data.log_id = ? AND sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND
+    sensor_data.source_offset >= 0 AND sensor_data.source_offset < 1
+GROUP BY sensor_data.log_id
 GO
 
 SELECT COUNT_BIG(*) AS count_1, coalesce(sum(CASE WHEN (etl_rejected_row.reason = ?) THEN ? ELSE ? END), ?) AS
@@ -279,6 +282,23 @@ GO
 DELETE FROM sensor_data_1d WHERE sensor_data_1d.window_start >= CAST(? AS DATETIMEOFFSET(6))
 GO
 
+DROP TABLE IF EXISTS [#stage_1d_sensor_data]
+GO
+
+CREATE TABLE [#stage_1d_sensor_data] (
+    stage_row BIGINT NOT NULL,
+    sensor_id INTEGER NULL,
+    window_start DATETIMEOFFSET(6) NULL,
+    PRIMARY KEY (stage_row)
+)
+GO
+
+INSERT INTO [#stage_1d_sensor_data] ([stage_row], [sensor_id], [window_start])
+SELECT sent.[stage_row], sent.[sensor_id], CAST(sent.[window_start] AS DATETIMEOFFSET(6))
+FROM OPENJSON(CAST(? AS NVARCHAR(MAX)))
+WITH ([stage_row] BIGINT '$[0]', [sensor_id] INTEGER '$[1]', [window_start] NVARCHAR(40) '$[2]') AS sent
+GO
+
 DROP TABLE IF EXISTS [#touched_sensor_data_1d]
 GO
 
@@ -286,19 +306,13 @@ SELECT *
 INTO [#touched_sensor_data_1d]
 FROM (
     SELECT anon_1.sensor_id, anon_1.window_start, DATEADD(SECOND, 86400, anon_1.window_start) AS [window end]
-    FROM (SELECT DISTINCT shared.sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND, '1970-01-01',
-                            shared.timestamp) % 86400 + 86400) % 86400), DATEADD(NANOSECOND, -DATEPART(NANOSECOND,
-                        shared.timestamp), shared.timestamp)) AS window_start
-        FROM (SELECT sensor_data.sensor_id AS sensor_id, sensor_data.temperature AS temperature, sensor_data.humidity AS
-                humidity, sensor_data.timestamp AS timestamp, sensor_data.source_id AS source_id,
-                sensor_data.source_partition AS source_partition, sensor_data.source_offset AS source_offset,
-                sensor_data.source_item AS source_item, sensor_data.log_id AS log_id, sensor_data.lateness_seconds AS
-                lateness_seconds
-            FROM sensor_data
-            WHERE sensor_data.log_id = 6 AND sensor_data.source_id = 2 AND sensor_data.source_partition = 0 AND
-                sensor_data.source_offset >= 0 AND sensor_data.source_offset < 1 AND sensor_data.timestamp <
-                CAST('2025-06-16T00:00:00.000000+00:00' AS DATETIMEOFFSET(6))) AS shared
-        WHERE shared.sensor_id IS NOT NULL AND shared.timestamp IS NOT NULL) AS anon_1
+    FROM (SELECT DISTINCT [#stage_1d_sensor_data].sensor_id AS sensor_id, DATEADD(SECOND, -((DATEDIFF_BIG(SECOND,
+                            '1970-01-01', [#stage_1d_sensor_data].window_start) % 86400 + 86400) % 86400),
+                DATEADD(NANOSECOND, -DATEPART(NANOSECOND, [#stage_1d_sensor_data].window_start),
+                    [#stage_1d_sensor_data].window_start)) AS window_start
+        FROM [#stage_1d_sensor_data]
+        WHERE [#stage_1d_sensor_data].sensor_id IS NOT NULL AND [#stage_1d_sensor_data].window_start IS NOT NULL) AS
+        anon_1
 ) AS found
 GO
 
@@ -343,10 +357,10 @@ SELECT anon_1.[sensor number], anon_1.timestamp, CAST(anon_1.temperature AS FLOA
 FROM (SELECT [#judged_sensor_data].[sensor number] AS [sensor number], near.timestamp AS timestamp, near.temperature AS
         temperature, near.humidity AS humidity, near.[is new] AS [is new]
     FROM [#judged_sensor_data]
-    CROSS APPLY (SELECT sensor_data.timestamp AS timestamp, sensor_data.temperature AS temperature, sensor_data.humidity
-            AS humidity, CASE WHEN (sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL AND
-                sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND sensor_data.source_offset >= 0 AND
-                sensor_data.source_offset < 1) THEN 1 ELSE 0 END AS [is new]
+    CROSS APPLY (SELECT TOP 2147483647 sensor_data.timestamp AS timestamp, sensor_data.temperature AS temperature,
+            sensor_data.humidity AS humidity, CASE WHEN (sensor_data.log_id = ? AND sensor_data.lateness_seconds IS NULL
+                AND sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND sensor_data.source_offset >= 0
+                AND sensor_data.source_offset < 1) THEN 1 ELSE 0 END AS [is new]
         FROM sensor_data
         WHERE sensor_data.sensor_id = [#judged_sensor_data].sensor_id AND sensor_data.timestamp >=
             [#judged_sensor_data].[context start] AND sensor_data.timestamp <= CAST(? AS DATETIMEOFFSET(6))) AS near

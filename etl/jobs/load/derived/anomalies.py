@@ -52,6 +52,7 @@ _NUMBER, _NEW, _START, _FIRST, _LAST = "sensor number", "is new", "context start
 _TIES = ("source_id", "source_partition", "source_offset", "source_item")
 """Tell readings of one moment apart, so that their order is always the same."""
 _MOST_SENSORS = 2_000
+_NO_LIMIT = 2**31 - 1
 _UTC = pa.timestamp("us", "UTC")
 
 
@@ -94,10 +95,9 @@ def _detect_in_memory(connection: Connection, new: NewRows, kept: FreshRows, rul
         earlier = read_table(
             connection, _earlier_query(contract, table, rules, sensors, kept.newest, condition), examined.schema
         )
-        examined = pa.concat_tables([earlier, examined])
-        examined = examined.take(
-            pc.sort_indices(examined, sort_keys=[(_NUMBER, "ascending"), (kept.time, "ascending")])
-        )
+        # All of them are earlier than what is examined, which is in order.
+        examined = pa.concat_tables([earlier.sort_by([(name, "ascending") for name in (_NUMBER, kept.time)]), examined])
+        examined = examined.take(pa.array(np.argsort(examined[_NUMBER].to_numpy(), kind="stable")))
     anomalies = _found(examined, kept.time, rules)
     _record(
         connection, contract, new.log_id, anomalies, {place: tuple(row.values()) for place, row in enumerate(named)}
@@ -244,6 +244,8 @@ def _earlier_query(
     near = (
         select(*(table.c[name] for name in names), case((new, true()), else_=false()).label(_NEW))
         .where(same, time >= sensors.c[_START], time <= newest)
+        # A limit keeps PostgreSQL from making a join of it, which reads the whole table.
+        .limit(_NO_LIMIT)
         .correlate(sensors)
         .lateral("near")
     )

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Subquery, Table, and_, func, select
 
 from etl.contract.model import EvolvedContract
 from etl.database.schema.ensure import Created
+from etl.jobs.load.derived.fleet import Seen
 from etl.jobs.load.derived.newest_rows import FreshRows
 from etl.jobs.load.derived.summary import LoadSummary
 from etl.jobs.load.derived.tally import Tally
+
+
+@dataclass
+class LoadSoFar:
+    """What a job knows of its archives that are loaded, so that it need not ask the database for all of them again."""
+
+    summary: LoadSummary = field(default_factory=LoadSummary)
+    seen: Seen | None = field(default_factory=Seen)
+    """For the fleet's completeness; None where it is not known."""
+
+    def take(self, other: LoadSoFar) -> None:
+        """Become equal to another one."""
+        self.summary, self.seen = other.summary, other.seen
 
 
 @dataclass(frozen=True)
@@ -25,14 +39,18 @@ class NewRows:
     """Of the load that inserted them."""
     of_archive: ColumnElement[bool]
     """Which of the load's rows in the table they are."""
+    number: int | None = None
+    """How many there are; None where they were not counted."""
     kept: FreshRows | None = None
     """Those of them that are newer than all rows loaded before, where they were kept in memory."""
     kept_are_newest: bool = False
     """Whether the table holds no other row after the newest row loaded before."""
+    kept_are_all: bool = False
+    """Whether the table holds all accepted rows of the archive that are in `kept` or known to it, and no others of it."""
     tally: Tally | None = None
     """How often each quality rule was checked and failed; None for a replay, whose rows were counted when they were rejected."""
-    summary: LoadSummary | None = None
-    """Of all rows of the load so far; given with `tally`."""
+    load: LoadSoFar | None = None
+    """The load so far, these rows included; given with `tally`."""
 
     @property
     def condition(self) -> ColumnElement[bool]:

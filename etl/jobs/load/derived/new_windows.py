@@ -6,15 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from sqlalchemy import (
-    Connection,
-    Table,
-    delete,
-    select,
-)
+from sqlalchemy import Column, Connection, MetaData, Table, delete, select
 
 from etl.contract.model import Windows
-from etl.database import make_stage
+from etl.database import MOMENT, make_stage
 from etl.database.schema.windows import Touched, filling, keep_touched, recompute, smallest_first, table_of_size
 from etl.jobs.load.derived.base import NewRows
 from etl.jobs.load.derived.newest_rows import FreshRows, Ordered, micros_of, moments
@@ -41,9 +36,8 @@ def add_newest(connection: Connection, new: NewRows, fresh: FreshRows) -> None:
         (first,) = moments(np.array([since])).to_pylist()
         rows = table_of_size(contract, windows, name)
         connection.execute(delete(rows).where(rows.c.window_start >= first))
-        if fresh.has_older or not alone.all():
-            shared = select(table).where(of_archive, time < first).subquery("shared")
-            kept = keep_touched(connection, contract, name, seconds, shared, fresh.time)
+        if fresh.older_rows or not alone.all():
+            kept = _keep_shared(connection, new, fresh, name, seconds, since)
             recompute(connection, contract, table, [Touched(kept, rows, filling(done, seconds))])
         done[seconds] = rows
         if alone.any():
@@ -84,3 +78,20 @@ def in_memory(readings: Ordered, start: NDArray[np.int64], windows: Windows) -> 
         keys = {key: readings.table[key].take(pa.array(opens)) for key in windows.key}
         tables.append(pa.table({**keys, **names, **figures}).filter(pa.array(count > 0)))
     return pa.concat_tables(tables)
+
+
+def _keep_shared(connection: Connection, new: NewRows, fresh: FreshRows, name: str, seconds: int, since: int) -> Table:
+    """The windows of one size that hold rows of the archive and begin before a moment; a temporary table."""
+    contract, windows = new.contract, new.contract.windows
+    assert windows is not None
+    if not new.kept_are_all:
+        # The table had some of these rows before, in windows that need not change.
+        (first,) = moments(np.array([since])).to_pylist()
+        rows = select(new.table).where(new.condition, new.table.c[fresh.time] < first).subquery("shared")
+        return keep_touched(connection, contract, name, seconds, rows, fresh.time)
+    found = fresh.in_windows_before(since, seconds, windows.key)
+    columns = [Column(key, new.table.c[key].type) for key in windows.key]
+    shared = Table(f"{name}_{contract.table}", MetaData(), *columns, Column("window_start", MOMENT))
+    stage = make_stage(connection, shared, found.column_names)
+    stage.copy(found)
+    return keep_touched(connection, contract, name, seconds, stage.staged, "window_start")

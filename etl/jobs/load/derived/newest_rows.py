@@ -38,6 +38,8 @@ class Fresh:
         names += [*contract.windows.key, *contract.windows.measures] if contract.windows else []
         names += contract.anomalies.measures if contract.anomalies else ()
         self._columns = list(dict.fromkeys(names))
+        key = contract.windows.key if contract.windows else ()
+        self._columns_of_older = list(dict.fromkeys((*contract.sensor, self.time, *key, "lateness_seconds")))
         is_derived = contract.windows or contract.anomalies or contract.fleet
         self._is_worth_it = bool(is_derived) and {*contract.primary_key} == {*contract.sensor, self.time}
         self._fresh: list[pa.Table] = []
@@ -50,7 +52,7 @@ class Fresh:
         has_all = not any(rows[name].null_count for name in (*self.sensor, self.time))
         if self.newest is not None:
             newer = pc.greater(rows[self.time], pa.scalar(self.newest, _MOMENT))
-            self._older.append(rows.filter(pc.invert(newer)).select([*self.sensor, self.time, "lateness_seconds"]))
+            self._older.append(rows.filter(pc.invert(newer)).select(self._columns_of_older))
             rows = rows.filter(newer)
         self._fresh.append(rows.select(self._columns))
         self._is_worth_it = has_all and sum(rows.num_rows for rows in (*self._fresh, *self._older)) <= MOST_ROWS
@@ -111,20 +113,47 @@ class FreshRows:
     ) -> None:
         self.newest = newest
         self.time = time
-        self.has_older = older is not None and older.num_rows > 0
-        """Whether the archive has other rows, too."""
-        self._sensor = sensor
+        self.sensor = sensor
         self._by_sensor = by_sensor
-        self._older = older
+        self._older = older if older is not None and older.num_rows else None
 
     @property
     def rows(self) -> int:
         """How many there are."""
         return int(self._by_sensor.table.num_rows)
 
+    @property
+    def older_rows(self) -> int:
+        """How many other rows of the archive were accepted. The table may have had some of them before."""
+        return self._older.num_rows if self._older else 0
+
+    @property
+    def older_on_time(self) -> Ordered | None:
+        """Sensor and time of those that are not late; None without any."""
+        if self._older is None:
+            return None
+        on_time = self._older.filter(pc.is_null(self._older["lateness_seconds"])).select([*self.sensor, self.time])
+        return in_order(on_time, self.sensor, self.time) if on_time.num_rows else None
+
+    def in_windows_before(self, moment: int, seconds: int, key: tuple[str, ...]) -> pa.Table:
+        """The key and beginning (`window_start`) of each window that begins before `moment` and holds an accepted row of the
+        archive.
+
+        :param moment: in microseconds since 1970; as the windows' beginnings.
+        """
+        rows = self._by_sensor
+        parts = [with_values(rows.where(rows.micros < moment).table.select([*key, self.time]), key)]
+        if self._older is not None:
+            parts.append(with_values(self._older.select([*key, self.time]), key))
+        together = pa.concat_tables(parts)
+        length = seconds * 1_000_000
+        start = together[self.time].cast(_MOMENT).cast(pa.int64()).to_numpy() // length * length
+        windows = together.select(key).append_column("window_start", moments(start))
+        return windows.group_by([*key, "window_start"]).aggregate([])
+
     def by(self, key: tuple[str, ...]) -> Ordered:
         """The readings key by key, and in the order of time; without those that have no value of the key."""
-        if key == self._sensor:
+        if key == self.sensor:
             return self._by_sensor
         return in_order(with_values(self._by_sensor.table, key), key, self.time)
 
@@ -133,33 +162,37 @@ class FreshRows:
 
         Of older rows only sensor and time are known. The table may have had some of them before.
         """
-        if not self.has_older:
+        older = self.older_on_time
+        if older is None:
             return self._by_sensor, np.ones(self.rows, bool)
-        assert self._older is not None
-        on_time = self._older.filter(pc.is_null(self._older["lateness_seconds"])).select([*self._sensor, self.time])
         marked = [
-            table.append_column(_FRESH, pa.repeat(is_fresh, table.num_rows))
-            for table, is_fresh in ((on_time, False), (self._by_sensor.table, True))
+            rows.table.append_column(_FRESH, pa.repeat(is_fresh, rows.table.num_rows))
+            for rows, is_fresh in ((older, False), (self._by_sensor, True))
         ]
-        ordered = in_order(pa.concat_tables(marked, promote_options="default"), self._sensor, self.time)
+        together = pa.concat_tables(marked, promote_options="default")
+        ordered = in_order(together, self.sensor, self.time, is_by_time=True)
         return ordered, ordered.table[_FRESH].to_numpy()
 
 
 def with_values(table: pa.Table, names: Iterable[str]) -> pa.Table:
     """The rows that have a value in each of these columns."""
     for name in names:
-        table = table.filter(pc.is_valid(table[name]))
+        if table[name].null_count:
+            table = table.filter(pc.is_valid(table[name]))
     return table
 
 
-def in_order(table: pa.Table, key: tuple[str, ...], time: str) -> Ordered:
-    """Rows key by key, and in the order of time; each has a key and a time."""
+def in_order(table: pa.Table, key: tuple[str, ...], time: str, *, is_by_time: bool = False) -> Ordered:
+    """Rows key by key, and in the order of time; each has a key and a time.
+
+    :param is_by_time: whether the rows of each key are in the order of time already.
+    """
     number = np.zeros(table.num_rows, np.int64)
     for name in key:
         codes = table[name].combine_chunks().dictionary_encode()
         number = number * len(codes.dictionary) + codes.indices.to_numpy(zero_copy_only=False)
     micros = table[time].cast(_MOMENT).cast(pa.int64()).to_numpy()
-    order = np.lexsort((micros, number))  # stable
+    order = np.argsort(number, kind="stable") if is_by_time else np.lexsort((micros, number))  # stable, too
     return Ordered(table.take(pa.array(order)), number[order], micros[order])
 
 

@@ -14,35 +14,17 @@ late one. It rates what arrived; docs/quality.md shows an example.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, literal_column, select
+from sqlalchemy import Connection, delete, insert, select
 
-from etl.contract.model import EvolvedContract
-from etl.database import insert_rows, window_start
+from etl.database import insert_rows
 from etl.database.schema.audit_tables import etl_quality, etl_quality_score
-from etl.jobs.load.derived.base import Derived, NewRows
-from etl.jobs.load.derived.newest_rows import FreshRows
+from etl.jobs.load.derived.base import Derived, LoadSoFar, NewRows
+from etl.jobs.load.derived.fleet import Fleet, fleet_of_load
 from etl.jobs.load.derived.tally import ON_TIME, READABLE, UNIQUE, VALID, Tally, dimension
 
 WEIGHTS = {"completeness": 0.3, "validity": 0.4, "uniqueness": 0.15, "timeliness": 0.15}
-
-# With a space, which no column of a contract can have.
-_TIME, _SLOT, _FIRST, _LAST = "event time", "time slot", "first time", "last time"
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """The sensors and readings expected in the time that a load covers, and those that came."""
-
-    sensors_expected: int
-    sensors_seen: int
-    readings_expected: int
-    readings_seen: int
 
 
 class Quality(Derived):
@@ -50,7 +32,7 @@ class Quality(Derived):
 
     def update(self, connection: Connection, new: NewRows) -> None:
         """Add an archive's tally to that of its load, and recompute the load's score."""
-        if new.tally is None or new.summary is None:
+        if new.tally is None or new.load is None:
             return
         summed = _with_earlier(connection, new.log_id, new.tally)
         connection.execute(delete(etl_quality).where(etl_quality.c.log_id == new.log_id))
@@ -68,16 +50,15 @@ class Quality(Derived):
         if not rows or not summed.checked[READABLE]:
             return
         insert_rows(connection, etl_quality, rows)
-        is_all = new.kept is not None and new.kept.rows == new.summary.rows
-        fleet = _fleet_of(new.contract, new.kept) if new.kept is not None and is_all else _fleet(connection, new)
+        fleet, summary = _fleet(connection, new, new.load), new.load.summary
         connection.execute(delete(etl_quality_score).where(etl_quality_score.c.log_id == new.log_id))
         connection.execute(
             insert(etl_quality_score).values(
                 log_id=new.log_id,
                 feed=new.contract.feed,
-                age_seconds=new.summary.age_seconds,
-                lateness_mean_seconds=new.summary.lateness_mean_seconds,
-                lateness_max_seconds=new.summary.lateness_max_seconds,
+                age_seconds=summary.age_seconds,
+                lateness_mean_seconds=summary.lateness_mean_seconds,
+                lateness_max_seconds=summary.lateness_max_seconds,
                 **score(summed, fleet),
                 **(vars(fleet) if fleet else {}),
             )
@@ -121,42 +102,11 @@ def _with_earlier(connection: Connection, log_id: int, tally: Tally) -> Tally:
     return summed
 
 
-def _fleet(connection: Connection, new: NewRows) -> Fleet | None:
-    """Sensors and readings between the first and the last reading of a load, against what the contract expects.
-
-    Late readings do not count: each would extend that time into that of earlier loads.
-    """
-    contract, table = new.contract, new.table
-    if contract.fleet is None:
+def _fleet(connection: Connection, new: NewRows, load: LoadSoFar) -> Fleet | None:
+    """The fleet of the load so far: in memory, or from the table where that is not possible."""
+    expected = new.contract.fleet
+    if expected is None:
         return None
-    time = table.c[contract.event_time.column]
-    on_time = and_(table.c.log_id == new.log_id, table.c.lateness_seconds.is_(None))
-    sensor = [table.c[name] for name in contract.sensor]
-    interval: ColumnElement[Any] = literal_column(f"{contract.fleet.interval_seconds:g}")
-    slot = window_start(time, interval).label(_SLOT)
-    rows = select(*sensor, time.label(_TIME), slot).where(on_time).subquery()
-    by = [rows.c[name] for name in contract.sensor]
-    span = (func.min(rows.c[_TIME]).label(_FIRST), func.max(rows.c[_TIME]).label(_LAST))
-    slots = select(*by, *span).group_by(*by, rows.c[_SLOT]).subquery()
-    by = [slots.c[name] for name in contract.sensor]
-    span = (func.min(slots.c[_FIRST]).label("first"), func.max(slots.c[_LAST]).label("last"))
-    sensors = select(func.count().label("readings"), *span).group_by(*by).subquery()
-    figures = (func.count(), func.sum(sensors.c.readings), func.min(sensors.c.first), func.max(sensors.c.last))
-    seen, readings, first, last = connection.execute(select(*figures)).one()
-    if first is None:
-        return None
-    spans = math.floor(last.timestamp() / contract.fleet.interval_seconds) + 1
-    spans -= math.floor(first.timestamp() / contract.fleet.interval_seconds)
-    return Fleet(contract.fleet.sensors, int(seen), contract.fleet.sensors * spans, int(readings or 0))
-
-
-def _fleet_of(contract: EvolvedContract, fresh: FreshRows) -> Fleet | None:
-    """The same of rows in memory, of which none is late."""
-    if contract.fleet is None:
-        return None
-    readings = fresh.by(contract.sensor)
-    slots = readings.micros // round(contract.fleet.interval_seconds * 1_000_000)
-    seen = int(readings.number_changes.sum())
-    spans = int(slots.max() - slots.min()) + 1
-    reported = int((readings.number_changes | (np.diff(slots, prepend=-1) != 0)).sum())
-    return Fleet(contract.fleet.sensors, seen, contract.fleet.sensors * spans, reported)
+    if load.seen is not None and new.number != 0:
+        load.seen = load.seen.with_archive(new.kept, expected) if new.kept and new.kept_are_all else None
+    return load.seen.against(expected) if load.seen else fleet_of_load(connection, new.contract, new.table, new.log_id)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, func, insert, select, update
 
 from etl.audit import log_rows
 from etl.contract.model import EvolvedContract
@@ -15,15 +16,26 @@ from etl.database.schema.audit_tables import etl_feed
 
 @dataclass(frozen=True)
 class LoadSummary:
-    """The rows of one load that are in the feed's table."""
+    """The rows of one load, or of one of its archives, that are in the feed's table."""
 
-    rows: int
-    late: int
-    newest: datetime | None
+    rows: int = 0
+    late: int = 0
+    newest: datetime | None = None
     """The newest event time."""
-    lateness_mean_seconds: float | None
+    lateness_mean_seconds: float | None = None
     """Of the late rows."""
-    lateness_max_seconds: float | None
+    lateness_max_seconds: float | None = None
+
+    def __add__(self, other: LoadSummary) -> LoadSummary:
+        late = self.late + other.late
+        seconds = sum(part.late * (part.lateness_mean_seconds or 0.0) for part in (self, other))
+        return LoadSummary(
+            self.rows + other.rows,
+            late,
+            _largest(self.newest, other.newest),
+            seconds / late if late else None,
+            _largest(self.lateness_max_seconds, other.lateness_max_seconds),
+        )
 
     @property
     def age_seconds(self) -> float | None:
@@ -38,12 +50,30 @@ class LoadSummary:
         log_rows.write_last_event_time(connection, log_id, self.newest)
 
 
-def summarise(connection: Connection, contract: EvolvedContract, table: Table, log_id: int) -> LoadSummary:
-    """Count what the table holds of a load."""
+def _largest(*values: Any) -> Any:
+    return max((value for value in values if value is not None), default=None)
+
+
+def summarise(
+    connection: Connection,
+    contract: EvolvedContract,
+    table: Table,
+    log_id: int,
+    where: ColumnElement[bool] | None = None,
+) -> LoadSummary:
+    """Count what the table holds of a load.
+
+    :param where: a part of the table; None: all rows of the load.
+    """
     time = table.c[contract.event_time.column]
     behind = table.c.lateness_seconds
-    figures = select(func.count(), func.count(behind), func.max(time), func.avg(behind), func.max(behind))
-    rows, late, newest, mean, longest = connection.execute(figures.where(table.c.log_id == log_id)).one()
+    figures = select(
+        table.c.log_id, func.count(), func.count(behind), func.max(time), func.avg(behind), func.max(behind)
+    )
+    # The load is chosen from the result: as a condition it would make the planner prefer an index on it to the given part.
+    query = figures.where(table.c.log_id == log_id if where is None else where).group_by(table.c.log_id)
+    found = {row[0]: row[1:] for row in connection.execute(query)}
+    rows, late, newest, mean, longest = found.get(log_id, (0, 0, None, None, None))
     return LoadSummary(int(rows), int(late), newest, mean, longest)
 
 

@@ -58,10 +58,20 @@ def test_what_is_no_newer_is_known_by_sensor_and_time_unless_it_is_late() -> Non
     taken.keep(rows([(2, 1, 1.0), (1, 0, 2.0), (2, 2, 3.0), (3, 3, 4.0), (1, -9, 5.0)]))
     found = taken.loaded()
     assert found is not None
-    assert (found.rows, found.has_older) == (3, True)
+    assert (found.rows, found.older_rows) == (3, 2)
     ordered, is_fresh = found.with_older()
     assert ordered.table["temperature"].to_pylist() == [None, 1.0, 3.0, 4.0]
     assert is_fresh.tolist() == [False, True, True, True]
+
+
+def test_windows_that_began_before_are_named_once_also_those_of_late_rows() -> None:
+    taken = Fresh(CONTRACT, START)
+    taken.keep(rows([(2, 1, 1.0), (2, 2, 1.0), (1, 0, 2.0), (2, 400, 3.0), (1, -50, 5.0)]))
+    found = taken.loaded()
+    assert found is not None
+    windows = found.in_windows_before(fresh.micros_of(START) + 300_000_000, 300, ("sensor_id",))
+    named = {(row["sensor_id"], (row["window_start"] - START).total_seconds()) for row in windows.to_pylist()}
+    assert (len(windows), named) == (3, {(2, 0.0), (1, 0.0), (1, -300.0)})
 
 
 @pytest.mark.parametrize(
