@@ -18,7 +18,7 @@ from etl.cli.report.times import moment
 from etl.errors import AlreadyRunning
 from etl.jobs.produce.default_messages import BY_DEFAULT
 from etl.notebook.kernel import WarmKernel
-from etl.operations.cycle import Cycle, Reporter, run_cycles, warm_kernel
+from etl.operations.cycle import Cycle, Reporter, run_cycles
 from etl.operations.plan_run import FeedPlan, RunPlan
 from etl.operations.schedule import Schedule, Stop, exit_code, repeat
 from etl.operations.schedule_state import Watch, watching
@@ -33,21 +33,21 @@ _WORK = {
 }
 
 
-def run_plan(settings: Settings, plan: RunPlan, *, fresh_kernels: bool, strict: bool) -> int:
+def run_plan(settings: Settings, plan: RunPlan, kernel: WarmKernel | None, *, strict: bool) -> int:
     """Run the planned cycles and print them; returns the exit code.
 
-    :param fresh_kernels: each notebook gets a new kernel.
+    :param kernel: runs all notebooks, and is ended; with None each notebook gets a new kernel.
     :param strict: a cycle that loaded nothing of what it read counts as failed.
     """
     if plan.schedule:
-        return _run_on_schedule(settings, plan, plan.schedule, fresh_kernels=fresh_kernels, strict=strict)
-    return _run_once(settings, plan, fresh_kernels=fresh_kernels, strict=strict)
+        return _run_on_schedule(settings, plan, plan.schedule, kernel, strict=strict)
+    return _run_once(settings, plan, kernel, strict=strict)
 
 
-def _run_once(settings: Settings, plan: RunPlan, *, fresh_kernels: bool, strict: bool) -> int:
+def _run_once(settings: Settings, plan: RunPlan, kernel: WarmKernel | None, *, strict: bool) -> int:
     """One cycle of each feed, printed in full."""
     done = []
-    with progress() as tell, _kernel(settings, plan, fresh=fresh_kernels) as kernel:
+    with progress() as tell, kernel or contextlib.nullcontext():
         for cycle in run_cycles(settings, plan.contracts, plan.parameters, _job_reporter(tell), kernel=kernel):
             _print_cycle(cycle)
             done.append(cycle)
@@ -57,14 +57,14 @@ def _run_once(settings: Settings, plan: RunPlan, *, fresh_kernels: bool, strict:
 
 
 def _run_on_schedule(
-    settings: Settings, plan: RunPlan, schedule: Schedule, *, fresh_kernels: bool, strict: bool
+    settings: Settings, plan: RunPlan, schedule: Schedule, kernel: WarmKernel | None, *, strict: bool
 ) -> int:
     """Cycles of all feeds whenever they are due, a line each."""
     feeds = tuple(contract.feed for contract in plan.contracts)
     with (
         Stop() as stop,
         progress(lines=False) as tell,
-        _kernel(settings, plan, fresh=fresh_kernels) as kernel,
+        kernel or contextlib.nullcontext(),
         watching(settings, schedule.text, feeds, kernel) as watch,
     ):
         if kernel:
@@ -127,10 +127,6 @@ class _Running:
 
 def _code(cycle: Cycle, *, strict: bool) -> int:
     return cycle.exit_code or int(strict and cycle.outcome.is_all_lost)
-
-
-def _kernel(settings: Settings, plan: RunPlan, *, fresh: bool) -> contextlib.AbstractContextManager[WarmKernel | None]:
-    return contextlib.nullcontext() if fresh else warm_kernel(settings, plan.contracts)
 
 
 def _job_reporter(tell: Tell) -> Reporter:

@@ -15,6 +15,8 @@ from etl import __version__
 from etl.cli.console import AsJson, console, print_json, progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from etl.settings import Settings
 
 
@@ -146,8 +148,11 @@ def version() -> None:
     typer.echo(__version__)
 
 
-def ready(settings: Settings, *, with_kafka: bool = True) -> Settings:
-    """Prepare what notebooks need: services, audit tables, and the environment that kernels inherit."""
+def ready(settings: Settings, *, with_kafka: bool = True, meanwhile: Callable[[], object] = lambda: None) -> Settings:
+    """Prepare what notebooks need: services, audit tables, and the environment that kernels inherit.
+
+    :param meanwhile: is called as soon as kernels can be started; services and tables follow.
+    """
     from etl import services
     from etl.cli.init import init_tables
     from etl.contract.reader import sound_contracts
@@ -155,13 +160,13 @@ def ready(settings: Settings, *, with_kafka: bool = True) -> Settings:
     from etl.settings import Settings
 
     with progress() as tell:
-        if settings.kafka_is_embedded or settings.database_is_embedded:
-            services.up(settings, sound_contracts(settings), tell, with_kafka=with_kafka)
-        elif with_kafka:
-            services.prepare(settings, tell)
         os.environ["ETL_HOME"] = str(settings.home)
         if with_kafka:
+            services.prepare(settings, tell)
             os.environ["JAVA_HOME"] = str(find_java(settings, tell).home)
+        meanwhile()
+        if settings.kafka_is_embedded or settings.database_is_embedded:
+            services.up(settings, sound_contracts(settings), tell, with_kafka=with_kafka)
     settings = Settings.load()
     init_tables(settings, {})
     return settings

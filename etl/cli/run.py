@@ -69,11 +69,14 @@ def run(
 ) -> None:
     """Run a cycle of each feed: produce, consume, merge, load. Starts the embedded services if they are needed."""
     import getpass
+    from contextlib import nullcontext
+    from functools import partial
 
     from etl.cli.cycles import print_defaults, print_plan, run_plan
     from etl.cli.machine import ready
+    from etl.notebook.execute import start_ahead
     from etl.notebook.parameters import parse_value
-    from etl.operations.cycle import require_idle
+    from etl.operations.cycle import require_idle, warm_kernel
     from etl.operations.plan_run import RunRequest, plan_run
     from etl.settings import Settings
 
@@ -96,5 +99,8 @@ def run(
     if plan.only_contract:
         require_idle(settings, plan.only_contract)
     print_defaults(plan)
-    settings = ready(settings, with_kafka=plan.needs_kafka)
-    raise typer.Exit(run_plan(settings, plan, fresh_kernels=fresh_kernels, strict=strict))
+    kernel = None if fresh_kernels else warm_kernel(settings, plan.contracts)
+    with kernel or nullcontext():
+        settings = ready(settings, with_kafka=plan.needs_kafka, meanwhile=partial(start_ahead, kernel))
+        code = run_plan(settings, plan, kernel, strict=strict)
+    raise typer.Exit(code)

@@ -11,6 +11,7 @@ from uuid import uuid4
 from etl import errors
 from etl.errors import ConfigurationError, EtlError, Interrupted, JobFailed
 from etl.notebook.kernel import ENGINE, WarmKernel
+from etl.notebook.light_imports import light_imports
 from etl.settings import PROJECT_ROOT, Settings
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 NOTEBOOK_FOLDER = PROJECT_ROOT / "notebooks"
 
+_ARGUMENTS = ["--log-level=CRITICAL"]
+"""Of the kernel's program. The kernel logs an error whenever it is asked to end; errors of the job are raised as exceptions."""
 _SOCKET_PATH_LENGTH = 104
 """macOS allows 104 bytes with the closing NUL, Linux 108 (`sockaddr_un.sun_path`)."""
 
@@ -30,8 +33,9 @@ def execute(
 
     :raises JobFailed: with the job's own cause and remedy, and the path of the executed copy.
     """
-    # Papermill takes a second to import; a second cycle of a feed is refused before that.
-    import papermill
+    # Papermill takes long to import; a second cycle of a feed is refused before that.
+    with light_imports():
+        import papermill
     from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
@@ -47,8 +51,7 @@ def execute(
             progress_bar=False,
             cwd=NOTEBOOK_FOLDER,
             config=_own_sockets(kernel_config()),
-            # The kernel logs an error whenever it is asked to end; errors of the job are raised as exceptions.
-            extra_arguments=["--log-level=CRITICAL"],
+            extra_arguments=_ARGUMENTS,
             **({"warm_kernel": kernel} if kernel else {}),
         )
     except PapermillExecutionError as error:
@@ -65,6 +68,12 @@ def execute(
         ) from error
     except NoSuchKernel as error:
         raise ConfigurationError("Jupyter has no kernel `python3`.", remedy="Run `make setup`.") from error
+
+
+def start_ahead(kernel: WarmKernel | None) -> None:
+    """Start the kernel of the first notebook, and Spark with it, while other things are prepared."""
+    if kernel:
+        kernel.start_ahead(NOTEBOOK_FOLDER, _own_sockets(kernel_config()), _ARGUMENTS)
 
 
 def _as_template(path: Path) -> str:

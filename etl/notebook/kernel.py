@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 import psutil
 
 if TYPE_CHECKING:
-    from jupyter_client.manager import KernelManager
+    from pathlib import Path
+
+    from jupyter_client.manager import AsyncKernelManager, KernelManager
+    from traitlets.config import Config
 
 ENGINE = "etl-warm"
 """The name under which papermill knows the engine that uses such a kernel."""
+_NO_HISTORY = ["--HistoryManager.hist_file=:memory:"]
+"""As nbclient starts its kernels: nothing of a notebook is left in the user's history."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class WarmKernel:
         self._memory_bytes = memory_bytes
         self._begin = begin
         self._client: Any = None
+        self._ahead: AsyncKernelManager | None = None
         self._companions: list[psutil.Process] = []
         self.cycles_done = 0
         """Number of cycles of the current kernel."""
@@ -58,13 +64,29 @@ class WarmKernel:
         """The kernel that is kept; None if the next notebook has to start one."""
         if self._client is not None and not self._is_sound():
             self.close()
-        return self._client.km if self._client is not None else None
+        return self._client.km if self._client is not None else self._ahead
+
+    def start_ahead(self, folder: Path, config: Config, arguments: Sequence[str]) -> None:
+        """Start a kernel for the first notebook, and do not wait for it. If it does not start, that notebook tries again.
+
+        :param folder: in which the kernel runs.
+        :param arguments: of the kernel's program.
+        """
+        from jupyter_client.kernelspec import NoSuchKernel
+        from jupyter_client.manager import AsyncKernelManager
+        from jupyter_core.utils import run_sync
+
+        begin = [f"--IPKernelApp.exec_lines={self._begin}"] if self._begin else []
+        manager = AsyncKernelManager(config=config, kernel_name="python3")
+        with suppress(NoSuchKernel, OSError):
+            run_sync(manager.start_kernel)(extra_arguments=[*arguments, *_NO_HISTORY, *begin], cwd=str(folder))
+            self._ahead = manager
 
     def lend(self, client: Any) -> None:
         """Give the kernel to a notebook's client, or let the client start one."""
         if self._client is not None:
             client.kc = self._client.kc
-        self._client = client
+        self._client, self._ahead = client, None
         with client.setup_kernel(cleanup_kc=False):
             if self._begin and not self._companions:
                 client.run_hidden(self._begin)
@@ -103,7 +125,10 @@ class WarmKernel:
     def close(self) -> None:
         """Ask the kernel to end, and kill it after some seconds or on an interrupt. Spark's JVM ends with it."""
         client, self._client = self._client, None
+        ahead, self._ahead = self._ahead, None
         self._companions, self.cycles_done = [], 0
+        if ahead is not None:
+            _kill(ahead)
         if client is None or client.km is None:
             return
         try:
@@ -124,6 +149,13 @@ class WarmKernel:
     def _is_sound(self) -> bool:
         """Whether the kernel and the processes that it had at the end of the last cycle are alive: Spark needs its JVM."""
         return bool(self._companions) and all(map(_is_alive, self._companions))
+
+
+def _kill(manager: AsyncKernelManager) -> None:
+    """End a kernel that has run nothing."""
+    from jupyter_core.utils import run_sync
+
+    run_sync(manager.shutdown_kernel)(now=True)
 
 
 def usage(process: psutil.Process) -> Usage:

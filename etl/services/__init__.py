@@ -31,8 +31,14 @@ class Up:
 
 
 def prepare(settings: Settings, progress: Progress) -> None:
-    """Find or install Java and fetch the Java libraries; touches the network only when something is missing."""
-    jars.ensure(settings, find_java(settings, progress), progress)
+    """Find or install Java and fetch the Java libraries; touches the network only when something is missing.
+
+    :raises ConfigurationError: the embedded Kafka is to be used, and cannot be in this folder.
+    """
+    if settings.kafka_is_embedded:
+        kafka.require_folder(settings)
+    with _exclusively(settings):
+        jars.ensure(settings, find_java(settings, progress), progress)
 
 
 def quicken(settings: Settings, progress: Progress) -> None:
@@ -45,13 +51,10 @@ def up(settings: Settings, contracts: dict[str, Contract], progress: Progress, *
 
     :param with_kafka: False where only landing folders are read: then neither Kafka nor Java is needed.
     """
-    if with_kafka and settings.kafka_is_embedded:
-        kafka.require_folder(settings)
-    settings.services.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if with_kafka:
+        prepare(settings, progress)
     with _exclusively(settings):
         broker = server = None
-        if with_kafka:
-            prepare(settings, progress)
         if settings.kafka_is_embedded:
             broker = kafka.start(settings, contracts.values(), progress) if with_kafka else kafka.running(settings)
         if settings.database_is_embedded:
@@ -62,7 +65,6 @@ def up(settings: Settings, contracts: dict[str, Contract], progress: Progress, *
 
 def up_postgres(settings: Settings, progress: Progress) -> Service:
     """Start only the embedded PostgreSQL. It holds Superset's metadata, wherever the data are."""
-    settings.services.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _exclusively(settings):
         server = postgres.start(settings, progress)
         broker = kafka.running(settings) if settings.kafka_is_embedded else None
@@ -105,7 +107,8 @@ def logs(settings: Settings) -> list[Path]:
 
 @contextmanager
 def _exclusively(settings: Settings) -> Iterator[None]:
-    """Two commands at once must not start two brokers on the same data."""
+    """Two commands at once must not start two brokers on the same data, or install Java twice."""
+    settings.services.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(settings.services / "services.lock", timeout=600):
         yield
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from etl.errors import SetupError
@@ -53,10 +54,11 @@ def find_java(settings: Settings, progress: Progress, *, folders: Iterable[str] 
     :param folders: where this system installs Java.
     :raises SetupError: there is none and none may be installed; with what was found and what to do.
     """
-    installed = list(_installed(folders))
-    for java in installed:
+    installed: list[Java] = []
+    for java in _installed(folders):
         if java.is_supported:
             return java
+        installed.append(java)
     if settings.install_java and _can_install():
         progress(f"installing {_PACKAGE}")
         _install()
@@ -89,8 +91,9 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version.split("."))
 
 
+@cache
 def _version(path: Path) -> str:
-    """The version that a launcher prints; empty if it cannot run."""
+    """The version that a launcher prints; empty if it cannot run. Asked once: it starts a JVM."""
     try:
         run = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):

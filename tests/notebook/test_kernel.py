@@ -170,6 +170,33 @@ def test_a_kernel_whose_beginning_fails_is_not_kept(tmp_path: Path) -> None:
         assert kernel.manager is None
 
 
+def test_a_kernel_that_was_started_ahead_runs_the_first_notebook(tmp_path: Path) -> None:
+    with WarmKernel(begin="import builtins; builtins.begun = True") as kernel:
+        kernel.start_ahead(tmp_path, _own_sockets(kernel_config()), ["--log-level=CRITICAL"])
+        ahead = kernel.manager
+        assert ahead is not None
+        notebook = run(tmp_path, kernel, "import builtins, os\nprint(builtins.begun, os.getpid())")
+        assert said(notebook) == f"True {ahead.provisioner.pid}"  # type: ignore[union-attr]
+        assert kernel.manager is ahead
+
+
+def test_a_kernel_that_was_started_ahead_in_vain_is_ended(tmp_path: Path) -> None:
+    with WarmKernel() as kernel:
+        kernel.start_ahead(tmp_path, _own_sockets(kernel_config()), [])
+        pid = kernel.manager.provisioner.pid  # type: ignore[union-attr]
+        connection = Path(kernel.manager.connection_file)  # type: ignore[union-attr]
+    assert not psutil.pid_exists(pid)
+    assert list(connection.parent.glob(f"{connection.stem}*")) == []
+
+
+def test_a_kernel_that_was_started_ahead_and_cannot_begin_is_not_kept(tmp_path: Path) -> None:
+    with WarmKernel(begin="1 / 0") as kernel:
+        kernel.start_ahead(tmp_path, _own_sockets(kernel_config()), ["--log-level=CRITICAL"])
+        with pytest.raises(PermanentError, match="could not be prepared"):
+            run(tmp_path, kernel, PID)
+        assert kernel.manager is None
+
+
 def test_the_engine_alone_has_a_kernel_of_its_own(tmp_path: Path) -> None:
     run(tmp_path, None, PID)
     notebook = papermill.execute_notebook(
