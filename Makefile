@@ -94,7 +94,7 @@ bench-full: $(VENV)/.dev ## The same with the sizes of docs/benchmarks.md, which
 	@$(BIN)/python -m etl setup
 	@$(BIN)/python -m benchmarks --full
 
-bench-report: $(VENV)/.dev ## Write docs/benchmarks.md anew from the results there are, with their age; measures nothing
+bench-report: $(VENV)/.dev ## Write docs/benchmarks.md again from the results there are, with their age; measures nothing
 	@$(BIN)/python -m benchmarks --report
 
 bench-check: $(VENV)/.dev ## List figures older than the code they measure; fails if docs/benchmarks.md does not say so

@@ -1,4 +1,4 @@
-"""faucet-stream as a contender: what it is told, and what happens where it cannot be compiled."""
+"""faucet-stream as a contender: its settings, and what happens where it cannot be compiled."""
 
 from __future__ import annotations
 
