@@ -95,7 +95,7 @@ def test_killed_in_the_middle_of_a_part_file(project: Project) -> None:
     produce(project.settings, project.contract, messages=60_000, bad_share=0.01, seed=5)
     job = start(project, "consume")
     writing = (project.home / "output" / "sensor_readings").glob
-    wait_until(lambda: any(path.stat().st_size for path in writing(".tmp-*/_temporary/**/part-*.csv")), job)
+    wait_until(lambda: any(path.stat().st_size for path in writing(".tmp-*/_temporary/**/part-*.txt")), job)
     job.kill()
     consume(project.settings, project.contract)
     run(project, "merge", "load")

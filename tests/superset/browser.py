@@ -57,7 +57,8 @@ def sign_in(browser: Browser, url: str, username: str, password: str, *, width: 
     except PlaywrightTimeout:
         # Nothing has left the page: a person would press the button once more.
         _submit(page, username, password, seconds=_DRAWN_SECONDS)
-    page.close()
+    # The page stays open: Chromium may never answer when a page is closed that is still on its way to the next address.
+    page.wait_for_load_state()
     return context
 
 
