@@ -37,7 +37,7 @@ def running_python() -> str:
 
 
 def _is_same(found: str, running: str) -> bool:
-    # All virtual environments may link to one Python: they are told apart by their folders.
+    # All virtual environments may link to one Python: only their folders distinguish them.
     first = Path.cwd() / found
     return first.parent == Path(running).parent and first.samefile(running)
 

@@ -95,8 +95,8 @@ def test_a_relative_file_is_relative_to_the_users_folder(settings: Settings, tmp
 
 
 def test_no_simulated_messages_and_a_file_are_no_contradiction(settings: Settings) -> None:
-    (feed,) = planned(settings, messages=0, parameters={"source_file": "/tmp/a.jsonl"}).feeds
-    assert (feed.source_file, feed.messages) == ("/tmp/a.jsonl", 0)
+    (feed,) = planned(settings, messages=0, parameters={"source_file": "/data/a.jsonl"}).feeds
+    assert (feed.source_file, feed.messages) == ("/data/a.jsonl", 0)
 
 
 @pytest.mark.parametrize("former", ["", "other.csv"])
@@ -143,15 +143,15 @@ def test_kafka_is_needed_where_a_feed_has_a_topic(settings: Settings) -> None:
             "Send the file once",
         ),
         (
-            {"messages": 3, "parameters": {"source_file": "/tmp/a.jsonl"}},
+            {"messages": 3, "parameters": {"source_file": "/data/a.jsonl"}},
             ConfigurationError,
-            "Both 3 simulated messages and the file /tmp/a.jsonl are given",
+            "Both 3 simulated messages and the file /data/a.jsonl are given",
             "Leave out",
         ),
         (
-            {"parameters": {"messages": 3, "replay": "/tmp/a.jsonl"}},
+            {"parameters": {"messages": 3, "replay": "/data/a.jsonl"}},
             ConfigurationError,
-            "Both 3 simulated messages and the file /tmp/a.jsonl are given",
+            "Both 3 simulated messages and the file /data/a.jsonl are given",
             "Leave out",
         ),
         ({"every": "0s"}, ConfigurationError, "--every '0s': an interval lasts", "30s, 5m"),
