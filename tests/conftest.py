@@ -20,6 +20,9 @@ from tests.support.stack import product, project, stack
 
 __all__ = ["product", "project", "stack"]
 
+TO_TELL = "to tell"
+"""The property with which a test that passed tells something: `record_property(TO_TELL, ...)` in the end of a fixture."""
+
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
@@ -78,7 +81,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling 
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say it loudly where half of the database tests could not run."""
+    """Say it loudly where half of the database tests could not run, and what tests have to tell although they passed."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in (
+                getattr(report, "user_properties", ()) if getattr(report, "when", "") == "teardown" else ()
+            ):
+                if name == TO_TELL:
+                    terminalreporter.line(f"{report.nodeid}: {value}")
     ran = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
     half = [report for report in ran if report.when == "call" and "both_products" in report.keywords]
     if half and not sqlserver_url():

@@ -8,16 +8,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    Response,
+    sync_playwright,
+)
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTHS = (1280, 1920)
+HEIGHT = 1200
 # Pages that ask other hosts find nobody. Playwright's routes would do that too, but turn the browser's cache off.
 _NOBODY = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+# Chromium may never answer when a page is closed that is still on its way to an address; so pages only become empty.
+_EMPTY = "about:blank"
 _HOLDER = '[data-test="dashboard-component-chart-holder"]'
 _BUSY = '.loading, [data-test="loading-indicator"]'
-_DRAWN_SECONDS = 90.0
+_DRAWN_SECONDS = 240.0
+_STUCK_SECONDS = 60.0
 _SUBMITTED_SECONDS = 30.0
 _POLL_SECONDS = 0.25
 _CALM_POLLS = 3
@@ -45,9 +58,9 @@ def browsing(executable: str) -> Iterator[Browser]:
             browser.close()
 
 
-def sign_in(browser: Browser, url: str, username: str, password: str, *, width: int) -> BrowserContext:
-    """A window of this width in which a user has signed in."""
-    context = browser.new_context(viewport={"width": width, "height": 1200}, timezone_id="UTC", locale="en-GB")
+def sign_in(browser: Browser, url: str, username: str, password: str) -> BrowserContext:
+    """A window in which a user has signed in."""
+    context = browser.new_context(timezone_id="UTC", locale="en-GB")
     context.set_default_timeout(1000 * _DRAWN_SECONDS)
     page = context.new_page()
     # Before the page's scripts have all been run, a click on the button can be lost.
@@ -57,8 +70,8 @@ def sign_in(browser: Browser, url: str, username: str, password: str, *, width: 
     except PlaywrightTimeout:
         # Nothing has left the page: a person would press the button once more.
         _submit(page, username, password, seconds=_DRAWN_SECONDS)
-    # The page stays open: Chromium may never answer when a page is closed that is still on its way to the next address.
     page.wait_for_load_state()
+    page.goto(_EMPTY)
     return context
 
 
@@ -72,37 +85,79 @@ def _submit(page: Page, username: str, password: str, *, seconds: float) -> None
 class Dashboard:
     """A dashboard's page."""
 
-    def __init__(self, context: BrowserContext, url: str, charts: int) -> None:
+    def __init__(self, context: BrowserContext, url: str, charts: int, *, width: int) -> None:
         self.page: Page = context.new_page()
+        self.page.set_viewport_size({"width": width, "height": HEIGHT})
         self.charts = charts
         self.failed: list[str] = []
         """Requests to Superset that were answered with an error."""
+        self.loaded_again: list[str] = []
+        """How far the page had come each time it had to be loaded once more."""
         self._base = url.partition("/superset/")[0]
+        self._said: list[str] = []
+        self._open: dict[Request, float] = {}
         self.page.on("response", self._note)
+        self.page.on("request", self._asks)
+        self.page.on("requestfinished", self._ends)
+        self.page.on("requestfailed", self._ends)
+        self.page.on("console", self._complains)
+        self.page.on("pageerror", lambda error: self._said.append(str(error)))
         self.page.goto(url)
+
+    def leave(self) -> None:
+        """Ends what the page still does and asks."""
+        self.page.goto(_EMPTY)
 
     def _note(self, response: Response) -> None:
         if response.status >= 400 and response.url.startswith(self._base):
             self.failed.append(f"{response.status} {response.request.method} {response.url}")
 
+    def _asks(self, request: Request) -> None:
+        self._open[request] = time.monotonic()
+
+    def _ends(self, request: Request) -> None:
+        self._open.pop(request, None)
+        if request.failure and request.url.startswith(self._base):
+            self._said.append(f"{request.failure}: {request.url}")
+
+    def _complains(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self._said.append(message.text)
+
     def holders(self) -> Locator:
         return self.page.locator(_HOLDER)
 
     def wait_until_drawn(self) -> None:
-        """Return when every chart has been drawn and nothing is busy, several looks running."""
-        deadline = time.monotonic() + _DRAWN_SECONDS
-        calm, was_loaded_again = 0, False
+        """Return when every chart has been drawn and nothing is busy, several looks running.
+
+        A page on which nothing has come for long is loaded once more, as a person would do; `loaded_again` tells of it.
+
+        :raises AssertionError: it took too long; with what the page waits for and has complained about.
+        """
+        began = moved = time.monotonic()
+        calm, before = 0, -1
         while calm < _CALM_POLLS:
             calm = calm + 1 if self._is_drawn() else 0
-            if not was_loaded_again and time.monotonic() > deadline - _DRAWN_SECONDS / 2 and not self.holders().count():
-                # Not even the dashboard's frame is there: a script of the page was lost. A person would load it once more.
+            now, drawn = time.monotonic(), self._drawn()
+            if drawn != before:
+                moved, before = now, drawn
+            if now > began + _DRAWN_SECONDS:
+                raise AssertionError(f"After {_DRAWN_SECONDS:.0f} s: {self._state()} Before: {self.loaded_again}")
+            if calm == 0 and now > moved + _STUCK_SECONDS:
+                self.loaded_again.append(self._state())
                 self.page.reload()
-                was_loaded_again = True
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{self._drawn()} of {self.charts} charts were drawn in {_DRAWN_SECONDS:.0f} s.")
+                moved = time.monotonic()
             # Charts below the window are drawn when they come into it.
             self._scroll_through(calm)
             self.page.wait_for_timeout(1000 * _POLL_SECONDS)
+
+    def _state(self) -> str:
+        now = time.monotonic()
+        waits = [f"{now - since:.0f} s {request.method} {request.url}" for request, since in self._open.items()]
+        return (
+            f"{self._drawn()} of {self.charts} charts drawn, {self.holders().count()} frames at {self.page.url};"
+            f" it waits for {waits}, {self.failed} failed, and it says {self._said}."
+        )
 
     def _scroll_through(self, calm: int) -> None:
         if calm == 0 and self.holders().count():

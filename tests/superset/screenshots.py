@@ -90,16 +90,16 @@ def shoot(settings: Settings, folder: Path, widths: Sequence[int]) -> list[str]:
     passwords = json.loads(keys.sign_in_file(settings.services / "superset").read_text("utf-8"))
     faults = []
     with browsing(chromium) as browser:
+        context = sign_in(browser, service.endpoint, "viewer", passwords["viewer"])
         for width in widths:
-            context = sign_in(browser, service.endpoint, "viewer", passwords["viewer"], width=width)
             for found in assets.read(assets.FOLDER).documents("dashboards").values():
                 charts = sum(isinstance(item, dict) and item["type"] == "CHART" for item in found["position"].values())
-                page = Dashboard(context, f"{service.endpoint}/superset/dashboard/{found['slug']}/", charts)
+                url = f"{service.endpoint}/superset/dashboard/{found['slug']}/"
+                page = Dashboard(context, url, charts, width=width)
                 page.wait_until_drawn()
                 page.screenshot(folder / f"dashboard-{found['slug']}-{width}.png")
                 faults += [f"{found['slug']} {width}: {title}" for title in [*page.errors(), *page.empty()]]
-                page.page.close()
-            context.close()
+                page.leave()
     return faults
 
 

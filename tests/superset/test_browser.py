@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Request
+from playwright.sync_api import Browser, BrowserContext, Request
 
 from etl.services.superset import assets
+from tests.conftest import TO_TELL
 from tests.superset.browser import NAMES, WIDTHS, Dashboard, browsing, find_chromium, sign_in
 from tests.superset.conftest import Site
 
@@ -34,6 +36,36 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(given) if given else tmp_path_factory.mktemp("screenshots")
 
 
+@pytest.fixture(scope="module")
+def windows(site: Site, browser: Browser) -> Callable[[str], BrowserContext]:
+    """A window of each user, who signs in once: the scripts of its pages are fetched once, too."""
+    return functools.cache(lambda user: sign_in(browser, site.service.endpoint, user, site.passwords[user]))
+
+
+Opens = Callable[..., Dashboard]
+
+
+@pytest.fixture
+def opens(
+    site: Site, windows: Callable[[str], BrowserContext], record_property: Callable[[str, object], None]
+) -> Iterator[Opens]:
+    """Opens the page of a dashboard; the pages are left at the end of the test."""
+    opened = []
+
+    def open_page(document: dict[str, Any], *, user: str = "viewer", width: int = WIDTHS[-1]) -> Dashboard:
+        url = f"{site.service.endpoint}/superset/dashboard/{document['slug']}/"
+        page = Dashboard(windows(user), url, charts_of(document), width=width)
+        opened.append(page)
+        page.wait_until_drawn()
+        return page
+
+    yield open_page
+    for page in opened:
+        page.leave()
+        for state in page.loaded_again:
+            record_property(TO_TELL, f"A page was loaded once more: {state}")
+
+
 def charts_of(dashboard: dict[str, Any]) -> int:
     return sum(isinstance(item, dict) and item["type"] == "CHART" for item in dashboard["position"].values())
 
@@ -45,55 +77,32 @@ def filters_of(dashboard: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("path", sorted(DASHBOARDS))
-def test_a_dashboard_shows_every_chart_without_an_error(
-    site: Site, browser: Browser, artifacts: Path, path: str, width: int
-) -> None:
-    document = DASHBOARDS[path]
-    url = site.service.endpoint
-    context = sign_in(browser, url, "viewer", site.passwords["viewer"], width=width)
-    try:
-        page = Dashboard(context, f"{url}/superset/dashboard/{document['slug']}/", charts_of(document))
-        page.wait_until_drawn()
-        page.screenshot(artifacts / f"{Path(path).stem}-{width}.png")
-        assert page.errors() == []
-        assert page.empty() == []
-        assert page.failed == []
-    finally:
-        context.close()
+def test_a_dashboard_shows_every_chart_without_an_error(opens: Opens, artifacts: Path, path: str, width: int) -> None:
+    page = opens(DASHBOARDS[path], width=width)
+    page.screenshot(artifacts / f"{Path(path).stem}-{width}.png")
+    assert page.errors() == []
+    assert page.empty() == []
+    assert page.failed == []
 
 
 @pytest.mark.parametrize("path", sorted(path for path, document in DASHBOARDS.items() if filters_of(document)))
-def test_a_filter_reaches_the_charts(site: Site, browser: Browser, artifacts: Path, path: str) -> None:
-    document = DASHBOARDS[path]
-    url = site.service.endpoint
-    context = sign_in(browser, url, "viewer", site.passwords["viewer"], width=WIDTHS[-1])
-    try:
-        page = Dashboard(context, f"{url}/superset/dashboard/{document['slug']}/", charts_of(document))
-        page.wait_until_drawn()
-        asked: list[Request] = []
-        page.page.on("request", lambda request: asked.append(request) if "/chart/data" in request.url else None)
-        value = page.choose()
-        page.wait_until_drawn()
-        page.screenshot(artifacts / f"{Path(path).stem}-filtered.png")
-        assert page.errors() == []
-        assert [request for request in asked if f'"{value}"' in (request.post_data or "")], value
-    finally:
-        context.close()
+def test_a_filter_reaches_the_charts(opens: Opens, artifacts: Path, path: str) -> None:
+    page = opens(DASHBOARDS[path])
+    asked: list[Request] = []
+    page.page.on("request", lambda request: asked.append(request) if "/chart/data" in request.url else None)
+    value = page.choose()
+    page.wait_until_drawn()
+    page.screenshot(artifacts / f"{Path(path).stem}-filtered.png")
+    assert page.errors() == []
+    assert [request for request in asked if f'"{value}"' in (request.post_data or "")], value
 
 
 @pytest.mark.postgresql
-def test_a_failed_cycle_appears_with_its_cause_without_loading_the_page_again(site: Site, browser: Browser) -> None:
-    document = next(found for found in DASHBOARDS.values() if found["slug"] == "etl-health")
-    url = site.service.endpoint
-    context = sign_in(browser, url, "viewer", site.passwords["viewer"], width=WIDTHS[-1])
-    try:
-        page = Dashboard(context, f"{url}/superset/dashboard/{document['slug']}/", charts_of(document))
-        page.wait_until_drawn()
-        assert page.page.get_by_text("failureBudget").count(), "the cycle that failed for good"
-        with failed_job(site, "Sensor room is on fire"):
-            page.page.get_by_text("Sensor room is on fire").first.wait_for()
-    finally:
-        context.close()
+def test_a_failed_cycle_appears_with_its_cause_without_loading_the_page_again(site: Site, opens: Opens) -> None:
+    page = opens(next(found for found in DASHBOARDS.values() if found["slug"] == "etl-health"))
+    assert page.page.get_by_text("failureBudget").count(), "the cycle that failed for good"
+    with failed_job(site, "Sensor room is on fire"):
+        page.page.get_by_text("Sensor room is on fire").first.wait_for()
 
 
 @contextmanager
@@ -113,25 +122,18 @@ def failed_job(site: Site, cause: str) -> Iterator[None]:
             connection.execute("DELETE FROM etl_log WHERE log_id = %s", (change["log_id"],))
 
 
-def test_a_viewer_is_not_offered_to_edit_and_an_admin_is(site: Site, browser: Browser) -> None:
+def test_a_viewer_is_not_offered_to_edit_and_an_admin_is(opens: Opens) -> None:
     document = next(iter(DASHBOARDS.values()))
-    url = site.service.endpoint
-    offered = {}
-    for username in ("viewer", "admin"):
-        context = sign_in(browser, url, username, site.passwords[username], width=WIDTHS[0])
-        page = Dashboard(context, f"{url}/superset/dashboard/{document['slug']}/", charts_of(document))
-        page.wait_until_drawn()
-        offered[username] = page.page.locator('[data-test="edit-dashboard-button"]').count()
-        context.close()
+    pages = {user: opens(document, user=user, width=WIDTHS[0]) for user in ("viewer", "admin")}
+    offered = {user: page.page.locator('[data-test="edit-dashboard-button"]').count() for user, page in pages.items()}
     assert offered == {"viewer": 0, "admin": 1}
 
 
-def test_after_signing_in_the_list_names_every_dashboard(site: Site, browser: Browser, artifacts: Path) -> None:
-    url = site.service.endpoint
-    context = sign_in(browser, url, "viewer", site.passwords["viewer"], width=WIDTHS[0])
-    page = context.new_page()
-    page.goto(f"{url}/dashboard/list/")
+def test_after_signing_in_the_list_names_every_dashboard(
+    site: Site, windows: Callable[[str], BrowserContext], artifacts: Path
+) -> None:
+    page = windows("viewer").new_page()
+    page.goto(f"{site.service.endpoint}/dashboard/list/")
     for document in DASHBOARDS.values():
         page.get_by_role("link", name=document["dashboard_title"]).first.wait_for()
     page.screenshot(path=artifacts / "list.png")
-    context.close()
