@@ -59,6 +59,8 @@ class Contender:
     """Whether it fails on a duplicate message; the contests' messages have none."""
     sound_only: bool = False
     """Whether it is given the good messages only, because it cannot leave out the bad ones."""
+    runs_once: bool = False
+    """Whether one run is enough, without one to warm up, because most of its time is fixed."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,20 @@ class Contest:
 
 
 def hold(contest: Contest, rounds: int, tell: Callable[[str], None], seed: int = 1) -> dict[str, Any]:
-    """Run every contender once to warm up and `rounds` times that count; returns figures for JSON."""
+    """Run every contender once to warm up and `rounds` times that count; returns figures for JSON.
+
+    One that runs once does so in the last round.
+    """
     order = random.Random(seed)
     outcomes: dict[str, list[Outcome]] = {contender.name: [] for contender in contest.contenders}
     failures: dict[str, str] = {}
     loads = []
     for number in range(rounds + 1):
-        remaining = [contender for contender in contest.contenders if contender.name not in failures]
+        remaining = [
+            contender
+            for contender in contest.contenders
+            if contender.name not in failures and (number == rounds or not contender.runs_once)
+        ]
         order.shuffle(remaining)
         loads.append(machine.load())
         for contender in remaining:

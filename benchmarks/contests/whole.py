@@ -34,8 +34,9 @@ def contest(arena: Arena, python: Path, rows: int, *, with_fixed_time_box: bool 
     tutorials = Contender(
         "fixed time box",
         way.tutorial,
-        f"Spark for {TIME_BOX_SECONDS} s, pandas.concat, dropna, to_sql; papermill per notebook; {fails}",
+        f"Spark for {TIME_BOX_SECONDS} s, pandas.concat, dropna, to_sql; papermill per notebook; {fails}; one run",
         stops_at_duplicate=True,
+        runs_once=True,
     )
     return Contest(
         "whole",

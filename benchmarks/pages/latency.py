@@ -34,8 +34,15 @@ def intro(result: Result) -> str:
 
 
 def rounds(result: Result) -> str:
-    least = min((point.get("rounds", 1) for point in result["points"]), default=0)
-    return f"{least} rounds" if least != 1 else "one round"
+    """How often each way to read was measured."""
+    fewest: dict[str, int] = {}
+    for point in result["points"]:
+        mode, number = point["mode"], point.get("rounds", 1)
+        fewest[mode] = min(fewest.get(mode, number), number)
+    told = {mode: f"{number} rounds" if number != 1 else "one round" for mode, number in fewest.items()}
+    if len(set(told.values())) < 2:
+        return next(iter(told.values()), "0 rounds")
+    return ", ".join(f"{number} (`{mode}`)" for mode, number in told.items())
 
 
 def body(result: Result) -> list[str]:

@@ -85,6 +85,12 @@ def test_the_order_is_another_in_each_round_and_the_same_again_for_the_same_seed
     assert order(1) == first
 
 
+def test_a_contender_whose_time_is_fixed_runs_once_and_that_counts() -> None:
+    fixed = replace(runs(Outcome(120.0, 10, "ten")), name="fixed", runs_once=True)
+    one, other = hold(contest(runs(*[Outcome(1.0, 10, "ten")] * 4), fixed), 3, quiet)["contenders"]
+    assert (one["seconds"]["median"], other["seconds"]["median"]) == (1.0, 120.0)
+
+
 def test_a_program_tells_its_figures_in_its_last_line_and_its_memory_is_watched() -> None:
     code = (
         "import json, time; held = bytearray(200 << 20); time.sleep(0.5); print('so');"

@@ -107,7 +107,10 @@ def test_latency_tells_percentiles_by_rate_and_way_to_read(page: Path) -> None:
     assert "| 1,000 | `time_box` | 60,000 | 3.25 s | 6.50 s | 7.00 s | 2.50 s (4.00) |" in text
     assert "| 1,000 | `caught_up` | 60,000 | 3.25 s | 6.50 s | 7.00 s | – |" in text
     assert "`time_box` is `-p until=time_box` `-p time_box_seconds=2.0`" in text
+    assert "after two cycles; medians of one round." in text
     assert "p99  6.50 s" in report.as_text("latency", latency(point, short))
+    text = written(page, "latency", latency({**point, "rounds": 1}, {**short, "rounds": 5}))
+    assert "after two cycles; medians of one round (`time_box`), 5 rounds (`caught_up`)." in text
 
 
 def test_latency_without_any_figure_is_reported_all_the_same(page: Path) -> None:
@@ -264,4 +267,6 @@ def test_a_target_of_too_few_rounds_says_so() -> None:
     assert age.cell("load", {"rounds": 2}, now).endswith("; **2 of 5 rounds**")
     points = growth(growth_point("load", 10, 1.0, rounds=5), growth_point("load", 100, 1.0, rounds=1))
     assert age.cell("growth", points, now).endswith("; **1 of 5 rounds**")
+    points = latency({"mode": "caught_up", "rounds": 5}, {"mode": "time_box", "rounds": 1})
+    assert age.cell("latency", points, now) == "2026-11-27, commit abc"
     assert age.cell("soak", {}, now) == "2026-11-27, commit abc"
