@@ -53,7 +53,7 @@ def test_keys_headers_and_times_are_beside_the_messages(project: Project) -> Non
 
 
 def test_what_is_no_message_is_counted(project: Project) -> None:
-    project.send([b"hello", None, b'[{"v": 1}]', b'{"v": NaN}', b"\x00\x00\x00\x00\x01abc"])
+    project.send([b"hello", None, b'[{"v": 1}]', b'{"v": NaN}', b"\x00\x00\x00\x00\x01abc"], partition=0)
     sample = sample_topic(project.settings, project.topic, 10)
     assert sample.records == [{"$": [{"v": 1}]}, {"v": "NaN"}]
     assert "1 message without a value (a tombstone): rejected" in sample.evidence
