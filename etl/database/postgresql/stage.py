@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg import Connection as PsycopgConnection
 from psycopg import sql
 from pyarrow import csv
@@ -106,7 +107,7 @@ class CopyStage(Stage):
         names = sql.SQL(", ").join(map(sql.Identifier, rows.column_names))
         statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(sql.Identifier(table), names)
         with self._driver().cursor() as cursor, cursor.copy(statement) as copy:
-            for piece in rows.to_batches(max_chunksize=_ROWS_PER_PIECE):
+            for piece in _with_texts_of_times(rows).to_batches(max_chunksize=_ROWS_PER_PIECE):
                 sink = pa.BufferOutputStream()
                 csv.write_csv(piece, sink, csv.WriteOptions(include_header=False))
                 copy.write(memoryview(sink.getvalue()))
@@ -150,3 +151,12 @@ class CopyStage(Stage):
 
     def _driver(self) -> PsycopgConnection[Any]:
         return driver_of(self.connection)
+
+
+def _with_texts_of_times(rows: pa.Table) -> pa.Table:
+    """Arrow writes a time that has a zone twenty times slower than one without, and all zones here are UTC."""
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type) and field.type.tz == "UTC":
+            texts = rows.column(place).cast(pa.timestamp(field.type.unit)).cast(pa.string())
+            rows = rows.set_column(place, field.name, pc.binary_join_element_wise(texts, "Z", ""))
+    return rows
