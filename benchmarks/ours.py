@@ -30,7 +30,8 @@ from etl.jobs.merge.join import join_parts
 from etl.jobs.produce.job import produce
 from etl.jobs.produce.simulate import CHUNK, span
 from etl.jobs.produce.topic import send
-from etl.operations.cycle import run_cycle, warm_kernel
+from etl.notebook.execute import warm_kernel
+from etl.operations.cycle import run_cycle
 from etl.settings import Settings
 from etl.storage import files
 from etl.storage import kafka as broker

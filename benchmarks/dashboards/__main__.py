@@ -165,7 +165,7 @@ def _measure_all(settings: Settings, log_rows: int, readings: int) -> list[Measu
     statements_of = [
         (question, sql_of(client, datasets, question)) for question in questions(assets.read(assets.FOLDER))
     ]
-    services.superset.stop(settings, _tell)
+    superset.stop(settings, _tell)
     url = settings.database().get_secret_value().replace("+psycopg", "")
     with psycopg.connect(url, options="-c timezone=UTC") as connection:
         return [measure(connection, question, statements) for question, statements in statements_of]

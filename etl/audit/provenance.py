@@ -13,13 +13,10 @@ from pathlib import Path
 from sqlalchemy import Connection, and_, case, exists, select
 
 from etl import __version__
-from etl.audit.states import Job, Status
+from etl.audit.states import NOTEBOOKS, Job, Status
 from etl.database.schema.audit_tables import etl_log
 from etl.errors import ParameterError
 from etl.settings import PROJECT_ROOT, Settings
-
-NOTEBOOKS = {job: f"{number}_{job}" for number, job in enumerate(Job, 1)}
-"""The name of each job's notebook, in the order of a cycle."""
 
 HAND_SUFFIX = "-hand"
 

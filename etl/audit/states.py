@@ -14,6 +14,10 @@ class Job(StrEnum):
     LOAD = "load"
 
 
+NOTEBOOKS = {job: f"{number}_{job}" for number, job in enumerate(Job, 1)}
+"""The name of each job's notebook, in the order of a cycle."""
+
+
 class Status(StrEnum):
     """What became of a job: it is RUNNING until it ends once, as SUCCESS or as FAILED."""
 

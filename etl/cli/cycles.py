@@ -48,7 +48,9 @@ def _run_once(settings: Settings, plan: RunPlan, kernel: WarmKernel | None, *, s
     """One cycle of each feed, printed in full."""
     done = []
     with progress() as tell, kernel or contextlib.nullcontext():
-        for cycle in run_cycles(settings, plan.contracts, plan.parameters, _job_reporter(tell), kernel=kernel):
+        for cycle in run_cycles(
+            settings, plan.contracts, plan.parameters, _job_reporter(tell), kernel=kernel, once=True
+        ):
             _print_cycle(cycle)
             done.append(cycle)
     if len(plan.feeds) > 1:
@@ -159,14 +161,6 @@ def _print_scheduled(cycle: Cycle, spent: str) -> None:
 def _say(line: str) -> None:
     """A line with its time, for whoever reads a log."""
     console.print(f"{moment(datetime.now(UTC))} {line}", soft_wrap=True, markup=False)
-
-
-def print_defaults(plan: RunPlan) -> None:
-    """Name the feeds for which nothing is simulated unless it is asked for, and why."""
-    for feed in plan.feeds:
-        if feed.why_none:
-            line = f"{feed.contract.feed}: no readings are simulated, because {feed.why_none}; --messages N simulates some."
-            console.print(line, soft_wrap=True, markup=False)
 
 
 def print_plan(settings: Settings, plan: RunPlan) -> None:

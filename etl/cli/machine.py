@@ -154,8 +154,6 @@ def ready(settings: Settings, *, with_kafka: bool = True, meanwhile: Callable[[]
     :param meanwhile: is called as soon as kernels can be started; services and tables follow.
     """
     from etl import services
-    from etl.cli.init import init_tables
-    from etl.contract.reader import sound_contracts
     from etl.services.java import find_java
     from etl.settings import Settings
 
@@ -165,6 +163,10 @@ def ready(settings: Settings, *, with_kafka: bool = True, meanwhile: Callable[[]
             services.prepare(settings, tell)
             os.environ["JAVA_HOME"] = str(find_java(settings, tell).home)
         meanwhile()
+        # These import much.
+        from etl.cli.init import init_tables
+        from etl.contract.reader import sound_contracts
+
         if settings.kafka_is_embedded or settings.database_is_embedded:
             services.up(settings, sound_contracts(settings), tell, with_kafka=with_kafka)
     settings = Settings.load()

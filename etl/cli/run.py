@@ -6,11 +6,14 @@ Operations are imported where they are called (see `etl.cli`).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etl.cli.console import DEFAULT_FEED, pairs
+from etl.cli.console import DEFAULT_FEED, console, pairs
+
+if TYPE_CHECKING:
+    from etl.operations.plan_run import RunPlan
 
 
 def run(
@@ -72,12 +75,10 @@ def run(
     from contextlib import nullcontext
     from functools import partial
 
-    from etl.cli.cycles import print_defaults, print_plan, run_plan
     from etl.cli.machine import ready
-    from etl.notebook.execute import start_ahead
+    from etl.notebook.execute import start_ahead, warm_kernel
     from etl.notebook.parameters import parse_value
-    from etl.operations.cycle import require_idle, warm_kernel
-    from etl.operations.plan_run import RunRequest, plan_run
+    from etl.operations.plan_run import RunRequest, plan_run, reads_few_messages, require_idle
     from etl.settings import Settings
 
     settings = Settings.load()
@@ -94,13 +95,26 @@ def run(
     )
     plan = plan_run(settings, request)
     if dry_run:
+        from etl.cli.cycles import print_plan
+
         print_plan(settings, plan)
         return
-    if plan.only_contract:
-        require_idle(settings, plan.only_contract)
-    print_defaults(plan)
-    kernel = None if fresh_kernels else warm_kernel(settings, plan.contracts)
+    require_idle(settings, plan)
+    _print_defaults(plan)
+    few = not fresh_kernels and reads_few_messages(settings, plan)
+    kernel = None if fresh_kernels else warm_kernel(settings, plan.contracts, for_few_messages=few)
     with kernel or nullcontext():
         settings = ready(settings, with_kafka=plan.needs_kafka, meanwhile=partial(start_ahead, kernel))
+        # It imports much; meanwhile the kernel starts Spark.
+        from etl.cli.cycles import run_plan
+
         code = run_plan(settings, plan, kernel, strict=strict)
     raise typer.Exit(code)
+
+
+def _print_defaults(plan: RunPlan) -> None:
+    """Name the feeds for which nothing is simulated unless it is asked for, and why."""
+    for feed in plan.feeds:
+        if feed.why_none:
+            line = f"{feed.contract.feed}: no readings are simulated, because {feed.why_none}; --messages N simulates some."
+            console.print(line, soft_wrap=True, markup=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -17,6 +18,8 @@ from etl.settings import PROJECT_ROOT, Settings
 if TYPE_CHECKING:
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
+
+    from etl.contract.reader import Contract
 
 NOTEBOOK_FOLDER = PROJECT_ROOT / "notebooks"
 
@@ -68,6 +71,20 @@ def execute(
         ) from error
     except NoSuchKernel as error:
         raise ConfigurationError("Jupyter has no kernel `python3`.", remedy="Run `make setup`.") from error
+
+
+def warm_kernel(settings: Settings, contracts: Iterable[Contract], *, for_few_messages: bool = False) -> WarmKernel:
+    """A kernel for cycles of these feeds. It starts Spark at once if one of them needs it.
+
+    :param for_few_messages: Spark begins faster, and reads many messages more slowly.
+    """
+    with_spark = any(contract.source.needs_spark for contract in contracts)
+    return WarmKernel(
+        cycles=settings.kernel_cycles,
+        memory_bytes=settings.kernel_memory_mb << 20,
+        begin="import etl.notebook.kernel_state as _etl_namespace; _etl_namespace.begin"
+        f"(with_spark={with_spark}, for_few_messages={for_few_messages})",
+    )
 
 
 def start_ahead(kernel: WarmKernel | None) -> None:

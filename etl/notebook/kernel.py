@@ -122,6 +122,14 @@ class WarmKernel:
             self.close()
             raise
 
+    def end_companions(self) -> None:
+        """Ask the processes that the kernel has started to end, and do not wait: no further notebook needs them."""
+        companions = self._processes()[1:]
+        for process in companions:
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
+        self._companions = [process for process in self._companions if process not in companions]
+
     def close(self) -> None:
         """Ask the kernel to end, and kill it after some seconds or on an interrupt. Spark's JVM ends with it."""
         client, self._client = self._client, None

@@ -17,22 +17,34 @@ _NOTEBOOKS = 4
 _clearings = itertools.count(1)
 
 
-def begin(*, with_spark: bool) -> None:
-    """Start slow things in the background: the first notebook needs pandas and plots, the second one Spark."""
+_QUICK = "-XX:TieredStopAtLevel=1"
+"""The JVM's second compiler takes a third of the processor time of a short run, and saves nothing yet."""
+_SWITCH_SECONDS = 0.0005
+"""For how long a thread may keep the interpreter while Spark starts; a tenth of Python's default."""
+
+
+def begin(*, with_spark: bool, for_few_messages: bool) -> None:
+    """Start Spark in the background, which the second notebook needs."""
     # Py4J reports calls that the kernel's end has interrupted, to a stream that is already closed.
     logging.raiseExceptions = False
     if with_spark:
-        threading.Thread(target=_start_spark, name="spark-start", daemon=True).start()
+        options = _QUICK if for_few_messages else ""
+        threading.Thread(target=_start_spark, args=[options], name="spark-start", daemon=True).start()
 
 
-def _start_spark() -> None:
+def _start_spark(java_options: str) -> None:
     from etl.jobs.consume.spark.session import spark_session
     from etl.settings import Settings
 
+    # Each answer of the JVM waits until the thread that imports modules gives way.
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
-        spark_session(Settings.load())
+        spark_session(Settings.load(), java_options=java_options)
     except Exception:  # noqa: BLE001
         return  # The job that needs Spark tries again, and reports the error.
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def clear() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from etl.audit.provenance import NOTEBOOKS
+from etl.audit.states import NOTEBOOKS
 from etl.errors import ParameterError
 from etl.notebook.execute import NOTEBOOK_FOLDER
 

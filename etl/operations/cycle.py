@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from etl.audit import log_rows, provenance, recovery
-from etl.audit.provenance import NOTEBOOKS
-from etl.audit.states import Job
+from etl.audit.states import NOTEBOOKS, Job
 from etl.contract.reader import Contract
 from etl.database import dispose, make_engine, transaction
 from etl.errors import EtlError, Interrupted, PermanentError, describe_error
@@ -51,16 +50,21 @@ def run_cycles(
     report: Reporter = lambda feed, job, event: None,
     stopping: Callable[[], bool] = lambda: False,
     kernel: WarmKernel | None = None,
+    *,
+    once: bool = False,
 ) -> Iterator[Cycle]:
     """Run a cycle of each feed, one after the other; the failure of one does not stop the others.
 
-    After an interrupt, or once `stopping()` is true, no further cycle begins. See `run_cycle` for the parameters.
+    After an interrupt, or once `stopping()` is true, no further cycle begins. See `run_cycle` for the other parameters.
+
+    :param once: the kernel runs no cycles after these: Spark ends as soon as the last of them has read its messages.
     """
-    for contract in contracts:
-        if stopping():
-            return
+    left = list(contracts)
+    while left and not stopping():
+        contract = left.pop(0)
+        is_last = once and not any(other.source.needs_spark for other in left)
         try:
-            cycle = run_cycle(settings, contract, parameters, report, stopping, kernel)
+            cycle = run_cycle(settings, contract, parameters, report, stopping, kernel, is_last=is_last)
         except EtlError as error:
             cycle = Cycle(contract.feed, "", (), error)
         except (OSError, RuntimeError) as error:
@@ -79,6 +83,8 @@ def run_cycle(
     report: Reporter = lambda feed, job, event: None,
     stopping: Callable[[], bool] = lambda: False,
     kernel: WarmKernel | None = None,
+    *,
+    is_last: bool = False,
 ) -> Cycle:
     """Run produce, consume, merge and load once; the first failure ends the cycle.
 
@@ -87,6 +93,7 @@ def run_cycle(
     :param parameters: for the notebooks; each goes to every notebook that has it.
     :param stopping: checked before each job; once it is true, the remaining jobs are left to the next cycle.
     :param kernel: runs all notebooks, as long as none fails; with None each gets a new kernel.
+    :param is_last: nothing needs Spark after this cycle.
     :raises ParameterError: a parameter is unknown or has another type, or a notebook has no cell `parameters`. Nothing ran.
     :raises AlreadyRunning: another cycle of this feed runs. Nothing ran.
     """
@@ -105,6 +112,8 @@ def run_cycle(
             report(contract.feed, job, "started")
             error = _try_job(settings, job, {**shares[job], "feed": contract.feed, "cycle_id": cycle_id}, kernel)
             report(contract.feed, job, "failed" if error else "succeeded")
+            if kernel and is_last and job == Job.CONSUME:
+                kernel.end_companions()
         if kernel:
             kernel.end_cycle()
         try:
@@ -137,25 +146,6 @@ def _ended(settings: Settings, contract: Contract, cycle_id: str) -> tuple[tuple
             return tuple(rows), read_outcome(connection, contract, rows)
     finally:
         dispose(engine)
-
-
-def require_idle(settings: Settings, contract: Contract) -> None:
-    """Check that no cycle of this feed is running, before services are started for a new one. The cycle locks the feed itself.
-
-    :raises AlreadyRunning: one is running.
-    """
-    with feed_lock(settings, contract.feed, "cycle", what="a cycle that is starting"):
-        pass
-
-
-def warm_kernel(settings: Settings, contracts: Iterable[Contract]) -> WarmKernel:
-    """A kernel for cycles of these feeds. It starts Spark at once if one of them needs it."""
-    with_spark = any(contract.source.needs_spark for contract in contracts)
-    return WarmKernel(
-        cycles=settings.kernel_cycles,
-        memory_bytes=settings.kernel_memory_mb << 20,
-        begin=f"import etl.notebook.kernel_state as _etl_namespace; _etl_namespace.begin(with_spark={with_spark})",
-    )
 
 
 def _close_dead(settings: Settings, contract: Contract) -> None:

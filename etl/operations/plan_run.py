@@ -1,4 +1,4 @@
-"""What `run` does, decided from what is asked for. Reads contracts, notebooks and folders; starts and writes nothing."""
+"""What `run` does, decided from what is asked for. Reads contracts, notebooks, folders and offsets; starts and writes nothing."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 
 from etl.contract.reader import Contract, load_contract
 from etl.errors import ConfigurationError
+from etl.jobs.consume import backlog
 from etl.jobs.produce.default_messages import BY_DEFAULT, default_messages, require_one_origin
 from etl.notebook.parameters import divide_parameters
 from etl.operations.schedule import Schedule, parse
 from etl.settings import Settings
+from etl.storage.locks import feed_lock
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,35 @@ class RunPlan:
         return any(contract.source.needs_kafka for contract in self.contracts)
 
     @property
-    def only_contract(self) -> Contract | None:
-        """The contract of a single cycle. If another cycle of that feed is running, this one is refused before services start."""
-        return self.contracts[0] if self.schedule is None and len(self.feeds) == 1 else None
+    def is_one_cycle(self) -> bool:
+        return self.schedule is None and len(self.feeds) == 1
+
+
+_FEW_MESSAGES = 50_000
+"""Spark's JVM reads so many in about the time that its second compiler would need to make reading them faster."""
+
+
+def require_idle(settings: Settings, plan: RunPlan) -> None:
+    """Refuse a single cycle before services are started for it. The cycle locks the feed itself.
+
+    :raises AlreadyRunning: another cycle of its feed is running.
+    """
+    if plan.is_one_cycle:
+        with feed_lock(settings, plan.contracts[0].feed, "cycle", what="a cycle that is starting"):
+            pass
+
+
+def reads_few_messages(settings: Settings, plan: RunPlan) -> bool:
+    """Whether it is certain that a plan reads only few messages: simulated ones, and those that wait. Asks Kafka."""
+    if plan.schedule or any(feed.source_file for feed in plan.feeds):
+        return False
+    waiting = sum(feed.messages for feed in plan.feeds)
+    for contract in plan.contracts:
+        more = backlog.at_most(settings, contract) if waiting <= _FEW_MESSAGES else None
+        if more is None:
+            return False
+        waiting += more
+    return waiting <= _FEW_MESSAGES
 
 
 def plan_run(settings: Settings, request: RunRequest) -> RunPlan:

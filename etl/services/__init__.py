@@ -1,6 +1,7 @@
 """Embedded Kafka and PostgreSQL, the Java that Kafka and Spark need, and Superset.
 
-Only the command line and the tests start services; jobs find them through `Settings`.
+Only the command line and the tests start services; jobs find them through `Settings`. What takes long to import is imported where
+it is needed: `run` starts a kernel before it looks at the services.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from etl.contract.reader import Contract
-from etl.services import jars, jvm_archive, kafka, postgres, superset
+from etl.services import jars, kafka
 from etl.services.java import find_java
 from etl.services.process import Progress, Service, write_private
 from etl.settings import Settings
@@ -43,6 +44,8 @@ def prepare(settings: Settings, progress: Progress) -> None:
 
 def quicken(settings: Settings, progress: Progress) -> None:
     """Create Spark's class archive if none fits; takes half a minute, and makes each cold start of Spark faster."""
+    from etl.services import jvm_archive
+
     jvm_archive.ensure(settings, find_java(settings, progress), progress)
 
 
@@ -51,6 +54,8 @@ def up(settings: Settings, contracts: dict[str, Contract], progress: Progress, *
 
     :param with_kafka: False where only landing folders are read: then neither Kafka nor Java is needed.
     """
+    from etl.services import postgres
+
     if with_kafka:
         prepare(settings, progress)
     with _exclusively(settings):
@@ -65,6 +70,8 @@ def up(settings: Settings, contracts: dict[str, Contract], progress: Progress, *
 
 def up_postgres(settings: Settings, progress: Progress) -> Service:
     """Start only the embedded PostgreSQL. It holds Superset's metadata, wherever the data are."""
+    from etl.services import postgres
+
     with _exclusively(settings):
         server = postgres.start(settings, progress)
         broker = kafka.running(settings) if settings.kafka_is_embedded else None
@@ -77,6 +84,8 @@ def down(settings: Settings, progress: Progress, *, delete_data: bool = False) -
 
     With `delete_data` their data are deleted too, wherever they are.
     """
+    from etl.services import postgres, superset
+
     if not settings.services.is_dir():
         return []
     # Superset before the database that it uses, and outside the lock: installing it may take minutes.
@@ -97,11 +106,15 @@ def down(settings: Settings, progress: Progress, *, delete_data: bool = False) -
 
 def running(settings: Settings) -> Up:
     """The embedded services that are alive now."""
+    from etl.services import postgres
+
     return Up(kafka=kafka.running(settings), postgres=postgres.running(settings))
 
 
 def logs(settings: Settings) -> list[Path]:
     """Log files that grow; their writers append to them."""
+    from etl.services import postgres, superset
+
     return [settings.services / "spark.log", *(part.log_file(settings) for part in (kafka, postgres, superset))]
 
 

@@ -23,6 +23,8 @@ from etl.settings import Settings
 from etl.settings.libraries import class_path
 
 _SECONDS = 300
+_TRAINING = 2
+"""The number of what the training run does (`etl.services.jvm_training`); with another one, a new archive is made."""
 
 
 def ensure(settings: Settings, java: Java, progress: Progress) -> None:
@@ -74,7 +76,7 @@ def _key(settings: Settings, java: Java) -> str:
 
     jars = [*sorted((Path(pyspark.__file__).parent / "jars").glob("*.jar")), *class_path(settings, "spark"), java.path]
     files = [(str(jar), (stat := jar.stat()).st_size, stat.st_mtime_ns) for jar in jars]
-    return hashlib.sha256(json.dumps([files, java.version, pyspark.__version__]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([files, java.version, pyspark.__version__, _TRAINING]).encode()).hexdigest()
 
 
 def _noted(note: Path) -> object:

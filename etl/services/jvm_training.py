@@ -8,14 +8,19 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
+
+from py4j.protocol import Py4JJavaError
 
 from etl.contract.reader import sound_contracts
 from etl.jobs.consume.spark.java import text
 from etl.jobs.consume.spark.plain.lines import LINE, part_lines
 from etl.jobs.consume.spark.session import kafka_options, spark_session
 from etl.settings import Settings
+from etl.settings.libraries import class_path
 from etl.storage import files
 
 if TYPE_CHECKING:
@@ -35,11 +40,24 @@ def train(archive: Path) -> None:
         _stream(spark, settings, Path(folder))
         with contextlib.suppress(Exception):  # what else, without a broker
             _stream_from_kafka(spark, settings, Path(folder))
+    _load(spark, class_path(settings, "spark"))
     gateway: Any = SparkContext._gateway
     spark.stop()
     # The JVM ends when its standard input does.
     gateway.proc.stdin.close()
     gateway.proc.wait()
+
+
+def _load(spark: SparkSession, jars: Iterable[Path]) -> None:
+    """Load every class of some libraries: without a broker, Kafka's client uses few of those that it needs with one."""
+    java: Any = spark._jvm
+    loader = java.java.lang.ClassLoader.getSystemClassLoader()
+    for jar in jars:
+        for name in ZipFile(jar).namelist():
+            if name.endswith(".class") and not name.startswith("META-INF/"):
+                # Some belong to libraries that are not there.
+                with contextlib.suppress(Py4JJavaError):
+                    java.java.lang.Class.forName(name.removesuffix(".class").replace("/", "."), False, loader)
 
 
 def _stream(spark: SparkSession, settings: Settings, folder: Path) -> None:

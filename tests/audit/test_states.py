@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pytest
 from psycopg.adapt import PyFormat, Transformer
 
-from etl.audit.provenance import NOTEBOOKS
-from etl.audit.states import Job, Status
+from etl.audit.states import NOTEBOOKS, Job, Status
 from etl.settings import PROJECT_ROOT
 
 STATES = {*Job, *Status}

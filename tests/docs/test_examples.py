@@ -17,7 +17,7 @@ from typing import Any
 import papermill
 import pytest
 
-from etl.audit.provenance import NOTEBOOKS
+from etl.audit.states import NOTEBOOKS
 from etl.notebook.parameters import notebook_parameters
 from etl.operations.schedule import parse
 from etl.settings import PROJECT_ROOT

@@ -7,7 +7,7 @@ from pathlib import Path
 import papermill
 import pytest
 
-from etl.audit.provenance import NOTEBOOKS
+from etl.audit.states import NOTEBOOKS
 from etl.jobs.merge.job import merge
 from etl.notebook.execute import NOTEBOOK_FOLDER, kernel_config
 from tests.support.stack import Project

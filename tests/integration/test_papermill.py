@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from etl.audit.provenance import NOTEBOOKS
+from etl.audit.states import NOTEBOOKS
 from etl.settings import PROJECT_ROOT
 from tests.support.stack import Project
 

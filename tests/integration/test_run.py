@@ -10,6 +10,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
 from etl.database import shown_url
@@ -45,6 +46,28 @@ def test_a_cycle_balances_and_the_next_one_finds_nothing_new(project: Project) -
     second = project.log()[4:]
     assert [(row["status"], row["records_read"], row["records_processed"]) for row in second] == [("SUCCESS", 0, 0)] * 4
     assert len(list((project.home / "backup" / "sensor_readings").glob("*.csv"))) == 1
+
+
+def test_nothing_of_a_run_is_left_when_it_has_ended(project: Project, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    project.etl("run", "--messages", "100", TMPDIR=str(temporary))
+    project.require_exact(100)
+    assert list(temporary.iterdir()) == []
+    assert processes_of(project) == []
+    run = project.popen("run", "--messages", "100000")
+    wait_for(lambda: any((project.home / "checkpoint").glob("*/*/offsets/1")))
+    os.killpg(run.pid, signal.SIGINT)
+    run.communicate(timeout=60)
+    assert processes_of(project) == []
+    project.etl("run", "--messages", "0")
+    project.require_exact(100_100)
+
+
+def processes_of(project: Project) -> list[str]:
+    """Commands that run and name the project's folder: Spark's JVM does, with the file that sets up its log."""
+    commands = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    return [command for command in commands if str(project.home) in command]
 
 
 def test_the_cycle_survives_sigkill_during_consume(project: Project) -> None:

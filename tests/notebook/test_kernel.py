@@ -129,6 +129,18 @@ def test_a_kernel_or_companion_that_has_died_is_replaced_before_the_next_noteboo
         assert said(run(tmp_path, kernel, PID)) != after
 
 
+def test_processes_that_are_not_needed_any_more_end_and_the_kernel_stays(tmp_path: Path) -> None:
+    child = "import subprocess, builtins\nbuiltins.kept = subprocess.Popen(['sleep', '1000'])\nprint(builtins.kept.pid)"
+    with WarmKernel() as kernel:
+        sleeper = psutil.Process(int(said(run(tmp_path, kernel, child))))
+        kernel.end_cycle()
+        before = said(run(tmp_path, kernel, PID))
+        kernel.end_companions()
+        assert said(run(tmp_path, kernel, "import builtins\nprint(builtins.kept.wait())")) == "-15"
+        assert not sleeper.is_running()
+        assert said(run(tmp_path, kernel, PID)) == before
+
+
 def test_after_its_number_of_cycles_the_kernel_is_replaced(tmp_path: Path) -> None:
     with WarmKernel(cycles=2) as kernel:
         pids = []

@@ -12,7 +12,7 @@ import pytest
 from etl.contract.reader import PACKAGED
 from etl.errors import ConfigurationError, ContractError, ParameterError
 from etl.jobs.produce.default_messages import BY_DEFAULT, MESSAGES
-from etl.operations.plan_run import RunPlan, RunRequest, plan_run
+from etl.operations.plan_run import RunPlan, RunRequest, plan_run, reads_few_messages
 from etl.settings import Settings
 
 TOPIC, LANDING = "sensor_readings", "room_temperatures"
@@ -120,9 +120,19 @@ def test_a_schedule_is_parsed(settings: Settings) -> None:
 
 def test_only_a_single_cycle_of_one_feed_is_refused_while_another_runs(settings: Settings) -> None:
     plan = planned(settings)
-    assert plan.only_contract is plan.contracts[0]
-    assert planned(settings, TOPIC, LANDING).only_contract is None
-    assert planned(settings, every="5m").only_contract is None
+    assert plan.is_one_cycle
+    assert not planned(settings, TOPIC, LANDING).is_one_cycle
+    assert not planned(settings, every="5m").is_one_cycle
+
+
+def test_few_messages_are_those_of_one_run_that_are_simulated_and_that_wait(settings: Settings) -> None:
+    assert reads_few_messages(settings, planned(settings, LANDING))
+    assert not reads_few_messages(settings, planned(settings, LANDING, messages=50_001))
+    assert not reads_few_messages(settings, planned(settings, LANDING, every="5m"))
+    assert not reads_few_messages(settings, planned(settings, LANDING, parameters={"source_file": "readings.csv"}))
+    assert not reads_few_messages(settings, planned(settings)), "Kafka does not run: nobody knows how many wait"
+    nobody = Settings.load(home=settings.home, kafka_bootstrap="127.0.0.1:9")
+    assert not reads_few_messages(nobody, planned(nobody))
 
 
 def test_kafka_is_needed_where_a_feed_has_a_topic(settings: Settings) -> None:

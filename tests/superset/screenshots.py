@@ -21,6 +21,7 @@ import yaml
 from etl import services
 from etl.contract.reader import load_contracts
 from etl.jobs.produce.simulate import span
+from etl.services import superset
 from etl.services.superset import assets, keys
 from etl.settings import PROJECT_ROOT, Settings
 from tests.superset.browser import Dashboard, browsing, find_chromium, sign_in
@@ -84,7 +85,7 @@ def shoot(settings: Settings, folder: Path, widths: Sequence[int]) -> list[str]:
     chromium = find_chromium()
     if chromium is None:
         raise SystemExit("There is no Chromium. Install one: apt-get install chromium.")
-    service = services.superset.running(settings)
+    service = superset.running(settings)
     if service is None:
         raise SystemExit("Superset does not run. Start it: make dashboards.")
     passwords = json.loads(keys.sign_in_file(settings.services / "superset").read_text("utf-8"))

@@ -11,7 +11,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from etl.audit.provenance import NOTEBOOKS
+from etl.audit.states import NOTEBOOKS
 from etl.database.schema.views import view_files
 from etl.services.superset import assets
 from etl.services.superset.check import require_sound

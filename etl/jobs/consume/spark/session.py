@@ -17,7 +17,7 @@ from py4j.protocol import Py4JError, Py4JJavaError
 
 from etl.errors import SetupError
 from etl.jobs.consume.spark import cluster
-from etl.jobs.consume.spark.java import text
+from etl.jobs.consume.spark.java import gateway, text
 from etl.settings import Settings
 from etl.settings.libraries import class_path
 from etl.storage import files
@@ -49,7 +49,6 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
     """
     from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkException
-    from pyspark.java_gateway import launch_gateway
     from pyspark.sql import SparkSession
 
     # PySpark warns that it does not know pandas 3 yet, as soon as Java gets a list; Spark gets no pandas objects here.
@@ -62,15 +61,12 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
                 cluster.require_master(settings)
                 # Executors run functions of this project with its own Python; on a cluster, another path may be given.
                 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-                configuration = SparkConf().setAppName("notebook-etl").setMaster(settings.spark_master)
-                configuration.setAll(list(_spark_configuration(settings, java_options).items()))
-                # What the JVM prints before its log is set up goes to the log file too, not into the notebook.
-                with (settings.services / "spark.log").open("ab") as log_file:
-                    output = {"stdout": log_file, "stderr": log_file}
-                    SparkContext(
-                        conf=configuration,
-                        gateway=SparkContext._gateway or launch_gateway(configuration, output),  # type: ignore[no-untyped-call]
-                    )
+                configuration = _spark_configuration(settings, java_options)
+                if (jvm := SparkContext._gateway) is None:
+                    # What the JVM prints before its log is set up goes to the log file too, not into the notebook.
+                    with (settings.services / "spark.log").open("ab") as log_file:
+                        jvm = gateway.start(configuration, log_file)
+                SparkContext(conf=SparkConf().setAll(list(configuration.items())), gateway=jvm)
             return SparkSession.builder.getOrCreate()
         except (PySparkException, Py4JJavaError) as error:
             raise SetupError(
@@ -89,15 +85,15 @@ def close_callbacks(spark: SparkSession) -> None:
     from py4j.java_gateway import JavaObject
     from pyspark import SparkContext
 
-    gateway = SparkContext._gateway
+    jvm = SparkContext._gateway
     # Py4J reads an unknown attribute as a Java class.
-    if gateway is None or (server := vars(gateway).get("_callback_server")) is None:
+    if jvm is None or (server := vars(jvm).get("_callback_server")) is None:
         return
     # If the JVM does not answer, the job's own error says more.
     with contextlib.suppress(Py4JError):
         if spark.streams.active:
             return
-        java: Any = JavaObject("GATEWAY_SERVER", gateway._gateway_client)
+        java: Any = JavaObject("GATEWAY_SERVER", jvm._gateway_client)
         client = java.getCallbackClient()
         java.resetCallbackClient(client.getAddress(), server.port)
         java.removeListener(client)
@@ -107,6 +103,8 @@ def _spark_configuration(settings: Settings, java_options: str) -> dict[str, str
     jars = _connector(settings)
     alone = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     return {
+        "spark.app.name": "notebook-etl",
+        "spark.master": settings.spark_master,
         **(cluster.configuration(jars) if cluster.is_cluster(settings) else alone),
         "spark.driver.extraClassPath": ":".join(map(str, jars)),
         "spark.driver.memory": settings.spark_driver_memory,

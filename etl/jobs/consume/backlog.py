@@ -1,0 +1,32 @@
+"""How many messages wait, estimated before anything is started."""
+
+from __future__ import annotations
+
+from etl.contract.reader import Contract
+from etl.errors import EtlError, TopicMissing
+from etl.settings import Settings
+from etl.storage import kafka as broker
+from etl.storage.checkpoint import checkpoint_folder, read_checkpoint
+
+_PATIENCE_SECONDS = 1.0
+"""An estimate is not worth waiting for a broker that is slow or down; the jobs are more patient."""
+
+
+def at_most(settings: Settings, contract: Contract) -> int | None:
+    """An upper limit of the messages that wait in a feed's topics; None where Kafka does not answer at once."""
+    hurried = settings.model_copy(update={"kafka_timeout_seconds": _PATIENCE_SECONDS})
+    try:
+        return sum(_in_topic(hurried, contract, name) for name in contract.source.topics)
+    except EtlError:
+        return None
+
+
+def _in_topic(settings: Settings, contract: Contract, name: str) -> int:
+    """What Spark's checkpoint has not passed. Manifests and the ledger may show that some of it is read: then it is less."""
+    try:
+        topic = broker.describe(settings, name)
+    except TopicMissing:
+        return 0
+    checkpoint = read_checkpoint(checkpoint_folder(settings, contract.feed, topic.id), topic.name)
+    passed = checkpoint.offsets if checkpoint else {}
+    return sum(end - max(passed.get(part, 0), topic.beginning.get(part, 0)) for part, end in topic.end.items())
