@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
-from sqlalchemy import URL, Connection, Dialect, Engine, Select, Table
+from sqlalchemy import URL, Column, Connection, Dialect, Engine, Select, Table, literal_column, select
 from sqlalchemy.types import TypeEngine
 
 from etl.database.stage import Stage
@@ -170,6 +171,12 @@ class Product(ABC):
     @abstractmethod
     def write_csv(self, connection: Connection, query: Select[Any], sink: BinaryIO) -> int:
         """Write the result of a query as CSV with a header; returns its rows."""
+
+    def holds_later(self, connection: Connection, column: Column[Any], moment: datetime | None) -> bool:
+        """Whether a table has a row with a later time in one of its columns; without a moment: any row."""
+        rows: Select[Any] = select(literal_column("1")).select_from(column.table)
+        later = rows if moment is None else rows.where(column > moment)
+        return connection.execute(later.limit(1)).first() is not None
 
     @abstractmethod
     def make_stage(self, connection: Connection, table: Table, columns: list[str]) -> Stage:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from sqlalchemy import URL, Connection, Dialect, Engine, Select, Table, make_url
+from sqlalchemy import URL, Column, Connection, Dialect, Engine, Select, Table, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError
 from sqlalchemy.types import TypeEngine
 
@@ -264,6 +265,11 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     """Insert some rows, all with the same columns, in bulk; there may be none."""
     if rows:
         product_of(connection.dialect).insert_rows(connection, table, rows)
+
+
+def holds_later(connection: Connection, column: Column[Any], moment: datetime | None) -> bool:
+    """Whether a table has a row with a later time in one of its columns; without a moment: any row."""
+    return product_of(connection.dialect).holds_later(connection, column, moment)
 
 
 def make_stage(connection: Connection, table: Table, columns: list[str]) -> Stage:

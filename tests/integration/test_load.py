@@ -21,12 +21,18 @@ from etl.errors import (
     ServiceUnavailable,
 )
 from etl.jobs.consume.job import consume
+from etl.jobs.load import job, sample
 from etl.jobs.load.job import load
 from etl.jobs.load.tables import ensure_feed
 from etl.jobs.merge.job import merge
 from etl.storage.archive_file import MANIFEST_SUFFIX
+from tests.support import readings
+from tests.support.commands import statements
 from tests.support.messages import archived, cycle, reading, with_label
 from tests.support.stack import Project
+
+ARCHIVES = [(0, [1, 2]), (1, [3])]
+"""A minute, and the sensors that report then."""
 
 
 def test_a_changed_archive_is_refused_and_loads_once_it_is_restored(project: Project) -> None:
@@ -53,6 +59,23 @@ def test_an_archive_that_lies_there_twice_is_loaded_once(project: Project) -> No
     manifest.write_text(manifest.read_text().replace(file.name, manifest.name.removesuffix(MANIFEST_SUFFIX)))
     assert load(project.settings, project.contract).counts.read == 0
     project.require_exact(4)
+
+
+def test_the_readings_for_a_plot_are_of_the_last_archive_where_it_has_enough_of_them(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sensors(hour: int) -> list[int]:
+        archives = [
+            [readings.reading(sensor, f"{hour:02d}:{minute:02d}:00") for sensor in some] for minute, some in ARCHIVES
+        ]
+        return sorted(readings.load_archives(project, archives).sample["sensor_id"])
+
+    assert sensors(9) == [1, 2, 3]
+    for module in (sample, job):
+        monkeypatch.setattr(module, "MOST_ROWS", 1)
+    with statements() as said:
+        assert sensors(10) == [3]
+    assert sum("ORDER BY sensor_data.timestamp DESC" in one for one in said) == 1
 
 
 def test_several_archives_are_loaded_oldest_first_in_one_job(project: Project) -> None:

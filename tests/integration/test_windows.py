@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, true
 
 from etl.database import make_engine, transaction
+from etl.database.postgresql import product
 from etl.database.schema.feed_table import feed_table, with_added_columns
 from etl.jobs.load.derived import anomalies as judging
 from etl.jobs.load.derived import newest_rows as fresh
@@ -127,6 +128,20 @@ def test_a_row_that_was_inserted_by_hand_is_in_its_window(project: Project) -> N
         f" SELECT {names}, '2025-06-15 09:06:00+00:00', -1 FROM sensor_data"
     )
     load_readings(project, [reading(1, "09:07:00")])
+    require_windows_from_scratch(project)
+
+
+@pytest.mark.postgresql
+def test_a_new_table_has_statistics_before_it_is_asked_for_newer_rows(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_statistics = "SELECT reltuples >= 0 FROM pg_class WHERE oid = to_regclass('sensor_data')"
+    load_readings(project, [reading(1, "09:00:00")])
+    if project.value(has_statistics):
+        pytest.skip("Autovacuum was faster.")
+    monkeypatch.setattr(product, "_LARGE_BYTES", 0)
+    load_readings(project, [reading(1, "09:07:00")])
+    assert project.value(has_statistics)
     require_windows_from_scratch(project)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from sqlalchemy import (
     URL,
+    Column,
     Connection,
     CreateTableAs,
     Dialect,
@@ -61,6 +63,11 @@ _TIMED_OUT = {
 _REFUSED_LOGIN = re.compile(r"FATAL:.*(authentication failed|does not exist|no pg_hba\.conf entry)")
 
 
+_LACKS_STATISTICS = (
+    "SELECT reltuples < 0 AND pg_relation_size(oid) > :size FROM pg_class WHERE oid = to_regclass(quote_ident(:name))"
+)
+_LARGE_BYTES = 8 << 20
+"""From this size on it pays to collect statistics of a table."""
 _TRANSACTION_ID = "SELECT virtualxid FROM pg_locks WHERE locktype = 'virtualxid' AND pid = pg_backend_pid()"
 
 
@@ -201,6 +208,17 @@ class PostgreSQL(Product):
                 for block in copy:
                     sink.write(block)
             return int(cursor.rowcount)
+
+    def holds_later(self, connection: Connection, column: Column[Any], moment: datetime | None) -> bool:
+        """With statistics the planner asks sensor by sensor, along their index. A new table has none until autovacuum comes
+        by; then it would be read as a whole.
+        """
+        name = column.table.name
+        if moment is not None and connection.scalar(sql_text(_LACKS_STATISTICS), {"name": name, "size": _LARGE_BYTES}):
+            quoted = connection.dialect.identifier_preparer.quote(name)
+            # Only the owner may do that: for others it is skipped, with a warning.
+            connection.execute(sql_text(f"ANALYZE (SKIP_LOCKED) {quoted}"))
+        return super().holds_later(connection, column, moment)
 
     def make_stage(self, connection: Connection, table: Table, columns: list[str]) -> Stage:
         from etl.database.postgresql.stage import CopyStage

@@ -33,7 +33,7 @@ from etl.database.stage import STAGE_ROW, RowsRefused, Stage
 _REFUSES_ROW = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 _ROWS_PER_PIECE = 4_000
 """About 256 KiB."""
-_PAGES_AHEAD = 1_024
+_PAGES_AHEAD = 128
 """How many pages at the end of a table may be empty, because a COPY has taken more than it needed: 64 at a time."""
 
 

@@ -62,10 +62,11 @@ def require_in_table(
     A row that replaced another one is in the table as well; a later archive of the same load may replace it in turn.
     """
     counted = inserted.counts.processed + inserted.replacements.rows - inserted.replacements.of_archive
-    held = summarise(connection, contract, table, run.log_id, inserted.whereabouts)
+    after = inserted.fresh.newest if inserted.fresh else None
+    held = summarise(connection, contract, table, run.log_id, inserted.whereabouts, after)
     if held.rows != counted:
         of_archive = and_(table.c.log_id == run.log_id, sources.are_of(table))
-        held = summarise(connection, contract, table, run.log_id, of_archive)
+        held = summarise(connection, contract, table, run.log_id, of_archive, after)
     if held.rows != counted:
         raise _imbalance(f"{table.name} holds {held.rows} rows of this archive; {counted} were counted.")
     return held

@@ -31,14 +31,14 @@ from etl.jobs.load.checks import (
     require_unchanged,
 )
 from etl.jobs.load.derived import registry
-from etl.jobs.load.derived.base import LoadSoFar, NewRows, are_newest
+from etl.jobs.load.derived.base import LoadSoFar, NewRows
 from etl.jobs.load.derived.quality import scored
 from etl.jobs.load.derived.summary import describe_feed, summarise
 from etl.jobs.load.loaded_sources import SETTLING
 from etl.jobs.load.new_columns import discover, take_up, widen
 from etl.jobs.load.queue import Queue
 from etl.jobs.load.rows import Insertion
-from etl.jobs.load.sample import sample_of_load
+from etl.jobs.load.sample import MOST_ROWS, sample_of_load
 from etl.jobs.load.tables import ensure_feed
 from etl.settings import Settings
 from etl.storage import failpoints
@@ -98,7 +98,7 @@ def load(settings: Settings, contract: Contract, *, cycle_id: str = "", anomaly_
         SETTLING[type(contract.source)](settings, run, contract, contract.source)
         with transaction(run.engine) as connection:
             recovery.close_dead(connection, settings, contract.feed)
-            return _finish(connection, run, done)
+            return _finish(connection, run, done, so_far)
 
 
 def _make_tables(run: JobRun) -> None:
@@ -129,13 +129,15 @@ def _load_next(settings: Settings, run: JobRun, queue: Queue, failures: Failures
         return None
 
 
-def _finish(connection: Connection, run: JobRun, done: list[Archive]) -> Loaded:
+def _finish(connection: Connection, run: JobRun, done: list[Archive], so_far: LoadSoFar) -> Loaded:
     """Close the audit row, if the last archive has not done that, and return what was loaded."""
     is_locked = try_lock_feed(connection, run.contract.feed)
     contract = with_added_columns(connection, run.contract)
     # The loader that holds the lock creates the tables.
     table = ensure_feed(connection, contract) if is_locked else feed_table(contract)
-    counts = run.counts
+    counts, sample = run.counts, so_far.sample
+    if sample is None or sample.empty or (len(done) > 1 and len(sample) < MOST_ROWS):
+        sample = sample_of_load(connection, contract, table if done else None, run.log_id)
     if not run.closed:
         run.succeed(connection, counts)
     return Loaded(
@@ -143,7 +145,7 @@ def _finish(connection: Connection, run: JobRun, done: list[Archive]) -> Loaded:
         counts,
         tuple(done),
         _reasons(connection, run),
-        sample_of_load(connection, contract, table if done else None, run.log_id),
+        sample,
         scored(connection, run.log_id),
     )
 
@@ -219,7 +221,7 @@ def _load_archive(
         sources.are_of(table),
         held.rows,
         kept=kept,
-        kept_are_newest=are_newest(connection, table, kept),
+        kept_are_newest=kept is not None and inserted.follows_all and kept.rows == held.newer,
         kept_are_all=kept is not None and kept.rows + kept.older_rows == held.rows,
         tally=inserted.tally,
         load=so_far,
@@ -228,6 +230,7 @@ def _load_archive(
     describe_feed(connection, contract)
     so_far.summary.write_watermark(connection, run.log_id)
     if last:
+        so_far.sample = sample_of_load(connection, contract, table, run.log_id, inserted.whereabouts)
         run.succeed(connection, total)
     else:
         run.record(connection, total)

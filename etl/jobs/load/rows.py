@@ -15,7 +15,7 @@ from etl.audit.counts import Counts
 from etl.audit.job import JobRun
 from etl.audit.sources import Sources
 from etl.contract.model import EvolvedContract
-from etl.database import Refused, make_stage
+from etl.database import Refused, holds_later, make_stage
 from etl.database.schema.audit_tables import etl_rejected_row
 from etl.jobs.load import conflicts
 from etl.jobs.load.derived.lateness import newest_loaded, watermark, with_lateness
@@ -43,6 +43,9 @@ class Inserted:
     tally: Tally
     fresh: FreshRows | None
     """The rows that are newer than all rows loaded before, where they were kept."""
+    follows_all: bool
+    """Whether the table held no row that is newer than all rows loaded before: the time of those is from the audit log, but
+    somebody may have changed the table by hand."""
     whereabouts: ColumnElement[bool]
     """Where the rows are in the table (`Stage.whereabouts`)."""
     replacements: conflicts.Replacements = conflicts.NO_REPLACEMENTS
@@ -84,6 +87,8 @@ class Insertion:
         self._watermark = watermark(connection, contract, now=run.started)
         newest = newest_loaded(connection, contract)
         self._key_filter, self._fresh = KeyFilter(contract, newest, archive.rows), Fresh(contract, newest)
+        time = table.c[contract.event_time.column]
+        self._follows_all = self._fresh.is_worth_it and not holds_later(connection, time, newest)
         self._constants = {**sources.constants(), "log_id": run.log_id}
         self._tally, self._unknown = Tally(), Counter[str]()
         self._read = self._loaded_before = self._accepted = self._refused = 0
@@ -96,14 +101,16 @@ class Insertion:
             failpoints.reached("load.copying")
         return self._finish()
 
-    def _prepared(self, chunk: pa.RecordBatch) -> tuple[int, int, Validated, pa.Table, pa.Table]:
+    def _prepared(self, chunk: pa.RecordBatch) -> tuple[int, int, Validated, pa.Table, pa.Table, pa.Table]:
         new = self._sources.new_rows(chunk)
         checked = validate(new, self._contract, now=self._run.started, headers=self._sources.headers, paths=self._paths)
         rows = with_lateness(checked.accepted, self._contract, self._watermark)
-        return chunk.num_rows, chunk.num_rows - new.num_rows, checked, *self._key_filter.split(rows)
+        return chunk.num_rows, chunk.num_rows - new.num_rows, checked, rows, *self._key_filter.split(rows)
 
-    def _take(self, rows: int, loaded_before: int, checked: Validated, unseen: pa.Table, seen: pa.Table) -> None:
-        self._read += rows
+    def _take(
+        self, read: int, loaded_before: int, checked: Validated, rows: pa.Table, unseen: pa.Table, seen: pa.Table
+    ) -> None:
+        self._read += read
         self._loaded_before += loaded_before
         self._accepted += checked.accepted.num_rows
         self._refused += checked.rejected.num_rows
@@ -112,8 +119,8 @@ class Insertion:
         self._good.copy_unseen(self._sources.of_rows(unseen), self._constants)
         if seen.num_rows:
             self._good.copy(self._sources.of_rows(seen))
-        self._fresh.keep(unseen)
-        self._fresh.keep(seen)
+        # A key's first row is the one that the table takes, whichever way it goes.
+        self._fresh.keep(rows)
         if checked.rejected.num_rows:
             self._bad.copy(self._sources.of_rows(checked.rejected))
 
@@ -131,7 +138,7 @@ class Insertion:
         self._tally.add(UNIQUE, self._accepted, self._accepted - loaded)
         counts = Counts(self._read, loaded, rejected, duplicate, 0, conflicting)
         fresh = None if replacements.rows else self._fresh.loaded()
-        return Inserted(counts, self._tally, fresh, self._whereabouts(), replacements)
+        return Inserted(counts, self._tally, fresh, self._follows_all, self._whereabouts(), replacements)
 
     def _whereabouts(self) -> ColumnElement[bool]:
         return self._good.whereabouts(self._run.log_id, self._sources.are_of(self._good.table))

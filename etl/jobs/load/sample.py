@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import ColumnElement, Connection, Table, select
 
 from etl.contract.model import EvolvedContract
 from etl.database.schema.audit_tables import etl_quality
@@ -14,14 +14,22 @@ if TYPE_CHECKING:
 
 MOST_MEASURES = 12
 """How many measures a notebook draws at most: a figure of six rows."""
-_SENSORS, _ROWS = 5, 2_000
+MOST_ROWS = 2_000
+_SENSORS = 5
 _TYPE_RULE = ".type"
 
 
-def sample_of_load(connection: Connection, contract: EvolvedContract, table: Table | None, log_id: int) -> pd.DataFrame:
+def sample_of_load(
+    connection: Connection,
+    contract: EvolvedContract,
+    table: Table | None,
+    log_id: int,
+    where: ColumnElement[bool] | None = None,
+) -> pd.DataFrame:
     """Sensor, time and measures of the newest readings that a few sensors sent.
 
     :param table: of the feed; None where nothing was loaded.
+    :param where: a part of the table (`Stage.whereabouts`), so that not all rows of the load are read; None: all of them.
     """
     import pandas as pd
 
@@ -32,7 +40,7 @@ def sample_of_load(connection: Connection, contract: EvolvedContract, table: Tab
     names = [name for name in contract.column_names if name in wanted]
     if table is None:
         return pd.DataFrame(columns=names)
-    of_load = table.c.log_id == log_id
+    of_load = table.c.log_id == log_id if where is None else where
     key = table.c[contract.message_key]
     # Two queries: the planner has no statistics of rows inserted a moment ago, and would join each with each.
     sensors = connection.scalars(select(key).where(of_load).group_by(key).order_by(key).limit(_SENSORS)).all()
@@ -40,7 +48,7 @@ def sample_of_load(connection: Connection, contract: EvolvedContract, table: Tab
         select(*(table.c[name] for name in names))
         .where(of_load, key.in_(sensors))
         .order_by(table.c[contract.event_time.column].desc())
-        .limit(_ROWS)
+        .limit(MOST_ROWS)
     )
     return pd.DataFrame(connection.execute(rows).all(), columns=names)
 

@@ -282,9 +282,9 @@ UPDATE etl_rejected_row SET status=?, replayed_by=?, decided_at=CAST(? AS DATETI
     etl_rejected_row.rejected_id IN (?)
 GO
 
-SELECT sensor_data.log_id, COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2,
-    max(sensor_data.timestamp) AS max_1, avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds)
-    AS max_2
+SELECT sensor_data.log_id, COUNT_BIG(*) AS count_1, COUNT_BIG(*) AS count_2, COUNT_BIG(sensor_data.lateness_seconds) AS
+    count_3, max(sensor_data.timestamp) AS max_1, avg(sensor_data.lateness_seconds) AS avg_1,
+    max(sensor_data.lateness_seconds) AS max_2
 FROM sensor_data
 WHERE sensor_data.log_id = ?
 GROUP BY sensor_data.log_id

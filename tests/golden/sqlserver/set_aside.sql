@@ -190,6 +190,11 @@ FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.undone_at IS NULL
 GO
 
+SELECT TOP 1 1
+FROM sensor_data
+WHERE sensor_data.timestamp > CAST(? AS DATETIMEOFFSET(6))
+GO
+
 INSERT INTO [#stage_sensor_data] ([stage_row], [sensor_id], [temperature], [humidity], [timestamp], [source_partition],
         [source_offset], [source_item], [lateness_seconds])
 SELECT sent.[stage_row], sent.[sensor_id], sent.[temperature], sent.[humidity], CAST(sent.[timestamp] AS
@@ -215,9 +220,9 @@ WHERE [staged rows].[place in key] = 1 AND NOT (EXISTS (SELECT 1
         WHERE sensor_data.sensor_id = [staged rows].sensor_id AND sensor_data.timestamp = [staged rows].timestamp))
 GO
 
-SELECT sensor_data.log_id, COUNT_BIG(*) AS count_1, COUNT_BIG(sensor_data.lateness_seconds) AS count_2,
-    max(sensor_data.timestamp) AS max_1, avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds)
-    AS max_2
+SELECT sensor_data.log_id, COUNT_BIG(CASE WHEN (sensor_data.timestamp > CAST(? AS DATETIMEOFFSET(6))) THEN ? END) AS
+    count_1, COUNT_BIG(*) AS count_2, COUNT_BIG(sensor_data.lateness_seconds) AS count_3, max(sensor_data.timestamp) AS
+    max_1, avg(sensor_data.lateness_seconds) AS avg_1, max(sensor_data.lateness_seconds) AS max_2
 FROM sensor_data
 WHERE sensor_data.log_id = ? AND sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND
     sensor_data.source_offset >= 0 AND sensor_data.source_offset < 1
@@ -228,11 +233,6 @@ SELECT COUNT_BIG(*) AS count_1, coalesce(sum(CASE WHEN (etl_rejected_row.reason 
     coalesce_1
 FROM etl_rejected_row
 WHERE etl_rejected_row.log_id = ?
-GO
-
-SELECT COUNT_BIG(*) AS count_1
-FROM sensor_data
-WHERE sensor_data.timestamp > CAST(? AS DATETIMEOFFSET(6))
 GO
 
 DELETE FROM sensor_data_5m WHERE sensor_data_5m.window_start >= CAST(? AS DATETIMEOFFSET(6))
@@ -407,17 +407,20 @@ GO
 UPDATE etl_log SET last_event_time=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
 GO
 
-UPDATE etl_set_aside SET status=?, decided_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_set_aside.feed = ? AND
-    etl_set_aside.kind = ? AND etl_set_aside.name = ?
-GO
-
 SELECT TOP 5 sensor_data.sensor_id
 FROM sensor_data
-WHERE sensor_data.log_id = ?
+WHERE sensor_data.log_id = ? AND sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND
+    sensor_data.source_offset >= 0 AND sensor_data.source_offset < 1
 GROUP BY sensor_data.sensor_id ORDER BY sensor_data.sensor_id
 GO
 
 SELECT TOP 2000 sensor_data.sensor_id, sensor_data.temperature, sensor_data.humidity, sensor_data.timestamp
 FROM sensor_data
-WHERE sensor_data.log_id = ? AND sensor_data.sensor_id IN (?) ORDER BY sensor_data.timestamp DESC
+WHERE sensor_data.log_id = ? AND sensor_data.source_id = ? AND sensor_data.source_partition = 0 AND
+    sensor_data.source_offset >= 0 AND sensor_data.source_offset < 1 AND sensor_data.sensor_id IN (?) ORDER BY
+    sensor_data.timestamp DESC
+GO
+
+UPDATE etl_set_aside SET status=?, decided_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_set_aside.feed = ? AND
+    etl_set_aside.kind = ? AND etl_set_aside.name = ?
 GO

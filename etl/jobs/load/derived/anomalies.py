@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -83,14 +82,12 @@ def _detect_in_table(connection: Connection, new: NewRows, rules: AnomalyRules) 
 def _detect_in_memory(connection: Connection, new: NewRows, kept: FreshRows, rules: AnomalyRules) -> bool:
     """The same for rows that are kept in memory; False if there are too many sensors for it."""
     contract, table = new.contract, new.table
-    readings, is_fresh = kept.with_older()
-    first = np.flatnonzero(readings.number_changes)
+    first = kept.first_moments()
     if len(first) > _MOST_SENSORS:
         return False
-    named = readings.table.select(contract.sensor).take(pa.array(first)).to_pylist()
-    examined = _examined(readings, kept.time, rules, is_fresh).filter(pa.array(is_fresh))
+    examined = _examined(kept.by(contract.sensor), kept.time, rules)
     if kept.newest is not None:
-        sensors = _known_sensors(connection, contract, rules, named, moments(readings.micros[first]).to_pylist())
+        sensors = _known_sensors(connection, contract, rules, first)
         condition = and_(table.c.log_id == new.log_id, table.c.lateness_seconds.is_(None), new.of_archive)
         earlier = read_table(
             connection, _earlier_query(contract, table, rules, sensors, kept.newest, condition), examined.schema
@@ -98,26 +95,23 @@ def _detect_in_memory(connection: Connection, new: NewRows, kept: FreshRows, rul
         # All of them are earlier than what is examined, which is in order.
         examined = pa.concat_tables([earlier.sort_by([(name, "ascending") for name in (_NUMBER, kept.time)]), examined])
         examined = examined.take(pa.array(np.argsort(examined[_NUMBER].to_numpy(), kind="stable")))
-    anomalies = _found(examined, kept.time, rules)
-    _record(
-        connection, contract, new.log_id, anomalies, {place: tuple(row.values()) for place, row in enumerate(named)}
-    )
+    _record(connection, contract, new.log_id, _found(examined, kept.time, rules), dict(enumerate(first)))
     return True
 
 
 def anomalies_in(readings: Ordered, time: str, rules: AnomalyRules) -> pa.Table:
     """The anomalies among the first readings of a feed, which are ordered by sensor; as `find` returns them."""
-    return _found(_examined(readings, time, rules, np.ones(len(readings.micros), bool)), time, rules)
+    return _found(_examined(readings, time, rules), time, rules)
 
 
-def _examined(readings: Ordered, time: str, rules: AnomalyRules, is_new: NDArray[np.bool_]) -> pa.Table:
-    """Readings in the form in which they are examined: number of the sensor, time, measures, whether they are new."""
+def _examined(readings: Ordered, time: str, rules: AnomalyRules) -> pa.Table:
+    """New readings in the form in which they are examined: number of the sensor, time, measures, whether they are new."""
     return pa.table(
         {
             _NUMBER: np.cumsum(readings.number_changes) - 1,
             time: moments(readings.micros),
             **{name: pc.cast(readings.table[name], pa.float64()) for name in rules.measures},
-            _NEW: is_new,
+            _NEW: np.ones(len(readings.micros), bool),
         }
     )
 
@@ -213,15 +207,15 @@ def _known_sensors(
     connection: Connection,
     contract: EvolvedContract,
     rules: AnomalyRules,
-    named: Sequence[Mapping[str, Any]],
-    first: Sequence[datetime],
+    first: Mapping[tuple[Any, ...], int],
 ) -> Table:
-    """Like `_new_sensors`, of sensors whose first new readings are known."""
+    """Like `_new_sensors`, of sensors whose first new readings are known, and which are numbered in their order."""
     names = [(name, column_type(contract.column(name))) for name in contract.sensor]
     columns = [column(_NUMBER, BigInteger()), *(column(*name) for name in names), column(_START, MOMENT)]
+    begins = moments(np.array([*first.values()])).to_pylist()
     rows = [
-        (number, *sensor.values(), context_start(begin, rules))
-        for number, (sensor, begin) in enumerate(zip(named, first, strict=True))
+        (number, *sensor, context_start(begin, rules))
+        for number, (sensor, begin) in enumerate(zip(first, begins, strict=True))
     ]
     starts = values(*columns, name="known", literal_binds=True).data(rows)
     # Cast, because a temporary table takes its types from the query.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Subquery, Table, and_, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Subquery, Table, and_, select
 
 from etl.contract.model import EvolvedContract
 from etl.database.schema.ensure import Created
@@ -14,6 +14,9 @@ from etl.jobs.load.derived.fleet import Seen
 from etl.jobs.load.derived.newest_rows import FreshRows
 from etl.jobs.load.derived.summary import LoadSummary
 from etl.jobs.load.derived.tally import Tally
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass
@@ -23,10 +26,12 @@ class LoadSoFar:
     summary: LoadSummary = field(default_factory=LoadSummary)
     seen: Seen | None = field(default_factory=Seen)
     """For the fleet's completeness; None where it is not known."""
+    sample: pd.DataFrame | None = None
+    """What a few sensors sent, by the job's last archive (`etl.jobs.load.sample`); None before that one is loaded."""
 
     def take(self, other: LoadSoFar) -> None:
         """Become equal to another one."""
-        self.summary, self.seen = other.summary, other.seen
+        self.summary, self.seen, self.sample = other.summary, other.seen, other.sample
 
 
 @dataclass(frozen=True)
@@ -66,19 +71,6 @@ class NewRows:
     def newest(self) -> FreshRows | None:
         """The rows kept in memory, where the table holds no others after the newest row loaded before."""
         return self.kept if self.kept_are_newest else None
-
-
-def are_newest(connection: Connection, table: Table, kept: FreshRows | None) -> bool:
-    """Whether a table holds these rows and no others after the newest row loaded before.
-
-    The time of that row is from the audit log, but somebody may have changed the table by hand.
-    """
-    if kept is None:
-        return False
-    count = select(func.count()).select_from(table)
-    if kept.newest is not None:
-        count = count.where(table.c[kept.time] > kept.newest)
-    return connection.scalar(count) == kept.rows
 
 
 class Derived:

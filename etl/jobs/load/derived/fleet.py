@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, literal_column, select
 
 from etl.contract.model import EvolvedContract
@@ -55,19 +54,17 @@ class Seen:
 
     def _with(self, readings: Ordered, sensor: tuple[str, ...], expected: Expected) -> Seen | None:
         slots = readings.micros // round(expected.interval_seconds * 1_000_000)
-        begins = readings.number_changes
-        opens = np.flatnonzero(begins)
-        names = zip(*(readings.table[name].take(pa.array(opens)).to_pylist() for name in sensor), strict=True)
+        opens = readings.begins
         firsts, lasts = slots[opens].tolist(), slots[np.append(opens[1:], len(slots)) - 1].tolist()
         repeated, newest = 0, dict(self.newest_slots)
-        for name, first, last in zip(names, firsts, lasts, strict=True):
+        for name, first, last in zip(readings.keys(sensor), firsts, lasts, strict=True):
             before = newest.get(name, first - 1)
             if first < before:
                 return None
             repeated += first == before
             newest[name] = last
         earliest = min(firsts) if self.first_slot is None else min(self.first_slot, *firsts)
-        reported = int((begins | (np.diff(slots, prepend=-1) != 0)).sum())
+        reported = int((readings.number_changes | (np.diff(slots, prepend=-1) != 0)).sum())
         return Seen(newest, earliest, self.readings + reported - repeated)
 
     def against(self, expected: Expected) -> Fleet | None:

@@ -37,7 +37,7 @@ def add_newest(connection: Connection, new: NewRows, fresh: FreshRows) -> None:
         rows = table_of_size(contract, windows, name)
         connection.execute(delete(rows).where(rows.c.window_start >= first))
         if fresh.older_rows or not alone.all():
-            kept = _keep_shared(connection, new, fresh, name, seconds, since)
+            kept = _keep_shared(connection, new, fresh, readings, name, seconds, since)
             recompute(connection, contract, table, [Touched(kept, rows, filling(done, seconds))])
         done[seconds] = rows
         if alone.any():
@@ -80,7 +80,9 @@ def in_memory(readings: Ordered, start: NDArray[np.int64], windows: Windows) -> 
     return pa.concat_tables(tables)
 
 
-def _keep_shared(connection: Connection, new: NewRows, fresh: FreshRows, name: str, seconds: int, since: int) -> Table:
+def _keep_shared(
+    connection: Connection, new: NewRows, fresh: FreshRows, readings: Ordered, name: str, seconds: int, since: int
+) -> Table:
     """The windows of one size that hold rows of the archive and begin before a moment; a temporary table."""
     contract, windows = new.contract, new.contract.windows
     assert windows is not None
@@ -89,7 +91,7 @@ def _keep_shared(connection: Connection, new: NewRows, fresh: FreshRows, name: s
         (first,) = moments(np.array([since])).to_pylist()
         rows = select(new.table).where(new.condition, new.table.c[fresh.time] < first).subquery("shared")
         return keep_touched(connection, contract, name, seconds, rows, fresh.time)
-    found = fresh.in_windows_before(since, seconds, windows.key)
+    found = fresh.in_windows_before(since, seconds, windows.key, readings)
     columns = [Column(key, new.table.c[key].type) for key in windows.key]
     shared = Table(f"{name}_{contract.table}", MetaData(), *columns, Column("window_start", MOMENT))
     stage = make_stage(connection, shared, found.column_names)

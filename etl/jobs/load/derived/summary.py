@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, case, func, insert, select, update
 
 from etl.audit import log_rows
 from etl.contract.model import EvolvedContract
@@ -25,6 +25,8 @@ class LoadSummary:
     lateness_mean_seconds: float | None = None
     """Of the late rows."""
     lateness_max_seconds: float | None = None
+    newer: int = 0
+    """Rows, also of others, that are newer than the moment that was asked about."""
 
     def __add__(self, other: LoadSummary) -> LoadSummary:
         late = self.late + other.late
@@ -35,6 +37,7 @@ class LoadSummary:
             _largest(self.newest, other.newest),
             seconds / late if late else None,
             _largest(self.lateness_max_seconds, other.lateness_max_seconds),
+            self.newer + other.newer,
         )
 
     @property
@@ -60,21 +63,24 @@ def summarise(
     table: Table,
     log_id: int,
     where: ColumnElement[bool] | None = None,
+    after: datetime | None = None,
 ) -> LoadSummary:
     """Count what the table holds of a load.
 
     :param where: a part of the table; None: all rows of the load.
+    :param after: the moment for `newer`; None: all rows are newer.
     """
     time = table.c[contract.event_time.column]
     behind = table.c.lateness_seconds
+    newer: ColumnElement[int] = func.count() if after is None else func.count(case((time > after, 1)))
     figures = select(
-        table.c.log_id, func.count(), func.count(behind), func.max(time), func.avg(behind), func.max(behind)
+        table.c.log_id, newer, func.count(), func.count(behind), func.max(time), func.avg(behind), func.max(behind)
     )
     # The load is chosen from the result: as a condition it would make the planner prefer an index on it to the given part.
     query = figures.where(table.c.log_id == log_id if where is None else where).group_by(table.c.log_id)
     found = {row[0]: row[1:] for row in connection.execute(query)}
-    rows, late, newest, mean, longest = found.get(log_id, (0, 0, None, None, None))
-    return LoadSummary(int(rows), int(late), newest, mean, longest)
+    _, rows, late, newest, mean, longest = found.get(log_id, (0, 0, 0, None, None, None))
+    return LoadSummary(int(rows), int(late), newest, mean, longest, sum(int(row[0]) for row in found.values()))
 
 
 def describe_feed(connection: Connection, contract: EvolvedContract) -> None:

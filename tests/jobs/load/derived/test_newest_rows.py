@@ -59,9 +59,10 @@ def test_what_is_no_newer_is_known_by_sensor_and_time_unless_it_is_late() -> Non
     found = taken.loaded()
     assert found is not None
     assert (found.rows, found.older_rows) == (3, 2)
-    ordered, is_fresh = found.with_older()
-    assert ordered.table["temperature"].to_pylist() == [None, 1.0, 3.0, 4.0]
-    assert is_fresh.tolist() == [False, True, True, True]
+    assert found.by(("sensor_id",)).table["temperature"].to_pylist() == [1.0, 3.0, 4.0]
+    since_start = {sensor: moment - fresh.micros_of(START) for sensor, moment in found.first_moments().items()}
+    assert since_start == {(2,): 1_000_000, (3,): 3_000_000, (1,): 0}
+    assert list(since_start) == [(2,), (3,), (1,)]
 
 
 def test_windows_that_began_before_are_named_once_also_those_of_late_rows() -> None:
@@ -69,7 +70,8 @@ def test_windows_that_began_before_are_named_once_also_those_of_late_rows() -> N
     taken.keep(rows([(2, 1, 1.0), (2, 2, 1.0), (1, 0, 2.0), (2, 400, 3.0), (1, -50, 5.0)]))
     found = taken.loaded()
     assert found is not None
-    windows = found.in_windows_before(fresh.micros_of(START) + 300_000_000, 300, ("sensor_id",))
+    key = ("sensor_id",)
+    windows = found.in_windows_before(fresh.micros_of(START) + 300_000_000, 300, key, found.by(key))
     named = {(row["sensor_id"], (row["window_start"] - START).total_seconds()) for row in windows.to_pylist()}
     assert (len(windows), named) == (3, {(2, 0.0), (1, 0.0), (1, -300.0)})
 
