@@ -113,7 +113,8 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60.0) 
 
 
 def _answers(ask: Callable[[], object]) -> bool:
-    with contextlib.suppress(OSError):
+    # The page of a master that is starting is there before its JSON is.
+    with contextlib.suppress(OSError, json.JSONDecodeError):
         ask()
         return True
     return False

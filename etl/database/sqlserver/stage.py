@@ -169,7 +169,8 @@ def _longest(texts: pa.ChunkedArray) -> int:
 def values_of(column: pa.ChunkedArray) -> list[Any]:
     """A column's values as JSON has them; times as text, in UTC and with six decimals."""
     if pa.types.is_timestamp(column.type):
-        utc = pc.strftime(column.cast(pa.timestamp("us", "UTC")), "%Y-%m-%dT%H:%M:%S")
-        return [None if text is None else f"{text}+00:00" for text in utc.to_pylist()]
+        # The zone is UTC. Arrow writes times that have one, and those of `strftime`, many times slower.
+        texts = pc.replace_substring(column.cast(pa.timestamp("us")).cast(pa.string()), " ", "T")
+        column = pc.binary_join_element_wise(texts, "+00:00", "")
     values: list[Any] = column.to_pylist()
     return values
