@@ -158,10 +158,11 @@ class _Sink:
             self.lines += block.count(b"\n")
             return
         content = np.frombuffer(block, dtype=np.uint8)
+        quotes, ends = (np.flatnonzero(content == ord(character)) for character in ('"', "\n"))
         # A line ends where the number of quotes before it is even.
-        quotes = np.cumsum(content == ord('"'), dtype=np.int64) + self._inside_quotes
-        self.lines += int(np.count_nonzero((content == ord("\n")) & (quotes % 2 == 0)))
-        self._inside_quotes = bool(quotes[-1] % 2)
+        before = np.searchsorted(quotes, ends) + self._inside_quotes
+        self.lines += int(np.count_nonzero(before % 2 == 0))
+        self._inside_quotes = bool((len(quotes) + self._inside_quotes) % 2)
 
 
 def _copy_body(path: Path, expected: str, sink: _Sink, pool: ThreadPoolExecutor) -> None:
