@@ -22,7 +22,7 @@ from etl.settings import PROJECT_ROOT
 
 _LOADING = ("etl/jobs/load", "etl/validation", "etl/database", "etl/audit", "etl/storage")
 _CYCLE = ("etl/jobs", "etl/validation", "etl/database", "etl/audit", "etl/storage", "etl/notebook", "notebooks")
-_SCHEDULE = (*_CYCLE, "etl/operations/cycle.py", "etl/operations/schedule.py", "benchmarks/alongside.py")
+_SCHEDULE = (*_CYCLE, "etl/operations/cycle.py", "etl/operations/schedules", "benchmarks/alongside.py")
 _SENT = ("benchmarks/data.py", "benchmarks/ours.py")
 
 

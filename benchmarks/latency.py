@@ -24,7 +24,7 @@ from benchmarks.alongside import Scheduled, account, scheduled, sending
 from benchmarks.arena import Arena, Ground
 from benchmarks.figures import Keep, Result, Tell, attempt, require, spread
 from etl.contract.reader import Contract
-from etl.operations.schedule_state import schedules
+from etl.operations.schedules.state import schedules
 from etl.settings import Settings
 from etl.storage import batch_csv, manifests
 from etl.storage.archive_file import archive_files

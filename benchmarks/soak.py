@@ -18,7 +18,7 @@ from benchmarks.arena import Arena
 from benchmarks.figures import Keep, Result, Tell, spread
 from etl.contract.reader import Contract
 from etl.notebook.kernel import Usage, usage
-from etl.operations.schedule_state import schedules
+from etl.operations.schedules.state import schedules
 from etl.settings import PROJECT_ROOT, Settings
 
 BAD_SHARE = 0.05

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.anomalies.curves import Curves
-from etl.contract.model import AnomalyRules
+from etl.contract.rules.anomalies import AnomalyRules
 from etl.jobs.load.derived.detect import find, robust_baseline, trailing_windows
 
 Floats = NDArray[np.float64]

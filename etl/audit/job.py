@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,18 +22,22 @@ from sqlalchemy.exc import DBAPIError
 from etl.audit import log_rows, spool
 from etl.audit.counts import Counts
 from etl.audit.heartbeat import heartbeat
+from etl.audit.incidents import job_ends, register
+from etl.audit.incidents.finding import Kind, Look
+from etl.audit.incidents.register import Source
 from etl.audit.provenance import hand_made_cycle, new_cycle_id, notebook_of, require_cycle_name
 from etl.audit.recovery import close_dead
 from etl.audit.retry import retrying
 from etl.audit.states import Job
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
+from etl.contract.rules.alerts import AlertRules
 from etl.database import dispose, make_engine, product_of, transaction, translate_error
 from etl.database.schema.comparison.compare import require_possible
 from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.migrations import require_current
-from etl.errors import EtlError, ServiceUnavailable
-from etl.settings import Settings
+from etl.errors import EtlError, ServiceUnavailable, describe_error
+from etl.settings import Settings, logs
 from etl.storage import files
 from etl.storage.disk_errors import translate_disk_errors
 from etl.storage.locks import JOB_WAIT_SECONDS, alive, feed_lock
@@ -45,11 +49,16 @@ log = structlog.get_logger("audit")
 class JobRun:
     """A job that is running: its row in `etl_log`, and the database it belongs to."""
 
+    settings: Settings
     engine: Engine
     log_id: int
     cycle_id: str
+    feed: str
     job: Job
     started: datetime
+    notebook: str | None = None
+    """The executed notebook, relative to ETL_HOME; None: the job was not run by one."""
+    rules: AlertRules = field(default_factory=AlertRules)
     counts: Counts = field(default_factory=Counts)
     closed: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
@@ -57,6 +66,19 @@ class JobRun:
     """With the columns that the feed's table had when the job began. Under the feed's lock, read them again."""
     lacks_tables: bool = False
     """Whether the database lacked something that the contract asks for when the job began."""
+    looks: dict[tuple[Kind, frozenset[str] | None], Look] = field(default_factory=dict)
+
+    @property
+    def source(self) -> Source:
+        """Who shows incidents."""
+        return Source(self.log_id, self.cycle_id, self.job, self.notebook)
+
+    def look(self, look: Look) -> None:
+        """Remember what this job saw of something that may be an incident, instead of what it saw of it before.
+
+        The incident is opened or resolved in the transaction that closes the row as SUCCESS.
+        """
+        self.looks[look.kind, look.keys] = look
 
     def succeed(self, connection: Connection, counts: Counts) -> None:
         """Close the row as SUCCESS, in the caller's transaction.
@@ -65,6 +87,8 @@ class JobRun:
         """
         counts.require_balance(self.job)
         log_rows.succeed(connection, self.log_id, self.started, counts, self.notes)
+        looks = [*job_ends.ended_well(self.job), *self.looks.values()]
+        register.take(connection, self.settings, self.feed, looks, self.source, self.rules)
         self.counts = counts
         self.closed = True
 
@@ -90,10 +114,13 @@ class JobRun:
         if self.notes:
             log_rows.write_notes(connection, self.log_id, self.notes)
 
-    def fail(self, error: BaseException, settings: Settings) -> None:
+    def fail(self, error: BaseException) -> None:
         """Close the row as FAILED, unless it is a SUCCESS already; what was recorded before stays in it."""
+        failure = log_rows.failure(error, self.started, self.settings)
         with transaction(self.engine) as connection:
-            log_rows.close_failed(connection, self.log_id, log_rows.failure(error, self.started, settings))
+            if log_rows.close_failed(connection, self.log_id, failure):
+                looks = job_ends.failed(self.job, failure)
+                register.take(connection, self.settings, self.feed, looks, self.source, self.rules)
         self.closed = True
 
 
@@ -131,17 +158,33 @@ def job_run(
             alive(settings, feed, os.getpid(), started := datetime.now(UTC)),
         ):
             run = _open(engine, settings, contract, name, cycle_id, parameters, started)
-            try:
-                with translate_disk_errors(settings), _translating_errors(engine), heartbeat(settings, run.log_id):
-                    retrying(settings, "comparing contract and table", lambda: _require_possible(run, contract))
-                    yield run
-                if not run.closed:
-                    retrying(settings, "closing the audit row", lambda: _succeed(run))
-            except BaseException as error:
-                _fail(run, error, settings)
-                raise
+            run.rules = contract.alerts
+            with _logged(run):
+                try:
+                    with translate_disk_errors(settings), _translating_errors(engine), heartbeat(settings, run.log_id):
+                        retrying(settings, "comparing contract and table", lambda: _require_possible(run, contract))
+                        yield run
+                    if not run.closed:
+                        retrying(settings, "closing the audit row", lambda: _succeed(run))
+                except BaseException as error:
+                    _fail(run, error)
+                    raise
     finally:
         dispose(engine)
+
+
+@contextmanager
+def _logged(run: JobRun) -> Iterator[None]:
+    """Log the beginning and the end of a job, and its ids with whatever is logged meanwhile; in JSON only."""
+    with logs.about(cycle_id=run.cycle_id, feed=run.feed, job=run.job, log_id=run.log_id):
+        logs.tell("job started")
+        try:
+            yield
+        except BaseException as error:
+            cause = describe_error(error)
+            logs.tell("job failed", level="error", error_type=type(error).__name__, cause=cause)
+            raise
+        logs.tell("job succeeded", **asdict(run.counts))
 
 
 class _RolledBack(Exception):
@@ -160,7 +203,7 @@ def rehearsal(
         with suppress(_RolledBack), transaction(engine) as connection:
             require_current(connection)
             log_id = log_rows.open_row(connection, {**row, **log_rows.cycle_columns(cycle_id)})
-            run = JobRun(engine, log_id, cycle_id, name, started)
+            run = JobRun(settings, engine, log_id, cycle_id, contract.feed, name, started)
             run.contract = with_added_columns(connection, contract)
             yield run, connection
             raise _RolledBack
@@ -189,13 +232,13 @@ def _succeed(run: JobRun) -> None:
         run.succeed(connection, run.counts)
 
 
-def _fail(run: JobRun, error: BaseException, settings: Settings) -> None:
+def _fail(run: JobRun, error: BaseException) -> None:
     """Close the row as FAILED, or keep it for later. It does not raise: the error to report is that of the job."""
     try:
-        run.fail(error, settings)
+        run.fail(error)
     except EtlError as unwritten:
         error.add_note(f"etl_log row {run.log_id} could not be closed yet: {unwritten.cause}")
-        _keep(settings, {"log_id": run.log_id, **log_rows.failure(error, run.started, settings)})
+        _keep(run.settings, {"log_id": run.log_id, **log_rows.failure(error, run.started, run.settings)})
 
 
 def _keep(settings: Settings, row: Mapping[str, Any]) -> None:
@@ -231,7 +274,7 @@ def _insert(engine: Engine, settings: Settings, row: Mapping[str, Any], cycle_id
         require_current(connection)
         if opened := log_rows.find_opened(connection, row):
             log.warning("the audit row was written already, the answer to its COMMIT was lost", log_id=opened.log_id)
-            return JobRun(engine, opened.log_id, opened.cycle_id, row["job_name"], row["start_time"])
+            return _run(engine, settings, row, opened.log_id, opened.cycle_id)
         close_dead(connection, settings, row["feed"])
         cycle_id = cycle_id or hand_made_cycle(connection, row["feed"])
         executed, source = notebook_of(settings, cycle_id, row["job_name"])
@@ -240,4 +283,11 @@ def _insert(engine: Engine, settings: Settings, row: Mapping[str, Any], cycle_id
         log_id = log_rows.open_row(connection, {**row, **log_rows.cycle_columns(cycle_id), **notebook})
         for warning, remedy in product_of(connection.dialect).warnings(connection):
             log.warning(warning, remedy=remedy)
-    return JobRun(engine, log_id, cycle_id, row["job_name"], row["start_time"])
+    return _run(engine, settings, row, log_id, cycle_id)
+
+
+def _run(engine: Engine, settings: Settings, row: Mapping[str, Any], log_id: int, cycle_id: str) -> JobRun:
+    executed, _ = notebook_of(settings, cycle_id, row["job_name"])
+    return JobRun(
+        settings, engine, log_id, cycle_id, row["feed"], row["job_name"], row["start_time"], notebook=executed
+    )

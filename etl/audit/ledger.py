@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from etl.database import in_batches
-from etl.database.schema.audit_tables import etl_file, etl_source
+from etl.database.schema.tables.audit_tables import etl_file, etl_source
 from etl.storage.manifests import Archive, OffsetRange
 
 _ARCHIVE, _LANDING = "archive", "landing"

@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from etl.audit.counts import Counts, columns_of
 from etl.audit.provenance import HAND_SUFFIX, code_version
 from etl.audit.states import Job, Status
 from etl.database import insert_row
-from etl.database.schema.audit_tables import etl_log
+from etl.database.schema.tables.audit_tables import etl_log
 from etl.errors import describe_error
 from etl.settings import Settings
 
@@ -114,16 +114,16 @@ def failure(error: BaseException, started: datetime, settings: Settings) -> dict
     }
 
 
-def close_failed(connection: Connection, log_id: int, columns: Mapping[str, Any]) -> None:
-    """Close a running row as FAILED; what was recorded before stays in it.
+def close_failed(connection: Connection, log_id: int, columns: Mapping[str, Any]) -> bool:
+    """Close a running row as FAILED; what was recorded before stays in it. Returns whether it was running.
 
     :param columns: as `failure` gives them.
     """
-    _update_running(connection, log_id, columns)
+    return _update_running(connection, log_id, columns)
 
 
-def close_died(connection: Connection, row: Row[Any], now: datetime) -> None:
-    """Close the row of a job whose process is gone; its duration ends with its last sign of life.
+def close_died(connection: Connection, row: Row[Any], now: datetime) -> dict[str, Any]:
+    """Close the row of a job whose process is gone; its duration ends with its last sign of life. Returns the columns.
 
     :param row: as `running_rows` gives it.
     """
@@ -139,10 +139,13 @@ def close_died(connection: Connection, row: Row[Any], now: datetime) -> None:
         "error_message": message,
     }
     _update_running(connection, row.log_id, values)
+    return values
 
 
-def write_kept(connection: Connection, row: Mapping[str, Any]) -> None:
+def write_kept(connection: Connection, row: Mapping[str, Any]) -> int | None:
     """Write a row that was kept while the database was unavailable: once, however often that is tried.
+
+    Returns its `log_id`; None where it had been written before.
 
     One with `log_id` closes a row that is RUNNING still; one without is inserted.
     """
@@ -151,12 +154,11 @@ def write_kept(connection: Connection, row: Mapping[str, Any]) -> None:
     if log_id is None:
         log_id = connection.scalar(select(etl_log.c.log_id).filter_by(**{name: row[name] for name in _IDENTITY}))
         if log_id is None:
-            connection.execute(insert(etl_log).values(**columns))
-            return
+            return insert_row(connection, etl_log, columns)
         # An earlier call has written it, or the job itself as RUNNING without learning of it; that row knows its cycle.
         del columns["cycle_id"]
         columns.pop("by_hand", None)
-    _update_running(connection, log_id, columns)
+    return int(log_id) if _update_running(connection, log_id, columns) else None
 
 
 def mark_undone(connection: Connection, loads: Sequence[int], undone_at: datetime) -> None:
@@ -179,6 +181,18 @@ def rows_of_cycle(connection: Connection, cycle_id: str) -> list[dict[str, Any]]
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def row_of(connection: Connection, log_id: int) -> dict[str, Any]:
+    """One row, all columns."""
+    return dict(connection.execute(select(etl_log).where(etl_log.c.log_id == log_id)).mappings().one())
+
+
+def has_succeeded_since(connection: Connection, row: Mapping[str, Any]) -> bool:
+    """Whether the same job of the feed has ended well after it had begun as in this row."""
+    same = {"feed": row["feed"], "job_name": row["job_name"], "status": Status.SUCCESS}
+    later = select(etl_log.c.log_id).filter_by(**same).where(etl_log.c.start_time > row["start_time"])
+    return connection.scalar(later.limit(1)) is not None
+
+
 def _results(counts: Counts, notes: Mapping[str, Any]) -> dict[str, Any]:
     return {**columns_of(counts), **({"notes": notes} if notes else {})}
 
@@ -193,6 +207,6 @@ def _update(connection: Connection, log_id: int, values: Mapping[str, Any]) -> N
     connection.execute(update(etl_log).where(etl_log.c.log_id == log_id).values(**values))
 
 
-def _update_running(connection: Connection, log_id: int, values: Mapping[str, Any]) -> None:
+def _update_running(connection: Connection, log_id: int, values: Mapping[str, Any]) -> bool:
     is_running = (etl_log.c.log_id == log_id, etl_log.c.status == Status.RUNNING)
-    connection.execute(update(etl_log).where(*is_running).values(**values))
+    return connection.execute(update(etl_log).where(*is_running).values(**values)).rowcount > 0

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, case, exists, select
 
 from etl import __version__
 from etl.audit.states import NOTEBOOKS, Job, Status
-from etl.database.schema.audit_tables import etl_log
+from etl.database.schema.tables.audit_tables import etl_log
 from etl.errors import ParameterError
 from etl.settings import PROJECT_ROOT, Settings
 

@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from etl.audit import log_rows
+from etl.audit.incidents import job_ends, register
+from etl.audit.incidents.register import Source
 from etl.settings import Settings
 from etl.storage import failpoints
 from etl.storage.locks import is_alive
@@ -25,7 +27,9 @@ def close_dead(connection: Connection, settings: Settings, feed: str) -> int:
     now = datetime.now(UTC)
     dead = [row for row in log_rows.running_rows(connection, feed) if _is_dead(settings, row, now)]
     for row in dead:
-        log_rows.close_died(connection, row, now)
+        died = log_rows.close_died(connection, row, now)
+        source = Source(row.log_id, row.cycle_id, row.job_name, row.notebook)
+        register.take(connection, settings, feed, job_ends.failed(row.job_name, died), source)
         failpoints.reached("recover.closing_dead")
     return len(dead)
 

@@ -7,8 +7,9 @@ item needs: a database or broker that is unavailable, a disk, a setting, a missi
 The first failure of an item fails the job, unless an item of the feed had failed before the job began: then the job goes on,
 and the next one tries the item again. So a feed never fails twice in a row because of an item.
 
-Nothing that was set aside is lost. It is in `backup/<feed>/` (archives) or `backup/<feed>/quarantine/` (landing files and
-batches), is never pruned, and is processed again after `python -m etl quarantine retry NAME`.
+An item that is set aside is an incident until it is processed after all. Nothing that was set aside is lost. It is in
+`backup/<feed>/` (archives) or `backup/<feed>/quarantine/` (landing files and batches), is never pruned, and is processed again
+after `python -m etl quarantine retry NAME`.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ from typing import Any
 import structlog
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, insert, select, update
 
+from etl.audit.incidents import register
+from etl.audit.incidents.finding import Finding, Kind, Look
 from etl.audit.job import JobRun
+from etl.contract.shell_words import shell_word
 from etl.database import transaction
-from etl.database.schema.audit_tables import etl_set_aside
+from etl.database.schema.tables.audit_tables import etl_set_aside
+from etl.database.schema.tables.incident_tables import KEY_LENGTH
 from etl.errors import (
     ConfigurationError,
     EtlError,
@@ -149,6 +154,7 @@ class Failures:
         for name in names:
             with transaction(self._run.engine) as connection:
                 _change(connection, self._is_entry(name), status=RESOLVED, decided_at=datetime.now(UTC))
+                self._show(connection, name)
 
     def _write(self, name: str, error: Exception, *, at_once: bool, noted: bool) -> bool:
         now = datetime.now(UTC)
@@ -173,9 +179,22 @@ class Failures:
             else:
                 values = {"first_failed_at": now, **values}
                 connection.execute(insert(etl_set_aside).values(feed=self._feed, kind=self._kind, name=name, **values))
+            if aside:
+                self._show(connection, name, cause_of(self._settings, error))
             if noted:
                 self._note(connection, "set_aside" if aside else "failing", name, cause_of(self._settings, error))
         return aside
+
+    def _show(self, connection: Connection, name: str, *causes: str) -> None:
+        """Open the incident of an item that is set aside, or, without a cause, resolve it."""
+        key = f"{self._kind} {name}"[:KEY_LENGTH]
+        remedy = (
+            "`python -m etl quarantine list --files` shows it. Repair it or what reads it, then run"
+            f" `python -m etl quarantine retry {shell_word(name)}`."
+        )
+        findings = tuple(Finding(f"{name} was set aside: {cause}", remedy, key) for cause in causes)
+        look = Look(Kind.QUARANTINE_GROWTH, findings, frozenset({key}))
+        register.take(connection, self._settings, self._feed, [look], self._run.source, self._run.rules)
 
     def _attempts(self, entry: Row[str, int, int] | None) -> int:
         """Failed attempts in a row including this one; those of one job count once."""

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, false, or_, selec
 
 from etl.audit import ledger
 from etl.database import in_text, insert_row
-from etl.database.schema.audit_tables import etl_source
+from etl.database.schema.tables.audit_tables import etl_source
 from etl.storage.manifests import Archive, Source
 
 

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from etl.audit import log_rows
+from etl.audit.incidents import job_ends, register
+from etl.audit.incidents.register import Source
 from etl.database import transaction
 from etl.settings import Settings
 from etl.storage import files
@@ -41,7 +43,15 @@ def flush(settings: Settings, engine: Engine) -> int:
     with transaction(engine) as connection:
         for row in rows:
             times = {name: datetime.fromisoformat(row[name]) for name in _TIMES if name in row}
-            log_rows.write_kept(connection, {**row, **times})
+            if log_id := log_rows.write_kept(connection, {**row, **times}):
+                _open_incident(connection, settings, log_rows.row_of(connection, log_id))
     for file in waiting:
         file.unlink(missing_ok=True)
     return len(rows)
+
+
+def _open_incident(connection: Connection, settings: Settings, row: Mapping[str, Any]) -> None:
+    """What the row shows is an incident, unless the job has ended well since."""
+    if not log_rows.has_succeeded_since(connection, row):
+        source = Source(row["log_id"], row["cycle_id"], row["job_name"], row["notebook"])
+        register.take(connection, settings, row["feed"], job_ends.failed(row["job_name"], row), source)

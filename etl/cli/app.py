@@ -13,9 +13,11 @@ from typing import Annotated
 import typer
 
 from etl.cli import feeds, log, machine, quarantine
+from etl.cli.check import check
 from etl.cli.console import print_error
 from etl.cli.dashboards import dashboards
 from etl.cli.run import run
+from etl.cli.watch import alerts
 from etl.errors import EtlError
 from etl.storage.files import PRIVATE_UMASK
 
@@ -57,8 +59,11 @@ app.command(rich_help_panel=_RUN)(run)
 app.command(rich_help_panel=_RUN)(dashboards)
 app.command(rich_help_panel=_RUN)(machine.lab)
 app.command(rich_help_panel=_LOOK)(log.status)
+app.command(rich_help_panel=_LOOK)(check)
 app.command(rich_help_panel=_LOOK)(log.history)
 app.command(rich_help_panel=_LOOK)(log.explain)
+app.command(rich_help_panel=_LOOK)(log.metrics)
+app.add_typer(alerts.app, name="alerts", rich_help_panel=_LOOK)
 app.add_typer(feeds.app, name="feeds", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_REPAIR)(log.undo)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=_REPAIR)

@@ -105,12 +105,19 @@ def _live(*, lines: bool) -> Iterator[Tell]:
 
 
 def print_error(error: EtlError) -> None:
-    """Cause, remedy and, where there is one, the executed notebook."""
-    errors_console.print(Text("Error: ", style="bold red") + Text(error.cause), soft_wrap=True)
-    if error.remedy:
-        errors_console.print(Text("Remedy: ", style="bold") + Text(error.remedy), soft_wrap=True)
-    if isinstance(error, JobFailed) and error.notebook:
-        errors_console.print(Text("Notebook: ", style="bold") + Text(error.notebook), soft_wrap=True)
+    """Cause, remedy and, where there is one, the executed notebook; where the log is JSON or a file, a line of it."""
+    from etl.settings import logs
+
+    notebook = error.notebook if isinstance(error, JobFailed) else ""
+    parts = {"Error": error.cause, "Remedy": error.remedy, "Notebook": notebook}
+    lines = {name: text for name, text in parts.items() if text}
+    in_one = " ".join(f"{name}: {text}" for name, text in lines.items())
+    kind = type(error).__name__
+    if logs.say(in_one, error.cause, level="error", error_type=kind, remedy=error.remedy, notebook=notebook):
+        return
+    for name, text in lines.items():
+        style = "bold red" if name == "Error" else "bold"
+        errors_console.print(Text(f"{name}: ", style=style) + Text(text), soft_wrap=True)
 
 
 def print_json(value: object) -> None:

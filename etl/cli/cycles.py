@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from etl.audit.states import Job
 from etl.cli.console import Tell, console, print_error, progress
 from etl.cli.report import endings
 from etl.cli.report.audit import audit_table, balance
-from etl.cli.report.cycles import effort, feeds_summary, misfire, scheduled_line, so_far
+from etl.cli.report.cycles import cycle_fields, effort, feeds_summary, misfire, scheduled_line, so_far
 from etl.cli.report.status import status_tables
 from etl.cli.report.tables import print_tables
 from etl.cli.report.times import moment
-from etl.errors import AlreadyRunning
+from etl.errors import AlreadyRunning, EtlError
 from etl.jobs.produce.default_messages import BY_DEFAULT
 from etl.notebook.kernel import WarmKernel
+from etl.operations.alerts.background import start_sending
 from etl.operations.cycle import Cycle, Reporter, run_cycles
 from etl.operations.plan_run import FeedPlan, RunPlan
-from etl.operations.schedule import Schedule, Stop, exit_code, repeat
-from etl.operations.schedule_state import Watch, watching
+from etl.operations.schedules.expected import Expected, expecting
+from etl.operations.schedules.repeat import Stop, exit_code, repeat
+from etl.operations.schedules.state import ScheduleState, Watch, watching
+from etl.operations.schedules.times import Schedule
 from etl.operations.status import status as read_status
-from etl.settings import Settings
+from etl.settings import Settings, logs
 
 _WORK = {
     Job.PRODUCE: "– sending readings",
@@ -40,7 +44,8 @@ def run_plan(settings: Settings, plan: RunPlan, kernel: WarmKernel | None, *, st
     :param strict: a cycle that loaded nothing of what it read counts as failed.
     """
     if plan.schedule:
-        return _run_on_schedule(settings, plan, plan.schedule, kernel, strict=strict)
+        with logs.into_file(plan.log_file):
+            return _run_on_schedule(settings, plan, plan.schedule, kernel, strict=strict)
     return _run_once(settings, plan, kernel, strict=strict)
 
 
@@ -52,6 +57,7 @@ def _run_once(settings: Settings, plan: RunPlan, kernel: WarmKernel | None, *, s
             settings, plan.contracts, plan.parameters, _job_reporter(tell), kernel=kernel, once=True
         ):
             _print_cycle(cycle)
+            start_sending(settings)
             done.append(cycle)
     if len(plan.feeds) > 1:
         print_tables(feeds_summary(done, [contract.feed for contract in plan.contracts]))
@@ -68,17 +74,18 @@ def _run_on_schedule(
         progress(lines=False) as tell,
         kernel or contextlib.nullcontext(),
         watching(settings, schedule.text, feeds, kernel) as watch,
+        expecting(settings, schedule, feeds) as expected,
     ):
         if kernel:
             kernel.tell = _say
-        running = _Running(settings, plan, stop, watch, kernel, tell, strict)
+        running = _Running(settings, plan, stop, watch, expected, kernel, tell, strict)
         code = repeat(
             schedule,
             running.run_all,
             cycles=plan.cycles,
             stopping=lambda: stop.requested,
             wait=stop.wait,
-            late=lambda *how: _say(misfire(*how)),
+            late=_report_late,
             waiting=running.wait_until,
         )
     if stop.requested:
@@ -94,9 +101,12 @@ class _Running:
     plan: RunPlan
     stop: Stop
     watch: Watch
+    expected: Expected
     kernel: WarmKernel | None
     tell: Tell
     strict: bool
+    open_incidents: dict[str, int] = field(default_factory=dict)
+    """How many were open after a feed's last cycle."""
 
     def run_all(self) -> int:
         """A cycle of each feed; returns one exit code for all."""
@@ -106,7 +116,7 @@ class _Running:
             self.settings,
             self.plan.contracts,
             self.plan.parameters,
-            _job_reporter(self.tell),
+            self._report_job,
             lambda: self.stop.requested,
             self.kernel,
         ):
@@ -114,17 +124,25 @@ class _Running:
             # Another process does the feed's work; that is no failure of the schedule.
             codes.append(0 if isinstance(cycle.error, AlreadyRunning) else _code(cycle, strict=self.strict))
             self.watch.cycle_ended(seconds, failed=codes[-1] != 0)
-            _print_scheduled(cycle, effort(self.watch.state))
+            self.expected.cycle_ended(cycle.feed)
+            if cycle.outcome.open_incidents is not None:
+                self.open_incidents[cycle.feed] = cycle.outcome.open_incidents
+            _print_scheduled(cycle, self.watch.state)
+            start_sending(self.settings)
         return exit_code(codes)
+
+    def _report_job(self, feed: str, job: str, event: str) -> None:
+        self.expected.is_alive()
+        _job_reporter(self.tell)(feed, job, event)
 
     def wait_until(self, due: datetime) -> None:
         """Show when the next cycle begins."""
         self.watch.waits_until(due)
         next_cycle = f"next cycle at {moment(due)}"
         if console.is_terminal:
-            self.tell(f"{next_cycle} · {so_far(self.watch.state)}")
+            self.tell(f"{next_cycle} · {so_far(self.watch.state, sum(self.open_incidents.values()))}")
         else:
-            _say(next_cycle)
+            _say(next_cycle, "next cycle", due=due.isoformat())
 
 
 def _code(cycle: Cycle, *, strict: bool) -> int:
@@ -140,6 +158,7 @@ def _job_reporter(tell: Tell) -> Reporter:
 
 
 def _print_cycle(cycle: Cycle) -> None:
+    logs.tell("cycle ended", **cycle_fields(cycle))
     if cycle.cycle_id:
         print_tables(audit_table(cycle.rows, title=f"{cycle.feed} · cycle {cycle.cycle_id}"))
         console.print(balance(cycle.rows), soft_wrap=True)
@@ -148,19 +167,32 @@ def _print_cycle(cycle: Cycle) -> None:
     if following := endings.look_closer(cycle):
         console.print(following, markup=False, soft_wrap=True)
     if cycle.error:
-        print_error(cycle.error)
+        _print_error(cycle, cycle.error)
 
 
-def _print_scheduled(cycle: Cycle, spent: str) -> None:
+def _print_scheduled(cycle: Cycle, state: ScheduleState) -> None:
     line = scheduled_line(cycle)
-    _say(f"{line} ({spent})" if cycle.cycle_id else line)
+    if cycle.cycle_id:
+        line += f" ({effort(state)})"
+    _say(line, "cycle ended", seconds=state.last_seconds, **cycle_fields(cycle))
     if cycle.error and not isinstance(cycle.error, AlreadyRunning):
-        print_error(cycle.error)
+        _print_error(cycle, cycle.error)
 
 
-def _say(line: str) -> None:
-    """A line with its time, for whoever reads a log."""
-    console.print(f"{moment(datetime.now(UTC))} {line}", soft_wrap=True, markup=False)
+def _print_error(cycle: Cycle, error: EtlError) -> None:
+    with logs.about(feed=cycle.feed, cycle_id=cycle.cycle_id):
+        print_error(error)
+
+
+def _report_late(due: datetime, late: timedelta, joined: int) -> None:
+    fields: dict[str, Any] = {"due": due.isoformat(), "late_seconds": late.total_seconds(), "due_times": joined}
+    _say(misfire(due, late, joined), "misfire", level="warning", **fields)
+
+
+def _say(line: str, event: str = "", *, level: str = "info", **fields: Any) -> None:
+    """A line with its time, for whoever reads a log; in JSON the event with its fields."""
+    if not logs.say(line, event or line, level=level, **fields):
+        console.print(f"{moment(datetime.now(UTC))} {line}", soft_wrap=True, markup=False)
 
 
 def print_plan(settings: Settings, plan: RunPlan) -> None:

@@ -1,10 +1,11 @@
-"""Commands about what has run: status, history, one cycle in words, undo, pruning.
+"""Commands about what has run: status, history, metrics, one cycle in words, undo, pruning.
 
 Operations are imported where they are called (see `etl.cli`).
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -55,6 +56,28 @@ def history(
         if row["error_message"]:
             error = f"\n{row['cycle_id']} {row['job_name']}: {row['error_message']}"
             console.print(error, style="red", markup=False, soft_wrap=True)
+
+
+def metrics(
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write them into this file, for node_exporter's textfile collector.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Print metrics for Prometheus: counts of the audit log, freshness, quality, open incidents. Needs only the database."""
+    from etl.operations.metrics.collect import read_metrics
+    from etl.settings import Settings
+
+    settings = Settings.load()
+    current = read_metrics(settings)
+    if output:
+        current.write(settings, output)
+    else:
+        typer.echo(current.as_text(), nl=False)
 
 
 def explain(

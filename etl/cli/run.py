@@ -59,6 +59,13 @@ def run(
     cycles: Annotated[
         int | None, typer.Option(min=1, help="Stop after N cycles (needs --every).", show_default=False)
     ] = None,
+    log_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Log into this file instead of printing (needs --every); at 10 MB it becomes FILE.1, five of these are kept.",
+            show_default=False,
+        ),
+    ] = None,
     fresh_kernels: Annotated[
         bool, typer.Option("--fresh-kernels", help="Start a new kernel for each notebook; slower, fully isolated.")
     ] = False,
@@ -92,6 +99,7 @@ def run(
         every=every,
         cycles=cycles,
         folder=Path.cwd(),
+        log_file=log_file,
     )
     plan = plan_run(settings, request)
     if dry_run:

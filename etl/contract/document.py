@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from etl.contract.durations import contract_seconds
 from etl.contract.model import Column, Contract
 from etl.contract.problems import combine, read_parts
+from etl.contract.properties.alert_properties import read_alerts
 from etl.contract.properties.column_properties import read_columns
 from etl.contract.properties.feed_properties import KNOWN, FeedProperties
 from etl.contract.properties.message_paths import complete_columns, read_envelope, read_explode
@@ -88,6 +89,7 @@ class ContractReader:
                 "freshness_seconds": lambda: self._freshness(model.slaProperties or []),
                 "failure_budget": given.failure_budget,
                 "on_conflict": given.on_conflict,
+                "alerts": lambda: read_alerts(given),
             }
         )
         parts["columns"] = complete_columns(

@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, Table, and
 
 from etl.contract.model import EvolvedContract
 from etl.contract.similar_names import suggestion
-from etl.database.schema.audit_tables import etl_anomaly
 from etl.database.schema.sensor_name import sensor_name_in_sql
+from etl.database.schema.tables.audit_tables import etl_anomaly
 from etl.database.schema.windows import window_tables
 from etl.errors import ParameterError
 from etl.jobs.load.sample import MOST_MEASURES

@@ -13,7 +13,7 @@ from etl import errors
 from etl.errors import ConfigurationError, EtlError, Interrupted, JobFailed
 from etl.notebook.kernel import ENGINE, WarmKernel
 from etl.notebook.light_imports import light_imports
-from etl.settings import PROJECT_ROOT, Settings
+from etl.settings import PROJECT_ROOT, Settings, logs
 
 if TYPE_CHECKING:
     from papermill.exceptions import PapermillExecutionError
@@ -55,6 +55,7 @@ def execute(
             cwd=NOTEBOOK_FOLDER,
             config=_own_sockets(kernel_config()),
             extra_arguments=_ARGUMENTS,
+            stderr_file=logs.Forwarded() if logs.in_json() else None,
             **({"warm_kernel": kernel} if kernel else {}),
         )
     except PapermillExecutionError as error:

@@ -18,9 +18,9 @@ from etl.contract.durations import parse_duration
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import copy_csv
-from etl.database.schema.audit_tables import etl_log, etl_quality_score, etl_rejected_row
 from etl.database.schema.feed_table import feed_table, with_added_columns
 from etl.database.schema.migrations import connected
+from etl.database.schema.tables.audit_tables import etl_log, etl_quality_score, etl_rejected_row
 from etl.errors import ConfigurationError
 from etl.notebook.choice import Choice, choose_measures, choose_sensors
 from etl.notebook.reading_queries import (

@@ -12,7 +12,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Select, Table, func, select
 
 from etl.contract.model import EvolvedContract
-from etl.database.schema.audit_tables import etl_anomaly, etl_log
+from etl.database.schema.tables.audit_tables import etl_anomaly, etl_log
 from etl.database.schema.windows import window_tables
 from etl.errors import ConfigurationError
 from etl.jobs.load.derived.detect import find

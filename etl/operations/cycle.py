@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+from sqlalchemy import Engine
+
 from etl.audit import log_rows, provenance, recovery
 from etl.audit.states import NOTEBOOKS, Job
 from etl.contract.reader import Contract
@@ -15,10 +18,14 @@ from etl.notebook.execute import NOTEBOOK_FOLDER, execute
 from etl.notebook.kernel import WarmKernel
 from etl.notebook.parameters import divide_parameters
 from etl.operations.outcome import Outcome, read_outcome
-from etl.settings import Settings
+from etl.operations.pings import Pings
+from etl.operations.schedules import expected
+from etl.settings import Settings, logs
 from etl.storage import files
 from etl.storage.disk_errors import translate_disk_errors
 from etl.storage.locks import JOB_WAIT_SECONDS, feed_lock
+
+log = structlog.get_logger("cycle")
 
 Reporter = Callable[[str, str, str], None]
 """Receives a feed, its job, and the event: "started", "succeeded" or "failed"."""
@@ -103,6 +110,8 @@ def run_cycle(
         files.private(),
         translate_disk_errors(settings),
         feed_lock(settings, contract.feed, "cycle", what=f"cycle {cycle_id}"),
+        logs.about(cycle_id=cycle_id, feed=contract.feed),
+        Pings(settings.heartbeat_url, contract.feed, cycle_id) as pings,
     ):
         (settings.runs / cycle_id).mkdir(parents=True, exist_ok=True)
         left = list(NOTEBOOKS)
@@ -123,6 +132,8 @@ def run_cycle(
             if error is None:
                 raise
             rows, outcome = (), Outcome()  # The job failed for the same cause; its error has more details.
+        if not error:
+            pings.succeeded(rows)
         return Cycle(contract.feed, cycle_id, rows, error, () if error else tuple(left), outcome)
 
 
@@ -141,11 +152,21 @@ def _ended(settings: Settings, contract: Contract, cycle_id: str) -> tuple[tuple
     """The rows of `etl_log` of a cycle, in the order in which the jobs began, and what it left out."""
     engine = make_engine(settings)
     try:
+        _look_at_schedules(engine, settings, contract)
         with transaction(engine) as connection:
             rows = log_rows.rows_of_cycle(connection, cycle_id)
             return tuple(rows), read_outcome(connection, contract, rows)
     finally:
         dispose(engine)
+
+
+def _look_at_schedules(engine: Engine, settings: Settings, contract: Contract) -> None:
+    """Name the feeds whose schedules are silent, and those whose schedules are not any more; an error fails nothing."""
+    try:
+        with transaction(engine) as connection:
+            expected.look(connection, settings, {contract.feed: contract})
+    except EtlError as error:
+        log.warning("silent schedules could not be looked for", cause=error.cause)
 
 
 def _close_dead(settings: Settings, contract: Contract) -> None:

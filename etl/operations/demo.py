@@ -13,9 +13,9 @@ from sqlalchemy import Connection, or_, select
 
 from etl.audit.states import Job
 from etl.contract.reader import Contract
-from etl.database.schema.audit_tables import etl_log
 from etl.database.schema.feed_table import feed_table, with_added_columns
 from etl.database.schema.migrations import connected
+from etl.database.schema.tables.audit_tables import etl_log
 from etl.jobs.produce.default_messages import default_messages
 from etl.jobs.produce.simulate import span
 from etl.operations.cycle import Cycle, Reporter, run_cycle

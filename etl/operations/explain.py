@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from etl.audit import ledger, log_rows
+from etl.audit.incidents.reading import shown_by
 from etl.audit.set_aside import FAILING, LANDING_FILE, RESOLVED, RETRIED, SET_ASIDE
 from etl.audit.states import Job, Status
 from etl.contract.reader import Contract, load_contract
-from etl.database.schema.audit_tables import etl_anomaly, etl_log, etl_quality_score, etl_rejected_row, etl_set_aside
 from etl.database.schema.migrations import connected
+from etl.database.schema.tables.audit_tables import (
+    etl_anomaly,
+    etl_log,
+    etl_quality_score,
+    etl_rejected_row,
+    etl_set_aside,
+)
 from etl.errors import ConfigurationError
 from etl.operations.outcome import holds, rows_in
 from etl.operations.quarantine.causes import Cause, causes_of
@@ -27,7 +35,7 @@ _NOTES_SHOWN = 20
 
 def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
     """What is recorded of a cycle: its jobs, its archives with their offsets, rejected rows by reason, the contract's lines that
-    rejected most of them, and the load before it.
+    rejected most of them, the incidents that it opened or resolved, and the load before it.
 
     :raises ConfigurationError: there is no such cycle.
     """
@@ -49,6 +57,7 @@ def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
             "causes": [asdict(cause) for cause in causes_of(connection, loads, feed, contract)],
             "table": _table(connection, contract, jobs),
             "set_aside": _set_aside(connection, [job["log_id"] for job in jobs]),
+            "incidents": shown_by(connection, [job["log_id"] for job in jobs]),
             **_derived(connection, loads),
             "before": _before(connection, jobs[0]),
         }
@@ -73,6 +82,8 @@ def in_words(settings: Settings, facts: Mapping[str, Any]) -> list[str]:
     read = sum(job["records_read"] for job in facts["jobs"] if job["job_name"] == Job.LOAD)
     lines += [f"  {Cause(**cause).sentence(read)}" for cause in facts["causes"]]
     lines += [_set_aside_in_words(row) for row in facts["set_aside"]]
+    log_ids = {job["log_id"] for job in facts["jobs"]}
+    lines += [_incident_in_words(incident, log_ids) for incident in facts["incidents"]]
     if table := facts["table"]:
         lines.append(f"Nothing was loaded; the table {table['name']} {holds(table['rows'])} now.")
     lines.append(_compared(facts))
@@ -131,6 +142,24 @@ def _set_aside_in_words(row: Row) -> str:
     }[row["status"]]
     kind = {LANDING_FILE: "landing file"}.get(row["kind"], row["kind"])
     return f"The {kind} {row['name']} {since}: {row['cause'].splitlines()[0]}"
+
+
+def _incident_in_words(incident: Row, log_ids: Container[int]) -> str:
+    """What a cycle had to do with an incident.
+
+    :param log_ids: the cycle's jobs.
+    """
+    what = f"{incident['kind']} ({incident['key']})" if incident["key"] else incident["kind"]
+    cause = incident["cause"]
+    if incident["opened_by"] not in log_ids:
+        return f"Incident resolved: {what}, open since {_moment(incident['opened_at'])}. It was: {cause}"
+    if incident["resolved_at"] is None:
+        return f"Incident opened: {what}, still open. {cause}"
+    return f"Incident opened: {what}, resolved at {_moment(incident['resolved_at'])}. {cause}"
+
+
+def _moment(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _before(connection: Connection, first: Row) -> dict[str, Any] | None:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import select
 
 from etl.audit.states import Status
-from etl.database.schema.audit_tables import etl_log
 from etl.database.schema.migrations import connected
+from etl.database.schema.tables.audit_tables import etl_log
 from etl.settings import Settings
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, func, inspect, literal_column, select, table
 
+from etl.audit.incidents.reading import count_open
 from etl.audit.set_aside import FAILING, SET_ASIDE
 from etl.audit.states import Job, Status
 from etl.contract.model import Contract
-from etl.database.schema.audit_tables import etl_rejected_row, etl_set_aside
+from etl.database.schema.tables.audit_tables import etl_rejected_row, etl_set_aside
 from etl.jobs.load.conflicts import REPLACED
 from etl.operations.feeds.broken_rules import broken_rule
 from etl.operations.quarantine.causes import Cause, causes_of
@@ -57,6 +58,8 @@ class Outcome:
     """Files in a landing folder that are not read, by kind (`etl.storage.landing_folder`)."""
     ignored_names: tuple[str, ...] = ()
     """Names of some of them."""
+    open_incidents: int | None = None
+    """How many incidents of the feed are open after the cycle; None: unknown."""
 
     @property
     def is_all_lost(self) -> bool:
@@ -90,6 +93,7 @@ def read_outcome(connection: Connection, contract: Contract, rows: Iterable[Mapp
         rows_in_table=rows_in(connection, contract.table) if has_ended and not loaded and not has_replaced else None,
         set_aside=_items(connection, jobs, SET_ASIDE),
         failing=_items(connection, jobs, FAILING),
+        open_incidents=count_open(connection).get(contract.feed, 0),
         **counts,
         **_of_notes(jobs),
     )

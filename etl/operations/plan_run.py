@@ -12,7 +12,7 @@ from etl.errors import ConfigurationError
 from etl.jobs.consume import backlog
 from etl.jobs.produce.default_messages import BY_DEFAULT, default_messages, require_one_origin
 from etl.notebook.parameters import divide_parameters
-from etl.operations.schedule import Schedule, parse
+from etl.operations.schedules.times import Schedule, parse
 from etl.settings import Settings
 from etl.storage.locks import feed_lock
 
@@ -35,6 +35,8 @@ class RunRequest:
     """The number of cycles after which a schedule ends; None: when it is stopped."""
     folder: Path = Path()
     """Relative paths among the parameters start here."""
+    log_file: Path | None = None
+    """Where a schedule logs; None: where a command prints."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class RunPlan:
     """Job → the parameters that its notebook has."""
     schedule: Schedule | None
     cycles: int | None
+    log_file: Path | None = None
 
     @property
     def contracts(self) -> list[Contract]:
@@ -117,6 +120,11 @@ def plan_run(settings: Settings, request: RunRequest) -> RunPlan:
         raise ConfigurationError(
             f"--cycles {request.cycles} is given without --every.", remedy="Add an interval, e.g. --every 5m."
         )
+    if request.log_file is not None and request.every is None:
+        raise ConfigurationError(
+            f"--log-file {request.log_file} is given without --every.",
+            remedy="Add an interval, e.g. --every 5m; or redirect the output of one cycle into the file.",
+        )
     schedule = parse(request.every) if request.every is not None else None
     contracts = [load_contract(feed, settings) for feed in dict.fromkeys(request.feeds)]
     parameters = _parameters(settings, request)
@@ -128,7 +136,7 @@ def plan_run(settings: Settings, request: RunRequest) -> RunPlan:
     jobs = divide_parameters(parameters)
     require_one_origin(parameters["messages"], parameters.get("source_file", ""))
     feeds = tuple(_feed_plan(settings, contract, parameters) for contract in contracts)
-    return RunPlan(feeds, parameters, jobs, schedule, request.cycles)
+    return RunPlan(feeds, parameters, jobs, schedule, request.cycles, request.log_file)
 
 
 def _parameters(settings: Settings, request: RunRequest) -> dict[str, Any]:

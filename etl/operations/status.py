@@ -1,4 +1,4 @@
-"""The state of services, and per feed its backlog and last cycle. Reads only, and works while services are down."""
+"""The state of services, and per feed its backlog, incidents and last cycle. Reads only, and works while services are down."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from etl.audit import log_rows
+from etl.audit.incidents.reading import open_incidents
 from etl.audit.set_aside import count_per_feed
 from etl.audit.states import Job, Status
 from etl.contract.reader import Contract
 from etl.database import dispose, make_engine, shown_url, transaction
-from etl.database.schema.audit_tables import etl_log
 from etl.database.schema.migrations import require_current
+from etl.database.schema.tables.audit_tables import etl_log
 from etl.errors import EtlError
 from etl.jobs.load.queue import waiting_archives
-from etl.operations.schedule_state import schedules
+from etl.operations.schedules.state import schedules
 from etl.operations.sources import STATES
 from etl.settings import Settings
 from etl.storage import kafka as broker
@@ -26,7 +27,7 @@ from etl.storage import manifests
 
 
 def status(settings: Settings, contracts: Mapping[str, Contract]) -> dict[str, Any]:
-    """Services, schedules, and per feed its backlog and last cycle. What cannot be determined is None, beside the error."""
+    """Services, schedules, and per feed its backlog, open incidents and last cycle. What cannot be determined is None."""
     kafka = _kafka(settings)
     with _Database(settings) as database:
         feeds = {
@@ -35,6 +36,7 @@ def status(settings: Settings, contracts: Mapping[str, Contract]) -> dict[str, A
                 "table": contract.table,
                 "backlog": _backlog(settings, contract, database, reachable=kafka["reachable"]),
                 "set_aside": database.set_aside(name),
+                "incidents": database.incidents(name),
                 "last_cycle": database.last_cycle(name),
             }
             for name, contract in contracts.items()
@@ -91,6 +93,13 @@ class _Database:
             return None
         with transaction(self.usable) as connection:
             return count_per_feed(connection).get(feed, 0)
+
+    def incidents(self, feed: str) -> list[dict[str, Any]] | None:
+        """The incidents that are open, the oldest first; None where the database cannot be queried."""
+        if self.usable is None:
+            return None
+        with transaction(self.usable) as connection:
+            return open_incidents(connection, [feed])
 
     def last_cycle(self, feed: str) -> dict[str, Any] | None:
         if self.usable is None:

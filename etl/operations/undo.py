@@ -14,9 +14,9 @@ from etl.audit.states import Job, Status
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import dispose, lock_feed, make_engine, transaction
-from etl.database.schema.audit_tables import etl_log, etl_rejected_row
 from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.migrations import connected, require_current
+from etl.database.schema.tables.audit_tables import etl_log, etl_rejected_row
 from etl.errors import AlreadyRunning, ConfigurationError
 from etl.jobs.load import conflicts
 from etl.jobs.load.derived import registry

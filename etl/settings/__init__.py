@@ -12,15 +12,16 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, unquote
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from etl.errors import ConfigurationError, ServiceUnavailable
-from etl.settings import endpoints
+from etl.settings import endpoints, logs
 from etl.settings.endpoints import Known
+from etl.settings.receivers import Receiver, receivers, secret_parts, split_urls
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 _FIRST_PRINTABLE = 0x20
@@ -80,19 +81,26 @@ class Settings(BaseSettings):
     superset_database_url: SecretStr | None = Field(
         None, description="URL of your own database for the dashboards, with a role that can only read"
     )
+    alert_urls: SecretStr | None = Field(
+        None, description="whom to tell of incidents: URLs as apprise takes them, separated by blanks"
+    )
+    heartbeat_url: SecretStr | None = Field(
+        None, description="URL that is called when a cycle begins (URL/start), succeeds (URL) or fails (URL/fail)"
+    )
+    log_format: Literal["text", "json"] = Field("text", description="text, or one JSON object a line")
     superset_venv: Path | None = Field(
         None, description="folder of Superset's virtual environment (default: ETL_HOME/.services/superset/venv)"
     )
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:
-        """Read the settings.
+        """Read the settings; from now on this process logs as they say.
 
         :raises ConfigurationError: a variable has a value that cannot be used; names it.
         """
         env_file = Path(overrides.get("home") or os.environ.get("ETL_HOME") or PROJECT_ROOT) / ".env"
         try:
-            return cls(_env_file=env_file, **overrides)
+            settings = cls(_env_file=env_file, **overrides)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             name = "ETL_" + str(first["loc"][0]).upper()
@@ -100,6 +108,8 @@ class Settings(BaseSettings):
                 f"{name}: {first['msg'].removeprefix('Value error, ')}",
                 remedy=f"Set {name} in the environment or in .env (see the README's table of settings).",
             ) from None
+        logs.use(settings.log_format, settings.mask)
+        return settings
 
     @field_validator("feeds", mode="before")
     @classmethod
@@ -124,7 +134,15 @@ class Settings(BaseSettings):
             raise ValueError(f"{name!r} contains a control character, or is not UTF-8; use another folder")
         return value
 
-    @field_validator("database_url", "kafka_bootstrap", "schema_registry", "superset_database_url", mode="before")
+    @field_validator(
+        "database_url",
+        "kafka_bootstrap",
+        "schema_registry",
+        "superset_database_url",
+        "alert_urls",
+        "heartbeat_url",
+        mode="before",
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -207,6 +225,11 @@ class Settings(BaseSettings):
             return {}
         return loaded
 
+    @cached_property
+    def receivers(self) -> tuple[Receiver, ...]:
+        """Who is told of incidents."""
+        return receivers(self.alert_urls)
+
     def mask(self, message: str) -> str:
         """A message with every secret of the settings replaced by ***."""
         for secret in self._secrets():
@@ -219,6 +242,8 @@ class Settings(BaseSettings):
         found |= _passwords_of(self._endpoints.get("database_url", ""))
         for url in (self.database_url, self.superset_database_url):
             found |= _passwords_of(url.get_secret_value()) if url else set()
+        told = [*split_urls(self.alert_urls), *split_urls(self.heartbeat_url)]
+        found |= secret_parts(told).union(*map(_passwords_of, told))
         # As given, decoded, and as others write it: percent-encoded in a URL, escaped in Kafka's JAAS line.
         plain = {unquote(secret) for secret in found} | found
         written = {quote(secret, safe="") for secret in plain} | {

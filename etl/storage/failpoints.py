@@ -28,6 +28,7 @@ POINTS = frozenset(
         "load.before_commit",
         "load.committed",
         "recover.closing_dead",
+        "alerts.delivered",
         "prune.compressing",
         "prune.compressed",
         "prune.copying",

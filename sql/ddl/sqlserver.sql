@@ -18,6 +18,67 @@ IF EXISTS (SELECT 1 FROM sys.databases WHERE name = DB_NAME() AND is_read_commit
     PRINT 'READ_COMMITTED_SNAPSHOT is off: dashboards and loads of other feeds wait while a load goes on. ALTER DATABASE CURRENT SET READ_COMMITTED_SNAPSHOT ON WITH ROLLBACK IMMEDIATE, while nobody works.'
 GO
 
+CREATE TABLE etl_alert (
+    alert_id BIGINT NOT NULL IDENTITY,
+    incident_id BIGINT NOT NULL,
+    event NVARCHAR(16) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    receiver NVARCHAR(300) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    status NVARCHAR(16) COLLATE Latin1_General_100_BIN2 NOT NULL DEFAULT 'WAITING',
+    created_at DATETIMEOFFSET(6) NOT NULL,
+    next_attempt_at DATETIMEOFFSET(6) NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    sent_at DATETIMEOFFSET(6) NULL,
+    last_error NVARCHAR(500) COLLATE Latin1_General_100_BIN2 NULL,
+    CONSTRAINT etl_alert_pkey PRIMARY KEY (alert_id),
+    CONSTRAINT uq_etl_alert UNIQUE (incident_id, event, receiver)
+)
+GO
+
+CREATE INDEX ix_etl_alert_waiting ON etl_alert (receiver, alert_id) WHERE status = 'WAITING'
+GO
+
+execute sp_addextendedproperty 'MS_Description',
+    N'The outbox: who is to be told that an incident was opened or resolved', 'schema', dbo, 'table', etl_alert
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'opened or resolved', 'schema', dbo, 'table', etl_alert, 'column',
+    event
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'without login and path', 'schema', dbo, 'table', etl_alert, 'column',
+    receiver
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'WAITING, SENT, MUTED or DROPPED', 'schema', dbo, 'table', etl_alert,
+    'column', status
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'no secret', 'schema', dbo, 'table', etl_alert, 'column', last_error
+GO
+
+CREATE TABLE etl_alert_mute (
+    mute_id BIGINT NOT NULL IDENTITY,
+    kind NVARCHAR(32) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    feed NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL DEFAULT '',
+    until DATETIMEOFFSET(6) NOT NULL,
+    muted_by NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    created_at DATETIMEOFFSET(6) NOT NULL,
+    CONSTRAINT etl_alert_mute_pkey PRIMARY KEY (mute_id)
+)
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'Kinds of incidents of which nobody is told for a while', 'schema',
+    dbo, 'table', etl_alert_mute
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'of the incidents nobody is told of', 'schema', dbo, 'table',
+    etl_alert_mute, 'column', kind
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'empty: every feed', 'schema', dbo, 'table', etl_alert_mute, 'column',
+    feed
+GO
+
 CREATE TABLE etl_anomaly (
     anomaly_id BIGINT NOT NULL IDENTITY,
     log_id BIGINT NOT NULL,
@@ -161,6 +222,78 @@ GO
 
 execute sp_addextendedproperty 'MS_Description', N'where `prune --to` has put it, without login', 'schema', dbo,
     'table', etl_file, 'column', moved_to
+GO
+
+CREATE TABLE etl_incident (
+    incident_id BIGINT NOT NULL IDENTITY,
+    kind NVARCHAR(32) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    feed NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    [key] NVARCHAR(300) COLLATE Latin1_General_100_BIN2 NOT NULL DEFAULT '',
+    severity NVARCHAR(16) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    cause NVARCHAR(2000) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    remedy NVARCHAR(2000) COLLATE Latin1_General_100_BIN2 NOT NULL DEFAULT '',
+    cycle_id NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NULL,
+    job_name NVARCHAR(16) COLLATE Latin1_General_100_BIN2 NULL,
+    notebook NVARCHAR(400) COLLATE Latin1_General_100_BIN2 NULL,
+    opened_at DATETIMEOFFSET(6) NOT NULL,
+    opened_by BIGINT NULL,
+    last_seen_at DATETIMEOFFSET(6) NOT NULL,
+    times_seen INTEGER NOT NULL DEFAULT 1,
+    resolved_at DATETIMEOFFSET(6) NULL,
+    resolved_by BIGINT NULL,
+    CONSTRAINT etl_incident_pkey PRIMARY KEY (incident_id)
+)
+GO
+
+CREATE INDEX ix_etl_incident_key ON etl_incident (feed, kind, [key], resolved_at)
+GO
+
+CREATE INDEX ix_etl_incident_opened_at ON etl_incident (opened_at)
+GO
+
+CREATE INDEX ix_etl_incident_opened_by ON etl_incident (opened_by)
+GO
+
+CREATE INDEX ix_etl_incident_resolved_by ON etl_incident (resolved_by)
+GO
+
+CREATE UNIQUE INDEX uq_etl_incident_open ON etl_incident (feed, kind, [key]) WHERE resolved_at IS NULL
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'What went wrong: at most one that is open per feed, kind and key',
+    'schema', dbo, 'table', etl_incident
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'docs/alerts.md lists the kinds', 'schema', dbo, 'table',
+    etl_incident, 'column', kind
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'job, sensor or item it is about', 'schema', dbo, 'table',
+    etl_incident, 'column', [key]
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'error or warning', 'schema', dbo, 'table', etl_incident, 'column',
+    severity
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'no row data and no secret', 'schema', dbo, 'table', etl_incident,
+    'column', cause
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'of the job that opened it', 'schema', dbo, 'table', etl_incident,
+    'column', cycle_id
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'the executed notebook, relative to ETL_HOME', 'schema', dbo, 'table',
+    etl_incident, 'column', notebook
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'the log_id of that job', 'schema', dbo, 'table', etl_incident,
+    'column', opened_by
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'the log_id of the job that showed that it is over', 'schema', dbo,
+    'table', etl_incident, 'column', resolved_by
 GO
 
 CREATE TABLE etl_log (
@@ -377,6 +510,34 @@ execute sp_addextendedproperty 'MS_Description', N'values that were not in the m
     'table', etl_rejected_row, 'column', beside_message
 GO
 
+CREATE TABLE etl_schedule (
+    feed NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    every NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    since DATETIMEOFFSET(6) NOT NULL,
+    last_cycle_at DATETIMEOFFSET(6) NULL,
+    silent_after DATETIMEOFFSET(6) NOT NULL,
+    host NVARCHAR(255) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    pid INTEGER NOT NULL,
+    CONSTRAINT etl_schedule_pkey PRIMARY KEY (feed)
+)
+GO
+
+execute sp_addextendedproperty 'MS_Description',
+    N'Schedules that ought to run now; one that is stopped removes its rows', 'schema', dbo, 'table', etl_schedule
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'interval or cron expression', 'schema', dbo, 'table', etl_schedule,
+    'column', every
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'when its last cycle ended', 'schema', dbo, 'table', etl_schedule,
+    'column', last_cycle_at
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'the third time at which a cycle is due', 'schema', dbo, 'table',
+    etl_schedule, 'column', silent_after
+GO
+
 CREATE TABLE etl_set_aside (
     set_aside_id BIGINT NOT NULL IDENTITY,
     feed NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
@@ -476,7 +637,7 @@ CREATE TABLE alembic_version (
 )
 GO
 
-INSERT INTO alembic_version (version_num) VALUES ('0010')
+INSERT INTO alembic_version (version_num) VALUES ('0011')
 GO
 
 CREATE TABLE iot_device_events (
@@ -1305,6 +1466,160 @@ CROSS APPLY (VALUES (CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_
 WHERE [newest values].value IS NOT NULL
 GO
 
+CREATE VIEW v_etl_silent AS SELECT CAST('device_events' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS feed,
+    [silent sensors].[sensor name] AS sensor, [silent sensors].[newest time] AS last_event_time, CAST('temperature' AS
+        NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure, (SELECT max(CAST([last readings].temperature AS
+                FLOAT(53))) AS max_1
+    FROM iot_device_events AS [last readings]
+    WHERE [last readings].device_id = [silent sensors].device_id AND [last readings].event_time =
+        [silent sensors].[newest time]) AS value, [silent sensors].[usual interval] AS interval_seconds,
+    [silent sensors].[age seconds] AS silent_seconds, [silent sensors].[age seconds] /
+    ([silent sensors].[usual interval] + 0.0) AS intervals
+FROM (SELECT [sensor ages].device_id AS device_id, CAST(CAST([sensor ages].device_id AS NVARCHAR(200)) COLLATE
+            Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS [sensor name],
+        [sensor ages].[newest time] AS [newest time], [sensor ages].[age seconds] AS [age seconds], CAST('60' AS
+            FLOAT(53)) AS [usual interval]
+    FROM (SELECT [known sensors].device_id AS device_id, [newest reading].[newest time] AS [newest time],
+            DATEDIFF_BIG(MILLISECOND, [newest reading].[newest time], SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS
+            [age seconds], min(CASE WHEN (DATEDIFF_BIG(MILLISECOND, [newest reading].[newest time], SYSDATETIMEOFFSET())
+                    / CAST(1000 AS FLOAT(53)) >= 0) THEN DATEDIFF_BIG(MILLISECOND, [newest reading].[newest time],
+                    SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) END) OVER () AS [least age]
+        FROM (SELECT DISTINCT iot_device_events_1d.device_id AS device_id
+            FROM iot_device_events_1d) AS [known sensors]
+        CROSS APPLY (SELECT max([one sensor].event_time) AS [newest time]
+            FROM iot_device_events AS [one sensor]
+            WHERE [one sensor].device_id = [known sensors].device_id) AS [newest reading]) AS [sensor ages]
+    WHERE [sensor ages].[age seconds] - CASE WHEN ([sensor ages].[least age] > CAST('600' AS FLOAT(53))) THEN CAST('600'
+            AS FLOAT(53)) ELSE [sensor ages].[least age] END > CAST('3' AS FLOAT(53)) * CAST('60' AS FLOAT(53))) AS
+    [silent sensors] UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS
+    feed, [silent sensors].[sensor name] AS sensor, [silent sensors].[newest time] AS last_event_time, CAST('co' AS
+        NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure, (SELECT max(CAST([last readings].co AS FLOAT(53))) AS
+        max_2
+    FROM environment_telemetry AS [last readings]
+    WHERE [last readings].device = [silent sensors].device AND [last readings].ts = [silent sensors].[newest time]) AS
+    value, [silent sensors].[usual interval] AS interval_seconds, [silent sensors].[age seconds] AS silent_seconds,
+    [silent sensors].[age seconds] / ([silent sensors].[usual interval] + 0.0) AS intervals
+FROM (SELECT [sensor ages].device AS device, CAST(CAST([sensor ages].device AS NVARCHAR(200)) COLLATE
+            Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS [sensor name],
+        [sensor ages].[newest time] AS [newest time], [sensor ages].[age seconds] AS [age seconds], CAST('5' AS
+            FLOAT(53)) AS [usual interval]
+    FROM (SELECT [known sensors].device AS device, [newest reading].[newest time] AS [newest time],
+            DATEDIFF_BIG(MILLISECOND, [newest reading].[newest time], SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS
+            [age seconds], min(CASE WHEN (DATEDIFF_BIG(MILLISECOND, [newest reading].[newest time], SYSDATETIMEOFFSET())
+                    / CAST(1000 AS FLOAT(53)) >= 0) THEN DATEDIFF_BIG(MILLISECOND, [newest reading].[newest time],
+                    SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) END) OVER () AS [least age]
+        FROM (SELECT DISTINCT environment_telemetry_1d.device AS device
+            FROM environment_telemetry_1d) AS [known sensors]
+        CROSS APPLY (SELECT max([one sensor].ts) AS [newest time]
+            FROM environment_telemetry AS [one sensor]
+            WHERE [one sensor].device = [known sensors].device) AS [newest reading]) AS [sensor ages]
+    WHERE [sensor ages].[age seconds] - CASE WHEN ([sensor ages].[least age] > CAST('900' AS FLOAT(53))) THEN CAST('900'
+            AS FLOAT(53)) ELSE [sensor ages].[least age] END > CAST('3' AS FLOAT(53)) * CAST('5' AS FLOAT(53))) AS
+    [silent sensors] UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS feed,
+    [silent sensors].[sensor name] AS sensor, [silent sensors].[newest time] AS last_event_time, CAST('temperature' AS
+        NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure, (SELECT max(CAST([last readings].temperature AS
+                FLOAT(53))) AS max_3
+    FROM iot_readings AS [last readings]
+    WHERE [last readings].sensor_id = [silent sensors].sensor_id AND [last readings].timestamp =
+        [silent sensors].[newest time]) AS value, [silent sensors].[usual interval] AS interval_seconds,
+    [silent sensors].[age seconds] AS silent_seconds, [silent sensors].[age seconds] /
+    ([silent sensors].[usual interval] + 0.0) AS intervals
+FROM (SELECT [sensor ages].sensor_id AS sensor_id, CAST(CAST([sensor ages].sensor_id AS NVARCHAR(200)) COLLATE
+            Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS [sensor name],
+        [sensor ages].[newest time] AS [newest time], [sensor ages].[age seconds] AS [age seconds], CAST('10' AS
+            FLOAT(53)) AS [usual interval]
+    FROM (SELECT [known sensors].sensor_id AS sensor_id, [newest reading].[newest time] AS [newest time],
+            DATEDIFF_BIG(MILLISECOND, [newest reading].[newest time], SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS
+            [age seconds], min(CASE WHEN (DATEDIFF_BIG(MILLISECOND, [newest reading].[newest time], SYSDATETIMEOFFSET())
+                    / CAST(1000 AS FLOAT(53)) >= 0) THEN DATEDIFF_BIG(MILLISECOND, [newest reading].[newest time],
+                    SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) END) OVER () AS [least age]
+        FROM (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id
+            FROM iot_readings_1d) AS [known sensors]
+        CROSS APPLY (SELECT max([one sensor].timestamp) AS [newest time]
+            FROM iot_readings AS [one sensor]
+            WHERE [one sensor].sensor_id = [known sensors].sensor_id) AS [newest reading]) AS [sensor ages]
+    WHERE [sensor ages].[age seconds] - CASE WHEN ([sensor ages].[least age] > CAST('600' AS FLOAT(53))) THEN CAST('600'
+            AS FLOAT(53)) ELSE [sensor ages].[least age] END > CAST('3' AS FLOAT(53)) * CAST('10' AS FLOAT(53))) AS
+    [silent sensors] UNION ALL SELECT CAST('room_temperatures' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS feed,
+    [silent sensors].[sensor name] AS sensor, [silent sensors].[newest time] AS last_event_time, CAST('temp' AS
+        NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure, (SELECT max(CAST([last readings].temp AS FLOAT(53)))
+        AS max_4
+    FROM room_temperatures AS [last readings]
+    WHERE [last readings].room = [silent sensors].room AND [last readings].place = [silent sensors].place AND
+        [last readings].noted_date = [silent sensors].[newest time]) AS value, [silent sensors].[usual interval] AS
+    interval_seconds, [silent sensors].[age seconds] AS silent_seconds, [silent sensors].[age seconds] /
+    ([silent sensors].[usual interval] + 0.0) AS intervals
+FROM (SELECT [usual intervals].room AS room, [usual intervals].place AS place, CAST(CAST([usual intervals].room AS
+                NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 + '/' + CAST([usual intervals].place AS NVARCHAR(200))
+            COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS [sensor name],
+        [usual intervals].[newest time] AS [newest time], [usual intervals].[age seconds] AS [age seconds],
+        [usual intervals].[usual interval] AS [usual interval]
+    FROM (SELECT [ranked gaps].room AS room, [ranked gaps].place AS place, [ranked gaps].[newest time] AS [newest time],
+            [ranked gaps].[age seconds] AS [age seconds], [ranked gaps].[least age] AS [least age], CASE WHEN
+            (avg([ranked gaps].[gap seconds]) > 0) THEN avg([ranked gaps].[gap seconds]) END AS [usual interval]
+        FROM (SELECT [sensor gaps].room AS room, [sensor gaps].place AS place, [sensor gaps].[newest time] AS
+                [newest time], [sensor gaps].[age seconds] AS [age seconds], [sensor gaps].[least age] AS [least age],
+                [sensor gaps].[gap seconds] AS [gap seconds], row_number() OVER (PARTITION BY [sensor gaps].room,
+                    [sensor gaps].place ORDER BY [sensor gaps].[gap seconds]) AS [gap number], COUNT_BIG(*) OVER
+                (PARTITION BY [sensor gaps].room, [sensor gaps].place) AS [number of gaps]
+            FROM (SELECT [sensor ages].room AS room, [sensor ages].place AS place, [sensor ages].[newest time] AS
+                    [newest time], [sensor ages].[age seconds] AS [age seconds], [sensor ages].[least age] AS
+                    [least age], DATEDIFF_BIG(MILLISECOND, lag([recent times].[reading time]) OVER (PARTITION BY
+                            [sensor ages].room, [sensor ages].place ORDER BY [recent times].[reading time]),
+                        SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) - DATEDIFF_BIG(MILLISECOND,
+                        [recent times].[reading time], SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS [gap seconds]
+                FROM (SELECT [known sensors].room AS room, [known sensors].place AS place,
+                        [newest reading].[newest time] AS [newest time], DATEDIFF_BIG(MILLISECOND,
+                            [newest reading].[newest time], SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS
+                        [age seconds], min(CASE WHEN (DATEDIFF_BIG(MILLISECOND, [newest reading].[newest time],
+                                    SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) >= 0) THEN DATEDIFF_BIG(MILLISECOND,
+                                [newest reading].[newest time], SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) END) OVER
+                        () AS [least age]
+                    FROM (SELECT DISTINCT room_temperatures_1d.room AS room, room_temperatures_1d.place AS place
+                        FROM room_temperatures_1d) AS [known sensors]
+                    CROSS APPLY (SELECT max([one sensor].noted_date) AS [newest time]
+                        FROM room_temperatures AS [one sensor]
+                        WHERE [one sensor].room = [known sensors].room AND [one sensor].place = [known sensors].place)
+                        AS [newest reading]) AS [sensor ages]
+                CROSS APPLY (SELECT DISTINCT TOP 20 [recent readings].noted_date AS [reading time]
+                    FROM room_temperatures AS [recent readings]
+                    WHERE [recent readings].room = [sensor ages].room AND [recent readings].place = [sensor ages].place
+                        ORDER BY [recent readings].noted_date DESC) AS [recent times]) AS [sensor gaps]
+            WHERE [sensor gaps].[gap seconds] IS NOT NULL) AS [ranked gaps]
+        WHERE [ranked gaps].[number of gaps] >= 4 AND [ranked gaps].[gap number] * 2 BETWEEN
+            [ranked gaps].[number of gaps] AND [ranked gaps].[number of gaps] + 2
+        GROUP BY [ranked gaps].room, [ranked gaps].place, [ranked gaps].[newest time], [ranked gaps].[age seconds],
+            [ranked gaps].[least age]) AS [usual intervals]
+    WHERE [usual intervals].[age seconds] - CASE WHEN ([usual intervals].[least age] > CAST('900' AS FLOAT(53))) THEN
+        CAST('900' AS FLOAT(53)) ELSE [usual intervals].[least age] END > CAST('3' AS FLOAT(53)) *
+        [usual intervals].[usual interval]) AS [silent sensors] UNION ALL SELECT CAST('sensor_readings' AS NVARCHAR(64))
+    COLLATE Latin1_General_100_BIN2 AS feed, [silent sensors].[sensor name] AS sensor, [silent sensors].[newest time] AS
+    last_event_time, CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS measure, (SELECT
+        max(CAST([last readings].temperature AS FLOAT(53))) AS max_5
+    FROM sensor_data AS [last readings]
+    WHERE [last readings].sensor_id = [silent sensors].sensor_id AND [last readings].timestamp =
+        [silent sensors].[newest time]) AS value, [silent sensors].[usual interval] AS interval_seconds,
+    [silent sensors].[age seconds] AS silent_seconds, [silent sensors].[age seconds] /
+    ([silent sensors].[usual interval] + 0.0) AS intervals
+FROM (SELECT [sensor ages].sensor_id AS sensor_id, CAST(CAST([sensor ages].sensor_id AS NVARCHAR(200)) COLLATE
+            Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS [sensor name],
+        [sensor ages].[newest time] AS [newest time], [sensor ages].[age seconds] AS [age seconds], CAST('10' AS
+            FLOAT(53)) AS [usual interval]
+    FROM (SELECT [known sensors].sensor_id AS sensor_id, [newest reading].[newest time] AS [newest time],
+            DATEDIFF_BIG(MILLISECOND, [newest reading].[newest time], SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) AS
+            [age seconds], min(CASE WHEN (DATEDIFF_BIG(MILLISECOND, [newest reading].[newest time], SYSDATETIMEOFFSET())
+                    / CAST(1000 AS FLOAT(53)) >= 0) THEN DATEDIFF_BIG(MILLISECOND, [newest reading].[newest time],
+                    SYSDATETIMEOFFSET()) / CAST(1000 AS FLOAT(53)) END) OVER () AS [least age]
+        FROM (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id
+            FROM sensor_data_1d) AS [known sensors]
+        CROSS APPLY (SELECT max([one sensor].timestamp) AS [newest time]
+            FROM sensor_data AS [one sensor]
+            WHERE [one sensor].sensor_id = [known sensors].sensor_id) AS [newest reading]) AS [sensor ages]
+    WHERE [sensor ages].[age seconds] - CASE WHEN ([sensor ages].[least age] > CAST('600' AS FLOAT(53))) THEN CAST('600'
+            AS FLOAT(53)) ELSE [sensor ages].[least age] END > CAST('3' AS FLOAT(53)) * CAST('10' AS FLOAT(53))) AS
+    [silent sensors]
+GO
+
 -- needs: etl_log etl_anomaly
 CREATE VIEW v_etl_anomalies AS
 SELECT
@@ -1543,6 +1858,72 @@ OUTER APPLY (
     WHERE score.feed = promised.feed
     ORDER BY score.log_id DESC
 ) AS fleet
+GO
+
+-- needs: etl_incident etl_alert etl_feed
+-- What is open, and what was opened in the last 30 days. A feed without any says so: better than an empty table, which may
+-- mean anything.
+CREATE VIEW v_etl_incidents AS
+SELECT
+    incident.incident_id,
+    incident.kind,
+    incident.feed,
+    incident.[key] AS key_name,
+    incident.severity,
+    CAST(CASE WHEN incident.resolved_at IS NULL THEN 'OPEN' ELSE 'RESOLVED' END AS nvarchar(16))
+        COLLATE Latin1_General_100_BIN2 AS state,
+    CASE WHEN incident.resolved_at IS NULL THEN 1 ELSE 0 END AS is_open,
+    incident.opened_at,
+    incident.resolved_at,
+    CAST(
+        DATEDIFF_BIG(millisecond, incident.opened_at, COALESCE(incident.resolved_at, SYSDATETIMEOFFSET())) / 3600000.0 AS float
+    ) AS hours_open,
+    incident.cause,
+    incident.remedy,
+    incident.cycle_id,
+    incident.job_name,
+    incident.notebook,
+    CAST(
+        CASE
+            WHEN messages.receivers = 0 THEN 'no receiver'
+            ELSE CONCAT(messages.sent, ' of ', messages.receivers, ' receivers')
+        END AS nvarchar(64)
+    ) COLLATE Latin1_General_100_BIN2 AS told
+FROM etl_incident AS incident
+CROSS APPLY (
+    SELECT
+        COUNT_BIG(*) AS receivers,
+        COUNT_BIG(alert.sent_at) AS sent
+    FROM etl_alert AS alert
+    WHERE alert.incident_id = incident.incident_id AND alert.event = 'opened'
+) AS messages
+WHERE incident.resolved_at IS NULL OR incident.opened_at > DATEADD(day, -30, SYSDATETIMEOFFSET())
+UNION ALL
+SELECT
+    CAST(NULL AS bigint) AS incident_id,
+    'none' AS kind,
+    promised.feed,
+    '' AS key_name,
+    'none' AS severity,
+    'NONE' AS state,
+    0 AS is_open,
+    CAST(NULL AS datetimeoffset(6)) AS opened_at,
+    CAST(NULL AS datetimeoffset(6)) AS resolved_at,
+    CAST(NULL AS float) AS hours_open,
+    'Nothing is wrong, and nothing was in the last 30 days.' AS cause,
+    '' AS remedy,
+    CAST(NULL AS nvarchar(64)) AS cycle_id,
+    CAST(NULL AS nvarchar(16)) AS job_name,
+    CAST(NULL AS nvarchar(400)) AS notebook,
+    'nobody' AS told
+FROM etl_feed AS promised
+WHERE NOT EXISTS (
+    SELECT 1
+    FROM etl_incident AS incident
+    WHERE
+        incident.feed = promised.feed
+        AND (incident.resolved_at IS NULL OR incident.opened_at > DATEADD(day, -30, SYSDATETIMEOFFSET()))
+)
 GO
 
 -- needs: etl_log

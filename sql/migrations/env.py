@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from etl.database.schema.audit_tables import metadata
+from etl.database.schema.tables.all_tables import metadata
 
 connection = context.config.attributes.get("connection")
 if connection is None:

@@ -86,8 +86,8 @@ def test_only_one_module_writes_the_rows_of_jobs() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "from etl.database.schema.audit_tables import etl_file",
-        "from etl.database.schema.audit_tables import etl_file as files",
+        "from etl.database.schema.tables.audit_tables import etl_file",
+        "from etl.database.schema.tables.audit_tables import etl_file as files",
         "audit_tables.etl_file",
         "query = 'SELECT file_name FROM etl_file WHERE rows > 0'",
     ],

@@ -10,7 +10,7 @@ from benchmarks.anomalies.__main__ import DOCUMENT, RESULTS
 from benchmarks.anomalies.curves import curves
 from benchmarks.anomalies.faults import KINDS, Labelled, clean, inject
 from benchmarks.anomalies.scoring import interval, score
-from etl.contract.model import AnomalyRules
+from etl.contract.rules.anomalies import AnomalyRules
 
 
 def test_the_document_shows_the_figures_of_the_last_run() -> None:

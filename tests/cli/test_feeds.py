@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from etl.cli.app import app
 from etl.contract.formats import csv_dialect
-from etl.contract.properties import column_properties, feed_properties
+from etl.contract.properties import alert_properties, column_properties, feed_properties
 from etl.contract.reader import contract_files, load_contract, read_contract
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.errors import ConfigurationError
@@ -275,6 +275,8 @@ def test_every_custom_property_and_its_keys_are_documented() -> None:
         *keys,
         *feed_properties._ANOMALY_NUMBERS,
         *feed_properties._ANOMALY_TIMES,
+        *alert_properties._NUMBERS,
+        *alert_properties._TIMES,
         *column_properties._ALL_PROPERTIES,
         *csv_dialect.CAMEL.values(),
         "topic",

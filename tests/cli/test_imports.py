@@ -17,6 +17,7 @@ HEAVY = {
     *(
         "IPython",
         "alembic",
+        "apprise",
         "apscheduler",
         "jupyter_client",
         "kafka",
@@ -63,6 +64,7 @@ def imported(*arguments: str, completing: str = "") -> set[str]:
         ["version"],
         ["run", "--help"],
         ["history", "--help"],
+        ["alerts", "--help"],
         ["feeds", "--help"],
         ["quarantine", "list", "--help"],
         ["no-such-command"],

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from etl.audit.incidents.finding import Kind, severity
 from etl.cli.app import app
 from etl.settings import PROJECT_ROOT, Settings
 from etl.validation.reasons import Reason
@@ -131,6 +132,13 @@ def test_every_reason_is_explained() -> None:
         name for row in re.findall(r"^\| (`.+?) \| ", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
     ]
     assert explained == [reason.value for reason in Reason], "all of them, in their order"
+
+
+def test_every_kind_of_incident_is_explained() -> None:
+    text = (PROJECT_ROOT / "docs" / "alerts.md").read_text("utf-8")
+    assert re.findall(r"^\| `(\w+)` \| (?:error|warning) \| ", text, re.MULTILINE) == [kind.value for kind in Kind]
+    for kind in Kind:
+        assert f"| `{kind}` | {severity(kind)} | " in text
 
 
 def test_the_example_of_a_run_has_the_columns_of_the_real_one() -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from etl.audit.states import NOTEBOOKS
 from etl.notebook.parameters import notebook_parameters
-from etl.operations.schedule import parse
+from etl.operations.schedules.times import parse
 from etl.settings import PROJECT_ROOT
 
 EXAMPLES = PROJECT_ROOT / "docs" / "examples"

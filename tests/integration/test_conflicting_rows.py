@@ -14,7 +14,7 @@ from etl.cli.report import endings
 from etl.contract.model import ITEMS, OnConflict
 from etl.contract.reader import Contract
 from etl.database import make_engine, transaction
-from etl.database.schema.audit_tables import etl_log
+from etl.database.schema.tables.audit_tables import etl_log
 from etl.errors import ConfigurationError
 from etl.jobs.load.job import load
 from etl.operations.cycle import Cycle

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import event
 
 from etl.database import make_engine, transaction
+from etl.database.schema.views import COMMON_VIEWS
 from etl.jobs.load.tables import ensure_feeds
 from etl.services.superset import assets
 from tests.support.stack import Project
@@ -159,6 +160,27 @@ def test_what_is_set_aside_is_shown_and_feeds_without_any_say_so(log: Log) -> No
     ]
 
 
+def test_open_incidents_and_those_of_a_month_are_shown_and_feeds_without_any_say_so(log: Log) -> None:
+    for feed in ("a", "b"):
+        log.insert("etl_feed", feed=feed, table_name=feed, source="topic")
+    incident = {"feed": "a", "severity": "warning", "cause": "old", "last_seen_at": now()}
+    long_open = log.insert("etl_incident", kind="stale", opened_at=ago(days=40), **incident)
+    ended = {"opened_at": ago(days=3), "resolved_at": ago(days=3, hours=-6)}
+    log.insert("etl_incident", kind="backlog", **ended, **incident)
+    log.insert("etl_incident", kind="low_quality", opened_at=ago(days=40), resolved_at=ago(days=39), **incident)
+    times = {"created_at": now(), "next_attempt_at": now()}
+    for receiver, what, sent in (("x", "opened", now()), ("y", "opened", None), ("x", "resolved", now())):
+        told = {"receiver": receiver, "event": what, "sent_at": sent, "status": "SENT" if sent else "WAITING"}
+        log.insert("etl_alert", incident_id=long_open, **told, **times)
+    columns = "feed, kind, state, is_open, CAST(round(hours_open) AS int), told"
+    assert log.see(f"SELECT {columns} FROM v_etl_incidents ORDER BY feed, opened_at") == [
+        ("a", "stale", "OPEN", 1, 960, "1 of 2 receivers"),
+        ("a", "backlog", "RESOLVED", 0, 6, "no receiver"),
+        ("b", "none", "NONE", 0, None, "nobody"),
+    ]
+    assert log.see("SELECT feed, SUM(is_open) FROM v_etl_incidents GROUP BY feed ORDER BY feed") == [("a", 1), ("b", 0)]
+
+
 def test_the_backlog_is_what_the_next_jobs_will_find(log: Log) -> None:
     log.cycle("c1", 60, feed="done")
     log.cycle("c1", 60, feed="stuck")
@@ -271,10 +293,10 @@ def test_the_views_of_all_feeds_are_recreated_only_when_they_show_other_feeds(pr
         made.clear()
         with transaction(engine) as connection:
             ensure_feeds(connection, feeds[:number])
-        return sum("VIEW v_etl_windows" in statement or "VIEW v_etl_latest" in statement for statement in made)
+        return sum(f"VIEW {name}" in statement for statement in made for name in COMMON_VIEWS)
 
     try:
-        assert [ensure(number) for number in (1, 1, 2, 2, 1)] == [2, 0, 2, 0, 2]
+        assert [ensure(number) for number in (1, 1, 2, 2, 1)] == [3, 0, 3, 0, 3]
         assert project.value(shows_both) == 0
     finally:
         engine.dispose()

@@ -52,6 +52,8 @@ def test_names_of_our_own_statements_and_of_sql_are_columns_like_others(project:
     feeds[0].init()
     for view, columns in (("v_etl_windows", "feed"), ("v_etl_latest", "feed")):
         assert len(feeds[0].sql(f"SELECT DISTINCT {columns} FROM {view}")) == len(feeds)
+    # The last readings of a feed's two sensors are of the same moment.
+    assert feeds[0].sql("SELECT * FROM v_etl_silent") == []
 
 
 @pytest.mark.parametrize(("table", "sensor", "time", "measure"), ROLES)

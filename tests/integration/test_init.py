@@ -12,9 +12,10 @@ from sqlalchemy import column, insert, inspect, select, table, text
 
 from etl.contract.reader import load_contracts
 from etl.database import make_engine, product_of, transaction
-from etl.database.schema.audit_tables import etl_log, metadata
 from etl.database.schema.ddl import script
 from etl.database.schema.migrations import _alembic, migrate
+from etl.database.schema.tables.all_tables import metadata
+from etl.database.schema.tables.audit_tables import etl_log
 from etl.jobs.load.derived import registry
 from etl.jobs.load.tables import ensure_feeds
 from etl.settings import Settings

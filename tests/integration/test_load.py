@@ -118,7 +118,7 @@ def test_migrations_make_the_tables_that_the_code_describes(project: Project) ->
     from alembic.autogenerate import compare_metadata
     from alembic.runtime.migration import MigrationContext
 
-    from etl.database.schema.audit_tables import metadata
+    from etl.database.schema.tables.all_tables import metadata
 
     engine = make_engine(project.settings)
     assert not migrate(engine)

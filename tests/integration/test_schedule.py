@@ -13,7 +13,7 @@ import psutil
 import pytest
 import yaml
 
-from etl.operations.schedule_state import schedules
+from etl.operations.schedules.state import schedules
 from etl.settings import PROJECT_ROOT
 from tests.integration.test_run import wait_for
 from tests.support.stack import Project

@@ -42,6 +42,9 @@ def guarded(project: Project, tmp_path: Path) -> Iterator[Project]:
             "ETL_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
             "ETL_KAFKA_SASL_USERNAME": "etl",
             "ETL_KAFKA_SASL_PASSWORD": CANARY,
+            # Nobody answers there: what the attempt leaves behind is looked at as well.
+            "ETL_ALERT_URLS": f"jsons://ops:{quote(CANARY, safe='')}@127.0.0.1:9/{NEEDLE}1 slack://{NEEDLE}2/{NEEDLE}3/{NEEDLE}4",
+            "ETL_HEARTBEAT_URL": f"http://127.0.0.1:9/{NEEDLE}5",
         }
         yield replace(project, env={**project.env, **env})
     with project.stack.connect(project.database, autocommit=True) as connection:
@@ -74,7 +77,17 @@ def test_passwords_are_found_nowhere(guarded: Project) -> None:
         assert "Kafka at" in etl("--debug", "run", expect=1, ETL_KAFKA_BOOTSTRAP="127.0.0.1:9", **quick)
         etl("run", expect=1, ETL_KAFKA_SASL_PASSWORD=f"{NEEDLE}-wrong", **quick)
         etl("--debug", "history", expect=1, ETL_DATABASE_URL=f"postgresql://u:{NEEDLE}@")
-        for command in (["status"], ["doctor"], ["history"], ["explain", cycle], ["quarantine", "list"]):
+        etl("alerts", "send", expect=None)
+        etl("alerts", "test", expect=1)
+        etl("check", expect=1)
+        for command in (
+            ["status"],
+            ["doctor"],
+            ["history"],
+            ["explain", cycle],
+            ["quarantine", "list"],
+            ["alerts", "list"],
+        ):
             # Other feeds of the project have no topic here, which doctor reports.
             told: int | None = None if command == ["doctor"] else 0
             etl(*command, expect=told)
@@ -89,6 +102,7 @@ def test_passwords_are_found_nowhere(guarded: Project) -> None:
     assert any(b"org.apache.spark.deploy.SparkSubmit" in line for line in seen.command_lines)
     assert "Traceback" in "".join(outputs)
     assert (guarded.home / ".services" / "spark.log").exists()
+    assert guarded.value("SELECT count(*) FROM etl_alert WHERE attempts > 0") >= 2
 
     assert [text for text in outputs if NEEDLE in text] == []
     held = [path for path in guarded.home.rglob("*") if path.is_file() and NEEDLE.encode() in path.read_bytes()]

@@ -22,6 +22,7 @@ from etl.operations.status import status
 from etl.storage import files, manifests
 from etl.storage.archive_file import MANIFEST_SUFFIX
 from tests.support.batches import write_batch
+from tests.support.incidents import causes, open_incidents
 from tests.support.rooms import Rooms, lines
 from tests.support.stack import Project
 
@@ -134,6 +135,28 @@ def test_an_archive_that_fails_twice_is_set_aside_and_loads_after_its_repair(fee
     assert feed.load() == 2
     assert feed.entries()[0][2] == "RESOLVED"
     feed.project.require_exact(5)
+
+
+def test_what_is_set_aside_is_an_incident_until_it_is_processed(feed: Feed) -> None:
+    file = feed.archive()
+    repair = flip(file)
+    with pytest.raises(IntegrityError):
+        feed.load()
+    assert open_incidents(feed.project, "quarantine_growth") == []
+    feed.load()
+    assert open_incidents(feed.project, "quarantine_growth") == [f"archive {file.name}"]
+    # Other loads, whatever they reject, say nothing of it; nor does the wish to have it processed again.
+    feed.archive()
+    assert feed.load() == 2
+    repair()
+    feed.retry(file.name)
+    assert open_incidents(feed.project, "quarantine_growth") == [f"archive {file.name}"]
+    assert feed.load() == 2
+    assert open_incidents(feed.project, "quarantine_growth") == []
+    (cause,) = causes(feed.project, "quarantine_growth")
+    assert cause.startswith(f"{file.name} was set aside: ")
+    remedy = feed.project.value("SELECT remedy FROM etl_incident WHERE kind = 'quarantine_growth'")
+    assert f"quarantine retry {file.name}`" in remedy
 
 
 def test_an_archive_that_is_repaired_in_time_is_loaded_in_its_turn(feed: Feed) -> None:
@@ -310,6 +333,7 @@ def test_an_unreadable_file_has_an_entry_and_can_be_retried_once_it_is_repaired(
     found = quarantine_files.find(rooms.project.settings)
     names = [row["name"] for row in found]
     assert [row["kind"] for row in found] == ["landing", "landing"]
+    assert open_incidents(rooms.project, "quarantine_growth") == sorted(f"landing {name}" for name in names)
     assert sorted(names) == rooms.moved("quarantine")
     assert "lacks 'id'" in found[0]["cause"]
     for number, name in enumerate(names):
@@ -317,6 +341,7 @@ def test_an_unreadable_file_has_an_entry_and_can_be_retried_once_it_is_repaired(
         quarantine_files.retry(rooms.project.settings, name)
     assert rooms.cycle().counts.processed == 2
     assert rooms.project.sql("SELECT status FROM etl_set_aside") == [("RESOLVED",), ("RESOLVED",)]
+    assert open_incidents(rooms.project, "quarantine_growth") == []
     with connected(rooms.project.settings, "test") as connection:
         assert count_per_feed(connection) == {}
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -49,6 +50,24 @@ def test_secrets_are_masked(written: str) -> None:
     message = settings.mask(f"cannot connect with {CANARY} or {written} or kafka-{CANARY}")
     assert CANARY not in message
     assert written not in message
+
+
+def test_nothing_of_a_receivers_url_but_scheme_and_host_is_shown() -> None:
+    urls = (
+        f"mailtos://ops:{quote(CANARY, safe='')}@mail.example.org?to=night@example.org",
+        "slack://T0K3NA1B2C/B0T0K3N2D4/xoxbT0k3nC5D6/#alerts",
+        "jsons://hooks.example.org:8443/services/Zq8fR2mT1xY7",
+        "jsons://hooks.example.org:8443/services/Kq9fR2mT1xY8",
+    )
+    settings = Settings.load(alert_urls=" ".join(urls), heartbeat_url="https://ping.example.org/0b1c7d7e-1d2f-4f5a")
+    labels = [receiver.label for receiver in settings.receivers]
+    assert labels[:2] == ["mailtos://mail.example.org", "slack://…"]
+    assert labels[2:] == ["jsons://hooks.example.org:8443", "jsons://hooks.example.org:8443 (2)"]
+    said = settings.mask(f"{urls} 0b1c7d7e-1d2f-4f5a {CANARY} Zq8fR2mT1xY7: call services, alerts at hooks.example.org")
+    for secret in (CANARY, "T0K3N", "Zq8fR", "Kq9fR", "0b1c7d7e", "night@"):
+        assert secret not in said
+    assert "call services, alerts at hooks.example.org" in said, "plain words stay readable"
+    assert not any(secret in f"{settings!r}{labels}" for secret in (CANARY, "T0K3N", "Zq8fR", "0b1c7d7e"))
 
 
 def test_an_empty_variable_is_the_same_as_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import sqlglot
 from sqlalchemy import JSON
 from sqlglot import exp
 
-from etl.database.schema.audit_tables import metadata
+from etl.database.schema.tables.all_tables import metadata
 
 _STATEMENTS = (exp.Select, exp.Union, exp.Insert, exp.Update, exp.Delete, exp.Alter)
 _CLAUSES = (

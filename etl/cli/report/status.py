@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,8 +34,13 @@ def _services(services: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _feeds(feeds: Mapping[str, Mapping[str, Any]]) -> Table:
-    numbers = ("messages to read", "files to read", "batches to merge", "archives to load", "set aside")
-    table = new_table("feed", *numbers, "last cycle", "status", numbers=numbers, whole=("last cycle", "status"))
+    numbers = ("messages to read", "files to read", "batches to merge", "archives to load", "set aside", "incidents")
+    look = (
+        "What to do about incidents: python -m etl alerts list" if any(f["incidents"] for f in feeds.values()) else ""
+    )
+    table = new_table(
+        "feed", *numbers, "last cycle", "status", numbers=numbers, whole=("last cycle", "status"), caption=look
+    )
     for name, feed in feeds.items():
         backlog, last = feed["backlog"], feed["last_cycle"] or {}
         other = "files" if backlog["messages"] is not None else "messages"
@@ -44,8 +49,14 @@ def _feeds(feeds: Mapping[str, Mapping[str, Any]]) -> Table:
         ]
         counts.append("?" if feed["set_aside"] is None else f"{feed['set_aside']:,}")
         state = last.get("status", "–")
-        table.add_row(name, *counts, last.get("cycle_id", "–"), Text(state, style=STATUS_STYLES.get(state, "")))
+        shown = Text(state, style=STATUS_STYLES.get(state, ""))
+        table.add_row(name, *counts, _incidents(feed["incidents"]), last.get("cycle_id", "–"), shown)
     return table
+
+
+def _incidents(opened: Sequence[Mapping[str, Any]] | None) -> Text:
+    """How many are open."""
+    return Text("?") if opened is None else Text(f"{len(opened):,}", style="bold red" if opened else "")
 
 
 def _schedules(schedules: Iterable[Mapping[str, Any]]) -> Table:

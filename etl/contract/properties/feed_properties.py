@@ -13,7 +13,6 @@ from etl.contract.durations import DAY_SECONDS, LONGEST_SECONDS, contract_second
 from etl.contract.model import (
     ISO8601,
     WINDOW_COLUMNS,
-    AnomalyRules,
     Column,
     EventTime,
     Fleet,
@@ -22,11 +21,14 @@ from etl.contract.model import (
     Windows,
     column_name,
 )
+from etl.contract.properties.alert_properties import ALERTS
 from etl.contract.properties.custom_properties import CustomProperties, is_finite_number
 from etl.contract.properties.time_formats import read_formats, read_timezone
+from etl.contract.rules.anomalies import AnomalyRules
 from etl.contract.similar_names import suggestion
 
 KNOWN = {
+    ALERTS,
     "eventTime",
     "failureBudget",
     "onConflict",

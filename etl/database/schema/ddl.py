@@ -15,9 +15,10 @@ from sqlalchemy.schema import CreateIndex, CreateTable, CreateView, SetColumnCom
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import Product
-from etl.database.schema.audit_tables import SHARED, metadata
 from etl.database.schema.feed_table import feed_table, require_fits
 from etl.database.schema.migrations import newest_migration
+from etl.database.schema.tables.all_tables import metadata
+from etl.database.schema.tables.audit_tables import SHARED
 from etl.database.schema.views import columns_there, common_views, is_met, needs, view_files, views_of
 
 _CLAUSES = re.compile(r"(?<!OUTER)(?<!CROSS) (?=(?:LEFT OUTER |CROSS )?JOIN |GROUP BY )")

@@ -24,7 +24,7 @@ from etl.contract import model
 from etl.contract.every_column import like_the_others
 from etl.contract.model import Contract, EvolvedContract
 from etl.database import DOUBLE, MOMENT, Product, text_of
-from etl.database.schema.audit_tables import NAMES, etl_column
+from etl.database.schema.tables.audit_tables import NAMES, etl_column
 from etl.database.table_limits import BrokenLimit, too_many_columns
 from etl.errors import ContractError
 

@@ -20,9 +20,9 @@ from sqlalchemy import (
 
 from etl.contract.model import EvolvedContract
 from etl.database import DOUBLE, for_each, seconds_since, text_of
-from etl.database.schema.audit_tables import etl_log, etl_source
 from etl.database.schema.feed_table import feed_table
 from etl.database.schema.sensor_name import sensor_name_in_sql
+from etl.database.schema.tables.audit_tables import etl_log, etl_source
 from etl.database.schema.windows import pooled_deviation, window_tables
 
 
@@ -94,7 +94,7 @@ def windows_view(contract: EvolvedContract) -> Select[Any]:
     """The smallest windows of a feed."""
     window = next(window_tables(contract)).c
     return select(
-        _text(contract.feed, 64).label("feed"),
+        constant_text(contract.feed, 64).label("feed"),
         sensor_name_in_sql(window[name] for name in (contract.windows.key if contract.windows else ())).label("sensor"),
         window.measure,
         window.window_start,
@@ -114,10 +114,10 @@ def latest_values(contract: EvolvedContract) -> Select[Any]:
     newest = latest_view(contract, feed_table(contract), names).subquery("newest")
     time = newest.c[at]
     long = values(column("measure", text_of(64)), column("value", DOUBLE), name=_LONG)
-    long = long.data([(_text(name, 64), cast(newest.c[name], DOUBLE)) for name in measures]).lateral()
+    long = long.data([(constant_text(name, 64), cast(newest.c[name], DOUBLE)) for name in measures]).lateral()
     return (
         select(
-            _text(contract.feed, 64).label("feed"),
+            constant_text(contract.feed, 64).label("feed"),
             sensor_name_in_sql(newest.c[name] for name in contract.sensor).label("sensor"),
             long.c.measure,
             long.c.value,
@@ -129,7 +129,7 @@ def latest_values(contract: EvolvedContract) -> Select[Any]:
     )
 
 
-def _text(value: str, length: int) -> ColumnElement[str]:
+def constant_text(value: str, length: int) -> ColumnElement[str]:
     """A feed's or a column's own name; contracts allow letters, digits and _ in it."""
     return cast(literal_column(f"'{value}'"), text_of(length))
 

@@ -2,9 +2,9 @@
 
 Built from the contract: `v_<table>` (readings with source, cycle and load time), `v_<table>_latest` (the newest reading of
 each sensor), `v_<table>_statistics` (figures per sensor and measure over all time). Of all feeds together, for dashboards:
-`v_etl_windows` and `v_etl_latest`. Written by hand, about the audit tables and what is special to packaged feeds: the files
-of sql/views/, one folder per database product. An existing view is left as it is, unless its contract has changed; a
-migration that changes one drops it.
+`v_etl_windows`, `v_etl_latest` and `v_etl_silent` (sensors that have stopped). Written by hand, about the audit tables and what
+is special to packaged feeds: the files of sql/views/, one folder per database product. An existing view is left as it is, unless
+its contract has changed; a migration that changes one drops it.
 """
 
 from __future__ import annotations
@@ -28,18 +28,19 @@ from sqlalchemy.schema import CreateView, DropView
 
 from etl.contract.model import VIEW_COLUMNS, WINDOW_FIGURES, Contract, EvolvedContract
 from etl.database import PRODUCTS, product_of
-from etl.database.schema.audit_tables import metadata
 from etl.database.schema.feed_table import feed_table
+from etl.database.schema.silence import has_known_sensors, silence_view
+from etl.database.schema.tables.all_tables import metadata
 from etl.database.schema.view_queries import latest_values, latest_view, readings_view, statistics_view, windows_view
 from etl.database.schema.windows import window_tables
 from etl.settings import PROJECT_ROOT
 
-COMMON_VIEWS = ("v_etl_windows", "v_etl_latest")
+COMMON_VIEWS = ("v_etl_windows", "v_etl_latest", "v_etl_silent")
 _NEEDS = re.compile(r"-- needs: ([\w ()]+)\n")
 _NEEDED = re.compile(r"(\w+)(?: \(([\w ]+)\))?")
 _CREATE = re.compile(r"\A\s*CREATE\s+VIEW\s+\S+\s+AS\b", re.IGNORECASE)
 _UNION = re.compile(r"\bUNION ALL\b")
-_TEXT = re.compile(r"'(\w+)'")
+_TEXT = re.compile(r"'([\w.]+)'")
 _NAME = re.compile(r"\b[a-z_]\w*\b")
 
 
@@ -107,9 +108,10 @@ def is_met(needed: Mapping[str, set[str]], there: Mapping[str, set[str]]) -> boo
 def ensure_common_views(
     connection: Connection, contracts: Iterable[EvolvedContract], *, keep: Iterable[str] = ()
 ) -> None:
-    """Create `v_etl_windows` and `v_etl_latest` over all these feeds, whose tables must exist.
+    """Create COMMON_VIEWS over all these feeds, whose tables must exist.
 
-    They are replaced only where they show other feeds or measures: otherwise no right to create views is needed.
+    They are replaced only where they show other feeds or measures, or judge by other limits: otherwise no right to create views
+    is needed.
 
     :param keep: feeds whose part stays as it is.
     """
@@ -159,11 +161,15 @@ def _joined(parts: Iterable[str]) -> str:
 def _shows(definition: str, wanted: str) -> bool:
     """Whether a view, as its database returns its definition, shows the same as a query.
 
-    Its texts are the names of feeds and measures; of tables and columns it must name all that the query names.
+    Its texts are the names of feeds and measures, and limits; of tables and columns it must name all that the query names.
     Keywords, which databases write in their own way, are in capitals in the query.
     """
-    same_texts = set(_TEXT.findall(definition)) == set(_TEXT.findall(wanted))
+    same_texts = _texts_by_feed(definition) == _texts_by_feed(wanted)
     return same_texts and set(_NAME.findall(wanted)) <= set(_NAME.findall(definition))
+
+
+def _texts_by_feed(definition: str) -> dict[str, list[str]]:
+    return {feed: sorted(_TEXT.findall(part)) for feed, part in _parts(definition)}
 
 
 def common_views(contracts: Iterable[EvolvedContract]) -> Iterator[tuple[str, CompoundSelect[Any]]]:
@@ -171,7 +177,8 @@ def common_views(contracts: Iterable[EvolvedContract]) -> Iterator[tuple[str, Co
     feeds = list(contracts)
     windows = [windows_view(contract) for contract in feeds if contract.windows]
     latest = [latest_values(contract) for contract in feeds if contract.windows]
-    for name, queries in zip(COMMON_VIEWS, (windows, latest), strict=True):
+    silent = [silence_view(contract) for contract in feeds if has_known_sensors(contract)]
+    for name, queries in zip(COMMON_VIEWS, (windows, latest, silent), strict=True):
         if queries:
             yield name, union_all(*queries)
 

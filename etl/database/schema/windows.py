@@ -49,8 +49,8 @@ from etl.database import (
     text_of,
     window_start,
 )
-from etl.database.schema.audit_tables import NAMES
 from etl.database.schema.feed_table import column_type
+from etl.database.schema.tables.audit_tables import NAMES
 
 _Smaller = TypeVar("_Smaller")
 _MEASURES_AT_ONCE = 200

@@ -1,7 +1,8 @@
-"""How many messages wait, estimated before anything is started."""
+"""How many messages wait: estimated before anything is started, and whether too many are left when a job ends."""
 
 from __future__ import annotations
 
+from etl.audit.incidents.finding import Finding, Kind, Look
 from etl.contract.reader import Contract
 from etl.errors import EtlError, TopicMissing
 from etl.settings import Settings
@@ -30,3 +31,19 @@ def _in_topic(settings: Settings, contract: Contract, name: str) -> int:
     checkpoint = read_checkpoint(checkpoint_folder(settings, contract.feed, topic.id), topic.name)
     passed = checkpoint.offsets if checkpoint else {}
     return sum(end - max(passed.get(part, 0), topic.beginning.get(part, 0)) for part, end in topic.end.items())
+
+
+def look_at(contract: Contract, unread: int) -> Look:
+    """Compare what was unread when a job ended with the contract's `backlog`; without one, nothing is too much.
+
+    :param unread: messages, or files that were still being written.
+    """
+    most = contract.alerts.backlog
+    if most is None or unread <= most:
+        return Look(Kind.BACKLOG)
+    finding = Finding(
+        f"{unread:,} messages or files of {contract.source.name} were unread when the job ended; the contract allows {most:,}.",
+        remedy="Let cycles begin more often, or read for longer (`time_box_seconds` of the notebook). If so much waits as a rule,"
+        " give the feed a higher `backlog` under `alerts` of the contract.",
+    )
+    return Look(Kind.BACKLOG, (finding,))

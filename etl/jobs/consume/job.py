@@ -10,6 +10,7 @@ from etl.audit.job import job_run
 from etl.audit.states import Job
 from etl.contract.reader import Contract
 from etl.errors import ConfigurationError
+from etl.jobs.consume import backlog
 from etl.jobs.consume.consumed import Consumed
 from etl.jobs.consume.readers import READERS
 from etl.settings import Settings
@@ -63,5 +64,6 @@ def consume(
         if leftovers := files.remove_temporaries(output):
             log.info("half-written batches removed", names=leftovers)
         consumed = READERS[type(contract.source)](settings, run.contract, contract.source, run, parameters)
+        run.look(backlog.look_at(contract, consumed.backlog))
         log.info("read", messages=consumed.counts.read, unparsable=consumed.counts.rejected, backlog=consumed.backlog)
         return consumed

@@ -11,7 +11,7 @@ from etl.audit.job import JobRun
 from etl.audit.sources import Sources
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
-from etl.database.schema.audit_tables import etl_rejected_row
+from etl.database.schema.tables.audit_tables import etl_rejected_row
 from etl.errors import BalanceError, FailureBudgetExceeded, IntegrityError
 from etl.jobs.load.derived.summary import LoadSummary, summarise
 from etl.jobs.load.rows import Inserted

@@ -35,7 +35,7 @@ from sqlalchemy import (
 from etl.contract.model import BROKER_TIME, EvolvedContract
 from etl.database import STAGE_ROW, Stage, in_batches, insert_rows, keep_in_temporary, make_stage, read_table
 from etl.database.conflicts import PLACE, conflicting, differs, last_of_each_key, same_key
-from etl.database.schema.audit_tables import etl_log, etl_rejected_row, etl_source
+from etl.database.schema.tables.audit_tables import etl_log, etl_rejected_row, etl_source
 from etl.errors import ConfigurationError
 from etl.jobs.load.derived import registry
 from etl.jobs.load.value_texts import value_text

@@ -21,8 +21,8 @@ from etl.audit.states import Job
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import transaction, try_lock_feed
-from etl.database.schema.audit_tables import etl_rejected_row
 from etl.database.schema.feed_table import feed_table, with_added_columns
+from etl.database.schema.tables.audit_tables import etl_rejected_row
 from etl.jobs.load.checks import (
     require_all_read,
     require_budget,
@@ -30,6 +30,7 @@ from etl.jobs.load.checks import (
     require_in_table,
     require_unchanged,
 )
+from etl.jobs.load.conditions.registry import look_at
 from etl.jobs.load.derived import registry
 from etl.jobs.load.derived.base import LoadSoFar, NewRows
 from etl.jobs.load.derived.quality import scored
@@ -139,6 +140,7 @@ def _finish(connection: Connection, run: JobRun, done: list[Archive], so_far: Lo
     if sample is None or sample.empty or (len(done) > 1 and len(sample) < MOST_ROWS):
         sample = sample_of_load(connection, contract, table if done else None, run.log_id)
     if not run.closed:
+        look_at(connection, run, contract, counts, has_tables=is_locked or bool(done))
         run.succeed(connection, counts)
     return Loaded(
         run.cycle_id,
@@ -231,6 +233,7 @@ def _load_archive(
     so_far.summary.write_watermark(connection, run.log_id)
     if last:
         so_far.sample = sample_of_load(connection, contract, table, run.log_id, inserted.whereabouts)
+        look_at(connection, run, contract, total)
         run.succeed(connection, total)
     else:
         run.record(connection, total)

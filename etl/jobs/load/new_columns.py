@@ -22,9 +22,9 @@ from etl.contract.every_column import like_the_others, missing_everywhere, numbe
 from etl.contract.inference import DistinctValues, infer_type, is_integer, is_number
 from etl.contract.model import RESERVED, Column, ColumnType, EvolvedContract, column_name
 from etl.database import insert_rows, product_of
-from etl.database.schema.audit_tables import etl_column
 from etl.database.schema.comparison.compare import compare
 from etl.database.schema.feed_table import broken_limits, feed_table
+from etl.database.schema.tables.audit_tables import etl_column
 from etl.storage.batch_csv import columns_of, read_chunks
 from etl.storage.landing_folder import part_columns
 from etl.storage.manifests import LandingFile

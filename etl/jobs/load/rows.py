@@ -16,7 +16,7 @@ from etl.audit.job import JobRun
 from etl.audit.sources import Sources
 from etl.contract.model import EvolvedContract
 from etl.database import Refused, holds_later, make_stage
-from etl.database.schema.audit_tables import etl_rejected_row
+from etl.database.schema.tables.audit_tables import etl_rejected_row
 from etl.jobs.load import conflicts
 from etl.jobs.load.derived.lateness import newest_loaded, watermark, with_lateness
 from etl.jobs.load.derived.newest_rows import Fresh, FreshRows

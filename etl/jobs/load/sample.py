@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, Connection, Table, select
 
 from etl.contract.model import EvolvedContract
-from etl.database.schema.audit_tables import etl_quality
+from etl.database.schema.tables.audit_tables import etl_quality
 
 if TYPE_CHECKING:
     import pandas as pd

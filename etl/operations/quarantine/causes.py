@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from etl.contract.model import Contract
-from etl.database.schema.audit_tables import etl_rejected_row
+from etl.database.schema.tables.audit_tables import etl_rejected_row
 from etl.operations.feeds.broken_rules import broken_rule
 from etl.operations.quarantine.rows import QUARANTINED
 from etl.operations.quarantine.without_readings import says_that_it_has_none

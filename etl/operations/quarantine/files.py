@@ -13,8 +13,8 @@ from sqlalchemy import Connection, select, update
 
 from etl.audit.set_aside import ARCHIVE, BATCH, FAILING, LANDING_FILE, RESOLVED, RETRIED, SET_ASIDE
 from etl.contract.reader import load_contract
-from etl.database.schema.audit_tables import etl_set_aside
 from etl.database.schema.migrations import connected
+from etl.database.schema.tables.audit_tables import etl_set_aside
 from etl.errors import ConfigurationError
 from etl.settings import Settings
 from etl.storage import files, manifests

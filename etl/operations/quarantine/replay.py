@@ -18,9 +18,9 @@ from etl.audit.states import Job
 from etl.contract.model import EvolvedContract
 from etl.contract.reader import Contract
 from etl.database import STAGE_ROW, Refused, in_batches, lock_feed, make_stage, transaction
-from etl.database.schema.audit_tables import etl_rejected_row, etl_source
 from etl.database.schema.feed_table import with_added_columns
 from etl.database.schema.migrations import connected
+from etl.database.schema.tables.audit_tables import etl_rejected_row, etl_source
 from etl.errors import ConfigurationError
 from etl.jobs.load import conflicts
 from etl.jobs.load.conflicts import Conflicts

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, cast, func, select, update
 
 from etl.database import text_of
-from etl.database.schema.audit_tables import etl_log, etl_rejected_row, etl_source
 from etl.database.schema.migrations import connected
+from etl.database.schema.tables.audit_tables import etl_log, etl_rejected_row, etl_source
 from etl.errors import ConfigurationError
 from etl.settings import Settings
 

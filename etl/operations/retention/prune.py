@@ -23,8 +23,8 @@ from etl.audit import ledger
 from etl.audit.ledger import LoadedArchive
 from etl.contract.reader import Contract
 from etl.database import dispose, in_batches, lock_feed, make_engine, transaction
-from etl.database.schema.audit_tables import etl_rejected_row
 from etl.database.schema.migrations import require_current
+from etl.database.schema.tables.audit_tables import etl_rejected_row
 from etl.errors import AlreadyRunning, EtlError, IntegrityError, ServiceUnavailable
 from etl.jobs.load.conflicts import REPLACED
 from etl.operations.quarantine.rows import DISCARDED, REPLAYED

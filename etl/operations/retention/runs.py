@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select
 
 from etl.database import in_batches
-from etl.database.schema.audit_tables import etl_log
+from etl.database.schema.tables.audit_tables import etl_log
 from etl.operations.retention.policy import Item, PruneRun
 from etl.settings import Settings
 

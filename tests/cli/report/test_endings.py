@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -203,6 +204,14 @@ def test_the_summary_of_several_feeds_and_the_line_of_a_schedule_tell_it_too() -
         "= 0 loaded + 12 rejected + 0 duplicate. Nothing was loaded: all 12 rows rejected. 12 rows rejected: " in line
     )
     assert scheduled_line(cycles[0]).endswith("= 12 loaded + 0 rejected + 0 duplicate.")
+
+
+def test_the_line_of_a_schedule_names_open_incidents_also_where_the_cycle_failed() -> None:
+    two = Outcome(open_incidents=2)
+    failed = Cycle("broken", "c1", (), PermanentError("it broke"), outcome=two)
+    assert scheduled_line(failed) == "broken c1: failed · 2 open incidents: python -m etl alerts list"
+    assert scheduled_line(replace(failed, outcome=Outcome(open_incidents=0))) == "broken c1: failed"
+    assert "1 open incident:" in scheduled_line(Cycle("rooms", "c1", (), outcome=Outcome(open_incidents=1)))
 
 
 def test_conflicting_rows_are_in_the_balance_and_the_table_only_where_there_are_some() -> None:

@@ -46,7 +46,12 @@ def status() -> list[Any]:
         {
             "services": {"kafka": {"embedded": True, "reachable": True, "bootstrap": LONG}},
             "feeds": {
-                LONG: {"backlog": backlog, "set_aside": 9, "last_cycle": {"cycle_id": CYCLE, "status": "RUNNING"}}
+                LONG: {
+                    "backlog": backlog,
+                    "set_aside": 9,
+                    "incidents": [{"kind": "stale"}],
+                    "last_cycle": {"cycle_id": CYCLE, "status": "RUNNING"},
+                }
             },
             "schedules": [{**schedule, "own": held, "kernel": held, "next_due": TIME.isoformat()}],
         }

@@ -38,7 +38,7 @@ def test_the_remedy_for_a_duration_in_aheadseconds_is_a_number() -> None:
     "name",
     [
         *("onConflict", "unknownKeys", "maxNewColumns", "failureBudget", "lateness", "sensor", "windows", "anomalies"),
-        *("fleet", "envelope", "explode", "rename", "missingValues", "eventTime"),
+        *("fleet", "envelope", "explode", "rename", "missingValues", "eventTime", "alerts"),
     ],
 )
 @pytest.mark.parametrize("value", [[["a"]], {"a": ["b"]}, True, float("inf")], ids=str)

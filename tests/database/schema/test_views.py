@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from etl.contract.model import EvolvedContract
-from etl.contract.reader import load_contract, load_contracts
+from etl.contract.reader import Contract, load_contract, load_contracts
 from etl.database import PRODUCTS, Product
 from etl.database.schema.feed_table import feed_table
 from etl.database.schema.views import common_views, needs, view_columns, view_files, views_of
@@ -46,6 +47,21 @@ def test_each_view_is_there_for_both_products() -> None:
     views = PROJECT_ROOT / "sql" / "views"
     names = [{file.name for file in (views / product).glob("*.sql")} for product in ("postgresql", "sqlserver")]
     assert names[0] == names[1]
+
+
+@pytest.mark.parametrize("database", PRODUCTS, ids=lambda product: product.name)
+def test_only_feeds_with_windows_per_sensor_are_searched_for_silent_sensors(
+    database: Product, contract: Contract
+) -> None:
+    assert contract.windows is not None
+    evolved = EvolvedContract.of(contract)
+    neighbour = replace(evolved, feed="neighbour", table="neighbour")
+    by_value = replace(evolved, windows=replace(contract.windows, key=("temperature",)))
+    for unknown in (by_value, replace(evolved, windows=None)):
+        assert "v_etl_silent" not in dict(common_views([unknown]))
+        silent = dict(common_views([unknown, neighbour]))["v_etl_silent"]
+        text = str(silent.compile(dialect=database.offline(), compile_kwargs={"literal_binds": True}))
+        assert set(re.findall(r"FROM (\w+)\b(?!\()", text)) == {"neighbour", "neighbour_1d"}
 
 
 @pytest.mark.parametrize("database", PRODUCTS, ids=lambda product: product.name)

@@ -15,8 +15,8 @@ from sqlglot import exp
 
 from etl.contract.reader import load_contracts
 from etl.database import PRODUCTS, Product
-from etl.database.schema.audit_tables import SHARED
 from etl.database.schema.ddl import script
+from etl.database.schema.tables.audit_tables import SHARED
 from etl.database.sqlserver.product import SQLServer
 from etl.jobs.load.derived import registry
 from etl.settings import PROJECT_ROOT, Settings
@@ -130,6 +130,8 @@ def _is_made_up(column: exp.Expr) -> bool:
     """Whether an expression is a text that has its collation from no column, and from no COLLATE."""
     found = column.unalias()
     while isinstance(found, exp.Cast | exp.Paren):
+        if isinstance(found, exp.Cast) and not found.to.is_type(*exp.DataType.TEXT_TYPES):
+            return False
         found = found.this
     if isinstance(found, exp.Case):
         return all(_is_made_up(branch.args["true"]) for branch in found.args["ifs"])

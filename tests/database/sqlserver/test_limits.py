@@ -16,9 +16,9 @@ from etl.contract.model import EventTime, EvolvedContract, Windows
 from etl.contract.reader import Column, Contract, load_contracts
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.database import in_batches, product_named
-from etl.database.schema.audit_tables import metadata
 from etl.database.schema.ddl import script
 from etl.database.schema.feed_table import feed_table, require_fits
+from etl.database.schema.tables.all_tables import metadata
 from etl.database.schema.windows import window_tables
 from etl.database.sqlserver.limits import CLUSTERED_KEY_BYTES, COLUMNS, KEY_BYTES, PARAMETERS, ROW_BYTES
 from etl.database.sqlserver.product import offline_dialect

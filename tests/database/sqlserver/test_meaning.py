@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from etl.contract.model import EvolvedContract
+from etl.contract.model import EvolvedContract, Fleet
 from etl.contract.reader import load_contracts
 from etl.database import transaction
 from etl.database.schema.views import ensure_common_views
@@ -97,6 +97,8 @@ def test_the_dashboards_views_tell_what_happened(feed: Feed) -> None:
     assert feed.sql("SELECT reason, column_name FROM v_etl_rejects") == [("out_of_range", "temperature")]
     assert feed.sql("SELECT lateness_max_seconds > 0 FROM v_etl_quality ORDER BY log_id") == [(False,), (True,)]
     assert feed.value("SELECT error_type FROM v_etl_failures") == "none"
+    of_times = "SELECT state, is_open, told, hours_open < 1 FROM v_etl_incidents WHERE kind = 'stale'"
+    assert feed.sql(of_times) == [("OPEN", 1, "no receiver", True)]
     (fresh,) = feed.sql("SELECT last_event_time, sensors_expected, freshness FROM v_etl_freshness")
     assert fresh == (datetime(2025, 6, 15, 9, tzinfo=UTC), 100, "STALE")
     assert feed.sql("SELECT sensor, measure, value FROM v_etl_latest ORDER BY measure") == [
@@ -105,6 +107,24 @@ def test_the_dashboards_views_tell_what_happened(feed: Feed) -> None:
     ]
     totals = "SELECT sum(total) / sum(readings) FROM v_etl_windows WHERE measure = 'temperature'"
     assert feed.value(totals) == 15.0
+
+
+@pytest.mark.parametrize("fleet", [Fleet(2, 60.0), None], ids=["a fleet's interval", "the usual interval"])
+def test_a_sensor_that_stops_is_silent_while_another_goes_on(feed: Feed, fleet: Fleet | None) -> None:
+    """The readings are old; without a promised latency only the newest one counts."""
+    feed.contract = replace(feed.contract, fleet=fleet, freshness_seconds=None)
+    both = [sensed(sensor, f"09:{minute:02}:00", 20 + minute) for sensor in (1, 2) for minute in range(6)]
+    feed.load([*both, *(sensed(1, f"09:{minute:02}:00") for minute in (6, 7))])
+    with transaction(feed.engine) as connection:  # type: ignore[arg-type]
+        ensure_common_views(connection, [EvolvedContract.of(feed.contract)])
+    assert feed.sql("SELECT sensor FROM v_etl_silent") == []
+    feed.load([sensed(1, "09:09:00")])
+    columns = "feed, sensor, measure, value, last_event_time"
+    assert feed.sql(f"SELECT {columns} FROM v_etl_silent") == [
+        ("sensor_readings", "2", "temperature", 25.0, datetime(2025, 6, 15, 9, 5, tzinfo=UTC))
+    ]
+    assert feed.value("SELECT interval_seconds FROM v_etl_silent") == pytest.approx(60, abs=0.002)
+    assert feed.sql("SELECT kind, key FROM etl_incident WHERE resolved_at IS NULL") == [("silent_sensor", "2")]
 
 
 def test_what_superset_sends_is_carried_out_and_means_the_right_thing(feed: Feed) -> None:

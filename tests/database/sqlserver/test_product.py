@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from etl.database import insert_row
-from etl.database.schema.audit_tables import etl_source
+from etl.database.schema.tables.audit_tables import etl_source
 from etl.database.sqlserver.product import prepare_dialect
 
 

@@ -193,6 +193,25 @@ GROUP BY
 ORDER BY
   MIN(feed) ASC
 GO
+-- charts/incidents.yaml
+SELECT
+TOP 100
+  state AS state,
+  opened_at AS opened_at,
+  feed AS feed,
+  kind AS kind,
+  key_name AS key_name,
+  cause AS cause,
+  remedy AS remedy,
+  hours_open AS hours_open,
+  told AS told
+FROM dbo.v_etl_incidents
+WHERE
+  feed IN (N'sensor_readings', N'raw_iot')
+ORDER BY
+  is_open DESC,
+  opened_at DESC
+GO
 -- charts/job_duration.yaml
 SELECT
 TOP 20000
@@ -324,6 +343,16 @@ GROUP BY
   feed
 ORDER BY
   [Seen] DESC
+GO
+-- charts/open_incidents.yaml
+SELECT
+TOP 1000
+  SUM(is_open) AS [Open incidents]
+FROM dbo.v_etl_incidents
+WHERE
+  feed IN (N'sensor_readings', N'raw_iot')
+ORDER BY
+  [Open incidents] DESC
 GO
 -- charts/quality_score.yaml
 SELECT
@@ -553,6 +582,24 @@ WHERE
 ORDER BY
   is_set_aside DESC,
   set_aside_at DESC
+GO
+-- charts/silent_sensors.yaml
+SELECT
+TOP 1000
+  feed AS feed,
+  sensor AS sensor,
+  last_event_time AS last_event_time,
+  measure AS measure,
+  value AS value,
+  silent_seconds AS silent_seconds,
+  interval_seconds AS interval_seconds,
+  intervals AS intervals
+FROM dbo.v_etl_silent
+WHERE
+  feed IN (N'sensor_readings', N'raw_iot')
+ORDER BY
+  intervals DESC,
+  sensor ASC
 GO
 -- charts/success_rate.yaml
 SELECT

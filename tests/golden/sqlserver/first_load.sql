@@ -56,6 +56,11 @@ UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_sec
     heartbeat_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
 GO
 
+SELECT etl_incident.kind, etl_incident.[key], etl_incident.incident_id
+FROM etl_incident
+WHERE etl_incident.feed = ? AND etl_incident.resolved_at IS NULL
+GO
+
 SELECT etl_file.file_name
 FROM etl_file
 WHERE etl_file.feed = ? AND etl_file.undone_at IS NULL AND etl_file.kind = ? UNION ALL SELECT etl_set_aside.name
@@ -409,6 +414,73 @@ OUTER APPLY (
     WHERE score.feed = promised.feed
     ORDER BY score.log_id DESC
 ) AS fleet;
+GO
+
+-- needs: etl_incident etl_alert etl_feed
+-- What is open, and what was opened in the last 30 days. A feed without any says so: better than an empty table, which may
+-- mean anything.
+CREATE VIEW v_etl_incidents AS
+SELECT
+incident.incident_id,
+incident.kind,
+incident.feed,
+incident.[key] AS key_name,
+incident.severity,
+CAST(CASE WHEN incident.resolved_at IS NULL THEN 'OPEN' ELSE 'RESOLVED' END AS nvarchar(16))
+COLLATE Latin1_General_100_BIN2 AS state,
+CASE WHEN incident.resolved_at IS NULL THEN 1 ELSE 0 END AS is_open,
+incident.opened_at,
+incident.resolved_at,
+CAST(
+    DATEDIFF_BIG(millisecond, incident.opened_at, COALESCE(incident.resolved_at, SYSDATETIMEOFFSET())) / 3600000.0 AS
+        float
+) AS hours_open,
+incident.cause,
+incident.remedy,
+incident.cycle_id,
+incident.job_name,
+incident.notebook,
+CAST(
+    CASE
+    WHEN messages.receivers = 0 THEN 'no receiver'
+    ELSE CONCAT(messages.sent, ' of ', messages.receivers, ' receivers')
+    END AS nvarchar(64)
+) COLLATE Latin1_General_100_BIN2 AS told
+FROM etl_incident AS incident
+CROSS APPLY (
+    SELECT
+    COUNT_BIG(*) AS receivers,
+    COUNT_BIG(alert.sent_at) AS sent
+    FROM etl_alert AS alert
+    WHERE alert.incident_id = incident.incident_id AND alert.event = 'opened'
+) AS messages
+WHERE incident.resolved_at IS NULL OR incident.opened_at > DATEADD(day, -30, SYSDATETIMEOFFSET())
+UNION ALL
+SELECT
+CAST(NULL AS bigint) AS incident_id,
+'none' AS kind,
+promised.feed,
+'' AS key_name,
+'none' AS severity,
+'NONE' AS state,
+0 AS is_open,
+CAST(NULL AS datetimeoffset(6)) AS opened_at,
+CAST(NULL AS datetimeoffset(6)) AS resolved_at,
+CAST(NULL AS float) AS hours_open,
+'Nothing is wrong, and nothing was in the last 30 days.' AS cause,
+'' AS remedy,
+CAST(NULL AS nvarchar(64)) AS cycle_id,
+CAST(NULL AS nvarchar(16)) AS job_name,
+CAST(NULL AS nvarchar(400)) AS notebook,
+'nobody' AS told
+FROM etl_feed AS promised
+WHERE NOT EXISTS (
+    SELECT 1
+    FROM etl_incident AS incident
+    WHERE
+    incident.feed = promised.feed
+    AND (incident.resolved_at IS NULL OR incident.opened_at > DATEADD(day, -30, SYSDATETIMEOFFSET()))
+);
 GO
 
 -- needs: etl_log
@@ -805,12 +877,6 @@ WHERE sensor_data.log_id = ? AND sensor_data.source_id = ? AND sensor_data.sourc
     sensor_data.timestamp DESC
 GO
 
-SELECT etl_rejected_row.reason, COUNT_BIG(*) AS rows
-FROM etl_rejected_row
-WHERE etl_rejected_row.log_id = ?
-GROUP BY etl_rejected_row.reason ORDER BY COUNT_BIG(*) DESC, etl_rejected_row.reason
-GO
-
 SELECT etl_quality_score.log_id, etl_quality_score.feed, etl_quality_score.score, etl_quality_score.completeness,
     etl_quality_score.validity, etl_quality_score.uniqueness, etl_quality_score.timeliness,
     etl_quality_score.age_seconds, etl_quality_score.sensors_expected, etl_quality_score.sensors_seen,
@@ -818,4 +884,20 @@ SELECT etl_quality_score.log_id, etl_quality_score.feed, etl_quality_score.score
     etl_quality_score.lateness_max_seconds
 FROM etl_quality_score
 WHERE etl_quality_score.log_id = ?
+GO
+
+SELECT etl_incident.[key]
+FROM etl_incident
+WHERE etl_incident.feed = ? AND etl_incident.kind = ? AND etl_incident.resolved_at > CAST(? AS DATETIMEOFFSET(6))
+GO
+
+INSERT INTO etl_incident (kind, feed, [key], severity, cause, remedy, cycle_id, job_name, notebook, opened_at,
+        opened_by, last_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, CAST(? AS
+            DATETIMEOFFSET(6)))
+GO
+
+SELECT etl_rejected_row.reason, COUNT_BIG(*) AS rows
+FROM etl_rejected_row
+WHERE etl_rejected_row.log_id = ?
+GROUP BY etl_rejected_row.reason ORDER BY COUNT_BIG(*) DESC, etl_rejected_row.reason
 GO

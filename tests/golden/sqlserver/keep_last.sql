@@ -56,6 +56,11 @@ UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_sec
     heartbeat_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
 GO
 
+SELECT etl_incident.kind, etl_incident.[key], etl_incident.incident_id
+FROM etl_incident
+WHERE etl_incident.feed = ? AND etl_incident.resolved_at IS NULL
+GO
+
 SELECT etl_file.file_name
 FROM etl_file
 WHERE etl_file.feed = ? AND etl_file.undone_at IS NULL AND etl_file.kind = ? UNION ALL SELECT etl_set_aside.name
@@ -444,12 +449,6 @@ WHERE sensor_data.log_id = ? AND sensor_data.source_id = ? AND sensor_data.sourc
     sensor_data.timestamp DESC
 GO
 
-SELECT etl_rejected_row.reason, COUNT_BIG(*) AS rows
-FROM etl_rejected_row
-WHERE etl_rejected_row.log_id = ?
-GROUP BY etl_rejected_row.reason ORDER BY COUNT_BIG(*) DESC, etl_rejected_row.reason
-GO
-
 SELECT etl_quality_score.log_id, etl_quality_score.feed, etl_quality_score.score, etl_quality_score.completeness,
     etl_quality_score.validity, etl_quality_score.uniqueness, etl_quality_score.timeliness,
     etl_quality_score.age_seconds, etl_quality_score.sensors_expected, etl_quality_score.sensors_seen,
@@ -457,6 +456,24 @@ SELECT etl_quality_score.log_id, etl_quality_score.feed, etl_quality_score.score
     etl_quality_score.lateness_max_seconds
 FROM etl_quality_score
 WHERE etl_quality_score.log_id = ?
+GO
+
+UPDATE etl_incident SET last_seen_at=CAST(? AS DATETIMEOFFSET(6)), times_seen=(etl_incident.times_seen + ?) WHERE
+    etl_incident.incident_id IN (?)
+GO
+
+UPDATE etl_incident SET resolved_at=CAST(? AS DATETIMEOFFSET(6)), resolved_by=? WHERE etl_incident.incident_id IN (?)
+GO
+
+SELECT etl_alert.incident_id, etl_alert.receiver
+FROM etl_alert
+WHERE etl_alert.incident_id IN (?) AND etl_alert.event = ? ORDER BY etl_alert.alert_id
+GO
+
+SELECT etl_rejected_row.reason, COUNT_BIG(*) AS rows
+FROM etl_rejected_row
+WHERE etl_rejected_row.log_id = ?
+GROUP BY etl_rejected_row.reason ORDER BY COUNT_BIG(*) DESC, etl_rejected_row.reason
 GO
 
 SELECT *

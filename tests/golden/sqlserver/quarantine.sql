@@ -298,6 +298,19 @@ UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_sec
     heartbeat_at=CAST(? AS DATETIMEOFFSET(6)), notes=? WHERE etl_log.log_id = ?
 GO
 
+SELECT etl_incident.kind, etl_incident.[key], etl_incident.incident_id
+FROM etl_incident
+WHERE etl_incident.feed = ? AND etl_incident.resolved_at IS NULL
+GO
+
+UPDATE etl_incident SET resolved_at=CAST(? AS DATETIMEOFFSET(6)), resolved_by=? WHERE etl_incident.incident_id IN (?)
+GO
+
+SELECT etl_alert.incident_id, etl_alert.receiver
+FROM etl_alert
+WHERE etl_alert.incident_id IN (?) AND etl_alert.event = ? ORDER BY etl_alert.alert_id
+GO
+
 UPDATE etl_rejected_row SET status=?, decided_at=CAST(? AS DATETIMEOFFSET(6)), note=? WHERE etl_rejected_row.reason = ?
     AND etl_rejected_row.status = ? AND etl_rejected_row.status = ?
 GO

@@ -55,6 +55,14 @@ FROM etl_set_aside
 WHERE etl_set_aside.log_id IN (?, ?, ?) ORDER BY etl_set_aside.set_aside_id
 GO
 
+SELECT etl_incident.incident_id, etl_incident.kind, etl_incident.feed, etl_incident.[key], etl_incident.severity,
+    etl_incident.cause, etl_incident.remedy, etl_incident.cycle_id, etl_incident.job_name, etl_incident.notebook,
+    etl_incident.opened_at, etl_incident.opened_by, etl_incident.last_seen_at, etl_incident.times_seen,
+    etl_incident.resolved_at, etl_incident.resolved_by
+FROM etl_incident
+WHERE etl_incident.opened_by IN (?, ?, ?) OR etl_incident.resolved_by IN (?, ?, ?) ORDER BY etl_incident.incident_id
+GO
+
 SELECT etl_quality_score.score
 FROM etl_quality_score
 WHERE etl_quality_score.log_id IN (?, ?)
@@ -97,6 +105,15 @@ SELECT etl_set_aside.feed, COUNT_BIG(*) AS things
 FROM etl_set_aside
 WHERE etl_set_aside.status = ?
 GROUP BY etl_set_aside.feed
+GO
+
+SELECT etl_incident.incident_id, etl_incident.kind, etl_incident.feed, etl_incident.[key], etl_incident.severity,
+    etl_incident.cause, etl_incident.remedy, etl_incident.cycle_id, etl_incident.job_name, etl_incident.notebook,
+    etl_incident.opened_at, etl_incident.opened_by, etl_incident.last_seen_at, etl_incident.times_seen,
+    etl_incident.resolved_at, etl_incident.resolved_by
+FROM etl_incident
+WHERE etl_incident.resolved_at IS NULL AND etl_incident.feed IN (?) ORDER BY etl_incident.opened_at,
+    etl_incident.incident_id
 GO
 
 SELECT TOP 1 etl_log.cycle_id

@@ -56,6 +56,11 @@ UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_sec
     heartbeat_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ?
 GO
 
+SELECT etl_incident.kind, etl_incident.[key], etl_incident.incident_id
+FROM etl_incident
+WHERE etl_incident.feed = ? AND etl_incident.resolved_at IS NULL
+GO
+
 SELECT etl_file.file_name
 FROM etl_file
 WHERE etl_file.feed = ? AND etl_file.undone_at IS NULL AND etl_file.kind = ? UNION ALL SELECT etl_set_aside.name
@@ -97,20 +102,24 @@ UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_sec
     heartbeat_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_log.log_id = ? AND etl_log.status = ?
 GO
 
+SELECT etl_incident.[key]
+FROM etl_incident
+WHERE etl_incident.feed = ? AND etl_incident.kind = ? AND etl_incident.resolved_at > CAST(? AS DATETIMEOFFSET(6))
+GO
+
+INSERT INTO etl_incident (kind, feed, [key], severity, cause, remedy, cycle_id, job_name, notebook, opened_at,
+        opened_by, last_seen_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CAST(? AS DATETIMEOFFSET(6)), ?, CAST(? AS
+            DATETIMEOFFSET(6)))
+GO
+
 UPDATE etl_set_aside SET status=?, attempts=?, cause=?, last_failed_at=CAST(? AS DATETIMEOFFSET(6)), set_aside_at=CAST(?
         AS DATETIMEOFFSET(6)), log_id=?, decided_at=CAST(? AS DATETIMEOFFSET(6)) WHERE etl_set_aside.feed = ? AND
     etl_set_aside.kind = ? AND etl_set_aside.name = ?
 GO
 
-UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_seconds=?, records_read=?,
-    records_processed=?, records_rejected=?, records_duplicate=?, records_late=?, records_conflicting=?,
-    heartbeat_at=CAST(? AS DATETIMEOFFSET(6)), notes=? WHERE etl_log.log_id = ?
-GO
-
-SELECT etl_rejected_row.reason, COUNT_BIG(*) AS rows
-FROM etl_rejected_row
-WHERE etl_rejected_row.log_id = ?
-GROUP BY etl_rejected_row.reason ORDER BY COUNT_BIG(*) DESC, etl_rejected_row.reason
+SELECT max(etl_log.last_event_time) AS max_1
+FROM etl_log
+WHERE etl_log.feed = ? AND etl_log.undone_at IS NULL
 GO
 
 SELECT etl_quality_score.log_id, etl_quality_score.feed, etl_quality_score.score, etl_quality_score.completeness,
@@ -120,6 +129,29 @@ SELECT etl_quality_score.log_id, etl_quality_score.feed, etl_quality_score.score
     etl_quality_score.lateness_max_seconds
 FROM etl_quality_score
 WHERE etl_quality_score.log_id = ?
+GO
+
+UPDATE etl_log SET status=?, end_time=CAST(? AS DATETIMEOFFSET(6)), duration_seconds=?, records_read=?,
+    records_processed=?, records_rejected=?, records_duplicate=?, records_late=?, records_conflicting=?,
+    heartbeat_at=CAST(? AS DATETIMEOFFSET(6)), notes=? WHERE etl_log.log_id = ?
+GO
+
+UPDATE etl_incident SET resolved_at=CAST(? AS DATETIMEOFFSET(6)), resolved_by=? WHERE etl_incident.incident_id IN (?)
+GO
+
+SELECT etl_alert.incident_id, etl_alert.receiver
+FROM etl_alert
+WHERE etl_alert.incident_id IN (?) AND etl_alert.event = ? ORDER BY etl_alert.alert_id
+GO
+
+UPDATE etl_incident SET last_seen_at=CAST(? AS DATETIMEOFFSET(6)), times_seen=(etl_incident.times_seen + ?) WHERE
+    etl_incident.incident_id IN (?)
+GO
+
+SELECT etl_rejected_row.reason, COUNT_BIG(*) AS rows
+FROM etl_rejected_row
+WHERE etl_rejected_row.log_id = ?
+GROUP BY etl_rejected_row.reason ORDER BY COUNT_BIG(*) DESC, etl_rejected_row.reason
 GO
 
 SELECT etl_set_aside.feed, etl_set_aside.name
@@ -183,11 +215,6 @@ CREATE TABLE [#stage_etl_rejected_row] (
     problems NVARCHAR(max) COLLATE Latin1_General_100_BIN2 NULL,
     PRIMARY KEY (stage_row)
 )
-GO
-
-SELECT max(etl_log.last_event_time) AS max_1
-FROM etl_log
-WHERE etl_log.feed = ? AND etl_log.undone_at IS NULL
 GO
 
 SELECT TOP 1 1

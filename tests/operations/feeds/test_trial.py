@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from etl.contract.model import AnomalyRules, Contract
+from etl.contract.model import Contract
+from etl.contract.rules.anomalies import AnomalyRules
 from etl.operations.feeds.trial import Rejection, TriedRows, as_json, try_rows
 
 NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from etl.contract.durations import format_duration
 from etl.contract.every_column import missing_everywhere
-from etl.contract.model import ROOT, AnomalyRules, Contract, EventTime
+from etl.contract.model import ROOT, Contract, EventTime
+from etl.contract.rules.alerts import AlertRules
+from etl.contract.rules.anomalies import AnomalyRules
 
 _NAMES_SHOWN = 12
 _UNKNOWN_KEYS = {
@@ -85,7 +87,7 @@ def _unknown_keys(contract: Contract) -> str:
 
 
 def _promises(contract: Contract) -> list[tuple[str, str]]:
-    """Anomalies, fleet, latency and failure budget, where the contract has them."""
+    """Anomalies, fleet, latency, failure budget and limits of incidents, where the contract has them."""
     pairs = []
     if contract.anomalies:
         pairs.append(("anomalies", _anomalies(contract.anomalies)))
@@ -96,7 +98,24 @@ def _promises(contract: Contract) -> list[tuple[str, str]]:
         pairs.append(("latency", f"the newest reading is at most {format_duration(contract.freshness_seconds)} old"))
     if contract.failure_budget < 1:
         pairs.append(("failure budget", f"a load fails if more than {contract.failure_budget:.1%} of its rows are bad"))
+    if limits := _alerts(contract.alerts):
+        pairs.append(("alerts", "; ".join(limits)))
     return pairs
+
+
+def _alerts(rules: AlertRules) -> list[str]:
+    """The limits that are not the usual ones."""
+    usual = AlertRules()
+    limits = {
+        "quiet_seconds": f"an incident is not opened again for {format_duration(rules.quiet_seconds)}",
+        "backlog": f"more than {rules.backlog or 0:,} unread messages",
+        "min_score": f"a quality score below {rules.min_score:g}",
+        "rejected_share": f"more than {rules.rejected_share:.1%} of a load's rows rejected",
+        "min_rejected": f"at least {rules.min_rejected:,} of them",
+        "silent_intervals": f"a sensor without a reading for {rules.silent_intervals:g} intervals",
+        "cycle_every_seconds": f"no cycle for three times {format_duration(rules.cycle_every_seconds or 0)}",
+    }
+    return [limit for name, limit in limits.items() if getattr(rules, name) != getattr(usual, name)]
 
 
 def _anomalies(rules: AnomalyRules) -> str:

@@ -37,6 +37,7 @@ def described(contract: Contract) -> dict[str, Any]:
         "latency_seconds": contract.freshness_seconds,
         "on_conflict": contract.on_conflict,
         "failure_budget": contract.failure_budget,
+        "alerts": vars(contract.alerts),
     }
 
 

@@ -9,9 +9,9 @@ from sqlalchemy import Table, select
 from sqlalchemy.types import TypeEngine
 
 from etl.contract.model import WINDOW_COLUMNS
-from etl.database.schema.audit_tables import etl_feed
 from etl.database.schema.changes import WindowChanges
 from etl.database.schema.comparison.catalogue import Catalogue
+from etl.database.schema.tables.audit_tables import etl_feed
 from etl.database.schema.windows import Definition, definitions, window_tables
 
 

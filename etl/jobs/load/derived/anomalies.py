@@ -36,11 +36,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from etl.contract.model import AnomalyRules, EvolvedContract
+from etl.contract.model import EvolvedContract
+from etl.contract.rules.anomalies import AnomalyRules
 from etl.database import DOUBLE, MOMENT, add_seconds, for_each, insert_rows, keep_in_temporary, read_table, window_start
-from etl.database.schema.audit_tables import etl_anomaly
 from etl.database.schema.feed_table import column_type
 from etl.database.schema.sensor_name import sensor_name
+from etl.database.schema.tables.audit_tables import etl_anomaly
 from etl.jobs.load.derived.base import Derived, NewRows
 from etl.jobs.load.derived.detect import context_readings, context_start, find
 from etl.jobs.load.derived.newest_rows import FreshRows, Ordered, moments

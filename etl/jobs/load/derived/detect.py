@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from etl.contract.model import AnomalyRules
+from etl.contract.rules.anomalies import AnomalyRules
 from etl.errors import ConfigurationError, PermanentError
 
 Floats = NDArray[np.float64]

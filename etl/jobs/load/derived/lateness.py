@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection, func, select
 
 from etl.contract.model import Contract
-from etl.database.schema.audit_tables import etl_log
+from etl.database.schema.tables.audit_tables import etl_log
 
 
 def watermark(connection: Connection, contract: Contract, *, now: datetime) -> datetime | None:

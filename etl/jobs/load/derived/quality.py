@@ -19,7 +19,7 @@ from collections import Counter
 from sqlalchemy import Connection, delete, insert, select
 
 from etl.database import insert_rows
-from etl.database.schema.audit_tables import etl_quality, etl_quality_score
+from etl.database.schema.tables.audit_tables import etl_quality, etl_quality_score
 from etl.jobs.load.derived.base import Derived, LoadSoFar, NewRows
 from etl.jobs.load.derived.fleet import Fleet, fleet_of_load
 from etl.jobs.load.derived.tally import ON_TIME, READABLE, UNIQUE, VALID, Tally, dimension

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, case, func, insert, sel
 from etl.audit import log_rows
 from etl.contract.model import EvolvedContract
 from etl.database.schema import windows
-from etl.database.schema.audit_tables import etl_feed
+from etl.database.schema.tables.audit_tables import etl_feed
 
 
 @dataclass(frozen=True)

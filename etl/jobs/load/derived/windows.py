@@ -9,8 +9,8 @@ from sqlalchemy import Connection, FromClause, Table, update
 
 from etl.contract.model import EvolvedContract
 from etl.database.schema import windows
-from etl.database.schema.audit_tables import etl_feed
 from etl.database.schema.ensure import Created
+from etl.database.schema.tables.audit_tables import etl_feed
 from etl.jobs.load.derived.base import Derived, NewRows
 from etl.jobs.load.derived.new_windows import add_newest
 

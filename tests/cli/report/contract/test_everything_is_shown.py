@@ -19,7 +19,9 @@ from etl.contract.formats.csv_dialect import CsvDialect
 from etl.contract.formats.csv_lines import CsvLines
 from etl.contract.formats.json_objects import JsonObjects
 from etl.contract.formats.kinds import FORMATS
-from etl.contract.model import AnomalyRules, Column, Contract, EventTime, Fleet, NumberFormat, Windows
+from etl.contract.model import Column, Contract, EventTime, Fleet, NumberFormat, Windows
+from etl.contract.rules.alerts import AlertRules
+from etl.contract.rules.anomalies import AnomalyRules
 from etl.contract.sources.kafka_topic import KafkaTopic
 from etl.contract.sources.kinds import KINDS
 from etl.contract.sources.landing_folder import LandingFolder
@@ -104,6 +106,15 @@ ANOMALIES = {
     "stuck_readings": with_part("anomalies", stuck_readings=7),
     "gap_seconds": with_part("anomalies", gap_seconds=7.0),
 }
+ALERTS = {
+    "quiet_seconds": with_part("alerts", quiet_seconds=7.0),
+    "backlog": with_part("alerts", backlog=7),
+    "min_score": with_part("alerts", min_score=7.0),
+    "rejected_share": with_part("alerts", rejected_share=0.7),
+    "min_rejected": with_part("alerts", min_rejected=7),
+    "silent_intervals": with_part("alerts", silent_intervals=7.0),
+    "cycle_every_seconds": with_part("alerts", cycle_every_seconds=7.0),
+}
 FLEET = {"sensors": with_part("fleet", sensors=7), "interval_seconds": with_part("fleet", interval_seconds=7.0)}
 NUMBER = {
     "decimal": with_column("value", number=NumberFormat(",")),
@@ -147,6 +158,7 @@ CONTRACT = {
     "freshness_seconds": replace(PLAIN, freshness_seconds=7.0),
     "on_conflict": replace(PLAIN, on_conflict="keepLast"),
     "failure_budget": replace(PLAIN, failure_budget=0.5),
+    "alerts": ALERTS["backlog"],
 }
 # Printed above the tables (feeds show), and known by the other columns of `feeds list`.
 ELSEWHERE = {"feed", "description", "version", "file"}
@@ -155,6 +167,7 @@ ALL: list[tuple[type, dict[str, Contract], set[str]]] = [
     (EventTime, EVENT_TIME, set()),
     (Windows, WINDOWS, set()),
     (AnomalyRules, ANOMALIES, set()),
+    (AlertRules, ALERTS, set()),
     (Fleet, FLEET, set()),
     (NumberFormat, NUMBER, set()),
     (CsvDialect, DIALECT, set()),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.contract.model import AnomalyRules
+from etl.contract.rules.anomalies import AnomalyRules
 from etl.errors import ConfigurationError, PermanentError
 from etl.jobs.load.derived.detect import context_readings, context_start, find
 

@@ -27,7 +27,7 @@ NAMES = {"pk": "%(table_name)s_pkey"}
 metadata = MetaData(naming_convention=NAMES)
 
 
-def _only(condition: str, of_sql_server: str = "") -> dict[str, Any]:
+def only(condition: str, of_sql_server: str = "") -> dict[str, Any]:
     """An index of the few rows for which this holds.
 
     :param of_sql_server: the condition as SQL Server has it, where it is another.
@@ -77,8 +77,8 @@ etl_log = Table(
     Index("ix_etl_log_feed_status", "feed", "status"),
     Index("ix_etl_log_feed", "feed", "log_id"),
     Index("ix_etl_log_feed_job", "feed", "job_name", "log_id"),
-    Index("ix_etl_log_by_hand", "feed", "log_id", **_only("by_hand", "by_hand = 1")),
-    Index("ix_etl_log_failed", "start_time", **_only("status = 'FAILED'")),
+    Index("ix_etl_log_by_hand", "feed", "log_id", **only("by_hand", "by_hand = 1")),
+    Index("ix_etl_log_failed", "start_time", **only("status = 'FAILED'")),
     comment="One row per job of a cycle",
 )
 
@@ -117,7 +117,7 @@ etl_file = Table(
     Index("ix_etl_file_feed", "feed", "file_name"),
     Index("ix_etl_file_log_id", "log_id"),
     Index("ix_etl_file_sha256", "sha256"),
-    Index("ix_etl_file_undone", "feed", **_only("undone_at IS NOT NULL")),
+    Index("ix_etl_file_undone", "feed", **only("undone_at IS NOT NULL")),
     comment="The ledger: every archive and landing file that was loaded, exactly once",
 )
 

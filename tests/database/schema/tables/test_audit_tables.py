@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from etl.database.schema.audit_tables import metadata
+from etl.database.schema.tables.all_tables import metadata
 
 
 @pytest.mark.parametrize(

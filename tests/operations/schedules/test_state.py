@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from etl.cli.report.cycles import so_far
-from etl.operations.schedule_state import schedules, watching
+from etl.operations.schedules.state import schedules, watching
 from etl.settings import Settings
 
 START = datetime(2026, 11, 21, 4, 50, 7, tzinfo=UTC)  # a Saturday
@@ -26,6 +26,7 @@ def test_a_schedule_reports_its_state_until_it_ends(tmp_path: Path) -> None:
         assert state.own.memory > 1 << 20
         assert state.own.handles > 0
         assert so_far(state).startswith("2 done, 1 failed · the last one 1.5 s; ")
+        assert so_far(state, open_incidents=2).startswith("2 done, 1 failed · 2 open incidents · the last one 1.5 s; ")
     assert schedules(settings) == []
 
 

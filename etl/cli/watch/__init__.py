@@ -1,0 +1,1 @@
+"""Commands for whoever is to be told when something goes wrong."""

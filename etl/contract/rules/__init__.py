@@ -1,0 +1,1 @@
+"""Rules that a contract sets for a feed as a whole."""

@@ -1,0 +1,1 @@
+"""Every table that the migrations make, as queries use it."""

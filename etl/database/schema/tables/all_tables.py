@@ -1,0 +1,8 @@
+"""Every table that the migrations make, in one `metadata`."""
+
+from __future__ import annotations
+
+from etl.database.schema.tables import incident_tables
+from etl.database.schema.tables.audit_tables import metadata
+
+__all__ = ["incident_tables", "metadata"]
