@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, select, update
 from etl.audit.counts import Counts, columns_of
 from etl.audit.provenance import HAND_SUFFIX, code_version
 from etl.audit.states import Job, Status
+from etl.contract.durations import moment
 from etl.database import insert_row
 from etl.database.schema.tables.audit_tables import etl_log
 from etl.errors import describe_error
@@ -129,7 +130,7 @@ def close_died(connection: Connection, row: Row[Any], now: datetime) -> dict[str
     """
     message = (
         f"Process {row.pid} on {row.host} ended without closing this row; its last sign of life was at"
-        f" {row.heartbeat_at:%Y-%m-%d %H:%M:%S} UTC. Closed by process {os.getpid()} on {socket.gethostname()}."
+        f" {moment(row.heartbeat_at)}. Closed by process {os.getpid()} on {socket.gethostname()}."
     )
     values = {
         "status": Status.FAILED,

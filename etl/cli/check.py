@@ -53,7 +53,7 @@ def _print(wrong: list[dict[str, Any]]) -> None:
 
 
 def _title(row: Mapping[str, Any]) -> str:
-    from etl.cli.report.times import moment
+    from etl.contract.durations import moment
 
     about = f" ({row['key']})" if row["key"] else ""
     since = f", since {moment(row['opened_at'])}" if row["opened_at"] else ""

@@ -15,7 +15,7 @@ from etl.cli.report.audit import audit_table, balance
 from etl.cli.report.cycles import cycle_fields, effort, feeds_summary, misfire, scheduled_line, so_far
 from etl.cli.report.status import status_tables
 from etl.cli.report.tables import print_tables
-from etl.cli.report.times import moment
+from etl.contract.durations import moment
 from etl.errors import AlreadyRunning, EtlError
 from etl.jobs.produce.default_messages import BY_DEFAULT
 from etl.notebook.kernel import WarmKernel

@@ -1,4 +1,4 @@
-"""Durations in contracts, options and schedules, such as 30s, 5m, 2h, 1d or 2w. In code they are seconds.
+"""Durations in contracts, options and schedules, such as 30s, 5m, 2h, 1d or 2w, which are seconds in code; moments as texts.
 
 =====  ============
 unit   seconds
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from etl.errors import ContractError
 
@@ -47,6 +48,11 @@ def format_duration(seconds: float) -> str:
     """Seconds in the largest unit up to days that gives a whole number: 600 → 10m, 90 → 90s, 1209600 → 14d."""
     unit = next((unit for unit in "dhm" if seconds % UNIT_SECONDS[unit] == 0), "s")
     return f"{seconds / UNIT_SECONDS[unit]:.12g}{unit}"
+
+
+def moment(when: datetime) -> str:
+    """A time for people: in UTC, to the second."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def contract_seconds(place: str, value: object, fail: Fail) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -13,6 +12,7 @@ from etl.audit import ledger, log_rows
 from etl.audit.incidents.reading import shown_by
 from etl.audit.set_aside import FAILING, LANDING_FILE, RESOLVED, RETRIED, SET_ASIDE
 from etl.audit.states import Job, Status
+from etl.contract.durations import moment
 from etl.contract.reader import Contract, load_contract
 from etl.database.schema.migrations import connected
 from etl.database.schema.tables.audit_tables import (
@@ -152,14 +152,10 @@ def _incident_in_words(incident: Row, log_ids: Container[int]) -> str:
     what = f"{incident['kind']} ({incident['key']})" if incident["key"] else incident["kind"]
     cause = incident["cause"]
     if incident["opened_by"] not in log_ids:
-        return f"Incident resolved: {what}, open since {_moment(incident['opened_at'])}. It was: {cause}"
+        return f"Incident resolved: {what}, open since {moment(incident['opened_at'])}. It was: {cause}"
     if incident["resolved_at"] is None:
         return f"Incident opened: {what}, still open. {cause}"
-    return f"Incident opened: {what}, resolved at {_moment(incident['resolved_at'])}. {cause}"
-
-
-def _moment(when: datetime) -> str:
-    return f"{when:%Y-%m-%d %H:%M:%S} UTC"
+    return f"Incident opened: {what}, resolved at {moment(incident['resolved_at'])}. {cause}"
 
 
 def _before(connection: Connection, first: Row) -> dict[str, Any] | None:
@@ -195,7 +191,7 @@ def _job_in_words(settings: Settings, job: Row) -> list[str]:
     seconds = "" if job["duration_seconds"] is None else f" after {job['duration_seconds']:.1f} s"
     lines = [f"{job['job_name']} ended {job['status']}{seconds}: {did}."]
     if job["undone_at"]:
-        lines.append(f"  It was undone at {job['undone_at']:%Y-%m-%d %H:%M:%S} UTC.")
+        lines.append(f"  It was undone at {moment(job['undone_at'])}.")
     if job["error_message"]:
         lines.append(f"  {job['error_type']}: {job['error_message']}")
     if job["records_late"]:
@@ -232,7 +228,7 @@ def _archive_in_words(settings: Settings, archive: Row, unit: str) -> str:
     if archive["moved_to"] and not content.exists():
         path, kept = (
             archive["moved_to"],
-            f"; moved there at {archive['moved_at']:%Y-%m-%d %H:%M:%S} UTC, manifest beside it",
+            f"; moved there at {moment(archive['moved_at'])}, manifest beside it",
         )
     return f"Archive: {path}, {archive['rows']:,} rows of {archive['source_name']}: {ranges}{kept}."
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from etl.audit.incidents.register import OPENED, RESOLVED, SENT, WAITING
 from etl.cli.report.tables import new_table
-from etl.cli.report.times import moment
+from etl.contract.durations import moment
 
 
 def incidents_table(incidents: Iterable[Mapping[str, Any]]) -> Table:

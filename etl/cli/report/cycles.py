@@ -13,7 +13,7 @@ from etl.audit.states import Job
 from etl.cli.report.audit import balance
 from etl.cli.report.endings import counted, in_line, result
 from etl.cli.report.tables import new_table
-from etl.cli.report.times import moment
+from etl.contract.durations import moment
 from etl.errors import AlreadyRunning
 from etl.operations.cycle import Cycle
 from etl.operations.schedules.state import ScheduleState

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etl.cli.report.tables import STATUS_STYLES, new_table
-from etl.cli.report.times import moment
+from etl.contract.durations import moment
 from etl.notebook.kernel import Usage
 
 

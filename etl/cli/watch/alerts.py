@@ -95,7 +95,7 @@ def alerts_mute(
     feed: FeedOption = None,
 ) -> None:
     """Tell nobody of a kind of incident for a while. What is open still then is told then."""
-    from etl.cli.report.times import moment
+    from etl.contract.durations import moment
     from etl.operations.alerts.mutes import mute
     from etl.settings import Settings
 

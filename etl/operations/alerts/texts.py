@@ -6,11 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from etl.audit.incidents.register import OPENED, RESOLVED
+from etl.contract.durations import moment
 
 _LARGEST_NOTEBOOK = 20_000_000
 """Bytes; a larger one is not read to find the cell that failed."""
@@ -44,7 +45,7 @@ def text_of(message: Row, home: Path) -> Text:
         "Feed": message["feed"],
         "Kind": f"{message['kind']} ({message['severity']})",
         "About": _plain(message["key"]),
-        "Since": _moment(message["opened_at"]),
+        "Since": moment(message["opened_at"]),
         "Job": message["job_name"],
         "Cause": message["cause"],
         "Remedy": message["remedy"],
@@ -82,7 +83,7 @@ def _digest_line(message: Row) -> str:
 
 def _duration_lines(message: Row) -> dict[str, Any]:
     return {
-        "Resolved": f"{_moment(message['resolved_at'])}, after {_open_for(message)}",
+        "Resolved": f"{moment(message['resolved_at'])}, after {_open_for(message)}",
         "Resolved by": f"cycle {message['resolved_in']}" if message["resolved_in"] else "",
     }
 
@@ -106,10 +107,6 @@ def _type(messages: Sequence[Row]) -> Literal["failure", "warning", "success"]:
 def _plain(text: str) -> str:
     """A text in one line: a sensor's name may hold what would end the line of a subject."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-
-
-def _moment(when: datetime) -> str:
-    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _notebook(path: str | None, home: Path) -> str:

@@ -21,7 +21,7 @@ from etl.audit.incidents import register
 from etl.audit.incidents.finding import Finding, Kind, Look
 from etl.audit.incidents.reading import open_incidents
 from etl.audit.states import Status
-from etl.contract.durations import format_duration
+from etl.contract.durations import format_duration, moment
 from etl.contract.reader import Contract
 from etl.contract.rules.alerts import AlertRules
 from etl.database import insert_rows
@@ -169,11 +169,11 @@ def _at_work(connection: Connection, now: datetime) -> set[tuple[str, int]]:
 
 def _silence(row: Row[Any]) -> Finding:
     last = (
-        f"the last one ended at {_moment(row.last_cycle_at)}" if row.last_cycle_at else "none has ended since it began"
+        f"the last one ended at {moment(row.last_cycle_at)}" if row.last_cycle_at else "none has ended since it began"
     )
     return Finding(
         f"No cycle of feed {row.feed} has ended although cycles were due {_DUE_TIMES} times ({row.every}); {last}."
-        f" Its schedule was begun at {_moment(row.since)} as process {row.pid} on {row.host}.",
+        f" Its schedule was begun at {moment(row.since)} as process {row.pid} on {row.host}.",
         f"Start the schedule on {row.host} again. If it is not wanted any more:"
         f" `python -m etl alerts forget-schedule {row.feed}`.",
     )
@@ -190,12 +190,8 @@ def _overdue(connection: Connection, contract: Contract, now: datetime) -> Findi
     if last is None or now - last <= timedelta(seconds=_DUE_TIMES * every):
         return None
     return Finding(
-        f"No job of feed {contract.feed} has run since {_moment(last)}, although its contract expects a cycle every"
+        f"No job of feed {contract.feed} has run since {moment(last)}, although its contract expects a cycle every"
         f" {format_duration(every)} (`alerts.cycleEvery`).",
         "See why cron, systemd, Airflow or whatever starts its cycles does not; where the cycles are not wanted any more, remove"
         " `cycleEvery` from the contract.",
     )
-
-
-def _moment(when: datetime) -> str:
-    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

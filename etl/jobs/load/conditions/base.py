@@ -36,8 +36,3 @@ class LoadEnd:
 
 Condition = Callable[[Connection, LoadEnd], Look | None]
 """Returns what the load shows of one kind of incident; None where it shows nothing, and what is open stays open."""
-
-
-def shown_time(moment: datetime) -> str:
-    """A moment as texts for people have it."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

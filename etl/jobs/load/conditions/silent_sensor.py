@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from etl.audit.incidents.finding import Finding, Kind, Look
-from etl.contract.durations import format_duration
+from etl.contract.durations import format_duration, moment
 from etl.database.schema.silence import INTERVAL, NEWEST, SENSOR, has_known_sensors, silent_sensors
-from etl.jobs.load.conditions.base import LoadEnd, shown_time
+from etl.jobs.load.conditions.base import LoadEnd
 
 MOST_NAMED = 50
 """Where more sensors are silent at once, they are one incident."""
@@ -30,7 +30,7 @@ def look(connection: Connection, load: LoadEnd) -> Look | None:
         return Look(Kind.SILENT_SENSOR, (finding,), frozenset({finding.key}))
     findings = (
         Finding(
-            f"Sensor {row[SENSOR]} last reported at {shown_time(row[NEWEST])}, which is more than {after}"
+            f"Sensor {row[SENSOR]} last reported at {moment(row[NEWEST])}, which is more than {after}"
             f" ({format_duration(round(row[INTERVAL], 3))}) ago.",
             remedy="See whether it has power and reaches its gateway. The view v_etl_silent shows its last value.",
             key=row[SENSOR],

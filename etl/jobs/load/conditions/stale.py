@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from etl.audit.incidents.finding import Finding, Kind, Look
-from etl.contract.durations import format_duration
-from etl.jobs.load.conditions.base import LoadEnd, shown_time
+from etl.contract.durations import format_duration, moment
+from etl.jobs.load.conditions.base import LoadEnd
 
 
 def look(connection: Connection, load: LoadEnd) -> Look:
@@ -15,7 +15,7 @@ def look(connection: Connection, load: LoadEnd) -> Look:
     if not load.is_stale or load.newest is None or promised is None:
         return Look(Kind.STALE)
     finding = Finding(
-        f"The newest reading is of {shown_time(load.newest)}; the contract promises that it is at most"
+        f"The newest reading is of {moment(load.newest)}; the contract promises that it is at most"
         f" {format_duration(promised)} old.",
         remedy=f"See whether {load.contract.source.name} still receives readings, and whether cycles begin often enough. If the"
         " readings are older by nature, correct `latency` under `slaProperties` of the contract.",
