@@ -6,17 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from kafka import TopicPartition
+from pydantic import SecretStr
 
-from etl.contract.rules.alerts import AlertRules
-from etl.errors import FailureBudgetExceeded, TopicMissing
+from etl.errors import FailureBudgetExceeded, RetentionGap, ServiceUnavailable, TopicMissing
 from etl.jobs.consume.job import consume
 from etl.jobs.load.job import load
 from etl.jobs.merge.job import merge
 from etl.jobs.produce.job import produce
+from etl.settings import Settings
+from tests.support.incidents import NO_QUIET
 from tests.support.jobs import run
-from tests.support.stack import Project
-
-NO_QUIET = AlertRules(quiet_seconds=1e-6)
+from tests.support.stack import Project, with_admin
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ def incidents(project: Project) -> list[tuple[Any, ...]]:
     return project.sql(
         "SELECT i.kind, i.key, o.status, r.status FROM etl_incident i JOIN etl_log o ON o.log_id = i.opened_by"
         " LEFT JOIN etl_log r ON r.log_id = i.resolved_by"
-        " WHERE i.kind IN ('job_failed', 'job_died', 'failure_budget') ORDER BY i.incident_id"
+        " WHERE i.kind IN ('job_failed', 'job_died', 'failure_budget', 'retention_gap') ORDER BY i.incident_id"
     )
 
 
@@ -58,6 +59,45 @@ def test_a_budget_that_is_exceeded_has_a_kind_of_its_own(project: Project) -> No
     assert ("failure_budget", "load", "FAILED", None) in incidents(project)
     load(project.settings, replace(project.contract, failure_budget=1.0))
     assert ("failure_budget", "load", "FAILED", "SUCCESS") in incidents(project)
+
+
+def test_messages_that_kafka_deleted_unread_are_an_incident_until_somebody_accepts_that(project: Project) -> None:
+    project.send([b"{}"] * 6, partition=0)
+    consume(project.settings, project.contract)
+    project.send([b"{}"] * 6, partition=0)
+    with_admin(project.stack.kafka, lambda admin: admin.delete_records({TopicPartition(project.topic, 0): 9}))
+    with pytest.raises(RetentionGap):
+        consume(project.settings, project.contract)
+    assert incidents(project) == [("retention_gap", "consume", "FAILED", None)]
+    consume(project.settings, project.contract, accept_gap="somebody")
+    assert incidents(project) == [("retention_gap", "consume", "FAILED", "SUCCESS")]
+
+
+def without_database(project: Project) -> Settings:
+    """Settings of the same home, with a database that does not answer."""
+    nobody = SecretStr("postgresql://etl:etl@127.0.0.1:9/etl")
+    return project.settings.model_copy(update={"database_url": nobody, "retry_seconds": 0.1})
+
+
+def test_a_failure_that_was_kept_while_the_database_was_away_is_an_incident_once_it_is_written(
+    project: Project,
+) -> None:
+    with pytest.raises(ServiceUnavailable):
+        consume(without_database(project), project.contract)
+    merge(project.settings, project.contract)
+    assert incidents(project) == [("job_failed", "consume", "FAILED", None)]
+    consume(project.settings, project.contract)
+    assert incidents(project) == [("job_failed", "consume", "FAILED", "SUCCESS")]
+
+
+def test_a_kept_failure_is_no_incident_if_the_job_has_succeeded_since(project: Project) -> None:
+    with pytest.raises(ServiceUnavailable):
+        consume(without_database(project), project.contract)
+    elsewhere = project.settings.model_copy(update={"home": project.home.parent / "elsewhere"})
+    consume(elsewhere, project.contract)
+    merge(project.settings, project.contract)
+    assert project.value("SELECT count(*) FROM etl_log WHERE status = 'FAILED'") == 1
+    assert incidents(project) == []
 
 
 def test_a_killed_job_is_an_incident_until_it_ends_well(project: Project) -> None:
