@@ -3,6 +3,7 @@
 EtlError
 ├── ConfigurationError      the user can fix it: a setting, an argument, a contract (exit code 2)
 │   ├── ContractError       a feed's contract file is wrong; names file, place and remedy
+│   ├── NotFound            nothing has the name or number that was asked for
 │   └── ParameterError      a notebook parameter is unknown or has the wrong type
 ├── TransientError          the same call may succeed later (exit code 1)
 │   ├── ServiceUnavailable  Kafka, the database or another service did not answer in time
@@ -62,6 +63,10 @@ class ContractError(ConfigurationError):
     def __init__(self, cause: str, *, remedy: str = "", problems: Sequence[ContractError] = ()) -> None:
         super().__init__(cause, remedy=remedy)
         self.problems: tuple[ContractError, ...] = tuple(problems) or (self,)
+
+
+class NotFound(ConfigurationError):
+    """Nothing has the name or number that was asked for."""
 
 
 class ParameterError(ConfigurationError):

@@ -93,7 +93,13 @@ TALISMAN_CONFIG = {
 
 # --- behaviour -------------------------------------------------------------------------------------------------------
 
-FEATURE_FLAGS = {"DASHBOARD_CROSS_FILTERS": True, "ALERT_REPORTS": False, "TAGGING_SYSTEM": False}
+FEATURE_FLAGS = {
+    "DASHBOARD_CROSS_FILTERS": True,
+    # A table's rows beyond those that it shows, up to SQL_MAX_ROW, for whoever may download at all.
+    "ALLOW_FULL_CSV_EXPORT": True,
+    "ALERT_REPORTS": False,
+    "TAGGING_SYSTEM": False,
+}
 # Readings must be as new as the last load: only the state of filters is cached.
 CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 DATA_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
@@ -101,6 +107,7 @@ DASHBOARD_AUTO_REFRESH_MODE = "fetch"
 SUPERSET_DASHBOARD_PERIODICAL_REFRESH_LIMIT = 0
 SUPERSET_WEBSERVER_TIMEOUT = 60
 ROW_LIMIT = 50_000
+SQL_MAX_ROW = 100_000
 LANGUAGES: dict[str, Any] = {}
 LOG_LEVEL = "WARNING"
 

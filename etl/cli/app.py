@@ -17,7 +17,7 @@ from etl.cli.check import check
 from etl.cli.console import print_error
 from etl.cli.dashboards import dashboards
 from etl.cli.run import run
-from etl.cli.watch import alerts
+from etl.cli.watch import alerts, api
 from etl.errors import EtlError
 from etl.storage.files import PRIVATE_UMASK
 
@@ -57,6 +57,7 @@ def _options(
 
 app.command(rich_help_panel=_RUN)(run)
 app.command(rich_help_panel=_RUN)(dashboards)
+app.add_typer(api.app, name="api", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(machine.lab)
 app.command(rich_help_panel=_LOOK)(log.status)
 app.command(rich_help_panel=_LOOK)(check)

@@ -123,11 +123,12 @@ def _print(ready: Ready) -> None:
     console.print(f"\n  {ready.service.endpoint}/dashboard/list/\n", soft_wrap=True)
     if "users" in ready.changed:
         passwords = json.loads(ready.sign_in_file.read_text("utf-8"))
-        console.print(f"Sign in as  viewer  {passwords['viewer']}   (reads and filters)", markup=False)
-        console.print(f"or as       admin   {passwords['admin']}   (edits)", markup=False)
-        console.print(f"This is shown once; both passwords are kept in {ready.sign_in_file}", soft_wrap=True)
+        console.print(f"Sign in as  viewer   {passwords['viewer']}   (reads and filters)", markup=False)
+        console.print(f"or as       analyst  {passwords['analyst']}   (also downloads CSV)", markup=False)
+        console.print(f"or as       admin    {passwords['admin']}   (edits)", markup=False)
+        console.print(f"This is shown once; the passwords are kept in {ready.sign_in_file}", soft_wrap=True)
     else:
-        console.print(f"Sign in as viewer or admin; the passwords are in {ready.sign_in_file}", soft_wrap=True)
+        console.print(f"Sign in as viewer, analyst or admin; the passwords are in {ready.sign_in_file}", soft_wrap=True)
 
 
 def _print_export(changed: list[str], *, as_json: bool) -> None:

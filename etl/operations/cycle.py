@@ -16,6 +16,7 @@ from etl.database import dispose, make_engine, transaction
 from etl.errors import EtlError, Interrupted, PermanentError, describe_error
 from etl.notebook.execute import NOTEBOOK_FOLDER, execute
 from etl.notebook.kernel import WarmKernel
+from etl.notebook.page.executed import executed_sha256
 from etl.notebook.parameters import divide_parameters
 from etl.operations.outcome import Outcome, read_outcome
 from etl.operations.pings import Pings
@@ -154,6 +155,7 @@ def _ended(settings: Settings, contract: Contract, cycle_id: str) -> tuple[tuple
     try:
         _look_at_schedules(engine, settings, contract)
         with transaction(engine) as connection:
+            log_rows.write_executed_sha256(connection, cycle_id, executed_sha256(settings, cycle_id))
             rows = log_rows.rows_of_cycle(connection, cycle_id)
             return tuple(rows), read_outcome(connection, contract, rows)
     finally:

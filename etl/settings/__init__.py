@@ -16,10 +16,11 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote, unquote
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from etl.errors import ConfigurationError, ServiceUnavailable
 from etl.settings import endpoints, logs
+from etl.settings.api import ApiSettings
 from etl.settings.endpoints import Known
 from etl.settings.receivers import Receiver, receivers, secret_parts, split_urls
 
@@ -27,7 +28,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 _FIRST_PRINTABLE = 0x20
 
 
-class Settings(BaseSettings):
+class Settings(ApiSettings):
     """All settings, frozen; secrets are masked in `repr`. Build it with `Settings.load()`."""
 
     model_config = SettingsConfigDict(env_prefix="ETL_", env_file_encoding="utf-8", frozen=True, extra="ignore")
@@ -240,7 +241,7 @@ class Settings(BaseSettings):
         passwords = (self.kafka_sasl_password, self.schema_registry_password)
         found = {password.get_secret_value() for password in passwords if password}
         found |= _passwords_of(self._endpoints.get("database_url", ""))
-        for url in (self.database_url, self.superset_database_url):
+        for url in (self.database_url, self.superset_database_url, self.api_database_url):
             found |= _passwords_of(url.get_secret_value()) if url else set()
         told = [*split_urls(self.alert_urls), *split_urls(self.heartbeat_url)]
         found |= secret_parts(told).union(*map(_passwords_of, told))

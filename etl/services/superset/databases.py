@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
-from etl.database import Product
+from etl.database import Product, database_url
 from etl.services.process import Progress, Service, write_private
 from etl.services.superset import user_database
 from etl.services.superset.keys import secret
@@ -86,6 +86,15 @@ def _ensure_metadata(folder: Path, url: URL) -> None:
             name = sql.Identifier(METADATA)
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name))
             connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+
+
+def embedded_reader(settings: Settings, folder: Path) -> URL:
+    """The data in the embedded server, as the role that can only read; the role is created where there is none.
+
+    :param folder: of Superset's files, which has the role's password.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _embedded_data(folder, database_url(settings))
 
 
 def _embedded_data(folder: Path, url: URL) -> URL:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from etl.services.process import write_private
 
-USERS = {"admin": "Admin", "viewer": "ETL viewer"}
+USERS = {"admin": "Admin", "analyst": "ETL analyst", "viewer": "ETL viewer"}
 """Who can sign in, and with which role."""
 
 
@@ -25,10 +25,10 @@ def sign_in_file(folder: Path) -> Path:
 
 
 def passwords(folder: Path) -> tuple[dict[str, str], bool]:
-    """The users' passwords, and whether they were generated just now."""
+    """The users' passwords, and whether one was generated just now; those that exist stay."""
     file = sign_in_file(folder)
-    new = not file.exists()
-    if new:
-        write_private(file, json.dumps({name: secrets.token_urlsafe(12) for name in USERS}, indent=2) + "\n")
-    read: dict[str, str] = json.loads(file.read_text("utf-8"))
-    return read, new
+    known: dict[str, str] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    lacking = {name: secrets.token_urlsafe(12) for name in USERS if name not in known}
+    if lacking:
+        write_private(file, json.dumps(known | lacking, indent=2) + "\n")
+    return known | lacking, bool(lacking)
