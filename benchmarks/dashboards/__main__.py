@@ -73,10 +73,10 @@ def questions(bundle: assets.Bundle) -> Iterator[Question]:
         for value_filter in of_values:
             target = value_filter["targets"][0]
             column = target["column"]["name"]
-            params: Document = {"viz_type": "table", "groupby": [column], "metrics": []}
+            choices: Document = {"viz_type": "table", "groupby": [column], "metrics": []}
             if value_filter["filterType"] == "filter_range":
-                params |= {"groupby": [], "metrics": least_and_largest(column)}
-            yield Question(title, f"filter: {value_filter['name']}", target["datasetUuid"], params)
+                choices |= {"groupby": [], "metrics": least_and_largest(column)}
+            yield Question(title, f"filter: {value_filter['name']}", target["datasetUuid"], choices)
 
 
 def filtered(bundle: assets.Bundle) -> Iterator[Question]:

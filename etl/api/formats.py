@@ -33,7 +33,7 @@ NDJSON = "application/x-ndjson"
 CSV = "text/csv"
 PARQUET = "application/vnd.apache.parquet"
 
-Blocks = Generator[bytes, None, object]
+Blocks = Generator[bytes, None, None]
 
 _VALUES_AT_ONCE = 200_000
 """In memory at a time: rows times columns."""
@@ -100,6 +100,10 @@ class _Stream(StreamingResponse):
                 await run_in_threadpool(self._blocks.close)
 
 
+def _csv(connection: Connection, query: Select[Any]) -> Blocks:
+    yield from stream_csv(connection, query)
+
+
 def _ndjson(connection: Connection, query: Select[Any]) -> Blocks:
     names = query.selected_columns.keys()
     for rows in _parts(connection, query):
@@ -135,7 +139,7 @@ def _taken(buffer: BytesIO) -> bytes:
 
 STREAMS: dict[str, Callable[[Connection, Select[Any]], Blocks]] = {
     NDJSON: _ndjson,
-    CSV: stream_csv,
+    CSV: _csv,
     PARQUET: _parquet,
 }
 

@@ -63,7 +63,7 @@ def new(connection: Connection, name: str, scopes: Iterable[Scope], lifetime: st
     row = {
         "name": name,
         "sha256": _sha256(text),
-        "scopes": " ".join(sorted(scopes, key=list(Scope).index)),
+        "scopes": " ".join(scope for scope in Scope if scope in scopes),
         "created_at": now,
         "created_by": getpass.getuser()[:NAME_LENGTH],
         "expires_at": None if lifetime is None else now + timedelta(seconds=_seconds(lifetime)),

@@ -26,7 +26,7 @@ def test_a_token_is_found_by_its_text_and_the_database_does_not_have_it(project:
     assert text.startswith("etl_")
     assert len(text) > 40
     found = verify(project, text)
-    assert (found.name, found.scopes) == ("grafana", {Scope.READ, Scope.RAW})
+    assert (found.name, found.scopes) == ("grafana", frozenset({Scope.READ, Scope.RAW}))
     rows = project.sql("SELECT name, sha256, scopes, created_by FROM etl_api_token")
     assert [row[:3] for row in rows] == [("grafana", hashlib.sha256(text.encode()).hexdigest(), "read raw")]
     assert rows[0][3]

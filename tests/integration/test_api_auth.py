@@ -98,7 +98,7 @@ def test_with_a_token_that_may_not_read(api: Api) -> None:
 
 @pytest.mark.parametrize("garbage", ["Basic !!!", "Basic bm9jb2xvbg==", "Bearer \xff\xfe", "Bearer a b c"])
 def test_garbage_is_refused_and_no_error(api: Api, garbage: str) -> None:
-    response = httpx.get(f"{api.url}/ready", headers={"Authorization": garbage.encode("latin-1")}, timeout=30)
+    response = httpx.get(f"{api.url}/ready", headers={b"Authorization": garbage.encode("latin-1")}, timeout=30)
     assert response.status_code == 401
     assert response.json()["title"] == "Unauthorized"
 

@@ -10,6 +10,7 @@ import pytest
 import schemathesis
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -50,7 +51,7 @@ def test_every_answer_is_as_the_document_says(loaded: Project) -> None:
     }
     with serving(loaded.settings) as url:
         schema = schemathesis.openapi.from_url(f"{url}/openapi.json", headers=headers, timeout=SECONDS)
-        operations = [found.ok() for found in schema.get_all_operations()]
+        operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
         assert len(operations) > 12
         for operation in operations:
             names = [parameter.name for parameter in operation.path_parameters]
@@ -69,13 +70,13 @@ def _ask(operation: Any, headers: dict[str, str], mode: GenerationMode, **fixed:
         max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
     )
     @hypothesis.given(case=operation.as_strategy(mode, **fixed))
-    def hold(case: Case) -> None:
+    def hold(case: Case[Any]) -> None:
         _hold(case, headers)
 
     hold()
 
 
-def _hold(case: Case, headers: dict[str, str]) -> int:
+def _hold(case: Case[Any], headers: dict[str, str]) -> int:
     """Send a request, hold its answer to the document, and return its status."""
     response = case.call(headers=headers, timeout=SECONDS)
     case.validate_response(response, checks=CHECKS)
