@@ -74,6 +74,11 @@ def _quality(name: str, ranges: dict[str, float]) -> float:
     return next((ranges[each] for each in fitting if each in ranges), 0.0)
 
 
+def names_of(query: Select[Any]) -> list[str]:
+    """The names of a query's columns, as texts and not as SQLAlchemy's subclass of them, which orjson refuses as a key."""
+    return [str(name) for name in query.selected_columns.keys()]
+
+
 def json_response(content: Any) -> Response:
     """Plain values as JSON; times are in UTC."""
     return Response(orjson.dumps(content, option=_OPTIONS), media_type=JSON)
@@ -105,7 +110,7 @@ def _csv(connection: Connection, query: Select[Any]) -> Blocks:
 
 
 def _ndjson(connection: Connection, query: Select[Any]) -> Blocks:
-    names = query.selected_columns.keys()
+    names = names_of(query)
     for rows in _parts(connection, query):
         yield b"".join(
             orjson.dumps(dict(zip(names, row, strict=True)), option=_OPTIONS | orjson.OPT_APPEND_NEWLINE)

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from etl.api.formats import JSON, json_response, preferred, stream_response
+from etl.api.formats import JSON, json_response, names_of, preferred, stream_response
 from etl.api.problems import Problem
 from etl.database.types import is_moment
 
@@ -87,7 +87,7 @@ def answer(
         if wanted.limit or wanted.after:
             query = page_of(query, order, wanted.after).limit(wanted.limit)
         return stream_response(connection, query, wanted.media_type)
-    names = query.selected_columns.keys()
+    names = names_of(query)
     limit = rows_of_page(wanted.limit or USUAL_ROWS, len(names))
     # One more tells whether there is another page. The columns to sort by may be among the names, or follow them.
     found = connection.execute(page_of(query, order, wanted.after).add_columns(*order).limit(limit + 1)).all()
