@@ -76,7 +76,7 @@ def _quality(name: str, ranges: dict[str, float]) -> float:
 
 def names_of(query: Select[Any]) -> list[str]:
     """The names of a query's columns, as texts and not as SQLAlchemy's subclass of them, which orjson refuses as a key."""
-    return [str(name) for name in query.selected_columns.keys()]
+    return [str(column.key) for column in query.selected_columns]
 
 
 def json_response(content: Any) -> Response:

@@ -117,7 +117,7 @@ def _table(found: list[dict[str, Any]]) -> Table:
     from rich.text import Text
 
     from etl.cli.report.tables import new_table
-    from etl.cli.report.times import moment
+    from etl.contract.durations import moment
 
     columns = ("name", "scopes", "created_at", "created_by", "expires_at", "revoked_at", "last_used_at")
     shown = new_table(*(name.removesuffix("_at").replace("_", " ") for name in columns))
