@@ -117,7 +117,7 @@ def test_all_formats_have_the_same_rows(rooms: Rooms, client: httpx.Client) -> N
 def test_all_formats_have_the_same_rows_of_a_sensor_and_of_all_columns(rooms: Rooms, client: httpx.Client) -> None:
     columns = (
         "source_offset,seen,is_on,count,temp,id,source_name,cycle_id,loaded_at,log_id,lateness_seconds,source_id,"
-        "source_partition,source_item"
+        "source_partition,source_item,room,noted_date,place"
     )
     found = in_every_format(client, ROOMS, sensor=f"{ROOM}/In", columns=columns)
     (row,) = found["json"]

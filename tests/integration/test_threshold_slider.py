@@ -204,7 +204,7 @@ def test_a_person_moves_the_slider_in_jupyterlab(lab: str) -> None:
         page = browser.new_page(viewport={"width": 1400, "height": 4500})
         page.set_default_timeout(1000 * _SECONDS)
         page.goto(lab)
-        page.get_by_text("Explore readings").first.wait_for()
+        page.locator(".jp-RenderedMarkdown h1").first.wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         handle = page.locator(".widget-slider .noUi-handle").first
