@@ -252,15 +252,15 @@ class PostgreSQL(Product):
 
 
 def _in_blocks(rows: Iterable[Buffer]) -> Iterator[bytes]:
-    block, size = list[Buffer](), 0
+    # Copied at once: a list of rows would be thousands of objects, which the garbage collector looks through again and again.
+    block = bytearray()
     for row in rows:
-        block.append(row)
-        size += len(row)
-        if size >= _BLOCK_BYTES:
-            yield b"".join(block)
-            block, size = [], 0
+        block += row
+        if len(block) >= _BLOCK_BYTES:
+            yield bytes(block)
+            block.clear()
     if block:
-        yield b"".join(block)
+        yield bytes(block)
 
 
 def _session_options(limits: Limits) -> str:
