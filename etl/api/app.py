@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -94,11 +95,14 @@ def create_app(settings: Settings) -> FastAPI:
 async def _connected(application: FastAPI) -> AsyncIterator[None]:
     state = application.state
     state.engine, state.writer = reading_engine(state.settings), writing_engine(state.settings)
+    # What is there now stays: an answer of many rows would let the garbage collector look through all of it, time and again.
+    gc.freeze()
     try:
         yield
     finally:
         for engine in filter(None, (state.engine, state.writer)):
             dispose(engine)
+        gc.unfreeze()
 
 
 class _Api(FastAPI):

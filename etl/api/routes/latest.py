@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -50,7 +50,7 @@ def latest(
             "feed": contract.feed,
             "latency_seconds": contract.freshness_seconds,
             "units": {column.name: column.unit for column in contract.columns if column.unit},
-            "rows": [_described(contract, row, sources, cycles, now) for row in shown],
+            "rows": list(_described(contract, shown, sources, cycles, now)),
             "next": following,
         }
     )
@@ -93,21 +93,28 @@ def _one_each(contract: EvolvedContract, rows: Iterable[Row[Any]]) -> list[Row[A
 
 
 def _described(
-    contract: EvolvedContract, row: Row[Any], sources: dict[int, str], cycles: dict[int, str], now: datetime
-) -> dict[str, Any]:
-    values = dict(zip(contract.column_names, row, strict=False))
-    source_id, partition, offset, item, log_id = row[len(values) :]
-    moment: datetime = values[contract.event_time.column]
-    age, promised = (now - moment).total_seconds(), contract.freshness_seconds
-    return {
-        "sensor": sensor_name(values[name] for name in contract.sensor),
-        "event_time": moment,
-        "age_seconds": age,
-        "is_stale": None if promised is None else age > promised,
-        "values": values,
-        "source": {"name": sources.get(source_id), "partition": partition, "offset": offset, "item": item},
-        "cycle_id": cycles.get(log_id),
-    }
+    contract: EvolvedContract,
+    rows: Iterable[Row[Any]],
+    sources: dict[int, str],
+    cycles: dict[int, str],
+    now: datetime,
+) -> Iterator[dict[str, Any]]:
+    names, promised = contract.column_names, contract.freshness_seconds
+    places = [names.index(name) for name in contract.sensor]
+    time_place, first = names.index(contract.event_time.column), len(names)
+    for row in rows:
+        source_id, partition, offset, item, log_id = row[first:]
+        moment: datetime = row[time_place]
+        age = (now - moment).total_seconds()
+        yield {
+            "sensor": sensor_name([row[place] for place in places]),
+            "event_time": moment,
+            "age_seconds": age,
+            "is_stale": None if promised is None else age > promised,
+            "values": dict(zip(names, row, strict=False)),
+            "source": {"name": sources.get(source_id), "partition": partition, "offset": offset, "item": item},
+            "cycle_id": cycles.get(log_id),
+        }
 
 
 def _texts(connection: Connection, number: Column[int], text: Column[str], wanted: Iterable[int]) -> dict[int, str]:
