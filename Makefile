@@ -13,7 +13,7 @@ PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do 
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset bench bench-full bench-report bench-check check format lab up down lock ddl clean
+.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset bench bench-full bench-report bench-check check format docs docs-serve lab up down lock ddl clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-22s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ format: $(VENV)/.dev ## Format the code and strip the notebooks
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/nbstripout notebooks/*.ipynb
+
+docs: $(VENV)/.dev ## Build the documentation into site/; fails at a dead link or a page that nothing leads to
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet && echo "Open site/index.html, or run make docs-serve to search, too."
+
+docs-serve: $(VENV)/.dev ## Show the documentation on 127.0.0.1:8000 while you edit it
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 lab: setup ## Open JupyterLab on the notebooks, with the services up
 	@$(BIN)/python -m etl lab

@@ -55,7 +55,7 @@ class Example:
 
         :raises AssertionError: the draft lacks lines that the decisions replace.
         """
-        for old, new in _replacements(self.decisions):
+        for old, new in replacements(self.decisions):
             assert draft.count(old) == 1, f"{self.title}: {draft.count(old)} times in the draft:\n{old}"
             draft = draft.replace(old, new)
         return draft
@@ -97,7 +97,7 @@ def _table(text: str) -> list[tuple[str, ...]]:
     return rows
 
 
-def _replacements(diff: str) -> list[tuple[str, str]]:
+def replacements(diff: str) -> list[tuple[str, str]]:
     """Lines of a draft, and what replaces them: each run of lines between two that are left out."""
     pairs = []
     for part in re.split(rf"^ *{LEFT_OUT}\n", diff, flags=re.MULTILINE):
