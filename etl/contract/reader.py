@@ -37,13 +37,19 @@ log = structlog.get_logger("contract")
 
 _DECIDE = "Write your decision in place of TODO."
 
-PACKAGED = Path(__file__).parent / "feeds"
+PACKAGED = Path(__file__).resolve().parent / "feeds"
 """The folder of the packaged contracts."""
+OWN_FOLDER = "contracts"
+"""The folder below ETL_HOME that needs no setting."""
 
 
 def contract_folders(settings: Settings) -> tuple[Path, ...]:
-    """The folders that are searched for contracts. A user's folders come first, so that they can replace a packaged feed."""
-    return (*settings.feeds, PACKAGED)
+    """The folders that are searched for contracts: those of ETL_FEEDS, `contracts/` of ETL_HOME if it exists, the packaged ones.
+
+    A user's folders come first, so that they can replace a packaged feed.
+    """
+    own = settings.home / OWN_FOLDER
+    return (*settings.feeds, *([own] if own.is_dir() else []), PACKAGED)
 
 
 def contract_files(settings: Settings) -> dict[str, Path]:
@@ -71,7 +77,8 @@ def load_contract(feed: str, settings: Settings) -> Contract:
     if feed not in files:
         raise ContractError(
             f"There is no feed {feed!r}.",
-            remedy=f"Known feeds: {', '.join(sorted(files))}. Add {feed}{SUFFIX} to a folder of ETL_FEEDS for a new one.",
+            remedy=f"Known feeds: {', '.join(sorted(files))}."
+            f" Add {feed}{SUFFIX} to {OWN_FOLDER}/ or a folder of ETL_FEEDS for a new one.",
         )
     return read_contract(files[feed])
 

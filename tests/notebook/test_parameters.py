@@ -8,10 +8,11 @@ import pytest
 
 from etl.errors import ParameterError
 from etl.notebook.parameters import divide_parameters, notebook_parameters, parse_value
+from etl.settings import Settings
 
 
-def test_each_parameter_goes_to_the_notebooks_that_have_it() -> None:
-    divided = divide_parameters({"messages": 5, "time_box_seconds": 30})
+def test_each_parameter_goes_to_the_notebooks_that_have_it(settings: Settings) -> None:
+    divided = divide_parameters(settings, {"messages": 5, "time_box_seconds": 30})
     assert divided == {"produce": {"messages": 5}, "consume": {"time_box_seconds": 30}, "merge": {}, "load": {}}
 
 
@@ -27,9 +28,9 @@ def test_each_parameter_goes_to_the_notebooks_that_have_it() -> None:
         ("until", 3, "must be str"),
     ],
 )
-def test_unknown_and_mistyped_parameters_are_refused(name: str, value: Any, said: str) -> None:
+def test_unknown_and_mistyped_parameters_are_refused(settings: Settings, name: str, value: Any, said: str) -> None:
     with pytest.raises(ParameterError, match=said):
-        divide_parameters({name: value})
+        divide_parameters(settings, {name: value})
 
 
 def test_a_notebook_without_a_parameters_cell_is_refused(tmp_path: Path) -> None:
