@@ -43,13 +43,13 @@ def new_project(folder: Path, *, python: str, user: str) -> list[str]:
 
 
 def _write(folder: Path, python: str, user: str) -> None:
-    for name in ("contracts", "samples"):
-        shutil.copytree(_TEMPLATE / name, folder / name, copy_function=shutil.copyfile)
-    (folder / "notebooks").mkdir()
-    for notebook in packaged("notebooks").glob("*.ipynb"):
-        shutil.copyfile(notebook, folder / "notebooks" / notebook.name)
-    # cron writes its log there before the first cycle.
-    (folder / "output").mkdir()
+    # cron writes its log into output/ before the first cycle.
+    for name in ("contracts", "samples", "notebooks", "scheduling", "output"):
+        (folder / name).mkdir()
+    copied = [*_TEMPLATE.glob("contracts/*"), *_TEMPLATE.glob("samples/*"), *packaged("notebooks").glob("*.ipynb")]
+    for file in copied:
+        # Without its rights: an installed file may be read-only.
+        shutil.copyfile(file, folder / file.parent.name / file.name)
     readme = Template((_TEMPLATE / "readme.md").read_text("utf-8"))
     texts = {
         ".env": settings_file(),
@@ -57,7 +57,6 @@ def _write(folder: Path, python: str, user: str) -> None:
         "README.md": readme.substitute(name=folder.name, version=__version__, folder=folder),
         "requirements.txt": _requirements(),
     } | {f"scheduling/{name}": text for name, text in scheduling_files(folder, python, user, FEED).items()}
-    (folder / "scheduling").mkdir()
     for name, text in texts.items():
         (folder / name).write_text(text, "utf-8")
     (folder / ".env").chmod(0o600)

@@ -29,7 +29,7 @@ def _crontab(text: str, folder: Path, python: str) -> str:
     """Paths are in variables, because cron reads a percent sign in a command as the end of its line."""
     variables = f"PROJECT={_quoted(str(folder))}\nETL_HOME={_quoted(str(folder))}\nPYTHON={_quoted(python)}"
     text = text.replace("docs/examples/crontab", "scheduling/crontab").replace(", after adapting the path", "")
-    return text.replace(f"PROJECT={_FOLDER}", variables).replace(_PYTHON, '"$PYTHON"')
+    return text.replace(_PYTHON, '"$PYTHON"').replace(f"PROJECT={_FOLDER}", variables)
 
 
 def _quoted(value: str) -> str:
