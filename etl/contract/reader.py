@@ -27,6 +27,7 @@ __all__ = [
     "contract_files",
     "load_contract",
     "load_contracts",
+    "own_folders",
     "parse_contract",
     "read_contract",
     "read_contracts",
@@ -43,13 +44,15 @@ OWN_FOLDER = "contracts"
 """The folder below ETL_HOME that needs no setting."""
 
 
-def contract_folders(settings: Settings) -> tuple[Path, ...]:
-    """The folders that are searched for contracts: those of ETL_FEEDS, `contracts/` of ETL_HOME if it exists, the packaged ones.
-
-    A user's folders come first, so that they can replace a packaged feed.
-    """
+def own_folders(settings: Settings) -> tuple[Path, ...]:
+    """The folders of the user's contracts: those of ETL_FEEDS, then `contracts/` of ETL_HOME if it exists."""
     own = settings.home / OWN_FOLDER
-    return (*settings.feeds, *([own] if own.is_dir() else []), PACKAGED)
+    return (*settings.feeds, *([own] if own.is_dir() else []))
+
+
+def contract_folders(settings: Settings) -> tuple[Path, ...]:
+    """The folders that are searched for contracts. A user's folders come first, so that they can replace a packaged feed."""
+    return (*own_folders(settings), PACKAGED)
 
 
 def contract_files(settings: Settings) -> dict[str, Path]:

@@ -56,7 +56,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     folder = tmp_path_factory.mktemp("installed")
     wheel = build(PROJECT_ROOT, tmp_path_factory.mktemp("wheel"), "wheel")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--python", folder / "bin" / "python"]
+    python = str(folder / "bin" / "python")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "--python", python]
     subprocess.run([*pip, "install", "--no-deps", "--no-index", wheel], check=True)
     left_out = ("ETL_", "PYTHON", "VIRTUAL_ENV", "PIP_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
