@@ -129,7 +129,8 @@ def lab(
     from etl.settings.packaged import CLONE
 
     settings = Settings.load()
-    root = _with_notebooks(CLONE or settings.home)
+    own = (settings.home / "notebooks").is_dir()
+    root = _with_notebooks(settings.home if own or CLONE is None else CLONE)
     ready(settings)
     command = [
         *(sys.executable, "-m", "jupyterlab"),

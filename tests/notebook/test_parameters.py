@@ -41,6 +41,24 @@ def test_a_notebook_without_a_parameters_cell_is_refused(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is no JSON object with cells"),
+        ("[]", "is no JSON object with cells"),
+        (
+            '{"cells": [{"metadata": {"tags": ["parameters"]}, "source": ["x = 1\\n", "y: int ="]}]}',
+            "line 2 of the cell",
+        ),
+    ],
+)
+def test_a_notebook_that_cannot_be_read_is_refused(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "own.ipynb").write_text(content, "utf-8")
+    with pytest.raises(ParameterError, match=said) as refused:
+        notebook_parameters(tmp_path / "own.ipynb")
+    assert "upgrade-notebooks own --write" in refused.value.remedy
+
+
+@pytest.mark.parametrize(
     ("text", "value"),
     [("5", 5), ("0.5", 0.5), ("true", True), ("time_box", "time_box"), ("'5'", "5"), ("2025-06-15", "2025-06-15")],
 )
