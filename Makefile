@@ -13,7 +13,7 @@ PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do 
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset bench bench-full bench-report bench-check check format docs docs-serve lab up down lock ddl clean
+.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset bench bench-full bench-report bench-check check format docs docs-serve lab up down lock ddl clean wheel
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-22s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ bench-report: $(VENV)/.dev ## Write docs/benchmarks.md again from the results th
 
 bench-check: $(VENV)/.dev ## List figures older than the code they measure; fails if docs/benchmarks.md does not say so
 	@$(BIN)/python -m benchmarks --check
+
+wheel: $(VENV)/.dev ## Build dist/: the wheel and the sdist
+	@$(BIN)/python -m hatchling build -d dist
 
 ddl: $(VENV)/.dev ## Rewrite sql/ddl: what `init` makes, as scripts for a database administrator
 	@$(BIN)/python -m etl init --sql postgresql > sql/ddl/postgresql.sql

@@ -1,4 +1,4 @@
-"""The command line: `python -m etl COMMAND`, or `etl COMMAND` where the virtual environment is active.
+"""The command line: `python -m etl COMMAND`, or `notebook-etl COMMAND`, `etl COMMAND` where the virtual environment is active.
 
 Parses arguments and prints; the work is done in `etl.operations`.
 """
@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from etl.cli import feeds, log, machine, quarantine
 from etl.cli.check import check
+from etl.cli.commands import SCRIPT, runnable, started_as
 from etl.cli.console import print_error
 from etl.cli.dashboards import dashboards
+from etl.cli.project import commands as project
 from etl.cli.run import run
 from etl.cli.watch import alerts, api
 from etl.errors import EtlError
@@ -55,6 +58,7 @@ def _options(
     _options_given.debug = debug
 
 
+app.command(rich_help_panel=_RUN)(project.demo)
 app.command(rich_help_panel=_RUN)(run)
 app.command(rich_help_panel=_RUN)(dashboards)
 app.add_typer(api.app, name="api", rich_help_panel=_RUN)
@@ -69,12 +73,14 @@ app.add_typer(feeds.app, name="feeds", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_REPAIR)(log.undo)
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel=_REPAIR)
 app.command(rich_help_panel=_REPAIR)(log.prune)
+app.command(rich_help_panel=_SET_UP)(project.new)
+app.command(rich_help_panel=_SET_UP)(project.upgrade_notebooks)
 app.command(rich_help_panel=_SET_UP)(machine.setup)
 app.command(rich_help_panel=_SET_UP)(machine.up)
 app.command(rich_help_panel=_SET_UP)(machine.down)
 app.command(rich_help_panel=_SET_UP)(machine.init)
 app.command(rich_help_panel=_SET_UP)(machine.doctor)
-app.command(rich_help_panel=_SET_UP)(machine.env)
+app.command(rich_help_panel=_SET_UP, help=runnable(machine.env.__doc__ or "", escape))(machine.env)
 app.command(rich_help_panel=_SET_UP)(machine.version)
 
 
@@ -93,5 +99,6 @@ def main() -> None:
 
 def _program() -> str | None:
     """The name in usage messages; None is the one by which the program was started."""
-    # Shells complete the command `etl`; they have no completion for one module of Python's.
-    return "etl" if {"--install-completion", "--show-completion"} & set(sys.argv[1:]) else None
+    # Shells complete a program; they have no completion for one module of Python's.
+    program = SCRIPT if started_as() == SCRIPT else "etl"
+    return program if {"--install-completion", "--show-completion"} & set(sys.argv[1:]) else None

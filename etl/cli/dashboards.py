@@ -43,6 +43,8 @@ def dashboards(
     if force and export:
         raise ConfigurationError("--force and --export exclude each other.", remedy="Export first, then import.")
     settings = Settings.load()
+    if export:
+        _require_clone()
     # With --json, only JSON goes to stdout.
     with progress(lines=not as_json) as tell:
         server = services.up_postgres(settings, tell)
@@ -58,6 +60,17 @@ def dashboards(
         print_json(_as_json(ready))
     else:
         _print(ready)
+
+
+def _require_clone() -> None:
+    """:raises ConfigurationError: the dashboards' files are those of an installed package, which are only read."""
+    from etl.settings.packaged import CLONE
+
+    if CLONE is None:
+        raise ConfigurationError(
+            "--export writes into superset/assets/ of a clone; this is an installed package.",
+            remedy="Export from a clone with the same ETL_HOME, or keep your edits in Superset: they stay there.",
+        )
 
 
 def _update_tables(settings: Settings, tell: Tell) -> dict[str, Contract]:

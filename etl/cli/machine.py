@@ -13,9 +13,11 @@ import typer
 
 from etl import __version__
 from etl.cli.console import AsJson, console, print_json, progress
+from etl.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from etl.settings import Settings
 
@@ -123,12 +125,16 @@ def lab(
     import subprocess
 
     from etl.notebook.execute import kernel_config
-    from etl.settings import PROJECT_ROOT, Settings
+    from etl.settings import Settings
+    from etl.settings.packaged import CLONE
 
-    ready(Settings.load())
+    settings = Settings.load()
+    own = (settings.home / "notebooks").is_dir()
+    root = _with_notebooks(settings.home if own or CLONE is None else CLONE)
+    ready(settings)
     command = [
         *(sys.executable, "-m", "jupyterlab"),
-        *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--ServerApp.root_dir={PROJECT_ROOT}"),
+        *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--ServerApp.root_dir={root}"),
         "--LabApp.default_url=/lab/tree/notebooks/1_produce.ipynb",
         # No request leaves the machine for news or new versions.
         *("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url="),
@@ -141,6 +147,25 @@ def lab(
     if not browser or "SSH_CONNECTION" in os.environ or (sys.platform == "linux" and "DISPLAY" not in os.environ):
         command.append("--ServerApp.open_browser=False")
     raise typer.Exit(subprocess.call(command))
+
+
+def _with_notebooks(folder: Path) -> Path:
+    """Check that JupyterLab is installed, and that a folder has notebooks to open.
+
+    :raises ConfigurationError: one of them is missing.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("jupyterlab") is None:
+        raise ConfigurationError(
+            "JupyterLab is not installed.", remedy=f"Install it: {sys.executable} -m pip install 'jupyterlab>=4.4,<5'"
+        )
+    if not (folder / "notebooks" / "1_produce.ipynb").is_file():
+        raise ConfigurationError(
+            f"There are no notebooks in {folder}.",
+            remedy="Make a project with `python -m etl new FOLDER`, and run the command there.",
+        )
+    return folder
 
 
 def version() -> None:

@@ -14,7 +14,7 @@ from etl.audit.states import NOTEBOOKS, Job
 from etl.contract.reader import Contract
 from etl.database import dispose, make_engine, transaction
 from etl.errors import EtlError, Interrupted, PermanentError, describe_error
-from etl.notebook.execute import NOTEBOOK_FOLDER, execute
+from etl.notebook.execute import execute
 from etl.notebook.kernel import WarmKernel
 from etl.notebook.page.executed import executed_sha256
 from etl.notebook.parameters import divide_parameters
@@ -22,6 +22,7 @@ from etl.operations.outcome import Outcome, read_outcome
 from etl.operations.pings import Pings
 from etl.operations.schedules import expected
 from etl.settings import Settings, logs
+from etl.settings.packaged import notebook_file
 from etl.storage import files
 from etl.storage.disk_errors import translate_disk_errors
 from etl.storage.locks import JOB_WAIT_SECONDS, feed_lock
@@ -105,7 +106,7 @@ def run_cycle(
     :raises ParameterError: a parameter is unknown or has another type, or a notebook has no cell `parameters`. Nothing ran.
     :raises AlreadyRunning: another cycle of this feed runs. Nothing ran.
     """
-    shares = divide_parameters(parameters)
+    shares = divide_parameters(settings, parameters)
     cycle_id = provenance.new_cycle_id()
     with (
         files.private(),
@@ -139,11 +140,11 @@ def run_cycle(
 
 
 def _try_job(settings: Settings, job: Job, parameters: dict[str, Any], kernel: WarmKernel | None) -> EtlError | None:
-    notebook = f"{NOTEBOOKS[job]}.ipynb"
-    executed = settings.runs / parameters["cycle_id"] / notebook
+    notebook = notebook_file(settings.home, NOTEBOOKS[job])
+    executed = settings.runs / parameters["cycle_id"] / notebook.name
     try:
         with translate_disk_errors(settings):
-            execute(settings, NOTEBOOK_FOLDER / notebook, executed, parameters, kernel)
+            execute(settings, notebook, executed, parameters, kernel)
     except EtlError as error:
         return error
     return None

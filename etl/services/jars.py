@@ -164,7 +164,7 @@ def _pyspark_jars() -> Path:
     """The folder of PySpark's libraries, found without importing PySpark, which would take half a second."""
     spec = find_spec("pyspark")
     if spec is None or spec.origin is None:
-        raise SetupError("The package pyspark is missing.", remedy="Run `make setup`.")
+        raise SetupError("The package pyspark is missing.", remedy="Run `make setup`, or install the package again.")
     return Path(spec.origin).parent / "jars"
 
 

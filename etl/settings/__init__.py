@@ -22,9 +22,11 @@ from etl.errors import ConfigurationError, ServiceUnavailable
 from etl.settings import endpoints, logs
 from etl.settings.api import ApiSettings
 from etl.settings.endpoints import Known
+from etl.settings.packaged import CLONE, default_home
 from etl.settings.receivers import Receiver, receivers, secret_parts, split_urls
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
+PROJECT_ROOT = CLONE or Path()
+"""The clone's folder, for tests and benchmarks, which run nowhere else; the package asks `etl.settings.packaged`."""
 _FIRST_PRINTABLE = 0x20
 
 
@@ -34,7 +36,7 @@ class Settings(ApiSettings):
     model_config = SettingsConfigDict(env_prefix="ETL_", env_file_encoding="utf-8", frozen=True, extra="ignore")
 
     home: Path = Field(
-        PROJECT_ROOT,
+        default_factory=default_home,
         validate_default=True,
         description="folder that holds checkpoint/, output/, backup/ and .services/",
     )
@@ -99,7 +101,7 @@ class Settings(ApiSettings):
 
         :raises ConfigurationError: a variable has a value that cannot be used; names it.
         """
-        env_file = Path(overrides.get("home") or os.environ.get("ETL_HOME") or PROJECT_ROOT) / ".env"
+        env_file = Path(overrides.get("home") or os.environ.get("ETL_HOME") or default_home()) / ".env"
         try:
             settings = cls(_env_file=env_file, **overrides)
         except ValidationError as error:

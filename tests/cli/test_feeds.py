@@ -198,6 +198,16 @@ def test_what_was_assumed_is_said_with_its_line(folder: Path) -> None:
     assert f"So that it is found: export ETL_FEEDS={folder}" in said
 
 
+def test_a_draft_in_a_project_is_found_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "s.csv").write_text("meter,at,power\nm1,2025-06-15 00:00:00,1.5\n")
+    (folder / "contracts").mkdir()
+    monkeypatch.setenv("ETL_HOME", str(folder))
+    said = feeds("new", "mine", "--from", "s.csv").stdout
+    assert f"Drafted {folder / 'contracts' / 'mine.odcs.yaml'};" in said
+    assert "So that it is found" not in said
+    assert "mine" in {feed["feed"] for feed in json.loads(feeds("list", "--json").stdout)}
+
+
 def test_a_file_without_a_header_that_is_too_wide_is_said_to_be(folder: Path) -> None:
     values = ",".join(f"{number}.5" for number in range(1_098))
     (folder / "s.csv").write_text("".join(f"d1,2025-06-15T00:00:{second}Z,{values}\n" for second in range(10, 20)))

@@ -45,7 +45,7 @@ from etl.database.schema.view_queries import (
     windows_view,
 )
 from etl.database.schema.windows import window_tables
-from etl.settings import PROJECT_ROOT
+from etl.settings.packaged import packaged
 
 COMMON_VIEWS = ("v_etl_windows", "v_etl_latest", "v_etl_silent", "v_etl_values")
 _NEEDS = re.compile(r"-- needs: ([\w ()]+)\n")
@@ -227,7 +227,7 @@ def _replace(connection: Connection, name: str, query: str, present: set[str]) -
 
 def view_files(product: str) -> list[Path]:
     """The views that are written by hand for a database product (`Product.name`); a file is named like its view."""
-    return sorted((PROJECT_ROOT / "sql" / "views" / product).glob("*.sql"))
+    return sorted(packaged("sql", "views", product).glob("*.sql"))
 
 
 def needs(file: Path) -> dict[str, set[str]]:

@@ -22,11 +22,12 @@ from etl.services.superset import assets, environment, keys, manage, server, use
 from etl.services.superset.check import require_sound
 from etl.services.superset.databases import Connections, Memory, ensure
 from etl.services.superset.server import log_file, running
-from etl.settings import PROJECT_ROOT, Settings
+from etl.settings import Settings
+from etl.settings.packaged import packaged
 
 __all__ = ["Ready", "delete_data", "export", "log_file", "running", "stop", "up"]
 
-ROLES = PROJECT_ROOT / "superset" / "roles.json"
+ROLES = packaged("superset", "roles.json")
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,12 @@ def export(settings: Settings, database: Service, progress: Progress, *, folder:
     """
     with _exclusively(settings):
         if not environment.is_current(settings, user_database.product_of_data(settings).name):
-            raise ConfigurationError("Superset is not set up yet.", remedy="Run `make dashboards` first.")
+            raise ConfigurationError("Superset is not set up yet.", remedy="Run `python -m etl dashboards` first.")
         work = _begin(settings, database, progress)
         if "assets" not in work.memory.read():
-            raise ConfigurationError("Superset holds no dashboards yet.", remedy="Run `make dashboards` first.")
+            raise ConfigurationError(
+                "Superset holds no dashboards yet.", remedy="Run `python -m etl dashboards` first."
+            )
         progress("exporting dashboards")
         result = manage.run(settings, work.python, {"export": True})
         product = work.connections.product

@@ -15,18 +15,19 @@ from filelock import FileLock
 
 from etl.errors import ConfigurationError, SetupError
 from etl.services.process import Progress
-from etl.settings import PROJECT_ROOT, Settings
+from etl.settings import Settings
+from etl.settings.packaged import packaged
 
 SUPPORTED = ((3, 11), (3, 12))
 """The lock file is made for these; Superset 6.1 itself does not run on 3.13."""
-REQUIREMENTS = PROJECT_ROOT / "superset" / "requirements.txt"
+REQUIREMENTS = packaged("superset", "requirements.txt")
 """Beside it, `requirements-<product>.txt`: the driver for a database product (`Product.name`) that needs one more."""
 FREE_GIB = 2.0
 _STAMP = "installed.json"
 _PROBE = "import sys, venv, ensurepip; print(sys.version_info[0], sys.version_info[1])"
 _REMEDY = (
     "Install one beside yours (Debian, Ubuntu: `apt-get install python3 python3-venv`; or uv, pyenv, conda), "
-    "so that `python3.11` or `python3.12` is on the path; then run `make dashboards` again."
+    "so that `python3.11` or `python3.12` is on the path; then run `python -m etl dashboards` again."
 )
 
 
@@ -173,5 +174,5 @@ def _run(command: list[str]) -> None:
     if run.returncode != 0:
         raise SetupError(
             f"Superset could not be installed:\n{(run.stdout + run.stderr).strip()[-800:]}",
-            remedy="Check the network and the package index that pip uses; then run `make dashboards` again.",
+            remedy="Check the network and the package index that pip uses; then run `python -m etl dashboards` again.",
         )

@@ -17,9 +17,10 @@ from etl.errors import ServiceUnavailable
 from etl.services import process
 from etl.services.process import Progress, Service
 from etl.services.superset.environment import requirements_hash
-from etl.settings import PROJECT_ROOT, Settings
+from etl.settings import Settings
+from etl.settings.packaged import packaged
 
-CONFIG = PROJECT_ROOT / "superset" / "superset_config.py"
+CONFIG = packaged("superset", "superset_config.py")
 _PORT = 8088
 _START_SECONDS = 90.0
 _TRIES = 3
