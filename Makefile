@@ -1,6 +1,7 @@
 # `make help` lists the targets. Everything is set up on first use; nothing is installed twice.
 
 VENV    := .venv
+# Modules are run by its Python: the scripts beside it cannot start where the path has a quote or a dollar.
 BIN     := $(VENV)/bin
 # How many readings `make run` simulates; by default 10,000, and none into a database, Kafka or folder of your own.
 MESSAGES ?=
@@ -44,17 +45,17 @@ test-superset: $(VENV)/.dev ## Run only the tests of the dashboards, in a real S
 	@$(BIN)/python -m pytest -m superset
 
 check: $(VENV)/.dev bench-check ## Format, lint, types, layers, dependencies, age of the benchmarks
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/nbstripout --verify --dry-run notebooks/*.ipynb
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
+	@$(BIN)/python -m nbstripout --verify --dry-run notebooks/*.ipynb
 	@$(PIP) check
 
 format: $(VENV)/.dev ## Format the code and strip the notebooks
-	@$(BIN)/ruff format .
-	@$(BIN)/ruff check --fix .
-	@$(BIN)/nbstripout notebooks/*.ipynb
+	@$(BIN)/python -m ruff format .
+	@$(BIN)/python -m ruff check --fix .
+	@$(BIN)/python -m nbstripout notebooks/*.ipynb
 
 lab: setup ## Open JupyterLab on the notebooks, with the services up
 	@$(BIN)/python -m etl lab
@@ -112,11 +113,10 @@ $(VENV)/.user: requirements.txt pyproject.toml
 	@[ -n "$(PYTHON)" ] || { echo "Error: no Python 3.11, 3.12 or 3.13 with venv was found." >&2; \
 		echo "Remedy: install one (Debian, Ubuntu: apt-get install python3 python3-venv), or make PYTHON=/path/to/python3." >&2; exit 2; }
 	@echo "Setting up $(VENV) (once, one to three minutes)"
-	@[ -x $(BIN)/python ] || "$(PYTHON)" -m venv $(VENV)
-	@$(PIP) install -r requirements.txt
-	@$(PIP) install --no-deps --editable .
+	@"$(PYTHON)" -P etl/services/packages.py $(VENV) -r requirements.txt
+	@"$(PYTHON)" -P etl/services/packages.py $(VENV) --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.user
-	@$(PIP) install -r requirements-dev.txt
+	@$(BIN)/python -P etl/services/packages.py $(VENV) -r requirements-dev.txt
 	@touch $@

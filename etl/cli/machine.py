@@ -158,7 +158,7 @@ def ready(settings: Settings, *, with_kafka: bool = True, meanwhile: Callable[[]
     from etl.settings import Settings
 
     with progress() as tell:
-        os.environ["ETL_HOME"] = str(settings.home)
+        os.environ.update(settings.paths())
         if with_kafka:
             services.prepare(settings, tell)
             os.environ["JAVA_HOME"] = str(find_java(settings, tell).home)

@@ -119,8 +119,18 @@ class Settings(ApiSettings):
 
     @field_validator("home", mode="after")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
+    def _resolved(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("feeds", mode="after")
+    @classmethod
+    def _absolute_folders(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(folder.expanduser().absolute() for folder in value)
+
+    @field_validator("jars", "ivy_settings", "kafka_ca_file", "superset_venv", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else None
 
     @field_validator("home", "jars", mode="after")
     @classmethod
@@ -159,6 +169,14 @@ class Settings(ApiSettings):
         if "@" in value:
             raise ValueError("user and password are set with ETL_SCHEMA_REGISTRY_USER and ETL_SCHEMA_REGISTRY_PASSWORD")
         return value
+
+    def paths(self) -> dict[str, str]:
+        """The variables that name folders and files, as absolute paths: for processes with another working directory."""
+        return {
+            f"ETL_{name.upper()}": os.pathsep.join(map(str, value if isinstance(value, tuple) else [value]))
+            for name in ("home", "feeds", "jars", "ivy_settings", "kafka_ca_file", "superset_venv")
+            if (value := getattr(self, name))
+        }
 
     @property
     def checkpoint(self) -> Path:
