@@ -89,6 +89,13 @@ def main() -> None:
             raise
         print_error(error)
         sys.exit(error.exit_code)
+    except OSError as error:
+        from etl.storage.disk_errors import translated
+
+        if _options_given.debug or (known := translated(error)) is None:
+            raise
+        print_error(known)
+        sys.exit(known.exit_code)
 
 
 def _program() -> str | None:

@@ -22,11 +22,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from filelock import FileLock
-
 from etl.errors import SetupError
 from etl.services import network
 from etl.services.java import Java, find_java
+from etl.services.packages import exclusively, held
 from etl.services.process import Progress
 from etl.settings import Settings
 from etl.settings.libraries import LOCK, Jar, locked
@@ -66,7 +65,7 @@ def ensure(settings: Settings, java: Java, progress: Progress, lock: Path = LOCK
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Several homes may share the folder.
-        with FileLock(folder / ".fetch.lock", timeout=_SECONDS):
+        with exclusively(folder, lambda: progress("waiting for another download of the Java libraries")):
             _fetch_missing(settings, java, progress, lock)
     except OSError as error:
         raise SetupError(
@@ -158,6 +157,7 @@ def _ivy(settings: Settings, java: Java, parts: Iterable[str], dependencies: str
             [*command, "-ivy", "ivy.xml", "-cache", "cache", "-types", "jar", "bundle", "-retrieve", pattern],
             cwd=work,
             env=network.java_environment(),
+            pass_fds=held,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -198,7 +198,7 @@ def _wrong(jar: Jar, digest: str | None) -> SetupError:
 def _size(file: Path) -> int:
     try:
         return file.stat().st_size
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 

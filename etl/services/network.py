@@ -17,11 +17,11 @@ _REASONS = {
     r"timed out|timeout": "no answer in time",
     r"Network is unreachable|No route to host": "no network",
     r"PKIX|SSLHandshake|certificate": "its certificate is not trusted (docs/first-contact.md)",
-    r"407|Proxy Authentication": "the proxy asks for a login",
-    r"Premature EOF|Connection reset|ended prematurely|Remote host terminated|Unexpected end": "the connection was cut",
+    r"407|Proxy Authentication|proxy requires auth": "the proxy asks for a login",
     r"40[13] |Forbidden": "it refuses access",
+    r"Premature EOF|Connection reset|ended prematurely|Remote host terminated|file size .* doesn't match|Unexpected end": "",
 }
-"""What Ivy and apt print → what it means."""
+"""What Ivy and apt print → what it means; empty: a download was cut in the middle."""
 
 
 def java_options() -> list[str]:
@@ -55,7 +55,8 @@ def why_not_reached(output: str) -> str:
     for pattern, reason in _REASONS.items():
         if found := re.search(pattern, output):
             host = next(filter(None, found.groupdict().values()), None) or _host_near(output, found.start())
-            return f"{host} was not reached{_by_proxy(host)}: {reason}"
+            place = f"{host}{_by_proxy(host)}"
+            return f"{place} was not reached: {reason}" if reason else f"a download from {place} was cut"
     return ""
 
 
@@ -68,7 +69,8 @@ def _host_near(output: str, place: int) -> str:
 
 
 def _by_proxy(host: str) -> str:
-    proxy = None if proxy_bypass(host) else _proxies().get("https")
+    proxies = {} if proxy_bypass(host) else _proxies()
+    proxy = proxies.get("https") or proxies.get("http")
     return f" through the proxy {proxy.hostname}:{proxy.port}" if proxy else ""
 
 
@@ -80,5 +82,8 @@ def _proxies() -> dict[str, SplitResult]:
 
 def _hosts_without_proxy() -> list[str]:
     """NO_PROXY in Java's form: a name there also means all names that end in it."""
-    names = [name.strip().partition(":")[0].lstrip("*.") for name in getproxies().get("no", "").split(",")]
-    return [*_NEVER, *(form for name in names if name for form in (name, f"*.{name}"))] if "*" not in names else ["*"]
+    given = getproxies().get("no", "").replace(" ", "").split(",")
+    if "*" in given:
+        return ["*"]
+    names = [name.partition(":")[0].lstrip("*.") for name in given]
+    return [*_NEVER, *(form for name in names if name for form in (name, f"*.{name}"))]

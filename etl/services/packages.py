@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -25,10 +25,10 @@ _REASONS = {
     r"Connection refused": "connection refused",
     r"Network is unreachable|No route to host": "no network",
     r"timed out|TimeoutError": "no answer in time",
-    r"IncompleteRead|ChunkedEncodingError|RemoteDisconnected|Connection (?:reset|aborted|broken)": "the connection was cut",
     r"407 |Proxy Authentication Required": "the proxy asks for a login",
+    r"IncompleteRead|ChunkedEncoding|RemoteDisconnected|Connection (?:reset|aborted|broken)|incomplete|is invalid\.": "",
 }
-"""What pip prints → what it means."""
+"""What pip prints → what it means; empty: a download was cut in the middle, which old versions of pip see as an invalid file."""
 
 
 class InstallError(Exception):
@@ -56,7 +56,7 @@ def create(folder: Path, python: str) -> None:
             "Rename the folder, or move the project to another one.",
         )
     folder.mkdir(parents=True, exist_ok=True)
-    with _exclusively(folder):
+    with exclusively(folder):
         if _runs([str(python_of(folder)), "-m", "pip", "--version"]):
             return
         # Cleared: one that was interrupted has a Python and no pip.
@@ -74,7 +74,7 @@ def install(folder: Path, arguments: Sequence[str]) -> None:
     :param arguments: those of `pip install`.
     :raises InstallError: with the host that was not reached, or pip's own error.
     """
-    with _exclusively(folder), _temporary(folder) as temporary:
+    with exclusively(folder), _temporary(folder) as temporary:
         _remove_halves(folder)
         pip = [str(python_of(folder)), "-m", "pip", "--disable-pip-version-check", "--quiet", "--no-input"]
         done = _run([*pip, "install", *arguments], TMPDIR=str(temporary))
@@ -101,7 +101,9 @@ def _cause(pip: list[str], folder: Path, output: str) -> str:
     hosts = re.findall(r"host='([^']+)'", output)
     index = os.environ.get("PIP_INDEX_URL") or _configured(pip) or _PYPI
     host = hosts[-1] if hosts else urlsplit(index).hostname or index
-    return f"{what}: {host} was not reached{_by_proxy(host)}: {reason}."
+    if not reason:
+        return f"{what}: a download from {host}{_by_proxy(host)} was cut."
+    return f"{what}: {host}{_by_proxy(host)} was not reached: {reason}."
 
 
 def _by_proxy(host: str) -> str:
@@ -136,24 +138,33 @@ def _temporary(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-_held: list[int] = []
-"""Descriptors of locks that a pip inherits: if only the command that started it is killed, the next one waits for pip."""
+held: list[int] = []
+"""Descriptors of locks, for `pass_fds`: a program inherits them, so that others wait for it even if its parent is killed."""
 
 
 @contextlib.contextmanager
-def _exclusively(folder: Path) -> Iterator[None]:
+def exclusively(folder: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Hold a lock on a folder that exists.
+
+    :param waiting: is called if another process holds it.
+    """
     if os.name == "nt":
         yield
         return
     import fcntl
 
     descriptor = os.open(folder, os.O_RDONLY)
-    _held.append(descriptor)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        held.append(descriptor)
         yield
     finally:
-        _held.remove(descriptor)
+        if descriptor in held:
+            held.remove(descriptor)
         os.close(descriptor)
 
 
@@ -166,7 +177,7 @@ def _run(command: list[str], **env: str) -> subprocess.CompletedProcess[str]:
         text=True,
         errors="replace",
         env={**os.environ, **env},
-        pass_fds=_held,
+        pass_fds=held,
         check=False,
     )
 
