@@ -33,7 +33,7 @@ dashboards-screenshots: $(VENV)/.dev ## Make the pictures of docs/dashboards.md,
 	@$(BIN)/python -m tests.superset.screenshots docs/images
 
 # Java libraries are fetched beside the test tools.
-test: $(VENV)/.user ## Set up everything and run all tests (on real Kafka, Spark, PostgreSQL and Superset)
+test: setup ## Set up everything and run all tests (on real Kafka, Spark, PostgreSQL and Superset)
 	@$(BIN)/python -m etl setup & setup=$$!; $(MAKE) --silent $(VENV)/.dev; made=$$?; wait $$setup && exit $$made
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
@@ -66,8 +66,10 @@ up: setup ## Start the embedded Kafka and PostgreSQL
 down: ## Stop the embedded services
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m etl down; fi
 
+# The folder may have been renamed, or the Python of the environment removed.
 setup: $(VENV)/.user ## Create the virtual environment
-	@:
+	@{ [ "$$(cat $(VENV)/.user)" = "$$(pwd)" ] && $(BIN)/python -c pass; } 2>/dev/null \
+		|| { rm -f $(VENV)/.user $(VENV)/.dev; $(MAKE) --silent $(VENV)/.user; }
 
 lock: ## Pin all dependencies again (needs uv on the path)
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
@@ -115,7 +117,7 @@ $(VENV)/.user: requirements.txt pyproject.toml
 	@echo "Setting up $(VENV) (once, one to three minutes)"
 	@"$(PYTHON)" -P etl/services/packages.py $(VENV) -r requirements.txt
 	@"$(PYTHON)" -P etl/services/packages.py $(VENV) --no-deps --editable .
-	@touch $@
+	@pwd > $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.user
 	@$(BIN)/python -P etl/services/packages.py $(VENV) -r requirements-dev.txt
