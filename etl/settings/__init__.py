@@ -19,13 +19,12 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from etl.errors import ConfigurationError, ServiceUnavailable
-from etl.settings import endpoints, logs
+from etl.settings import endpoints, logs, paths
 from etl.settings.api import ApiSettings
 from etl.settings.endpoints import Known
 from etl.settings.receivers import Receiver, receivers, secret_parts, split_urls
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-_FIRST_PRINTABLE = 0x20
 
 
 class Settings(ApiSettings):
@@ -122,28 +121,15 @@ class Settings(ApiSettings):
     def _resolved(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
-    @field_validator("feeds", mode="after")
+    @field_validator("feeds", "jars", "ivy_settings", "kafka_ca_file", "superset_venv", mode="after")
     @classmethod
-    def _absolute_folders(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
-        return tuple(folder.expanduser().absolute() for folder in value)
-
-    @field_validator("jars", "ivy_settings", "kafka_ca_file", "superset_venv", mode="after")
-    @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value else None
+    def _absolute(cls, value: Path | tuple[Path, ...] | None) -> Path | tuple[Path, ...] | None:
+        return paths.absolute(value)
 
     @field_validator("home", "jars", mode="after")
     @classmethod
     def _fit_for_java(cls, value: Path | None) -> Path | None:
-        """Refuse a folder that Java cannot use: its class path cannot quote a separator."""
-        name = str(value or "")
-        if os.pathsep in name:
-            raise ValueError(
-                f"{name!r} contains {os.pathsep!r}, which Java's class path cannot quote; use another folder"
-            )
-        if any(ord(letter) < _FIRST_PRINTABLE or "\ud800" <= letter <= "\udfff" for letter in name):
-            raise ValueError(f"{name!r} contains a control character, or is not UTF-8; use another folder")
-        return value
+        return paths.fit_for_java(value) if value else None
 
     @field_validator(
         "database_url",
@@ -169,14 +155,6 @@ class Settings(ApiSettings):
         if "@" in value:
             raise ValueError("user and password are set with ETL_SCHEMA_REGISTRY_USER and ETL_SCHEMA_REGISTRY_PASSWORD")
         return value
-
-    def paths(self) -> dict[str, str]:
-        """The variables that name folders and files, as absolute paths: for processes with another working directory."""
-        return {
-            f"ETL_{name.upper()}": os.pathsep.join(map(str, value if isinstance(value, tuple) else [value]))
-            for name in ("home", "feeds", "jars", "ivy_settings", "kafka_ca_file", "superset_venv")
-            if (value := getattr(self, name))
-        }
 
     @property
     def checkpoint(self) -> Path:
