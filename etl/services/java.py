@@ -119,7 +119,7 @@ def _install() -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"},
+            env={**os.environ, **network.lower_case(), "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"},
             # The project's umask is for private files; what a package installs is for all users.
             umask=0o022,
             check=False,

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 _PORTS = {"http": 80, "https": 443}
+_APT = ("http_proxy", "https_proxy", "no_proxy")
 _NEVER = ("localhost", "127.*", "[::1]")
 """Hosts that Java asks directly, unless it is given a list."""
 _REASONS = {
@@ -48,6 +49,11 @@ def java_environment() -> dict[str, str]:
     ]
     given = [os.environ.get("JDK_JAVA_OPTIONS", ""), *map(shlex.quote, options)]
     return {**os.environ, "JDK_JAVA_OPTIONS": " ".join(filter(None, given))}
+
+
+def lower_case() -> dict[str, str]:
+    """The variables of proxies under the only names that apt reads."""
+    return {name: value for scheme, value in getproxies().items() if (name := f"{scheme}_proxy") in _APT}
 
 
 def why_not_reached(output: str) -> str:

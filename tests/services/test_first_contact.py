@@ -196,3 +196,9 @@ def test_java_gets_the_exceptions_from_the_proxy(
     (hosts,) = [option.partition("=")[2].split("|") for option in options if option.startswith("-Dhttp.nonProxyHosts=")]
     assert set(asked) <= set(hosts)
     assert len(hosts) == 1 or {"localhost", "127.*"} <= set(hosts)
+
+
+def test_apt_gets_the_proxy_by_the_name_that_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("http_proxy", raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.org:3128")
+    assert network.lower_case()["http_proxy"] == "http://proxy.example.org:3128"

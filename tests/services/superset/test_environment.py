@@ -52,6 +52,21 @@ def test_an_environment_counts_only_with_the_hash_of_the_lock_file(settings: Set
     assert not environment.is_current(settings, "postgresql")
 
 
+def test_an_interrupted_installation_is_continued_unless_the_lock_file_has_changed(tmp_path: Path) -> None:
+    python = environment.venv_python(tmp_path / "venv")
+    python.parent.mkdir(parents=True)
+    program(python.parent, python.name, "exit 0")
+    kept = tmp_path / "venv" / "package"
+    kept.touch()
+    (tmp_path / "venv" / "started").write_text(environment.requirements_hash(), "utf-8")
+    environment._make(tmp_path / "venv", sys.executable, print)
+    assert kept.exists()
+    (tmp_path / "venv" / "started").write_text("another", "utf-8")
+    with pytest.raises(SetupError, match="could not create a virtual environment"):
+        environment._make(tmp_path / "venv", program(tmp_path, "broken", "exit 1"), print)
+    assert not kept.exists()
+
+
 def test_only_sql_server_asks_for_its_driver_and_what_is_there_disturbs_nobody(settings: Settings) -> None:
     folder = environment.venv_folder(settings)
     environment.venv_python(folder).parent.mkdir(parents=True)
