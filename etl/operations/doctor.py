@@ -223,7 +223,6 @@ def _superset(settings: Settings) -> str:
             state = "Superset is installed and not running; `make dashboards` starts it"
         else:
             python = environment.find_python()
-            environment.require_folder(settings)
             environment.require_space(settings)
             state = f"Superset is not installed completely; `make dashboards` installs it with {python}"
     except EtlError as error:

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+_LAST_OF_JAVA = 0xFFFF
 _PYPI = "https://pypi.org/simple"
 _REASONS = {
     r"No space left on device": "the disk is full",
@@ -53,6 +54,11 @@ def create(folder: Path, python: str) -> None:
     if os.pathsep in str(folder.absolute()):
         raise InstallError(
             f"{folder.absolute()} has {os.pathsep!r} in its path, which separates folders in PATH and Java's class path.",
+            "Rename the folder, or move the project to another one.",
+        )
+    if any(ord(letter) > _LAST_OF_JAVA for letter in str(folder.absolute())):
+        raise InstallError(
+            f"{folder.absolute()} has a letter beyond U+FFFF in its path, such as an emoji, which Java's class path cannot hold.",
             "Rename the folder, or move the project to another one.",
         )
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from etl.settings import Settings
 
 _NAMES = ("home", "feeds", "jars", "ivy_settings", "kafka_ca_file", "superset_venv")
-_FIRST_PRINTABLE = 0x20
+_FIRST_PRINTABLE, _LAST_OF_JAVA = 0x20, 0xFFFF
 
 
 def variables(settings: Settings) -> dict[str, str]:
@@ -33,11 +33,15 @@ def absolute(value: Path | tuple[Path, ...] | None) -> Path | tuple[Path, ...] |
 def fit_for_java(folder: Path) -> Path:
     """The folder itself.
 
-    :raises ValueError: Java cannot use it: its class path cannot quote a separator.
+    :raises ValueError: Java cannot use it in its class path.
     """
     name = str(folder)
     if os.pathsep in name:
         raise ValueError(f"{name!r} contains {os.pathsep!r}, which Java's class path cannot quote; use another folder")
     if any(ord(letter) < _FIRST_PRINTABLE or "\ud800" <= letter <= "\udfff" for letter in name):
         raise ValueError(f"{name!r} contains a control character, or is not UTF-8; use another folder")
+    if any(ord(letter) > _LAST_OF_JAVA for letter in name):
+        raise ValueError(
+            f"{name!r} contains a letter beyond U+FFFF, such as an emoji, which Java's class path cannot hold"
+        )
     return folder

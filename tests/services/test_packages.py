@@ -134,8 +134,11 @@ def test_a_proxy_that_does_not_answer_is_named_without_its_login(venv: Path) -> 
     assert output.count("\n") == 2
 
 
-def test_a_folder_with_a_colon_is_refused_before_anything_is_made(tmp_path: Path) -> None:
-    folder = tmp_path / "a:b" / ".venv"
-    with pytest.raises(packages.InstallError, match="':' in its path"):
+@pytest.mark.parametrize(("name", "reason"), [("a:b", "':' in its path"), ("a🙂b", "beyond U.FFFF")])
+def test_a_folder_that_java_cannot_use_is_refused_before_anything_is_made(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    folder = tmp_path / name / ".venv"
+    with pytest.raises(packages.InstallError, match=reason):
         packages.create(folder, sys.executable)
     assert not folder.parent.exists()

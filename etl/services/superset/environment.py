@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from etl.errors import ConfigurationError, SetupError
+from etl.errors import SetupError
 from etl.services import packages
 from etl.services.process import Progress
 from etl.settings import PROJECT_ROOT, Settings
@@ -48,10 +48,8 @@ def is_current(settings: Settings, product: str) -> bool:
 def ensure(settings: Settings, product: str, progress: Progress) -> Path:
     """The Python of an up-to-date environment; installs it (800 MB, a minute), or only the driver, if needed.
 
-    :raises ConfigurationError: the folder's name has a percent sign in it.
     :raises SetupError: no Python that Superset runs on was found, or the packages could not be installed.
     """
-    require_folder(settings)
     folder = venv_folder(settings)
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Several homes may share one environment.
@@ -79,18 +77,6 @@ def find_python(candidates: Iterable[str] | None = None) -> str:
         "and no other was found on the path.",
         remedy=_REMEDY,
     )
-
-
-def require_folder(settings: Settings) -> None:
-    """Refuse a folder that Superset's migrations cannot use: Alembic's configuration interprets a percent sign.
-
-    :raises ConfigurationError: naming the folder.
-    """
-    if "%" in str(folder := venv_folder(settings)):
-        raise ConfigurationError(
-            f"Superset cannot be installed in {folder}: it cannot run from a folder with a percent sign in its name.",
-            remedy="Set ETL_SUPERSET_VENV to another folder.",
-        )
 
 
 def require_space(settings: Settings) -> None:
