@@ -1,6 +1,7 @@
 # `make help` lists the targets. Everything is set up on first use; nothing is installed twice.
 
 VENV    := .venv
+# Modules are run by its Python: the scripts beside it cannot start where the path has a quote or a dollar.
 BIN     := $(VENV)/bin
 # How many readings `make run` simulates; by default 10,000, and none into a database, Kafka or folder of your own.
 MESSAGES ?=
@@ -32,7 +33,7 @@ dashboards-screenshots: $(VENV)/.dev ## Make the pictures of docs/dashboards.md,
 	@$(BIN)/python -m tests.superset.screenshots docs/images
 
 # Java libraries are fetched beside the test tools.
-test: $(VENV)/.user ## Set up everything and run all tests (on real Kafka, Spark, PostgreSQL and Superset)
+test: setup ## Set up everything and run all tests (on real Kafka, Spark, PostgreSQL and Superset)
 	@$(BIN)/python -m etl setup & setup=$$!; $(MAKE) --silent $(VENV)/.dev; made=$$?; wait $$setup && exit $$made
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
@@ -44,17 +45,17 @@ test-superset: $(VENV)/.dev ## Run only the tests of the dashboards, in a real S
 	@$(BIN)/python -m pytest -m superset
 
 check: $(VENV)/.dev bench-check ## Format, lint, types, layers, dependencies, age of the benchmarks
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/nbstripout --verify --dry-run notebooks/*.ipynb
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m mypy
+	@$(BIN)/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
+	@$(BIN)/python -m nbstripout --verify --dry-run notebooks/*.ipynb
 	@$(PIP) check
 
 format: $(VENV)/.dev ## Format the code and strip the notebooks
-	@$(BIN)/ruff format .
-	@$(BIN)/ruff check --fix .
-	@$(BIN)/nbstripout notebooks/*.ipynb
+	@$(BIN)/python -m ruff format .
+	@$(BIN)/python -m ruff check --fix .
+	@$(BIN)/python -m nbstripout notebooks/*.ipynb
 
 docs: $(VENV)/.dev ## Build the documentation into site/; fails at a dead link or a page that nothing leads to
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet && echo "Open site/index.html, or run make docs-serve to search, too."
@@ -71,8 +72,10 @@ up: setup ## Start the embedded Kafka and PostgreSQL
 down: ## Stop the embedded services
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m etl down; fi
 
+# The folder may have been renamed, or the Python of the environment removed.
 setup: $(VENV)/.user ## Create the virtual environment
-	@:
+	@{ [ "$$(cat $(VENV)/.user)" = "$$(pwd)" ] && $(BIN)/python -c pass; } 2>/dev/null \
+		|| { rm -f $(VENV)/.user $(VENV)/.dev; $(MAKE) --silent $(VENV)/.user; }
 
 lock: ## Pin all dependencies again (needs uv on the path)
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
@@ -121,11 +124,10 @@ $(VENV)/.user: requirements.txt pyproject.toml
 	@[ -n "$(PYTHON)" ] || { echo "Error: no Python 3.11, 3.12 or 3.13 with venv was found." >&2; \
 		echo "Remedy: install one (Debian, Ubuntu: apt-get install python3 python3-venv), or make PYTHON=/path/to/python3." >&2; exit 2; }
 	@echo "Setting up $(VENV) (once, one to three minutes)"
-	@[ -x $(BIN)/python ] || "$(PYTHON)" -m venv $(VENV)
-	@$(PIP) install -r requirements.txt
-	@$(PIP) install --no-deps --editable .
-	@touch $@
+	@"$(PYTHON)" -P etl/services/packages.py $(VENV) -r requirements.txt
+	@"$(PYTHON)" -P etl/services/packages.py $(VENV) --no-deps --editable .
+	@pwd > $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.user
-	@$(PIP) install -r requirements-dev.txt
+	@$(BIN)/python -P etl/services/packages.py $(VENV) -r requirements-dev.txt
 	@touch $@

@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 _KINDS = ("databases", "datasets", "charts", "dashboards")
@@ -46,9 +47,12 @@ def _models() -> dict[str, Any]:
 def _prepare(roles: list[dict[str, Any]]) -> None:
     from flask_migrate import upgrade
 
+    import superset
     from superset import appbuilder, db, security_manager
 
-    upgrade()
+    # A relative name: Alembic's configuration would interpret a percent sign in the path of the virtual environment.
+    os.chdir(Path(superset.__file__).parents[1])
+    upgrade(directory="superset/migrations")
     appbuilder.add_permissions(update_perms=True)
     security_manager.sync_role_definitions()
     permissions = {role["name"]: role["permissions"] for role in roles}

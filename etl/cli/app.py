@@ -88,6 +88,9 @@ def main() -> None:
     """Run a command; an error becomes one readable message and an exit code."""
     # Inherited by everything that is started from here: kernels, JupyterLab, Spark, the embedded services (docs/security.md).
     os.umask(PRIVATE_UMASK)
+    if os.environ.get("LC_ALL") in ("C", "POSIX"):
+        # Java names files by the letters of the locale, of which this one has ASCII only; Python uses UTF-8 all the same.
+        os.environ["LC_ALL"] = "C.UTF-8"
     try:
         app(prog_name=_program())
     except EtlError as error:
@@ -95,6 +98,13 @@ def main() -> None:
             raise
         print_error(error)
         sys.exit(error.exit_code)
+    except OSError as error:
+        from etl.storage.disk_errors import translated
+
+        if _options_given.debug or (known := translated(error)) is None:
+            raise
+        print_error(known)
+        sys.exit(known.exit_code)
 
 
 def _program() -> str | None:

@@ -139,9 +139,15 @@ def _print(ready: Ready) -> None:
         console.print(f"Sign in as  viewer   {passwords['viewer']}   (reads and filters)", markup=False)
         console.print(f"or as       analyst  {passwords['analyst']}   (also downloads CSV)", markup=False)
         console.print(f"or as       admin    {passwords['admin']}   (edits)", markup=False)
-        console.print(f"This is shown once; the passwords are kept in {ready.sign_in_file}", soft_wrap=True)
+        console.print(
+            f"This is shown once; the passwords are kept in {ready.sign_in_file}", soft_wrap=True, markup=False
+        )
     else:
-        console.print(f"Sign in as viewer, analyst or admin; the passwords are in {ready.sign_in_file}", soft_wrap=True)
+        console.print(
+            f"Sign in as viewer, analyst or admin; the passwords are in {ready.sign_in_file}",
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def _print_export(changed: list[str], *, as_json: bool) -> None:

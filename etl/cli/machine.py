@@ -180,10 +180,10 @@ def ready(settings: Settings, *, with_kafka: bool = True, meanwhile: Callable[[]
     """
     from etl import services
     from etl.services.java import find_java
-    from etl.settings import Settings
+    from etl.settings import Settings, paths
 
     with progress() as tell:
-        os.environ["ETL_HOME"] = str(settings.home)
+        os.environ.update(paths.variables(settings))
         if with_kafka:
             services.prepare(settings, tell)
             os.environ["JAVA_HOME"] = str(find_java(settings, tell).home)

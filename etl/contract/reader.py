@@ -7,6 +7,7 @@ an error: a rule that is silently ignored is worse than none.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import structlog
@@ -64,7 +65,9 @@ def contract_files(settings: Settings) -> dict[str, Path]:
     for folder in contract_folders(settings):
         if not folder.is_dir():
             raise ContractError(
-                f"The contract folder {folder} does not exist.", remedy="Correct ETL_FEEDS, or create the folder."
+                f"The contract folder {folder} does not exist.",
+                remedy=f"Correct ETL_FEEDS, or create the folder. {os.pathsep!r} separates the folders of ETL_FEEDS,"
+                " so that no folder with it in its name can be given.",
             )
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             files.setdefault(path.name.removesuffix(SUFFIX), path)

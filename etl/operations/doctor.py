@@ -225,7 +225,6 @@ def _superset(settings: Settings) -> str:
             state = "Superset is installed and not running; `python -m etl dashboards` starts it"
         else:
             python = environment.find_python()
-            environment.require_folder(settings)
             environment.require_space(settings)
             state = f"Superset is not installed completely; `python -m etl dashboards` installs it with {python}"
     except EtlError as error:

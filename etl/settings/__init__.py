@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from etl.errors import ConfigurationError, ServiceUnavailable
-from etl.settings import endpoints, logs
+from etl.settings import endpoints, logs, paths
 from etl.settings.api import ApiSettings
 from etl.settings.endpoints import Known
 from etl.settings.packaged import CLONE, default_home
@@ -27,7 +27,6 @@ from etl.settings.receivers import Receiver, receivers, secret_parts, split_urls
 
 PROJECT_ROOT = CLONE or Path()
 """The clone's folder, for tests and benchmarks, which run nowhere else; the package asks `etl.settings.packaged`."""
-_FIRST_PRINTABLE = 0x20
 
 
 class Settings(ApiSettings):
@@ -121,21 +120,18 @@ class Settings(ApiSettings):
 
     @field_validator("home", mode="after")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
+    def _resolved(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("feeds", "jars", "ivy_settings", "kafka_ca_file", "superset_venv", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path | tuple[Path, ...] | None) -> Path | tuple[Path, ...] | None:
+        return paths.absolute(value)
 
     @field_validator("home", "jars", mode="after")
     @classmethod
     def _fit_for_java(cls, value: Path | None) -> Path | None:
-        """Refuse a folder that Java cannot use: its class path cannot quote a separator."""
-        name = str(value or "")
-        if os.pathsep in name:
-            raise ValueError(
-                f"{name!r} contains {os.pathsep!r}, which Java's class path cannot quote; use another folder"
-            )
-        if any(ord(letter) < _FIRST_PRINTABLE or "\ud800" <= letter <= "\udfff" for letter in name):
-            raise ValueError(f"{name!r} contains a control character, or is not UTF-8; use another folder")
-        return value
+        return paths.fit_for_java(value) if value else None
 
     @field_validator(
         "database_url",

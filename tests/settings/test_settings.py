@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 import pytest
 
-from etl import services
 from etl.errors import ConfigurationError, ServiceUnavailable
 from etl.settings import Settings
 
@@ -78,15 +77,8 @@ def test_an_empty_variable_is_the_same_as_none(monkeypatch: pytest.MonkeyPatch) 
     assert settings.database_url is None
 
 
-@pytest.mark.parametrize("name", ["a:b", "a\nb", "a\x1bb", "a\udcfcb"])
+@pytest.mark.parametrize("name", ["a:b", "a\nb", "a\x1bb", "a\udcfcb", "a🙂b"])
 @pytest.mark.parametrize("variable", ["home", "jars"])
 def test_a_folder_that_java_cannot_take_is_refused_at_the_start(tmp_path: Path, variable: str, name: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"^ETL_{variable.upper()}: .*use another folder"):
+    with pytest.raises(ConfigurationError, match=f"^ETL_{variable.upper()}: .*(use another folder|Java)"):
         Settings.load(**{variable: tmp_path / name})
-
-
-def test_the_embedded_kafka_is_refused_in_a_folder_with_a_comma(tmp_path: Path) -> None:
-    settings = Settings.load(home=tmp_path / "a,b")
-    with pytest.raises(ConfigurationError, match="comma"):
-        services.up(settings, {}, print)
-    assert not settings.home.exists()
