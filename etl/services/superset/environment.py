@@ -51,6 +51,9 @@ def ensure(settings: Settings, product: str, progress: Progress) -> Path:
     """
     require_folder(settings)
     folder = venv_folder(settings)
+    if not _lacking(folder, product):
+        # Without the lock: a container's file system may be read-only.
+        return venv_python(folder)
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Several homes may share one environment.
     with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=900):
