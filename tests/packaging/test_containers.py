@@ -31,7 +31,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "compose.yaml").read_te
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 DOCKERFILE = (PROJECT_ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
-VERSION = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+PYPROJECT = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text("utf-8"))
+VERSION = PYPROJECT["project"]["version"]
 SETTINGS = {f"ETL_{name.upper()}" for name in Settings.model_fields}
 
 
@@ -103,30 +104,41 @@ def test_commands_on_the_page_exist_with_their_options() -> None:
 
 
 def test_what_is_copied_into_the_image_is_there() -> None:
-    ignored = _ignored()
     copied = [
         path for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE) for path in line.split()[:-1]
     ]
-    assert copied
+    assert "requirements.txt" in copied
     for path in copied:
         assert (PROJECT_ROOT / path).exists(), path
     stages = re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE)
     assert set(re.findall(r"COPY --from=(\S+)", DOCKERFILE)) <= set(stages)
     assert {service["build"]["target"] for service in OURS.values()} <= set(stages)
-    needed = ("etl", "notebooks", "sql", "superset", "pyproject.toml", "README.md", "requirements.txt")
-    assert not [path for path in needed if any(fnmatch(path, pattern) for pattern in ignored)]
+
+
+def test_the_wheel_is_built_from_what_is_not_ignored() -> None:
+    wheel = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    included = wheel.get("only-include") or wheel["packages"]
+    for path in (*included, "notebooks", "sql", "superset", "pyproject.toml", PYPROJECT["project"]["readme"]):
+        assert not _is_ignored(path), path
 
 
 @pytest.mark.parametrize(
-    "path", [".git", ".services", ".env", "production.env", "secrets", ".venv", "backup", "output"]
+    "path",
+    [".git", ".services/endpoints.json", ".env", "production.env", "secrets/loader_url", ".venv", "backup", "output"],
 )
 def test_what_must_not_be_in_an_image_is_ignored(path: str) -> None:
-    assert any(fnmatch(path, pattern) for pattern in _ignored())
+    assert _is_ignored(path)
 
 
-def _ignored() -> list[str]:
-    lines = (PROJECT_ROOT / ".dockerignore").read_text("utf-8").splitlines()
-    return [line for line in lines if line and not line.startswith(("#", "!"))]
+def _is_ignored(path: str) -> bool:
+    """As `docker build` reads .dockerignore: the last line that fits the path, or a folder that it is in, decides."""
+    found = False
+    parts = [path, *(str(parent) for parent in Path(path).parents if parent != Path())]
+    for line in (PROJECT_ROOT / ".dockerignore").read_text("utf-8").splitlines():
+        pattern = line.removeprefix("!")
+        if line and not line.startswith("#") and any(fnmatch(part, pattern) for part in parts):
+            found = not line.startswith("!")
+    return found
 
 
 def test_our_containers_have_few_rights_and_time_to_end() -> None:
