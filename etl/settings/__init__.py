@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,7 +22,7 @@ from etl.settings import endpoints, logs
 from etl.settings.api import ApiSettings
 from etl.settings.endpoints import Known
 from etl.settings.receivers import Receiver, receivers, secret_parts, split_urls
-from etl.settings.secrets import require_readable
+from etl.settings.secrets import passwords_of, require_readable
 from etl.settings.superset import SupersetSettings
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -244,12 +243,12 @@ class Settings(ApiSettings, SupersetSettings):
     def _secrets(self) -> list[str]:
         passwords = (self.kafka_sasl_password, self.schema_registry_password, self.superset_admin_password)
         found = {password.get_secret_value() for password in passwords if password}
-        found |= _passwords_of(self._endpoints.get("database_url", ""))
+        found |= passwords_of(self._endpoints.get("database_url", ""))
         superset = (self.superset_database_url, self.superset_metadata_url)
         for url in (self.database_url, self.api_database_url, *superset):
-            found |= _passwords_of(url.get_secret_value()) if url else set()
+            found |= passwords_of(url.get_secret_value()) if url else set()
         told = [*split_urls(self.alert_urls), *split_urls(self.heartbeat_url)]
-        found |= secret_parts(told).union(*map(_passwords_of, told))
+        found |= secret_parts(told).union(*map(passwords_of, told))
         # As given, decoded, and as others write it: percent-encoded in a URL, escaped in Kafka's JAAS line.
         plain = {unquote(secret) for secret in found} | found
         written = {quote(secret, safe="") for secret in plain} | {
@@ -289,12 +288,3 @@ class Settings(ApiSettings, SupersetSettings):
 def _unset(variable: str, value: object) -> str:
     """Why the embedded service is used."""
     return f"{variable} names the embedded one" if value else f"{variable} is not set"
-
-
-def _passwords_of(url: str) -> set[str]:
-    """Passwords as they are written in a URL."""
-    found = set(re.findall(r"[?&](?:password|pwd|sslpassword)=([^&]*)", url, re.IGNORECASE))
-    # Not `urlsplit`: it does not find a password with a slash or a bracket.
-    if "@" in url and ":" in (login := url.partition("://")[2].rpartition("@")[0]):
-        found.add(login.partition(":")[2])
-    return found

@@ -1,7 +1,8 @@
-"""Secrets in files, one a setting, as container engines mount them: ETL_SECRETS_DIR/etl_database_url."""
+"""Secrets in files, one a setting, as container engines mount them (ETL_SECRETS_DIR/etl_database_url), and in URLs."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 _PREFIX = "etl_"
@@ -24,3 +25,12 @@ def require_readable(folder: Path) -> Path:
     except UnicodeDecodeError:
         raise ValueError(f"{file} is not UTF-8") from None
     return folder
+
+
+def passwords_of(url: str) -> set[str]:
+    """Passwords as they are written in a URL."""
+    found = set(re.findall(r"[?&](?:password|pwd|sslpassword)=([^&]*)", url, re.IGNORECASE))
+    # Not `urlsplit`: it does not find a password with a slash or a bracket.
+    if "@" in url and ":" in (login := url.partition("://")[2].rpartition("@")[0]):
+        found.add(login.partition(":")[2])
+    return found
