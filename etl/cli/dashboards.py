@@ -6,7 +6,7 @@ Operations are imported where they are called (see `etl.cli`).
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -33,6 +33,13 @@ def dashboards(
             " empty; never on your own services, and never beside real readings."
         ),
     ] = True,
+    listen: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Serve here until SIGTERM, as containers do; needs ETL_SUPERSET_METADATA_URL and ETL_SUPERSET_DATABASE_URL.",
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Set up Superset, import the dashboards, and serve them on 127.0.0.1; does only what is not done yet."""
@@ -45,6 +52,8 @@ def dashboards(
     settings = Settings.load()
     if export:
         _require_clone()
+    if listen:
+        _serve(settings, listen)
     # With --json, only JSON goes to stdout.
     with progress(lines=not as_json) as tell:
         server = services.up_postgres(settings, tell)
@@ -71,6 +80,22 @@ def _require_clone() -> None:
             "--export writes into superset/assets/ of a clone; this is an installed package.",
             remedy="Export from a clone with the same ETL_HOME, or keep your edits in Superset: they stay there.",
         )
+
+
+def _serve(settings: Settings, address: str) -> NoReturn:
+    """Become Superset's web server."""
+    from etl.services import superset
+    from etl.services.superset import keys, server
+
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ConfigurationError(f"--listen {address}: it is not HOST:PORT.", remedy="Give, for example, 0.0.0.0:8088.")
+    with progress() as tell:
+        python = superset.prepare(settings, tell)
+    # Not the passwords: containers' logs are kept.
+    passwords = keys.sign_in_file(server.folder(settings))
+    console.print(f"Superset listens on {address}; the passwords are in {passwords}", soft_wrap=True, markup=False)
+    server.become(settings, python, address)
 
 
 def _update_tables(settings: Settings, tell: Tell) -> dict[str, Contract]:

@@ -78,15 +78,23 @@ def init(
         raise combine(broken)
 
 
-def setup() -> None:
+def setup(
+    dashboards: Annotated[
+        bool, typer.Option("--dashboards", help="Install Superset as well, with the drivers of every database product.")
+    ] = False,
+) -> None:
     """Find or install Java, download the Java libraries, and prepare a quick start of Spark, without starting anything."""
     from etl import services
+    from etl.database import PRODUCTS
+    from etl.services.superset import environment
     from etl.settings import Settings
 
     settings = Settings.load()
     with progress() as tell:
         services.prepare(settings, tell)
         services.quicken(settings, tell)
+        for product in PRODUCTS if dashboards else ():
+            environment.ensure(settings, product.name, tell)
     console.print("Java and its libraries are ready.")
 
 

@@ -25,7 +25,7 @@ from etl.services.superset.server import log_file, running
 from etl.settings import Settings
 from etl.settings.packaged import packaged
 
-__all__ = ["Ready", "delete_data", "export", "log_file", "running", "stop", "up"]
+__all__ = ["Ready", "delete_data", "export", "log_file", "prepare", "running", "stop", "up"]
 
 ROLES = packaged("superset", "roles.json")
 
@@ -91,6 +91,24 @@ def up(
     )
 
 
+def prepare(settings: Settings, progress: Progress, *, folder: Path = assets.FOLDER) -> Path:
+    """Bring everything up to date as `up` does, and start no server: for containers. Returns the Python that can run it.
+
+    :raises ConfigurationError: metadata or data would be in the embedded PostgreSQL; or as for `up`.
+    """
+    if not settings.superset_metadata_url or not settings.superset_database_url:
+        raise ConfigurationError(
+            "In the foreground Superset uses no embedded PostgreSQL, and your own databases are not set.",
+            remedy="Set ETL_SUPERSET_METADATA_URL and ETL_SUPERSET_DATABASE_URL (docs/containers.md).",
+        )
+    bundle = assets.for_product(assets.read(folder), user_database.product_of_data(settings))
+    require_sound(bundle)
+    with _exclusively(settings):
+        work = _begin(settings, None, progress)
+        _bring_up_to_date(work, bundle, force=False)
+    return work.python
+
+
 def export(settings: Settings, database: Service, progress: Progress, *, folder: Path = assets.FOLDER) -> list[str]:
     """Write Superset's dashboards back to the files of a folder; returns the paths that changed.
 
@@ -134,7 +152,7 @@ def delete_data(settings: Settings) -> None:
             path.unlink()
 
 
-def _begin(settings: Settings, database: Service, progress: Progress) -> _Work:
+def _begin(settings: Settings, database: Service | None, progress: Progress) -> _Work:
     folder = server.folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys.secret(folder / "secret_key")
@@ -167,7 +185,7 @@ def _bring_up_to_date(work: _Work, bundle: assets.Bundle, *, force: bool) -> lis
         server.stop(work.settings, work.progress)
         job["prepare"] = json.loads(roles)
         changed.append("prepared")
-    passwords, new = keys.passwords(work.folder)
+    passwords, new = keys.passwords(work.folder, work.settings.superset_admin_password)
     if new or "users" not in memory:
         job["users"] = {n: {"role": role, "password": passwords[n]} for n, role in keys.USERS.items()}
         changed.append("users")

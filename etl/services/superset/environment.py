@@ -52,6 +52,9 @@ def ensure(settings: Settings, product: str, progress: Progress) -> Path:
     :raises SetupError: no Python that Superset runs on was found, or the packages could not be installed.
     """
     folder = venv_folder(settings)
+    if not _lacking(folder, product):
+        # Without the lock: a container's file system may be read-only.
+        return venv_python(folder)
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Several homes may share one environment.
     with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=900):

@@ -6,6 +6,8 @@ import json
 import secrets
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from etl.services.process import write_private
 
 USERS = {"admin": "Admin", "analyst": "ETL analyst", "viewer": "ETL viewer"}
@@ -24,11 +26,15 @@ def sign_in_file(folder: Path) -> Path:
     return folder / "sign-in.json"
 
 
-def passwords(folder: Path) -> tuple[dict[str, str], bool]:
-    """The users' passwords, and whether one was generated just now; those that exist stay."""
+def passwords(folder: Path, admin: SecretStr | None = None) -> tuple[dict[str, str], bool]:
+    """The users' passwords, and whether one is new; those that exist stay, unless another one is given.
+
+    :param admin: the password that the user admin is to have.
+    """
+    given = {"admin": admin.get_secret_value()} if admin else {}
     file = sign_in_file(folder)
     known: dict[str, str] = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    lacking = {name: secrets.token_urlsafe(12) for name in USERS if name not in known}
-    if lacking:
-        write_private(file, json.dumps(known | lacking, indent=2) + "\n")
-    return known | lacking, bool(lacking)
+    wanted = {name: given.get(name) or known.get(name) or secrets.token_urlsafe(12) for name in USERS}
+    if wanted != known:
+        write_private(file, json.dumps(wanted, indent=2) + "\n")
+    return wanted, wanted != known

@@ -84,6 +84,16 @@ def test_only_sql_server_asks_for_its_driver_and_what_is_there_disturbs_nobody(s
     assert not environment.is_current(settings, "sqlserver")
 
 
+def test_a_current_environment_is_used_where_nothing_can_be_written(settings: Settings) -> None:
+    folder = environment.venv_folder(settings)
+    environment.venv_python(folder).parent.mkdir(parents=True)
+    environment.venv_python(folder).touch()
+    stamp = {"requirements_sha256": environment.requirements_hash()}
+    (folder / "installed.json").write_text(json.dumps(stamp), "utf-8")
+    assert environment.ensure(settings, "postgresql", print) == environment.venv_python(folder)
+    assert [path.name for path in folder.parent.iterdir()] == ["venv"], "no lock file"
+
+
 def test_every_package_is_pinned_and_the_driver_is_an_extra() -> None:
     def packages(file: Path) -> list[str]:
         lines = [line.partition(";")[0].strip() for line in file.read_text("utf-8").splitlines()]
