@@ -47,4 +47,7 @@ def _hash() -> str:
 
 
 if __name__ == "__main__":
-    ensure()
+    try:
+        ensure()
+    except subprocess.CalledProcessError as error:
+        print(f"Airflow could not be installed, so its tests are skipped: {error}", file=sys.stderr)
