@@ -14,7 +14,7 @@ PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do 
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset bench bench-full bench-report bench-check check format docs docs-serve lab up down lock ddl clean wheel
+.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset bench bench-full bench-report bench-check check format docs docs-serve lab up down lock ddl clean wheel test-airflow
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-22s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,11 @@ test-unit: $(VENV)/.dev ## Run only the tests that need no services
 test-superset: $(VENV)/.dev ## Run only the tests of the dashboards, in a real Superset and Chromium
 	@$(BIN)/python -m etl setup
 	@$(BIN)/python -m pytest -m superset
+
+test-airflow: $(VENV)/.dev ## Run only the tests of the example DAGs, in a real Airflow, which it installs
+	@$(BIN)/python -m etl setup
+	@$(BIN)/python -m tests.airflow.environment
+	@$(BIN)/python -m pytest -m airflow
 
 check: $(VENV)/.dev bench-check ## Format, lint, types, layers, dependencies, age of the benchmarks
 	@$(BIN)/python -m ruff format --check .
@@ -92,6 +97,8 @@ lock: ## Pin all dependencies again (needs uv on the path)
 		-o superset/requirements-sqlserver.txt
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links benchmarks/requirements.in -o benchmarks/requirements.txt
+	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+		--no-emit-find-links tests/airflow/requirements.in -o tests/airflow/requirements.txt
 	@(echo "# What users run, the whole closure pinned for Python 3.11 to 3.13 (made from pyproject.toml by \`make lock\`)."; \
 		cat requirements.txt) > requirements.tmp && mv requirements.tmp requirements.txt
 
