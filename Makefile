@@ -7,8 +7,8 @@ MESSAGES ?=
 # Test files that run side by side, each with its own Kafka, PostgreSQL and Spark (about 2.5 GB); `auto` is what the machine can do.
 WORKERS ?= auto
 # The first Python on the path that is new enough and can make a virtual environment.
-PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do \
-	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 \
+PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python3.14 python; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -83,8 +83,15 @@ lock: ## Pin all dependencies again (needs uv on the path)
 		-o superset/requirements-sqlserver.txt
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links benchmarks/requirements.in -o benchmarks/requirements.txt
-	@(echo "# What users run, the whole closure pinned for Python 3.11 to 3.13 (made from pyproject.toml by \`make lock\`)."; \
+	@(echo "# What users run, the whole closure pinned for Python 3.11 to 3.14 (made from pyproject.toml by \`make lock\`)."; \
 		cat requirements.txt) > requirements.tmp && mv requirements.tmp requirements.txt
+
+.PHONY: sbom audit
+sbom: $(VENV)/.dev ## Write dist/sbom.cdx.json: all pinned packages and Java libraries, in CycloneDX's format
+	@$(BIN)/python -m tests.packaging.sbom dist/sbom.cdx.json
+
+audit: $(VENV)/.dev ## Report known vulnerabilities of the pinned Python packages; never fails
+	@$(BIN)/python -m tests.packaging.audit requirements.txt superset/requirements.txt
 
 bench: $(VENV)/.dev ## Compare with alternatives, and measure growth, latency and many cycles, quickly
 	@$(BIN)/python -m etl setup
@@ -109,7 +116,7 @@ clean: down ## Remove the virtual environment, the embedded services and their d
 	@rm -rf $(VENV) .services
 
 $(VENV)/.user: requirements.txt pyproject.toml
-	@[ -n "$(PYTHON)" ] || { echo "Error: no Python 3.11, 3.12 or 3.13 with venv was found." >&2; \
+	@[ -n "$(PYTHON)" ] || { echo "Error: no Python 3.11, 3.12, 3.13 or 3.14 with venv was found." >&2; \
 		echo "Remedy: install one (Debian, Ubuntu: apt-get install python3 python3-venv), or make PYTHON=/path/to/python3." >&2; exit 2; }
 	@echo "Setting up $(VENV) (once, one to three minutes)"
 	@[ -x $(BIN)/python ] || "$(PYTHON)" -m venv $(VENV)
