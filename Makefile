@@ -8,13 +8,13 @@ MESSAGES ?=
 # Test files that run side by side, each with its own Kafka, PostgreSQL and Spark (about 2.5 GB); `auto` is what the machine can do.
 WORKERS ?= auto
 # The first Python on the path that is new enough and can make a virtual environment.
-PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python; do \
-	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1 \
+PYTHON  ?= $(shell for p in python3 python3.12 python3.11 python3.13 python3.14 python; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1 \
 	&& { echo $$p; break; }; done)
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset bench bench-full bench-report bench-check check format docs docs-serve lab up down lock ddl clean wheel test-airflow
+.PHONY: help setup run dashboards dashboards-export dashboards-screenshots test test-unit test-superset bench bench-full bench-report bench-check check format docs docs-serve lab up down lock ddl clean test-airflow wheel sbom audit
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-22s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,8 +99,14 @@ lock: ## Pin all dependencies again (needs uv on the path)
 		--no-emit-find-links benchmarks/requirements.in -o benchmarks/requirements.txt
 	@uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links tests/airflow/requirements.in -o tests/airflow/requirements.txt
-	@(echo "# What users run, the whole closure pinned for Python 3.11 to 3.13 (made from pyproject.toml by \`make lock\`)."; \
+	@(echo "# What users run, the whole closure pinned for Python 3.11 to 3.14 (made from pyproject.toml by \`make lock\`)."; \
 		cat requirements.txt) > requirements.tmp && mv requirements.tmp requirements.txt
+
+sbom: $(VENV)/.dev ## Write dist/sbom.cdx.json: all pinned packages and Java libraries, in CycloneDX's format
+	@$(BIN)/python -m tests.packaging.sbom dist/sbom.cdx.json
+
+audit: $(VENV)/.dev ## Report known vulnerabilities of the pinned Python packages; never fails
+	@$(BIN)/python -m tests.packaging.audit requirements.txt superset/requirements.txt
 
 bench: $(VENV)/.dev ## Compare with alternatives, and measure growth, latency and many cycles, quickly
 	@$(BIN)/python -m etl setup
@@ -128,7 +134,7 @@ clean: down ## Remove the virtual environment, the embedded services and their d
 	@rm -rf $(VENV) .services
 
 $(VENV)/.user: requirements.txt pyproject.toml
-	@[ -n "$(PYTHON)" ] || { echo "Error: no Python 3.11, 3.12 or 3.13 with venv was found." >&2; \
+	@[ -n "$(PYTHON)" ] || { echo "Error: no Python 3.11, 3.12, 3.13 or 3.14 with venv was found." >&2; \
 		echo "Remedy: install one (Debian, Ubuntu: apt-get install python3 python3-venv), or make PYTHON=/path/to/python3." >&2; exit 2; }
 	@echo "Setting up $(VENV) (once, one to three minutes)"
 	@"$(PYTHON)" -P etl/services/packages.py $(VENV) -r requirements.txt

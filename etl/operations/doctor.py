@@ -76,8 +76,8 @@ def _run(name: str, check: Callable[[Settings], str], settings: Settings) -> Fin
 
 def _python(_: Settings) -> str:
     version = ".".join(map(str, sys.version_info[:3]))
-    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-        raise SetupError(f"Python {version}", remedy="Use Python 3.11, 3.12 or 3.13.")
+    if not (3, 11) <= sys.version_info[:2] <= (3, 14):
+        raise SetupError(f"Python {version}", remedy="Use Python 3.11, 3.12, 3.13 or 3.14.")
     return version
 
 
