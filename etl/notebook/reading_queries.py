@@ -110,7 +110,7 @@ def windows_of(
     tables = list(window_tables(contract))
     table = tables[-1] if end - begin > timedelta(days=14) else tables[0]
     columns = _with_units(contract, table, readings, begin, end, measures).c
-    names = (columns.window_start, columns.measure, columns.unit)
+    names = (columns.window_start, columns.measure, columns[_UNIT])
     total = func.sum(columns.count)
     query = (
         select(
@@ -123,7 +123,7 @@ def windows_of(
         .group_by(*names)
         .order_by(columns.window_start)
     )
-    return frame_of(connection, query)
+    return frame_of(connection, query).rename(columns={_UNIT: "unit"})
 
 
 def hours(
@@ -146,7 +146,7 @@ def hours(
             func.sum(columns.avg * columns.count).label("window sum"),
             func.sum(columns.count).label("window count"),
         )
-        .where(columns.unit == unit, columns.window_start >= max(begin, end - timedelta(days=DAYS_SHOWN)))
+        .where(columns[_UNIT] == unit, columns.window_start >= max(begin, end - timedelta(days=DAYS_SHOWN)))
         .group_by(columns.window_start)
     )
     windows = frame_of(connection, query)
@@ -161,7 +161,7 @@ def hours(
 def _with_units(
     contract: EvolvedContract, table: Table, readings: Table, begin: datetime, end: datetime, measures: Sequence[str]
 ) -> Subquery:
-    """Windows of some measures between two times, and of the day before, with `unit`: that of the key's readings in that time.
+    """Windows of some measures between two times, and of the day before, with `_UNIT`: that of the key's readings in that time.
 
     It is empty where no column gives units. A key with several units has two of them.
     """
@@ -184,7 +184,7 @@ def _with_units(
     columns = (table.c[name] for name in ("window_start", "measure", "min", "avg", "max", "count"))
     within = (table.c.measure.in_(measures), table.c.window_start >= begin, table.c.window_start <= end)
     # A table of its own, because two statements of the same expression with parameters are two for GROUP BY.
-    return select(*columns, unit.label("unit")).select_from(source).where(*within).subquery("windows")
+    return select(*columns, unit.label(_UNIT)).select_from(source).where(*within).subquery("windows")
 
 
 def _unit(column: ColumnElement[Any], measure: str) -> ColumnElement[str]:
@@ -228,6 +228,8 @@ def frame_of(connection: Connection, query: Select[Any]) -> pd.DataFrame:
 
 READINGS_SHOWN = 20_000
 DAYS_SHOWN = 31
+_UNIT = "unit of the key"
+"""With spaces, so that no column of a contract is called the same."""
 
 # A space, so that no column of a contract is called the same.
 _NEW = "is new"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from etl.contract.document import SUFFIX
 from etl.contract.reader import read_contract
 from tests.support.examples_page import EXAMPLES, Example, bash, draft_of, examples, make_clone
 
@@ -34,4 +35,4 @@ def test_the_contract_of_an_example_can_be_used(example: Example) -> None:
 
 
 def test_every_example_is_on_the_page() -> None:
-    assert {example.folder for example in examples()} == {path for path in EXAMPLES.iterdir() if path.is_dir()}
+    assert {example.folder for example in examples()} == {file.parent for file in EXAMPLES.glob(f"*/*{SUFFIX}")}
