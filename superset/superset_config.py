@@ -86,7 +86,7 @@ TALISMAN_CONFIG = {
         "frame-ancestors": ["'self'"],
     },
     "content_security_policy_nonce_in": ["script-src"],
-    # It listens on 127.0.0.1 only.
+    # It listens on 127.0.0.1 only, or behind a proxy that knows better (docs/containers.md).
     "force_https": False,
     "session_cookie_secure": False,
 }
