@@ -190,7 +190,7 @@ def _with_units(
 def _unit(column: ColumnElement[Any], measure: str) -> ColumnElement[str]:
     """The unit in some readings; the first and the last one where there are several."""
     first, last = func.min(column), func.max(column)
-    return case((first == last, first), else_=first + " / " + last).label(unit_name(measure))
+    return case((first == last, first), (first != last, func.concat(first, " / ", last))).label(unit_name(measure))
 
 
 def _as_in_contract(unit: ColumnElement[str], column: Column) -> ColumnElement[str]:
