@@ -60,6 +60,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     for part in ("etl", "notebooks", "sql"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(PROJECT_ROOT / part, found.clone / part, ignore=ignored)
+    shutil.copy(PROJECT_ROOT / "pyproject.toml", found.clone)
     fill(found)
     found.feeds.mkdir()
     (found.feeds / "tanks.odcs.yaml").write_text(OWN, "utf-8")
@@ -104,7 +105,13 @@ def test_a_cycle_of_a_topic_and_one_of_a_folder(machine: Machine) -> None:
     assert jobs["tanks", "consume"]["records_read"] > 0
     # Nothing was made beside the folders, such as one with `%20` in its name.
     assert sorted(path.name for path in machine.home.parent.iterdir()) == ["clone", "home", "my feeds"]
-    assert sorted(path.name for path in machine.clone.iterdir()) == [".venv", "etl", "notebooks", "sql"]
+    assert sorted(path.name for path in machine.clone.iterdir()) == [
+        ".venv",
+        "etl",
+        "notebooks",
+        "pyproject.toml",
+        "sql",
+    ]
 
 
 def test_a_contract_folder_with_a_colon_is_refused_with_the_reason(tmp_path: Path) -> None:
