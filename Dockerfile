@@ -29,17 +29,16 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     pip install --no-deps /tmp/wheel/*.whl
 WORKDIR /tmp
 # What a command creates is private to its user, here root; and some packages have files that only their owner may read.
-# Spark asks for the address of its host, whose name a build may not know.
 RUN --mount=type=secret,id=ivy,target=/tmp/ivysettings.xml \
     if [ -s ivysettings.xml ]; then export ETL_IVY_SETTINGS=/tmp/ivysettings.xml; fi && \
-    SPARK_LOCAL_IP=127.0.0.1 python -m etl setup && \
+    python -m etl setup && \
     ls /opt/etl/jars/spark-*.jsa && \
     chmod -R a+rX /opt/etl
 
 FROM build AS superset-build
 ENV ETL_SUPERSET_VENV=/opt/superset/venv
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
-    SPARK_LOCAL_IP=127.0.0.1 python -m etl setup --dashboards && \
+    python -m etl setup --dashboards && \
     chmod -R a+rX /opt/superset
 
 FROM system AS etl
