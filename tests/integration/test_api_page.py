@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -61,7 +62,7 @@ def run(language: str, text: str, folder: Path, env: dict[str, str]) -> str:
     """Run a block of the page; returns what it printed."""
     if language == "bash":
         # The virtual environment of the page is the one that runs this, and the address is the server's.
-        text = text.replace(".venv/bin/python", sys.executable).replace("export API=", "export NOT_USED=")
+        text = text.replace(".venv/bin/python", shlex.quote(sys.executable)).replace("export API=", "export NOT_USED=")
         command = ["bash", "-euo", "pipefail", "-c", text]
     else:
         command = [sys.executable, "-c", text]
