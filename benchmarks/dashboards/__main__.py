@@ -27,6 +27,7 @@ from etl.contract.reader import load_contracts
 from etl.database import make_engine
 from etl.services import superset
 from etl.services.superset import assets, keys
+from etl.services.superset.user_database import product_of_data
 from etl.settings import PROJECT_ROOT, Settings
 from tests.superset.client import Client
 from tests.superset.queries import body, least_and_largest
@@ -186,7 +187,9 @@ def _measure_all(settings: Settings, log_rows: int, readings: int) -> list[Measu
     statements_of = [(question, sql_of(client, datasets, question)) for question in asked]
     superset.stop(settings, _tell)
     url = settings.database().get_secret_value().replace("+psycopg", "")
-    with psycopg.connect(url, options="-c timezone=UTC") as connection:
+    # Those of Superset's connection.
+    options = product_of_data(settings).dashboard_arguments["options"]
+    with psycopg.connect(url, options=options) as connection:
         return [measure(connection, question, statements) for question, statements in statements_of]
 
 

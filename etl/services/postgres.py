@@ -49,8 +49,6 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 shared_buffers = '256MB'
 work_mem = '32MB'
-# As for SSDs: otherwise a day of one sensor is looked for in the whole day of all sensors.
-random_page_cost = 1.1
 max_wal_size = '4GB'
 checkpoint_timeout = '15min'
 max_connections = 60

@@ -93,7 +93,8 @@ class PostgreSQL(Product):
     dashboard_arguments: ClassVar[dict[str, Any]] = {
         "application_name": "notebook-superset",
         "connect_timeout": 10,
-        "options": "-c timezone=UTC -c default_transaction_read_only=on -c statement_timeout=60000",
+        # As for SSDs: with the server's default a day of one sensor is looked for among the readings of all sensors.
+        "options": "-c timezone=UTC -c default_transaction_read_only=on -c statement_timeout=60000 -c random_page_cost=1.1",
     }
 
     def complete(self, url: URL) -> URL:
