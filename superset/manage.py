@@ -44,13 +44,21 @@ def _models() -> dict[str, Any]:
     return {"databases": Database, "datasets": SqlaTable, "charts": Slice, "dashboards": Dashboard}
 
 
+def _escaped(configuration: Any) -> Any:
+    defaults = configuration.file_config.defaults()
+    defaults["here"] = defaults["here"].replace("%", "%%")
+    return configuration
+
+
 def _prepare(roles: list[dict[str, Any]]) -> None:
     from flask_migrate import upgrade
+    from superset.extensions import migrate
 
     import superset
     from superset import appbuilder, db, security_manager
 
-    # A relative name: Alembic's configuration would interpret a percent sign in the path of the virtual environment.
+    # Alembic's configuration would interpret a percent sign in the path of the virtual environment.
+    migrate.configure(_escaped)
     os.chdir(Path(superset.__file__).parents[1])
     upgrade(directory="superset/migrations")
     appbuilder.add_permissions(update_perms=True)

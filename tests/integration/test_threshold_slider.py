@@ -205,6 +205,7 @@ def test_a_person_moves_the_slider_in_jupyterlab(lab: str) -> None:
         page.set_default_timeout(1000 * _SECONDS)
         page.goto(lab)
         page.locator(".jp-RenderedMarkdown h1").first.wait_for()
+        page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         handle = page.locator(".widget-slider .noUi-handle").first

@@ -7,6 +7,7 @@ draft; `diff`, the decisions, where there are any; `bash` that runs the feed; `s
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -140,7 +141,8 @@ def make_clone(home: Path) -> None:
     (home / "docs").symlink_to(PROJECT_ROOT / "docs")
     python = home / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nPYTHONPATH="{PROJECT_ROOT}" exec "{sys.executable}" "$@"\n')
+    root, real = shlex.quote(str(PROJECT_ROOT)), shlex.quote(sys.executable)
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={root} exec {real} "$@"\n', "utf-8")
     python.chmod(0o755)
     (home / "contracts").mkdir()
 

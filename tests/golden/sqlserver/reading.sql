@@ -164,23 +164,23 @@ WHERE sensor_data.sensor_id = ? AND sensor_data.timestamp >= CAST(? AS DATETIMEO
     CAST(? AS DATETIMEOFFSET(6)) ORDER BY sensor_data.timestamp DESC
 GO
 
-SELECT windows.window_start, windows.measure, windows.unit, min(windows.min) AS low, sum(windows.avg * windows.count) /
-    (sum(windows.count) + 0.0) AS average, max(windows.max) AS high, sum(windows.count) AS readings
+SELECT windows.window_start, windows.measure, windows.[unit of the key], min(windows.min) AS low, sum(windows.avg *
+        windows.count) / (sum(windows.count) + 0.0) AS average, max(windows.max) AS high, sum(windows.count) AS readings
 FROM (SELECT sensor_data_5m.window_start AS window_start, sensor_data_5m.measure AS measure, sensor_data_5m.min AS min,
-        sensor_data_5m.avg AS avg, sensor_data_5m.max AS max, sensor_data_5m.count AS count, ? AS unit
+        sensor_data_5m.avg AS avg, sensor_data_5m.max AS max, sensor_data_5m.count AS count, ? AS [unit of the key]
     FROM sensor_data_5m
     WHERE sensor_data_5m.measure IN (?, ?) AND sensor_data_5m.window_start >= CAST(? AS DATETIMEOFFSET(6)) AND
         sensor_data_5m.window_start <= CAST(? AS DATETIMEOFFSET(6))) AS windows
-GROUP BY windows.window_start, windows.measure, windows.unit ORDER BY windows.window_start
+GROUP BY windows.window_start, windows.measure, windows.[unit of the key] ORDER BY windows.window_start
 GO
 
 SELECT windows.window_start, sum(windows.avg * windows.count) AS [window sum], sum(windows.count) AS [window count]
 FROM (SELECT sensor_data_5m.window_start AS window_start, sensor_data_5m.measure AS measure, sensor_data_5m.min AS min,
-        sensor_data_5m.avg AS avg, sensor_data_5m.max AS max, sensor_data_5m.count AS count, ? AS unit
+        sensor_data_5m.avg AS avg, sensor_data_5m.max AS max, sensor_data_5m.count AS count, ? AS [unit of the key]
     FROM sensor_data_5m
     WHERE sensor_data_5m.measure IN (?) AND sensor_data_5m.window_start >= CAST(? AS DATETIMEOFFSET(6)) AND
         sensor_data_5m.window_start <= CAST(? AS DATETIMEOFFSET(6))) AS windows
-WHERE windows.unit = ? AND windows.window_start >= CAST(? AS DATETIMEOFFSET(6))
+WHERE windows.[unit of the key] = ? AND windows.window_start >= CAST(? AS DATETIMEOFFSET(6))
 GROUP BY windows.window_start
 GO
 

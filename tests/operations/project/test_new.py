@@ -80,7 +80,10 @@ def test_a_unit_has_the_paths_of_the_project(folder: Path, name: str) -> None:
     (home,) = shlex.split(unit["Environment"])
     assert home.replace("%%", "%").replace("$$", "$") == f"ETL_HOME={folder}"
     start = shlex.split(unit["ExecStart"])
-    assert start[:6] == [sys.executable, "-m", "etl", "run", FEED, "--messages"]
+    assert [word.replace("%%", "%").replace("$$", "$") for word in start[:6]] == [
+        *(sys.executable, "-m", "etl"),
+        *("run", FEED, "--messages"),
+    ]
 
 
 def test_what_differs_from_the_examples_are_only_paths_user_feed_and_settings(tmp_path: Path) -> None:
