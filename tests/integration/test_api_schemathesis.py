@@ -29,7 +29,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-EXAMPLES = int(os.environ.get("ETL_TEST_EXAMPLES", "8")) * 3
+EXAMPLES = int(os.environ.get("ETL_TEST_EXAMPLES", "8")) * 2
 
 
 @pytest.fixture

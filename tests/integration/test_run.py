@@ -55,13 +55,13 @@ def test_nothing_of_a_run_is_left_when_it_has_ended(project: Project, tmp_path: 
     project.require_exact(100)
     assert list(temporary.iterdir()) == []
     assert processes_of(project) == []
-    run = project.popen("run", "--messages", "100000")
+    run = project.popen("run", "--messages", "30000")
     wait_for(lambda: any((project.home / "checkpoint").glob("*/*/offsets/1")))
     os.killpg(run.pid, signal.SIGINT)
     run.communicate(timeout=60)
     assert processes_of(project) == []
     project.etl("run", "--messages", "0")
-    project.require_exact(100_100)
+    project.require_exact(30_100)
 
 
 def processes_of(project: Project) -> list[str]:
