@@ -47,6 +47,7 @@ _WITH_TOKEN = (
     docs.router,
 )
 _FREE = frozenset({"/health"})
+_OBJECTS_OF_AN_ANSWER = 50_000
 _DESCRIPTION = """Readings, and how they came into the database. Every request needs a token
 (`python -m etl api token new NAME`), either as `Authorization: Bearer TOKEN` or as the password of any user name.
 Every error is a problem document (RFC 9457) with a remedy."""
@@ -95,11 +96,15 @@ def create_app(settings: Settings) -> FastAPI:
 async def _connected(application: FastAPI) -> AsyncIterator[None]:
     state = application.state
     state.engine, state.writer = reading_engine(state.settings), writing_engine(state.settings)
-    # What is there now stays: an answer of many rows would let the garbage collector look through all of it, time and again.
+    # An answer of many rows would let the garbage collector look through everything, time and again: what is there now stays,
+    # and it is enough to look after the rows of an answer.
+    usual = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_OF_AN_ANSWER)
     gc.freeze()
     try:
         yield
     finally:
+        gc.set_threshold(*usual)
         for engine in filter(None, (state.engine, state.writer)):
             dispose(engine)
         gc.unfreeze()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -42,8 +43,9 @@ def latest(
     newest = _one_each(contract, connection.execute(newest_readings(contract, sensor, after, most + 1)).all())
     shown = newest[:most]
     following = cursor_of([shown[-1]._mapping[name] for name in contract.sensor]) if len(newest) > most else None
-    sources = _texts(connection, etl_source.c.source_id, etl_source.c.name, {row.source_id for row in shown})
-    cycles = _texts(connection, etl_log.c.log_id, etl_log.c.cycle_id, {row.log_id for row in shown})
+    source_place = len(contract.column_names)
+    sources = _texts(connection, etl_source.c.source_id, etl_source.c.name, {row[source_place] for row in shown})
+    cycles = _texts(connection, etl_log.c.log_id, etl_log.c.cycle_id, {row[-1] for row in shown})
     now = datetime.now(UTC)
     return json_response(
         {
@@ -81,12 +83,12 @@ def newest_readings(contract: EvolvedContract, sensor: str | None, after: str | 
 
 def _one_each(contract: EvolvedContract, rows: Iterable[Row[Any]]) -> list[Row[Any]]:
     """One reading of each sensor, as `v_<table>_latest` has it: of several at the same time, the last one in its source."""
-    places = [contract.column_names.index(name) for name in contract.sensor]
+    sensor_of = itemgetter(*(contract.column_names.index(name) for name in contract.sensor))
     first = len(contract.column_names)
     coordinates = slice(first, first + len(COORDINATES))
-    newest: dict[tuple[Any, ...], Row[Any]] = {}
+    newest: dict[Any, Row[Any]] = {}
     for row in rows:
-        key = tuple(row[place] for place in places)
+        key = sensor_of(row)
         if key not in newest or row[coordinates] > newest[key][coordinates]:
             newest[key] = row
     return list(newest.values())
