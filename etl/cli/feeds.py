@@ -140,11 +140,11 @@ def new(
         typer.Option(help="The feed's landing folder. Default for CSV and Parquet: landing/NAME.", show_default=False),
     ] = "",
 ) -> None:
-    """Draft a contract from a sample, into the first folder of ETL_FEEDS, contracts/ of a project, or the current folder.
+    """Draft a contract from a sample, into the first folder of ETL_FEEDS, or into contracts/.
 
     Of large samples the first 10,000 records are read. What the sample leaves open is TODO in the draft.
     """
-    from etl.contract.reader import own_folders, read_contract
+    from etl.contract.reader import read_contract
     from etl.operations.feeds.draft import draft_contract, require_new
     from etl.operations.feeds.samples import sample_of
     from etl.operations.feeds.try_out import try_sample
@@ -156,10 +156,6 @@ def new(
     drafted = draft_contract(settings, name, sample, topic=topic or ("" if landing else from_topic), landing=landing)
     file = drafted.file
     console.print(f"Drafted {file}; its comments say what was inferred.", markup=False, soft_wrap=True)
-    if not own_folders(settings):
-        console.print(
-            f"So that it is found: export ETL_FEEDS={shell_word(str(file.parent))}", markup=False, soft_wrap=True
-        )
     for sentence in drafted.too_wide:
         console.print(sentence, markup=False, soft_wrap=True)
     if drafted.assumed:

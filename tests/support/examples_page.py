@@ -137,14 +137,13 @@ def _text_of(path: Path) -> str:
 
 
 def make_clone(home: Path) -> None:
-    """Make a folder like a clone: with the documentation, `.venv/bin/python`, and a folder for contracts."""
+    """Make a folder like a clone: with the documentation and `.venv/bin/python`."""
     (home / "docs").symlink_to(PROJECT_ROOT / "docs")
     python = home / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     root, real = shlex.quote(str(PROJECT_ROOT)), shlex.quote(sys.executable)
     python.write_text(f'#!/bin/sh\nPYTHONPATH={root} exec {real} "$@"\n', "utf-8")
     python.chmod(0o755)
-    (home / "contracts").mkdir()
 
 
 def bash(commands: str, home: Path, env: Mapping[str, str]) -> str:
@@ -152,7 +151,8 @@ def bash(commands: str, home: Path, env: Mapping[str, str]) -> str:
 
     :raises AssertionError: one of them failed.
     """
-    env = {**env, "ETL_FEEDS": str(home / "contracts"), "ETL_HOME": str(home), "NO_COLOR": "1"}
+    own = {name: value for name, value in env.items() if name != "ETL_FEEDS"}
+    env = {**own, "ETL_HOME": str(home), "NO_COLOR": "1"}
     run = subprocess.run(
         ["bash", "-euc", commands], cwd=home, env=env, capture_output=True, text=True, timeout=240, check=False
     )
