@@ -157,9 +157,9 @@ def test_pages_fit_the_window_and_stay_at_home(browser: Browser, address: str, w
 def test_the_search_finds_a_setting(browser: Browser, address: str) -> None:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     looked = Looked(page)
-    # Until the index has come, the page does not listen to what is typed.
-    page.goto(address, wait_until="networkidle")
-    page.get_by_role("textbox", name="Search").fill("quarantine replay")
+    page.goto(address)
+    # The page listens to keys.
+    page.get_by_role("textbox", name="Search").press_sequentially("quarantine replay")
     page.locator(".md-search-result__link").first.wait_for()
     assert [url for url in looked.asked if not url.startswith(address)] == []
     page.close()
