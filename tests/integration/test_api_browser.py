@@ -55,7 +55,7 @@ class Seen:
 
 
 def run_failing_cycle(api: Api) -> str:
-    api.project.etl("run", expect=1, ETL_KAFKA_BOOTSTRAP="127.0.0.1:9", ETL_KAFKA_TIMEOUT_SECONDS="3")
+    api.project.etl("run", expect=1, ETL_KAFKA_BOOTSTRAP="127.0.0.1:9", ETL_KAFKA_TIMEOUT_SECONDS="1")
     return str(api.project.log()[-1]["cycle_id"])
 
 
@@ -69,7 +69,7 @@ def test_the_cell_that_failed_is_in_view_at_once(api: Api, window: BrowserContex
     page = window.new_page()
     page.goto(f"{api.url}/cycles/{cycle}/notebooks/produce#failed")
     expect(page.locator("#failed")).to_be_in_viewport()
-    expect(page.locator("#failed")).to_contain_text("did not answer within 3 s")
+    expect(page.locator("#failed")).to_contain_text("did not answer within 1 s")
     expect(page.get_by_role("link", name=MARK)).to_be_in_viewport()
     expect(page.locator(".warning")).to_have_count(0)
 

@@ -19,7 +19,7 @@ from tests.support.stack import Project
 
 __all__ = ["api"]
 
-NO_KAFKA = {"ETL_KAFKA_BOOTSTRAP": "127.0.0.1:9", "ETL_KAFKA_TIMEOUT_SECONDS": "3"}
+NO_KAFKA = {"ETL_KAFKA_BOOTSTRAP": "127.0.0.1:9", "ETL_KAFKA_TIMEOUT_SECONDS": "1"}
 SECRET = "not-for-anybody"
 
 
@@ -72,7 +72,7 @@ def test_a_failed_cycle_s_page_leads_to_the_cell_and_its_cause(api: Api, token: 
     cycle = run_cycle(api.project, fail=True)
     (row,) = api.project.log()
     page = Page(show(api, cycle, "produce", token).text)
-    places = page.around_each("did not answer within 3 s")
+    places = page.around_each("did not answer within 1 s")
     assert places
     assert all("failed" in place for place in places)
     assert f"produce FAILED · cycle {cycle}" in page.text()
@@ -185,7 +185,7 @@ def test_explain_opens_the_notebook_that_failed(project: Project, tmp_path: Path
     try:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert all(
-            "failed" in place for place in Page(file.read_text("utf-8")).around_each("did not answer within 3 s")
+            "failed" in place for place in Page(file.read_text("utf-8")).around_each("did not answer within 1 s")
         )
     finally:
         file.unlink()
