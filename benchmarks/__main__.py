@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks import environment, freshness, growth, latency, machine, report, soak
+from benchmarks import api, environment, freshness, growth, latency, machine, report, soak
 from benchmarks.arena import Arena, arena
 from benchmarks.contest import Contest, hold
 from benchmarks.contests import consume, load, merge, overhead, produce, whole
@@ -73,7 +73,17 @@ def _soak(arena: Arena, keep: Keep, extent: Extent) -> Result:
     return soak.measure(arena, keep, tell, cycles=200 if extent.full else 20)
 
 
-MEASURES: dict[str, Callable[[Arena, Keep, Extent], Result]] = {"growth": _growth, "latency": _latency, "soak": _soak}
+def _api(arena: Arena, keep: Keep, extent: Extent) -> Result:
+    sizes = api.FULL if extent.full else api.SHORT
+    return api.measure(arena, keep, tell, replace(sizes, rounds=extent.rounds or sizes.rounds))
+
+
+MEASURES: dict[str, Callable[[Arena, Keep, Extent], Result]] = {
+    "api": _api,
+    "growth": _growth,
+    "latency": _latency,
+    "soak": _soak,
+}
 """Measurements without contenders: only the project's jobs."""
 NAMES = (*FULL, *MEASURES)
 

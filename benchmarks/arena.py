@@ -83,6 +83,13 @@ class Ground:
         assert row is not None
         return int(row[0]), str(row[1])
 
+    def count(self, table: str) -> int:
+        """The number of rows in a table."""
+        with psycopg.connect(self.database_url) as connection:
+            row = connection.execute(_COUNT.format(table)).fetchone()
+        assert row is not None
+        return int(row[0])
+
     @contextmanager
     def watch(self, table: str, rows: int) -> Iterator[Callable[[], bool]]:
         """Whether a table has this number of rows. They are counted only while it does not grow, so that a check is cheap."""

@@ -11,14 +11,14 @@ from matplotlib import rc_context
 from benchmarks import freshness
 from benchmarks.figures import Result, Tell
 from benchmarks.freshness import Age
-from benchmarks.pages import age, contest, growth, latency, soak, targets
+from benchmarks.pages import age, api, contest, growth, latency, soak, targets
 from etl.settings import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "benchmarks.md"
 IMAGES = PROJECT_ROOT / "docs" / "images"
 BEGIN, END = "<!-- results: made by `make bench-full` -->", "<!-- end of results -->"
-ORDER = ("whole", "overhead", "latency", "growth", "soak", "produce", "consume", "merge", "load")
-PAGES: dict[str, ModuleType] = {"growth": growth, "latency": latency, "soak": soak}
+ORDER = ("whole", "overhead", "latency", "growth", "soak", "produce", "consume", "merge", "load", "api")
+PAGES: dict[str, ModuleType] = {"api": api, "growth": growth, "latency": latency, "soak": soak}
 """How results that are not contests are reported."""
 
 

@@ -1,24 +1,27 @@
 """Everything that can go wrong, as one tree.
 
-EtlError
-├── ConfigurationError      the user can fix it: a setting, an argument, a contract (exit code 2)
-│   ├── ContractError       a feed's contract file is wrong; names file, place and remedy
-│   └── ParameterError      a notebook parameter is unknown or has the wrong type
-├── TransientError          the same call may succeed later (exit code 1)
-│   ├── ServiceUnavailable  Kafka, the database or another service did not answer in time
-│   └── AlreadyRunning      another process works on the same feed
-├── Interrupted             the user stopped it (exit code 130)
-└── PermanentError          trying again changes nothing (exit code 1)
-    ├── BalanceError        the rows of a job do not add up; nothing of it was committed
-    ├── FailureBudgetExceeded   too large a share of an archive is bad; nothing of it was committed
-    ├── IntegrityError      a file is not what its manifest says
-    ├── UnreadableFile      a landing file as a whole cannot be read
-    ├── TopicMissing        the topic does not exist, and nothing creates it by accident
-    ├── RetentionGap        Kafka deleted messages before they were read
-    ├── MissingRight        the database's user may not do what a job needs
-    ├── StorageError        a disk is full, broken, not accessible, or not shared as it must be; names the folder
-    ├── SetupError          something the machine needs is missing (Java, a jar, a free port)
-    └── JobFailed           a notebook of a cycle failed; carries the job's own cause
+    EtlError
+    ├── ConfigurationError      the user can fix it: a setting, an argument, a contract (exit code 2)
+    │   ├── ContractError       a feed's contract file is wrong; names file, place and remedy
+    │   ├── NotFound            nothing has the name or number that was asked for
+    │   └── ParameterError      a notebook parameter is unknown or has the wrong type
+    ├── TransientError          the same call may succeed later (exit code 1)
+    │   ├── ServiceUnavailable  Kafka, the database or another service did not answer in time
+    │   └── AlreadyRunning      another process works on the same feed
+    ├── Interrupted             the user stopped it (exit code 130)
+    └── PermanentError          trying again changes nothing (exit code 1)
+        ├── BalanceError        the rows of a job do not add up; nothing of it was committed
+        ├── FailureBudgetExceeded   too large a share of an archive is bad; nothing of it was committed
+        ├── IntegrityError      a file is not what its manifest says
+        ├── UnreadableFile      a landing file as a whole cannot be read
+        ├── TopicMissing        the topic does not exist, and nothing creates it by accident
+        ├── RetentionGap        Kafka deleted messages before they were read
+        ├── MissingRight        the database's user may not do what a job needs
+        ├── StorageError        a disk is full, broken, not accessible, or not shared as it must be; names the folder
+        ├── SetupError          something the machine needs is missing (Java, a jar, a free port)
+        └── JobFailed           a notebook of a cycle failed; carries the job's own cause
+
+Each has a cause and a remedy.
 """
 
 from __future__ import annotations
@@ -62,6 +65,10 @@ class ContractError(ConfigurationError):
     def __init__(self, cause: str, *, remedy: str = "", problems: Sequence[ContractError] = ()) -> None:
         super().__init__(cause, remedy=remedy)
         self.problems: tuple[ContractError, ...] = tuple(problems) or (self,)
+
+
+class NotFound(ConfigurationError):
+    """Nothing has the name or number that was asked for."""
 
 
 class ParameterError(ConfigurationError):

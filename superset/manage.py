@@ -3,7 +3,8 @@
 Run by `python -m etl dashboards` with the Python of Superset's own virtual environment. A job goes over stdin and not over
 the command line because it holds passwords. Keys of a job, done in this order, each optional:
 
-    prepare   roles (Flask-AppBuilder's format): bring the metadata database up to date and set these roles
+    prepare   roles (Flask-AppBuilder's format; `includes` names another one whose permissions it has, too): bring the metadata
+              database up to date and set these roles
     users     {name: {"role": …, "password": …}}: create them, or give them this password
     import    {path: text}: the files of the assets; they replace what is there
     obsolete  {"charts": [uuid, …], "dashboards": …, "datasets": …}: remove these
@@ -17,6 +18,7 @@ import json
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 _KINDS = ("databases", "datasets", "charts", "dashboards")
@@ -42,20 +44,32 @@ def _models() -> dict[str, Any]:
     return {"databases": Database, "datasets": SqlaTable, "charts": Slice, "dashboards": Dashboard}
 
 
+def _escaped(configuration: Any) -> Any:
+    defaults = configuration.file_config.defaults()
+    defaults["here"] = defaults["here"].replace("%", "%%")
+    return configuration
+
+
 def _prepare(roles: list[dict[str, Any]]) -> None:
     from flask_migrate import upgrade
+    from superset.extensions import migrate
 
+    import superset
     from superset import appbuilder, db, security_manager
 
-    upgrade()
+    # Alembic's configuration would interpret a percent sign in the path of the virtual environment.
+    migrate.configure(_escaped)
+    os.chdir(Path(superset.__file__).parents[1])
+    upgrade(directory="superset/migrations")
     appbuilder.add_permissions(update_perms=True)
     security_manager.sync_role_definitions()
+    permissions = {role["name"]: role["permissions"] for role in roles}
     for wanted in roles:
         role = security_manager.add_role(wanted["name"])
         # Exactly these permissions: Flask-AppBuilder's import of a role only adds.
         role.permissions = [
             security_manager.add_permission_view_menu(entry["permission"]["name"], entry["view_menu"]["name"])
-            for entry in wanted["permissions"]
+            for entry in [*permissions.get(wanted.get("includes"), ()), *wanted["permissions"]]
         ]
     db.session.commit()
 

@@ -86,14 +86,20 @@ TALISMAN_CONFIG = {
         "frame-ancestors": ["'self'"],
     },
     "content_security_policy_nonce_in": ["script-src"],
-    # It listens on 127.0.0.1 only.
+    # It listens on 127.0.0.1 only, or behind a proxy that knows better (docs/containers.md).
     "force_https": False,
     "session_cookie_secure": False,
 }
 
 # --- behaviour -------------------------------------------------------------------------------------------------------
 
-FEATURE_FLAGS = {"DASHBOARD_CROSS_FILTERS": True, "ALERT_REPORTS": False, "TAGGING_SYSTEM": False}
+FEATURE_FLAGS = {
+    "DASHBOARD_CROSS_FILTERS": True,
+    # A table's rows beyond those that it shows, up to SQL_MAX_ROW, for whoever may download at all.
+    "ALLOW_FULL_CSV_EXPORT": True,
+    "ALERT_REPORTS": False,
+    "TAGGING_SYSTEM": False,
+}
 # Readings must be as new as the last load: only the state of filters is cached.
 CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
 DATA_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
@@ -101,6 +107,7 @@ DASHBOARD_AUTO_REFRESH_MODE = "fetch"
 SUPERSET_DASHBOARD_PERIODICAL_REFRESH_LIMIT = 0
 SUPERSET_WEBSERVER_TIMEOUT = 60
 ROW_LIMIT = 50_000
+SQL_MAX_ROW = 100_000
 LANGUAGES: dict[str, Any] = {}
 LOG_LEVEL = "WARNING"
 

@@ -12,7 +12,7 @@ HOUSE = Path(etl.__file__).parent
 PACKAGES = sorted(file.parent for file in HOUSE.rglob("__init__.py"))
 MODULES = sorted(HOUSE.rglob("*.py"))
 
-MOST_ENTRIES = 14
+MOST_ENTRIES = 15
 MOST_MODULES = 12
 MOST_LINES = 300
 MOST_LINES_OF_A_FUNCTION = 40

@@ -27,11 +27,13 @@ from etl.contract.reader import load_contracts
 from etl.database import make_engine
 from etl.services import superset
 from etl.services.superset import assets, keys
+from etl.services.superset.user_database import product_of_data
 from etl.settings import PROJECT_ROOT, Settings
 from tests.superset.client import Client
-from tests.superset.queries import body
+from tests.superset.queries import body, least_and_largest
 
 TARGET_MS = 200.0
+_ROWS = "charts/rows.yaml"
 RUNS = 7
 DOCUMENT = PROJECT_ROOT / "docs" / "dashboards.md"
 _BEGIN, _END = "<!-- figures: python -m benchmarks.dashboards -->", "<!-- end of figures -->"
@@ -71,8 +73,26 @@ def questions(bundle: assets.Bundle) -> Iterator[Question]:
                 yield Question(title, chart["slice_name"], chart["dataset_uuid"], params)
         for value_filter in of_values:
             target = value_filter["targets"][0]
-            params = {"viz_type": "table", "groupby": [target["column"]["name"]], "metrics": []}
-            yield Question(title, f"filter: {value_filter['name']}", target["datasetUuid"], params)
+            column = target["column"]["name"]
+            choices: Document = {"viz_type": "table", "groupby": [column], "metrics": []}
+            if value_filter["filterType"] == "filter_range":
+                choices |= {"groupby": [], "metrics": least_and_largest(column)}
+            yield Question(title, f"filter: {value_filter['name']}", target["datasetUuid"], choices)
+
+
+def filtered(bundle: assets.Bundle) -> Iterator[Question]:
+    """The queries of the rows as people filter them: by value and by score in the default time range, by sensor in a day."""
+    chart = bundle.documents("charts")[_ROWS]
+    (unfiltered,) = (question for question in questions(bundle) if question.title == chart["slice_name"])
+    day = _within(chart["params"], 'DATEADD(DATETIME("now"), -1, day) : now')
+    for name, params, column, operator, value in (
+        ("one sensor, a day", day, "sensor", "IN", ["7"]),
+        ("values from 25", unfiltered.params, "value", ">=", 25),
+        ("scores from 5", unfiltered.params, "score", ">=", 5),
+    ):
+        wanted = {"expressionType": "SIMPLE", "subject": column, "operator": operator, "comparator": value}
+        only = params | {"adhoc_filters": [*params["adhoc_filters"], wanted]}
+        yield Question(unfiltered.dashboard, f"{unfiltered.title}: {name}", unfiltered.dataset, only)
 
 
 def _within(params: Document, time_range: str | None) -> Document:
@@ -162,12 +182,14 @@ def _measure_all(settings: Settings, log_rows: int, readings: int) -> list[Measu
     client = Client(ready.service.endpoint)
     client.sign_in("viewer", keys.passwords(ready.sign_in_file.parent)[0]["viewer"])
     datasets = {dataset["uuid"]: dataset["id"] for dataset in client.all("dataset", "uuid")}
-    statements_of = [
-        (question, sql_of(client, datasets, question)) for question in questions(assets.read(assets.FOLDER))
-    ]
+    bundle = assets.read(assets.FOLDER)
+    asked = [*questions(bundle), *filtered(bundle)]
+    statements_of = [(question, sql_of(client, datasets, question)) for question in asked]
     superset.stop(settings, _tell)
     url = settings.database().get_secret_value().replace("+psycopg", "")
-    with psycopg.connect(url, options="-c timezone=UTC") as connection:
+    # Those of Superset's connection.
+    options = product_of_data(settings).dashboard_arguments["options"]
+    with psycopg.connect(url, options=options) as connection:
         return [measure(connection, question, statements) for question, statements in statements_of]
 
 

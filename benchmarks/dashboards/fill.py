@@ -44,6 +44,7 @@ SELECT
     'output/runs/x/4_load.ipynb', '{{}}', 'host', 1, '1.0', CASE WHEN step = 3 AND NOT failed THEN start_time END
 FROM jobs ORDER BY log_id;
 CREATE TEMPORARY TABLE loads AS SELECT * FROM jobs WHERE step = 3 AND NOT failed;
+INSERT INTO etl_setting VALUES ('api_url', 'http://127.0.0.1:8000');
 INSERT INTO etl_feed SELECT feed, table_name, 'source', 100, 10, 600, 'about ' || feed FROM feeds;
 INSERT INTO etl_source (feed, name, identity, first_seen) SELECT feed, 'topic', feed, now() FROM feeds ORDER BY number;
 INSERT INTO etl_file (feed, file_name, sha256, source_id, bytes, rows, offset_ranges, archived_at, loaded_at, log_id)

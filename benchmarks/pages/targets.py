@@ -105,6 +105,23 @@ def _soak(result: Result) -> Iterator[Row]:
     yield _row("the 200th cycle costs as much as the 2nd", measured, met=not result["failed"])
 
 
+def _api(result: Result) -> Iterator[Row]:
+    if latest := result.get("latest"):
+        milliseconds = latest["milliseconds"]["median"]
+        target = f"latest reading of {result['sensors']:,} sensors over the API: 100 ms at the median"
+        yield _row(target, f"{milliseconds:.0f} ms", met=milliseconds <= 100)
+    if csv := result.get("csv"):
+        ratio = csv["copy_seconds"]["median"] / csv["seconds"]["median"]
+        readings = f"{result['readings']:,} readings as CSV over the API"
+        yield _row(f"{readings}: 0.5 × the speed of COPY", f"{ratio:.2f} ×", met=ratio >= 0.5)
+        peak = result["peak_bytes"] / 2**20
+        yield _row(f"{readings}: 300 MiB at most", f"{peak:,.0f} MiB", met=peak <= 300)
+    if beside := result.get("beside"):
+        ratio = beside["seconds"]["median"] / beside["alone_seconds"]["median"]
+        target = f"a load beside {beside['requests']} requests at once: 1.1 × its time at most"
+        yield _row(target, f"{ratio:.2f} ×", met=ratio <= 1.1)
+
+
 _TARGETS: dict[str, Callable[[Result], Iterator[Row]]] = {
     "produce": _produce,
     "consume": _consume,
@@ -115,6 +132,7 @@ _TARGETS: dict[str, Callable[[Result], Iterator[Row]]] = {
     "latency": _latency,
     "growth": _growth,
     "soak": _soak,
+    "api": _api,
 }
 
 

@@ -162,6 +162,13 @@ def write_kept(connection: Connection, row: Mapping[str, Any]) -> int | None:
     return int(log_id) if _update_running(connection, log_id, columns) else None
 
 
+def write_executed_sha256(connection: Connection, cycle_id: str, sums: Mapping[Job, str]) -> None:
+    """Write down the SHA-256 of the executed notebooks of a cycle that has ended."""
+    for job, sha256 in sums.items():
+        is_of_job = (etl_log.c.cycle_id == cycle_id, etl_log.c.job_name == job)
+        connection.execute(update(etl_log).where(*is_of_job).values(executed_sha256=sha256))
+
+
 def mark_undone(connection: Connection, loads: Sequence[int], undone_at: datetime) -> None:
     """Write down that what some loads brought was removed."""
     connection.execute(update(etl_log).where(etl_log.c.log_id.in_(loads)).values(undone_at=undone_at))

@@ -16,7 +16,8 @@ from etl import __version__
 from etl.audit.states import NOTEBOOKS, Job, Status
 from etl.database.schema.tables.audit_tables import etl_log
 from etl.errors import ParameterError
-from etl.settings import PROJECT_ROOT, Settings
+from etl.settings import Settings
+from etl.settings.packaged import CLONE, notebook_file
 
 HAND_SUFFIX = "-hand"
 
@@ -56,8 +57,8 @@ def hand_made_cycle(connection: Connection, feed: str) -> str:
 
 
 def notebook_of(settings: Settings, cycle_id: str, job: Job) -> tuple[str | None, Path]:
-    """The executed notebook, relative to ETL_HOME, and the notebook as committed."""
-    source = PROJECT_ROOT / "notebooks" / f"{NOTEBOOKS[job]}.ipynb"
+    """The executed notebook, relative to ETL_HOME, and the notebook that it was made from."""
+    source = notebook_file(settings.home, NOTEBOOKS[job])
     executed = settings.runs / cycle_id / source.name
     if executed.is_file():
         return executed.relative_to(settings.home).as_posix(), source
@@ -69,11 +70,13 @@ def notebook_of(settings: Settings, cycle_id: str, job: Job) -> tuple[str | None
 
 @cache
 def code_version() -> str:
-    """The version of the package, and the commit where it runs from a git repository."""
+    """The version of the package, and the commit where it runs from a clone that is a git repository."""
+    if CLONE is None:
+        return __version__
     try:
         run = subprocess.run(
             ["git", "describe", "--always", "--dirty"],
-            cwd=PROJECT_ROOT,
+            cwd=CLONE,
             capture_output=True,
             text=True,
             timeout=10,

@@ -18,6 +18,10 @@ _WRONG, _CANNOT_TELL = 1, 2
 
 def check(
     feeds: Annotated[list[str] | None, typer.Argument(help="Feeds; default: all.", show_default=False)] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option("--kind", help="Only this kind of incident (docs/alerts.md); may be given several times."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find out whether anything is wrong; needs only the database. Exit code 0: all is well, 1: incidents, 2: cannot tell."""
@@ -25,7 +29,7 @@ def check(
     from etl.settings import Settings
 
     try:
-        wrong = find_wrong(Settings.load(), feeds or ())
+        wrong = find_wrong(Settings.load(), feeds or (), kinds or ())
     except EtlError as error:
         error.exit_code = _CANNOT_TELL
         raise

@@ -6,6 +6,7 @@ import contextlib
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from etl.audit.states import Job
@@ -56,7 +57,7 @@ def _run_once(settings: Settings, plan: RunPlan, kernel: WarmKernel | None, *, s
         for cycle in run_cycles(
             settings, plan.contracts, plan.parameters, _job_reporter(tell), kernel=kernel, once=True
         ):
-            _print_cycle(cycle)
+            _print_cycle(cycle, settings.home)
             start_sending(settings)
             done.append(cycle)
     if len(plan.feeds) > 1:
@@ -157,14 +158,14 @@ def _job_reporter(tell: Tell) -> Reporter:
     return report_job
 
 
-def _print_cycle(cycle: Cycle) -> None:
+def _print_cycle(cycle: Cycle, home: Path) -> None:
     logs.tell("cycle ended", **cycle_fields(cycle))
     if cycle.cycle_id:
         print_tables(audit_table(cycle.rows, title=f"{cycle.feed} · cycle {cycle.cycle_id}"))
         console.print(balance(cycle.rows), soft_wrap=True)
         for line in endings.lines(cycle):
             console.print(line, soft_wrap=True)
-    if following := endings.look_closer(cycle):
+    if following := endings.look_closer(cycle, home):
         console.print(following, markup=False, soft_wrap=True)
     if cycle.error:
         _print_error(cycle, cycle.error)

@@ -6,7 +6,7 @@ Operations are imported where they are called (see `etl.cli`).
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -33,6 +33,13 @@ def dashboards(
             " empty; never on your own services, and never beside real readings."
         ),
     ] = True,
+    listen: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Serve here until SIGTERM, as containers do; needs ETL_SUPERSET_METADATA_URL and ETL_SUPERSET_DATABASE_URL.",
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Set up Superset, import the dashboards, and serve them on 127.0.0.1; does only what is not done yet."""
@@ -43,6 +50,10 @@ def dashboards(
     if force and export:
         raise ConfigurationError("--force and --export exclude each other.", remedy="Export first, then import.")
     settings = Settings.load()
+    if export:
+        _require_clone()
+    if listen:
+        _serve(settings, listen)
     # With --json, only JSON goes to stdout.
     with progress(lines=not as_json) as tell:
         server = services.up_postgres(settings, tell)
@@ -58,6 +69,33 @@ def dashboards(
         print_json(_as_json(ready))
     else:
         _print(ready)
+
+
+def _require_clone() -> None:
+    """:raises ConfigurationError: the dashboards' files are those of an installed package, which are only read."""
+    from etl.settings.packaged import CLONE
+
+    if CLONE is None:
+        raise ConfigurationError(
+            "--export writes into superset/assets/ of a clone; this is an installed package.",
+            remedy="Export from a clone with the same ETL_HOME, or keep your edits in Superset: they stay there.",
+        )
+
+
+def _serve(settings: Settings, address: str) -> NoReturn:
+    """Become Superset's web server."""
+    from etl.services import superset
+    from etl.services.superset import keys, server
+
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise ConfigurationError(f"--listen {address}: it is not HOST:PORT.", remedy="Give, for example, 0.0.0.0:8088.")
+    with progress() as tell:
+        python = superset.prepare(settings, tell)
+    # Not the passwords: containers' logs are kept.
+    passwords = keys.sign_in_file(server.folder(settings))
+    console.print(f"Superset listens on {address}; the passwords are in {passwords}", soft_wrap=True, markup=False)
+    server.become(settings, python, address)
 
 
 def _update_tables(settings: Settings, tell: Tell) -> dict[str, Contract]:
@@ -123,11 +161,18 @@ def _print(ready: Ready) -> None:
     console.print(f"\n  {ready.service.endpoint}/dashboard/list/\n", soft_wrap=True)
     if "users" in ready.changed:
         passwords = json.loads(ready.sign_in_file.read_text("utf-8"))
-        console.print(f"Sign in as  viewer  {passwords['viewer']}   (reads and filters)", markup=False)
-        console.print(f"or as       admin   {passwords['admin']}   (edits)", markup=False)
-        console.print(f"This is shown once; both passwords are kept in {ready.sign_in_file}", soft_wrap=True)
+        console.print(f"Sign in as  viewer   {passwords['viewer']}   (reads and filters)", markup=False)
+        console.print(f"or as       analyst  {passwords['analyst']}   (also downloads CSV)", markup=False)
+        console.print(f"or as       admin    {passwords['admin']}   (edits)", markup=False)
+        console.print(
+            f"This is shown once; the passwords are kept in {ready.sign_in_file}", soft_wrap=True, markup=False
+        )
     else:
-        console.print(f"Sign in as viewer or admin; the passwords are in {ready.sign_in_file}", soft_wrap=True)
+        console.print(
+            f"Sign in as viewer, analyst or admin; the passwords are in {ready.sign_in_file}",
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def _print_export(changed: list[str], *, as_json: bool) -> None:

@@ -140,7 +140,7 @@ def new(
         typer.Option(help="The feed's landing folder. Default for CSV and Parquet: landing/NAME.", show_default=False),
     ] = "",
 ) -> None:
-    """Draft a contract from a sample, into the first folder of ETL_FEEDS or the current one.
+    """Draft a contract from a sample, into the first folder of ETL_FEEDS, or into contracts/.
 
     Of large samples the first 10,000 records are read. What the sample leaves open is TODO in the draft.
     """
@@ -156,10 +156,6 @@ def new(
     drafted = draft_contract(settings, name, sample, topic=topic or ("" if landing else from_topic), landing=landing)
     file = drafted.file
     console.print(f"Drafted {file}; its comments say what was inferred.", markup=False, soft_wrap=True)
-    if not settings.feeds:
-        console.print(
-            f"So that it is found: export ETL_FEEDS={shell_word(str(file.parent))}", markup=False, soft_wrap=True
-        )
     for sentence in drafted.too_wide:
         console.print(sentence, markup=False, soft_wrap=True)
     if drafted.assumed:

@@ -9,6 +9,7 @@ import structlog
 from etl.contract.reader import Contract
 from etl.database import dispose, make_engine, product_of, transaction
 from etl.database.schema.migrations import migrate
+from etl.database.schema.views import set_api_address
 from etl.jobs.load.tables import ensure_possible
 from etl.settings import Settings
 
@@ -26,6 +27,7 @@ def init_tables(settings: Settings, contracts: Mapping[str, Contract]) -> bool:
         with transaction(engine) as connection:
             for what, remedy in product_of(connection.dialect).warnings(connection):
                 log.warning(what, remedy=remedy)
+            set_api_address(connection, settings.api_url)
             refused = ensure_possible(connection, contracts.values())
     finally:
         dispose(engine)

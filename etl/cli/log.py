@@ -5,12 +5,16 @@ Operations are imported where they are called (see `etl.cli`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from etl.cli.console import AsJson, console, print_error, print_json
+
+if TYPE_CHECKING:
+    from etl.settings import Settings
 
 
 def status(as_json: AsJson = False) -> None:
@@ -81,7 +85,11 @@ def metrics(
 
 
 def explain(
-    cycle: Annotated[str, typer.Argument(help="As `history` shows it.", show_default=False)], as_json: AsJson = False
+    cycle: Annotated[str, typer.Argument(help="As `history` shows it.", show_default=False)],
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Show the notebook of the job that failed, or of the last one, in a browser.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Explain in plain words what a cycle read, what became of it, and where its files are."""
     from etl.operations.explain import explain as explain_cycle
@@ -92,9 +100,22 @@ def explain(
     explained = explain_cycle(settings, cycle)
     if as_json:
         print_json(explained)
-        return
-    for line in in_words(settings, explained):
-        console.print(line, markup=False, soft_wrap=True)
+    else:
+        for line in in_words(settings, explained):
+            console.print(line, markup=False, soft_wrap=True)
+    if open_page:
+        _open_page(settings, explained["jobs"], tell=not as_json)
+
+
+def _open_page(settings: Settings, jobs: Sequence[Mapping[str, Any]], *, tell: bool) -> None:
+    import webbrowser
+
+    from etl.notebook.page.opening import openable_address
+
+    address = openable_address(settings, jobs)
+    if tell:
+        console.print(f"Page: {address}", markup=False, soft_wrap=True)
+    webbrowser.open(address)
 
 
 def undo(

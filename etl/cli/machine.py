@@ -13,9 +13,11 @@ import typer
 
 from etl import __version__
 from etl.cli.console import AsJson, console, print_json, progress
+from etl.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from etl.settings import Settings
 
@@ -76,15 +78,23 @@ def init(
         raise combine(broken)
 
 
-def setup() -> None:
+def setup(
+    dashboards: Annotated[
+        bool, typer.Option("--dashboards", help="Install Superset as well, with the drivers of every database product.")
+    ] = False,
+) -> None:
     """Find or install Java, download the Java libraries, and prepare a quick start of Spark, without starting anything."""
     from etl import services
+    from etl.database import PRODUCTS
+    from etl.services.superset import environment
     from etl.settings import Settings
 
     settings = Settings.load()
     with progress() as tell:
         services.prepare(settings, tell)
         services.quicken(settings, tell)
+        for product in PRODUCTS if dashboards else ():
+            environment.ensure(settings, product.name, tell)
     console.print("Java and its libraries are ready.")
 
 
@@ -123,12 +133,16 @@ def lab(
     import subprocess
 
     from etl.notebook.execute import kernel_config
-    from etl.settings import PROJECT_ROOT, Settings
+    from etl.settings import Settings
+    from etl.settings.packaged import CLONE
 
-    ready(Settings.load())
+    settings = Settings.load()
+    own = (settings.home / "notebooks").is_dir()
+    root = _with_notebooks(settings.home if own or CLONE is None else CLONE)
+    ready(settings)
     command = [
         *(sys.executable, "-m", "jupyterlab"),
-        *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--ServerApp.root_dir={PROJECT_ROOT}"),
+        *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", f"--ServerApp.root_dir={root}"),
         "--LabApp.default_url=/lab/tree/notebooks/1_produce.ipynb",
         # No request leaves the machine for news or new versions.
         *("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url="),
@@ -143,6 +157,25 @@ def lab(
     raise typer.Exit(subprocess.call(command))
 
 
+def _with_notebooks(folder: Path) -> Path:
+    """Check that JupyterLab is installed, and that a folder has notebooks to open.
+
+    :raises ConfigurationError: one of them is missing.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("jupyterlab") is None:
+        raise ConfigurationError(
+            "JupyterLab is not installed.", remedy=f"Install it: {sys.executable} -m pip install 'jupyterlab>=4.4,<5'"
+        )
+    if not (folder / "notebooks" / "1_produce.ipynb").is_file():
+        raise ConfigurationError(
+            f"There are no notebooks in {folder}.",
+            remedy="Make a project with `python -m etl new FOLDER`, and run the command there.",
+        )
+    return folder
+
+
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
@@ -155,10 +188,10 @@ def ready(settings: Settings, *, with_kafka: bool = True, meanwhile: Callable[[]
     """
     from etl import services
     from etl.services.java import find_java
-    from etl.settings import Settings
+    from etl.settings import Settings, paths
 
     with progress() as tell:
-        os.environ["ETL_HOME"] = str(settings.home)
+        os.environ.update(paths.variables(settings))
         if with_kafka:
             services.prepare(settings, tell)
             os.environ["JAVA_HOME"] = str(find_java(settings, tell).home)

@@ -112,7 +112,7 @@ def run(
     few = not fresh_kernels and reads_few_messages(settings, plan)
     kernel = None if fresh_kernels else warm_kernel(settings, plan.contracts, for_few_messages=few)
     with kernel or nullcontext():
-        settings = ready(settings, with_kafka=plan.needs_kafka, meanwhile=partial(start_ahead, kernel))
+        settings = ready(settings, with_kafka=plan.needs_kafka, meanwhile=partial(start_ahead, settings, kernel))
         # It imports much; meanwhile the kernel starts Spark.
         from etl.cli.cycles import run_plan
 

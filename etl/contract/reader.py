@@ -7,6 +7,7 @@ an error: a rule that is silently ignored is worse than none.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import structlog
@@ -27,6 +28,7 @@ __all__ = [
     "contract_files",
     "load_contract",
     "load_contracts",
+    "own_folders",
     "parse_contract",
     "read_contract",
     "read_contracts",
@@ -37,13 +39,21 @@ log = structlog.get_logger("contract")
 
 _DECIDE = "Write your decision in place of TODO."
 
-PACKAGED = Path(__file__).parent / "feeds"
+PACKAGED = Path(__file__).resolve().parent / "feeds"
 """The folder of the packaged contracts."""
+OWN_FOLDER = "contracts"
+"""The folder below ETL_HOME that needs no setting."""
+
+
+def own_folders(settings: Settings) -> tuple[Path, ...]:
+    """The folders of the user's contracts: those of ETL_FEEDS, then `contracts/` of ETL_HOME if it exists."""
+    own = settings.home / OWN_FOLDER
+    return (*settings.feeds, *([own] if own.is_dir() else []))
 
 
 def contract_folders(settings: Settings) -> tuple[Path, ...]:
     """The folders that are searched for contracts. A user's folders come first, so that they can replace a packaged feed."""
-    return (*settings.feeds, PACKAGED)
+    return (*own_folders(settings), PACKAGED)
 
 
 def contract_files(settings: Settings) -> dict[str, Path]:
@@ -55,7 +65,9 @@ def contract_files(settings: Settings) -> dict[str, Path]:
     for folder in contract_folders(settings):
         if not folder.is_dir():
             raise ContractError(
-                f"The contract folder {folder} does not exist.", remedy="Correct ETL_FEEDS, or create the folder."
+                f"The contract folder {folder} does not exist.",
+                remedy=f"Correct ETL_FEEDS, or create the folder. {os.pathsep!r} separates the folders of ETL_FEEDS,"
+                " so that no folder with it in its name can be given.",
             )
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             files.setdefault(path.name.removesuffix(SUFFIX), path)
@@ -71,7 +83,8 @@ def load_contract(feed: str, settings: Settings) -> Contract:
     if feed not in files:
         raise ContractError(
             f"There is no feed {feed!r}.",
-            remedy=f"Known feeds: {', '.join(sorted(files))}. Add {feed}{SUFFIX} to a folder of ETL_FEEDS for a new one.",
+            remedy=f"Known feeds: {', '.join(sorted(files))}."
+            f" Add {feed}{SUFFIX} to {OWN_FOLDER}/ or a folder of ETL_FEEDS for a new one.",
         )
     return read_contract(files[feed])
 

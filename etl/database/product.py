@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
@@ -27,6 +27,10 @@ class Limits:
     connect_seconds: int
     statement_seconds: float
     """Longest time for a statement, and for a connection without an answer."""
+    connections: int = 3
+    """How many stay open for the next use."""
+    is_read_only: bool = False
+    """Whether the server refuses changes, where it can be asked to."""
 
     @property
     def lock_seconds(self) -> float:
@@ -169,8 +173,22 @@ class Product(ABC):
         """
 
     @abstractmethod
+    def stream_csv(self, connection: Connection, query: Select[Any]) -> Generator[bytes, None, int]:
+        """The result of a query as CSV with a header, in blocks of some hundred kilobytes; returns its rows.
+
+        Close it where it is not read to its end: until then the connection can do nothing else.
+        """
+
     def write_csv(self, connection: Connection, query: Select[Any], sink: BinaryIO) -> int:
         """Write the result of a query as CSV with a header; returns its rows."""
+        rows = 0
+
+        def blocks() -> Iterator[bytes]:
+            nonlocal rows
+            rows = yield from self.stream_csv(connection, query)
+
+        sink.writelines(blocks())
+        return rows
 
     def holds_later(self, connection: Connection, column: Column[Any], moment: datetime | None) -> bool:
         """Whether a table has a row with a later time in one of its columns; without a moment: any row."""

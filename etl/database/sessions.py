@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -112,12 +112,18 @@ def client_url(settings: Settings) -> str:
 
 
 def make_engine(
-    settings: Settings, *, application: str = "etl", statement_seconds: float | None = None, url: URL | None = None
+    settings: Settings,
+    *,
+    application: str = "etl",
+    statement_seconds: float | None = None,
+    url: URL | None = None,
+    **more: Any,
 ) -> Engine:
     """An engine whose connections give up in bounded time and speak UTC. Nothing is connected yet.
 
     :param statement_seconds: longest time for a statement; None: `settings.statement_timeout_seconds`.
     :param url: instead of that of the settings; as `read_url` gives it.
+    :param more: other fields of `Limits`.
     :raises ConfigurationError: this machine lacks a driver; says which, and how to install it.
     """
     url = url or database_url(settings)
@@ -125,6 +131,7 @@ def make_engine(
         f"notebook-{application}",
         settings.database_timeout_seconds,
         statement_seconds or settings.statement_timeout_seconds,
+        **more,
     )
     return product_of_url(url).make_engine(url, limits)
 
@@ -259,6 +266,11 @@ def read_table(connection: Connection, query: Select[Any], schema: pa.Schema) ->
 def copy_csv(connection: Connection, query: Select[Any], sink: BinaryIO) -> int:
     """Write the result of a query as CSV with a header, as a stream; returns its rows."""
     return product_of(connection.dialect).write_csv(connection, query, sink)
+
+
+def stream_csv(connection: Connection, query: Select[Any]) -> Generator[bytes, None, int]:
+    """The result of a query as CSV with a header, in blocks; close it where it is not read to its end."""
+    return product_of(connection.dialect).stream_csv(connection, query)
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:

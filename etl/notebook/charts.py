@@ -8,22 +8,18 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from etl.audit.states import Job, Status
-from etl.contract.model import Contract
+from etl.notebook.explore.units import Panel, by_unit, fitting, main_unit, titled, unit_name
 from etl.notebook.queries import Explored, Health
-from etl.notebook.show import BAD, GOOD, INK, NEUTRAL, SERIES, THOUSANDS, finished, grid, note_on, only, say
+from etl.notebook.show import BAD, GOOD, INK, NEUTRAL, SERIES, THOUSANDS, finished, grid, only, say
 
 JOBS = [job.value for job in Job]
 STATUS = {Status.SUCCESS.value: GOOD, Status.FAILED.value: BAD, Status.RUNNING.value: NEUTRAL}
 KINDS = {"outlier": ("o", BAD), "stuck": ("s", SERIES[1]), "gap": ("^", SERIES[3])}
 DIMENSIONS = {"completeness": SERIES[0], "validity": SERIES[1], "uniqueness": SERIES[3], "timeliness": SERIES[4]}
-
-
-def _label(contract: Contract, measure: str) -> str:
-    column = contract.column(measure)
-    return column.description or measure
 
 
 def _times(values: pd.Series) -> np.ndarray[Any, Any]:
@@ -63,76 +59,88 @@ def choice(explored: Explored) -> pd.DataFrame:
 
 
 def windows(explored: Explored) -> Figure:
-    """Average per window over all sensors, between the lowest and the highest value; one panel per shown measure."""
+    """Average per window over all sensors, between the lowest and the highest value; one panel per shown measure and unit."""
     measures = explored.in_windows
     if not measures:
         return only("no shown measure has windows" if explored.contract.windows else "the contract has no windows")
-    figure, axes = grid(len(measures))
-    for axis, measure, colour in zip(axes, measures, cycle(SERIES), strict=False):
-        rows = explored.windows[explored.windows["measure"] == measure]
-        axis.set_title(f"{_label(explored.contract, measure)} per window, all sensors")
-        if rows.empty:
+    of_measure = {name: explored.windows[explored.windows["measure"] == name] for name in measures}
+    found = [panel for name, rows in of_measure.items() for panel in by_unit(explored.contract, name, rows, "unit")]
+    panels, note = fitting(found, explored.measures)
+    figure, axes = grid(len(panels))
+    for axis, panel, colour in zip(axes, panels, cycle(SERIES), strict=False):
+        axis.set_title(f"{panel.title} per window, all sensors")
+        if panel.rows.empty:
             say(axis, "nothing to show")
             continue
-        when = _times(rows["window_start"])
-        axis.fill_between(
-            when, rows["low"].astype(float), rows["high"].astype(float), color=colour, alpha=0.18, linewidth=0
-        )
-        axis.plot(when, rows["average"].astype(float), color=colour, linewidth=1.4)
-    return finished(figure, note_on(explored.measures))
+        when = _times(panel.rows["window_start"])
+        low, average, high = (panel.rows[name].astype(float) for name in ("low", "average", "high"))
+        axis.fill_between(when, low, high, color=colour, alpha=0.18, linewidth=0)
+        axis.plot(when, average, color=colour, linewidth=1.4)
+    return finished(figure, note)
 
 
 def by_hour(explored: Explored) -> Figure:
-    """Average of the first shown measure by day and hour, as a heat map."""
+    """Average of the first shown measure by day and hour, in the unit of most of its readings, as a heat map."""
     hours = explored.hours
     if hours.empty:
         return only("there is no average by day and hour")
+    measure = explored.in_windows[0]
+    column = explored.contract.column(measure)
+    title = titled(column, main_unit(explored.windows, measure) or column.unit)
     figure, axis = plt.subplots(layout="constrained", figsize=(10, 1.3 + 0.28 * max(1, len(hours))))
     image = axis.imshow(hours.to_numpy(float), aspect="auto", cmap="viridis", interpolation="nearest")
     axis.set_yticks(range(len(hours)), [f"{day:%d %b}" for day in hours.index], fontsize=8)
     axis.set_xticks(range(0, 24, 3), [f"{hour:02d}:00" for hour in range(0, 24, 3)])
     axis.grid(visible=False)
-    axis.set_title(f"{_label(explored.contract, explored.in_windows[0])}: average by day and hour (UTC)")
+    axis.set_title(f"{title}: average by day and hour (UTC)")
     figure.colorbar(image, ax=axis, pad=0.01)
     return finished(figure)
 
 
 def anomalies(explored: Explored) -> Figure:
-    """Readings of the shown sensors with their anomalies marked; one panel per shown measure."""
+    """Readings of the shown sensors with their anomalies marked; one panel per shown measure and unit."""
+    contract, readings = explored.contract, explored.readings
     if not explored.examined:
-        has_rules = explored.contract.anomalies is not None
         return only(
-            "no shown measure is examined for anomalies" if has_rules else "the contract has no rules for anomalies"
+            "no shown measure is examined for anomalies"
+            if contract.anomalies is not None
+            else "the contract has no rules for anomalies"
         )
-    figure, axes = grid(len(explored.examined))
-    time = explored.contract.event_time.column
-    for axis, measure in zip(axes, explored.examined, strict=True):
-        axis.set_title(f"{_label(explored.contract, measure)}: anomalies, threshold {explored.threshold:g}")
-        if explored.readings.empty:
+    found = [panel for name in explored.examined for panel in by_unit(contract, name, readings, unit_name(name))]
+    panels, note = fitting(found, explored.measures)
+    figure, axes = grid(len(panels))
+    for axis, panel in zip(axes, panels, strict=True):
+        axis.set_title(f"{panel.title}: anomalies, threshold {explored.threshold:g}")
+        if panel.rows.empty:
             say(axis, "nothing to show")
             continue
-        axis.plot(
-            _times(explored.readings[time]), explored.readings[measure], ".", color="#BBBBBB", markersize=2, zorder=1
+        times = _times(panel.rows[contract.event_time.column])
+        axis.plot(times, panel.rows[panel.measure], ".", color="#BBBBBB", markersize=2, zorder=1)
+        _mark(axis, _anomalies_of(explored, panel))
+    return finished(figure, note)
+
+
+def _anomalies_of(explored: Explored, panel: Panel) -> pd.DataFrame:
+    """The anomalies of a panel's measure and unit."""
+    found = explored.anomalies
+    if found.empty:
+        return found
+    of_measure = found[found["measure"] == panel.measure]
+    parts = by_unit(explored.contract, panel.measure, of_measure, unit_name(panel.measure))
+    return next((part.rows for part in parts if part.title == panel.title), of_measure.iloc[:0])
+
+
+def _mark(axis: Axes, found: pd.DataFrame) -> None:
+    """Draw anomalies over their readings, each kind with its own marker."""
+    if found.empty:
+        return
+    for kind, group in found.groupby("kind"):
+        marker, colour = KINDS[str(kind)]
+        label = f"{kind} ({len(group)})"
+        axis.scatter(
+            _times(group["event_time"]), group["value"], marker=marker, color=colour, s=28, zorder=3, label=label
         )
-        of_measure = (
-            explored.anomalies[explored.anomalies["measure"] == measure]
-            if len(explored.anomalies)
-            else explored.anomalies
-        )
-        for kind, group in of_measure.groupby("kind") if len(of_measure) else ():
-            marker, colour = KINDS[str(kind)]
-            axis.scatter(
-                _times(group["event_time"]),
-                group["value"],
-                marker=marker,
-                color=colour,
-                s=28,
-                zorder=3,
-                label=f"{kind} ({len(group)})",
-            )
-        if len(of_measure):
-            axis.legend(fontsize=8, loc="upper left")
-    return finished(figure, note_on(explored.measures))
+    axis.legend(fontsize=8, loc="upper left")
 
 
 def strongest(explored: Explored, rows: int = 10) -> pd.DataFrame:

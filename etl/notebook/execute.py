@@ -13,7 +13,8 @@ from etl import errors
 from etl.errors import ConfigurationError, EtlError, Interrupted, JobFailed
 from etl.notebook.kernel import ENGINE, WarmKernel
 from etl.notebook.light_imports import light_imports
-from etl.settings import PROJECT_ROOT, Settings, logs
+from etl.settings import Settings, logs
+from etl.settings.packaged import notebook_folder, packaged
 
 if TYPE_CHECKING:
     from papermill.exceptions import PapermillExecutionError
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from etl.contract.reader import Contract
 
-NOTEBOOK_FOLDER = PROJECT_ROOT / "notebooks"
+NOTEBOOK_FOLDER = packaged("notebooks")
+"""The packaged ones; a project may have its own (`notebook_file`)."""
 
 _ARGUMENTS = ["--log-level=CRITICAL"]
 """Of the kernel's program. The kernel logs an error whenever it is asked to end; errors of the job are raised as exceptions."""
@@ -52,7 +54,7 @@ def execute(
             engine_name=ENGINE if kernel else None,
             kernel_name="python3",
             progress_bar=False,
-            cwd=NOTEBOOK_FOLDER,
+            cwd=notebook_folder(settings.home),
             config=_own_sockets(kernel_config()),
             extra_arguments=_ARGUMENTS,
             stderr_file=logs.Forwarded() if logs.in_json() else None,
@@ -71,7 +73,9 @@ def execute(
             notebook=shown,
         ) from error
     except NoSuchKernel as error:
-        raise ConfigurationError("Jupyter has no kernel `python3`.", remedy="Run `make setup`.") from error
+        raise ConfigurationError(
+            "Jupyter has no kernel `python3`.", remedy="Run `make setup`, or install the package again."
+        ) from error
 
 
 def warm_kernel(settings: Settings, contracts: Iterable[Contract], *, for_few_messages: bool = False) -> WarmKernel:
@@ -88,10 +92,10 @@ def warm_kernel(settings: Settings, contracts: Iterable[Contract], *, for_few_me
     )
 
 
-def start_ahead(kernel: WarmKernel | None) -> None:
+def start_ahead(settings: Settings, kernel: WarmKernel | None) -> None:
     """Start the kernel of the first notebook, and Spark with it, while other things are prepared."""
     if kernel:
-        kernel.start_ahead(NOTEBOOK_FOLDER, _own_sockets(kernel_config()), _ARGUMENTS)
+        kernel.start_ahead(notebook_folder(settings.home), _own_sockets(kernel_config()), _ARGUMENTS)
 
 
 def _as_template(path: Path) -> str:

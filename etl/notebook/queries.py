@@ -23,6 +23,7 @@ from etl.database.schema.migrations import connected
 from etl.database.schema.tables.audit_tables import etl_log, etl_quality_score, etl_rejected_row
 from etl.errors import ConfigurationError
 from etl.notebook.choice import Choice, choose_measures, choose_sensors
+from etl.notebook.explore.units import main_unit
 from etl.notebook.reading_queries import (
     anomalies_of,
     frame_of,
@@ -49,11 +50,11 @@ class Explored:
     summary: pd.DataFrame
     """One line: readings, sensors, first and last event time, late ones, recorded anomalies."""
     readings: pd.DataFrame
-    """The shown measures in the newest readings of the shown sensors."""
+    """The shown measures, and their units (`with_units`), in the newest readings of the shown sensors."""
     windows: pd.DataFrame
-    """Window, shown measure, low, average and high over all sensors; of the size that gives a readable number of windows."""
+    """Window, shown measure, unit, low, average and high over all sensors; of a size that gives a readable number of windows."""
     hours: pd.DataFrame
-    """Average by day and hour of the first shown measure that has windows, on the last days."""
+    """Average by day and hour of the first shown measure that has windows, in its `main_unit`, on the last days."""
     anomalies: pd.DataFrame
     """Anomalies of the shown sensors and measures with the given threshold."""
     threshold: float
@@ -152,13 +153,18 @@ def explore(
             anomalies=empty,
             threshold=threshold or (rules.threshold if rules else 0.0),
         )
-        first = explored.in_windows[:1]
-        return replace(
-            explored,
-            windows=windows_of(connection, evolved, begin, end, explored.in_windows),
-            hours=hours(connection, evolved, begin, end, first[0]) if first else empty,
-            anomalies=anomalies_of(evolved, readings, threshold, explored.examined),
-        )
+        if explored.in_windows:
+            windows = windows_of(connection, evolved, table, begin, end, explored.in_windows)
+            first = explored.in_windows[0]
+            by_hour = hours(connection, evolved, table, begin, end, first, main_unit(windows, first))
+            explored = replace(explored, windows=windows, hours=by_hour)
+    return with_threshold(explored, explored.threshold)
+
+
+def with_threshold(explored: Explored, threshold: float) -> Explored:
+    """The same readings with the anomalies that another threshold finds in them; asks no database."""
+    found = anomalies_of(explored.contract, explored.readings, threshold, explored.examined)
+    return replace(explored, threshold=threshold, anomalies=found)
 
 
 def export(settings: Settings, explored: Explored, file: str) -> pd.DataFrame:

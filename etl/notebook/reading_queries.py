@@ -9,14 +9,28 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Subquery,
+    Table,
+    and_,
+    case,
+    func,
+    literal,
+    select,
+)
 
-from etl.contract.model import EvolvedContract
+from etl.contract.model import Column, EvolvedContract
+from etl.database import text_of
 from etl.database.schema.tables.audit_tables import etl_anomaly, etl_log
 from etl.database.schema.windows import window_tables
 from etl.errors import ConfigurationError
 from etl.jobs.load.derived.detect import find
 from etl.notebook.choice import is_of_sensors
+from etl.notebook.explore.units import spellings, unit_columns, unit_name, with_units
 
 
 def newest_time(connection: Connection, contract: EvolvedContract) -> datetime:
@@ -68,7 +82,8 @@ def newest_readings(
     :param sensors: the values that identify each of them.
     """
     time = table.c[contract.event_time.column]
-    names = dict.fromkeys([*contract.sensor, contract.event_time.column, *measures])
+    units = [column for measure, column in unit_columns(contract).items() if measure in measures]
+    names = dict.fromkeys([*contract.sensor, contract.event_time.column, *measures, *units])
     query = (
         select(*(table.c[name] for name in names))
         .where(is_of_sensors(contract, table, sensors), *within)
@@ -76,55 +91,62 @@ def newest_readings(
         .limit(READINGS_SHOWN)
     )
     readings = frame_of(connection, query)
-    return readings.sort_values([*contract.sensor, contract.event_time.column], ignore_index=True)
+    return with_units(readings.sort_values([*contract.sensor, contract.event_time.column], ignore_index=True), contract)
 
 
 def windows_of(
-    connection: Connection, contract: EvolvedContract, begin: datetime, end: datetime, measures: Sequence[str]
+    connection: Connection,
+    contract: EvolvedContract,
+    readings: Table,
+    begin: datetime,
+    end: datetime,
+    measures: Sequence[str],
 ) -> pd.DataFrame:
-    """Statistics of some measures over all sensors; per day if the small windows are more than a plot can show."""
+    """Statistics of some measures, over all sensors that measure in the same unit; per day if the small windows are more than a
+    plot can show.
+
+    :param readings: the feed's table.
+    """
     tables = list(window_tables(contract))
-    if not tables:
-        return pd.DataFrame(columns=["window_start", "measure", "low", "average", "high"])
     table = tables[-1] if end - begin > timedelta(days=14) else tables[0]
-    columns = table.c
+    columns = _with_units(contract, table, readings, begin, end, measures).c
+    names = (columns.window_start, columns.measure, columns[_UNIT])
     total = func.sum(columns.count)
     query = (
         select(
-            columns.window_start,
-            columns.measure,
+            *names,
             func.min(columns["min"]).label("low"),
             (func.sum(columns.avg * columns.count) / total).label("average"),
             func.max(columns["max"]).label("high"),
             total.label("readings"),
         )
-        .where(
-            columns.measure.in_(measures),
-            columns.window_start >= begin - timedelta(days=1),
-            columns.window_start <= end,
-        )
-        .group_by(columns.window_start, columns.measure)
+        .group_by(*names)
         .order_by(columns.window_start)
     )
-    return frame_of(connection, query)
+    return frame_of(connection, query).rename(columns={_UNIT: "unit"})
 
 
 def hours(
-    connection: Connection, contract: EvolvedContract, begin: datetime, end: datetime, measure: str
+    connection: Connection,
+    contract: EvolvedContract,
+    readings: Table,
+    begin: datetime,
+    end: datetime,
+    measure: str,
+    unit: str,
 ) -> pd.DataFrame:
-    """Average of one measure over all sensors by day (rows) and hour (columns), from the smallest windows."""
-    columns = next(window_tables(contract)).c
+    """Average of one measure over the sensors with one unit by day (rows) and hour (columns), from the smallest windows.
+
+    :param unit: as `windows_of` finds it.
+    """
+    columns = _with_units(contract, next(window_tables(contract)), readings, begin, end, [measure]).c
     query = (
         select(
             columns.window_start,
             func.sum(columns.avg * columns.count).label("window sum"),
             func.sum(columns.count).label("window count"),
         )
-        .where(
-            columns.measure == measure,
-            columns.window_start >= max(begin, end - timedelta(days=DAYS_SHOWN)),
-            columns.window_start <= end,
-        )
+        .where(columns[_UNIT] == unit, columns.window_start >= max(begin, end - timedelta(days=DAYS_SHOWN)))
         .group_by(columns.window_start)
     )
     windows = frame_of(connection, query)
@@ -136,6 +158,46 @@ def hours(
     return (sums["window sum"] / sums["window count"]).unstack("hour").reindex(columns=range(24))
 
 
+def _with_units(
+    contract: EvolvedContract, table: Table, readings: Table, begin: datetime, end: datetime, measures: Sequence[str]
+) -> Subquery:
+    """Windows of some measures between two times, and of the day before, with `_UNIT`: that of the key's readings in that time.
+
+    It is empty where no column gives units. A key with several units has two of them.
+    """
+    begin -= timedelta(days=1)
+    source: FromClause = table
+    unit: ColumnElement[Any] = literal("", text_of(None))
+    given = {measure: column for measure, column in unit_columns(contract).items() if measure in measures}
+    key = contract.windows.key if contract.windows else ()
+    if given and key:
+        time = readings.c[contract.event_time.column]
+        units = (
+            select(*(readings.c[name] for name in key), *(_unit(readings.c[given[name]], name) for name in given))
+            .where(time >= begin, time <= end)
+            .group_by(*(readings.c[name] for name in key))
+            .subquery("units")
+        )
+        source = table.outerjoin(units, and_(*(table.c[name] == units.c[name] for name in key)))
+        of_measure = ((name, _as_in_contract(units.c[unit_name(name)], contract.column(name))) for name in given)
+        unit = case(*((table.c.measure == name, text) for name, text in of_measure), else_=unit)
+    columns = (table.c[name] for name in ("window_start", "measure", "min", "avg", "max", "count"))
+    within = (table.c.measure.in_(measures), table.c.window_start >= begin, table.c.window_start <= end)
+    # A table of its own, because two statements of the same expression with parameters are two for GROUP BY.
+    return select(*columns, unit.label(_UNIT)).select_from(source).where(*within).subquery("windows")
+
+
+def _unit(column: ColumnElement[Any], measure: str) -> ColumnElement[str]:
+    """The unit in some readings; the first and the last one where there are several."""
+    first, last = func.min(column), func.max(column)
+    return case((first == last, first), (first != last, func.concat(first, " / ", last))).label(unit_name(measure))
+
+
+def _as_in_contract(unit: ColumnElement[str], column: Column) -> ColumnElement[str]:
+    text = func.coalesce(unit, "")
+    return case((text.in_(spellings(column)), column.unit), else_=text)
+
+
 def anomalies_of(
     contract: EvolvedContract, readings: pd.DataFrame, threshold: float, measures: Sequence[str]
 ) -> pd.DataFrame:
@@ -145,12 +207,15 @@ def anomalies_of(
     rules = replace(contract.anomalies, measures=tuple(measures))
     if threshold:
         rules = replace(rules, threshold=threshold)
-    names = [*contract.sensor, contract.event_time.column, *rules.measures]
+    # A sensor has the same units in all of its readings, so they can go along with what names it.
+    units = [name for name in map(unit_name, measures) if name in readings]
+    names = [*contract.sensor, contract.event_time.column, *rules.measures, *units]
     # Prefixed, because `find` returns other columns beside the sensor's.
     key = tuple(f"sensor {name}" for name in contract.sensor)
     columns = {_NEW: True, **{new: readings[name] for new, name in zip(key, contract.sensor, strict=True)}}
     table = pa.Table.from_pandas(readings[names].assign(**columns), preserve_index=False)
-    anomalies = find(table, rules, key=key, time=contract.event_time.column, measures=rules.measures, new=_NEW)
+    time = contract.event_time.column
+    anomalies = find(table, rules, key=(*key, *units), time=time, measures=rules.measures, new=_NEW)
     taken = set(anomalies.column_names)
     plain = {new: name for new, name in zip(key, contract.sensor, strict=True) if name not in taken}
     return anomalies.to_pandas().rename(columns=plain)
@@ -163,6 +228,8 @@ def frame_of(connection: Connection, query: Select[Any]) -> pd.DataFrame:
 
 READINGS_SHOWN = 20_000
 DAYS_SHOWN = 31
+_UNIT = "unit of the key"
+"""With spaces, so that no column of a contract is called the same."""
 
 # A space, so that no column of a contract is called the same.
 _NEW = "is new"

@@ -20,6 +20,7 @@ from etl.contract.reader import Contract
 from etl.jobs.load.sample import MOST_MEASURES
 from etl.jobs.merge.job import Merged
 from etl.notebook.choice import Choice
+from etl.notebook.explore.units import by_unit, fitting, unit_name, with_units
 from etl.notebook.sample_values import allowed_numbers, as_times, with_combined
 from etl.settings import Settings
 from etl.storage.batch_csv import read_frame
@@ -101,22 +102,25 @@ def messages(values: Iterable[bytes], contract: Contract) -> pd.DataFrame:
 
 
 def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5, measures: Choice | None = None) -> Figure:
-    """Measures over time, a line per sensor; values that the contract forbids are left out.
+    """Measures over time, a line per sensor and a panel per unit; values that the contract forbids are left out.
 
     :param measures: those to show, which the frame has; None: those with the most values in it.
     """
     time = contract.event_time.column
     by = [name for name in contract.sensor if name in frame] or [contract.message_key]
     chosen = measures or _most_filled(frame, contract)
-    frame = frame.assign(**{time: as_times(frame[time], contract)})
+    frame = with_units(frame, contract).assign(**{time: as_times(frame[time], contract)})
     key = " ".join(by)
     names = frame[by].map(str).agg(" ".join, axis=1) if len(frame) else frame[by[0]]
     shown = frame.assign(**{key: names})
     shown = shown[shown[key].isin(shown[key].value_counts().index[:sensors])].sort_values(time)
-    figure, axes = grid(max(1, len(chosen.names)))
-    for axis, measure in zip(axes, map(contract.column, chosen.names), strict=False):
-        for name, group in shown.groupby(key):
-            values = allowed_numbers(group[measure.name], measure)
+    found = [panel for name in chosen.names for panel in by_unit(contract, name, shown, unit_name(name))]
+    panels, note = fitting(found, chosen)
+    figure, axes = grid(max(1, len(panels)))
+    for axis, panel in zip(axes, panels, strict=False):
+        column = contract.column(panel.measure)
+        for name, group in panel.rows.groupby(key):
+            values = allowed_numbers(group[column.name], column)
             axis.plot(
                 group[time].dt.tz_localize(None).to_numpy(),
                 values,
@@ -125,12 +129,14 @@ def readings(frame: pd.DataFrame, contract: Contract, *, sensors: int = 5, measu
                 linewidth=1,
                 label=_shortened(f"{key} {name}"),
             )
-        axis.set_title(measure.description or measure.name)
-    if len(shown):
-        axes[min(1, len(axes) - 1)].legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
-    else:
+        axis.set_title(panel.title)
+    # Where panels show different sensors, each says which.
+    for axis in axes if len(found) > len(chosen.names) else axes[:2][-1:]:
+        if len(shown):
+            axis.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    if not len(shown):
         say(axes[0], "nothing to show")
-    return finished(figure, note_on(chosen))
+    return finished(figure, note)
 
 
 def _most_filled(frame: pd.DataFrame, contract: Contract) -> Choice:
@@ -272,11 +278,6 @@ def grid(panels: int, columns: int = 2) -> tuple[Figure, list[Axes]]:
     for spare in axes.flat[panels:]:
         spare.set_visible(False)
     return figure, list(axes.flat[:panels])
-
-
-def note_on(measures: Choice) -> str:
-    """What a figure says where it does not show all measures."""
-    return "" if measures.is_all else measures.in_words("measures")
 
 
 def finished(figure: Figure, note: str = "") -> Figure:

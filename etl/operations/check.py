@@ -21,16 +21,19 @@ from etl.settings import Settings
 _SHOWN = ("incident_id", "kind", "feed", "key", "severity", "opened_at", "cause", "remedy", "cycle_id", "notebook")
 
 
-def check(settings: Settings, feeds: Sequence[str] = ()) -> list[dict[str, Any]]:
+def check(settings: Settings, feeds: Sequence[str] = (), kinds: Sequence[str] = ()) -> list[dict[str, Any]]:
     """What is wrong now: open incidents and silent schedules, the oldest first; empty where all is well.
 
     A silent schedule becomes an incident, if the database's user may write that; otherwise it has neither `incident_id` nor
     `opened_at` here.
 
     :param feeds: only these; none: all.
-    :raises ConfigurationError: the audit tables are missing, or a feed is known neither here nor to the database.
+    :param kinds: only incidents of these kinds; none: all.
+    :raises ConfigurationError: the audit tables are missing, a feed is known neither here nor to the database, or there is no
+        such kind.
     :raises ServiceUnavailable: the database does not answer.
     """
+    _require_kinds(kinds)
     contracts = {name: rules for name, rules in sound_contracts(settings).items() if rules.alerts.cycle_every_seconds}
     with connected(settings, "check") as connection:
         _require_known(connection, settings, feeds)
@@ -43,7 +46,7 @@ def check(settings: Settings, feeds: Sequence[str] = ()) -> list[dict[str, Any]]
     recorded = {row["feed"] for row in wrong if row["kind"] == Kind.SILENT_SCHEDULE}
     shown = [{name: row[name] for name in _SHOWN} for row in wrong]
     shown += [_unrecorded(feed, found) for feed, found in findings.items() if found and feed not in recorded]
-    return [row for row in shown if not feeds or row["feed"] in feeds]
+    return [row for row in shown if (not feeds or row["feed"] in feeds) and (not kinds or row["kind"] in kinds)]
 
 
 def _record(settings: Settings, contracts: Mapping[str, Contract]) -> list[dict[str, Any]]:
@@ -69,6 +72,14 @@ def _unrecorded(feed: str, finding: Finding) -> dict[str, Any]:
     kind = Kind.SILENT_SCHEDULE
     known = {"kind": kind, "feed": feed, "key": finding.key, "severity": severity(kind)}
     return dict.fromkeys(_SHOWN) | known | {"cause": finding.cause, "remedy": finding.remedy}
+
+
+def _require_kinds(kinds: Sequence[str]) -> None:
+    unknown = [kind for kind in kinds if kind not in list(Kind)]
+    if unknown:
+        raise ConfigurationError(
+            f"{unknown[0]!r} is no kind of incident.", remedy=f"These are: {', '.join(sorted(Kind))}."
+        )
 
 
 def _require_known(connection: Connection, settings: Settings, feeds: Sequence[str]) -> None:

@@ -14,13 +14,15 @@ from etl.audit.states import NOTEBOOKS, Job
 from etl.contract.reader import Contract
 from etl.database import dispose, make_engine, transaction
 from etl.errors import EtlError, Interrupted, PermanentError, describe_error
-from etl.notebook.execute import NOTEBOOK_FOLDER, execute
+from etl.notebook.execute import execute
 from etl.notebook.kernel import WarmKernel
+from etl.notebook.page.executed import executed_sha256
 from etl.notebook.parameters import divide_parameters
 from etl.operations.outcome import Outcome, read_outcome
 from etl.operations.pings import Pings
 from etl.operations.schedules import expected
 from etl.settings import Settings, logs
+from etl.settings.packaged import notebook_file
 from etl.storage import files
 from etl.storage.disk_errors import translate_disk_errors
 from etl.storage.locks import JOB_WAIT_SECONDS, feed_lock
@@ -104,7 +106,7 @@ def run_cycle(
     :raises ParameterError: a parameter is unknown or has another type, or a notebook has no cell `parameters`. Nothing ran.
     :raises AlreadyRunning: another cycle of this feed runs. Nothing ran.
     """
-    shares = divide_parameters(parameters)
+    shares = divide_parameters(settings, parameters)
     cycle_id = provenance.new_cycle_id()
     with (
         files.private(),
@@ -138,11 +140,11 @@ def run_cycle(
 
 
 def _try_job(settings: Settings, job: Job, parameters: dict[str, Any], kernel: WarmKernel | None) -> EtlError | None:
-    notebook = f"{NOTEBOOKS[job]}.ipynb"
-    executed = settings.runs / parameters["cycle_id"] / notebook
+    notebook = notebook_file(settings.home, NOTEBOOKS[job])
+    executed = settings.runs / parameters["cycle_id"] / notebook.name
     try:
         with translate_disk_errors(settings):
-            execute(settings, NOTEBOOK_FOLDER / notebook, executed, parameters, kernel)
+            execute(settings, notebook, executed, parameters, kernel)
     except EtlError as error:
         return error
     return None
@@ -154,6 +156,7 @@ def _ended(settings: Settings, contract: Contract, cycle_id: str) -> tuple[tuple
     try:
         _look_at_schedules(engine, settings, contract)
         with transaction(engine) as connection:
+            log_rows.write_executed_sha256(connection, cycle_id, executed_sha256(settings, cycle_id))
             rows = log_rows.rows_of_cycle(connection, cycle_id)
             return tuple(rows), read_outcome(connection, contract, rows)
     finally:

@@ -76,8 +76,8 @@ def _run(name: str, check: Callable[[Settings], str], settings: Settings) -> Fin
 
 def _python(_: Settings) -> str:
     version = ".".join(map(str, sys.version_info[:3]))
-    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
-        raise SetupError(f"Python {version}", remedy="Use Python 3.11, 3.12 or 3.13.")
+    if not (3, 11) <= sys.version_info[:2] <= (3, 14):
+        raise SetupError(f"Python {version}", remedy="Use Python 3.11, 3.12, 3.13 or 3.14.")
     return version
 
 
@@ -102,7 +102,9 @@ def _kernel(_: Settings) -> str:
     try:
         spec = KernelSpecManager().get_kernel_spec("python3")
     except NoSuchKernel:
-        raise SetupError("There is no kernel `python3`.", remedy="Run `make setup`.") from None
+        raise SetupError(
+            "There is no kernel `python3`.", remedy="Run `make setup`, or install the package again."
+        ) from None
     return f"python3 ({spec.display_name})"
 
 
@@ -210,7 +212,7 @@ def _tables(settings: Settings) -> str:
 
 
 def _superset(settings: Settings) -> str:
-    """What `make dashboards` would find. No cycle needs Superset: what is missing is reported, but not as a fault."""
+    """What `python -m etl dashboards` would find. No cycle needs Superset: what is missing is reported, but not as a fault."""
     if service := superset.running(settings):
         return (
             f"Superset runs at {service.endpoint}"
@@ -220,14 +222,13 @@ def _superset(settings: Settings) -> str:
     try:
         access = user_database.look(settings)
         if environment.is_current(settings, user_database.product_of_data(settings).name):
-            state = "Superset is installed and not running; `make dashboards` starts it"
+            state = "Superset is installed and not running; `python -m etl dashboards` starts it"
         else:
             python = environment.find_python()
-            environment.require_folder(settings)
             environment.require_space(settings)
-            state = f"Superset is not installed completely; `make dashboards` installs it with {python}"
+            state = f"Superset is not installed completely; `python -m etl dashboards` installs it with {python}"
     except EtlError as error:
-        return f"`make dashboards` would fail: {error.cause} {error.remedy}"
+        return f"`python -m etl dashboards` would fail: {error.cause} {error.remedy}"
     return f"{state}; {access}" if access else state
 
 

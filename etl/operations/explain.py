@@ -22,7 +22,7 @@ from etl.database.schema.tables.audit_tables import (
     etl_rejected_row,
     etl_set_aside,
 )
-from etl.errors import ConfigurationError
+from etl.errors import ConfigurationError, NotFound
 from etl.operations.outcome import holds, rows_in
 from etl.operations.quarantine.causes import Cause, causes_of
 from etl.settings import Settings
@@ -37,30 +37,35 @@ def explain(settings: Settings, cycle_id: str) -> dict[str, Any]:
     """What is recorded of a cycle: its jobs, its archives with their offsets, rejected rows by reason, the contract's lines that
     rejected most of them, the incidents that it opened or resolved, and the load before it.
 
-    :raises ConfigurationError: there is no such cycle.
+    :raises NotFound: there is no such cycle.
     """
     with connected(settings, "explain") as connection:
-        jobs = log_rows.rows_of_cycle(connection, cycle_id)
-        if not jobs:
-            raise ConfigurationError(f"There is no cycle {cycle_id!r}.", remedy="`python -m etl history` lists them.")
-        loads = [job["log_id"] for job in jobs if job["job_name"] == Job.LOAD]
-        feed = jobs[0]["feed"]
-        contract = _contract(settings, feed)
-        return {
-            "cycle_id": cycle_id,
-            "feed": feed,
-            "jobs": jobs,
-            "archives": ledger.archives_of(connection, loads),
-            "landing_files": ledger.landing_files_of(connection, loads),
-            "landing_moved_to": ledger.places_of_landing_files(connection, loads),
-            "rejected": _reasons(connection, loads),
-            "causes": [asdict(cause) for cause in causes_of(connection, loads, feed, contract)],
-            "table": _table(connection, contract, jobs),
-            "set_aside": _set_aside(connection, [job["log_id"] for job in jobs]),
-            "incidents": shown_by(connection, [job["log_id"] for job in jobs]),
-            **_derived(connection, loads),
-            "before": _before(connection, jobs[0]),
-        }
+        return facts_of(connection, settings, cycle_id)
+
+
+def facts_of(connection: Connection, settings: Settings, cycle_id: str) -> dict[str, Any]:
+    """What `explain` returns."""
+    jobs = log_rows.rows_of_cycle(connection, cycle_id)
+    if not jobs:
+        raise NotFound(f"There is no cycle {cycle_id!r}.", remedy="`python -m etl history` lists them.")
+    loads = [job["log_id"] for job in jobs if job["job_name"] == Job.LOAD]
+    feed = jobs[0]["feed"]
+    contract = _contract(settings, feed)
+    return {
+        "cycle_id": cycle_id,
+        "feed": feed,
+        "jobs": jobs,
+        "archives": ledger.archives_of(connection, loads),
+        "landing_files": ledger.landing_files_of(connection, loads),
+        "landing_moved_to": ledger.places_of_landing_files(connection, loads),
+        "rejected": _reasons(connection, loads),
+        "causes": [asdict(cause) for cause in causes_of(connection, loads, feed, contract)],
+        "table": _table(connection, contract, jobs),
+        "set_aside": _set_aside(connection, [job["log_id"] for job in jobs]),
+        "incidents": shown_by(connection, [job["log_id"] for job in jobs]),
+        **_derived(connection, loads),
+        "before": _before(connection, jobs[0]),
+    }
 
 
 def in_words(settings: Settings, facts: Mapping[str, Any]) -> list[str]:

@@ -133,7 +133,7 @@ def plan_run(settings: Settings, request: RunRequest) -> RunPlan:
             f"--every {request.every} would send {source_file} again in each cycle.",
             remedy="Send the file once with --file, then start the schedule without it.",
         )
-    jobs = divide_parameters(parameters)
+    jobs = divide_parameters(settings, parameters)
     require_one_origin(parameters["messages"], parameters.get("source_file", ""))
     feeds = tuple(_feed_plan(settings, contract, parameters) for contract in contracts)
     return RunPlan(feeds, parameters, jobs, schedule, request.cycles, request.log_file)

@@ -32,12 +32,7 @@ class Up:
 
 
 def prepare(settings: Settings, progress: Progress) -> None:
-    """Find or install Java and fetch the Java libraries; touches the network only when something is missing.
-
-    :raises ConfigurationError: the embedded Kafka is to be used, and cannot be in this folder.
-    """
-    if settings.kafka_is_embedded:
-        kafka.require_folder(settings)
+    """Find or install Java and fetch the Java libraries; touches the network only when something is missing."""
     with _exclusively(settings):
         jars.ensure(settings, find_java(settings, progress), progress)
 

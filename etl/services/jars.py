@@ -23,7 +23,9 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 from etl.errors import SetupError
+from etl.services import network
 from etl.services.java import Java, find_java
+from etl.services.packages import exclusively, held
 from etl.services.process import Progress
 from etl.settings import Settings
 from etl.settings.libraries import LOCK, Jar, locked
@@ -52,27 +54,60 @@ def damaged(settings: Settings) -> list[Jar]:
 def ensure(settings: Settings, java: Java, progress: Progress, lock: Path = LOCK) -> None:
     """Fetch what is missing.
 
-    A library gets its final name only after its SHA-256 was checked, so an interrupted download is simply repeated.
+    A library gets its final name only after its SHA-256 was checked. What a failed or killed attempt has fetched completely is
+    kept, and the rest of it removed, so the next attempt continues there.
 
-    :raises SetupError: no repository has a library, or its content differs from the lock file.
+    :raises SetupError: no repository has a library, or its content differs from the lock file; the folder cannot be written.
     """
-    wanted = missing(settings, lock)
-    if not wanted:
+    if not missing(settings, lock):
         return
     folder = settings.jars_folder
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as temporary:
-        work = Path(temporary)
-        # Distributing them in turn, largest first, gives each process about the same number of bytes.
-        by_size = sorted(wanted, key=lambda jar: -jar.bytes)
-        shares = [share for i in range(_PROCESSES) if (share := by_size[i::_PROCESSES])]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Several homes may share the folder.
+        with exclusively(folder, lambda: progress("waiting for another download of the Java libraries")):
+            _fetch_missing(settings, java, progress, lock)
+    except OSError as error:
+        raise SetupError(
+            f"Java libraries are missing in {folder}, and it cannot be written: {error.strerror or error}.",
+            remedy="Correct its permissions, make room, or set ETL_JARS to another folder.",
+        ) from error
+
+
+def _fetch_missing(settings: Settings, java: Java, progress: Progress, lock: Path) -> None:
+    work = settings.jars_folder / ".fetch"
+    # What a killed attempt has left.
+    _collect(settings, missing(settings, lock), work)
+    if not (wanted := missing(settings, lock)):
+        return
+    # Distributing them in turn, largest first, gives each process about the same number of bytes.
+    by_size = sorted(wanted, key=lambda jar: -jar.bytes)
+    shares = [share for i in range(_PROCESSES) if (share := by_size[i::_PROCESSES])]
+    try:
         with ThreadPoolExecutor(len(shares)) as pool:
             fetches = [pool.submit(_fetch, settings, java, share, work / str(i)) for i, share in enumerate(shares)]
             _show(fetches, work, sum(jar.bytes for jar in wanted), progress)
-            for fetch in fetches:
-                fetch.result()
-        for jar in wanted:
-            _place(jar, next(work.glob(f"*/{jar.part}/{jar.file_name}"), None), folder)
+    finally:
+        wrong = _collect(settings, wanted, work)
+    if wrong:
+        raise wrong[0]
+    for fetch in fetches:
+        fetch.result()
+    if absent := missing(settings, lock):
+        raise SetupError(f"No repository has {absent[0].file_name}.", remedy=_REMEDY)
+
+
+def _collect(settings: Settings, wanted: Iterable[Jar], work: Path) -> list[SetupError]:
+    """Move complete libraries to their places, and remove the rest; returns what was complete and not right."""
+    wrong = []
+    for jar in wanted:
+        files = [file for file in work.rglob(jar.file_name) if _size(file) == jar.bytes]
+        if right := next((file for file in files if _sha256(file) == jar.sha256), None):
+            _place(jar, right, settings.jars_folder)
+        elif retrieved := next(work.glob(f"*/{jar.part}/{jar.file_name}"), None):
+            wrong.append(_wrong(jar, _sha256(retrieved)))
+    shutil.rmtree(work, ignore_errors=True)
+    return wrong
 
 
 def _show(fetches: list[Future[None]], work: Path, total: int, progress: Progress) -> None:
@@ -97,7 +132,7 @@ def _fetch(settings: Settings, java: Java, jars: list[Jar], work: Path) -> None:
         for jar in jars
     )
     parts = sorted({jar.part for jar in jars})
-    _ivy(settings, java, parts, dependencies, work, f"{work}/[conf]/[artifact]-[revision].[ext]")
+    _ivy(settings, java, parts, dependencies, work, "[conf]/[artifact]-[revision].[ext]")
 
 
 def _ivy(settings: Settings, java: Java, parts: Iterable[str], dependencies: str, work: Path, pattern: str) -> None:
@@ -107,48 +142,63 @@ def _ivy(settings: Settings, java: Java, parts: Iterable[str], dependencies: str
     :raises SetupError: with Ivy's message about what it could not find.
     """
     work.mkdir(parents=True)
-    module = work / "ivy.xml"
     configurations = "".join(f"<conf name={quoteattr(part)}/>" for part in parts)
-    module.write_text(
+    (work / "ivy.xml").write_text(
         '<ivy-module version="2.0"><info organisation="local" module="etl"/>'
         f"<configurations>{configurations}</configurations><dependencies>{dependencies}</dependencies></ivy-module>",
         "utf-8",
     )
-    ivy = next(_pyspark_jars().glob("ivy-*.jar"))
+    ivy = next(_pyspark_jars().glob("ivy-*.jar")).absolute()
     own_settings = ["-settings", str(settings.ivy_settings)] if settings.ivy_settings else []
-    command = [str(java.path), "-jar", str(ivy), *own_settings, "-ivy", str(module), "-cache", str(work / "cache")]
+    command = [str(java.path.absolute()), *network.java_options(), "-jar", str(ivy), *own_settings]
     try:
         run = subprocess.run(
-            [*command, "-types", "jar", "bundle", "-retrieve", pattern],
-            capture_output=True,
+            # Relative names: brackets, braces and parentheses of an absolute path would be parts of Ivy's pattern.
+            [*command, "-ivy", "ivy.xml", "-cache", "cache", "-types", "jar", "bundle", "-retrieve", pattern],
+            cwd=work,
+            env=network.java_environment(),
+            pass_fds=held,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             timeout=_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
         raise SetupError(f"Fetching the Java libraries took longer than {_SECONDS} s.", remedy=_REMEDY) from None
-    if run.returncode != 0 or "UNRESOLVED" in run.stdout:
-        raise SetupError(f"The Java libraries could not be fetched:\n{run.stdout.strip()[-1200:]}", remedy=_REMEDY)
+    if run.returncode != 0 or "UNRESOLVED" in run.stdout or "FAILED DOWNLOADS" in run.stdout:
+        said = settings.mask(run.stdout.strip()[-1200:])
+        why = network.why_not_reached(run.stdout)
+        raise SetupError(f"{_FAILED}: {why}." if why else f"{_FAILED}:\n{said}", remedy=_REMEDY)
 
 
-_REMEDY = "Check the network, then run the command again. Behind a mirror, set ETL_IVY_SETTINGS (docs/operations.md)."
+_FAILED = "The Java libraries could not be fetched"
+_REMEDY = (
+    "Run the command again when the network is there; it continues where it stopped."
+    " Behind a proxy, set HTTPS_PROXY (and NO_PROXY); for a mirror of Maven Central, set ETL_IVY_SETTINGS;"
+    " or set ETL_JARS to a copy of another machine's .services/jars (docs/first-contact.md)."
+)
 
 
-def _place(jar: Jar, file: Path | None, folder: Path) -> None:
-    digest = _sha256(file) if file else None
-    if file is None or digest != jar.sha256:
-        raise SetupError(
-            f"{jar.file_name}: SHA-256 is {digest or 'missing'}, the lock file says {jar.sha256}.",
-            remedy="Run the command again; if the error persists, do not trust the repository that it came from.",
-        )
+def _place(jar: Jar, file: Path, folder: Path) -> None:
+    if (digest := _sha256(file)) != jar.sha256:
+        raise _wrong(jar, digest)
     (folder / jar.part).mkdir(exist_ok=True)
     file.replace(folder / jar.part / jar.file_name)
+
+
+def _wrong(jar: Jar, digest: str | None) -> SetupError:
+    return SetupError(
+        f"{jar.file_name}: SHA-256 is {digest}, the lock file says {jar.sha256}.",
+        remedy="Run the command again; if the error persists, do not trust the repository that it came from.",
+    )
 
 
 def _size(file: Path) -> int:
     try:
         return file.stat().st_size
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 
@@ -164,7 +214,7 @@ def _pyspark_jars() -> Path:
     """The folder of PySpark's libraries, found without importing PySpark, which would take half a second."""
     spec = find_spec("pyspark")
     if spec is None or spec.origin is None:
-        raise SetupError("The package pyspark is missing.", remedy="Run `make setup`.")
+        raise SetupError("The package pyspark is missing.", remedy="Run `make setup`, or install the package again.")
     return Path(spec.origin).parent / "jars"
 
 
@@ -188,7 +238,7 @@ def make_lock(settings: Settings, lock: Path = LOCK, roots: Mapping[str, Sequenc
             [part],
             dependencies,
             work / part,
-            f"{work}/{part}/[conf]/[organisation]/[artifact]/[revision].[ext]",
+            "[conf]/[organisation]/[artifact]/[revision].[ext]",
         )
         for file in sorted((work / part / part).glob("*/*/*.jar")):
             organisation, module = file.parts[-3:-1]

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from etl.errors import SetupError
+from etl.services import network
 from etl.services.process import Progress
 from etl.settings import Settings
 
@@ -23,7 +24,8 @@ data (https://spark.apache.org/docs/4.2.0/, SPARK-55852)."""
 _FOLDERS = ("/usr/lib/jvm", "/Library/Java/JavaVirtualMachines", "C:/Program Files/Java")
 _PACKAGE = "openjdk-17-jre-headless"
 _REMEDY = (
-    "Install Java 17, 21 or 25 (Debian, Ubuntu: `apt-get install openjdk-17-jre-headless`) or set JAVA_HOME to one."
+    "Install Java 17, 21 or 25 (Debian, Ubuntu: `apt-get install openjdk-17-jre-headless`). If you may not install packages,"
+    " unpack a JDK of one of these versions anywhere (https://adoptium.net/temurin/releases) and set JAVA_HOME to its folder."
 )
 
 
@@ -107,15 +109,27 @@ def _can_install() -> bool:
 
 
 def _install() -> None:
-    for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", _PACKAGE]):
+    # Another apt may be running on a machine that has just been started.
+    apt = ["apt-get", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=20"]
+    said = ""
+    for arguments in (["update"], ["install", "-y", "--no-install-recommends", _PACKAGE]):
         run = subprocess.run(
-            command,
-            capture_output=True,
+            [*apt, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            env={**os.environ, **network.lower_case(), "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"},
             # The project's umask is for private files; what a package installs is for all users.
             umask=0o022,
             check=False,
         )
+        # Without a network `update` only warns, and `install` then knows no such package.
+        said += run.stdout
         if run.returncode != 0:
-            raise SetupError(f"`{' '.join(command)}` failed:\n{run.stderr.strip()[-800:]}", remedy=_REMEDY)
+            why = network.why_not_reached(said)
+            cause = f": {why}." if why else f":\n{run.stdout.strip()[-800:]}"
+            raise SetupError(
+                f"There is no Java, and `apt-get {' '.join(arguments)}` failed{cause}",
+                remedy=f"{_REMEDY} With ETL_INSTALL_JAVA=false nothing is tried to be installed.",
+            )

@@ -16,8 +16,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from etl.contract.reader import Contract
-from etl.errors import ConfigurationError, ServiceUnavailable, SetupError
-from etl.jobs.consume.spark.java import text
+from etl.errors import ServiceUnavailable, SetupError
 from etl.services import process
 from etl.services.java import Java, find_java
 from etl.services.process import Progress, Service
@@ -36,7 +35,8 @@ listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={data}
+# Relative to the folder of this file: it is a list, in which a comma of an absolute path could not be quoted.
+log.dirs=data
 # A mistyped topic must be an error, not a new topic.
 auto.create.topics.enable=false
 num.partitions={partitions}
@@ -56,18 +56,6 @@ appender.console.layout.pattern=%d{yyyy-MM-dd HH:mm:ss} %-5p %c{1} - %m%n
 rootLogger.level=info
 rootLogger.appenderRef.console.ref=console
 """
-
-
-def require_folder(settings: Settings) -> None:
-    """Refuse a folder that the broker cannot use for its data: `log.dirs` is a list with commas, which cannot be quoted.
-
-    :raises ConfigurationError: naming the folder.
-    """
-    if "," in str(_folder(settings)):
-        raise ConfigurationError(
-            f"ETL_HOME is {settings.home}, and the embedded Kafka cannot keep data in a folder with a comma in its name.",
-            remedy="Rename the folder, set ETL_HOME to another one, or set ETL_KAFKA_BOOTSTRAP to your own Kafka.",
-        )
 
 
 def start(settings: Settings, contracts: Iterable[Contract], progress: Progress) -> Service:
@@ -156,7 +144,6 @@ def _start_on(settings: Settings, java: Java, ports: list[int]) -> Service:
         _PROPERTIES.format(
             port=port,
             controller=controller,
-            data=text.property_value((folder / "data").as_posix()),
             partitions=max(2, os.cpu_count() or 1),
         ),
         "utf-8",
@@ -167,7 +154,7 @@ def _start_on(settings: Settings, java: Java, ports: list[int]) -> Service:
     if not (folder / "data" / "meta.properties").exists():
         _format(command, folder, properties)
     log = log_file(settings)
-    started = process.spawn([*command, "kafka.Kafka", str(properties)], log)
+    started = process.spawn([*command, "kafka.Kafka", str(properties)], log, cwd=folder)
     endpoint = f"127.0.0.1:{port}"
     service = process.describe("kafka", psutil.Process(started.pid), endpoint=endpoint, port=port, log=log)
     process.remember(_state(settings), service)
@@ -177,7 +164,7 @@ def _start_on(settings: Settings, java: Java, ports: list[int]) -> Service:
 
 def _command(settings: Settings, java: Java, folder: Path) -> list[str]:
     return [
-        str(java.path),
+        str(java.path.absolute()),
         "-Xmx512m",
         "-XX:+UseSerialGC",
         "-Djava.net.preferIPv4Stack=true",
@@ -198,6 +185,7 @@ def _format(command: list[str], folder: Path, properties: Path) -> None:
         [*command, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c", str(properties)],
         capture_output=True,
         text=True,
+        cwd=folder,
         check=False,
     )
     if run.returncode != 0:

@@ -29,8 +29,8 @@ from etl.services.postgres_programs import (
     Place,
     is_root,
     package_folder,
-    readable,
     run_program,
+    runnable,
     unprivileged_user,
 )
 from etl.services.process import Progress, Service
@@ -142,7 +142,7 @@ def _place(settings: Settings) -> Place:
     root = _root(settings)
     if not is_root():
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Place(package / INSTALL / "bin", root, {})
+        return Place(runnable(package, root, {}) / INSTALL / "bin", root, {})
     user = unprivileged_user()
     if not _STATE_FOLDERS.exists():
         _STATE_FOLDERS.mkdir()
@@ -150,7 +150,7 @@ def _place(settings: Settings) -> Place:
         _STATE_FOLDERS.chmod(0o755)
     root.mkdir(mode=0o700, exist_ok=True)
     os.chown(root, user["user"], user["group"])
-    return Place(readable(package, root, user) / INSTALL / "bin", root, user)
+    return Place(runnable(package, root, user) / INSTALL / "bin", root, user)
 
 
 def _password_file(settings: Settings) -> Path:

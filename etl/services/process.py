@@ -106,7 +106,9 @@ def write_private(file: Path, text: str) -> None:
     temporary.replace(file)
 
 
-def spawn(command: list[str], log: Path, *, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+def spawn(
+    command: list[str], log: Path, *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.Popen[bytes]:
     """Start a process that outlives this one, with its output in `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -117,6 +119,7 @@ def spawn(command: list[str], log: Path, *, env: Mapping[str, str] | None = None
             stderr=subprocess.STDOUT,
             start_new_session=True,
             env=dict(env) if env is not None else None,
+            cwd=cwd,
         )
 
 

@@ -1,41 +1,44 @@
 """Every setting and every path, read once from `ETL_*` variables or `.env`.
 
-Precedence: environment, then `.env` in `ETL_HOME`, then the endpoints that the embedded services wrote to
-`ETL_HOME/.services` when they were started. A variable that names such an endpoint, also one of an earlier start,
-means the embedded service: exporting what `python -m etl env` prints does not change which services are used.
+Precedence: environment, then `.env` in `ETL_HOME`, then the files in `ETL_SECRETS_DIR`, then the endpoints that the embedded
+services wrote to `ETL_HOME/.services` when they were started. A variable that names such an endpoint, also one of an earlier
+start, means the embedded service: exporting what `python -m etl env` prints does not change which services are used.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, unquote
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from etl.errors import ConfigurationError, ServiceUnavailable
-from etl.settings import endpoints, logs
+from etl.settings import endpoints, logs, paths
+from etl.settings.api import ApiSettings
 from etl.settings.endpoints import Known
+from etl.settings.packaged import CLONE, default_home
 from etl.settings.receivers import Receiver, receivers, secret_parts, split_urls
+from etl.settings.secrets import passwords_of, require_readable
+from etl.settings.superset import SupersetSettings
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
-_FIRST_PRINTABLE = 0x20
+PROJECT_ROOT = CLONE or Path()
+"""The clone's folder, for tests and benchmarks, which run nowhere else; the package asks `etl.settings.packaged`."""
 
 
-class Settings(BaseSettings):
+class Settings(ApiSettings, SupersetSettings):
     """All settings, frozen; secrets are masked in `repr`. Build it with `Settings.load()`."""
 
     model_config = SettingsConfigDict(env_prefix="ETL_", env_file_encoding="utf-8", frozen=True, extra="ignore")
 
     home: Path = Field(
-        PROJECT_ROOT,
+        default_factory=default_home,
         validate_default=True,
-        description="folder that holds checkpoint/, output/, backup/ and .services/",
+        description="folder of checkpoint/, output/, backup/ and .services/",
     )
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of your own database; without it the embedded PostgreSQL is used"
@@ -78,9 +81,6 @@ class Settings(BaseSettings):
         None, description="Ivy settings file, for machines that reach Maven repositories through a mirror"
     )
     install_java: bool = Field(True, description="whether Java 17 may be installed with apt when there is no Java")
-    superset_database_url: SecretStr | None = Field(
-        None, description="URL of your own database for the dashboards, with a role that can only read"
-    )
     alert_urls: SecretStr | None = Field(
         None, description="whom to tell of incidents: URLs as apprise takes them, separated by blanks"
     )
@@ -88,8 +88,8 @@ class Settings(BaseSettings):
         None, description="URL that is called when a cycle begins (URL/start), succeeds (URL) or fails (URL/fail)"
     )
     log_format: Literal["text", "json"] = Field("text", description="text, or one JSON object a line")
-    superset_venv: Path | None = Field(
-        None, description="folder of Superset's virtual environment (default: ETL_HOME/.services/superset/venv)"
+    secrets_dir: Path | None = Field(
+        None, description="folder with secrets, one file a setting, named like it in lower case (etl_database_url)"
     )
 
     @classmethod
@@ -98,15 +98,17 @@ class Settings(BaseSettings):
 
         :raises ConfigurationError: a variable has a value that cannot be used; names it.
         """
-        env_file = Path(overrides.get("home") or os.environ.get("ETL_HOME") or PROJECT_ROOT) / ".env"
+        env_file = Path(overrides.get("home") or os.environ.get("ETL_HOME") or default_home()) / ".env"
         try:
             settings = cls(_env_file=env_file, **overrides)
+            if settings.secrets_dir:
+                settings = cls(_env_file=env_file, _secrets_dir=settings.secrets_dir, **overrides)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             name = "ETL_" + str(first["loc"][0]).upper()
             raise ConfigurationError(
                 f"{name}: {first['msg'].removeprefix('Value error, ')}",
-                remedy=f"Set {name} in the environment or in .env (see the README's table of settings).",
+                remedy=f"Set {name} in the environment, .env or ETL_SECRETS_DIR (see the README's table of settings).",
             ) from None
         logs.use(settings.log_format, settings.mask)
         return settings
@@ -118,27 +120,24 @@ class Settings(BaseSettings):
 
     @field_validator("home", mode="after")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
+    def _resolved(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("feeds", "jars", "ivy_settings", "kafka_ca_file", "superset_venv", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path | tuple[Path, ...] | None) -> Path | tuple[Path, ...] | None:
+        return paths.absolute(value)
 
     @field_validator("home", "jars", mode="after")
     @classmethod
     def _fit_for_java(cls, value: Path | None) -> Path | None:
-        """Refuse a folder that Java cannot use: its class path cannot quote a separator."""
-        name = str(value or "")
-        if os.pathsep in name:
-            raise ValueError(
-                f"{name!r} contains {os.pathsep!r}, which Java's class path cannot quote; use another folder"
-            )
-        if any(ord(letter) < _FIRST_PRINTABLE or "\ud800" <= letter <= "\udfff" for letter in name):
-            raise ValueError(f"{name!r} contains a control character, or is not UTF-8; use another folder")
-        return value
+        return paths.fit_for_java(value) if value else None
 
     @field_validator(
         "database_url",
         "kafka_bootstrap",
         "schema_registry",
-        "superset_database_url",
+        "secrets_dir",
         "alert_urls",
         "heartbeat_url",
         mode="before",
@@ -146,6 +145,11 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("secrets_dir", mode="after")
+    @classmethod
+    def _has_readable_files(cls, value: Path | None) -> Path | None:
+        return value and require_readable(value.expanduser())
 
     @field_validator("schema_registry", mode="after")
     @classmethod
@@ -237,13 +241,14 @@ class Settings(BaseSettings):
         return message
 
     def _secrets(self) -> list[str]:
-        passwords = (self.kafka_sasl_password, self.schema_registry_password)
+        passwords = (self.kafka_sasl_password, self.schema_registry_password, self.superset_admin_password)
         found = {password.get_secret_value() for password in passwords if password}
-        found |= _passwords_of(self._endpoints.get("database_url", ""))
-        for url in (self.database_url, self.superset_database_url):
-            found |= _passwords_of(url.get_secret_value()) if url else set()
+        found |= passwords_of(self._endpoints.get("database_url", ""))
+        superset = (self.superset_database_url, self.superset_metadata_url)
+        for url in (self.database_url, self.api_database_url, *superset):
+            found |= passwords_of(url.get_secret_value()) if url else set()
         told = [*split_urls(self.alert_urls), *split_urls(self.heartbeat_url)]
-        found |= secret_parts(told).union(*map(_passwords_of, told))
+        found |= secret_parts(told).union(*map(passwords_of, told))
         # As given, decoded, and as others write it: percent-encoded in a URL, escaped in Kafka's JAAS line.
         plain = {unquote(secret) for secret in found} | found
         written = {quote(secret, safe="") for secret in plain} | {
@@ -283,12 +288,3 @@ class Settings(BaseSettings):
 def _unset(variable: str, value: object) -> str:
     """Why the embedded service is used."""
     return f"{variable} names the embedded one" if value else f"{variable} is not set"
-
-
-def _passwords_of(url: str) -> set[str]:
-    """Passwords as they are written in a URL."""
-    found = set(re.findall(r"[?&](?:password|pwd|sslpassword)=([^&]*)", url, re.IGNORECASE))
-    # Not `urlsplit`: it does not find a password with a slash or a bracket.
-    if "@" in url and ":" in (login := url.partition("://")[2].rpartition("@")[0]):
-        found.add(login.partition(":")[2])
-    return found

@@ -36,6 +36,13 @@ def translate_disk_errors(settings: Settings) -> Iterator[None]:
         raise storage_error(settings, error.errno, error.filename) from error
 
 
+def translated(error: OSError) -> StorageError | None:
+    """The error for a file that is named, such as one of a folder that may not be written; None for other errors."""
+    if error.errno not in REMEDIES or not isinstance(error.filename, str):
+        return None
+    return StorageError(f"{os.strerror(error.errno)}: {error.filename}.", remedy=REMEDIES[error.errno])
+
+
 def storage_error(settings: Settings, number: int, path: str | os.PathLike[str] | None) -> StorageError:
     """The error for a number of `REMEDIES`. Without a path (failed writes have none) it names the probable folder."""
     where = Path(path) if path else _suspect(settings, full=number in _FULL)

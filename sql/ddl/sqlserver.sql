@@ -112,6 +112,37 @@ execute sp_addextendedproperty 'MS_Description', N'outlier, stuck or gap', 'sche
     'column', kind
 GO
 
+CREATE TABLE etl_api_token (
+    token_id BIGINT NOT NULL IDENTITY,
+    name NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    sha256 NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    scopes NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    created_at DATETIMEOFFSET(6) NOT NULL,
+    created_by NVARCHAR(128) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    expires_at DATETIMEOFFSET(6) NULL,
+    revoked_at DATETIMEOFFSET(6) NULL,
+    last_used_at DATETIMEOFFSET(6) NULL,
+    CONSTRAINT etl_api_token_pkey PRIMARY KEY (token_id),
+    CONSTRAINT uq_etl_api_token UNIQUE (sha256)
+)
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'Who may ask the API, and for what', 'schema', dbo, 'table',
+    etl_api_token
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'of the token, which is kept nowhere', 'schema', dbo, 'table',
+    etl_api_token, 'column', sha256
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'read, or read raw', 'schema', dbo, 'table', etl_api_token, 'column',
+    scopes
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'to the minute', 'schema', dbo, 'table', etl_api_token, 'column',
+    last_used_at
+GO
+
 CREATE TABLE etl_column (
     feed NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
     column_name NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
@@ -324,6 +355,7 @@ CREATE TABLE etl_log (
     notes NVARCHAR(max) NULL,
     last_event_time DATETIMEOFFSET(6) NULL,
     by_hand BIT NOT NULL DEFAULT 0,
+    executed_sha256 NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NULL,
     CONSTRAINT etl_log_pkey PRIMARY KEY (log_id)
 )
 GO
@@ -393,6 +425,10 @@ GO
 
 execute sp_addextendedproperty 'MS_Description', N'whether its cycle was begun by hand', 'schema', dbo, 'table',
     etl_log, 'column', by_hand
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'of the executed copy, when its cycle ended', 'schema', dbo, 'table',
+    etl_log, 'column', executed_sha256
 GO
 
 CREATE TABLE etl_quality (
@@ -591,6 +627,20 @@ execute sp_addextendedproperty 'MS_Description', N'when it was retried, or turne
     etl_set_aside, 'column', decided_at
 GO
 
+CREATE TABLE etl_setting (
+    name NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    value NVARCHAR(400) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    CONSTRAINT etl_setting_pkey PRIMARY KEY (name)
+)
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'Settings that views need: api_url, the address of the read API',
+    'schema', dbo, 'table', etl_setting
+GO
+
+execute sp_addextendedproperty 'MS_Description', N'no secret', 'schema', dbo, 'table', etl_setting, 'column', value
+GO
+
 CREATE TABLE etl_source (
     source_id INTEGER NOT NULL IDENTITY,
     feed NVARCHAR(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
@@ -637,7 +687,7 @@ CREATE TABLE alembic_version (
 )
 GO
 
-INSERT INTO alembic_version (version_num) VALUES ('0011')
+INSERT INTO alembic_version (version_num) VALUES ('0013')
 GO
 
 CREATE TABLE iot_device_events (
@@ -1620,6 +1670,72 @@ FROM (SELECT [sensor ages].sensor_id AS sensor_id, CAST(CAST([sensor ages].senso
     [silent sensors]
 GO
 
+CREATE VIEW v_etl_values AS SELECT CAST('device_events' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS feed,
+    [known sensors].[sensor name] AS sensor, iot_device_events.event_time AS event_time, [each value].measure,
+    [each value].value, iot_device_events.log_id, iot_device_events.source_id, iot_device_events.source_partition,
+    iot_device_events.source_offset, iot_device_events.source_item
+FROM iot_device_events
+JOIN (SELECT DISTINCT iot_device_events_1d.device_id AS device_id, CAST(CAST(iot_device_events_1d.device_id AS
+                NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
+        [sensor name]
+    FROM iot_device_events_1d) AS [known sensors] ON iot_device_events.device_id = [known sensors].device_id
+CROSS APPLY (VALUES (CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2,
+            CAST(iot_device_events.temperature AS FLOAT(53)))) AS [each value] (measure, value)
+WHERE [each value].value IS NOT NULL UNION ALL SELECT CAST('environment_telemetry' AS NVARCHAR(64)) COLLATE
+    Latin1_General_100_BIN2 AS feed, [known sensors].[sensor name] AS sensor, environment_telemetry.ts AS event_time,
+    [each value].measure, [each value].value, environment_telemetry.log_id, environment_telemetry.source_id,
+    environment_telemetry.source_partition, environment_telemetry.source_offset, environment_telemetry.source_item
+FROM environment_telemetry
+JOIN (SELECT DISTINCT environment_telemetry_1d.device AS device, CAST(CAST(environment_telemetry_1d.device AS
+                NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS
+        [sensor name]
+    FROM environment_telemetry_1d) AS [known sensors] ON environment_telemetry.device = [known sensors].device
+CROSS APPLY (VALUES (CAST('co' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(environment_telemetry.co AS
+                FLOAT(53))), (CAST('humidity' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2,
+            CAST(environment_telemetry.humidity AS FLOAT(53))), (CAST('lpg' AS NVARCHAR(64)) COLLATE
+            Latin1_General_100_BIN2, CAST(environment_telemetry.lpg AS FLOAT(53))), (CAST('smoke' AS NVARCHAR(64))
+            COLLATE Latin1_General_100_BIN2, CAST(environment_telemetry.smoke AS FLOAT(53))), (CAST('temp' AS
+                NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(environment_telemetry.temp AS FLOAT(53)))) AS
+    [each value] (measure, value)
+WHERE [each value].value IS NOT NULL UNION ALL SELECT CAST('raw_iot' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2 AS
+    feed, [known sensors].[sensor name] AS sensor, iot_readings.timestamp AS event_time, [each value].measure,
+    [each value].value, iot_readings.log_id, iot_readings.source_id, iot_readings.source_partition,
+    iot_readings.source_offset, iot_readings.source_item
+FROM iot_readings
+JOIN (SELECT DISTINCT iot_readings_1d.sensor_id AS sensor_id, CAST(CAST(iot_readings_1d.sensor_id AS NVARCHAR(200))
+            COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS [sensor name]
+    FROM iot_readings_1d) AS [known sensors] ON iot_readings.sensor_id = [known sensors].sensor_id
+CROSS APPLY (VALUES (CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(iot_readings.temperature
+                AS FLOAT(53))), (CAST('humidity' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2,
+            CAST(iot_readings.humidity AS FLOAT(53))), (CAST('energy' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2,
+            CAST(iot_readings.energy AS FLOAT(53)))) AS [each value] (measure, value)
+WHERE [each value].value IS NOT NULL UNION ALL SELECT CAST('room_temperatures' AS NVARCHAR(64)) COLLATE
+    Latin1_General_100_BIN2 AS feed, [known sensors].[sensor name] AS sensor, room_temperatures.noted_date AS
+    event_time, [each value].measure, [each value].value, room_temperatures.log_id, room_temperatures.source_id,
+    room_temperatures.source_partition, room_temperatures.source_offset, room_temperatures.source_item
+FROM room_temperatures
+JOIN (SELECT DISTINCT room_temperatures_1d.room AS room, room_temperatures_1d.place AS place,
+        CAST(CAST(room_temperatures_1d.room AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 + '/' +
+            CAST(room_temperatures_1d.place AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE
+        Latin1_General_100_BIN2 AS [sensor name]
+    FROM room_temperatures_1d) AS [known sensors] ON room_temperatures.room = [known sensors].room AND
+    room_temperatures.place = [known sensors].place
+CROSS APPLY (VALUES (CAST('temp' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(room_temperatures.temp AS
+                FLOAT(53)))) AS [each value] (measure, value)
+WHERE [each value].value IS NOT NULL UNION ALL SELECT CAST('sensor_readings' AS NVARCHAR(64)) COLLATE
+    Latin1_General_100_BIN2 AS feed, [known sensors].[sensor name] AS sensor, sensor_data.timestamp AS event_time,
+    [each value].measure, [each value].value, sensor_data.log_id, sensor_data.source_id, sensor_data.source_partition,
+    sensor_data.source_offset, sensor_data.source_item
+FROM sensor_data
+JOIN (SELECT DISTINCT sensor_data_1d.sensor_id AS sensor_id, CAST(CAST(sensor_data_1d.sensor_id AS NVARCHAR(200))
+            COLLATE Latin1_General_100_BIN2 AS NVARCHAR(200)) COLLATE Latin1_General_100_BIN2 AS [sensor name]
+    FROM sensor_data_1d) AS [known sensors] ON sensor_data.sensor_id = [known sensors].sensor_id
+CROSS APPLY (VALUES (CAST('temperature' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2, CAST(sensor_data.temperature
+                AS FLOAT(53))), (CAST('humidity' AS NVARCHAR(64)) COLLATE Latin1_General_100_BIN2,
+            CAST(sensor_data.humidity AS FLOAT(53)))) AS [each value] (measure, value)
+WHERE [each value].value IS NOT NULL
+GO
+
 -- needs: etl_log etl_anomaly
 CREATE VIEW v_etl_anomalies AS
 SELECT
@@ -1711,14 +1827,17 @@ GO
 
 -- needs: etl_log
 -- What the dashboards' filters offer where the names are known beforehand, so that none has to be looked for in millions of
--- rows. Each column is a list of its own, repeated as often as needed; what stands beside it means nothing.
+-- rows. Each column is a list of its own, repeated as often as needed; what stands beside it means nothing. A filter takes
+-- limits between the least and the largest value and score.
 CREATE VIEW v_etl_choices AS
 SELECT
     step COLLATE Latin1_General_100_BIN2 AS step,
     status COLLATE Latin1_General_100_BIN2 AS status,
     quarantine_status COLLATE Latin1_General_100_BIN2 AS quarantine_status,
     device_status COLLATE Latin1_General_100_BIN2 AS device_status,
-    reason COLLATE Latin1_General_100_BIN2 AS reason
+    reason COLLATE Latin1_General_100_BIN2 AS reason,
+    CAST(CASE reason WHEN 'tombstone' THEN -1e12 ELSE 1e12 END AS float) AS value,
+    CAST(CASE reason WHEN 'tombstone' THEN 0 ELSE 1e6 END AS float) AS score
 FROM (
     VALUES
         ('1 produce', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'tombstone'),
@@ -1748,8 +1867,9 @@ FROM (
 ) AS choices (step, status, quarantine_status, device_status, reason)
 GO
 
--- needs: etl_log
--- A cycle is looked up from its first job, so that a filter on start_time is one on the index of etl_log.
+-- needs: etl_log etl_setting
+-- A cycle is looked up from its first job, so that a filter on start_time is one on the index of etl_log. Its notebook is that
+-- of the job that failed, or of the last one.
 CREATE VIEW v_etl_cycles AS
 SELECT
     head.cycle_id,
@@ -1762,7 +1882,15 @@ SELECT
     whole.records_loaded,
     whole.records_rejected,
     whole.records_duplicate,
-    whole.records_conflicting
+    whole.records_conflicting,
+    whole.jobs,
+    CASE
+        WHEN api.value IS NULL OR shown.notebook IS NULL THEN COALESCE(shown.notebook, 'run by hand')
+        ELSE CONCAT(
+            '<a href="', api.value, '/cycles/', shown.cycle_id, '/notebooks/', shown.job_name, '#failed" target="_blank">',
+            shown.notebook, '</a>'
+        )
+    END AS cycle_notebook
 FROM etl_log AS head
 CROSS APPLY (
     SELECT
@@ -1780,10 +1908,14 @@ CROSS APPLY (
         SUM(CASE WHEN job.job_name = 'load' THEN job.records_processed ELSE 0 END) AS records_loaded,
         SUM(CASE WHEN job.job_name = 'load' THEN job.records_rejected ELSE 0 END) AS records_rejected,
         SUM(CASE WHEN job.job_name = 'load' THEN job.records_duplicate ELSE 0 END) AS records_duplicate,
-        SUM(CASE WHEN job.job_name = 'load' THEN job.records_conflicting ELSE 0 END) AS records_conflicting
+        SUM(CASE WHEN job.job_name = 'load' THEN job.records_conflicting ELSE 0 END) AS records_conflicting,
+        COUNT_BIG(*) AS jobs,
+        COALESCE(MIN(CASE WHEN job.status = 'FAILED' THEN job.log_id END), MAX(job.log_id)) AS shown_log_id
     FROM etl_log AS job
     WHERE job.cycle_id = head.cycle_id AND job.feed = head.feed
 ) AS whole
+LEFT JOIN etl_log AS shown ON shown.log_id = whole.shown_log_id
+LEFT JOIN etl_setting AS api ON api.name = 'api_url'
 WHERE NOT EXISTS (
     SELECT 1
     FROM etl_log AS earlier
@@ -1791,22 +1923,31 @@ WHERE NOT EXISTS (
 )
 GO
 
--- needs: etl_log
--- One row says so where nothing has ever failed: better than an empty table, which may mean anything.
+-- needs: etl_log etl_setting
+-- One row says so where nothing has ever failed: better than an empty table, which may mean anything. A blank after each <
+-- keeps a browser that is to show the link of failed_notebook from taking a message for HTML.
 CREATE VIEW v_etl_failures AS
 SELECT
-    log_id,
-    cycle_id,
-    feed,
-    CASE job_name WHEN 'produce' THEN '1 ' WHEN 'consume' THEN '2 ' WHEN 'merge' THEN '3 ' WHEN 'load' THEN '4 ' ELSE '' END
-        + job_name AS step,
-    status,
-    start_time,
-    COALESCE(error_type, 'unknown') AS error_type,
-    COALESCE(error_message, 'No message was left.') AS error_message,
-    COALESCE(notebook, 'run by hand') AS notebook
-FROM etl_log
-WHERE status = 'FAILED'
+    job.log_id,
+    job.cycle_id,
+    job.feed,
+    CASE job.job_name WHEN 'produce' THEN '1 ' WHEN 'consume' THEN '2 ' WHEN 'merge' THEN '3 ' WHEN 'load' THEN '4 ' ELSE '' END
+        + job.job_name AS step,
+    job.status,
+    job.start_time,
+    COALESCE(job.error_type, 'unknown') AS error_type,
+    COALESCE(REPLACE(job.error_message, '<', '< '), 'No message was left.') AS error_message,
+    COALESCE(job.notebook, 'run by hand') AS notebook,
+    CASE
+        WHEN api.value IS NULL OR job.notebook IS NULL THEN COALESCE(job.notebook, 'run by hand')
+        ELSE CONCAT(
+            '<a href="', api.value, '/cycles/', job.cycle_id, '/notebooks/', job.job_name, '#failed" target="_blank">',
+            job.notebook, '</a>'
+        )
+    END AS failed_notebook
+FROM etl_log AS job
+LEFT JOIN etl_setting AS api ON api.name = 'api_url'
+WHERE job.status = 'FAILED'
 UNION ALL
 SELECT
     log_id,
@@ -1818,7 +1959,8 @@ SELECT
     start_time,
     'none' AS error_type,
     'No job has failed so far. This is the newest one.' AS error_message,
-    COALESCE(notebook, 'run by hand') AS notebook
+    COALESCE(notebook, 'run by hand') AS notebook,
+    COALESCE(notebook, 'run by hand') AS failed_notebook
 FROM etl_log
 WHERE
     log_id = (SELECT MAX(log_id) FROM etl_log)
@@ -1984,6 +2126,31 @@ SELECT
     score.readings_seen
 FROM etl_quality_score AS score
 JOIN etl_log AS job ON job.log_id = score.log_id
+GO
+
+-- needs: etl_log etl_source etl_anomaly v_etl_values
+-- Score, cycle and source are looked up row by row, and not joined: so it is done for the rows that are shown, after the
+-- newest of them have been found.
+CREATE VIEW v_etl_readings AS
+SELECT
+    reading.feed,
+    reading.sensor,
+    reading.event_time,
+    reading.measure,
+    reading.value,
+    (
+        SELECT MAX(anomaly.score)
+        FROM etl_anomaly AS anomaly
+        WHERE
+            anomaly.feed = reading.feed AND anomaly.event_time = reading.event_time
+            AND anomaly.sensor = reading.sensor AND anomaly.measure = reading.measure
+    ) AS score,
+    (SELECT job.cycle_id FROM etl_log AS job WHERE job.log_id = reading.log_id) AS cycle_id,
+    (SELECT origin.name FROM etl_source AS origin WHERE origin.source_id = reading.source_id) AS source_name,
+    reading.source_partition,
+    reading.source_offset,
+    reading.source_item
+FROM v_etl_values AS reading
 GO
 
 -- needs: etl_log etl_rejected_row etl_source

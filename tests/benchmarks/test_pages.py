@@ -55,6 +55,15 @@ def samples(cycles: int, growing: str = "") -> list[dict[str, Any]]:
     ]
 
 
+def api(**parts: Any) -> Result:
+    sizes = {"readings": 1_000_000, "sensors": 10_000, "loaded": 1_000_000, "rounds": 5}
+    return {"title": "Read API", "question": "how fast?", **sizes, **parts, **FRAME}
+
+
+def of(median: float) -> dict[str, float]:
+    return {"min": median / 2, "median": median, "max": 2 * median}
+
+
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(report, "PAGE", tmp_path / "page.md")
@@ -116,6 +125,25 @@ def test_latency_tells_percentiles_by_rate_and_way_to_read(page: Path) -> None:
 def test_latency_without_any_figure_is_reported_all_the_same(page: Path) -> None:
     found = latency() | {"failed": [{"what": "time_box at 100", "why": "Kafka was away"}]}
     assert "Kafka was away" in written(page, "latency", found)
+
+
+def test_the_api_tells_its_times_beside_those_of_copy_and_what_requests_cost(page: Path) -> None:
+    found = api(
+        latest={"runs": 20, "milliseconds": of(80)},
+        csv={"seconds": of(1.5), "copy_seconds": of(1)},
+        peak_bytes=200 << 20,
+        beside={"requests": 200, "alone_seconds": of(4), "seconds": of(4.6), "statuses": {"200": 990, "503": 10}},
+    )
+    text = written(page, "api", found)
+    for words in ("80 ms (40–160)", "1.50 s (0.75–3.00)", "200 MiB", "990 × 200, 10 × 503"):
+        assert words in text
+    assert [row[1:3] for row in told(api=found)] == [
+        ("80 ms", "met"),
+        ("0.67 ×", "met"),
+        ("200 MiB", "met"),
+        ("1.15 ×", "**missed**"),
+    ]
+    assert "no service" in written(page, "api", api() | {"failed": [{"what": "it", "why": "no service"}]})
 
 
 def soaked(cycles: int, growing: str = "", **counts: int) -> Result:

@@ -50,7 +50,9 @@ def test_the_completion_is_that_of_the_command_etl(shell: str) -> None:
 
 
 def test_the_command_etl_is_installed_with_the_package() -> None:
-    assert '[project.scripts]\netl = "etl.cli.app:main"\n' in (PROJECT_ROOT / "pyproject.toml").read_text("utf-8")
+    assert '[project.scripts]\netl = "etl.cli.app:main"\nnotebook-etl = "etl.cli.app:main"\n' in (
+        PROJECT_ROOT / "pyproject.toml"
+    ).read_text("utf-8")
 
 
 def test_an_error_is_one_message_with_a_remedy_and_an_exit_code() -> None:

@@ -33,3 +33,10 @@ def test_nor_does_it_end_with_1_where_something_is_broken(tmp_path: Path) -> Non
     assert done.returncode == 2
     assert "JSONDecodeError" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_kind_that_there_is_not_is_wrong_usage(tmp_path: Path) -> None:
+    done = etl("check", "--kind", "silent_scheduel", ETL_HOME=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "'silent_scheduel' is no kind of incident" in done.stderr
+    assert "silent_schedule" in done.stderr

@@ -62,7 +62,24 @@ def test_only_commands_are_changed() -> None:
     assert runnable(said) == expected
     styled = runnable_styled(Text("Remedy: ", style="bold") + Text("Run python -m etl up first.", style="red"))
     assert styled.plain == f"Remedy: Run {named} -m etl up first."
-    assert {styled.plain[span.start : span.end] for span in styled.spans if str(span.style) == "red"} >= {named}
+    assert {styled.plain[span.start : span.end] for span in styled.spans if str(span.style) == "red"} >= {
+        f"{named} -m etl"
+    }
+
+
+def test_the_installed_program_is_named_as_it_was_started(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = elsewhere / "my venv" / "bin" / "notebook-etl"
+    script.touch(mode=0o755)
+    monkeypatch.setattr(sys, "argv", [str(script), "run"])
+    monkeypatch.delenv("UV", raising=False)
+    said = "Run `python -m etl init`, then python -m papermill a.ipynb"
+    by_path = "Run `'my venv/bin/notebook-etl' init`, then 'my venv/bin/python' -m papermill a.ipynb"
+    assert runnable(said) == by_path
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert runnable(said) == "Run `notebook-etl init`, then python -m papermill a.ipynb"
+    # What `uvx` finds on its path, the user's shell does not.
+    monkeypatch.setenv("UV", "/usr/bin/uv")
+    assert runnable(said).startswith("Run `'my venv/bin/notebook-etl' init`")
 
 
 def test_a_command_that_is_printed_runs_where_no_environment_is_active(tmp_path: Path) -> None:

@@ -27,8 +27,9 @@ SAMPLE = '{"deviceId": "d1", "temperature": 20.5, "time": "2025-06-15T00:00:00Z"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's current folder, with a sample."""
+    """The user's current folder, with a sample; it is ETL_HOME."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ETL_HOME", str(tmp_path))
     (tmp_path / "sample.jsonl").write_text(SAMPLE)
     return tmp_path
 
@@ -106,28 +107,28 @@ def test_two_feeds_must_not_fill_one_table(folder: Path) -> None:
     assert "iot_readings is that of feed raw_iot" in feeds("check", str(folder / "mine.odcs.yaml"), expect=2).stderr
 
 
-def test_a_drafted_contract_passes_the_check_and_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drafted_contract_passes_the_check_and_is_found_at_once(folder: Path) -> None:
     said = feeds("new", "mine", "--from", "sample.jsonl", "--topic", "my-topic").stdout
-    file = folder / "mine.odcs.yaml"
-    assert f"ETL_FEEDS={folder}" in said
+    file = folder / "contracts" / "mine.odcs.yaml"
+    assert f"Drafted {file};" in said
     assert read_contract(file).source == KafkaTopic("my-topic")
     feeds("check", str(file))
-    monkeypatch.setenv("ETL_FEEDS", str(folder))
     assert contract_files(Settings.load())["mine"] == file
     assert "device_id-2" in feeds("show", "mine").stdout
 
 
 def test_a_draft_goes_into_the_first_folder_of_etl_feeds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "contracts").mkdir()
-    monkeypatch.setenv("ETL_FEEDS", str(folder / "contracts"))
+    (folder / "first").mkdir()
+    monkeypatch.setenv("ETL_FEEDS", str(folder / "first"))
     feeds("new", "mine", "--from", "sample.jsonl")
-    assert read_contract(folder / "contracts" / "mine.odcs.yaml").source == KafkaTopic("mine")
+    assert read_contract(folder / "first" / "mine.odcs.yaml").source == KafkaTopic("mine")
 
 
 def test_nothing_is_overwritten(folder: Path) -> None:
-    (folder / "mine.odcs.yaml").write_text("precious")
-    assert "exists" in str(feeds("new", "mine", "--from", "sample.jsonl", expect=2).exception)
-    assert (folder / "mine.odcs.yaml").read_text() == "precious"
+    (folder / "contracts").mkdir()
+    (folder / "contracts" / "mine.odcs.yaml").write_text("precious")
+    assert "There is a feed 'mine' already" in str(feeds("new", "mine", "--from", "sample.jsonl", expect=2).exception)
+    assert (folder / "contracts" / "mine.odcs.yaml").read_text() == "precious"
     assert "already" in str(feeds("new", "raw_iot", "--from", "sample.jsonl", expect=2).exception)
 
 
@@ -149,7 +150,7 @@ def test_a_sample_of_files_becomes_a_landing_feed_or_reads_a_topic(folder: Path)
         ]
     ):
         feeds("new", f"feed_{number}", "--from", sample, *(["--landing", landing] if landing else []))
-        assert read_contract(folder / f"feed_{number}.odcs.yaml").source.name == source
+        assert read_contract(folder / "contracts" / f"feed_{number}.odcs.yaml").source.name == source
     assert "not both" in str(
         feeds("new", "other", "--from", "s.csv", "--landing", "in", "--topic", "t", expect=2).exception
     )
@@ -159,9 +160,9 @@ def test_several_files_are_given_as_a_shell_expands_them(folder: Path) -> None:
     for device in ("a", "b", "c"):
         (folder / f"{device}.jsonl").write_text(SAMPLE.replace("d1", device))
     feeds("new", "mine", "--from", "a.jsonl", "b.jsonl", "c.jsonl")
-    assert "(3 records)" in (folder / "mine.odcs.yaml").read_text()
+    assert "(3 records)" in (folder / "contracts" / "mine.odcs.yaml").read_text()
     feeds("new", "yours", "--from", "a.jsonl", "--from", "b.jsonl")
-    assert "(2 records)" in (folder / "yours.odcs.yaml").read_text()
+    assert "(2 records)" in (folder / "contracts" / "yours.odcs.yaml").read_text()
     assert "--from " in feeds("new", "theirs", "--from", str(folder), expect=2).exception.remedy  # type: ignore[union-attr]
 
 
@@ -175,7 +176,7 @@ def test_a_sample_must_be_given_once(folder: Path) -> None:
 def test_a_number_of_messages_is_refused_where_it_would_be_ignored(folder: Path, command: str, feed: str) -> None:
     refused = feeds(command, feed, "--from", "sample.jsonl", "--messages", "3", expect=2).exception
     assert "--messages 3 is given with the file sample.jsonl" in str(refused)
-    assert not (folder / "mine.odcs.yaml").exists()
+    assert not (folder / "contracts" / "mine.odcs.yaml").exists()
     shown = " ".join(feeds(command, "--help").stdout.replace("│", " ").split())
     assert "Only with --from-topic" in shown
     assert f"Default: {NEWEST}." in shown
@@ -185,24 +186,23 @@ def test_what_a_sample_leaves_open_is_asked_before_the_feed_runs(folder: Path) -
     (folder / "s.csv").write_text("d1,2025-06-15T00:00:00Z,1.5\nd2,2025-06-15T00:00:00Z,1.5\n")
     said = feeds("new", "mine", "--from", "s.csv").stdout
     assert "csv.header" in said
-    assert "is TODO: false if the first line is a record" in feeds("check", "mine.odcs.yaml", expect=2).stderr
+    assert "is TODO: false if the first line is a record" in feeds("check", "contracts/mine.odcs.yaml", expect=2).stderr
 
 
 def test_what_was_assumed_is_said_with_its_line(folder: Path) -> None:
     (folder / "s.csv").write_text("meter,at,power\nm1,2025-06-15 00:00:00,1.5\nm1,2025-06-15 00:00:00,2.5\n")
     said = feeds("new", "mine", "--from", "s.csv").stdout
-    draft = (folder / "mine.odcs.yaml").read_text().splitlines()
+    draft = (folder / "contracts" / "mine.odcs.yaml").read_text().splitlines()
     line = next(number for number, text in enumerate(draft, 1) if "timezone: UTC" in text)
     assert f"  line {line}: timezone: UTC is assumed: there are times without an offset" in said
     assert "No key was found that identifies the sample's readings" in said
-    assert f"So that it is found: export ETL_FEEDS={folder}" in said
 
 
 def test_a_file_without_a_header_that_is_too_wide_is_said_to_be(folder: Path) -> None:
     values = ",".join(f"{number}.5" for number in range(1_098))
     (folder / "s.csv").write_text("".join(f"d1,2025-06-15T00:00:{second}Z,{values}\n" for second in range(10, 20)))
     said = feeds("new", "mine", "--from", "s.csv").stdout
-    draft = (folder / "mine.odcs.yaml").read_text().splitlines()
+    draft = (folder / "contracts" / "mine.odcs.yaml").read_text().splitlines()
     line = next(number for number, text in enumerate(draft, 1) if text.startswith("# No table has room for: column_"))
     (printed,) = [text for text in said.splitlines() if text.startswith(f"line {line}: No table has room for: column_")]
     assert "lines of 1,100 fields are rejected" in printed
@@ -212,21 +212,20 @@ def test_a_file_without_a_header_that_is_too_wide_is_said_to_be(folder: Path) ->
 def test_a_draft_is_proved_with_its_sample(folder: Path) -> None:
     said = feeds("new", "mine", "--from", "sample.jsonl").stdout
     assert "1 record tried, with 1 reading: 1 would be loaded" in said
-    assert "Next: python -m etl feeds check mine.odcs.yaml" in said
+    assert "Next: python -m etl feeds check contracts/mine.odcs.yaml" in said
     assert "python -m etl run mine --file sample.jsonl" in said
 
 
-def test_a_contract_is_tried_with_other_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ETL_FEEDS", str(folder))
+def test_a_contract_is_tried_with_other_files(folder: Path) -> None:
     feeds("new", "mine", "--from", "sample.jsonl")
     (folder / "bad.jsonl").write_text(SAMPLE.replace("20.5", '"hot"'))
     said = feeds("try", "mine", "--from", "bad.jsonl", expect=3).stdout
     line = next(
         number
-        for number, text in enumerate((folder / "mine.odcs.yaml").read_text().splitlines(), 1)
+        for number, text in enumerate((folder / "contracts" / "mine.odcs.yaml").read_text().splitlines(), 1)
         if ": number" in text
     )
-    assert f"temperature is no number (mine.odcs.yaml line {line}, logicalType: number): 'hot'" in said
+    assert f"temperature is no number (contracts/mine.odcs.yaml line {line}, logicalType: number): 'hot'" in said
     assert "python -m etl feeds try mine --from bad.jsonl" in said
     tried = json.loads(feeds("try", "mine", "--from", "bad.jsonl", "sample.jsonl", "--json", expect=3).stdout)
     assert (

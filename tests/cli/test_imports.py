@@ -27,7 +27,7 @@ HEAVY = {
         "pandas",
         "papermill",
     ),
-    *("psutil", "psycopg", "pyarrow", "pydantic_settings", "pyodbc", "pyspark", "sqlalchemy"),
+    *("fastapi", "psutil", "psycopg", "pyarrow", "pydantic_settings", "pyodbc", "pyspark", "sqlalchemy", "uvicorn"),
 }
 IMPORTS = f"""
 import sys
@@ -65,6 +65,8 @@ def imported(*arguments: str, completing: str = "") -> set[str]:
         ["run", "--help"],
         ["history", "--help"],
         ["alerts", "--help"],
+        ["api", "--help"],
+        ["api", "token", "--help"],
         ["feeds", "--help"],
         ["quarantine", "list", "--help"],
         ["no-such-command"],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from importlib import resources
@@ -39,6 +40,21 @@ def write_changed(folder: Path, change: Callable[[dict[str, Any]], None]) -> Pat
     file = folder / "sensor_readings.odcs.yaml"
     file.write_text(yaml.safe_dump(document), "utf-8")
     return file
+
+
+def test_contracts_of_the_home_need_no_setting_and_come_after_those_of_etl_feeds(tmp_path: Path) -> None:
+    for folder in ("home/contracts", "feeds"):
+        (tmp_path / folder).mkdir(parents=True)
+        for name in ("mine", "sensor_readings"):
+            shutil.copy(PACKAGED[0], tmp_path / folder / f"{name}.odcs.yaml")
+    home = Settings.load(home=tmp_path / "home")
+    assert contract_files(home)["sensor_readings"] == contract_files(home)["mine"].with_name(
+        "sensor_readings.odcs.yaml"
+    )
+    assert contract_files(home)["mine"] == tmp_path / "home" / "contracts" / "mine.odcs.yaml"
+    both = Settings.load(home=tmp_path / "home", feeds=str(tmp_path / "feeds"))
+    assert contract_files(both)["mine"] == tmp_path / "feeds" / "mine.odcs.yaml"
+    assert len(contract_files(both)) == len(PACKAGED) + 1
 
 
 @pytest.mark.parametrize("path", PACKAGED, ids=lambda path: path.name)

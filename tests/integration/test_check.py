@@ -100,6 +100,8 @@ def test_open_incidents_are_shown_with_cause_and_remedy(project: Project) -> Non
     assert (incident["cause"], incident["remedy"]) == ("The broker is on fire.", "Put it out.")
     assert datetime.fromisoformat(incident["opened_at"]) <= datetime.now(UTC)
     project.etl("check", FEED)
+    project.etl("check", "--kind", "silent_schedule")
+    project.etl("check", "--kind", "silent_schedule", "--kind", "job_failed", expect=1)
 
 
 def test_what_cannot_be_told_has_an_exit_code_of_its_own(project: Project) -> None:

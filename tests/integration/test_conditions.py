@@ -16,7 +16,7 @@ from tests.support.rooms import Rooms, lines
 from tests.support.stack import Project
 
 DAY = timedelta(days=1)
-MOST_MESSAGES = 12_000
+MOST_MESSAGES = 6_000
 """Of the feeds that send more in a day, its last hours."""
 
 

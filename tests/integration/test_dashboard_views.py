@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -137,6 +138,30 @@ def test_failures_say_that_there_are_none_until_there_is_one(log: Log) -> None:
         ("c2", "3 merge", "IntegrityError", "changed", "n.ipynb"),
         ("c3", "4 load", "unknown", "No message was left.", "run by hand"),
     ]
+
+
+def test_where_the_api_has_an_address_failures_and_cycles_lead_to_a_notebooks_page(log: Log) -> None:
+    path = "output/runs/{}/{}.ipynb"
+    for name, number in (("consume", 2), ("load", 4)):
+        log.job("good", name, 60 - number, notebook=path.format("good", f"{number}_{name}"))
+    cause = "<a href='x'>column</a> is < 3"
+    log.job("bad", "merge", 5, status="FAILED", error_message=cause, notebook=path.format("bad", "3_merge"))
+    log.job("hand", "load", 4)
+    of_cycles = "SELECT cycle_id, jobs, cycle_notebook FROM v_etl_cycles ORDER BY start_time"
+    of_failures = "SELECT notebook, failed_notebook, error_message FROM v_etl_failures"
+    good, bad = path.format("good", "4_load"), path.format("bad", "3_merge")
+    files = [("good", 2, good), ("bad", 1, bad), ("hand", 1, "run by hand")]
+    assert log.see(of_cycles) == files
+
+    log.project.etl("init", ETL_API_URL="https://etl.example.org:8000/")
+    page = '<a href="https://etl.example.org:8000/cycles/{}/notebooks/{}#failed" target="_blank">{}</a>'
+    pages = [("good", 2, page.format("good", "load", good)), ("bad", 1, page.format("bad", "merge", bad)), files[2]]
+    assert log.see(of_cycles) == pages
+    # What is shown as HTML for the link must not make HTML of a message.
+    assert log.see(of_failures) == [(bad, page.format("bad", "merge", bad), cause.replace("<", "< "))]
+
+    log.project.etl("init")
+    assert log.see(of_cycles) == files
 
 
 def test_conflicting_rows_are_part_of_the_balance(log: Log) -> None:
@@ -282,6 +307,67 @@ def test_all_feeds_are_together_in_windows_and_latest_values(project: Project) -
     assert project.sql(places) == [("Lab", "In", 2, 50.0), ("Lab", "Out", 1, 5.0)]
 
 
+def test_every_value_of_a_reading_has_its_score_its_cycle_and_its_source(project: Project) -> None:
+    project.cycle(20, bad_share=0)
+    project.etl("init")
+    assert project.sql("SELECT measure, count(*) FROM v_etl_readings GROUP BY measure ORDER BY measure") == [
+        ("humidity", 20),
+        ("temperature", 20),
+    ]
+    place = "source_partition, source_offset"
+    of_table = f"SELECT CAST(sensor_id AS text), timestamp, temperature, {place} FROM sensor_data ORDER BY {place}"
+    of_view = f"SELECT sensor, event_time, value, {place} FROM v_etl_readings WHERE measure = 'temperature'"
+    assert project.sql(f"{of_view} ORDER BY {place}") == project.sql(of_table)
+    sensor, moment, value, *of_reading = project.sql(of_table)[7]
+    load = project.value("SELECT max(log_id) FROM etl_log WHERE job_name = 'load'")
+    with project.stack.connect(project.database, autocommit=True) as connection:
+        for score in (4.0, 7.0):
+            connection.execute(
+                "INSERT INTO etl_anomaly (log_id, feed, sensor, measure, event_time, score, kind)"
+                " VALUES (%s, 'sensor_readings', %s, 'temperature', %s, %s, 'outlier')",
+                (load, sensor, moment, score),
+            )
+    cycle = project.value("SELECT max(cycle_id) FROM etl_log WHERE job_name = 'load'")
+    columns = f"sensor, measure, value, score, cycle_id, source_name, {place}"
+    assert project.sql(f"SELECT {columns} FROM v_etl_readings WHERE score >= 5") == [
+        (sensor, "temperature", value, 7.0, cycle, project.topic, *of_reading)
+    ]
+
+
+def test_scores_cycles_and_sources_are_looked_up_for_the_newest_rows_only(project: Project) -> None:
+    """Not for all rows of the time range before the newest are found: that would take seconds."""
+    project.etl("init")
+    query = "SELECT sensor, score, cycle_id, source_name FROM v_etl_readings ORDER BY event_time DESC LIMIT 1000"
+    plan = [line.replace("->", "").strip() for (line,) in project.sql(f"EXPLAIN (COSTS OFF) {query}")]
+    assert plan[:3] == ["Limit", "Result", "Sort"], plan
+
+
+def test_rows_of_a_sensor_and_of_some_minutes_are_found_along_an_index(project: Project) -> None:
+    project.etl("init")
+    with project.stack.connect(project.database, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO sensor_data (sensor_id, temperature, humidity, timestamp, source_id, source_partition,"
+            " source_offset, source_item, log_id) SELECT n % 1000, 20, 50, now() - make_interval(secs => (200000 - n) / 10.0),"
+            " 1, 0, n, 0, 1 FROM generate_series(1, 200000) AS n"
+        )
+        connection.execute(
+            "INSERT INTO sensor_data_1d (sensor_id, measure, window_start, count, min, max, avg)"
+            " SELECT n, 'temperature', date_trunc('day', now()), 200, 20, 20, 20 FROM generate_series(0, 999) AS n"
+        )
+        connection.execute("VACUUM ANALYZE sensor_data, sensor_data_1d")
+    query = "EXPLAIN SELECT * FROM v_etl_readings WHERE {} ORDER BY event_time DESC LIMIT 1000"
+    of_minutes, of_sensor = (
+        "\n".join(line for (line,) in project.sql(query.format(condition)))
+        for condition in (
+            "event_time > now() - interval '5 minutes'",
+            "event_time > now() - interval '1 hour' AND feed = 'sensor_readings' AND sensor = '7'",
+        )
+    )
+    assert "Bitmap Index Scan on ix_sensor_data_time" in of_minutes
+    assert re.search(r"Index Cond: \(+sensor_id = ", of_sensor), of_sensor
+    assert "environment_telemetry" not in of_sensor, "feeds that are not asked for"
+
+
 def test_the_views_of_all_feeds_are_recreated_only_when_they_show_other_feeds(project: Project) -> None:
     feeds = [project.contract, project.feed("environment_telemetry")]
     made: list[str] = []
@@ -296,7 +382,7 @@ def test_the_views_of_all_feeds_are_recreated_only_when_they_show_other_feeds(pr
         return sum(f"VIEW {name}" in statement for statement in made for name in COMMON_VIEWS)
 
     try:
-        assert [ensure(number) for number in (1, 1, 2, 2, 1)] == [3, 0, 3, 0, 3]
+        assert [ensure(number) for number in (1, 1, 2, 2, 1)] == [4, 0, 4, 0, 4]
         assert project.value(shows_both) == 0
     finally:
         engine.dispose()

@@ -124,7 +124,8 @@ def test_the_loader_names_what_only_the_migrator_may_change(roles: Roles) -> Non
     project = roles.project
     project.etl("init", ETL_DATABASE_URL=roles.url("etl_migrator"))
     with psycopg.connect(roles.url("etl_migrator"), autocommit=True) as connection:
-        connection.execute("DROP VIEW v_room_temperatures, v_room_temperatures_latest, v_etl_latest, v_etl_silent")
+        connection.execute("DROP VIEW v_room_temperatures, v_room_temperatures_latest")
+        connection.execute("DROP VIEW v_etl_latest, v_etl_silent, v_etl_readings, v_etl_values")
         connection.execute("ALTER TABLE room_temperatures DROP COLUMN temp")
     run = ("run", "room_temperatures", "--messages", "10")
     refused = project.etl(*run, expect=1, ETL_DATABASE_URL=roles.url("etl_loader"))

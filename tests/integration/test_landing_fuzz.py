@@ -15,8 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from etl.errors import EtlError
 from etl.jobs.consume.job import consume
 from etl.jobs.load.job import load
@@ -186,12 +184,11 @@ class Fuzz:
         return [name for (name,) in self.rooms.rows() if name in self.wanted]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_nothing_blocks_a_feed_and_nothing_of_it_is_lost(project: Project, tmp_path: Path, seed: int) -> None:
+def test_nothing_blocks_a_feed_and_nothing_of_it_is_lost(project: Project, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
-    fuzz = Fuzz(Rooms(project), kept, seed)
-    fuzz.drop(fuzz.wide(3_000 if seed == 1 else 300))
+    fuzz = Fuzz(Rooms(project), kept, seed=1)
+    fuzz.drop(fuzz.wide(300))
     for _ in range(CYCLES):
         for number in range(FILES_PER_CYCLE):
             fuzz.drop(fuzz.good() if number % 2 else fuzz.bad())

@@ -144,7 +144,7 @@ def test_texts_reach_the_table_unchanged_through_kafka_spark_and_merge(project: 
 @given(
     rows=st.lists(st.tuples(TEXTS.filter(lambda value: value is None or "\0" not in value)), min_size=1, max_size=20)
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_goes_from_part_to_table_and_comes_back_equal(project: Project, rows: list[tuple[str | None]]) -> None:
     contract = with_label(project.contract)
     topic = secrets.token_hex(8)

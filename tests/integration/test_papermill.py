@@ -16,7 +16,7 @@ from tests.support.stack import Project
 
 def documented() -> str:
     text = (PROJECT_ROOT / "docs" / "scheduling.md").read_text("utf-8")
-    (block,) = [block for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL) if "bin/papermill" in block]
+    (block,) = [block for block in re.findall(r"```bash\n(.*?)```", text, re.DOTALL) if "-m papermill" in block]
     return str(block).replace(".venv/bin/", f"{shlex.quote(str(Path(sys.executable).parent))}/")
 
 
@@ -39,7 +39,7 @@ def test_the_documented_commands_make_a_cycle(project: Project) -> None:
 
 
 def test_a_cycle_id_that_could_name_another_folder_is_refused(project: Project, tmp_path: Path) -> None:
-    command = [f"{Path(sys.executable).parent}/papermill", "notebooks/3_merge.ipynb", str(tmp_path / "executed.ipynb")]
+    command = [sys.executable, "-m", "papermill", "notebooks/3_merge.ipynb", str(tmp_path / "executed.ipynb")]
     run = subprocess.run(
         [*command, "-r", "cycle_id", "../../elsewhere"],
         env=project.env,

@@ -69,7 +69,10 @@ def test_a_cycle_on_the_embedded_services_leaves_nothing_open(embedded: Settings
     assert [found for top in TOPS for found in open_to_others(embedded.home / top)] == []
     for expected in ("backup/*/*.csv", "backup/*/*.manifest.json", "output/runs/*/*.ipynb", "checkpoint/*/*/metadata"):
         assert list(embedded.home.glob(expected)), expected
-    assert open_to_others(postgres._root(embedded)) == []
+    # Where its own path does not do, PostgreSQL's programs are copied there; they are no data.
+    kept = [path for path in postgres._root(embedded).iterdir() if path.name != "package"]
+    assert not postgres._root(embedded).stat().st_mode & 0o077
+    assert [found for path in kept for found in open_to_others(path)] == []
     assert (embedded.services / "spark.log").read_text("utf-8").count("WARN") > 0, "log4j found its folder"
     assert [path.name for path in embedded.home.parent.iterdir()] == [embedded.home.name], "nothing is beside it"
 

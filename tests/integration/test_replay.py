@@ -167,7 +167,7 @@ EDITS = st.sampled_from(
 
 
 @given(LINES, EDITS, CHANGES)
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_dry_run_says_what_the_replay_then_does(
     project: Project, lines: list[str], edited: Contract, changes: dict[str, str]
 ) -> None:

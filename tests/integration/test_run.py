@@ -19,8 +19,14 @@ from etl.storage.locks import feed_lock
 from tests.support.stack import Project
 
 
-def test_a_cycle_balances_and_the_next_one_finds_nothing_new(project: Project) -> None:
-    run = project.etl("run", "--messages", "10000", "-p", "seed=7", "-p", "bad_share=0.05")
+def test_a_cycle_balances_leaves_nothing_behind_and_the_next_one_finds_nothing_new(
+    project: Project, tmp_path: Path
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    run = project.etl("run", "--messages", "10000", "-p", "seed=7", "-p", "bad_share=0.05", TMPDIR=str(temporary))
+    assert list(temporary.iterdir()) == []
+    assert processes_of(project) == []
     produce, consume, merge, load = project.log()
     assert [row["job_name"] for row in (produce, consume, merge, load)] == ["produce", "consume", "merge", "load"]
     assert {row["status"] for row in (produce, consume, merge, load)} == {"SUCCESS"}
@@ -48,20 +54,14 @@ def test_a_cycle_balances_and_the_next_one_finds_nothing_new(project: Project) -
     assert len(list((project.home / "backup" / "sensor_readings").glob("*.csv"))) == 1
 
 
-def test_nothing_of_a_run_is_left_when_it_has_ended(project: Project, tmp_path: Path) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    project.etl("run", "--messages", "100", TMPDIR=str(temporary))
-    project.require_exact(100)
-    assert list(temporary.iterdir()) == []
-    assert processes_of(project) == []
-    run = project.popen("run", "--messages", "100000")
+def test_nothing_of_a_run_that_was_interrupted_is_left(project: Project) -> None:
+    run = project.popen("run", "--messages", "30000")
     wait_for(lambda: any((project.home / "checkpoint").glob("*/*/offsets/1")))
     os.killpg(run.pid, signal.SIGINT)
     run.communicate(timeout=60)
     assert processes_of(project) == []
     project.etl("run", "--messages", "0")
-    project.require_exact(100_100)
+    project.require_exact(30_000)
 
 
 def processes_of(project: Project) -> list[str]:

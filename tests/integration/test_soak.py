@@ -10,7 +10,7 @@ from benchmarks.alongside import account
 from benchmarks.soak import soak
 from tests.support.stack import Project
 
-CYCLES = 8
+CYCLES = 6
 
 
 @pytest.mark.timeout(900)
@@ -24,9 +24,9 @@ def test_scheduled_cycles_with_a_producer_alongside_are_exact_and_hold_on_to_not
     assert project.value("SELECT count(DISTINCT pid) FROM etl_log") == 2
     assert len(re.findall(r" \(\d+\.\d s; [\d,]+ MB \+ kernel [\d,]+ MB, \d+ files\)", seen.output)) == CYCLES
     # Times and memory of so few cycles, on a machine that warms up, say nothing; what is counted does.
-    first, last = seen.samples[2], seen.samples[-1]
+    first, last = seen.samples[1], seen.samples[-1]
     between = last["cycle"] - first["cycle"]
-    assert between >= 4
+    assert between >= 3
     # Files are opened and closed all the time; a thread that is left over is one too many.
     for process in ("parent", "kernel"):
         assert last[process]["threads"] < first[process]["threads"] + between, process

@@ -110,7 +110,7 @@ def test_a_virtual_environment_that_is_closed_to_the_servers_user_is_copied_and_
     user = postgres_programs.unprivileged_user()
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         os.chown(folder, user["user"], user["group"])
-        readable = postgres_programs.readable(closed / installed.name, Path(folder), user)
+        readable = postgres_programs.runnable(closed / installed.name, Path(folder), user)
         assert readable.is_relative_to(folder)
         assert postgres_programs._can_run(readable, user)
     assert closed.stat().st_mode & 0o777 == 0o700

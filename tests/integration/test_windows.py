@@ -43,7 +43,7 @@ ARRIVALS = st.lists(
 
 
 @given(ARRIVALS, st.integers(0, 4))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_windows_equal_those_from_scratch_after_any_order_of_arrival(
     project: Project, arrivals: list[list[tuple[int, int, float]]], taken_back: int
 ) -> None:

@@ -165,14 +165,16 @@ def test_above_its_memory_the_kernel_is_given_up_when_the_cycle_has_ended(tmp_pa
 def test_nothing_of_a_kernel_is_left(tmp_path: Path) -> None:
     run(tmp_path, None, PID)
     before = psutil.Process().num_fds()
-    for _ in range(2):
+    kernels = 2
+    for _ in range(kernels):
         with WarmKernel() as kernel:
             pid = int(said(run(tmp_path, kernel, PID)))
             connection = Path(kernel._client.km.connection_file)
             assert list(connection.parent.glob(f"{connection.stem}*"))
         assert not psutil.pid_exists(pid)
         assert list(connection.parent.glob(f"{connection.stem}*")) == []
-    assert psutil.Process().num_fds() <= before
+    # Something else in this process may have opened a file meanwhile, but not one for each kernel.
+    assert psutil.Process().num_fds() < before + kernels
 
 
 def test_a_kernel_whose_beginning_fails_is_not_kept(tmp_path: Path) -> None:

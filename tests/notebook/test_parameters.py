@@ -8,10 +8,11 @@ import pytest
 
 from etl.errors import ParameterError
 from etl.notebook.parameters import divide_parameters, notebook_parameters, parse_value
+from etl.settings import Settings
 
 
-def test_each_parameter_goes_to_the_notebooks_that_have_it() -> None:
-    divided = divide_parameters({"messages": 5, "time_box_seconds": 30})
+def test_each_parameter_goes_to_the_notebooks_that_have_it(settings: Settings) -> None:
+    divided = divide_parameters(settings, {"messages": 5, "time_box_seconds": 30})
     assert divided == {"produce": {"messages": 5}, "consume": {"time_box_seconds": 30}, "merge": {}, "load": {}}
 
 
@@ -27,9 +28,9 @@ def test_each_parameter_goes_to_the_notebooks_that_have_it() -> None:
         ("until", 3, "must be str"),
     ],
 )
-def test_unknown_and_mistyped_parameters_are_refused(name: str, value: Any, said: str) -> None:
+def test_unknown_and_mistyped_parameters_are_refused(settings: Settings, name: str, value: Any, said: str) -> None:
     with pytest.raises(ParameterError, match=said):
-        divide_parameters({name: value})
+        divide_parameters(settings, {name: value})
 
 
 def test_a_notebook_without_a_parameters_cell_is_refused(tmp_path: Path) -> None:
@@ -37,6 +38,24 @@ def test_a_notebook_without_a_parameters_cell_is_refused(tmp_path: Path) -> None
     notebook.write_text(json.dumps({"cells": [{"cell_type": "code", "metadata": {}, "source": ["x = 1"]}]}))
     with pytest.raises(ParameterError, match=r"own\.ipynb has no cell tagged `parameters`"):
         notebook_parameters(notebook)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is no JSON object with cells"),
+        ("[]", "is no JSON object with cells"),
+        (
+            '{"cells": [{"metadata": {"tags": ["parameters"]}, "source": ["x = 1\\n", "y: int ="]}]}',
+            "line 2 of the cell",
+        ),
+    ],
+)
+def test_a_notebook_that_cannot_be_read_is_refused(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "own.ipynb").write_text(content, "utf-8")
+    with pytest.raises(ParameterError, match=said) as refused:
+        notebook_parameters(tmp_path / "own.ipynb")
+    assert "upgrade-notebooks own --write" in refused.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,35 @@ def test_few_measures_are_all_drawn_without_a_word(contract: Contract) -> None:
     assert figure.get_suptitle() == ""
 
 
+def test_a_title_has_the_unit_that_the_contract_gives(contract: Contract) -> None:
+    show.prepare()
+    columns = tuple(
+        replace(column, description="", unit={"temperature": "°C", "humidity": "%"}.get(column.name, ""))
+        for column in contract.columns
+    )
+    frame = pd.DataFrame({"sensor_id": ["1"], "timestamp": ["2025-06-15T10:00:00Z"], "temperature": ["20"]})
+    figure = show.readings(frame.assign(humidity="40"), replace(contract, columns=columns))
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["temperature (°C)", "humidity (%)"]
+
+
+def test_messages_of_sensors_with_different_units_are_not_drawn_in_one_panel(contract: Contract) -> None:
+    show.prepare()
+    columns = (
+        *(column for column in contract.columns if column.name in ("sensor_id", "timestamp")),
+        Column("state", "double"),
+        Column("unit", "text"),
+    )
+    feed = replace(contract, columns=columns, windows=None, anomalies=None)
+    readings = [
+        {"sensor_id": sensor, "timestamp": f"2025-06-15T10:0{minute}:00Z", "state": 20, "unit": unit}
+        for minute in range(3)
+        for sensor, unit in ((1, "°C"), (2, "%"), (3, "°C"))
+    ]
+    figure = show.readings(show.messages([json.dumps(each).encode() for each in readings], feed), feed)
+    drawn = {axis.get_title(loc="left"): len(axis.lines) for axis in figure.axes if axis.get_visible()}
+    assert drawn == {"state (°C)": 2, "state (%)": 1}
+
+
 def test_of_wide_messages_only_the_first_are_read(contract: Contract) -> None:
     feed = wide(contract, 500)
     assert len(show.messages([message(1, 500)] * 1_000, feed)) == 200_000 // 502

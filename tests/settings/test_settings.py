@@ -6,7 +6,6 @@ from urllib.parse import quote
 
 import pytest
 
-from etl import services
 from etl.errors import ConfigurationError, ServiceUnavailable
 from etl.settings import Settings
 
@@ -78,15 +77,60 @@ def test_an_empty_variable_is_the_same_as_none(monkeypatch: pytest.MonkeyPatch) 
     assert settings.database_url is None
 
 
-@pytest.mark.parametrize("name", ["a:b", "a\nb", "a\x1bb", "a\udcfcb"])
+@pytest.mark.parametrize("name", ["a:b", "a\nb", "a\x1bb", "a\udcfcb", "a🙂b"])
 @pytest.mark.parametrize("variable", ["home", "jars"])
 def test_a_folder_that_java_cannot_take_is_refused_at_the_start(tmp_path: Path, variable: str, name: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"^ETL_{variable.upper()}: .*use another folder"):
+    with pytest.raises(ConfigurationError, match=f"^ETL_{variable.upper()}: .*(use another folder|Java)"):
         Settings.load(**{variable: tmp_path / name})
 
 
-def test_the_embedded_kafka_is_refused_in_a_folder_with_a_comma(tmp_path: Path) -> None:
-    settings = Settings.load(home=tmp_path / "a,b")
-    with pytest.raises(ConfigurationError, match="comma"):
-        services.up(settings, {}, print)
-    assert not settings.home.exists()
+def test_secrets_come_from_files_after_the_environment_and_the_env_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    url = f"postgresql://etl:{quote(CANARY, safe='')}@db/iot"
+    (secrets / "etl_database_url").write_text(f"{url}\n", "utf-8")
+    (secrets / "etl_kafka_sasl_username").write_text("from-secrets", "utf-8")
+    (secrets / "etl_spark_master").write_text("local[7]", "utf-8")
+    (secrets / "other").mkdir()
+    (tmp_path / ".env").write_text("ETL_KAFKA_SASL_USERNAME=from-env-file\n", "utf-8")
+    monkeypatch.setenv("ETL_HOME", str(tmp_path))
+    monkeypatch.setenv("ETL_SECRETS_DIR", str(secrets))
+    monkeypatch.setenv("ETL_SPARK_MASTER", "local[3]")
+    settings = Settings.load()
+    assert settings.database().get_secret_value() == url, "without the end of the line"
+    assert settings.kafka_sasl_username == "from-env-file"
+    assert settings.spark_master == "local[3]"
+    assert CANARY not in settings.mask(f"no {CANARY}, please") + repr(settings)
+
+
+def test_the_folder_of_secrets_may_be_named_in_the_env_file(tmp_path: Path) -> None:
+    (tmp_path / "etl_superset_admin_password").write_text(CANARY, "utf-8")
+    (tmp_path / ".env").write_text(f"ETL_SECRETS_DIR={tmp_path}\n", "utf-8")
+    settings = Settings.load(home=tmp_path)
+    assert settings.superset_admin_password is not None
+    assert settings.superset_admin_password.get_secret_value() == CANARY
+    assert settings.mask(CANARY) == "***"
+
+
+@pytest.mark.parametrize("spoil", ["missing", "folder", "bytes"])
+def test_a_secret_that_cannot_be_read_is_an_error_that_names_its_file(tmp_path: Path, spoil: str) -> None:
+    folder = tmp_path / "secrets"
+    file = folder / "etl_database_url"
+    if spoil == "missing":
+        file = folder
+    elif spoil == "folder":
+        file.mkdir(parents=True)
+    else:
+        folder.mkdir()
+        file.write_bytes(b"postgresql://\xff")
+    with pytest.raises(ConfigurationError, match=f"^ETL_SECRETS_DIR: {file} (cannot be read|is not UTF-8)"):
+        Settings.load(home=tmp_path, secrets_dir=folder)
+
+
+def test_a_value_from_a_file_that_cannot_be_used_names_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "etl_retry_seconds").write_text("soon", "utf-8")
+    with pytest.raises(ConfigurationError, match="ETL_RETRY_SECONDS") as refused:
+        Settings.load(home=tmp_path, secrets_dir=tmp_path)
+    assert "ETL_SECRETS_DIR" in refused.value.remedy

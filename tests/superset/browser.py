@@ -12,6 +12,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    HttpCredentials,
     Locator,
     Page,
     Request,
@@ -58,9 +59,14 @@ def browsing(executable: str) -> Iterator[Browser]:
             browser.close()
 
 
-def sign_in(browser: Browser, url: str, username: str, password: str) -> BrowserContext:
-    """A window in which a user has signed in."""
-    context = browser.new_context(timezone_id="UTC", locale="en-GB")
+def sign_in(
+    browser: Browser, url: str, username: str, password: str, credentials: HttpCredentials | None = None
+) -> BrowserContext:
+    """A window in which a user has signed in.
+
+    :param credentials: what the user enters where another page asks for a name and a password.
+    """
+    context = browser.new_context(timezone_id="UTC", locale="en-GB", http_credentials=credentials)
     context.set_default_timeout(1000 * _DRAWN_SECONDS)
     page = context.new_page()
     # Before the page's scripts have all been run, a click on the button can be lost.

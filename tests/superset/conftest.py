@@ -43,11 +43,12 @@ class Site:
 
     home: Path
     env: dict[str, str] = field(repr=False)
+    venv: Path = VENV
 
     @property
     def settings(self) -> Settings:
         url = self.env.get("ETL_DATABASE_URL")
-        return Settings.load(home=self.home, jars=JARS, superset_venv=VENV, database_url=url)
+        return Settings.load(home=self.home, jars=JARS, superset_venv=self.venv, database_url=url)
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a query of the data, as their owner."""
@@ -129,11 +130,14 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     venv_settings(product)
     home = tmp_path_factory.mktemp("superset") / "home"
     home.mkdir()
+    # A percent sign means something in the configuration of Superset's migrations.
+    venv = home.parent / "50% #1 venv"
+    venv.symlink_to(VENV)
     outside = {name: value for name, value in os.environ.items() if not name.startswith("ETL_")}
-    env = {"ETL_HOME": str(home), "ETL_JARS": str(JARS), "ETL_SUPERSET_VENV": str(VENV)}
+    env = {"ETL_HOME": str(home), "ETL_JARS": str(JARS), "ETL_SUPERSET_VENV": str(venv)}
     where: AbstractContextManager[dict[str, str]] = _of_sqlserver() if product == "sqlserver" else nullcontext({})
     with where as more:
-        yield from _filled(Site(home, {**outside, **env, **more}))
+        yield from _filled(Site(home, {**outside, **env, **more}, venv))
 
 
 @contextmanager

@@ -50,6 +50,19 @@ def choices(column: str) -> list[dict[str, Any]]:
     return [{"columns": [column], "metrics": [], "orderby": [[column, True]], "filters": [], "row_limit": 1000}]
 
 
+def bounds(column: str) -> list[dict[str, Any]]:
+    """The query of a filter that takes limits: the least and the largest value of a column."""
+    return [{"columns": [], "metrics": least_and_largest(column), "filters": [], "row_limit": 1000}]
+
+
+def least_and_largest(column: str) -> list[dict[str, Any]]:
+    """The metrics that a filter with limits asks for."""
+    return [
+        {"expressionType": "SIMPLE", "aggregate": name.upper(), "column": {"column_name": column}, "label": name}
+        for name in ("min", "max")
+    ]
+
+
 def _order(params: Params, query: dict[str, Any]) -> dict[str, Any]:
     if not query["metrics"]:
         return {}

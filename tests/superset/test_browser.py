@@ -5,15 +5,19 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Request
+from playwright.sync_api import Browser, BrowserContext, HttpCredentials, Request, expect
 
 from etl.services.superset import assets
+from etl.settings import PROJECT_ROOT
 from tests.conftest import TO_TELL
 from tests.superset.browser import NAMES, WIDTHS, Dashboard, browsing, find_chromium, sign_in
 from tests.superset.conftest import Site
@@ -75,11 +79,13 @@ def filters_of(dashboard: dict[str, Any]) -> list[str]:
     return [entry["name"] for entry in found if entry["filterType"] == "filter_select"]
 
 
-@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("path", sorted(DASHBOARDS))
-def test_a_dashboard_shows_every_chart_without_an_error(opens: Opens, artifacts: Path, path: str, width: int) -> None:
-    page = opens(DASHBOARDS[path], width=width)
-    page.screenshot(artifacts / f"{Path(path).stem}-{width}.png")
+def test_a_dashboard_shows_every_chart_without_an_error(opens: Opens, artifacts: Path, path: str) -> None:
+    require_whole(opens(DASHBOARDS[path], width=WIDTHS[0]), artifacts / f"{Path(path).stem}-{WIDTHS[0]}.png")
+
+
+def require_whole(page: Dashboard, picture: Path) -> None:
+    page.screenshot(picture)
     assert page.errors() == []
     assert page.empty() == []
     assert page.failed == []
@@ -88,6 +94,7 @@ def test_a_dashboard_shows_every_chart_without_an_error(opens: Opens, artifacts:
 @pytest.mark.parametrize("path", sorted(path for path, document in DASHBOARDS.items() if filters_of(document)))
 def test_a_filter_reaches_the_charts(opens: Opens, artifacts: Path, path: str) -> None:
     page = opens(DASHBOARDS[path])
+    require_whole(page, artifacts / f"{Path(path).stem}-{WIDTHS[-1]}.png")
     asked: list[Request] = []
     page.page.on("request", lambda request: asked.append(request) if "/chart/data" in request.url else None)
     value = page.choose()
@@ -120,6 +127,63 @@ def failed_job(site: Site, cause: str) -> Iterator[None]:
             yield
         finally:
             connection.execute("DELETE FROM etl_log WHERE log_id = %s", (change["log_id"],))
+
+
+def test_from_the_tile_of_failed_jobs_one_click_leads_to_the_cell_that_failed(
+    site: Site, browser: Browser, artifacts: Path
+) -> None:
+    document = next(found for found in DASHBOARDS.values() if found["slug"] == "etl-health")
+    (token,) = re.findall(r"\betl_[\w-]{30,}", site.etl("api", "token", "new", "a browser").stdout)
+    with serving_api(site) as address:
+        site.etl("init", ETL_API_URL=address)
+        try:
+            entered: HttpCredentials = {"username": "anybody", "password": token, "origin": address}
+            url = site.service.endpoint
+            window = sign_in(browser, url, "viewer", site.passwords["viewer"], entered)
+            page = Dashboard(window, f"{url}/superset/dashboard/{document['slug']}/", charts_of(document), width=1920)
+            page.wait_until_drawn()
+            tile = page.holders().filter(has_text="Failed jobs, newest first")
+            with window.expect_page() as opened:
+                tile.get_by_role("link", name="4_load.ipynb").first.click()
+            cell = opened.value.locator("#failed")
+            expect(cell).to_be_in_viewport()
+            expect(cell).to_contain_text("failureBudget")
+            opened.value.screenshot(path=artifacts / "failed-cell.png")
+            assert page.errors() == [], "the dashboard stays as it was"
+            page.leave()
+        finally:
+            # The others show the file of the notebook, as where no address is set.
+            site.etl("init")
+
+
+@contextmanager
+def serving_api(site: Site) -> Iterator[str]:
+    """The read API of a home, on a free port; its address."""
+    command = [sys.executable, "-m", "etl", "api"]
+    env = {**site.env, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, env=env, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            # The line comes when the port is open; without one the server has ended.
+            yield next(found[1] for line in server.stdout if (found := re.search(r"listens on (http://\S+?);", line)))
+        finally:
+            server.terminate()
+
+
+def test_from_a_cycle_a_click_leads_to_its_rejected_rows(site: Site, opens: Opens) -> None:
+    page = opens(next(found for found in DASHBOARDS.values() if found["slug"] == "etl-health"))
+    cycles, rejected = (
+        page.holders().filter(has_text=title) for title in ("Cycles, newest first", "Rejected rows, newest first")
+    )
+    # The oldest: without the filter, its rows are behind those of the others.
+    (name,) = site.sql("SELECT MIN(cycle_id) FROM v_etl_rejects")[0]
+    with page.page.expect_response(lambda answer: "/chart/data" in answer.url):
+        cycles.locator("td", has_text=name).first.click()
+    page.wait_until_drawn()
+    of_any_cycle = rejected.locator("td").filter(has_text=re.compile(r"^\d{8}T\d{6}Z-"))
+    expect(rejected.locator("td", has_text=name).first).to_be_visible()
+    expect(of_any_cycle.filter(has_not_text=name)).to_have_count(0)
+    assert page.errors() == []
 
 
 def test_a_viewer_is_not_offered_to_edit_and_an_admin_is(opens: Opens) -> None:

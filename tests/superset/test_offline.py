@@ -19,7 +19,7 @@ from etl.services.process import write_private
 from etl.services.superset import assets, environment
 from etl.services.superset.databases import Connections
 from tests.superset.conftest import VENV, venv_settings
-from tests.superset.queries import choices, paged
+from tests.superset.queries import bounds, choices, paged
 from tests.support.golden import require_golden
 from tests.support.tds import tds_server
 from tests.support.tsql import parse
@@ -108,7 +108,8 @@ def _questions(bundle: assets.Bundle, datasets: dict[str, Any]) -> Any:
     for path, dashboard in sorted(bundle.documents("dashboards").items()):
         for found in dashboard["metadata"]["native_filter_configuration"][1:]:
             (target,) = found["targets"]
-            yield f"{path}: {found['name']}", (target["datasetUuid"], choices(target["column"]["name"]))
+            ask_for = bounds if found["filterType"] == "filter_range" else choices
+            yield f"{path}: {found['name']}", (target["datasetUuid"], ask_for(target["column"]["name"]))
 
 
 def _of_the_range(found: dict[str, Any]) -> dict[str, Any]:

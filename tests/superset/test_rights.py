@@ -7,8 +7,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from etl.services.superset import assets
 from tests.superset.client import Client
 from tests.superset.conftest import Site
+from tests.superset.queries import body, paged
 
 
 def test_nobody_comes_in_without_signing_in(site: Site) -> None:
@@ -23,14 +25,15 @@ def test_nobody_comes_in_without_signing_in(site: Site) -> None:
     assert "dashboard_title" not in page.text
 
 
-@pytest.mark.parametrize("username", ["admin", "viewer", "nobody"])
+@pytest.mark.parametrize("username", ["admin", "analyst", "viewer", "nobody"])
 def test_a_wrong_password_is_refused(site: Site, username: str) -> None:
     for password in ("admin", "viewer", "", "general", "password"):
         assert Client(site.service.endpoint).sign_in(username, password).status in (400, 401)
 
 
-def test_a_viewer_looks_and_filters_and_does_not_write(site: Site) -> None:
-    viewer, admin = site.client("viewer"), site.client("admin")
+@pytest.mark.parametrize("username", ["viewer", "analyst"])
+def test_a_viewer_looks_and_filters_and_does_not_write(site: Site, username: str) -> None:
+    viewer, admin = site.client(username), site.client("admin")
     dashboards, charts = viewer.all("dashboard"), viewer.all("chart")
     assert len(dashboards) == len(admin.all("dashboard")) > 0
     assert len(charts) == len(admin.all("chart")) > 0
@@ -61,6 +64,22 @@ def test_a_viewer_looks_and_filters_and_does_not_write(site: Site) -> None:
     assert answers["POST", "/api/v1/sqllab/execute/"] == 403
     same = {"description": next(c["description"] for c in admin.all("chart", "description") if c["id"] == chart)}
     assert admin.request("PUT", f"/api/v1/chart/{chart}", same).status == 200, "an admin may"
+
+
+def test_an_analyst_downloads_rows_as_csv_and_a_viewer_does_not(site: Site) -> None:
+    chart = assets.read(assets.FOLDER).documents("charts")["charts/rows.yaml"]
+    answers = {}
+    for user in ("viewer", "analyst"):
+        client = site.client(user)
+        datasets = {dataset["uuid"]: dataset["id"] for dataset in client.all("dataset", "uuid")}
+        asked = body(datasets[chart["dataset_uuid"]], chart["params"]) | {"queries": paged(chart["params"])}
+        assert client.post("/api/v1/chart/data", asked).status == 200, "both see the rows"
+        answers[user] = client.post("/api/v1/chart/data", asked | {"result_format": "csv"})
+    assert {user: answer.status for user, answer in answers.items()} == {"viewer": 403, "analyst": 200}
+    header, *rows = answers["analyst"].text.splitlines()
+    assert len(header.split(",")) == len(chart["params"]["all_columns"])
+    assert len(rows) == chart["params"]["row_limit"]
+    assert any("sensor_readings" in row for row in rows)
 
 
 @pytest.mark.postgresql

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
+import subprocess
+import sys
 import time
+import urllib.error
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +17,11 @@ import psutil
 import psycopg
 import pytest
 import yaml
+from sqlalchemy import make_url
 
 from etl import services
 from etl.errors import ConfigurationError
-from etl.services import superset
+from etl.services import process, superset
 from etl.services.superset import assets
 from etl.settings import PROJECT_ROOT
 from tests.superset.client import Client
@@ -217,3 +222,39 @@ def test_a_lost_password_is_replaced_and_no_secret_is_anywhere_else(site: Site) 
         for table in ("dbs", "ab_user", "notebook_etl.memory", "logs"):
             texts.append(str(connection.execute(f"SELECT t::text FROM {table} AS t").fetchall()).encode())
     assert not [secret for secret in secrets for text in texts if secret.encode() in text]
+
+
+def wait_for(url: str, server: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    answered = 0
+    while answered != 200:
+        assert server.poll() is None
+        assert time.monotonic() < deadline
+        with contextlib.suppress(urllib.error.URLError):  # it does not listen yet
+            answered = Client(url).get("/health").status
+
+
+@pytest.mark.postgresql
+def test_in_the_foreground_the_process_becomes_the_server_and_ends_on_sigterm(site: Site) -> None:
+    """As in a container; here with the databases of the site, for which nothing is left to do."""
+    told = json.loads((site.folder / "connections.json").read_text("utf-8"))
+    data = make_url(told["data"]["url"]).set(password=told["data"]["password"], query={}, drivername="postgresql")
+    env = {
+        "ETL_SUPERSET_METADATA_URL": told["metadata"].replace("+psycopg2", ""),
+        "ETL_SUPERSET_DATABASE_URL": data.render_as_string(hide_password=False),
+    }
+    address = f"127.0.0.1:{process.free_ports(1)[0]}"
+    command = [sys.executable, "-m", "etl", "dashboards", "--listen", address]
+    with subprocess.Popen(command, env={**site.env, **env}, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True) as run:
+        try:
+            wait_for(f"http://{address}", run)
+            assert "gunicorn" in psutil.Process(run.pid).cmdline()
+            assert not set(env) & set(psutil.Process(run.pid).environ())
+            assert Client(f"http://{address}").sign_in("admin", site.passwords["admin"]).status == 200
+        finally:
+            run.terminate()
+        assert run.wait(20) == 0
+        assert run.stdout is not None
+        printed = run.stdout.read()
+    assert str(site.folder / "sign-in.json") in printed
+    assert not [password for password in site.passwords.values() if password in printed]

@@ -7,6 +7,7 @@ draft; `diff`, the decisions, where there are any; `bash` that runs the feed; `s
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -55,7 +56,7 @@ class Example:
 
         :raises AssertionError: the draft lacks lines that the decisions replace.
         """
-        for old, new in _replacements(self.decisions):
+        for old, new in replacements(self.decisions):
             assert draft.count(old) == 1, f"{self.title}: {draft.count(old)} times in the draft:\n{old}"
             draft = draft.replace(old, new)
         return draft
@@ -97,7 +98,7 @@ def _table(text: str) -> list[tuple[str, ...]]:
     return rows
 
 
-def _replacements(diff: str) -> list[tuple[str, str]]:
+def replacements(diff: str) -> list[tuple[str, str]]:
     """Lines of a draft, and what replaces them: each run of lines between two that are left out."""
     pairs = []
     for part in re.split(rf"^ *{LEFT_OUT}\n", diff, flags=re.MULTILINE):
@@ -136,13 +137,13 @@ def _text_of(path: Path) -> str:
 
 
 def make_clone(home: Path) -> None:
-    """Make a folder like a clone: with the documentation, `.venv/bin/python`, and a folder for contracts."""
+    """Make a folder like a clone: with the documentation and `.venv/bin/python`."""
     (home / "docs").symlink_to(PROJECT_ROOT / "docs")
     python = home / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nPYTHONPATH="{PROJECT_ROOT}" exec "{sys.executable}" "$@"\n')
+    root, real = shlex.quote(str(PROJECT_ROOT)), shlex.quote(sys.executable)
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={root} exec {real} "$@"\n', "utf-8")
     python.chmod(0o755)
-    (home / "contracts").mkdir()
 
 
 def bash(commands: str, home: Path, env: Mapping[str, str]) -> str:
@@ -150,7 +151,8 @@ def bash(commands: str, home: Path, env: Mapping[str, str]) -> str:
 
     :raises AssertionError: one of them failed.
     """
-    env = {**env, "ETL_FEEDS": str(home / "contracts"), "ETL_HOME": str(home), "NO_COLOR": "1"}
+    own = {name: value for name, value in env.items() if name != "ETL_FEEDS"}
+    env = {**own, "ETL_HOME": str(home), "NO_COLOR": "1"}
     run = subprocess.run(
         ["bash", "-euc", commands], cwd=home, env=env, capture_output=True, text=True, timeout=240, check=False
     )

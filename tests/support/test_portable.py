@@ -129,7 +129,7 @@ def test_where_there_is_a_sql_server_each_test_of_both_products_is_there_twice()
         "-m",
         "both_products",
     ]
-    env = {**os.environ, SQLSERVER_URL: "mssql+pyodbc://etl@nowhere/master"}
+    env = {**os.environ, SQLSERVER_URL: "mssql+pyodbc://etl@nowhere/master", "PYTEST_ADDOPTS": ""}
     found = subprocess.run(collecting, env=env, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout
     tests = [line for line in found.stdout.splitlines() if "::" in line]

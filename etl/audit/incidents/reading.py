@@ -30,6 +30,30 @@ def open_incidents(connection: Connection, feeds: Iterable[str] | None = None) -
     return [dict(row) for row in connection.execute(ordered).mappings()]
 
 
+def newest_incidents(
+    connection: Connection,
+    *,
+    feed: str | None = None,
+    is_open: bool | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[dict[str, Any]]:
+    """Incidents, all columns, the newest first.
+
+    :param is_open: those that are not over, or those that are; None: all.
+    :param before: those with a smaller `incident_id`.
+    """
+    query = select(etl_incident)
+    if feed:
+        query = query.where(_incident.feed == feed)
+    if is_open is not None:
+        query = query.where(_incident.resolved_at.is_(None) if is_open else _incident.resolved_at.is_not(None))
+    if before is not None:
+        query = query.where(_incident.incident_id < before)
+    ordered = query.order_by(_incident.incident_id.desc()).limit(limit)
+    return [dict(row) for row in connection.execute(ordered).mappings()]
+
+
 def shown_by(connection: Connection, log_ids: Iterable[int]) -> list[dict[str, Any]]:
     """The incidents that some jobs have opened or resolved, all columns, the oldest first."""
     jobs = list(log_ids)

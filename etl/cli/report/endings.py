@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from rich.text import Text
 
 from etl.operations.cycle import Cycle
 from etl.operations.feeds.broken_rules import shown_path
 from etl.operations.outcome import Outcome, holds
-from etl.settings import PROJECT_ROOT
+from etl.settings.packaged import CLONE, notebook_file
 from etl.storage.files import shown_name
 from etl.validation.reasons import Reason
 
@@ -48,14 +49,17 @@ def lines(cycle: Cycle) -> list[Text]:
     return texts
 
 
-def look_closer(cycle: Cycle) -> str:
+def look_closer(cycle: Cycle, home: Path) -> str:
     """The commands that show more of what a cycle loaded; empty where it loaded nothing."""
     if cycle.error or not cycle.outcome.loaded:
         return ""
-    notebook = shlex.quote(shown_path(PROJECT_ROOT / "notebooks" / "explore_readings.ipynb"))
+    notebook = notebook_file(home, "explore_readings")
+    # JupyterLab opens the notebooks of a project or clone, not those inside the package.
+    lab = "" if CLONE is None and not notebook.is_relative_to(home) else "; or interactively: python -m etl lab"
+    path = shlex.quote(shown_path(notebook))
     return (
         f"Next: python -m etl explain {cycle.cycle_id}\n"
-        f"      python -m papermill {notebook} explored.ipynb -p feed {cycle.feed}   (plots; or interactively: python -m etl lab)"
+        f"      python -m papermill {path} explored.ipynb -p feed {cycle.feed}   (plots{lab})"
     )
 
 

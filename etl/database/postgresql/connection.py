@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
-from psycopg.waiting import Ready
+from psycopg.waiting import Ready, Wait
 from sqlalchemy import Connection
 
 from etl.errors import ConfigurationError
@@ -34,20 +34,25 @@ class BoundedConnection(psycopg.Connection[Any]):
     def wait(self, gen: PQGen[Result], *arguments: Any, **options: Any) -> Result:
         """Every exchange with the server after the connect comes through here."""
         try:
-            return super().wait(_bounded(gen, self.patience_seconds), *arguments, **options)
+            wanted = next(gen)
+        except StopIteration as end:
+            # A row of COPY that has already come, as most have: waiting would take longer than the row.
+            come: Result = end.value
+            return come
+        try:
+            return super().wait(_bounded(gen, wanted, self.patience_seconds), *arguments, **options)
         except ServerSilent:
             self.close()
             raise
 
 
-def _bounded(gen: PQGen[Result], seconds: float) -> PQGen[Result]:
-    """The same exchange, ended by `ServerSilent` when nothing was ready for `seconds`.
+def _bounded(gen: PQGen[Result], wanted: Wait, seconds: float) -> PQGen[Result]:
+    """The rest of an exchange that waits for `wanted`, ended by `ServerSilent` when nothing was ready for `seconds`.
 
     psycopg sends `Ready.NONE` every tenth of a second in which nothing is.
     """
     heard = time.monotonic()
     try:
-        wanted = next(gen)
         while True:
             ready = yield wanted
             if ready != Ready.NONE:

@@ -52,10 +52,11 @@ def script(
         require_fits(product, contract, tables)
         statements += [statement for made in tables for statement in _table_statements(made)]
         statements += [CreateView(query, name) for name, query in views_of(contract, table)]
-    statements += [CreateView(query, name) for name, query in common_views(feeds)]
+    common = dict(common_views(feeds))
+    statements += [CreateView(query, name) for name, query in common.items()]
     written = partial(_written, dialect)
     texts = [*product.script_start, *map(written, audit), *shared, *map(written, statements)]
-    there = columns_there(*feeds)
+    there = columns_there(*feeds) | {name: set[str]() for name in common}
     texts += [
         file.read_text("utf-8").strip().rstrip(";") for file in view_files(product.name) if is_met(needs(file), there)
     ]

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine
 
 from etl.database import dispose, lock_feed, make_engine, product_of, transaction
 from etl.errors import ConfigurationError
-from etl.settings import PROJECT_ROOT, Settings
+from etl.settings import Settings
+from etl.settings.packaged import packaged
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -71,7 +72,7 @@ def _alembic() -> Config:
 
     config = Config()
     # Alembic's configuration would read a percent sign in the path as the start of a placeholder.
-    config.set_main_option("script_location", str(PROJECT_ROOT / "sql" / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(packaged("sql", "migrations")).replace("%", "%%"))
     return config
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Select,
     Table,
+    Values,
     and_,
     cast,
     column,
@@ -113,8 +115,7 @@ def latest_values(contract: EvolvedContract) -> Select[Any]:
     names = dict.fromkeys([*contract.sensor, at, *measures])
     newest = latest_view(contract, feed_table(contract), names).subquery("newest")
     time = newest.c[at]
-    long = values(column("measure", text_of(64)), column("value", DOUBLE), name=_LONG)
-    long = long.data([(constant_text(name, 64), cast(newest.c[name], DOUBLE)) for name in measures]).lateral()
+    long = _measured(contract, newest, _LONG)
     return (
         select(
             constant_text(contract.feed, 64).label("feed"),
@@ -129,10 +130,51 @@ def latest_values(contract: EvolvedContract) -> Select[Any]:
     )
 
 
+def values_view(contract: EvolvedContract) -> Select[Any]:
+    """Every value of a feed: a row per reading and measure, with the place where it came from.
+
+    Sensors get their names where they are few, in the largest windows: so a filter on a name leads to the index on sensor and
+    time, while one on the time alone leads to that on the time.
+    """
+    table, keys = feed_table(contract), contract.sensor
+    readings: FromClause = table
+    name: ColumnElement[str] = sensor_name_in_sql(table.c[key] for key in keys)
+    if contract.windows is not None and contract.windows.key == keys:
+        largest = list(window_tables(contract))[-1]
+        sensor = [largest.c[key] for key in keys]
+        known = select(*sensor, sensor_name_in_sql(sensor).label(_NAME)).distinct().subquery("known sensors")
+        readings = table.join(known, and_(*(table.c[key] == known.c[key] for key in keys)))
+        name = known.c[_NAME]
+    long = _measured(contract, table, _EACH)
+    return (
+        select(
+            constant_text(contract.feed, 64).label("feed"),
+            name.label("sensor"),
+            table.c[contract.event_time.column].label("event_time"),
+            long.c.measure,
+            long.c.value,
+            table.c.log_id,
+            *(table.c[place] for place in ("source_id", "source_partition", "source_offset", "source_item")),
+        )
+        .select_from(for_each(readings, long))
+        .where(long.c.value.is_not(None))
+    )
+
+
+def _measured(contract: EvolvedContract, readings: FromClause, name: str) -> Values:
+    """The measures of each of some readings, a row each, as `measure` and `value`; with the name of this part of a query."""
+    measures = contract.windows.measures if contract.windows else ()
+    long = values(column("measure", text_of(64)), column("value", DOUBLE), name=name)
+    return long.data(
+        [(constant_text(measure, 64), cast(readings.c[measure], DOUBLE)) for measure in measures]
+    ).lateral()
+
+
 def constant_text(value: str, length: int) -> ColumnElement[str]:
     """A feed's or a column's own name; contracts allow letters, digits and _ in it."""
     return cast(literal_column(f"'{value}'"), text_of(length))
 
 
 # A space, so that no column of a contract is called the same.
-_NEWEST, _PLACE, _LONG = "newest time", "row number", "newest values"
+_NEWEST, _PLACE, _NAME = "newest time", "row number", "sensor name"
+_LONG, _EACH = "newest values", "each value"

@@ -2,9 +2,10 @@
 
 Built from the contract: `v_<table>` (readings with source, cycle and load time), `v_<table>_latest` (the newest reading of
 each sensor), `v_<table>_statistics` (figures per sensor and measure over all time). Of all feeds together, for dashboards:
-`v_etl_windows`, `v_etl_latest` and `v_etl_silent` (sensors that have stopped). Written by hand, about the audit tables and what
-is special to packaged feeds: the files of sql/views/, one folder per database product. An existing view is left as it is, unless
-its contract has changed; a migration that changes one drops it.
+`v_etl_windows`, `v_etl_latest`, `v_etl_silent` (sensors that have stopped) and `v_etl_values` (every value of every reading).
+Written by hand, about the audit tables, all feeds together and what is special to packaged feeds: the files of sql/views/, one
+folder per database product. An existing view is left as it is, unless its contract has changed; a migration that changes one
+drops it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from sqlalchemy import (
     MetaData,
     Select,
     Table,
+    delete,
+    insert,
     inspect,
+    select,
     text,
     union_all,
 )
@@ -31,11 +35,19 @@ from etl.database import PRODUCTS, product_of
 from etl.database.schema.feed_table import feed_table
 from etl.database.schema.silence import has_known_sensors, silence_view
 from etl.database.schema.tables.all_tables import metadata
-from etl.database.schema.view_queries import latest_values, latest_view, readings_view, statistics_view, windows_view
+from etl.database.schema.tables.audit_tables import etl_setting
+from etl.database.schema.view_queries import (
+    latest_values,
+    latest_view,
+    readings_view,
+    statistics_view,
+    values_view,
+    windows_view,
+)
 from etl.database.schema.windows import window_tables
-from etl.settings import PROJECT_ROOT
+from etl.settings.packaged import packaged
 
-COMMON_VIEWS = ("v_etl_windows", "v_etl_latest", "v_etl_silent")
+COMMON_VIEWS = ("v_etl_windows", "v_etl_latest", "v_etl_silent", "v_etl_values")
 _NEEDS = re.compile(r"-- needs: ([\w ()]+)\n")
 _NEEDED = re.compile(r"(\w+)(?: \(([\w ]+)\))?")
 _CREATE = re.compile(r"\A\s*CREATE\s+VIEW\s+\S+\s+AS\b", re.IGNORECASE)
@@ -77,20 +89,25 @@ def ensure_views(connection: Connection, contract: EvolvedContract, table: Table
             connection.execute(CreateView(query, name))
 
 
-def ensure_packaged_views(connection: Connection, contract: EvolvedContract) -> None:
-    """Create the missing views of sql/views of which all tables and columns exist."""
-    present = set(inspect(connection).get_view_names())
-    there = columns_there(contract)
+def ensure_packaged_views(connection: Connection, *contracts: EvolvedContract) -> None:
+    """Create the missing views of sql/views of which all tables, columns and views exist, with the tables of these feeds."""
+    there = _there(connection, *contracts)
     for file in view_files(product_of(connection.dialect).name):
-        if file.stem not in present and is_met(needs(file), there):
+        if file.stem not in there and is_met(needs(file), there):
             connection.execute(text(file.read_text("utf-8")))
 
 
 def lacks_something(connection: Connection, name: str, contract: EvolvedContract) -> bool:
-    """Whether a view is one of sql/views that needs a table or column which this feed no longer has."""
-    there = columns_there(contract)
+    """Whether a view is one of sql/views that needs a table, column or view which is no longer there."""
+    there = _there(connection, contract)
     files = [file for file in view_files(product_of(connection.dialect).name) if file.stem == name]
     return any(not is_met(needs(file), there) for file in files)
+
+
+def _there(connection: Connection, *contracts: EvolvedContract) -> dict[str, set[str]]:
+    """What views can be built on: the tables, with their columns, and the views that exist."""
+    views = {name: set[str]() for name in inspect(connection).get_view_names()}
+    return views | columns_there(*contracts)
 
 
 def columns_there(*contracts: EvolvedContract) -> dict[str, set[str]]:
@@ -101,14 +118,14 @@ def columns_there(*contracts: EvolvedContract) -> dict[str, set[str]]:
 
 
 def is_met(needed: Mapping[str, set[str]], there: Mapping[str, set[str]]) -> bool:
-    """Whether all tables that are needed exist, with the columns that are needed of them."""
+    """Whether all tables and views that are needed exist, with the columns that are needed of them."""
     return all(table in there and columns <= there[table] for table, columns in needed.items())
 
 
 def ensure_common_views(
     connection: Connection, contracts: Iterable[EvolvedContract], *, keep: Iterable[str] = ()
 ) -> None:
-    """Create COMMON_VIEWS over all these feeds, whose tables must exist.
+    """Create COMMON_VIEWS over all these feeds, whose tables must exist, and the views of sql/views that are built on them.
 
     They are replaced only where they show other feeds or measures, or judge by other limits: otherwise no right to create views
     is needed.
@@ -126,6 +143,7 @@ def ensure_common_views(
             parts += [part for feed, part in _parts(definition) if feed in kept]
         if not definition or not _shows(definition, _joined(parts)):
             _replace(connection, name, _joined(parts), present)
+    ensure_packaged_views(connection)
 
 
 def update_common_views(connection: Connection, contract: EvolvedContract, definitions: Mapping[str, str]) -> None:
@@ -144,6 +162,19 @@ def update_common_views(connection: Connection, contract: EvolvedContract, defin
             _replace(connection, name, _joined(parts), present)
         elif name in present:
             connection.execute(DropView(Table(name, MetaData())))
+
+
+def set_api_address(connection: Connection, address: str | None) -> None:
+    """Let the views lead to executed notebooks at this address of the read API; with None they name files.
+
+    Nothing is written where that is so already.
+    """
+    name = "api_url"
+    present = connection.scalar(select(etl_setting.c.value).where(etl_setting.c.name == name))
+    if present != address:
+        connection.execute(delete(etl_setting).where(etl_setting.c.name == name))
+        if address:
+            connection.execute(insert(etl_setting).values(name=name, value=address))
 
 
 def _parts(definition: str) -> Iterator[tuple[str, str]]:
@@ -178,7 +209,8 @@ def common_views(contracts: Iterable[EvolvedContract]) -> Iterator[tuple[str, Co
     windows = [windows_view(contract) for contract in feeds if contract.windows]
     latest = [latest_values(contract) for contract in feeds if contract.windows]
     silent = [silence_view(contract) for contract in feeds if has_known_sensors(contract)]
-    for name, queries in zip(COMMON_VIEWS, (windows, latest, silent), strict=True):
+    every = [values_view(contract) for contract in feeds if contract.windows]
+    for name, queries in zip(COMMON_VIEWS, (windows, latest, silent, every), strict=True):
         if queries:
             yield name, union_all(*queries)
 
@@ -195,11 +227,11 @@ def _replace(connection: Connection, name: str, query: str, present: set[str]) -
 
 def view_files(product: str) -> list[Path]:
     """The views that are written by hand for a database product (`Product.name`); a file is named like its view."""
-    return sorted((PROJECT_ROOT / "sql" / "views" / product).glob("*.sql"))
+    return sorted(packaged("sql", "views", product).glob("*.sql"))
 
 
 def needs(file: Path) -> dict[str, set[str]]:
-    """The tables that a view is about, and what it needs of their columns, from the file's first line."""
+    """The tables and views that a view is about, and what it needs of their columns, from the file's first line."""
     first_line = _NEEDS.match(file.read_text("utf-8"))
     return {table: set(columns.split()) for table, columns in _NEEDED.findall(first_line[1])} if first_line else {}
 

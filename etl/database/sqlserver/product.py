@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import URL, Connection, Dialect, Engine, MetaData, Select, Table, create_engine, event
 from sqlalchemy import Column as SqlColumn
@@ -70,7 +70,7 @@ class SQLServer(Product):
             driver_name = driver.odbc_driver(url, module.drivers())
             # `connect` below makes the connections; SQLAlchemy only requires that a driver is named.
             url = url.update_query_dict({"driver": driver_name})
-        engine = create_engine(url, pool_size=3, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(url, pool_size=limits.connections, pool_pre_ping=True, hide_parameters=True)
         prepare_dialect(engine.dialect)
 
         @event.listens_for(engine, "do_connect")
@@ -138,12 +138,12 @@ class SQLServer(Product):
         parts = [_as_arrow(rows, schema) for rows in _partitions(connection, query)]
         return pa.concat_tables(parts) if parts else schema.empty_table()
 
-    def write_csv(self, connection: Connection, query: Select[Any], sink: BinaryIO) -> int:
+    def stream_csv(self, connection: Connection, query: Select[Any]) -> Generator[bytes, None, int]:
         names = [column.name for column in query.selected_columns]
-        sink.write((",".join(map(_field, names)) + "\n").encode())
+        yield (",".join(map(_field, names)) + "\n").encode()
         written = 0
         for rows in _partitions(connection, query):
-            sink.write("".join(",".join(map(_field, row)) + "\n" for row in rows).encode())
+            yield "".join(",".join(map(_field, row)) + "\n" for row in rows).encode()
             written += len(rows)
         return written
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import select
 
+from etl.audit.incidents.reading import newest_incidents
 from etl.database import in_batches
 from etl.database.schema.migrations import connected
-from etl.database.schema.tables.incident_tables import etl_alert, etl_incident
+from etl.database.schema.tables.incident_tables import etl_alert
 from etl.operations.alerts.mutes import muted_now
 from etl.settings import Settings
 
-_alert, _incident = etl_alert.c, etl_incident.c
+_alert = etl_alert.c
 
 
 def list_incidents(
@@ -23,13 +24,8 @@ def list_incidents(
 
     :param resolved: also those that are over.
     """
-    query = select(etl_incident).order_by(_incident.incident_id.desc()).limit(limit)
-    if feed:
-        query = query.where(_incident.feed == feed)
-    if not resolved:
-        query = query.where(_incident.resolved_at.is_(None))
     with connected(settings, "alerts") as connection:
-        incidents = [dict(row) for row in connection.execute(query).mappings()]
+        incidents = newest_incidents(connection, feed=feed, is_open=None if resolved else True, limit=limit)
         alerts = defaultdict[int, list[dict[str, Any]]](list)
         for some in in_batches(incident["incident_id"] for incident in incidents):
             messages = select(etl_alert).where(_alert.incident_id.in_(some)).order_by(_alert.alert_id)

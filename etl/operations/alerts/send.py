@@ -95,7 +95,7 @@ def _work_off(engine: Engine, settings: Settings, receiver: Receiver) -> tuple[i
         messages = outbox.waiting(connection, receiver.label, datetime.now(UTC))
     told = 0
     for together in _sendings(messages):
-        text = digest_of(together) if len(together) > 1 else text_of(together[0], settings.home)
+        text = digest_of(together) if len(together) > 1 else text_of(together[0], settings)
         error = deliver(settings, receiver, text)
         failpoints.reached("alerts.delivered")
         with transaction(engine) as connection:

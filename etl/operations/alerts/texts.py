@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from etl.audit.incidents.register import OPENED, RESOLVED
+from etl.audit.states import Job
 from etl.contract.durations import moment
+from etl.notebook.page.executed import LARGEST, has_failed, page_address
+from etl.settings import Settings
 
-_LARGEST_NOTEBOOK = 20_000_000
-"""Bytes; a larger one is not read to find the cell that failed."""
 _DIGEST_LINES = 50
 _CAUSE_LENGTH = 200
 """Characters of a cause in a digest."""
@@ -34,11 +35,10 @@ class Text:
 TEST = Text("etl: test message", "A test by `python -m etl alerts test`. Messages about incidents will arrive here.")
 
 
-def text_of(message: Row, home: Path) -> Text:
+def text_of(message: Row, settings: Settings) -> Text:
     """The text about one incident that was opened or resolved.
 
     :param message: as `outbox.waiting` gives it.
-    :param home: where executed notebooks are.
     """
     lines = _duration_lines(message) if message["event"] == RESOLVED else {}
     lines |= {
@@ -50,7 +50,8 @@ def text_of(message: Row, home: Path) -> Text:
         "Cause": message["cause"],
         "Remedy": message["remedy"],
         "Cycle": message["cycle_id"],
-        "Notebook": _notebook(message["notebook"], home),
+        "Notebook": _notebook(message["notebook"], settings.home),
+        "Page": _page(message, settings),
         "More": f"python -m etl explain {message['cycle_id']}"
         if message["cycle_id"]
         else "python -m etl alerts list --all",
@@ -117,17 +118,21 @@ def _notebook(path: str | None, home: Path) -> str:
     return path if cell is None else f"{path}, cell In [{cell}]"
 
 
+def _page(message: Row, settings: Settings) -> str:
+    """Where a browser shows the notebook; a job that was run by hand has none there."""
+    runs = settings.runs.relative_to(settings.home).as_posix()
+    if not (message["notebook"] or "").startswith(f"{runs}/"):
+        return ""
+    return page_address(settings, message["cycle_id"], Job(message["job_name"]))
+
+
 def _failed_cell(notebook: Path) -> int | None:
     """The number that stands beside the cell that failed; None where none did, or the notebook cannot be read here."""
     try:
-        if notebook.stat().st_size > _LARGEST_NOTEBOOK:
+        if notebook.stat().st_size > LARGEST:
             return None
         cells = json.loads(notebook.read_text("utf-8"))["cells"]
-        failed = [cell["execution_count"] for cell in cells if _has_failed(cell)]
+        failed = [cell["execution_count"] for cell in cells if has_failed(cell)]
         return int(failed[0]) if failed else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-
-
-def _has_failed(cell: Row) -> bool:
-    return any(output["output_type"] == "error" for output in cell.get("outputs", ()))

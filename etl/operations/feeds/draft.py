@@ -13,7 +13,7 @@ from etl.contract.draft.samples.sample import Sample
 from etl.contract.draft.writer import ASSUMED, NO_KEY, TOO_WIDE, draft
 from etl.contract.formats.avro_records import AvroRecords
 from etl.contract.formats.json_objects import JsonObjects
-from etl.contract.reader import contract_files, parse_contract
+from etl.contract.reader import OWN_FOLDER, contract_files, own_folders, parse_contract
 from etl.contract.sources.path_pattern import has_wildcard
 from etl.contract.todo import Question, open_questions
 from etl.contract.yaml_lines import YamlLines
@@ -48,7 +48,7 @@ def require_new(settings: Settings, name: str) -> None:
 
 
 def draft_contract(settings: Settings, name: str, sample: Sample, *, topic: str = "", landing: str = "") -> Drafted:
-    """Write the contract into the first folder of `ETL_FEEDS`, or the current one.
+    """Write the contract into the first folder of `ETL_FEEDS`, or `contracts/` of ETL_HOME, which is made.
 
     :param topic: of the feed; by default, for JSON, the feed's name.
     :param landing: its landing folder; by default, for CSV and Parquet, landing/NAME.
@@ -57,11 +57,12 @@ def draft_contract(settings: Settings, name: str, sample: Sample, *, topic: str 
     require_new(settings, name)
     topic, landing = _source(name, sample, topic, landing)
     text = draft(name, sample, topic=topic, landing=landing)
-    file = (settings.feeds[0] if settings.feeds else Path.cwd()) / f"{name}{SUFFIX}"
+    file = next(iter(own_folders(settings)), settings.home / OWN_FOLDER) / f"{name}{SUFFIX}"
     undecided = tuple(open_questions(text, YamlLines(text)))
     if not undecided:
         parse_contract(text, file)
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as handle:
             handle.write(text)
     except FileExistsError:

@@ -69,18 +69,26 @@ def read_metrics(settings: Settings) -> Metrics:
     """
     # A contract that cannot be used is reported by others; here it would stand in the middle of the metrics.
     contracts, _ = read_contracts(settings)
-    scheduled = {feed: contract for feed, contract in contracts.items() if contract.alerts.cycle_every_seconds}
     with connected(settings, "metrics") as connection:
-        jobs = read_jobs(connection)
-        used = {row.feed for row in jobs}
-        unread = _unread(settings, connection, [contracts[feed] for feed in sorted(used & set(contracts))])
-        return Metrics(
-            [
-                InfoMetricFamily("etl_build", "The version that reads these metrics.", {"version": __version__}),
-                *job_metrics(jobs),
-                *feed_metrics(connection, jobs, scheduled, unread),
-            ]
-        )
+        return metrics_of(connection, settings, contracts)
+
+
+def metrics_of(connection: Connection, settings: Settings, contracts: Mapping[str, Contract]) -> Metrics:
+    """What `read_metrics` returns.
+
+    :param contracts: of all feeds.
+    """
+    scheduled = {feed: contract for feed, contract in contracts.items() if contract.alerts.cycle_every_seconds}
+    jobs = read_jobs(connection)
+    used = {row.feed for row in jobs}
+    unread = _unread(settings, connection, [contracts[feed] for feed in sorted(used & set(contracts))])
+    return Metrics(
+        [
+            InfoMetricFamily("etl_build", "The version that reads these metrics.", {"version": __version__}),
+            *job_metrics(jobs),
+            *feed_metrics(connection, jobs, scheduled, unread),
+        ]
+    )
 
 
 def _unread(settings: Settings, connection: Connection, contracts: Iterable[Contract]) -> Mapping[str, float]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, cast, func, select, update
+from sqlalchemy import ColumnElement, Connection, cast, func, select, update
 
 from etl.database import text_of
 from etl.database.schema.migrations import connected
 from etl.database.schema.tables.audit_tables import etl_log, etl_rejected_row, etl_source
-from etl.errors import ConfigurationError
+from etl.errors import ConfigurationError, NotFound
 from etl.settings import Settings
 
 QUARANTINED, REPLAYED, DISCARDED = "QUARANTINED", "REPLAYED", "DISCARDED"
@@ -55,6 +55,12 @@ class Selection:
 
 def find(settings: Settings, selection: Selection, *, limit: int = 50) -> list[dict[str, Any]]:
     """Rejected rows, newest first, with the name of their source and their cycle."""
+    with connected(settings, "quarantine") as connection:
+        return selected(connection, selection, limit=limit)
+
+
+def selected(connection: Connection, selection: Selection, *, limit: int) -> list[dict[str, Any]]:
+    """What `find` returns."""
     query = (
         select(etl_rejected_row, etl_source.c.name.label("source_name"), etl_log.c.cycle_id)
         .join(etl_source, etl_source.c.source_id == _row.source_id)
@@ -63,14 +69,13 @@ def find(settings: Settings, selection: Selection, *, limit: int = 50) -> list[d
         .order_by(_row.rejected_id.desc())
         .limit(limit)
     )
-    with connected(settings, "quarantine") as connection:
-        return [dict(row) for row in connection.execute(query).mappings()]
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def feeds_of(settings: Settings, selection: Selection) -> list[str]:
     """The feeds of the rows that are selected by number.
 
-    :raises ConfigurationError: there is no such row, or it belongs to another feed than the selected one.
+    :raises ConfigurationError: there is no such row (`NotFound`), or it belongs to another feed than the selected one.
     """
     query = select(_row.rejected_id, _row.feed).where(_row.rejected_id.in_(selection.ids))
     with connected(settings, "quarantine") as connection:
@@ -89,26 +94,35 @@ def feeds_of(settings: Settings, selection: Selection) -> list[str]:
 def find_one(settings: Settings, rejected_id: int) -> dict[str, Any]:
     """A rejected row by its number, as `find` gives it.
 
-    :raises ConfigurationError: there is no such row.
+    :raises NotFound: there is no such row.
     """
-    rows = find(settings, Selection(ids=(rejected_id,), status=None))
+    with connected(settings, "quarantine") as connection:
+        return row_of(connection, rejected_id)
+
+
+def row_of(connection: Connection, rejected_id: int) -> dict[str, Any]:
+    """What `find_one` returns."""
+    rows = selected(connection, Selection(ids=(rejected_id,), status=None), limit=1)
     if not rows:
         raise _missing(rejected_id)
     return rows[0]
 
 
-def _missing(rejected_id: int) -> ConfigurationError:
-    return ConfigurationError(
-        f"There is no rejected row {rejected_id}.", remedy="`quarantine list` shows their numbers."
-    )
+def _missing(rejected_id: int) -> NotFound:
+    return NotFound(f"There is no rejected row {rejected_id}.", remedy="`quarantine list` shows their numbers.")
 
 
 def summary(settings: Settings, selection: Selection) -> list[dict[str, Any]]:
     """The number of rows per feed, reason and status; the largest first."""
+    with connected(settings, "quarantine") as connection:
+        return counted(connection, selection)
+
+
+def counted(connection: Connection, selection: Selection) -> list[dict[str, Any]]:
+    """What `summary` returns."""
     names = (_row.feed, _row.reason, _row.status)
     query = select(*names, func.count().label("rows")).where(*selection.conditions()).group_by(*names)
-    with connected(settings, "quarantine") as connection:
-        return [dict(row) for row in connection.execute(query.order_by(func.count().desc())).mappings()]
+    return [dict(row) for row in connection.execute(query.order_by(func.count().desc())).mappings()]
 
 
 def discard(settings: Settings, selection: Selection, note: str) -> int:

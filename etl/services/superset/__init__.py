@@ -22,11 +22,12 @@ from etl.services.superset import assets, environment, keys, manage, server, use
 from etl.services.superset.check import require_sound
 from etl.services.superset.databases import Connections, Memory, ensure
 from etl.services.superset.server import log_file, running
-from etl.settings import PROJECT_ROOT, Settings
+from etl.settings import Settings
+from etl.settings.packaged import packaged
 
-__all__ = ["Ready", "delete_data", "export", "log_file", "running", "stop", "up"]
+__all__ = ["Ready", "delete_data", "export", "log_file", "prepare", "running", "stop", "up"]
 
-ROLES = PROJECT_ROOT / "superset" / "roles.json"
+ROLES = packaged("superset", "roles.json")
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,24 @@ def up(
     )
 
 
+def prepare(settings: Settings, progress: Progress, *, folder: Path = assets.FOLDER) -> Path:
+    """Bring everything up to date as `up` does, and start no server: for containers. Returns the Python that can run it.
+
+    :raises ConfigurationError: metadata or data would be in the embedded PostgreSQL; or as for `up`.
+    """
+    if not settings.superset_metadata_url or not settings.superset_database_url:
+        raise ConfigurationError(
+            "In the foreground Superset uses no embedded PostgreSQL, and your own databases are not set.",
+            remedy="Set ETL_SUPERSET_METADATA_URL and ETL_SUPERSET_DATABASE_URL (docs/containers.md).",
+        )
+    bundle = assets.for_product(assets.read(folder), user_database.product_of_data(settings))
+    require_sound(bundle)
+    with _exclusively(settings):
+        work = _begin(settings, None, progress)
+        _bring_up_to_date(work, bundle, force=False)
+    return work.python
+
+
 def export(settings: Settings, database: Service, progress: Progress, *, folder: Path = assets.FOLDER) -> list[str]:
     """Write Superset's dashboards back to the files of a folder; returns the paths that changed.
 
@@ -97,10 +116,12 @@ def export(settings: Settings, database: Service, progress: Progress, *, folder:
     """
     with _exclusively(settings):
         if not environment.is_current(settings, user_database.product_of_data(settings).name):
-            raise ConfigurationError("Superset is not set up yet.", remedy="Run `make dashboards` first.")
+            raise ConfigurationError("Superset is not set up yet.", remedy="Run `python -m etl dashboards` first.")
         work = _begin(settings, database, progress)
         if "assets" not in work.memory.read():
-            raise ConfigurationError("Superset holds no dashboards yet.", remedy="Run `make dashboards` first.")
+            raise ConfigurationError(
+                "Superset holds no dashboards yet.", remedy="Run `python -m etl dashboards` first."
+            )
         progress("exporting dashboards")
         result = manage.run(settings, work.python, {"export": True})
         product = work.connections.product
@@ -131,7 +152,7 @@ def delete_data(settings: Settings) -> None:
             path.unlink()
 
 
-def _begin(settings: Settings, database: Service, progress: Progress) -> _Work:
+def _begin(settings: Settings, database: Service | None, progress: Progress) -> _Work:
     folder = server.folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys.secret(folder / "secret_key")
@@ -164,7 +185,7 @@ def _bring_up_to_date(work: _Work, bundle: assets.Bundle, *, force: bool) -> lis
         server.stop(work.settings, work.progress)
         job["prepare"] = json.loads(roles)
         changed.append("prepared")
-    passwords, new = keys.passwords(work.folder)
+    passwords, new = keys.passwords(work.folder, work.settings.superset_admin_password)
     if new or "users" not in memory:
         job["users"] = {n: {"role": role, "password": passwords[n]} for n, role in keys.USERS.items()}
         changed.append("users")

@@ -18,9 +18,9 @@ import yaml
 
 from etl.database import Product
 from etl.errors import ConfigurationError
-from etl.settings import PROJECT_ROOT
+from etl.settings.packaged import packaged
 
-FOLDER = PROJECT_ROOT / "superset" / "assets"
+FOLDER = packaged("superset", "assets")
 SCHEMA = "public"
 """The datasets' schema in the files; an import replaces it by the product's schema, and an export restores it."""
 KINDS = ("databases", "datasets", "charts", "dashboards")

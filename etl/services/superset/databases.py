@@ -1,4 +1,4 @@
-"""Superset's databases: its metadata, in the embedded PostgreSQL, and the data, there or elsewhere, with a read-only role.
+"""Superset's databases: its metadata and, with a read-only role, the data; each in the embedded PostgreSQL or elsewhere.
 
 The metadata database also records what was done to it (`Memory`), so that this record cannot outlive it or be lost before it.
 """
@@ -16,7 +16,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
-from etl.database import Product
+from etl.database import Product, database_url
+from etl.errors import ServiceUnavailable
 from etl.services.process import Progress, Service, write_private
 from etl.services.superset import user_database
 from etl.services.superset.keys import secret
@@ -48,16 +49,17 @@ class Connections:
             write_private(file, text)
 
 
-def ensure(settings: Settings, folder: Path, server: Service, tell: Progress) -> Connections:
+def ensure(settings: Settings, folder: Path, server: Service | None, tell: Progress) -> Connections:
     """Create missing databases and roles; existing ones are not changed.
 
+    :param server: the embedded PostgreSQL; None: neither metadata nor data are in it.
     :raises ConfigurationError: the data are in the user's own database, and no reading user is given or may be created, or
-        the given one may write; or a driver is missing.
+        the given one may write; or a driver is missing; or the URL for the metadata cannot be used.
     """
-    url = make_url(server.endpoint)
-    _ensure_metadata(folder, url)
-    metadata = url.set(username=METADATA, password=secret(folder / "metadata.password"), database=METADATA)
-    data = user_database.reader(settings, folder, tell) or _embedded_data(folder, url)
+    metadata = user_database.metadata(settings)
+    if metadata is None:
+        metadata = _embedded_metadata(folder, _url_of(server))
+    data = user_database.reader(settings, folder, tell) or _embedded_data(folder, _url_of(server))
     product = user_database.product_of_data(settings)
     # Not `set`: it treats None as "unchanged".
     data_url = product.dashboard_url(data)._replace(password=None)
@@ -79,13 +81,29 @@ def _connect(url: URL, **parts: Any) -> Iterator[psycopg.Connection[Any]]:
 # --- the embedded server ---------------------------------------------------------------------------------------------
 
 
-def _ensure_metadata(folder: Path, url: URL) -> None:
+def _url_of(server: Service | None) -> URL:
+    if server is None:
+        raise ServiceUnavailable("The embedded PostgreSQL is not running.", remedy="Start it with `python -m etl up`.")
+    return make_url(server.endpoint)
+
+
+def _embedded_metadata(folder: Path, url: URL) -> URL:
     _ensure_role(url, METADATA, secret(folder / "metadata.password"))
     with _connect(url, database="postgres") as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (METADATA,)).fetchone():
             name = sql.Identifier(METADATA)
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name))
             connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+    return url.set(username=METADATA, password=secret(folder / "metadata.password"), database=METADATA)
+
+
+def embedded_reader(settings: Settings, folder: Path) -> URL:
+    """The data in the embedded server, as the role that can only read; the role is created where there is none.
+
+    :param folder: of Superset's files, which has the role's password.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _embedded_data(folder, database_url(settings))
 
 
 def _embedded_data(folder: Path, url: URL) -> URL:

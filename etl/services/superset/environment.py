@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,20 +13,23 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from etl.errors import ConfigurationError, SetupError
+from etl.errors import SetupError
+from etl.services import packages
 from etl.services.process import Progress
-from etl.settings import PROJECT_ROOT, Settings
+from etl.settings import Settings
+from etl.settings.packaged import packaged
 
 SUPPORTED = ((3, 11), (3, 12))
 """The lock file is made for these; Superset 6.1 itself does not run on 3.13."""
-REQUIREMENTS = PROJECT_ROOT / "superset" / "requirements.txt"
+REQUIREMENTS = packaged("superset", "requirements.txt")
 """Beside it, `requirements-<product>.txt`: the driver for a database product (`Product.name`) that needs one more."""
 FREE_GIB = 2.0
 _STAMP = "installed.json"
+_STARTED = "started"
 _PROBE = "import sys, venv, ensurepip; print(sys.version_info[0], sys.version_info[1])"
 _REMEDY = (
     "Install one beside yours (Debian, Ubuntu: `apt-get install python3 python3-venv`; or uv, pyenv, conda), "
-    "so that `python3.11` or `python3.12` is on the path; then run `make dashboards` again."
+    "so that `python3.11` or `python3.12` is on the path; then run `python -m etl dashboards` again."
 )
 
 
@@ -35,7 +38,7 @@ def venv_folder(settings: Settings) -> Path:
 
 
 def venv_python(folder: Path) -> Path:
-    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return packages.python_of(folder)
 
 
 def is_current(settings: Settings, product: str) -> bool:
@@ -46,11 +49,12 @@ def is_current(settings: Settings, product: str) -> bool:
 def ensure(settings: Settings, product: str, progress: Progress) -> Path:
     """The Python of an up-to-date environment; installs it (800 MB, a minute), or only the driver, if needed.
 
-    :raises ConfigurationError: the folder's name has a percent sign in it.
     :raises SetupError: no Python that Superset runs on was found, or the packages could not be installed.
     """
-    require_folder(settings)
     folder = venv_folder(settings)
+    if not _lacking(folder, product):
+        # Without the lock: a container's file system may be read-only.
+        return venv_python(folder)
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Several homes may share one environment.
     with FileLock(folder.with_name(f"{folder.name}.lock"), timeout=900):
@@ -77,18 +81,6 @@ def find_python(candidates: Iterable[str] | None = None) -> str:
         "and no other was found on the path.",
         remedy=_REMEDY,
     )
-
-
-def require_folder(settings: Settings) -> None:
-    """Refuse a folder that Superset's migrations cannot use: Alembic's configuration interprets a percent sign.
-
-    :raises ConfigurationError: naming the folder.
-    """
-    if "%" in str(folder := venv_folder(settings)):
-        raise ConfigurationError(
-            f"Superset cannot be installed in {folder}: it cannot run from a folder with a percent sign in its name.",
-            remedy="Set ETL_SUPERSET_VENV to another folder.",
-        )
 
 
 def require_space(settings: Settings) -> None:
@@ -152,26 +144,35 @@ def _stamp(folder: Path) -> dict[str, str]:
 
 
 def _make(folder: Path, python: str, progress: Progress) -> None:
-    """Create it from scratch: packages from an older lock file must not stay."""
+    """Create it from scratch, because packages from an older lock file must not stay; or continue an interrupted installation."""
     progress("installing Superset (once, one to two minutes, 800 MB)")
-    if folder.exists():
+    if folder.exists() and _started(folder) != requirements_hash():
         shutil.rmtree(folder)
-    _run([python, "-m", "venv", str(folder)])
+    with _errors():
+        packages.create(folder, python)
+    (folder / _STARTED).write_text(requirements_hash(), "utf-8")
 
 
 def _install(folder: Path, file: Path, progress: Progress) -> None:
     """Install a lock file. The stamp is written last."""
     if file != REQUIREMENTS:
         progress("installing the database driver for Superset")
-    pip = [str(venv_python(folder)), "-m", "pip", "--disable-pip-version-check", "--quiet", "--no-input"]
-    _run([*pip, "install", "--requirement", str(file)])
+    with _errors():
+        packages.install(folder, ["--requirement", str(file)])
     (folder / _STAMP).write_text(json.dumps(_stamp(folder) | {_key(file): requirements_hash(file)}), "utf-8")
+    (folder / _STARTED).unlink(missing_ok=True)
 
 
-def _run(command: list[str]) -> None:
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode != 0:
-        raise SetupError(
-            f"Superset could not be installed:\n{(run.stdout + run.stderr).strip()[-800:]}",
-            remedy="Check the network and the package index that pip uses; then run `make dashboards` again.",
-        )
+def _started(folder: Path) -> str:
+    """The hash of the lock file whose installation was interrupted; empty if none was."""
+    with contextlib.suppress(FileNotFoundError):
+        return (folder / _STARTED).read_text("utf-8")
+    return ""
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except packages.InstallError as error:
+        raise SetupError(f"Superset could not be installed. {error.cause}", remedy=error.remedy) from None

@@ -11,9 +11,10 @@ from typing import Any
 
 from etl.errors import SetupError
 from etl.services.superset import server
-from etl.settings import PROJECT_ROOT, Settings
+from etl.settings import Settings
+from etl.settings.packaged import packaged
 
-SCRIPT = PROJECT_ROOT / "superset" / "manage.py"
+SCRIPT = packaged("superset", "manage.py")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Superset's web server, gunicorn on 127.0.0.1: started, checked, stopped by its id."""
+"""Superset's web server, gunicorn on 127.0.0.1: started, checked, stopped by its id; or this process itself."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import os
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 
@@ -17,9 +18,10 @@ from etl.errors import ServiceUnavailable
 from etl.services import process
 from etl.services.process import Progress, Service
 from etl.services.superset.environment import requirements_hash
-from etl.settings import PROJECT_ROOT, Settings
+from etl.settings import Settings
+from etl.settings.packaged import packaged
 
-CONFIG = PROJECT_ROOT / "superset" / "superset_config.py"
+CONFIG = packaged("superset", "superset_config.py")
 _PORT = 8088
 _START_SECONDS = 90.0
 _TRIES = 3
@@ -79,6 +81,15 @@ def start(settings: Settings, python: Path, progress: Progress) -> Service:
     return service
 
 
+def become(settings: Settings, python: Path, address: str) -> NoReturn:
+    """Replace this process by the server.
+
+    :param address: host:port on which it listens.
+    """
+    command = _command(settings, python, address)
+    os.execve(command[0], command, environment(settings))  # noqa: S606 - no shell is meant
+
+
 def stop(settings: Settings, progress: Progress) -> bool:
     """Stop the server and its workers; False if none was running."""
     service = running(settings)
@@ -105,7 +116,7 @@ def answers(service: Service) -> bool:
 
 def _start_on(settings: Settings, python: Path, port: int) -> Service:
     log = log_file(settings)
-    started = process.spawn(_command(settings, python, port), log, env=environment(settings))
+    started = process.spawn(_command(settings, python, f"127.0.0.1:{port}"), log, env=environment(settings))
     endpoint = f"http://127.0.0.1:{port}"
     service = process.describe("superset", psutil.Process(started.pid), endpoint=endpoint, port=port, log=log)
     process.remember(_state(settings), service)
@@ -114,9 +125,9 @@ def _start_on(settings: Settings, python: Path, port: int) -> Service:
     return service
 
 
-def _command(settings: Settings, python: Path, port: int) -> list[str]:
+def _command(settings: Settings, python: Path, address: str) -> list[str]:
     return [
-        *(str(python), "-m", "gunicorn", "--chdir", str(folder(settings)), "--bind", f"127.0.0.1:{port}"),
+        *(str(python), "-m", "gunicorn", "--chdir", str(folder(settings)), "--bind", address),
         *("--workers", "2", "--worker-class", "gthread", "--threads", "8"),
         *("--timeout", "120", "--graceful-timeout", "5", "--no-control-socket", "--log-level", "warning"),
         "superset.app:create_app()",

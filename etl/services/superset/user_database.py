@@ -17,10 +17,28 @@ from etl.settings import Settings
 READER = "etl_reader"
 _EMBEDDED = "postgresql"
 _LOADERS_SETTING, _SETTING = "ETL_DATABASE_URL", "ETL_SUPERSET_DATABASE_URL"
+_METADATA_SETTING = "ETL_SUPERSET_METADATA_URL"
 _TABLE = "etl_log"
 _STATEMENT_SECONDS = 60.0
 _SECRET = ("password", "pwd")
 _PASSWORD_FILE = "reader.password"  # noqa: S105 - a file's name
+
+
+def metadata(settings: Settings) -> URL | None:
+    """The user's own database for Superset's metadata; None if they are in the embedded server.
+
+    :raises ConfigurationError: the setting is no URL of a PostgreSQL database.
+    """
+    if not settings.superset_metadata_url:
+        return None
+    with _naming_setting(_METADATA_SETTING):
+        url = read_url(settings.superset_metadata_url.get_secret_value())
+    if product_of_url(url).name != _EMBEDDED:
+        raise ConfigurationError(
+            f"{_METADATA_SETTING}: Superset's metadata can only be in PostgreSQL.",
+            remedy=f"Set it to {product_named(_EMBEDDED).example}, or unset it: then the embedded PostgreSQL has them.",
+        )
+    return url
 
 
 def product_of_data(settings: Settings) -> Product:

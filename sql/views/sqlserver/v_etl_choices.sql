@@ -1,13 +1,16 @@
 -- needs: etl_log
 -- What the dashboards' filters offer where the names are known beforehand, so that none has to be looked for in millions of
--- rows. Each column is a list of its own, repeated as often as needed; what stands beside it means nothing.
+-- rows. Each column is a list of its own, repeated as often as needed; what stands beside it means nothing. A filter takes
+-- limits between the least and the largest value and score.
 CREATE VIEW v_etl_choices AS
 SELECT
     step COLLATE Latin1_General_100_BIN2 AS step,
     status COLLATE Latin1_General_100_BIN2 AS status,
     quarantine_status COLLATE Latin1_General_100_BIN2 AS quarantine_status,
     device_status COLLATE Latin1_General_100_BIN2 AS device_status,
-    reason COLLATE Latin1_General_100_BIN2 AS reason
+    reason COLLATE Latin1_General_100_BIN2 AS reason,
+    CAST(CASE reason WHEN 'tombstone' THEN -1e12 ELSE 1e12 END AS float) AS value,
+    CAST(CASE reason WHEN 'tombstone' THEN 0 ELSE 1e6 END AS float) AS score
 FROM (
     VALUES
         ('1 produce', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'tombstone'),

@@ -16,6 +16,7 @@ from etl.errors import PermanentError
 from etl.operations.cycle import Cycle
 from etl.operations.outcome import ROWS_COUNTED, Outcome
 from etl.operations.quarantine.causes import Cause
+from etl.settings import PROJECT_ROOT
 
 CAUSE = Cause(
     reason="wrong_type",
@@ -94,10 +95,10 @@ def test_a_file_that_was_loaded_before_is_not_said_to_be_missing() -> None:
 
 
 def test_what_was_loaded_can_be_looked_at_by_the_commands_that_are_named() -> None:
-    explain, plot = endings.look_closer(cycle(loaded=1)).splitlines()
+    explain, plot = endings.look_closer(cycle(loaded=1), PROJECT_ROOT).splitlines()
     assert explain == "Next: python -m etl explain c1"
     assert plot.strip().startswith("python -m papermill notebooks/explore_readings.ipynb explored.ipynb -p feed rooms")
-    assert endings.look_closer(cycle(loaded=0)) == ""
+    assert endings.look_closer(cycle(loaded=0), PROJECT_ROOT) == ""
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,19 @@ def test_only_feeds_with_windows_per_sensor_are_searched_for_silent_sensors(
 
 
 @pytest.mark.parametrize("database", PRODUCTS, ids=lambda product: product.name)
+def test_values_get_the_names_of_sensors_from_the_largest_windows_where_these_have_them(
+    database: Product, contract: Contract
+) -> None:
+    assert contract.windows is not None
+    evolved = EvolvedContract.of(contract)
+    by_value = replace(evolved, windows=replace(contract.windows, key=("temperature",)))
+    for feed, tables in ((evolved, {contract.table, f"{contract.table}_1d"}), (by_value, {contract.table})):
+        values = dict(common_views([feed]))["v_etl_values"]
+        text = str(values.compile(dialect=database.offline(), compile_kwargs={"literal_binds": True}))
+        assert set(re.findall(r"(?:FROM|JOIN) (\w+)\b(?!\()", text)) - {"LATERAL"} == tables
+
+
+@pytest.mark.parametrize("database", PRODUCTS, ids=lambda product: product.name)
 def test_the_newest_readings_are_looked_for_once_whatever_they_measure(database: Product, settings: Settings) -> None:
     contract = load_contract("environment_telemetry", settings)
     assert contract.windows is not None

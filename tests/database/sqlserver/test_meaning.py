@@ -105,6 +105,11 @@ def test_the_dashboards_views_tell_what_happened(feed: Feed) -> None:
         ("1", "humidity", 40.0),
         ("1", "temperature", 20.0),
     ]
+    values = "SELECT sensor, measure, value, score, source_name FROM v_etl_readings"
+    assert feed.sql(f"{values} WHERE {cycle} ORDER BY measure") == [
+        ("1", "humidity", 40.0, None, "sensor-data"),
+        ("1", "temperature", 20.0, None, "sensor-data"),
+    ]
     totals = "SELECT sum(total) / sum(readings) FROM v_etl_windows WHERE measure = 'temperature'"
     assert feed.value(totals) == 15.0
 

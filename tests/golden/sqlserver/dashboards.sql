@@ -108,6 +108,47 @@ GROUP BY
 ORDER BY
   [Cycles] DESC
 GO
+-- charts/cycle_rejects.yaml
+SELECT
+TOP 1000
+  rejected_id AS rejected_id,
+  start_time AS start_time,
+  cycle_id AS cycle_id,
+  feed AS feed,
+  reason AS reason,
+  column_name AS column_name,
+  quarantine_status AS quarantine_status,
+  source_name AS source_name,
+  source_offset AS source_offset
+FROM dbo.v_etl_rejects
+WHERE
+  start_time >= CONVERT(DATETIME, '2026-01-01T00:00:00.000', 126)
+  AND start_time < CONVERT(DATETIME, '2026-01-02T00:00:00.000', 126)
+  AND feed IN (N'sensor_readings', N'raw_iot')
+ORDER BY
+  start_time DESC,
+  rejected_id DESC
+GO
+-- charts/cycles.yaml
+SELECT
+TOP 1000
+  start_time AS start_time,
+  cycle_id AS cycle_id,
+  feed AS feed,
+  status AS status,
+  jobs AS jobs,
+  duration_seconds AS duration_seconds,
+  records_loaded AS records_loaded,
+  records_rejected AS records_rejected,
+  cycle_notebook AS cycle_notebook
+FROM dbo.v_etl_cycles
+WHERE
+  start_time >= CONVERT(DATETIME, '2026-01-01T00:00:00.000', 126)
+  AND start_time < CONVERT(DATETIME, '2026-01-02T00:00:00.000', 126)
+  AND feed IN (N'sensor_readings', N'raw_iot')
+ORDER BY
+  start_time DESC
+GO
 -- charts/cycles_today.yaml
 SELECT
 TOP 1000
@@ -168,7 +209,7 @@ TOP 100
   step AS step,
   error_type AS error_type,
   error_message AS error_message,
-  notebook AS notebook
+  failed_notebook AS failed_notebook
 FROM dbo.v_etl_failures
 WHERE
   start_time >= CONVERT(DATETIME, '2026-01-01T00:00:00.000', 126)
@@ -555,6 +596,30 @@ GROUP BY
 ORDER BY
   [Rejected rows] DESC
 GO
+-- charts/rows.yaml
+SELECT
+TOP 1000
+  event_time AS event_time,
+  feed AS feed,
+  sensor AS sensor,
+  measure AS measure,
+  value AS value,
+  score AS score,
+  cycle_id AS cycle_id,
+  source_name AS source_name,
+  source_partition AS source_partition,
+  source_offset AS source_offset,
+  source_item AS source_item
+FROM dbo.v_etl_readings
+WHERE
+  event_time >= CONVERT(DATETIME, '2026-01-01T00:00:00.000', 126)
+  AND event_time < CONVERT(DATETIME, '2026-01-02T00:00:00.000', 126)
+  AND feed IN (N'sensor_readings', N'raw_iot')
+ORDER BY
+  event_time DESC,
+  sensor ASC,
+  measure ASC
+GO
 -- charts/rows_today.yaml
 SELECT
 TOP 1000
@@ -768,3 +833,37 @@ GROUP BY
   device_status
 ORDER BY
   device_status ASC
+GO
+-- dashboards/rows.yaml: Feed
+SELECT
+TOP 1000
+  feed AS feed
+FROM dbo.v_etl_freshness
+GROUP BY
+  feed
+ORDER BY
+  feed ASC
+GO
+-- dashboards/rows.yaml: Sensor
+SELECT
+TOP 1000
+  sensor AS sensor
+FROM dbo.v_etl_latest
+GROUP BY
+  sensor
+ORDER BY
+  sensor ASC
+GO
+-- dashboards/rows.yaml: Value
+SELECT
+TOP 1000
+  MIN(value) AS min,
+  MAX(value) AS max
+FROM dbo.v_etl_choices
+GO
+-- dashboards/rows.yaml: Anomaly score
+SELECT
+TOP 1000
+  MIN(score) AS min,
+  MAX(score) AS max
+FROM dbo.v_etl_choices

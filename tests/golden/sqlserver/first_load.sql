@@ -13,7 +13,7 @@ SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time, etl_log.by_hand
+    etl_log.last_event_time, etl_log.by_hand, etl_log.executed_sha256
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.status = ?
 GO
@@ -266,14 +266,17 @@ GO
 
 -- needs: etl_log
 -- What the dashboards' filters offer where the names are known beforehand, so that none has to be looked for in millions of
--- rows. Each column is a list of its own, repeated as often as needed; what stands beside it means nothing.
+-- rows. Each column is a list of its own, repeated as often as needed; what stands beside it means nothing. A filter takes
+-- limits between the least and the largest value and score.
 CREATE VIEW v_etl_choices AS
 SELECT
 step COLLATE Latin1_General_100_BIN2 AS step,
 status COLLATE Latin1_General_100_BIN2 AS status,
 quarantine_status COLLATE Latin1_General_100_BIN2 AS quarantine_status,
 device_status COLLATE Latin1_General_100_BIN2 AS device_status,
-reason COLLATE Latin1_General_100_BIN2 AS reason
+reason COLLATE Latin1_General_100_BIN2 AS reason,
+CAST(CASE reason WHEN 'tombstone' THEN -1e12 ELSE 1e12 END AS float) AS value,
+CAST(CASE reason WHEN 'tombstone' THEN 0 ELSE 1e6 END AS float) AS score
 FROM (
     VALUES
     ('1 produce', 'SUCCESS', 'QUARANTINED', 'SUCCESS', 'tombstone'),
@@ -303,8 +306,9 @@ FROM (
 ) AS choices (step, status, quarantine_status, device_status, reason);
 GO
 
--- needs: etl_log
--- A cycle is looked up from its first job, so that a filter on start_time is one on the index of etl_log.
+-- needs: etl_log etl_setting
+-- A cycle is looked up from its first job, so that a filter on start_time is one on the index of etl_log. Its notebook is that
+-- of the job that failed, or of the last one.
 CREATE VIEW v_etl_cycles AS
 SELECT
 head.cycle_id,
@@ -317,7 +321,15 @@ DATEDIFF_BIG(millisecond, whole.last_sign, SYSDATETIMEOFFSET()) / 1000.0 AS age_
 whole.records_loaded,
 whole.records_rejected,
 whole.records_duplicate,
-whole.records_conflicting
+whole.records_conflicting,
+whole.jobs,
+CASE
+WHEN api.value IS NULL OR shown.notebook IS NULL THEN COALESCE(shown.notebook, 'run by hand')
+ELSE CONCAT(
+    '<a href="', api.value, '/cycles/', shown.cycle_id, '/notebooks/', shown.job_name, '#failed" target="_blank">',
+    shown.notebook, '</a>'
+)
+END AS cycle_notebook
 FROM etl_log AS head
 CROSS APPLY (
     SELECT
@@ -335,10 +347,16 @@ CROSS APPLY (
     SUM(CASE WHEN job.job_name = 'load' THEN job.records_processed ELSE 0 END) AS records_loaded,
     SUM(CASE WHEN job.job_name = 'load' THEN job.records_rejected ELSE 0 END) AS records_rejected,
     SUM(CASE WHEN job.job_name = 'load' THEN job.records_duplicate ELSE 0 END) AS records_duplicate,
-    SUM(CASE WHEN job.job_name = 'load' THEN job.records_conflicting ELSE 0 END) AS records_conflicting
+    SUM(CASE WHEN job.job_name = 'load' THEN job.records_conflicting ELSE 0 END) AS records_conflicting,
+    COUNT_BIG(*) AS jobs,
+    COALESCE(MIN(CASE WHEN job.status = 'FAILED' THEN job.log_id END), MAX(job.log_id)) AS shown_log_id
     FROM etl_log AS job
     WHERE job.cycle_id = head.cycle_id AND job.feed = head.feed
 ) AS whole
+LEFT
+JOIN etl_log AS shown ON shown.log_id = whole.shown_log_id
+LEFT
+JOIN etl_setting AS api ON api.name = 'api_url'
 WHERE NOT EXISTS (
     SELECT 1
     FROM etl_log AS earlier
@@ -346,22 +364,33 @@ WHERE NOT EXISTS (
 );
 GO
 
--- needs: etl_log
--- One row says so where nothing has ever failed: better than an empty table, which may mean anything.
+-- needs: etl_log etl_setting
+-- One row says so where nothing has ever failed: better than an empty table, which may mean anything. A blank after each <
+-- keeps a browser that is to show the link of failed_notebook from taking a message for HTML.
 CREATE VIEW v_etl_failures AS
 SELECT
-log_id,
-cycle_id,
-feed,
-CASE job_name WHEN 'produce' THEN '1 ' WHEN 'consume' THEN '2 ' WHEN 'merge' THEN '3 ' WHEN 'load' THEN '4 ' ELSE '' END
-+ job_name AS step,
-status,
-start_time,
-COALESCE(error_type, 'unknown') AS error_type,
-COALESCE(error_message, 'No message was left.') AS error_message,
-COALESCE(notebook, 'run by hand') AS notebook
-FROM etl_log
-WHERE status = 'FAILED'
+job.log_id,
+job.cycle_id,
+job.feed,
+CASE job.job_name WHEN 'produce' THEN '1 ' WHEN 'consume' THEN '2 ' WHEN 'merge' THEN '3 ' WHEN 'load' THEN '4 ' ELSE ''
+    END
++ job.job_name AS step,
+job.status,
+job.start_time,
+COALESCE(job.error_type, 'unknown') AS error_type,
+COALESCE(REPLACE(job.error_message, '<', '< '), 'No message was left.') AS error_message,
+COALESCE(job.notebook, 'run by hand') AS notebook,
+CASE
+WHEN api.value IS NULL OR job.notebook IS NULL THEN COALESCE(job.notebook, 'run by hand')
+ELSE CONCAT(
+    '<a href="', api.value, '/cycles/', job.cycle_id, '/notebooks/', job.job_name, '#failed" target="_blank">',
+    job.notebook, '</a>'
+)
+END AS failed_notebook
+FROM etl_log AS job
+LEFT
+JOIN etl_setting AS api ON api.name = 'api_url'
+WHERE job.status = 'FAILED'
 UNION ALL
 SELECT
 log_id,
@@ -373,7 +402,8 @@ status,
 start_time,
 'none' AS error_type,
 'No job has failed so far. This is the newest one.' AS error_message,
-COALESCE(notebook, 'run by hand') AS notebook
+COALESCE(notebook, 'run by hand') AS notebook,
+COALESCE(notebook, 'run by hand') AS failed_notebook
 FROM etl_log
 WHERE
 log_id = (SELECT MAX(log_id) FROM etl_log)

@@ -7,7 +7,7 @@ SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time, etl_log.by_hand
+    etl_log.last_event_time, etl_log.by_hand, etl_log.executed_sha256
 FROM etl_log
 WHERE etl_log.cycle_id = ? ORDER BY etl_log.log_id
 GO
@@ -78,7 +78,7 @@ SELECT TOP 1 etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, e
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time, etl_log.by_hand
+    etl_log.last_event_time, etl_log.by_hand, etl_log.executed_sha256
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.job_name = ? AND etl_log.status = ? AND etl_log.records_read > ? AND etl_log.log_id <
     ? ORDER BY etl_log.log_id DESC
@@ -89,7 +89,7 @@ SELECT TOP 20 etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, 
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time, etl_log.by_hand
+    etl_log.last_event_time, etl_log.by_hand, etl_log.executed_sha256
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.status = ? ORDER BY etl_log.log_id DESC
 GO
@@ -164,21 +164,24 @@ WHERE sensor_data.sensor_id = ? AND sensor_data.timestamp >= CAST(? AS DATETIMEO
     CAST(? AS DATETIMEOFFSET(6)) ORDER BY sensor_data.timestamp DESC
 GO
 
-SELECT sensor_data_5m.window_start, sensor_data_5m.measure, min(sensor_data_5m.min) AS low, sum(sensor_data_5m.avg *
-        sensor_data_5m.count) / (sum(sensor_data_5m.count) + 0.0) AS average, max(sensor_data_5m.max) AS high,
-    sum(sensor_data_5m.count) AS readings
-FROM sensor_data_5m
-WHERE sensor_data_5m.measure IN (?, ?) AND sensor_data_5m.window_start >= CAST(? AS DATETIMEOFFSET(6)) AND
-    sensor_data_5m.window_start <= CAST(? AS DATETIMEOFFSET(6))
-GROUP BY sensor_data_5m.window_start, sensor_data_5m.measure ORDER BY sensor_data_5m.window_start
+SELECT windows.window_start, windows.measure, windows.[unit of the key], min(windows.min) AS low, sum(windows.avg *
+        windows.count) / (sum(windows.count) + 0.0) AS average, max(windows.max) AS high, sum(windows.count) AS readings
+FROM (SELECT sensor_data_5m.window_start AS window_start, sensor_data_5m.measure AS measure, sensor_data_5m.min AS min,
+        sensor_data_5m.avg AS avg, sensor_data_5m.max AS max, sensor_data_5m.count AS count, ? AS [unit of the key]
+    FROM sensor_data_5m
+    WHERE sensor_data_5m.measure IN (?, ?) AND sensor_data_5m.window_start >= CAST(? AS DATETIMEOFFSET(6)) AND
+        sensor_data_5m.window_start <= CAST(? AS DATETIMEOFFSET(6))) AS windows
+GROUP BY windows.window_start, windows.measure, windows.[unit of the key] ORDER BY windows.window_start
 GO
 
-SELECT sensor_data_5m.window_start, sum(sensor_data_5m.avg * sensor_data_5m.count) AS [window sum],
-    sum(sensor_data_5m.count) AS [window count]
-FROM sensor_data_5m
-WHERE sensor_data_5m.measure = ? AND sensor_data_5m.window_start >= CAST(? AS DATETIMEOFFSET(6)) AND
-    sensor_data_5m.window_start <= CAST(? AS DATETIMEOFFSET(6))
-GROUP BY sensor_data_5m.window_start
+SELECT windows.window_start, sum(windows.avg * windows.count) AS [window sum], sum(windows.count) AS [window count]
+FROM (SELECT sensor_data_5m.window_start AS window_start, sensor_data_5m.measure AS measure, sensor_data_5m.min AS min,
+        sensor_data_5m.avg AS avg, sensor_data_5m.max AS max, sensor_data_5m.count AS count, ? AS [unit of the key]
+    FROM sensor_data_5m
+    WHERE sensor_data_5m.measure IN (?) AND sensor_data_5m.window_start >= CAST(? AS DATETIMEOFFSET(6)) AND
+        sensor_data_5m.window_start <= CAST(? AS DATETIMEOFFSET(6))) AS windows
+WHERE windows.[unit of the key] = ? AND windows.window_start >= CAST(? AS DATETIMEOFFSET(6))
+GROUP BY windows.window_start
 GO
 
 SELECT sensor_data.sensor_id, sensor_data.temperature, sensor_data.humidity, sensor_data.timestamp
@@ -192,7 +195,7 @@ SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time, etl_log.by_hand
+    etl_log.last_event_time, etl_log.by_hand, etl_log.executed_sha256
 FROM etl_log
 WHERE etl_log.start_time >= CAST(? AS DATETIMEOFFSET(6)) ORDER BY etl_log.start_time
 GO

@@ -13,7 +13,7 @@ SELECT etl_log.log_id, etl_log.cycle_id, etl_log.feed, etl_log.job_name, etl_log
     etl_log.records_rejected, etl_log.records_duplicate, etl_log.records_late, etl_log.records_conflicting,
     etl_log.error_type, etl_log.error_message, etl_log.notebook, etl_log.notebook_sha256, etl_log.parameters,
     etl_log.host, etl_log.pid, etl_log.heartbeat_at, etl_log.code_version, etl_log.undone_at, etl_log.notes,
-    etl_log.last_event_time, etl_log.by_hand
+    etl_log.last_event_time, etl_log.by_hand, etl_log.executed_sha256
 FROM etl_log
 WHERE etl_log.feed = ? AND etl_log.status = ?
 GO

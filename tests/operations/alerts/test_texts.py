@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from etl.operations.alerts.texts import digest_of, text_of
+from etl.settings import Settings
 
 OPENED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ROW: dict[str, Any] = {
@@ -53,7 +54,7 @@ def test_an_opened_incident_names_all_that_helps(tmp_path: Path) -> None:
         {"cell_type": "code", "execution_count": None, "outputs": []},
     ]
     write_notebook(tmp_path, cells)
-    text = text_of(ROW, tmp_path)
+    text = text_of(ROW, Settings.load(home=tmp_path))
     assert text.subject == "[tanks] job_failed load: opened"
     assert text.type == "failure"
     assert text.body.splitlines() == [
@@ -71,8 +72,17 @@ def test_an_opened_incident_names_all_that_helps(tmp_path: Path) -> None:
     ]
 
 
+def test_the_page_of_the_notebook_is_named_where_the_api_has_an_address(tmp_path: Path) -> None:
+    settings = Settings.load(home=tmp_path, api_url="https://etl.example.org/api/")
+    page = "https://etl.example.org/api/cycles/20260102T030405Z-ab12/notebooks/load#failed"
+    assert f"\nPage: {page}\n" in text_of(ROW, settings).body
+    by_hand = {**ROW, "notebook": "notebooks/4_load.ipynb"}
+    assert "Page:" not in text_of(by_hand, settings).body
+    assert "Page:" not in text_of({**ROW, "notebook": None}, settings).body
+
+
 def test_a_resolved_one_says_after_how_long_and_by_which_cycle(tmp_path: Path) -> None:
-    text = text_of(OVER, tmp_path)
+    text = text_of(OVER, Settings.load(home=tmp_path))
     assert text.subject == "[tanks] job_failed load: resolved"
     assert text.type == "success"
     assert text.body.startswith(
@@ -82,7 +92,7 @@ def test_a_resolved_one_says_after_how_long_and_by_which_cycle(tmp_path: Path) -
 
 def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
     unknown: dict[str, Any] = {**dict.fromkeys(("cycle_id", "job_name", "notebook")), "key": "", "remedy": ""}
-    text = text_of({**ROW, **unknown, "kind": "silent_schedule"}, tmp_path)
+    text = text_of({**ROW, **unknown, "kind": "silent_schedule"}, Settings.load(home=tmp_path))
     assert text.subject == "[tanks] silent_schedule: opened"
     names = [line.partition(":")[0] for line in text.body.splitlines()]
     assert names == ["Feed", "Kind", "Since", "Cause", "More", "Incident"]
@@ -102,11 +112,11 @@ def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
 def test_a_notebook_that_cannot_be_read_is_named_without_a_cell(tmp_path: Path, cells: Any) -> None:
     if cells is not None:
         write_notebook(tmp_path, cells)
-    assert f"\nNotebook: {ROW['notebook']}\n" in text_of(ROW, tmp_path).body
+    assert f"\nNotebook: {ROW['notebook']}\n" in text_of(ROW, Settings.load(home=tmp_path)).body
 
 
 def test_a_name_with_line_breaks_cannot_add_lines_to_a_subject(tmp_path: Path) -> None:
-    text = text_of({**ROW, "key": "tank 7\r\nBcc: all@example.org\x00"}, tmp_path)
+    text = text_of({**ROW, "key": "tank 7\r\nBcc: all@example.org\x00"}, Settings.load(home=tmp_path))
     assert text.subject == "[tanks] job_failed tank 7 Bcc: all@example.org: opened"
     assert "\nBcc" not in text.body
 

@@ -118,8 +118,9 @@ def test_each_dataset_is_a_view_that_somebody_makes() -> None:
     assert {dataset["schema"] for dataset in DATASETS.values()} == {"public"}
 
 
-def test_there_are_three_dashboards_with_filters_refresh_and_cross_filters() -> None:
-    assert {doc["dashboard_title"] for doc in DASHBOARDS.values()} == {"ETL health", "Data quality", "Readings"}
+def test_there_are_four_dashboards_with_filters_refresh_and_cross_filters() -> None:
+    titles = {doc["dashboard_title"] for doc in DASHBOARDS.values()}
+    assert titles == {"ETL health", "Data quality", "Readings", "Rows"}
     for dashboard in DASHBOARDS.values():
         metadata = dashboard["metadata"]
         assert metadata["refresh_frequency"] == 30
@@ -157,6 +158,29 @@ def test_rows_fill_the_width_and_each_chart_is_there_once() -> None:
         assert all(meta["sliceName"] == titles[meta["uuid"]] for meta in placed(dashboard))
     everywhere = [meta["uuid"] for dashboard in DASHBOARDS.values() for meta in placed(dashboard)]
     assert sorted(everywhere) == sorted(doc["uuid"] for doc in CHARTS.values())
+
+
+def test_a_filter_with_limits_asks_for_them_where_they_are_constants() -> None:
+    """Superset asks for the least and the largest value of the whole view, whatever the time range: of all readings, for ever."""
+    limits = [
+        (DATASETS[target["datasetUuid"]]["table_name"], target["column"]["name"])
+        for dashboard in DASHBOARDS.values()
+        for found in dashboard["metadata"]["native_filter_configuration"]
+        if found["filterType"] == "filter_range"
+        for target in found["targets"]
+    ]
+    assert limits == [("v_etl_choices", "value"), ("v_etl_choices", "score")]
+
+
+def test_only_columns_that_views_make_links_of_are_shown_as_html() -> None:
+    """A click on a cell filters what has its column; a link's column has its own name, so that it filters nothing."""
+    links = {}
+    for path, chart in CHARTS.items():
+        if chart["params"].get("allow_render_html"):
+            links[path] = [name for name in chart["params"]["all_columns"] if name.endswith("_notebook")]
+    assert links == {"charts/cycles.yaml": ["cycle_notebook"], "charts/failures.yaml": ["failed_notebook"]}
+    for (name,) in links.values():
+        assert sum(name in columns(dataset) for dataset in DATASETS.values()) == 1
 
 
 def test_colours_mean_the_same_everywhere() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.errors import ConfigurationError, SetupError
+from etl.errors import SetupError
 from etl.services.superset import environment
 from etl.settings import Settings
 
@@ -52,6 +52,21 @@ def test_an_environment_counts_only_with_the_hash_of_the_lock_file(settings: Set
     assert not environment.is_current(settings, "postgresql")
 
 
+def test_an_interrupted_installation_is_continued_unless_the_lock_file_has_changed(tmp_path: Path) -> None:
+    python = environment.venv_python(tmp_path / "venv")
+    python.parent.mkdir(parents=True)
+    program(python.parent, python.name, "exit 0")
+    kept = tmp_path / "venv" / "package"
+    kept.touch()
+    (tmp_path / "venv" / "started").write_text(environment.requirements_hash(), "utf-8")
+    environment._make(tmp_path / "venv", sys.executable, print)
+    assert kept.exists()
+    (tmp_path / "venv" / "started").write_text("another", "utf-8")
+    with pytest.raises(SetupError, match="could not create a virtual environment"):
+        environment._make(tmp_path / "venv", program(tmp_path, "broken", "exit 1"), print)
+    assert not kept.exists()
+
+
 def test_only_sql_server_asks_for_its_driver_and_what_is_there_disturbs_nobody(settings: Settings) -> None:
     folder = environment.venv_folder(settings)
     environment.venv_python(folder).parent.mkdir(parents=True)
@@ -69,6 +84,16 @@ def test_only_sql_server_asks_for_its_driver_and_what_is_there_disturbs_nobody(s
     assert not environment.is_current(settings, "sqlserver")
 
 
+def test_a_current_environment_is_used_where_nothing_can_be_written(settings: Settings) -> None:
+    folder = environment.venv_folder(settings)
+    environment.venv_python(folder).parent.mkdir(parents=True)
+    environment.venv_python(folder).touch()
+    stamp = {"requirements_sha256": environment.requirements_hash()}
+    (folder / "installed.json").write_text(json.dumps(stamp), "utf-8")
+    assert environment.ensure(settings, "postgresql", print) == environment.venv_python(folder)
+    assert [path.name for path in folder.parent.iterdir()] == ["venv"], "no lock file"
+
+
 def test_every_package_is_pinned_and_the_driver_is_an_extra() -> None:
     def packages(file: Path) -> list[str]:
         lines = [line.partition(";")[0].strip() for line in file.read_text("utf-8").splitlines()]
@@ -80,12 +105,3 @@ def test_every_package_is_pinned_and_the_driver_is_an_extra() -> None:
     assert [line for line in base + extra if "==" not in line] == []
     assert [line.partition("==")[0] for line in extra] == ["pyodbc"]
     assert not any("odbc" in line for line in base)
-
-
-def test_a_folder_in_which_superset_cannot_run_is_refused_before_anything_is_installed(tmp_path: Path) -> None:
-    home = tmp_path / "100% home"
-    with pytest.raises(ConfigurationError, match="percent sign") as refused:
-        environment.ensure(Settings.load(home=home), "postgresql", print)
-    assert "ETL_SUPERSET_VENV" in refused.value.remedy
-    assert not home.exists()
-    environment.require_folder(Settings.load(home=home, superset_venv=tmp_path / "venv"))

@@ -12,7 +12,7 @@ from etl.cli.report.contract.columns import MOST_ENTRIES, entries
 from etl.cli.report.contract.facts import facts
 from etl.cli.report.tables import new_table
 from etl.contract.model import Contract
-from etl.settings import PROJECT_ROOT
+from etl.settings.packaged import CLONE
 
 
 def feeds_table(contracts: Iterable[Contract]) -> Table:
@@ -53,5 +53,5 @@ def facts_table(contract: Contract) -> Table:
 
 
 def _shown(file: Path) -> str:
-    """A packaged contract by its place in the project, others in full."""
-    return str(file.relative_to(PROJECT_ROOT)) if file.is_relative_to(PROJECT_ROOT) else str(file)
+    """A contract in the clone by its place there, others in full."""
+    return str(file.relative_to(CLONE)) if CLONE and file.is_relative_to(CLONE) else str(file)

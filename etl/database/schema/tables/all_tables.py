@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etl.database.schema.tables import incident_tables
+from etl.database.schema.tables import api_tables, incident_tables
 from etl.database.schema.tables.audit_tables import metadata
 
-__all__ = ["incident_tables", "metadata"]
+__all__ = ["api_tables", "incident_tables", "metadata"]

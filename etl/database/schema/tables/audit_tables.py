@@ -71,6 +71,7 @@ etl_log = Table(
     Column("notes", JSON, comment="what a reader should know beyond the numbers"),
     Column("last_event_time", MOMENT, comment="of the readings that a load brought"),
     Column("by_hand", Boolean, nullable=False, server_default=false(), comment="whether its cycle was begun by hand"),
+    Column("executed_sha256", text_of(64), comment="of the executed copy, when its cycle ended"),
     Index("ix_etl_log_watermark", "feed", "last_event_time"),
     Index("ix_etl_log_start_time", "start_time"),
     Index("ix_etl_log_cycle_id", "cycle_id"),
@@ -250,6 +251,14 @@ etl_set_aside = Table(
     UniqueConstraint("feed", "kind", "name", name="uq_etl_set_aside"),
     Index("ix_etl_set_aside_log_id", "log_id"),
     comment="Files that a job could not process, with the cause",
+)
+
+etl_setting = Table(
+    "etl_setting",
+    metadata,
+    Column("name", text_of(64), primary_key=True),
+    Column("value", text_of(400), nullable=False, comment="no secret"),
+    comment="Settings that views need: api_url, the address of the read API",
 )
 
 SHARED = ("etl_anomaly", "etl_file", "etl_rejected_row")

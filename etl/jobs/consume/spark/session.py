@@ -61,6 +61,9 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
                 cluster.require_master(settings)
                 # Executors run functions of this project with its own Python; on a cluster, another path may be given.
                 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+                if not cluster.is_cluster(settings):
+                    # Otherwise the JVM asks for the address of this host's name, which nobody may know, as in a container.
+                    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
                 configuration = _spark_configuration(settings, java_options)
                 if (jvm := SparkContext._gateway) is None:
                     # What the JVM prints before its log is set up goes to the log file too, not into the notebook.

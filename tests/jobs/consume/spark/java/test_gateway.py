@@ -50,7 +50,10 @@ def test_the_command_is_that_of_sparks_own_script_without_what_machine_learning_
             *(str(java.path), "-cp", str(SPARK / "jars" / "*"), "org.apache.spark.launcher.Main"),
             *("org.apache.spark.deploy.SparkSubmit", *words, "pyspark-shell"),
         ],
-        env={"SPARK_HOME": str(SPARK), "SPARK_SCALA_VERSION": "2.13", "JAVA_HOME": str(java.home)},
+        env={
+            **{"SPARK_HOME": str(SPARK), "SPARK_SCALA_VERSION": "2.13", "JAVA_HOME": str(java.home)},
+            "LC_ALL": "C.UTF-8",
+        },
         capture_output=True,
         text=True,
         check=True,

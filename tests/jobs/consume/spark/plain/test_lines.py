@@ -118,7 +118,7 @@ def test_lines_are_the_same_whatever_way_they_are_made(settings: Settings, feed:
     chance = random.Random(feed)
     sound = [SITE_MESSAGE] if feed == "site" else of_simulator(contract)
     messages: list[bytes | None] = [*sound, None, b"", b" "]
-    messages += [changed(chance.choice(sound), chance) for _ in range(3_000)]
+    messages += [changed(chance.choice(sound), chance) for _ in range(1_000)]
     messages.append(SITE_MESSAGE.replace(b'"n"', b'"' + "aö中".encode() * 50_000 + b'"'))
     plain = sum(is_plain(message, contract) for message in messages if message)
     assert len(messages) / 10 < plain < len(messages)

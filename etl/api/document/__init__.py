@@ -1,0 +1,1 @@
+"""docs/api.md: examples that people wrote (examples.md), and a reference made from the OpenAPI document."""

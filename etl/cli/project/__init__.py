@@ -1,0 +1,1 @@
+"""Commands of an installed package: `demo`, `new` and `upgrade-notebooks`."""

@@ -1,0 +1,1 @@
+"""What the notebook `explore_readings` needs beside its queries and plots: units, and a slider for its threshold."""

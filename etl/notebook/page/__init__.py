@@ -1,0 +1,1 @@
+"""Executed notebooks as pages that a browser shows."""

@@ -1,0 +1,23 @@
+-- needs: etl_log etl_source etl_anomaly v_etl_values
+-- Score, cycle and source are looked up row by row, and not joined: so it is done for the rows that are shown, after the
+-- newest of them have been found.
+CREATE OR REPLACE VIEW v_etl_readings AS
+SELECT
+    reading.feed,
+    reading.sensor,
+    reading.event_time,
+    reading.measure,
+    reading.value,
+    (
+        SELECT max(anomaly.score)
+        FROM etl_anomaly AS anomaly
+        WHERE
+            anomaly.feed = reading.feed AND anomaly.event_time = reading.event_time
+            AND anomaly.sensor = reading.sensor AND anomaly.measure = reading.measure
+    ) AS score,
+    (SELECT log.cycle_id FROM etl_log AS log WHERE log.log_id = reading.log_id) AS cycle_id,
+    (SELECT source.name FROM etl_source AS source WHERE source.source_id = reading.source_id) AS source_name,
+    reading.source_partition,
+    reading.source_offset,
+    reading.source_item
+FROM v_etl_values AS reading;
