@@ -95,9 +95,9 @@ def test_a_command_that_is_printed_runs_where_no_environment_is_active(tmp_path:
         return done.stdout
 
     said = bash(".venv/bin/python -m etl feeds new mine --from s.jsonl")
-    assert "# Next: python -m etl feeds check" in (tmp_path / "mine.odcs.yaml").read_text("utf-8")
+    assert "# Next: python -m etl feeds check" in (tmp_path / "contracts" / "mine.odcs.yaml").read_text("utf-8")
     (command,) = re.findall(r"^Next: (.+)$", said, re.MULTILINE)
-    assert command == ".venv/bin/python -m etl feeds check mine.odcs.yaml"
+    assert command == ".venv/bin/python -m etl feeds check contracts/mine.odcs.yaml"
     assert "mine.odcs.yaml is fine" in bash(command)
 
 

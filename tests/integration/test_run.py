@@ -56,7 +56,7 @@ def test_a_cycle_balances_leaves_nothing_behind_and_the_next_one_finds_nothing_n
 
 def test_nothing_of_a_run_that_was_interrupted_is_left(project: Project) -> None:
     run = project.popen("run", "--messages", "30000")
-    wait_for(lambda: any((project.home / "checkpoint").glob("*/*/offsets/1")))
+    wait_for(lambda: any((project.home / "checkpoint").glob("*/*/offsets/0")))
     os.killpg(run.pid, signal.SIGINT)
     run.communicate(timeout=60)
     assert processes_of(project) == []
