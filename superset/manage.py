@@ -45,6 +45,7 @@ def _models() -> dict[str, Any]:
 
 
 def _escaped(configuration: Any) -> Any:
+    """Alembic's configuration, which takes a percent sign in the path of the virtual environment as it is."""
     defaults = configuration.file_config.defaults()
     defaults["here"] = defaults["here"].replace("%", "%%")
     return configuration
@@ -57,8 +58,8 @@ def _prepare(roles: list[dict[str, Any]]) -> None:
     import superset
     from superset import appbuilder, db, security_manager
 
-    # Alembic's configuration would interpret a percent sign in the path of the virtual environment.
     migrate.configure(_escaped)
+    # A relative name: the other one would be interpreted before it can be escaped.
     os.chdir(Path(superset.__file__).parents[1])
     upgrade(directory="superset/migrations")
     appbuilder.add_permissions(update_perms=True)

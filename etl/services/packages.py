@@ -61,7 +61,14 @@ def create(folder: Path, python: str) -> None:
             f"{folder.absolute()} has a letter beyond U+FFFF in its path, such as an emoji, which Java's class path cannot hold.",
             "Rename the folder, or move the project to another one.",
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        # Such as a link to a folder that is not there any more.
+        raise InstallError(
+            f"The folder {folder} cannot be made: {error.strerror}.",
+            "Remove what is in its place, or name another folder.",
+        ) from None
     with exclusively(folder):
         if _runs([str(python_of(folder)), "-m", "pip", "--version"]):
             return

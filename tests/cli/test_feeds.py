@@ -132,6 +132,14 @@ def test_nothing_is_overwritten(folder: Path) -> None:
     assert "already" in str(feeds("new", "raw_iot", "--from", "sample.jsonl", expect=2).exception)
 
 
+def test_a_file_where_the_folder_of_contracts_would_be_is_left_alone(folder: Path) -> None:
+    (folder / "contracts").write_text("precious")
+    refused = feeds("new", "mine", "--from", "sample.jsonl", expect=2).exception
+    assert f"cannot be written: [Errno 17] File exists: '{folder / 'contracts'}'" in str(refused)
+    assert "Remove what is in its place" in refused.remedy  # type: ignore[union-attr]
+    assert (folder / "contracts").read_text() == "precious"
+
+
 def test_a_sample_of_files_becomes_a_landing_feed_or_reads_a_topic(folder: Path) -> None:
     (folder / "s.csv").write_text("device,time,v\nd1,2025-06-15T00:00:00Z,1.5\n")
     (folder / "s.dat").write_text("device,time,v\nd1,2025-06-15T00:00:00Z,1.5\n")

@@ -188,7 +188,7 @@ def test_nothing_blocks_a_feed_and_nothing_of_it_is_lost(project: Project, tmp_p
     kept = tmp_path / "kept"
     kept.mkdir()
     fuzz = Fuzz(Rooms(project), kept, seed=1)
-    fuzz.drop(fuzz.wide(300))
+    fuzz.drop(fuzz.wide(3_000))
     for _ in range(CYCLES):
         for number in range(FILES_PER_CYCLE):
             fuzz.drop(fuzz.good() if number % 2 else fuzz.bad())

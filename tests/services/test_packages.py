@@ -142,3 +142,9 @@ def test_a_folder_that_java_cannot_use_is_refused_before_anything_is_made(
     with pytest.raises(packages.InstallError, match=reason):
         packages.create(folder, sys.executable)
     assert not folder.parent.exists()
+
+
+def test_a_link_to_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".venv").symlink_to(tmp_path / "gone")
+    with pytest.raises(packages.InstallError, match=r"\.venv cannot be made: File exists"):
+        packages.create(tmp_path / ".venv", sys.executable)

@@ -65,11 +65,10 @@ def draft_contract(settings: Settings, name: str, sample: Sample, *, topic: str 
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as handle:
             handle.write(text)
-    except FileExistsError:
-        raise ConfigurationError(f"{file} exists.", remedy="Remove or rename it; nothing is overwritten.") from None
     except OSError as error:
         raise ConfigurationError(
-            f"{file} cannot be written: {error}", remedy="Set ETL_FEEDS to a folder that can be written."
+            f"{file} cannot be written: {error}",
+            remedy="Nothing is overwritten. Remove what is in its place, or set ETL_FEEDS to a folder that can be written.",
         ) from None
     return Drafted(file, undecided, (*_sentences(text, NO_KEY), *_assumed(text)), tuple(_sentences(text, TOO_WIDE)))
 

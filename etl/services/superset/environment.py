@@ -146,6 +146,8 @@ def _stamp(folder: Path) -> dict[str, str]:
 def _make(folder: Path, python: str, progress: Progress) -> None:
     """Create it from scratch, because packages from an older lock file must not stay; or continue an interrupted installation."""
     progress("installing Superset (once, one to two minutes, 800 MB)")
+    # A link stays, whether its folder is outdated or gone.
+    folder = folder.resolve()
     if folder.exists() and _started(folder) != requirements_hash():
         shutil.rmtree(folder)
     with _errors():

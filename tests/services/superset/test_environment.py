@@ -67,6 +67,19 @@ def test_an_interrupted_installation_is_continued_unless_the_lock_file_has_chang
     assert not kept.exists()
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_stays_whether_its_folder_is_outdated_or_gone(tmp_path: Path, is_there: bool) -> None:
+    real, link = tmp_path / "real", tmp_path / "venv"
+    link.symlink_to(real)
+    if is_there:
+        real.mkdir()
+        (real / "old").write_text("of another lock file", "utf-8")
+    environment._make(link, sys.executable, print)
+    assert link.is_symlink()
+    assert (real / "bin" / "python").exists()
+    assert not (real / "old").exists()
+
+
 def test_only_sql_server_asks_for_its_driver_and_what_is_there_disturbs_nobody(settings: Settings) -> None:
     folder = environment.venv_folder(settings)
     environment.venv_python(folder).parent.mkdir(parents=True)
