@@ -90,7 +90,7 @@ def describe(settings: Settings, name: str) -> Topic:
     """A topic's id and offsets.
 
     :raises TopicMissing: there is no such topic; it is not created.
-    :raises ServiceUnavailable: Kafka did not answer in time.
+    :raises ServiceUnavailable: Kafka did not answer in time, or nobody serves one of the topic's partitions at the moment.
     """
     with admin(settings) as client:
         description = client.describe_topics([name])[0]
@@ -98,6 +98,12 @@ def describe(settings: Settings, name: str) -> Topic:
             raise TopicMissing(
                 f"Kafka at {settings.kafka()} has no topic {name!r}.",
                 remedy="Create it, or let the producer do so (parameter create_topic of 1_produce, `run --create-topic`).",
+            )
+        if leaderless := sorted(part["partition_index"] for part in description["partitions"] if part["leader_id"] < 0):
+            raise ServiceUnavailable(
+                f"Kafka at {settings.kafka()} has no leader for partition {', '.join(map(str, leaderless))}"
+                f" of topic {name!r}: no broker that has it is up.",
+                remedy="Start the broker, or wait if it has just started, and try again; nothing was read or written.",
             )
         partitions = [TopicPartition(name, part["partition_index"]) for part in description["partitions"]]
         # The high watermark first: messages that arrive in between must not look like an open transaction.
