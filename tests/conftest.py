@@ -14,11 +14,16 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 from etl.contract.reader import Contract, load_contract
+from etl.notebook.light_imports import light_imports
 from etl.settings import Settings
 from tests.support.servers import SQLSERVER_URL, sqlserver_url
 from tests.support.stack import product, project, stack
 
 __all__ = ["product", "project", "stack"]
+
+# Every worker would generate its parser of addresses, of which no test has any.
+with light_imports():
+    import jsonschema  # noqa: F401
 
 TO_TELL = "to tell"
 """The property with which a test that passed tells something: `record_property(TO_TELL, ...)` in the end of a fixture."""
