@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Barrier
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from pydantic import SecretStr
 from sqlalchemy import column, insert, inspect, select, table, text
 
+from etl.cli.init import init_tables
 from etl.contract.reader import load_contracts
 from etl.database import make_engine, product_of, transaction
 from etl.database.schema.ddl import script
@@ -48,6 +52,28 @@ def test_what_the_script_makes_is_up_to_date_for_init(project: Project, empty: s
             assert set(inspect(connection).get_table_names()) | set(inspect(connection).get_view_names()) == made
     finally:
         engine.dispose()
+        project.server.drop(empty)
+
+
+@pytest.mark.parametrize("is_empty", [True, False], ids=["no table", "no view"])
+@pytest.mark.parametrize("with_feeds", [True, False])
+def test_several_processes_may_begin_at_once(project: Project, empty: str, *, with_feeds: bool, is_empty: bool) -> None:
+    """A schedule, the read API and the dashboards, which are all started with the machine."""
+    project.server.create(empty, empty=is_empty)
+    update = {"database_url": SecretStr(project.server.url(empty)), "api_url": "http://127.0.0.1:8000"}
+    settings = project.settings.model_copy(update=update)
+    contracts = load_contracts(settings) if with_feeds else {}
+    begin = Barrier(3)
+
+    def start(_: int) -> None:
+        begin.wait(60)
+        init_tables(settings, contracts)
+
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            assert list(threads.map(start, range(3))) == [None] * 3
+        assert not init_tables(settings, contracts)
+    finally:
         project.server.drop(empty)
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine
 
-from etl.database import dispose, lock_feed, make_engine, product_of, transaction
+from etl.database import dispose, make_engine, product_of, transaction
+from etl.database.schema.schema_lock import lock_schema
 from etl.errors import ConfigurationError
 from etl.settings import Settings
 from etl.settings.packaged import packaged
@@ -26,7 +27,9 @@ def migrate(engine: Engine) -> bool:
         product_of(connection.dialect).require_fit(connection)
         if _is_current(connection):
             return False
-        lock_feed(connection, "migrations")
+        lock_schema(connection)
+        if _is_current(connection):
+            return False
         config = _alembic()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -33,6 +33,7 @@ from sqlalchemy.schema import CreateView, DropView
 from etl.contract.model import VIEW_COLUMNS, WINDOW_FIGURES, Contract, EvolvedContract
 from etl.database import PRODUCTS, product_of
 from etl.database.schema.feed_table import feed_table
+from etl.database.schema.schema_lock import lock_schema
 from etl.database.schema.silence import has_known_sensors, silence_view
 from etl.database.schema.tables.all_tables import metadata
 from etl.database.schema.tables.audit_tables import etl_setting
@@ -91,10 +92,16 @@ def ensure_views(connection: Connection, contract: EvolvedContract, table: Table
 
 def ensure_packaged_views(connection: Connection, *contracts: EvolvedContract) -> None:
     """Create the missing views of sql/views of which all tables, columns and views exist, with the tables of these feeds."""
-    there = _there(connection, *contracts)
-    for file in view_files(product_of(connection.dialect).name):
-        if file.stem not in there and is_met(needs(file), there):
+    if _missing(connection, contracts):
+        lock_schema(connection)
+        for file in _missing(connection, contracts):
             connection.execute(text(file.read_text("utf-8")))
+
+
+def _missing(connection: Connection, contracts: Iterable[EvolvedContract]) -> list[Path]:
+    there = _there(connection, *contracts)
+    files = view_files(product_of(connection.dialect).name)
+    return [file for file in files if file.stem not in there and is_met(needs(file), there)]
 
 
 def lacks_something(connection: Connection, name: str, contract: EvolvedContract) -> bool:
@@ -133,17 +140,26 @@ def ensure_common_views(
     :param keep: feeds whose part stays as it is.
     """
     feeds, kept = list(contracts), set(keep)
-    inspector = inspect(connection)
+    if _outdated(connection, feeds, kept):
+        lock_schema(connection)
+        present = set(inspect(connection).get_view_names())
+        for name, query in _outdated(connection, feeds, kept).items():
+            _replace(connection, name, query, present)
+    ensure_packaged_views(connection)
+
+
+def _outdated(connection: Connection, feeds: Iterable[EvolvedContract], kept: set[str]) -> dict[str, str]:
+    """The queries of those views of all feeds that do not show what they should, by name."""
+    found, inspector = {}, inspect(connection)
     present = set(inspector.get_view_names())
     for name, query in common_views(feeds):
-        wanted = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
-        parts = [wanted]
+        parts = [str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))]
         definition = inspector.get_view_definition(name) if name in present else ""
         if kept and definition:
             parts += [part for feed, part in _parts(definition) if feed in kept]
         if not definition or not _shows(definition, _joined(parts)):
-            _replace(connection, name, _joined(parts), present)
-    ensure_packaged_views(connection)
+            found[name] = _joined(parts)
+    return found
 
 
 def update_common_views(connection: Connection, contract: EvolvedContract, definitions: Mapping[str, str]) -> None:
@@ -170,8 +186,9 @@ def set_api_address(connection: Connection, address: str | None) -> None:
     Nothing is written where that is so already.
     """
     name = "api_url"
-    present = connection.scalar(select(etl_setting.c.value).where(etl_setting.c.name == name))
-    if present != address:
+    present = select(etl_setting.c.value).where(etl_setting.c.name == name)
+    if connection.scalar(present) != address:
+        lock_schema(connection)
         connection.execute(delete(etl_setting).where(etl_setting.c.name == name))
         if address:
             connection.execute(insert(etl_setting).values(name=name, value=address))
