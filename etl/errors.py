@@ -7,7 +7,7 @@
     │   └── ParameterError      a notebook parameter is unknown or has the wrong type
     ├── TransientError          the same call may succeed later (exit code 1)
     │   ├── ServiceUnavailable  Kafka, the database or another service did not answer in time
-    │   └── AlreadyRunning      another process works on the same feed
+    │   └── AlreadyRunning      another process works on the same feed or tables
     ├── Interrupted             the user stopped it (exit code 130)
     └── PermanentError          trying again changes nothing (exit code 1)
         ├── BalanceError        the rows of a job do not add up; nothing of it was committed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Iterable
@@ -21,9 +22,9 @@ from tests.support.stack import product, project, stack
 
 __all__ = ["product", "project", "stack"]
 
-# Every worker would generate its parser of addresses, of which no test has any.
+# Every worker would generate jsonschema's parser of addresses, which takes seconds, and no test has an address to parse.
 with light_imports():
-    import jsonschema  # noqa: F401
+    importlib.import_module("jsonschema")
 
 TO_TELL = "to tell"
 """The property with which a test that passed tells something: `record_property(TO_TELL, ...)` in the end of a fixture."""

@@ -103,7 +103,7 @@ def describe(settings: Settings, name: str) -> Topic:
             raise ServiceUnavailable(
                 f"Kafka at {settings.kafka()} has no leader for partition {', '.join(map(str, leaderless))}"
                 f" of topic {name!r}: no broker that has it is up.",
-                remedy="Start the broker, or wait if it has just started, and try again; nothing was read or written.",
+                remedy="Start the broker that has it; if it has just started, wait a moment and try again.",
             )
         partitions = [TopicPartition(name, part["partition_index"]) for part in description["partitions"]]
         # The high watermark first: messages that arrive in between must not look like an open transaction.

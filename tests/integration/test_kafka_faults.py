@@ -23,7 +23,7 @@ from etl.services import kafka
 from etl.settings import Settings
 from etl.storage import failpoints
 from etl.storage.kafka import describe
-from tests.support.second_broker import ID, second_broker
+from tests.support.second_broker import NODE_ID, second_broker
 from tests.support.stack import JARS, Project, quiet, with_admin
 
 MESSAGES = 600
@@ -188,7 +188,7 @@ def test_a_topic_of_which_one_broker_is_down(alone: tuple[Project, Broker], tmp_
     project, broker = alone
     topic, settings = f"{project.topic}-of-two", patient(project)
     with second_broker(broker.settings, tmp_path / "second") as second:
-        options = {"assignments": {0: [1], 1: [ID]}}
+        options = {"assignments": {0: [1], 1: [NODE_ID]}}
         with_admin(project.stack.kafka, lambda admin: admin.create_topics({topic: options}, wait_for_metadata=True))
         assert sorted(describe(settings, topic).end) == [0, 1]
         second.terminate()

@@ -13,7 +13,7 @@ from etl.services.java import find_java
 from etl.settings import Settings
 from tests.support.stack import quiet
 
-ID = 2
+NODE_ID = 2
 _PROPERTIES = """\
 process.roles=broker
 node.id={id}
@@ -35,7 +35,7 @@ def second_broker(first: Settings, folder: Path) -> Iterator[subprocess.Popen[by
     of_first = kafka.log_file(first).parent
     (port,), (_, controller) = process.free_ports(1), kafka._last_ports(of_first)
     properties = folder / "server.properties"
-    properties.write_text(_PROPERTIES.format(id=ID, controller=controller, port=port))
+    properties.write_text(_PROPERTIES.format(id=NODE_ID, controller=controller, port=port))
     for name in ("cluster-id", "log4j2.properties"):
         shutil.copy(of_first / name, folder)
     command = kafka._command(first, find_java(first, quiet), folder)

@@ -33,7 +33,6 @@ from sqlalchemy.schema import CreateView, DropView
 from etl.contract.model import VIEW_COLUMNS, WINDOW_FIGURES, Contract, EvolvedContract
 from etl.database import PRODUCTS, product_of
 from etl.database.schema.feed_table import feed_table
-from etl.database.schema.schema_lock import lock_schema
 from etl.database.schema.silence import has_known_sensors, silence_view
 from etl.database.schema.tables.all_tables import metadata
 from etl.database.schema.tables.audit_tables import etl_setting
@@ -48,6 +47,8 @@ from etl.database.schema.view_queries import (
 from etl.database.schema.windows import window_tables
 from etl.settings.packaged import packaged
 
+_API_URL = "api_url"
+"""The name of the setting with the address of the read API."""
 COMMON_VIEWS = ("v_etl_windows", "v_etl_latest", "v_etl_silent", "v_etl_values")
 _NEEDS = re.compile(r"-- needs: ([\w ()]+)\n")
 _NEEDED = re.compile(r"(\w+)(?: \(([\w ]+)\))?")
@@ -92,13 +93,12 @@ def ensure_views(connection: Connection, contract: EvolvedContract, table: Table
 
 def ensure_packaged_views(connection: Connection, *contracts: EvolvedContract) -> None:
     """Create the missing views of sql/views of which all tables, columns and views exist, with the tables of these feeds."""
-    if _missing(connection, contracts):
-        lock_schema(connection)
-        for file in _missing(connection, contracts):
-            connection.execute(text(file.read_text("utf-8")))
+    for file in missing_views(connection, *contracts):
+        connection.execute(text(file.read_text("utf-8")))
 
 
-def _missing(connection: Connection, contracts: Iterable[EvolvedContract]) -> list[Path]:
+def missing_views(connection: Connection, *contracts: EvolvedContract) -> list[Path]:
+    """The files of the views that `ensure_packaged_views` would create."""
     there = _there(connection, *contracts)
     files = view_files(product_of(connection.dialect).name)
     return [file for file in files if file.stem not in there and is_met(needs(file), there)]
@@ -140,26 +140,17 @@ def ensure_common_views(
     :param keep: feeds whose part stays as it is.
     """
     feeds, kept = list(contracts), set(keep)
-    if _outdated(connection, feeds, kept):
-        lock_schema(connection)
-        present = set(inspect(connection).get_view_names())
-        for name, query in _outdated(connection, feeds, kept).items():
-            _replace(connection, name, query, present)
-    ensure_packaged_views(connection)
-
-
-def _outdated(connection: Connection, feeds: Iterable[EvolvedContract], kept: set[str]) -> dict[str, str]:
-    """The queries of those views of all feeds that do not show what they should, by name."""
-    found, inspector = {}, inspect(connection)
+    inspector = inspect(connection)
     present = set(inspector.get_view_names())
     for name, query in common_views(feeds):
-        parts = [str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))]
+        wanted = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+        parts = [wanted]
         definition = inspector.get_view_definition(name) if name in present else ""
         if kept and definition:
             parts += [part for feed, part in _parts(definition) if feed in kept]
         if not definition or not _shows(definition, _joined(parts)):
-            found[name] = _joined(parts)
-    return found
+            _replace(connection, name, _joined(parts), present)
+    ensure_packaged_views(connection)
 
 
 def update_common_views(connection: Connection, contract: EvolvedContract, definitions: Mapping[str, str]) -> None:
@@ -185,13 +176,16 @@ def set_api_address(connection: Connection, address: str | None) -> None:
 
     Nothing is written where that is so already.
     """
-    name = "api_url"
-    present = select(etl_setting.c.value).where(etl_setting.c.name == name)
-    if connection.scalar(present) != address:
-        lock_schema(connection)
-        connection.execute(delete(etl_setting).where(etl_setting.c.name == name))
+    if api_address(connection) != address:
+        connection.execute(delete(etl_setting).where(etl_setting.c.name == _API_URL))
         if address:
-            connection.execute(insert(etl_setting).values(name=name, value=address))
+            connection.execute(insert(etl_setting).values(name=_API_URL, value=address))
+
+
+def api_address(connection: Connection) -> str | None:
+    """The address to which the views lead."""
+    address: str | None = connection.scalar(select(etl_setting.c.value).where(etl_setting.c.name == _API_URL))
+    return address
 
 
 def _parts(definition: str) -> Iterator[tuple[str, str]]:

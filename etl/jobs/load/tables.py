@@ -13,7 +13,6 @@ from etl.database.schema.changes import Changes
 from etl.database.schema.comparison.compare import compare
 from etl.database.schema.ensure import create_tables, create_views
 from etl.database.schema.feed_table import with_added_columns
-from etl.database.schema.schema_lock import lock_schema
 from etl.database.schema.views import ensure_common_views
 from etl.errors import AlreadyRunning, ConfigurationError, ContractError, EtlError, PermanentError, ServiceUnavailable
 from etl.jobs.load.derived import registry
@@ -45,11 +44,8 @@ def ensure_feeds(connection: Connection, contracts: Iterable[Contract]) -> None:
 
 def ensure_possible(connection: Connection, contracts: Iterable[Contract]) -> EtlError | None:
     """Like `ensure_feeds`; returns what was refused, so that the others can be committed."""
-    wanted, done, errors = list(contracts), list[EvolvedContract](), dict[str, EtlError]()
-    if wanted:
-        # Before the feeds' locks, of which none is waited for.
-        lock_schema(connection)
-    for contract in wanted:
+    done, errors = list[EvolvedContract](), dict[str, EtlError]()
+    for contract in contracts:
         try:
             done.append(_ensure_alone(connection, contract))
         except ServiceUnavailable:
