@@ -32,7 +32,7 @@ def _contest(name: str, *programs: str) -> tuple[str, ...]:
 
 SOURCES: Mapping[str, tuple[str, ...]] = {
     "api": ("etl/api", *_LOADING, "benchmarks/api.py"),
-    "produce": ("etl/jobs/produce", "etl/storage/kafka.py", *_contest("produce", "produce.py")),
+    "produce": ("etl/jobs/produce", "etl/storage/kafka", *_contest("produce", "produce.py")),
     "consume": ("etl/jobs/consume", "etl/storage", *_contest("consume", "consume.py")),
     "merge": ("etl/jobs/merge", "etl/storage", *_contest("merge", "merge.py")),
     "load": (*_LOADING, *_contest("load", "load.py")),

@@ -16,7 +16,7 @@
         ├── UnreadableFile      a landing file as a whole cannot be read
         ├── TopicMissing        the topic does not exist, and nothing creates it by accident
         ├── RetentionGap        Kafka deleted messages before they were read
-        ├── MissingRight        the database's user may not do what a job needs
+        ├── MissingRight        the user of Kafka or the database may not do what a job needs
         ├── StorageError        a disk is full, broken, not accessible, or not shared as it must be; names the folder
         ├── SetupError          something the machine needs is missing (Java, a jar, a free port)
         └── JobFailed           a notebook of a cycle failed; carries the job's own cause
@@ -129,7 +129,7 @@ class RetentionGap(PermanentError):
 
 
 class MissingRight(PermanentError):
-    """The database user lacks a right; no file is the cause."""
+    """The user of Kafka or of the database lacks a right; no file is the cause."""
 
 
 class StorageError(PermanentError):

@@ -98,6 +98,7 @@ def send(settings: Settings, topic: str, chunks: Chunks) -> tuple[Counts, list[s
 
     :returns: how many were acknowledged and how many failed, and the first failures in words.
     :raises ServiceUnavailable: Kafka did not answer in time.
+    :raises MissingRight: the user may not write to the topic.
     """
     counts, failures, number = Counts(), list[str](), 0
     producer = _producer(settings)
@@ -107,12 +108,12 @@ def send(settings: Settings, topic: str, chunks: Chunks) -> tuple[Counts, list[s
             for chunk in chunks:
                 sent = [(number + i, _try_send(producer, topic, message)) for i, message in enumerate(chunk)]
                 number += len(chunk)
-                counts += _await(settings, under_way, failures)
+                counts += _await(settings, topic, under_way, failures)
                 under_way = sent
             producer.flush(timeout=_delivery_seconds(settings))
-            counts += _await(settings, under_way, failures)
+            counts += _await(settings, topic, under_way, failures)
     except KafkaError as error:
-        raise broker.unreachable(settings, error) from error
+        raise broker.failure(settings, error, f"write to topic {topic!r}") from error
     finally:
         _close(settings, producer)
     return counts, failures
@@ -158,7 +159,7 @@ def _producer(settings: Settings) -> KafkaProducer:
             allow_auto_create_topics=False,
         )
     except KafkaError as error:
-        raise broker.unreachable(settings, error) from error
+        raise broker.failure(settings, error) from error
 
 
 def _delivery_seconds(settings: Settings) -> float:
@@ -174,14 +175,17 @@ def _try_send(producer: KafkaProducer, topic: str, message: Message) -> Any:
         return error
 
 
-def _await(settings: Settings, under_way: list[tuple[int, Any]], failures: list[str]) -> Counts:
+def _await(settings: Settings, topic: str, under_way: list[tuple[int, Any]], failures: list[str]) -> Counts:
     """Wait for acknowledgements; a message that Kafka refuses permanently is counted and named.
 
     :raises ServiceUnavailable: acknowledgements did not come in time.
+    :raises MissingRight: the user may not write to the topic.
     """
     acknowledged = failed = 0
     for number, future in under_way:
         error = future if isinstance(future, Exception) else _outcome(settings, future)
+        if error is not None and (reason := broker.refusal(repr(error))) is not None:
+            raise broker.refused(settings, f"write to topic {topic!r}", reason) from error
         if isinstance(error, KafkaTimeoutError) or getattr(error, "retriable", False):
             raise ServiceUnavailable(
                 f"Kafka at {settings.kafka()} did not acknowledge message {number} in time ({error}).",

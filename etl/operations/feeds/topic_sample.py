@@ -14,7 +14,7 @@ from etl.contract.draft.samples.sample import RECORDS, Sample
 from etl.errors import ConfigurationError
 from etl.operations.feeds.topic_records import sample_of_messages
 from etl.settings import Settings
-from etl.storage.kafka import Topic, client_config, describe, unreachable
+from etl.storage.kafka import Topic, client_config, describe, failure, unreachable
 
 if TYPE_CHECKING:
     from kafka.consumer.fetcher import ConsumerRecord
@@ -29,6 +29,7 @@ def sample_topic(settings: Settings, name: str, messages: int) -> Sample:
     :raises ConfigurationError: the topic has no messages, or none that can be read.
     :raises TopicMissing: there is no such topic.
     :raises ServiceUnavailable: Kafka did not answer in time.
+    :raises MissingRight: the user may not describe or read it.
     """
     if not 0 < messages <= RECORDS:
         raise ConfigurationError(f"--messages {messages}", remedy=f"Give a number from 1 to {RECORDS:,}.")
@@ -88,7 +89,7 @@ def _newest(settings: Settings, topic: Topic, messages: int) -> Iterator[Consume
             if all(consumer.position(part) >= topic.end[part.partition] for part in starts):
                 break
     except KafkaError as error:
-        raise unreachable(settings, error) from error
+        raise failure(settings, error, f"read topic {topic.name!r}") from error
     finally:
         if consumer is not None:
             consumer.close()

@@ -23,6 +23,12 @@ _KAFKA_AWAY = re.compile(
     r"(Timeout|Disconnect|Network|BrokerNotAvailable|LeaderNotAvailable|NotLeaderOrFollower|CoordinatorNotAvailable)Exception"
     r"|TimeoutException: Cannot fetch record"
 )
+_KAFKA_REFUSES = re.compile(
+    r"org\.apache\.kafka\.common\.errors\.(?P<reason>\w*AuthorizationException)(?::[^\n]*topics: \[(?P<topic>[^\]\n]+)\])?"
+)
+_KAFKA_LOGIN = re.compile(
+    r"org\.apache\.kafka\.common\.errors\.S(?:sl|asl)AuthenticationException: (?P<cause>[^\n]{1,300})"
+)
 _CALL = "An error occurred while calling "
 _OWN_KINDS: dict[str, type[EtlError]] = {kind.__name__: kind for kind in (ServiceUnavailable, ConfigurationError)}
 _OWN = re.compile(rf"^\s*etl\.errors\.(?P<kind>{'|'.join(_OWN_KINDS)}): (?P<cause>.+)\n(?P<remedy>.*)", re.MULTILINE)
@@ -35,7 +41,8 @@ def translated(settings: Settings) -> Iterator[None]:
     """Translate an error of Spark's JVM; Python errors pass unchanged.
 
     :raises ServiceUnavailable: Kafka or the schema registry does not answer.
-    :raises ConfigurationError: the schema registry refuses the user.
+    :raises ConfigurationError: the schema registry refuses the user, or Kafka does so after it has let the first client in.
+    :raises MissingRight: the user may not read the topic.
     :raises StorageError: a disk is full or cannot be written.
     :raises PermanentError: Spark stopped for another reason.
     """
@@ -83,6 +90,14 @@ def _disk_error(settings: Settings, text: str) -> EtlError | None:
 
 
 def _kafka_error(settings: Settings, text: str) -> EtlError | None:
+    if match := _KAFKA_REFUSES.search(text):
+        what = f"read topic {match['topic']!r}" if match["topic"] else "read"
+        return broker.refused(settings, what, match["reason"])
+    if match := _KAFKA_LOGIN.search(text):
+        return ConfigurationError(
+            f"Kafka at {settings.kafka()} and Spark do not come to terms about TLS or the login: {match['cause']}",
+            remedy="Set ETL_KAFKA_CA_FILE: without it Spark trusts Java's authorities alone. Check ETL_KAFKA_SASL_* too.",
+        )
     match = _KAFKA_AWAY.search(text)
     return broker.unreachable(settings, f"Spark: {match.group().rpartition('.')[2]}") if match else None
 
