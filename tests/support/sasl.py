@@ -1,4 +1,4 @@
-"""A real Kafka broker that lets in only who knows a password, and where it is told so, allows only what was granted."""
+"""A real Kafka broker that lets in only who knows a password, and where a test wants it, has TLS or gives rights."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ RIGHTS = """\
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 """
-"""Properties of a broker whose users have the rights that they were granted; who comes without a password has all."""
+"""Properties of a broker whose users have only the rights that they were given; who comes without a password has all."""
 
 
 @contextlib.contextmanager

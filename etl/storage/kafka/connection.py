@@ -24,7 +24,7 @@ _REFUSAL = re.compile(r"\w*Authorization(?:Failed)?(?:Error|Exception)")
 _DEFAULT_PORT = 9092
 _ADDRESS = "Check ETL_KAFKA_BOOTSTRAP and that the broker is up (`python -m etl doctor`; embedded: `python -m etl up`)."
 _ADVERTISED = (
-    "Have the broker give its clients an address that this machine reaches: its setting `advertised.listeners`."
+    "Check that this broker is up. If this machine cannot reach it, correct the broker's `advertised.listeners`."
 )
 _TLS = (
     "Check ETL_KAFKA_SECURITY_PROTOCOL, and ETL_KAFKA_CA_FILE where the broker's certificate is of your own authority."
@@ -149,9 +149,10 @@ def _first_obstacle(settings: Settings, brokers: Sequence[str]) -> _Obstacle | N
 
 def _obstacle(settings: Settings, address: str) -> _Obstacle | None:
     """What stands in the way to an address; None: it takes connections."""
-    host, _, port = address.rpartition(":") if ":" in address else (address, "", str(_DEFAULT_PORT))
+    name, _, port = address.rpartition(":") if ":" in address else (address, "", str(_DEFAULT_PORT))
+    host = name.strip("[]")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=_LOOK_SECONDS) as connection:
+        with socket.create_connection((host, int(port)), timeout=_LOOK_SECONDS) as connection:
             if "SSL" in settings.kafka_security_protocol:
                 context = ssl.create_default_context(cafile=settings.kafka_ca_file)
                 context.wrap_socket(connection, server_hostname=host).close()
