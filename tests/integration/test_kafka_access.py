@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,20 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
         yield closed, opened
 
 
+@pytest.fixture
+def filled(guarded: tuple[str, str], project: Project) -> Project:
+    """The project, with 50 messages in its topic on that broker, as the user there; who has no right on the topic yet."""
+    closed, opened = guarded
+    kafka.create_topics(opened, [project.topic])
+    produce(project.settings.model_copy(update={"kafka_bootstrap": opened}), project.contract, messages=50, bad_share=0)
+    login = {"kafka_bootstrap": closed, **LOGIN}
+    return replace(
+        project,
+        settings=Settings.load(**{**dict(project.settings), **login}),
+        env={**project.env, **{f"ETL_{name.upper()}": value for name, value in login.items()}},
+    )
+
+
 def settings_for(bootstrap: str, **more: object) -> Settings:
     return Settings.load(**{"kafka_bootstrap": bootstrap, "kafka_timeout_seconds": 3, **more})
 
@@ -57,39 +72,46 @@ def test_a_wrong_password_is_among_what_to_check(guarded: tuple[str, str]) -> No
     assert "check ETL_KAFKA_SASL_USERNAME, ETL_KAFKA_SASL_PASSWORD" in error.value.remedy
 
 
-def test_a_user_who_may_only_read_reads(guarded: tuple[str, str], project: Project) -> None:
-    closed, opened = guarded
-    kafka.create_topics(opened, [project.topic])
-    theirs = project.settings.model_copy(update={"kafka_bootstrap": opened})
-    produce(theirs, project.contract, messages=50, bad_share=0)
-    grant(opened, project.topic, READ)
-    reader = replace(
-        project,
-        settings=Settings.load(**{**dict(theirs), "kafka_bootstrap": closed, **LOGIN}),
-        env={
-            **project.env,
-            **{f"ETL_{name.upper()}": value for name, value in LOGIN.items()},
-            "ETL_KAFKA_BOOTSTRAP": closed,
-        },
-    )
-    assert consume(reader.settings, project.contract).counts.read == 50
-    (kafka_check,) = (
-        finding
-        for finding in json.loads(reader.etl("doctor", "--json", expect=None).stdout)
-        if finding["check"] == "Kafka"
-    )
-    assert kafka_check["ok"]
+def test_a_topic_that_the_broker_does_not_take_is_no_silence(guarded: tuple[str, str]) -> None:
+    with pytest.raises(ServiceUnavailable, match=r"it is to describe topic 'no/topic': InvalidTopicError\. ") as error:
+        describe(settings_for(guarded[1]), "no/topic")
+    assert "did not answer" not in str(error.value)
 
 
-def test_a_user_who_may_not_write_sends_nothing_and_is_told(guarded: tuple[str, str], project: Project) -> None:
-    closed, opened = guarded
-    kafka.create_topics(opened, [project.topic])
-    grant(opened, project.topic, READ)
-    reader = Settings.load(**{**dict(project.settings), "kafka_bootstrap": closed, **LOGIN})
-    with pytest.raises(MissingRight, match=f"does not allow user '{USER}' to write to topic '{project.topic}'"):
-        produce(reader, project.contract, messages=5)
-    assert [(row["job_name"], row["status"]) for row in project.log()] == [("produce", "FAILED")]
-    assert sum(describe(settings_for(opened), project.topic).end.values()) == 0
+def test_of_several_that_create_a_topic_at_once_one_does(guarded: tuple[str, str]) -> None:
+    settings = settings_for(guarded[1])
+    with ThreadPoolExecutor(3) as pool:
+        for number in range(3):
+            created = [pool.submit(create, settings, f"at-once-{number}") for _ in range(3)]
+            assert sorted(one.result() for one in created) == [False, False, True]
+
+
+def test_a_user_who_may_only_read_reads(guarded: tuple[str, str], filled: Project) -> None:
+    grant(guarded[1], filled.topic, READ)
+    assert consume(filled.settings, filled.contract).counts.read == 50
+    found = json.loads(filled.etl("doctor", "--json", expect=None).stdout)
+    assert [finding["ok"] for finding in found if finding["check"] == "Kafka"] == [True]
+
+
+def test_a_user_who_may_not_write_sends_nothing_and_is_told(guarded: tuple[str, str], filled: Project) -> None:
+    grant(guarded[1], filled.topic, READ)
+    with pytest.raises(MissingRight, match=f"does not allow user '{USER}' to write to topic '{filled.topic}'"):
+        produce(filled.settings, filled.contract, messages=5)
+    assert [(row["job_name"], row["status"]) for row in filled.log()][-1] == ("produce", "FAILED")
+    assert sum(describe(settings_for(guarded[1]), filled.topic).end.values()) == 50
+
+
+def test_a_user_who_may_not_read_is_told(guarded: tuple[str, str], filled: Project) -> None:
+    grant(guarded[1], filled.topic, (ACLOperation.DESCRIBE,))
+    refused = rf"does not allow user '{USER}' to read topic '{filled.topic}'"
+    for _ in range(3):
+        with pytest.raises(MissingRight, match=refused):
+            consume(filled.settings, filled.contract)
+    with pytest.raises(MissingRight, match=refused):
+        sample_topic(filled.settings, filled.topic, 10)
+    grant(guarded[1], filled.topic, READ)
+    assert consume(filled.settings, filled.contract).counts.read == 50
+    assert filled.value("SELECT count(*) FROM etl_rejected_row") == 0
 
 
 def grant(opened: str, topic: str, operations: tuple[ACLOperation, ...]) -> None:
@@ -161,21 +183,3 @@ def test_tls_with_a_broker_that_has_none_is_named(guarded: tuple[str, str]) -> N
     with pytest.raises(ServiceUnavailable, match=f"no TLS with {guarded[1]}: ") as error:
         describe(settings_for(guarded[1], kafka_security_protocol="SSL"), TOPIC)
     assert "ETL_KAFKA_CA_FILE" in error.value.remedy
-
-
-def test_a_user_who_may_not_read_is_told(guarded: tuple[str, str], project: Project) -> None:
-    closed, opened = guarded
-    kafka.create_topics(opened, [project.topic])
-    theirs = project.settings.model_copy(update={"kafka_bootstrap": opened})
-    produce(theirs, project.contract, messages=50, bad_share=0)
-    grant(opened, project.topic, (ACLOperation.DESCRIBE,))
-    reader = Settings.load(**{**dict(project.settings), "kafka_bootstrap": closed, **LOGIN})
-    refused = rf"does not allow user '{USER}' to read topic '{project.topic}'"
-    for _ in range(3):
-        with pytest.raises(MissingRight, match=refused):
-            consume(reader, project.contract)
-    with pytest.raises(MissingRight, match=refused):
-        sample_topic(reader, project.topic, 10)
-    grant(opened, project.topic, READ)
-    assert consume(reader, project.contract).counts.read == 50
-    assert project.value("SELECT count(*) FROM etl_rejected_row") == 0

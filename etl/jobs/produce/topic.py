@@ -184,7 +184,7 @@ def _await(settings: Settings, topic: str, under_way: list[tuple[int, Any]], fai
     acknowledged = failed = 0
     for number, future in under_way:
         error = future if isinstance(future, Exception) else _outcome(settings, future)
-        if error is not None and (reason := broker.refusal(repr(error))) is not None:
+        if error is not None and (reason := broker.refusal(error)) is not None:
             raise broker.refused(settings, f"write to topic {topic!r}", reason) from error
         if isinstance(error, KafkaTimeoutError) or getattr(error, "retriable", False):
             raise ServiceUnavailable(

@@ -14,13 +14,14 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import BrokerResponseError, KafkaError
 
 from etl.errors import EtlError, MissingRight, ServiceUnavailable
 from etl.settings import Settings
 
 _LOOK_SECONDS = 2.0
-_REFUSAL = re.compile(r"\w*Authorization(?:Failed)?(?:Error|Exception)")
+_REFUSAL = re.compile(r"\[Error \d+\] (\w+AuthorizationFailedError)")
+"""How kafka-python names such an answer of a broker, also in the text of another error."""
 _DEFAULT_PORT = 9092
 _ADDRESS = "Check ETL_KAFKA_BOOTSTRAP and that the broker is up (`python -m etl doctor`; embedded: `python -m etl up`)."
 _ADVERTISED = (
@@ -37,6 +38,8 @@ _RIGHTS = (
     "Have the user allowed to describe and read the topic; and to write to it, and create it, where readings are sent."
     " docs/security.md names the rights."
 )
+
+_ANSWERED = "Correct what it names; if it names nothing of yours, the broker's log says more."
 
 
 class _Obstacle(NamedTuple):
@@ -88,13 +91,20 @@ def admin(settings: Settings, what: str = "") -> Iterator[KafkaAdminClient]:
 
 
 def failure(settings: Settings, error: KafkaError, what: str = "", brokers: Sequence[str] = ()) -> EtlError:
-    """The error to raise for one of kafka-python's: something is not allowed, or else Kafka did not answer.
+    """The error to raise for one of kafka-python's: something is not allowed, the broker has another error, or it did not answer.
 
     :param what: what was to be done, such as `create topic 'x'`.
     :param brokers: as of `unreachable`.
     """
-    if (reason := refusal(repr(error))) is not None:
-        return refused(settings, what or "do this", reason)
+    what = what or "do this"
+    if (reason := refusal(error)) is not None:
+        return refused(settings, what, reason)
+    if isinstance(error, BrokerResponseError):
+        # Without the text of the instance, which can be the whole request.
+        return ServiceUnavailable(
+            f"Kafka at {settings.kafka()} has an error where it is to {what}: {type(error).__name__}. {error.description}",
+            remedy=_ANSWERED,
+        )
     return unreachable(settings, error, brokers)
 
 
@@ -111,13 +121,13 @@ def unreachable(settings: Settings, error: Exception | str, brokers: Sequence[st
     )
 
 
-def refusal(text: str) -> str | None:
-    """The name of the error in a text by which Kafka says that something is not allowed; None: there is none.
+def refusal(error: KafkaError) -> str | None:
+    """The name of a broker's answer that something is not allowed; None: the error is another one.
 
-    The text, because a producer that may write to no topic at all, and Spark, give nothing else.
+    A producer that may write to no topic at all gives it only in the text of an error.
     """
-    found = _REFUSAL.search(text)
-    return found.group() if found else None
+    found = _REFUSAL.search(str(error))
+    return found[1] if found else None
 
 
 def refused(settings: Settings, what: str, reason: str) -> MissingRight:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from kafka import IsolationLevel, TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
-from kafka.errors import for_code
+from kafka.errors import TopicAlreadyExistsError, for_code
 
 from etl.errors import ServiceUnavailable, TopicMissing
 from etl.settings import Settings
@@ -80,7 +80,11 @@ def create(settings: Settings, name: str) -> bool:
     with admin(settings, f"create topic {name!r}") as client:
         if name in client.list_topics():
             return False
-        client.create_topics({name: {}}, wait_for_metadata=True)
+        try:
+            client.create_topics({name: {}}, wait_for_metadata=True)
+        except TopicAlreadyExistsError:
+            # Another process has created it since.
+            return False
         return True
 
 
