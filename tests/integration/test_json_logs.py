@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from etl.operations.schedules.state import schedules
 from etl.settings import PROJECT_ROOT
-from tests.integration.test_run import wait_for
 from tests.support.stack import Project
 
 JSON = {"ETL_LOG_FORMAT": "json"}
@@ -104,14 +102,19 @@ def test_a_schedule_that_is_stopped_says_so_in_an_object(project: Project) -> No
         text=True,
         start_new_session=True,
     )
-    wait_for(lambda: [state for state in schedules(project.settings) if state.next_due])
+    assert run.stderr is not None
+    before = ""
+    for line in run.stderr:
+        before += line
+        if '"next cycle"' in line:
+            break
     run.send_signal(signal.SIGTERM)
-    _, errors = run.communicate(timeout=60)
-    assert run.returncode == 0, errors
-    events = [line["event"] for line in objects(errors)]
-    assert "next cycle" in events
-    assert events[-2].startswith("Stopping after the running notebook")
-    assert events[-1].startswith("stopped; what is left")
+    _, after = run.communicate(timeout=60)
+    assert run.returncode == 0, before + after
+    assert objects(before)[-1]["event"] == "next cycle"
+    stopping, stopped = [line["event"] for line in objects(after)]
+    assert stopping.startswith("Stopping after the running notebook")
+    assert stopped.startswith("stopped; what is left")
 
 
 def test_a_log_file_needs_a_schedule_and_a_folder(project: Project) -> None:
