@@ -27,6 +27,8 @@ NOTEBOOK_FOLDER = packaged("notebooks")
 
 _ARGUMENTS = ["--log-level=CRITICAL"]
 """Of the kernel's program. The kernel logs an error whenever it is asked to end; errors of the job are raised as exceptions."""
+_LAST_OUTPUT_SECONDS = 60
+"""From a cell's reply to the end of its output. On a busy machine, nbclient's 4 seconds fail a job that has succeeded."""
 _SOCKET_PATH_LENGTH = 104
 """macOS allows 104 bytes with the closing NUL, Linux 108 (`sockaddr_un.sun_path`)."""
 
@@ -58,6 +60,7 @@ def execute(
             config=_own_sockets(kernel_config()),
             extra_arguments=_ARGUMENTS,
             stderr_file=logs.Forwarded() if logs.in_json() else None,
+            iopub_timeout=_LAST_OUTPUT_SECONDS,
             **({"warm_kernel": kernel} if kernel else {}),
         )
     except PapermillExecutionError as error:
