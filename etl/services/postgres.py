@@ -144,10 +144,10 @@ def _place(settings: Settings) -> Place:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Place(runnable(package, root, {}) / INSTALL / "bin", root, {})
     user = unprivileged_user()
-    if not _STATE_FOLDERS.exists():
-        _STATE_FOLDERS.mkdir()
-        # Whatever the umask is: the server's user must be able to enter its folder, which is closed to others.
-        _STATE_FOLDERS.chmod(0o755)
+    # Another process may be making it at this moment, and not have opened it yet.
+    _STATE_FOLDERS.mkdir(exist_ok=True)
+    # Whatever the umask is: the server's user must be able to enter its folder, which is closed to others.
+    _STATE_FOLDERS.chmod(0o755)
     root.mkdir(mode=0o700, exist_ok=True)
     os.chown(root, user["user"], user["group"])
     return Place(runnable(package, root, user) / INSTALL / "bin", root, user)

@@ -59,7 +59,7 @@ def test_services_live_die_and_come_back_with_their_data(home: Settings, stack: 
         process = service.process()
         assert process is not None
         process.kill()
-        process.wait(20)
+        process.wait(120)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", first.kafka.port))
         taken.listen()
@@ -97,6 +97,16 @@ def test_a_home_that_was_deleted_and_made_again_works_and_its_old_data_are_kept(
     finally:
         postgres.stop(settings, quiet)
         postgres.delete_data(settings)
+
+
+@pytest.mark.skipif(postgres_programs.is_root() is False, reason="only root has the data outside of its home")
+def test_a_folder_that_another_process_has_just_made_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = tmp_path / "folders"
+    folders.mkdir(mode=0o700)
+    monkeypatch.setattr(postgres, "_STATE_FOLDERS", folders)
+    monkeypatch.setattr(postgres, "runnable", lambda package, *_: package)
+    postgres._place(Settings.load(home=tmp_path / "home"))
+    assert folders.stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.skipif(postgres_programs.is_root() is False, reason="only root hands the server to another user")
