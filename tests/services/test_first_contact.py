@@ -16,9 +16,10 @@ import pytest
 from etl.errors import SetupError
 from etl.services import jars, network
 from etl.services.java import find_java
-from etl.services.process import free_ports, wait_until
+from etl.services.process import wait_until
 from etl.settings import Settings
 from tests.support.downloads import Repository, serving
+from tests.support.ports import closed_port
 from tests.support.stack import quiet
 
 HOST = "maven.example.org"
@@ -131,9 +132,8 @@ def test_a_library_that_was_changed_on_the_way_is_refused(home: Path, lock: Path
 def test_a_proxy_that_does_not_answer_is_named(
     home: Path, lock: Path, mirror: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (port,) = free_ports(1)
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
-    with pytest.raises(SetupError, match="connection refused") as refused:
+    with closed_port() as port, pytest.raises(SetupError, match="connection refused") as refused:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
         ensure(home, lock)
     assert f"{HOST} through the proxy 127.0.0.1:{port} was not reached" in refused.value.cause
     assert left(home) == []

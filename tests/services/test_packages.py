@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from etl.services import packages
-from etl.services.process import free_ports
 from tests.support.downloads import Repository, serving, wheel
+from tests.support.ports import closed_port
 
 SCRIPT = Path(packages.__file__)
 
@@ -124,9 +124,9 @@ def test_an_environment_without_pip_is_created_again(venv: Path) -> None:
 
 
 def test_a_proxy_that_does_not_answer_is_named_without_its_login(venv: Path) -> None:
-    (port,) = free_ports(1)
-    refused = command(venv, "tiny", HTTPS_PROXY=f"http://somebody:s3cret@127.0.0.1:{port}")
-    output, _ = refused.communicate()
+    with closed_port() as port:
+        refused = command(venv, "tiny", HTTPS_PROXY=f"http://somebody:s3cret@127.0.0.1:{port}")
+        output, _ = refused.communicate()
     assert refused.returncode == 1
     assert f"pypi.org through the proxy 127.0.0.1:{port} was not reached: connection refused." in output
     assert "PIP_INDEX_URL" in output
