@@ -116,9 +116,12 @@ def test_after_a_failure_the_kernel_is_a_fresh_one(tmp_path: Path) -> None:
 
 def test_a_kernel_or_companion_that_has_died_is_replaced_before_the_next_notebook(tmp_path: Path) -> None:
     child = "import subprocess, builtins\nbuiltins.kept = subprocess.Popen(['sleep', '1000'])\nprint(builtins.kept.pid)"
+    # It ends before the cycle does, and stays a zombie.
+    ended = "import subprocess, builtins, os\nbuiltins.ended = subprocess.Popen(['true'])\n"
+    ended += "os.waitid(os.P_PID, builtins.ended.pid, os.WEXITED | os.WNOWAIT)"
     with WarmKernel() as kernel:
         sleeper = psutil.Process(int(said(run(tmp_path, kernel, child))))
-        run(tmp_path, kernel, "import subprocess\nsubprocess.Popen(['true'])")
+        run(tmp_path, kernel, ended)
         before = said(run(tmp_path, kernel, PID))
         kernel.end_cycle()
         assert said(run(tmp_path, kernel, PID)) == before, "a child that had ended before is not missed"
