@@ -9,6 +9,7 @@ import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -67,7 +68,8 @@ def start(settings: Settings, contracts: Iterable[Contract], progress: Progress)
     """
     folder = _folder(settings)
     if existing := running(settings):
-        if _answers(existing.endpoint):
+        answers = partial(_answers, existing.endpoint)
+        if process.still_answers(existing, answers, progress, seconds=_START_SECONDS):
             return existing
         process.terminate(existing)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -158,7 +160,8 @@ def _start_on(settings: Settings, java: Java, ports: list[int]) -> Service:
     endpoint = f"127.0.0.1:{port}"
     service = process.describe("kafka", psutil.Process(started.pid), endpoint=endpoint, port=port, log=log)
     process.remember(_state(settings), service)
-    process.wait_until(lambda: _answers(endpoint), started, log, name="Kafka", seconds=_START_SECONDS)
+    answers = partial(_answers, endpoint, (folder / "cluster-id").read_text("utf-8"))
+    process.wait_until(answers, started, log, name="Kafka", seconds=_START_SECONDS)
     return service
 
 
@@ -195,8 +198,11 @@ def _format(command: list[str], folder: Path, properties: Path) -> None:
         )
 
 
-def _answers(bootstrap: str) -> bool:
-    """Whether the broker serves metadata; a port that merely accepts connections is not enough."""
+def _answers(bootstrap: str, cluster: str | None = None) -> bool:
+    """Whether the broker serves metadata; a port that merely accepts connections is not enough.
+
+    :param cluster: the id of its cluster. While ours is still starting, another one may have taken the port.
+    """
     if not process.listens(bootstrap):
         return False
     try:
@@ -205,8 +211,8 @@ def _answers(bootstrap: str) -> bool:
         return False
     try:
         admin.list_topics()
+        return cluster is None or bool(admin.describe_cluster()["cluster_id"] == cluster)
     except KafkaError:
         return False
     finally:
         admin.close()
-    return True

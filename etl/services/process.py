@@ -159,6 +159,19 @@ def wait_until(
         time.sleep(0.1)
 
 
+def still_answers(service: Service, answers: Callable[[], bool], progress: Progress, *, seconds: float) -> bool:
+    """Whether a running service answers before its process ends and the time is over. What is only slow must not be ended."""
+    deadline = time.monotonic() + seconds
+    if answers():
+        return True
+    progress(f"waiting for {service.name.capitalize()}")
+    while service.process() and time.monotonic() < deadline:
+        if answers():
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def tail(log: Path, lines: int = 12) -> str:
     """The last lines of a log, for an error message."""
     try:

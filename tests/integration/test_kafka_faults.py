@@ -19,7 +19,8 @@ from etl.jobs.consume.job import consume
 from etl.jobs.load.job import load
 from etl.jobs.merge.job import merge
 from etl.jobs.produce.job import produce
-from etl.services import kafka
+from etl.services import kafka, process
+from etl.services.process import Progress
 from etl.settings import Settings
 from etl.storage import failpoints
 from etl.storage.kafka import describe
@@ -38,8 +39,8 @@ class Broker:
     settings: Settings
     port: int = 0
 
-    def start(self) -> None:
-        self.port = kafka.start(self.settings, [], quiet).port
+    def start(self, progress: Progress = quiet) -> None:
+        self.port = kafka.start(self.settings, [], progress).port
 
     def stop(self) -> None:
         kafka.stop(self.settings, quiet)
@@ -130,6 +131,28 @@ def test_a_broker_that_hangs_from_the_start(alone: tuple[Project, Broker]) -> No
     require_failed_in_time(project, lambda: consume(project.settings, project.contract))
     broker.thaw()
     require_next_run_exact(project)
+
+
+def test_a_broker_that_is_slow_is_waited_for(own_broker: Broker) -> None:
+    own_broker.start()
+    before = kafka.running(own_broker.settings)
+    own_broker.freeze()
+    own_broker.start(progress=lambda step: own_broker.thaw())
+    assert kafka.running(own_broker.settings) == before
+
+
+def test_a_port_that_another_broker_has_taken_meanwhile_is_given_up(
+    own_broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_broker.start()
+    settings = Settings.load(home=tmp_path, jars=JARS)
+    settings.services.mkdir()
+    found = iter([[own_broker.port, *process.free_ports(1)], process.free_ports(2)])
+    monkeypatch.setattr(process, "free_ports", lambda *_: next(found))
+    try:
+        assert kafka.start(settings, [], quiet).port != own_broker.port
+    finally:
+        services.down(settings, quiet, delete_data=True)
 
 
 def test_a_broker_that_hangs_while_it_is_written_to(alone: tuple[Project, Broker]) -> None:

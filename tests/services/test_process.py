@@ -6,6 +6,7 @@ import json
 import socket
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,7 @@ import pytest
 
 from etl.errors import ServiceUnavailable
 from etl.services import process
+from tests.support.stack import quiet
 
 
 def me(tmp_path: Path) -> process.Service:
@@ -54,6 +56,13 @@ def test_a_service_that_ends_while_starting_shows_its_log(tmp_path: Path) -> Non
     child = process.spawn([sys.executable, "-c", "print('no space left')"], log)
     with pytest.raises(ServiceUnavailable, match="no space left"):
         process.wait_until(lambda: False, child, log, name="X", seconds=30)
+
+
+def test_a_slow_service_is_waited_for_as_long_as_it_runs(tmp_path: Path) -> None:
+    looks = iter([False, False, True])
+    assert process.still_answers(me(tmp_path), lambda: next(looks), quiet, seconds=60)
+    ended = replace(me(tmp_path), created=0)
+    assert not process.still_answers(ended, lambda: False, quiet, seconds=3600)
 
 
 def test_the_port_of_a_service_that_has_just_ended_is_free() -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -64,7 +65,11 @@ def start(settings: Settings, python: Path, progress: Progress) -> Service:
     """
     existing = running(settings)
     fingerprint = _fingerprint(settings)
-    if existing and _same(settings, fingerprint) and answers(existing):
+    if (
+        existing
+        and _same(settings, fingerprint)
+        and process.still_answers(existing, partial(answers, existing), progress, seconds=_START_SECONDS)
+    ):
         return existing
     stop(settings, progress)
     for attempt in range(_TRIES):
