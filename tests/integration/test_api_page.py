@@ -34,7 +34,7 @@ def address(project: Project) -> Iterator[str]:
         yield next(found[0] for line in server.stdout if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
     finally:
         os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
+        server.wait(120)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")

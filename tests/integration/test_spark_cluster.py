@@ -15,11 +15,11 @@ from etl.jobs.consume.spark.cluster import is_cluster, require_master
 from etl.jobs.load.job import load
 from etl.jobs.merge.job import merge
 from etl.jobs.produce.job import produce
-from etl.services.process import free_ports
 from etl.settings import Settings
 from etl.storage import files, manifests
 from etl.storage.manifests import Batch
 from tests.support.cluster import Cluster, Driver, cluster, driver
+from tests.support.ports import closed_port
 from tests.support.stack import JARS, Project
 
 MESSAGES = 3000
@@ -140,10 +140,10 @@ def test_a_machine_that_loses_the_folder_is_found_and_nothing_is_lost(
 
 
 def test_a_master_that_is_away_is_named() -> None:
-    port = free_ports(1)[0]
-    settings = Settings.load(spark_master=f"spark://127.0.0.1:{port}", retry_seconds=0, jars=JARS)
-    with pytest.raises(ServiceUnavailable, match=rf"No Spark master answers at spark://127\.0\.0\.1:{port}"):
-        require_master(settings)
+    with closed_port() as port:
+        settings = Settings.load(spark_master=f"spark://127.0.0.1:{port}", retry_seconds=0, jars=JARS)
+        with pytest.raises(ServiceUnavailable, match=rf"No Spark master answers at spark://127\.0\.0\.1:{port}"):
+            require_master(settings)
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from etl.services.process import free_ports
 from etl.settings import PROJECT_ROOT
 from tests.support.examples_page import make_clone, replacements
 from tests.support.stack import Project
@@ -27,8 +28,10 @@ class Terminal:
 
     def __init__(self, home: Path, env: dict[str, str]) -> None:
         self.home = home
+        self.log = home / "background.log"
         self.env = env
-        self.port = str(free_ports(1)[0])
+        self.port = "0"
+        """Any free one, until the API of the page has one."""
         self.cycle = ""
         """The newest cycle that was printed."""
         self.background: list[subprocess.Popen[bytes]] = []
@@ -39,6 +42,7 @@ class Terminal:
         script = f"touch {STATE}; . ./{STATE}\n{commands}\n"
         if block.is_background:
             self.background.append(self._start(script))
+            self.port = self._port_of(self.background[-1])
             return ""
         script += f"export -p > {STATE}"
         run = subprocess.run(
@@ -63,15 +67,22 @@ class Terminal:
         file.write_text(text, "utf-8")
 
     def _start(self, script: str) -> subprocess.Popen[bytes]:
-        with (self.home / "background.log").open("wb") as log:
+        with self.log.open("wb") as log:
             return subprocess.Popen(
                 ["bash", "-euc", script], cwd=self.home, env=self.env, stdout=log, stderr=log, start_new_session=True
             )
 
+    def _port_of(self, server: subprocess.Popen[bytes]) -> str:
+        """Where it listens, as soon as it does."""
+        while not (found := re.search(r"listens on http://127\.0\.0\.1:(\d+)", self.log.read_text("utf-8"))):
+            assert server.poll() is None, self.log.read_text("utf-8")
+            time.sleep(0.1)
+        return found[1]
+
     def close(self) -> None:
         for process in self.background:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
+            process.wait(120)
 
 
 @pytest.fixture
@@ -79,7 +90,7 @@ def terminal(project: Project) -> Iterator[Terminal]:
     make_clone(project.home)
     (project.home / "notebooks").symlink_to(PROJECT_ROOT / "notebooks")
     env = {name: value for name, value in project.env.items() if name != "ETL_FEEDS"}
-    found = Terminal(project.home, {**env, "NO_COLOR": "1"})
+    found = Terminal(project.home, {**env, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"})
     yield found
     found.close()
 
@@ -98,7 +109,7 @@ def test_the_commands_print_what_the_page_shows(terminal: Terminal, project: Pro
     assert project.value("SELECT count(*) FROM greenhouse") == 14
     assert project.value("SELECT count(*) FROM greenhouse WHERE temperature IS NULL") == 2
     assert (project.home / "output" / "explored.html").stat().st_size > 100_000
-    assert "traceback" not in (project.home / "background.log").read_text("utf-8").lower()
+    assert "traceback" not in terminal.log.read_text("utf-8").lower()
 
 
 def test_what_is_not_run_is_little() -> None:

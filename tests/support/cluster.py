@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,7 +18,6 @@ from typing import Any
 import pyspark
 
 from etl.services.java import find_java
-from etl.services.process import free_ports
 from etl.settings import PROJECT_ROOT, Settings
 from tests.support.spark_driver import ANSWER
 
@@ -28,10 +28,9 @@ QUICK = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 class Cluster:
     """A master. `driver` asks jobs to read by means of it."""
 
-    def __init__(self, folder: Path, port: int, page: int) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.url = f"spark://127.0.0.1:{port}"
-        self._page = f"http://127.0.0.1:{page}/json/"
+        self.url = self._page = ""
         (folder / "conf").mkdir(parents=True)
         (folder / "conf" / "spark-defaults.conf").write_text(
             f"spark.driver.host 127.0.0.1\nspark.executor.memory 512m\nspark.executor.extraJavaOptions {' '.join(QUICK)}\n"
@@ -44,9 +43,18 @@ class Cluster:
             "SPARK_SCALA_VERSION": next(SPARK_HOME.glob("jars/spark-core_*")).name.split("_")[1].partition("-")[0],
         }
 
+    def has_ports(self) -> bool:
+        """Whether the master has taken its ports; then they are known."""
+        said = (self.folder / "master.log").read_text("utf-8")
+        found = dict(re.findall(r"Successfully started service '(\w+)' on port (\d+)", said))
+        if has := {"sparkMaster", "MasterUI"} <= found.keys():
+            self.url = f"spark://127.0.0.1:{found['sparkMaster']}"
+            self._page = f"http://127.0.0.1:{found['MasterUI']}/json/"
+        return has
+
     def state(self) -> Mapping[str, Any]:
         """What the master's page says."""
-        with urllib.request.urlopen(self._page, timeout=5) as answer:
+        with urllib.request.urlopen(self._page, timeout=60) as answer:
             found: Mapping[str, Any] = json.load(answer)
         return found
 
@@ -96,15 +104,15 @@ class Cluster:
 @contextlib.contextmanager
 def cluster(folder: Path) -> Iterator[Cluster]:
     """A master without workers."""
-    port, page = free_ports(2)
-    made = Cluster(folder, port, page)
-    options = ["--host", "127.0.0.1", "--port", str(port), "--webui-port", str(page)]
+    made = Cluster(folder)
+    options = ["--host", "127.0.0.1", "--port", "0", "--webui-port", "0"]
     with made.daemon("master.Master", *options, name="master"):
+        wait_until(made.has_ports, "the master's ports")
         wait_until(lambda: _answers(made.state) and made.state()["status"] == "ALIVE", "the master")
         yield made
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
     """Look at what other processes do until they have done it."""
     deadline = time.monotonic() + seconds
     while not condition():
