@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from etl.settings import PROJECT_ROOT
-from tests.superset.browser import NAMES, browsing, find_chromium
+from tests.superset.browser import NAMES, PATIENCE_MS, browsing, find_chromium
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("mkdocs") is None, reason="THE DOCUMENTATION IS NOT BUILT: there is no mkdocs."
@@ -138,6 +138,7 @@ class Looked:
 @pytest.mark.parametrize("width", [1440, 390])
 def test_pages_fit_the_window_and_stay_at_home(browser: Browser, address: str, width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
     looked = Looked(page)
     for path in (
         "index.html",
@@ -156,6 +157,7 @@ def test_pages_fit_the_window_and_stay_at_home(browser: Browser, address: str, w
 
 def test_the_search_finds_a_setting(browser: Browser, address: str) -> None:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
     looked = Looked(page)
     page.goto(address)
     # The page listens to keys.

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, expect
 
 from etl.audit.states import NOTEBOOKS, Job
-from tests.superset.browser import NAMES, browsing, find_chromium
+from tests.superset.browser import NAMES, PATIENCE_MS, browsing, find_chromium
 from tests.support.api import Api, api, new_token
 from tests.support.executed import code, display, error, markdown, notebook, stream
 from tests.support.hostile_html import HOSTILE, OF_MARKDOWN, UNENDED
@@ -34,6 +34,7 @@ def window(browser: Browser, api: Api) -> Iterator[BrowserContext]:
     """A window whose user answers the browser's question for a password with a token."""
     login: Any = {"username": "somebody", "password": new_token(api.project.settings, "browser")}
     context = browser.new_context(http_credentials=login, viewport={"width": 1000, "height": 700})
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 

@@ -17,6 +17,7 @@ from playwright.sync_api import (
     Page,
     Request,
     Response,
+    expect,
     sync_playwright,
 )
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
@@ -31,6 +32,8 @@ _EMPTY = "about:blank"
 _HOLDER = '[data-test="dashboard-component-chart-holder"]'
 _BUSY = '.loading, [data-test="loading-indicator"]'
 _DRAWN_SECONDS = 240.0
+PATIENCE_MS = 1000 * _DRAWN_SECONDS
+"""How long pages are waited for: how long they take says more about the machine than about them."""
 _STUCK_SECONDS = 60.0
 _SUBMITTED_SECONDS = 30.0
 _POLL_SECONDS = 0.25
@@ -41,6 +44,10 @@ _ANIMATION_MS = 1500.0
 def find_chromium() -> str | None:
     """The system's Chromium or Chrome."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+# For all tests with a browser: each of them takes `browsing` from here.
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager
@@ -67,7 +74,7 @@ def sign_in(
     :param credentials: what the user enters where another page asks for a name and a password.
     """
     context = browser.new_context(timezone_id="UTC", locale="en-GB", http_credentials=credentials)
-    context.set_default_timeout(1000 * _DRAWN_SECONDS)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     # Before the page's scripts have all been run, a click on the button can be lost.
     page.goto(f"{url}/login/", wait_until="networkidle")
@@ -203,7 +210,7 @@ class Dashboard:
         self.page.screenshot(path=file, clip={"x": 0, "y": 0, "width": size["width"], "height": bottom + 20})
 
     def choose(self, position: int = 0) -> str:
-        """Choose the first value of a filter of values, apply it, and return the value."""
+        """Choose the first value of a filter of values, apply it, and return the value when a chart asks for its data."""
         select = self.page.locator('[data-test="filter-bar"] .ant-select').nth(position)
         select.click()
         option = self.page.locator(".ant-select-item-option:visible").first
@@ -211,5 +218,11 @@ class Dashboard:
         value = option.inner_text().strip()
         option.click()
         self.page.keyboard.press("Escape")
-        self.page.locator('[data-test="filter-bar__apply-button"]').click()
+        with self.page.expect_request(lambda request: asks_for(request, value)):
+            self.page.locator('[data-test="filter-bar__apply-button"]').click()
         return value
+
+
+def asks_for(request: Request, value: str) -> bool:
+    """Whether it is for the data of a chart, filtered by a value."""
+    return "/chart/data" in request.url and f'"{value}"' in (request.post_data or "")
