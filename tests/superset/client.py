@@ -45,7 +45,7 @@ class Client:
         data = None if body is None else json.dumps(body).encode()
         asked = urllib.request.Request(f"{self.url}{path}", data, self._headers, method=method)
         try:
-            with self._opener.open(asked, timeout=60) as response:
+            with self._opener.open(asked, timeout=120) as response:
                 return Answer(response.status, response.read().decode())
         except urllib.error.HTTPError as error:
             with error:

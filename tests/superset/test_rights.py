@@ -140,7 +140,7 @@ def test_an_expression_of_a_chart_changes_nothing_and_reads_no_secret(site: Site
 def test_pages_may_talk_to_no_other_host(site: Site) -> None:
     import urllib.request
 
-    with urllib.request.urlopen(f"{site.service.endpoint}/login/", timeout=30) as response:
+    with urllib.request.urlopen(f"{site.service.endpoint}/login/", timeout=120) as response:
         policy = response.headers["Content-Security-Policy"]
     assert "http:" not in policy
     assert "https:" not in policy

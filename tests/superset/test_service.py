@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 
 from etl import services
 from etl.errors import ConfigurationError
-from etl.services import process, superset
+from etl.services import superset
 from etl.services.superset import assets
 from etl.settings import PROJECT_ROOT
 from tests.superset.client import Client
@@ -220,14 +220,18 @@ def test_a_lost_password_is_replaced_and_no_secret_is_anywhere_else(site: Site) 
     assert not [secret for secret in secrets for text in texts if secret.encode() in text]
 
 
-def wait_for(url: str, server: subprocess.Popen[str]) -> None:
-    answered = 0
-    while answered != 200:
+def wait_for(server: subprocess.Popen[str]) -> str:
+    """Its address, as soon as it answers there."""
+    while True:
         assert server.poll() is None
         time.sleep(0.1)
-        # It does not listen yet; or it does, and no worker answers in time, because they are still starting.
-        with contextlib.suppress(OSError):
-            answered = Client(url).get("/health").status
+        for connection in psutil.Process(server.pid).net_connections("inet"):
+            if connection.status == psutil.CONN_LISTEN:
+                url = f"http://127.0.0.1:{connection.laddr.port}"
+                # It listens before its workers have started: then nobody may answer in time.
+                with contextlib.suppress(OSError):
+                    if Client(url).get("/health").status == 200:
+                        return url
 
 
 @pytest.mark.postgresql
@@ -239,14 +243,13 @@ def test_in_the_foreground_the_process_becomes_the_server_and_ends_on_sigterm(si
         "ETL_SUPERSET_METADATA_URL": told["metadata"].replace("+psycopg2", ""),
         "ETL_SUPERSET_DATABASE_URL": data.render_as_string(hide_password=False),
     }
-    address = f"127.0.0.1:{process.free_ports(1)[0]}"
-    command = [sys.executable, "-m", "etl", "dashboards", "--listen", address]
+    command = [sys.executable, "-m", "etl", "dashboards", "--listen", "127.0.0.1:0"]
     with subprocess.Popen(command, env={**site.env, **env}, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True) as run:
         try:
-            wait_for(f"http://{address}", run)
+            url = wait_for(run)
             assert "gunicorn" in psutil.Process(run.pid).cmdline()
             assert not set(env) & set(psutil.Process(run.pid).environ())
-            assert Client(f"http://{address}").sign_in("admin", site.passwords["admin"]).status == 200
+            assert Client(url).sign_in("admin", site.passwords["admin"]).status == 200
         finally:
             run.terminate()
         assert run.wait(120) == 0
