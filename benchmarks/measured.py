@@ -21,10 +21,10 @@ def main() -> None:
     file = Path(sys.argv.pop(1))
     ended = Watch.cycle_ended
 
-    def cycle_ended(watch: Watch, seconds: float, *, failed: bool) -> None:
-        ended(watch, seconds, failed=failed)
+    def cycle_ended(self: Watch, seconds: float, *, failed: bool) -> None:
+        ended(self, seconds, failed=failed)
         with file.open("a", encoding="utf-8") as samples:
-            samples.write(f"{json.dumps(_sample(watch.state))}\n")
+            samples.write(f"{json.dumps(_sample(self.state))}\n")
 
     Watch.cycle_ended = cycle_ended  # type: ignore[method-assign]
     from etl.cli.app import main as command_line

@@ -60,7 +60,7 @@ def test_parameters_of_the_url_stay(service: HeartbeatService) -> None:
 def test_a_service_that_hangs_delays_a_cycle_by_a_second_at_most_and_fails_nothing(
     service: HeartbeatService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waited = []
+    waited = list[float | None]()
 
     class Watched(Thread):
         def join(self, timeout: float | None = None) -> None:
