@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,9 +87,14 @@ class Scheduled:
 
 
 @contextmanager
-def scheduled(contract: Contract, env: Mapping[str, str], *options: str) -> Iterator[Scheduled]:
-    """`python -m etl run FEED --messages 0 …`; asked to stop at the end, if it still runs."""
-    command = [sys.executable, "-m", "etl", "run", contract.feed, "--messages", "0", *options]
+def scheduled(
+    contract: Contract, env: Mapping[str, str], *options: str, program: Sequence[str] = ("etl",)
+) -> Iterator[Scheduled]:
+    """`python -m etl run FEED --messages 0 …`; asked to stop at the end, if it still runs.
+
+    :param program: the module with the command line, and what it gets before that.
+    """
+    command = [sys.executable, "-m", *program, "run", contract.feed, "--messages", "0", *options]
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, env=dict(env), cwd=PROJECT_ROOT, stdout=output, stderr=subprocess.STDOUT)
         try:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
-
-import psutil
 
 from benchmarks import machine
 from benchmarks.alongside import Account, account, scheduled, sending
 from benchmarks.arena import Arena
 from benchmarks.figures import Keep, Result, Tell, spread
 from etl.contract.reader import Contract
-from etl.notebook.kernel import Usage, usage
-from etl.operations.schedules.state import schedules
 from etl.settings import PROJECT_ROOT, Settings
 
 BAD_SHARE = 0.05
@@ -49,33 +47,21 @@ def soak(settings: Settings, contract: Contract, env: dict[str, str], *, cycles:
     Afterwards one more cycle takes what was sent during the last one.
     """
     seen = Soak()
-    with (
-        sending(settings, contract, rate, bad_share=BAD_SHARE) as sent,
-        scheduled(contract, env, "--every", "1s", "--cycles", str(cycles)) as schedule,
-    ):
-        while schedule.process.poll() is None:
-            _sample(settings, schedule.pid, seen)
-            time.sleep(0.05)
-        seen.output = schedule.printed()
-        seen.exit_code = schedule.process.returncode
+    with TemporaryDirectory() as folder:
+        samples = Path(folder, "samples")
+        samples.touch()
+        measured = ("benchmarks.measured", str(samples))
+        with (
+            sending(settings, contract, rate, bad_share=BAD_SHARE) as sent,
+            scheduled(contract, env, "--every", "1s", "--cycles", str(cycles), program=measured) as schedule,
+        ):
+            seen.exit_code = schedule.process.wait()
+            seen.output = schedule.printed()
+        seen.samples = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
     seen.sent = sent.number
     once = [sys.executable, "-m", "etl", "run", contract.feed, "--messages", "0"]
     subprocess.run(once, env=env, cwd=PROJECT_ROOT, capture_output=True, check=True)
     return seen
-
-
-def _sample(settings: Settings, pid: int, seen: Soak) -> None:
-    """Take a sample of the processes once after each cycle."""
-    state = next((state for state in schedules(settings) if state.pid == pid), None)
-    if state is None or state.cycles <= len(seen.samples):
-        return
-    held = {"parent": usage(psutil.Process(pid)), "kernel": Usage(), "jvm": Usage()}
-    try:
-        for child in psutil.Process(pid).children(recursive=True):
-            held["jvm" if "java" in child.name() else "kernel"] += usage(child)
-    except psutil.NoSuchProcess:
-        return
-    seen.samples.append({"cycle": state.cycles, "seconds": state.last_seconds, **{k: vars(v) for k, v in held.items()}})
 
 
 def growth(samples: list[dict[str, Any]]) -> dict[str, float]:

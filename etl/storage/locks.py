@@ -5,6 +5,9 @@ once. The *job* lock is held by the process that works on the feed's files; othe
 of a killed cycle lives a second longer. Loaders do not hold it: they take turns through a lock in the database, which also works
 between machines.
 
+Spark's JVM outlives a killed job as well, and still removes what it was writing. While it writes for a feed it holds a third lock
+itself, for which the next job waits.
+
 One further lock per running job tells other processes on this machine that the job is alive.
 """
 
@@ -13,8 +16,9 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -25,6 +29,7 @@ from etl.errors import AlreadyRunning
 from etl.settings import Settings
 
 JOB_WAIT_SECONDS = 30.0
+_POLL_SECONDS = 0.05
 
 
 @contextmanager
@@ -40,7 +45,7 @@ def feed_lock(
     lock = FileLock(settings.locks / f"{feed}.{kind}.lock")
     holder = settings.locks / f"{feed}.{kind}.json"
     try:
-        lock.acquire(timeout=wait_seconds, poll_interval=0.05)
+        lock.acquire(timeout=wait_seconds, poll_interval=_POLL_SECONDS)
     except Timeout:
         raise AlreadyRunning(
             f"Feed {feed} is already being worked on by {_holder_text(holder)}.",
@@ -90,6 +95,35 @@ def is_alive(settings: Settings, feed: str, pid: int, started: datetime) -> bool
     file.unlink(missing_ok=True)
     lock.release()
     return False
+
+
+def spark_lock(settings: Settings, feed: str) -> Path:
+    """The file that Spark's JVM locks while it writes for a feed."""
+    return settings.locks / f"{feed}.spark.lock"
+
+
+def wait_for_spark(settings: Settings, feed: str) -> None:
+    """Wait until the JVM of a job that was killed has ended. Call it under the feed's job lock.
+
+    :raises AlreadyRunning: it has not ended in time.
+    """
+    if os.name == "nt":
+        return
+    import fcntl
+
+    deadline = time.monotonic() + JOB_WAIT_SECONDS
+    with spark_lock(settings, feed).open("a") as file:
+        while True:
+            with suppress(BlockingIOError, PermissionError):
+                # Java's locks are of this kind; closing the file releases it.
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            if time.monotonic() > deadline:
+                raise AlreadyRunning(
+                    f"Spark of a job of feed {feed} that was killed is still running.",
+                    remedy="Wait until it has ended, or end that `java` process.",
+                )
+            time.sleep(_POLL_SECONDS)
 
 
 def _life_lock(settings: Settings, feed: str, pid: int, started: datetime) -> Path:

@@ -6,6 +6,7 @@ import json
 import re
 
 from etl.audit.incidents.finding import Kind
+from tests.integration.test_run import wait_for
 from tests.support.alerts import TOKEN, Mailbox, Message, Webhook, see, states, telling
 from tests.support.stack import Project
 
@@ -27,6 +28,8 @@ def test_a_failed_cycle_is_told_and_so_is_its_end(project: Project) -> None:
             opened, over = inbox.wait_for(2)
             assert over.subject == opened.subject.replace("opened", "resolved")
             assert re.search(r"^Resolved by: cycle \S+$", over.body, re.MULTILINE)
+        # A message arrives a moment before its sender writes that down.
+        wait_for(lambda: "WAITING" not in dict.fromkeys(state for _, state in states(told)))
         told.etl("alerts", "send")
         assert (len(mailbox.messages), len(webhook.messages)) == (2, 2)
         assert states(told) == [("opened", "SENT"), ("opened", "SENT"), ("resolved", "SENT"), ("resolved", "SENT")]

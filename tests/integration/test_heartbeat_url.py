@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.test_schedule import QUICK
 from tests.support.heartbeat_service import HeartbeatService
 from tests.support.stack import Project
 
@@ -51,7 +50,7 @@ def test_each_cycle_calls_start_and_its_end(project: Project, service: Heartbeat
 @pytest.mark.timeout(300)
 def test_a_failed_cycle_calls_the_failure(project: Project, service: HeartbeatService) -> None:
     project.delete_topic()
-    run = project.etl("run", "--messages", "0", expect=1, **calling(service), **QUICK)
+    run = project.etl("run", "--messages", "0", expect=1, **calling(service))
     assert re.fullmatch(rf"/{SECRET}/start\?feed=sensor_readings&cycle=[\w-]+", service.call())
     assert service.call().startswith(f"/{SECRET}/fail?feed=sensor_readings&cycle=")
     assert not service.was_called

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+import psutil
 import pytest
 
+from etl.contract.reader import load_contract
+from etl.errors import AlreadyRunning
 from etl.jobs.consume.job import consume
 from etl.jobs.produce.job import produce
 from etl.jobs.produce.simulate import DEFAULT_START, simulate
-from etl.storage import failpoints
+from etl.settings import Settings
+from etl.storage import failpoints, locks
+from etl.storage.files import files_below
+from tests.support.forked import Forked
 from tests.support.jobs import Job
 from tests.support.jobs import run as run_jobs
 from tests.support.stack import Project
@@ -91,15 +99,48 @@ def test_killed_in_the_recovery_itself(project: Project, _round: int) -> None:
     assert "ended without closing this row" in died[0][0]
 
 
-def test_killed_in_the_middle_of_a_part_file(project: Project) -> None:
+@pytest.mark.parametrize("end", [signal.SIGCONT, signal.SIGKILL], ids=["Spark ends", "Spark is killed"])
+def test_killed_in_the_middle_of_a_part_file(
+    project: Project, monkeypatch: pytest.MonkeyPatch, end: signal.Signals
+) -> None:
+    """Spark's JVM outlives the job. When it goes on it removes the part, and when it is killed as well, the part stays."""
     produce(project.settings, project.contract, messages=60_000, bad_share=0.01, seed=5)
-    job = start(project, "consume")
-    writing = (project.home / "output" / "sensor_readings").glob
-    wait_until(lambda: any(path.stat().st_size for path in writing(".tmp-*/_temporary/**/part-*.txt")), job)
-    job.kill()
+    # A batch that was missed is followed by another.
+    with sending(project, 5_000) as sent:
+        job = Forked(_consume_on, project.env)
+        wait_until(lambda: spark_of(job), job)
+        (spark,) = spark_of(job)
+        wait_until(lambda: is_held_while_writing(project, spark), job)
+        job.kill()
+    try:
+        with monkeypatch.context() as patch, pytest.raises(AlreadyRunning, match="Spark of a job"):
+            patch.setattr(locks, "JOB_WAIT_SECONDS", 0)
+            consume(project.settings, project.contract)
+    finally:
+        spark.send_signal(end)
     consume(project.settings, project.contract)
     run(project, "merge", "load")
-    project.require_exact(60_000)
+    project.require_exact(60_000 + sum(sent))
+
+
+def spark_of(job: Forked) -> list[psutil.Process]:
+    return [child for child in psutil.Process(job.pid).children(recursive=True) if "java" in child.name()]
+
+
+def is_held_while_writing(project: Project, spark: psutil.Process) -> bool:
+    """Stop Spark while a part is half-written; where none is, Spark goes on."""
+    spark.suspend()
+    written = files_below(project.home / "output" / "sensor_readings")
+    if any("_temporary" in path.parts and path.suffix == ".txt" and path.stat().st_size for path in written):
+        return True
+    spark.resume()
+    return False
+
+
+def _consume_on() -> None:
+    settings = Settings.load()
+    contract = load_contract("sensor_readings", settings)
+    consume(settings, contract, until="time_box", time_box_seconds=600, batch_seconds=0.1)
 
 
 def test_killed_batch_and_lost_checkpoint_together(project: Project) -> None:
@@ -117,29 +158,34 @@ def test_killed_at_random_moments_with_a_producer_alongside(project: Project) ->
     """Twenty kills take six minutes; a test run makes a few, `ETL_TEST_KILLS=20` all of them."""
     kills = int(os.environ.get("ETL_TEST_KILLS", "3"))
     moments = random.Random(kills)
-    stop = threading.Event()
-    sent = 0
-
-    def keep_sending() -> None:
-        nonlocal sent
-        while not stop.wait(0.2):
-            chunks = simulate(project.contract, 200, seed=sent, start=DEFAULT_START, bad_share=0.1)
-            project.send([message.value for chunk in chunks for message in chunk])
-            sent += 200
-
-    sender = threading.Thread(target=keep_sending)
-    sender.start()
-    try:
+    with sending(project, 200) as sent:
         for _ in range(kills):
             job = start(project, *["consume", "merge", "load"] * 3)
             # From its first moment to the middle of the second round.
             job.wait(moments.uniform(0, 14))
             job.kill()
+    run(project, "consume", "merge", "load")
+    project.require_exact(sum(sent))
+
+
+@contextmanager
+def sending(project: Project, number: int) -> Iterator[list[int]]:
+    """Send so many messages again and again meanwhile."""
+    stop, sent = threading.Event(), list[int]()
+
+    def keep_sending() -> None:
+        while not stop.wait(0.2):
+            chunks = simulate(project.contract, number, seed=len(sent), start=DEFAULT_START, bad_share=0.1)
+            project.send([message.value for chunk in chunks for message in chunk])
+            sent.append(number)
+
+    sender = threading.Thread(target=keep_sending)
+    sender.start()
+    try:
+        yield sent
     finally:
         stop.set()
         sender.join()
-    run(project, "consume", "merge", "load")
-    project.require_exact(sent)
 
 
 def test_a_misspelt_failpoint_is_an_error(project: Project) -> None:
@@ -148,8 +194,8 @@ def test_a_misspelt_failpoint_is_an_error(project: Project) -> None:
     assert job.returncode == 1
 
 
-def wait_until(condition: Callable[[], bool], job: Job) -> None:
+def wait_until(condition: Callable[[], object], job: Forked) -> None:
     """Look at what a running job does until it does this; the job ending first is a failure of the test."""
     while not condition():
         assert job.returncode is None, "the job ended before"
-        time.sleep(0.001)
+        time.sleep(0.02)

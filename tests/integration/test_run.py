@@ -18,6 +18,9 @@ from etl.settings import PROJECT_ROOT
 from etl.storage.locks import feed_lock
 from tests.support.stack import Project
 
+ENDLESS = ("-p", "until=time_box", "-p", "time_box_seconds=600")
+"""With these, consume does not end before the test has it ended."""
+
 
 def test_a_cycle_balances_leaves_nothing_behind_and_the_next_one_finds_nothing_new(
     project: Project, tmp_path: Path
@@ -25,8 +28,8 @@ def test_a_cycle_balances_leaves_nothing_behind_and_the_next_one_finds_nothing_n
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     run = project.etl("run", "--messages", "10000", "-p", "seed=7", "-p", "bad_share=0.05", TMPDIR=str(temporary))
+    wait_for(lambda: processes_of(project) == [])
     assert list(temporary.iterdir()) == []
-    assert processes_of(project) == []
     produce, consume, merge, load = project.log()
     assert [row["job_name"] for row in (produce, consume, merge, load)] == ["produce", "consume", "merge", "load"]
     assert {row["status"] for row in (produce, consume, merge, load)} == {"SUCCESS"}
@@ -59,20 +62,23 @@ def test_nothing_of_a_run_that_was_interrupted_is_left(project: Project) -> None
     wait_for(lambda: any((project.home / "checkpoint").glob("*/*/offsets/0")))
     os.killpg(run.pid, signal.SIGINT)
     run.communicate(timeout=60)
-    assert processes_of(project) == []
+    wait_for(lambda: processes_of(project) == [])
     project.etl("run", "--messages", "0")
     project.require_exact(30_000)
 
 
 def processes_of(project: Project) -> list[str]:
-    """Commands that run and name the project's folder: Spark's JVM does, with the file that sets up its log."""
+    """Commands that run and name the project's folder: Spark's JVM does, with the file that sets up its log.
+
+    It ends with its kernel, a moment later than the command that started that.
+    """
     commands = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
     return [command for command in commands if str(project.home) in command]
 
 
 def test_the_cycle_survives_sigkill_during_consume(project: Project) -> None:
     project.cycle(500)
-    run = project.popen("run", "--messages", "20000")
+    run = project.popen("run", "--messages", "20000", *ENDLESS)
     wait_for(
         lambda: project.value("SELECT count(*) FROM etl_log WHERE job_name = 'consume' AND status = 'RUNNING'") == 1
     )

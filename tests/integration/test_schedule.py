@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,11 +16,10 @@ import yaml
 
 from etl.operations.schedules.state import schedules
 from etl.settings import PROJECT_ROOT
-from tests.integration.test_run import wait_for
+from tests.integration.test_run import ENDLESS, wait_for
 from tests.support.stack import Project
 
-QUICK = {"ETL_KAFKA_TIMEOUT_SECONDS": "3", "ETL_RETRY_SECONDS": "1"}
-"""For a topic that is missing: how long it is waited for."""
+STOPPING = "Stopping after the running notebook"
 
 
 def add_feed(project: Project, name: str, *, topic: str) -> None:
@@ -43,6 +43,26 @@ def kernels(pid: int) -> list[psutil.Process]:
     return [child for child in living if "ipykernel" in " ".join(child.cmdline())]
 
 
+def is_held(project: Project, kernel: psutil.Process, job: str) -> bool:
+    """Stop the kernel while it runs this job; where it does not, the kernel goes on."""
+    kernel.suspend()
+    if running(project, job):
+        return True
+    kernel.resume()
+    return False
+
+
+def read_until(run: subprocess.Popen[str], text: str) -> str:
+    """What it prints up to the line that has this text."""
+    assert run.stdout is not None
+    read = ""
+    for line in run.stdout:
+        read += line
+        if text in line:
+            return read
+    raise AssertionError(read)
+
+
 @pytest.mark.timeout(600)
 def test_a_schedule_runs_its_cycles_one_after_the_other(project: Project) -> None:
     run = project.popen("run", "--every", "1s", "--cycles", "3", "--messages", "200")
@@ -62,30 +82,33 @@ def test_a_schedule_runs_its_cycles_one_after_the_other(project: Project) -> Non
 def test_sigterm_lets_the_job_end_and_the_next_run_takes_what_is_left(project: Project) -> None:
     run = project.popen("run", "--every", "1s", "--messages", "3000")
     wait_for(lambda: running(project, "consume"))
+    (kernel,) = kernels(run.pid)
+    wait_for(lambda: is_held(project, kernel, "consume"))
     run.send_signal(signal.SIGTERM)
-    output, _ = run.communicate(timeout=120)
+    output = read_until(run, STOPPING)
+    kernel.resume()
+    output += run.communicate(timeout=120)[0]
     assert run.returncode == 0, output
-    assert [(row["job_name"], row["status"]) for row in project.log()] == [
+    assert [(row["job_name"], row["status"]) for row in project.log()[-2:]] == [
         ("produce", "SUCCESS"),
         ("consume", "SUCCESS"),
     ]
     assert "stopped before merge, load; the next cycle takes what is left" in output
     assert "Traceback" not in output
     project.cycle()
-    project.require_exact(3_000)
+    project.require_exact(sum(project.describe().end.values()))
 
 
 def test_ctrl_c_reaches_no_job_and_a_second_one_stops_at_once(project: Project) -> None:
-    run = project.popen("run", "--every", "1s", "--messages", "20000")
+    run = project.popen("run", "--every", "1s", "--messages", "20000", *ENDLESS)
     wait_for(lambda: running(project, "consume"))
     (kernel,) = kernels(run.pid)
     os.killpg(run.pid, signal.SIGINT)  # what a terminal does
-    wait_for((project.home / ".services/locks/sensor_readings.job.json").exists)
+    output = read_until(run, STOPPING)
     assert running(project, "consume"), "the first Ctrl-C lets it go on"
     os.killpg(run.pid, signal.SIGINT)
-    output, _ = run.communicate(timeout=120)
+    output += run.communicate(timeout=120)[0]
     assert run.returncode == 130, output
-    assert "Stopping after the running notebook" in output
     assert "Interrupted during 2_consume" in output
     assert "Traceback" not in output
     wait_for(lambda: not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE)
@@ -96,12 +119,12 @@ def test_ctrl_c_reaches_no_job_and_a_second_one_stops_at_once(project: Project) 
 @pytest.mark.timeout(600)
 def test_one_feeds_failure_stops_neither_the_others_nor_the_schedule(project: Project) -> None:
     add_feed(project, "other", topic=f"{project.topic}-missing")
-    once = project.etl("run", "other", "room_temperatures", "--messages", "3", "-p", "bad_share=0", expect=1, **QUICK)
+    once = project.etl("run", "other", "room_temperatures", "--messages", "3", "-p", "bad_share=0", expect=1)
     assert "Summary" in once.stdout
     assert re.search(rf"^other +\S+ +0 +failed: .*{project.topic}-missing", once.stdout, re.MULTILINE)
     assert re.search(r"^room_temperatures +\S+ +3 +done", once.stdout, re.MULTILINE)
 
-    twice = project.etl("run", "other", "room_temperatures", "--every", "1s", "--cycles", "2", expect=1, **QUICK)
+    twice = project.etl("run", "other", "room_temperatures", "--every", "1s", "--cycles", "2", expect=1)
     assert len(re.findall(r"UTC other \S+: failed", twice.stdout)) == 2
     assert len(re.findall(r"UTC room_temperatures \S+: nothing new was read", twice.stdout)) == 2
 

@@ -7,7 +7,7 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from email import message_from_bytes, policy
@@ -51,9 +51,11 @@ class _Inbox:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self._changed = threading.Condition()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        # Bound as long as this lives, and never listening: the port is nobody else's, and refuses calls unless it is up.
+        self._reserved = socket.socket()
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reserved.bind(("127.0.0.1", 0))
+        self.port: int = self._reserved.getsockname()[1]
 
     def _take(self, message: Message) -> None:
         with self._changed:
@@ -88,7 +90,7 @@ class Mailbox(_Inbox):
     @contextmanager
     def up(self) -> Iterator[Self]:
         """Answers meanwhile, always at the same address."""
-        server = Controller(self, hostname="127.0.0.1", port=self.port)
+        server = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=_SECONDS)
         server.start()
         try:
             yield self
@@ -105,6 +107,8 @@ class Webhook(_Inbox):
         super().__init__()
         self.calls = 0
         """How often it was called, whatever it did then."""
+        self.on_call: Callable[[], object] = lambda: None
+        """Is called while the sender waits for its answer."""
         self._called = threading.Event()
         self._ended = threading.Event()
 
@@ -127,20 +131,23 @@ class Webhook(_Inbox):
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                hook.on_call()
                 hook.calls += 1
+                # Whoever has waited for the call may change it.
+                mode = hook.mode
                 hook._called.set()
                 with suppress(OSError):
-                    if hook.mode == "hangs":
+                    if mode == "hangs":
                         self._go_on_for_ever()
-                    elif hook.mode == "answers nonsense":
+                    elif mode == "answers nonsense":
                         self.wfile.write(b"\0 is no HTTP\n")
                     else:
-                        self._answer(sent)
+                        self._answer(sent, takes=mode == "takes")
 
-            def _answer(self, sent: dict[str, str]) -> None:
-                if hook.mode == "takes":
+            def _answer(self, sent: dict[str, str], *, takes: bool) -> None:
+                if takes:
                     hook._take(Message(sent["title"], sent["message"]))
-                self.send_response(200 if hook.mode == "takes" else 500)
+                self.send_response(200 if takes else 500)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 

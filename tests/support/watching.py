@@ -17,6 +17,11 @@ class Seen:
 
     command_lines: set[bytes]
 
+    def look(self) -> None:
+        for process in psutil.pids():
+            with contextlib.suppress(OSError):
+                self.command_lines.add(Path(f"/proc/{process}/cmdline").read_bytes())
+
 
 @contextlib.contextmanager
 def watching_processes() -> Iterator[Seen]:
@@ -25,9 +30,7 @@ def watching_processes() -> Iterator[Seen]:
 
     def watch() -> None:
         while not stop.wait(0.05):
-            for process in psutil.pids():
-                with contextlib.suppress(OSError):
-                    seen.command_lines.add(Path(f"/proc/{process}/cmdline").read_bytes())
+            seen.look()
 
     thread = threading.Thread(target=watch)
     thread.start()

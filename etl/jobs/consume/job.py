@@ -15,6 +15,7 @@ from etl.jobs.consume.consumed import Consumed
 from etl.jobs.consume.readers import READERS
 from etl.settings import Settings
 from etl.storage import files, manifests
+from etl.storage.locks import wait_for_spark
 
 log = structlog.get_logger("consume")
 
@@ -61,6 +62,7 @@ def consume(
     with job_run(settings, contract, Job.CONSUME, cycle_id, parameters) as run:
         output = manifests.feed_output(settings, contract.feed)
         output.mkdir(parents=True, exist_ok=True)
+        wait_for_spark(settings, contract.feed)
         if leftovers := files.remove_temporaries(output):
             log.info("half-written batches removed", names=leftovers)
         consumed = READERS[type(contract.source)](settings, run.contract, contract.source, run, parameters)

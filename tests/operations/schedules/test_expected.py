@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
@@ -28,6 +28,19 @@ from tests.integration.test_run import wait_for
 from tests.support.stack import Project
 
 FEED = "sensor_readings"
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
+
+
+@pytest.fixture
+def _still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is a second away must not depend on how long anything takes."""
+
+    class Still(datetime):
+        @classmethod
+        def now(cls, _zone: tzinfo | None = None) -> Any:
+            return NOW
+
+    monkeypatch.setattr(expected, "datetime", Still)
 
 
 def rows(project: Project) -> dict[str, Any]:
@@ -61,6 +74,7 @@ def look(project: Project, contracts: Mapping[str, Contract] = {}) -> None:
         expected.look(connection, project.settings, contracts)
 
 
+@pytest.mark.usefixtures("_still_clock")
 @pytest.mark.parametrize(("every", "least", "most"), [("5m", 900, 901), ("*/5 * * * *", 600, 900), ("2s", 6, 7)])
 def test_a_schedule_is_silent_after_the_third_due_time(project: Project, every: str, least: int, most: int) -> None:
     with expecting(project.settings, parse(every, UTC), (FEED, "two")) as running:
@@ -78,11 +92,15 @@ def test_a_schedule_is_silent_after_the_third_due_time(project: Project, every: 
 
 
 def test_a_long_cycle_renews_the_rows_before_they_are_too_old(project: Project) -> None:
+    slow = Expected(project.settings, parse("5m"), (FEED,))
+    slow.cycle_ended(FEED)
+    before = rows(project)[FEED].silent_after
+    slow.is_alive()
+    assert rows(project)[FEED].silent_after == before, "nothing is written yet"
+
     running = Expected(project.settings, parse("1s"), (FEED,))
     running.cycle_ended(FEED)
     before = rows(project)[FEED].silent_after
-    running.is_alive()
-    assert rows(project)[FEED].silent_after == before, "nothing is written yet"
 
     def is_renewed() -> bool:
         running.is_alive()
@@ -148,15 +166,16 @@ def test_a_schedule_of_which_a_job_is_running_is_not_silent(project: Project) ->
     assert all(found(project).values())
 
 
+@pytest.mark.usefixtures("_still_clock")
 def test_cycles_that_something_else_starts_are_expected_by_the_contract(project: Project) -> None:
     contract = replace(project.contract, alerts=AlertRules(cycle_every_seconds=60, quiet_seconds=0))
     contracts = {contract.feed: contract}
     assert found(project, contracts) == {FEED: None}, "none has ever run"
     with connected(project.settings, "test") as connection:
-        started = log_rows.running_row(FEED, Job.LOAD, {}, datetime.now(UTC) - timedelta(seconds=170))
+        started = log_rows.running_row(FEED, Job.LOAD, {}, NOW - timedelta(seconds=180))
         log_id = log_rows.open_row(connection, {**started, **log_rows.cycle_columns("c1")})
     assert found(project, contracts) == {FEED: None}
-    long_ago = {"heartbeat_at": datetime.now(UTC) - timedelta(seconds=190)}
+    long_ago = {"heartbeat_at": NOW - timedelta(seconds=181)}
     with connected(project.settings, "test") as connection:
         connection.execute(update(etl_log).where(etl_log.c.log_id == log_id).values(**long_ago))
     assert "its contract expects a cycle every 1m" in str(found(project, contracts)[FEED])

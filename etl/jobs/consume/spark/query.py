@@ -14,11 +14,12 @@ from etl.jobs.consume.spark import cluster
 from etl.jobs.consume.spark.batch_writer import BatchWriter
 from etl.jobs.consume.spark.incoming import decoding, origins
 from etl.jobs.consume.spark.plain.lines import part_lines
-from etl.jobs.consume.spark.session import close_callbacks, kafka_options, spark_session
+from etl.jobs.consume.spark.session import close_callbacks, kafka_options, locked_by_jvm, spark_session
 from etl.settings import Settings
 from etl.storage import files, manifests
 from etl.storage.checkpoint import checkpoint_folder, read_checkpoint
 from etl.storage.kafka import Topic
+from etl.storage.locks import spark_lock
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -67,10 +68,11 @@ def read_topic(
     trigger: dict[str, Any] = (
         {"availableNow": True} if catch_up else {"processingTime": f"{parameters['batch_seconds']} seconds"}
     )
-    query = query_writer.trigger(**trigger).start()
-    writer.query_id = str(query.id)
     try:
-        _await(query, writer, parameters["time_box_seconds"], first_batch_is_sure=catch_up)
+        with locked_by_jvm(spark, spark_lock(settings, contract.feed)):
+            query = query_writer.trigger(**trigger).start()
+            writer.query_id = str(query.id)
+            _await(query, writer, parameters["time_box_seconds"], first_batch_is_sure=catch_up)
     except BalanceError:
         # Meanwhile a machine may have lost the folder, or an executor on another machine may have joined.
         _require_shared(settings, contract, spark, again=True)

@@ -10,6 +10,7 @@ import secrets
 import sys
 import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,20 @@ def spark_session(settings: Settings, *, java_options: str = "") -> SparkSession
                 remedy="It needs Java 17, 21 or 25; `python -m etl doctor` shows which one is found."
                 " Spark's log: .services/spark.log",
             ) from error
+
+
+@contextlib.contextmanager
+def locked_by_jvm(spark: SparkSession, file: Path) -> Iterator[None]:
+    """Have Spark's JVM hold a lock on a file meanwhile. If this process is killed, it holds it until it has ended."""
+    jvm: Any = spark._jvm
+    held = jvm.java.io.RandomAccessFile(str(file), "rw")
+    try:
+        held.getChannel().lock()
+        yield
+    finally:
+        # If the JVM has died, its lock is gone too.
+        with contextlib.suppress(Py4JError):
+            held.close()
 
 
 def close_callbacks(spark: SparkSession) -> None:
