@@ -74,7 +74,8 @@ def alone(project: Project, own_broker: Broker) -> Iterator[tuple[Project, Broke
     there = replace(project.stack, kafka=address)
     found = replace(project, stack=there, settings=project.settings.model_copy(update=update), env=env)
     found.make_topic()
-    produce(found.settings, found.contract, messages=MESSAGES, bad_share=0.1, seed=1)
+    # A broker that has just been started or thawed may need longer than the short time-out of the tests.
+    produce(patient(found), found.contract, messages=MESSAGES, bad_share=0.1, seed=1)
     try:
         yield found, own_broker
     finally:
