@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -227,7 +228,7 @@ def test_a_statement_that_is_too_slow_is_ended_by_a_server_that_lives(hanging: t
 def test_a_copy_that_moves_on_may_take_longer_than_silence_may(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    clock: Any = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
     monkeypatch.setattr("etl.database.postgresql.connection.time", clock)
     engine = make_engine(project.settings)
     with transaction(engine) as connection:

@@ -61,7 +61,8 @@ def act_while_it_watches(monkeypatch: pytest.MonkeyPatch, act: Callable[[], obje
     """Do something, once, when a job has begun to watch the folder. Its time box is over when it has published so many batches,
     or has watched so many times without publishing them as the box has seconds.
     """
-    clock, left, once = SimpleNamespace(now=0.0, monotonic=lambda: clock.now), iter(range(batches - 1)), iter([act])
+    clock: Any = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    left, once = iter(range(batches - 1)), iter([act])
 
     def watch_and_act(folder: Path, **options: Any) -> Iterator[Any]:
         clock.now += 1
