@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,9 +66,9 @@ def alone(project: Project, tmp_path: Path) -> Iterator[tuple[Project, Server]]:
         services.down(own, quiet, delete_data=True)
 
 
-def at_copying(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
-    """Stop the server, once, while a load is under way."""
-    once = iter([server.stop])
+def at_copying(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+    """Do something to the server, once, while a load is under way."""
+    once = iter([act])
 
     def reached(name: str) -> None:
         if name == "load.copying":
@@ -79,7 +79,7 @@ def at_copying(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
 
 def test_an_outage_longer_than_the_retries(alone: tuple[Project, Server], monkeypatch: pytest.MonkeyPatch) -> None:
     project, server = alone
-    at_copying(monkeypatch, server)
+    at_copying(monkeypatch, server.stop)
     stopped = time.monotonic()
     with pytest.raises(ServiceUnavailable, match="does not answer"):
         load(project.settings, project.contract)
@@ -98,9 +98,13 @@ def test_an_outage_longer_than_the_retries(alone: tuple[Project, Server], monkey
 
 def test_an_outage_shorter_than_the_retries(alone: tuple[Project, Server], monkeypatch: pytest.MonkeyPatch) -> None:
     project, server = alone
-    at_copying(monkeypatch, server)
     starter = threading.Timer(OUTAGE_SECONDS, server.start)
-    starter.start()
+
+    def stop_for_a_while() -> None:
+        server.stop()
+        starter.start()
+
+    at_copying(monkeypatch, stop_for_a_while)
     load(project.settings.model_copy(update={"retry_seconds": 30.0 + OUTAGE_SECONDS}), project.contract)
     starter.join()
     assert [row["status"] for row in project.log() if row["job_name"] == "load"] == ["SUCCESS"]

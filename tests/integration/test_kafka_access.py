@@ -26,6 +26,8 @@ from tests.support.stack import Project
 USER, PASSWORD, TOPIC = "etl", "known-to-the-broker", "readings"
 LOGIN = {"kafka_security_protocol": "SASL_PLAINTEXT", "kafka_sasl_username": USER, "kafka_sasl_password": PASSWORD}
 READ = (ACLOperation.DESCRIBE, ACLOperation.READ)
+SHORT = {"kafka_timeout_seconds": 3}
+"""For calls that nobody answers."""
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,7 @@ def filled(guarded: tuple[str, str], project: Project) -> Project:
 
 
 def settings_for(bootstrap: str, **more: object) -> Settings:
-    return Settings.load(**{"kafka_bootstrap": bootstrap, "kafka_timeout_seconds": 3, **more})
+    return Settings.load(**{"kafka_bootstrap": bootstrap, **more})
 
 
 def test_a_topic_that_the_user_may_not_see_is_no_topic_without_messages(guarded: tuple[str, str]) -> None:
@@ -66,7 +68,7 @@ def test_a_topic_that_the_user_may_not_see_is_no_topic_without_messages(guarded:
 
 
 def test_a_wrong_password_is_among_what_to_check(guarded: tuple[str, str]) -> None:
-    settings = settings_for(guarded[0], **{**LOGIN, "kafka_sasl_password": "wrong"})
+    settings = settings_for(guarded[0], **{**LOGIN, **SHORT, "kafka_sasl_password": "wrong"})
     with pytest.raises(ServiceUnavailable, match="did not answer within 3 s") as error:
         describe(settings, TOPIC)
     assert "check ETL_KAFKA_SASL_USERNAME, ETL_KAFKA_SASL_PASSWORD" in error.value.remedy
@@ -162,10 +164,10 @@ def test_both_clients_trust_the_authority_that_is_given_and_no_other(
     authority.cert_pem.write_to_path(authorities)
     with sasl_broker(tmp_path / "broker", USER, PASSWORD, tls=authority) as (closed, opened):
         kafka.create_topics(opened, [project.topic])
-        login = {**LOGIN, "kafka_security_protocol": "SASL_SSL", "kafka_bootstrap": closed, "kafka_timeout_seconds": 3}
+        login = {**LOGIN, "kafka_security_protocol": "SASL_SSL", "kafka_bootstrap": closed}
         untrusted = Settings.load(**{**dict(project.settings), **login})
         with pytest.raises(ServiceUnavailable, match=f"no TLS with {closed}: .*certificate") as error:
-            describe(untrusted, project.topic)
+            describe(untrusted.model_copy(update=SHORT), project.topic)
         assert "ETL_KAFKA_CA_FILE" in error.value.remedy
         trusted = Settings.load(**{**dict(untrusted), "kafka_ca_file": authorities})
         produce(trusted, project.contract, messages=50, bad_share=0)
@@ -181,5 +183,5 @@ def test_both_clients_trust_the_authority_that_is_given_and_no_other(
 
 def test_tls_with_a_broker_that_has_none_is_named(guarded: tuple[str, str]) -> None:
     with pytest.raises(ServiceUnavailable, match=f"no TLS with {guarded[1]}: ") as error:
-        describe(settings_for(guarded[1], kafka_security_protocol="SSL"), TOPIC)
+        describe(settings_for(guarded[1], kafka_security_protocol="SSL", **SHORT), TOPIC)
     assert "ETL_KAFKA_CA_FILE" in error.value.remedy

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,12 +18,15 @@ from etl.errors import ServiceUnavailable
 from etl.jobs.consume.job import consume
 from etl.jobs.load.job import load
 from etl.jobs.merge.job import merge
+from etl.jobs.produce.delivery import Chunks
 from etl.jobs.produce.job import produce
+from etl.jobs.produce.simulate import simulate
 from etl.services import kafka, process
 from etl.services.process import Progress
 from etl.settings import Settings
 from etl.storage import failpoints
 from etl.storage.kafka import describe
+from tests.support.cluster import wait_until
 from tests.support.second_broker import NODE_ID, second_broker
 from tests.support.stack import JARS, Project, quiet, with_admin
 
@@ -75,7 +78,8 @@ def alone(project: Project, own_broker: Broker) -> Iterator[tuple[Project, Broke
     there = replace(project.stack, kafka=address)
     found = replace(project, stack=there, settings=project.settings.model_copy(update=update), env=env)
     found.make_topic()
-    produce(found.settings, found.contract, messages=MESSAGES, bad_share=0.1, seed=1)
+    # A broker that has just been started or thawed may need longer than the short time-out of the tests.
+    produce(patient(found), found.contract, messages=MESSAGES, bad_share=0.1, seed=1)
     try:
         yield found, own_broker
     finally:
@@ -155,18 +159,20 @@ def test_a_port_that_another_broker_has_taken_meanwhile_is_given_up(
         services.down(settings, quiet, delete_data=True)
 
 
-def test_a_broker_that_hangs_while_it_is_written_to(alone: tuple[Project, Broker]) -> None:
+def test_a_broker_that_hangs_while_it_is_written_to(
+    alone: tuple[Project, Broker], monkeypatch: pytest.MonkeyPatch
+) -> None:
     project, broker = alone
 
-    def freeze_when_some_have_arrived() -> None:
-        while sum(describe(patient(project), project.topic).end.values()) == MESSAGES:
-            time.sleep(0.01)
+    def freeze_when_some_have_arrived(*arguments: Any, **options: Any) -> Chunks:
+        chunks = iter(simulate(*arguments, **options))
+        yield next(chunks)
+        wait_until(lambda: sum(describe(patient(project), project.topic).end.values()) > MESSAGES, "messages")
         broker.freeze()
+        yield from chunks
 
-    watcher = threading.Thread(target=freeze_when_some_have_arrived)
-    watcher.start()
+    monkeypatch.setattr("etl.jobs.produce.job.simulate", freeze_when_some_have_arrived)
     require_failed_in_time(project, lambda: produce(project.settings, project.contract, messages=100_000))
-    watcher.join()
     broker.thaw()
     # Its controller may have given it up meanwhile: then the topic has no leader until the two have met again.
     topic = retrying(patient(project), "look at the topic", lambda: describe(patient(project), project.topic))
@@ -207,6 +213,13 @@ def test_a_broker_that_is_restarted_while_it_is_read(
     require_next_run_exact(project)
 
 
+def leader(project: Project, topic: str, partition: int) -> int:
+    """The number of the broker that leads it; negative: none does."""
+    found: list[dict[str, Any]] = []
+    with_admin(project.stack.kafka, lambda admin: found.extend(admin.describe_topics([topic])))
+    return {part["partition_index"]: int(part["leader_id"]) for part in found[0]["partitions"]}[partition]
+
+
 def test_a_topic_of_which_one_broker_is_down(alone: tuple[Project, Broker], tmp_path: Path) -> None:
     project, broker = alone
     topic, settings = f"{project.topic}-of-two", patient(project)
@@ -216,6 +229,8 @@ def test_a_topic_of_which_one_broker_is_down(alone: tuple[Project, Broker], tmp_
         assert sorted(describe(settings, topic).end) == [0, 1]
         second.terminate()
         second.wait(60)
+        # The controller notices it later.
+        wait_until(lambda: leader(project, topic, partition=1) < 0, "the end of the partition's leader")
         with pytest.raises(ServiceUnavailable, match=f"no leader for partition 1 of topic '{topic}'") as error:
             describe(settings, topic)
     assert error.value.remedy is not None

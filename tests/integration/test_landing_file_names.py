@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from watchfiles import watch
 
+from etl.jobs.consume.file_batch import FileBatch
 from etl.jobs.consume.job import consume
 from etl.jobs.load.job import load
 from etl.jobs.merge.job import merge
@@ -24,7 +24,7 @@ from etl.operations.retention.policy import Policy
 from etl.operations.retention.prune import prune
 from etl.operations.retention.remote import Remote
 from etl.storage import files
-from tests.support.rooms import HEADER, Rooms, lines
+from tests.support.rooms import HEADER, Rooms, act_while_it_watches, lines
 from tests.support.stack import Project
 
 NAMES = [
@@ -111,45 +111,32 @@ def test_what_is_no_file_or_leads_nowhere_is_left_alone_and_a_link_is_followed(r
     assert (tmp_path / "elsewhere.csv").exists()
 
 
-def test_a_name_that_is_no_text_does_not_end_the_watching(rooms: Rooms) -> None:
+def test_a_name_that_is_no_text_does_not_end_the_watching(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
     put(rooms, b"first.csv", 1)
     settings, contract = rooms.project.settings, rooms.contract
-
-    def drop_later() -> None:
-        for _ in watch(rooms.project.home / "output" / contract.feed, recursive=False):
-            break
-        put(rooms, b"k\xfcche.csv", 2)
-
-    (rooms.project.home / "output" / contract.feed).mkdir(parents=True)
-    other = threading.Thread(target=drop_later)
-    other.start()
-    done = consume(settings, contract, until="time_box", time_box_seconds=6, batch_seconds=5)
-    other.join()
-    assert done.counts.read == 2
+    act_while_it_watches(monkeypatch, lambda: put(rooms, b"k\xfcche.csv", 2), batches=2)
+    assert consume(settings, contract, until="time_box", time_box_seconds=6).counts.read == 2
     merge(settings, contract)
     load(settings, contract)
     assert loaded(rooms) == {1, 2}
 
 
-def test_a_file_that_vanishes_while_others_are_read_is_no_failure(rooms: Rooms) -> None:
+def test_a_file_that_vanishes_while_others_are_read_is_no_failure(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rooms.drop("a.csv", *lines(60))
     gone = rooms.drop("b.csv", *lines(1))
     os.utime(gone, ns=(gone.stat().st_mtime_ns + 1, gone.stat().st_mtime_ns + 1_000_000_000))
-    output = rooms.project.home / "output" / rooms.contract.feed
-    output.mkdir(parents=True)
+    write = FileBatch.write
 
-    def remove() -> None:
-        for _ in watch(output, recursive=False, step=1, debounce=1):
-            gone.unlink()
-            return
+    def remove_and_write(batch: FileBatch, path: Path, *arguments: Any) -> Any:
+        gone.unlink()
+        return write(batch, path, *arguments)
 
-    content = rooms.folder / "a.csv"
-    content.write_text(content.read_text() + "\n".join(lines(60)) * 2_000)
-    other = threading.Thread(target=remove)
-    other.start()
+    monkeypatch.setattr(FileBatch, "write", remove_and_write)
     done = consume(rooms.project.settings, rooms.contract)
-    other.join()
     assert [file.name for batch in done.batches for file in batch.files] == ["a.csv"]
+    assert not gone.exists()
     assert rooms.project.value("SELECT count(*) FROM etl_set_aside") == 0
 
 

@@ -6,15 +6,15 @@ import csv
 import gzip
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from etl.jobs.consume import folder_reader
-from etl.jobs.consume.consumed import Consumed
 from etl.jobs.consume.job import consume
 from etl.operations.quarantine.replay import replay as replay_rows
 from etl.operations.quarantine.rows import Selection, find
@@ -22,9 +22,9 @@ from etl.operations.retention.policy import Policy
 from etl.operations.retention.prune import prune
 from etl.operations.undo import undo
 from etl.storage.failpoints import POINTS
-from etl.storage.landing_folder import FileState, file_state, require_landing_folder
+from etl.storage.landing_folder import require_landing_folder
 from tests.support.jobs import run as run_jobs
-from tests.support.rooms import HEADER, LINE, Rooms, lines
+from tests.support.rooms import HEADER, LINE, Rooms, act_while_it_watches, lines
 from tests.support.stack import Project
 
 
@@ -62,63 +62,62 @@ def test_a_file_that_somebody_has_open_is_left_alone(rooms: Rooms) -> None:
     assert rooms.cycle().counts.processed == 5
 
 
-def test_a_file_that_still_grows_is_left_alone(rooms: Rooms) -> None:
+def write_meanwhile(monkeypatch: pytest.MonkeyPatch, write: Callable[[float], object]) -> None:
+    """Another program writes while the reader waits for whether files change: so many seconds, which do not pass."""
+
+    class Event(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            assert timeout is not None
+            write(timeout)
+            return False
+
+    monkeypatch.setattr(folder_reader, "threading", SimpleNamespace(Event=Event))
+
+
+def append(file: Path, line: str) -> None:
+    with file.open("a") as handle:
+        handle.write(line + "\n")
+
+
+def test_a_file_that_still_grows_is_left_alone(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
     file = rooms.drop("a.csv", *lines(1))
-    stop = threading.Event()
-
-    def grow() -> None:
-        number = 1
-        while not stop.wait(0.05):
-            with file.open("a") as handle:
-                handle.write(LINE.format(number) + "\n")
-            number += 1
-
-    writer = threading.Thread(target=grow)
-    writer.start()
-    try:
+    with monkeypatch.context() as meanwhile:
+        write_meanwhile(meanwhile, lambda _: append(file, LINE.format(1)))
         assert consume(rooms.project.settings, rooms.contract).counts.read == 0
-    finally:
-        stop.set()
-        writer.join()
     rooms.cycle()
-    assert len(rooms.rows()) == sum(1 for _ in (rooms.backup / "landing" / "a.csv").open()) - 1
+    assert rooms.rows() == [("r0",), ("r1",)]
 
 
 def test_a_file_is_watched_for_the_whole_time_although_the_time_box_ends_before(
     rooms: Rooms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = rooms.drop("a.csv", *lines(2))
-    rest = threading.Timer(1, lambda: file.write_bytes(file.read_bytes() + f"{LINE.format(3)}\n".encode()))
+    waited: list[float] = []
 
-    def first_look(path: Path) -> FileState | None:
-        state = file_state(path)
-        if not rest.ident:
-            rest.start()
-        return state
+    def write(seconds: float) -> None:
+        waited.append(seconds)
+        append(file, LINE.format(3))
 
-    monkeypatch.setattr(folder_reader, "file_state", first_look)
     source = replace(require_landing_folder(rooms.contract), stable_seconds=4)
     contract = replace(rooms.contract, source=source)
-    read = consume(rooms.project.settings, contract, time_box_seconds=0.1)
+    with monkeypatch.context() as meanwhile:
+        write_meanwhile(meanwhile, write)
+        read = consume(rooms.project.settings, contract, time_box_seconds=0.1)
+    assert waited == [4]
     assert (read.counts.read, read.notes) == (0, {"files_still_written": ["a.csv"]})
     assert rooms.cycle().counts.read == 3
     assert rooms.moved() == ["a.csv"]
 
 
-def test_a_time_box_takes_what_comes_while_it_lasts(rooms: Rooms) -> None:
-    taken: list[Consumed] = []
-    job = threading.Thread(
-        target=lambda: taken.append(
-            consume(rooms.project.settings, rooms.contract, until="time_box", time_box_seconds=6, batch_seconds=1)
-        )
-    )
-    job.start()
-    hidden = rooms.folder / ".a.csv"
-    hidden.write_text("\n".join([HEADER, *lines(4)]))
-    hidden.rename(rooms.folder / "a.csv")
-    job.join()
-    assert taken[0].counts.read == 4
-    assert taken[0].notes == {"files": ["a.csv"]}
+def test_a_time_box_takes_what_comes_while_it_lasts(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    def come() -> None:
+        hidden = rooms.drop(".a.csv", *lines(4))
+        hidden.rename(rooms.folder / "a.csv")
+
+    act_while_it_watches(monkeypatch, come, batches=1)
+    taken = consume(rooms.project.settings, rooms.contract, until="time_box", time_box_seconds=6, batch_seconds=1)
+    assert taken.counts.read == 4
+    assert taken.notes == {"files": ["a.csv"]}
 
 
 READABLE = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,14 @@ import pytest
 from tests.support.metrics import promtool, samples
 from tests.support.stack import Project
 
-NOBODY = {"ETL_KAFKA_BOOTSTRAP": "127.0.0.1:9"}
+NOBODY = {"ETL_KAFKA_BOOTSTRAP": "127.0.0.1:9", "ETL_KAFKA_TIMEOUT_SECONDS": "5"}
+PATIENT = {"ETL_KAFKA_TIMEOUT_SECONDS": "150"}
+"""Metrics wait a fifth of it for Kafka, also on a machine that is busy."""
 OUTCOMES = ("read", "processed", "rejected", "duplicate", "conflicting", "late")
 
 
 def read(project: Project, **env: str) -> dict[str, float]:
-    return samples(project.etl("metrics", expect=0, **env).stdout)
+    return samples(project.etl("metrics", expect=0, **{**PATIENT, **env}).stdout)
 
 
 def require_counts(project: Project, found: dict[str, float]) -> None:
@@ -72,9 +73,7 @@ def test_a_job_that_fails_and_its_incident_are_counted(project: Project) -> None
 def test_only_the_database_is_needed(project: Project) -> None:
     project.etl("init")
     project.cycle(50)
-    began = time.monotonic()
     found = read(project, ETL_HOME=str(project.home.parent / "elsewhere"), **NOBODY)
-    assert time.monotonic() - began < 30
     require_counts(project, found)
     assert not [name for name in found if name.startswith("etl_backlog_messages")]
 

@@ -13,6 +13,7 @@ from etl.jobs.consume.job import consume
 from etl.jobs.load.job import load
 from etl.jobs.merge.job import merge
 from etl.operations.status import status
+from tests.support.cluster import wait_until
 from tests.support.stack import Project
 
 
@@ -23,7 +24,10 @@ def reading(number: int, temperature: float) -> bytes:
 
 @pytest.fixture
 def producer(project: Project) -> Iterator[KafkaProducer]:
-    found = KafkaProducer(bootstrap_servers=project.stack.kafka, transactional_id=project.topic)
+    # The broker ends a transaction that lasts longer: no test does, on whatever machine.
+    found = KafkaProducer(
+        bootstrap_servers=project.stack.kafka, transactional_id=project.topic, transaction_timeout_ms=600_000
+    )
     found.init_transactions()
     yield found
     found.close()
@@ -47,7 +51,13 @@ def send(
         )
     producer.flush()
     if end:
-        end()
+        finish(project, end)
+
+
+def finish(project: Project, end: Callable[[], None]) -> None:
+    """End a transaction: a broker may answer before the mark that ends it is in every partition."""
+    end()
+    wait_until(lambda: not project.describe().open_transactions, "the transaction's mark")
 
 
 def cycle(project: Project) -> tuple[int, int, dict[str, object]]:
@@ -104,7 +114,7 @@ def test_an_open_transaction_is_waited_for(project: Project, producer: KafkaProd
     project.send([reading(4, 5)], partition=1)
     assert cycle(project) == (2, 0, {"open_transaction": {0: 3}})
     assert cycle(project) == (0, 0, {"open_transaction": {0: 3}})
-    producer.commit_transaction()
+    finish(project, producer.commit_transaction)
     assert cycle(project) == (3, 0, {"offsets_without_message": 1})
     assert temperatures(project) == [1, 2, 3, 4, 5]
     project.require_exact(5)
@@ -121,7 +131,7 @@ def test_a_position_inside_of_an_open_transaction_is_kept_until_it_ends(
         assert consume(project.settings, project.contract).counts.read == 2
     project.send([reading(2, 3)], partition=1)
     assert consume(project.settings, project.contract).notes == {"open_transaction": {0: 1}}
-    producer.commit_transaction()
+    finish(project, producer.commit_transaction)
     assert cycle(project) == (1, 0, {"offsets_without_message": 1})
     project.require_exact(3)
 

@@ -28,12 +28,16 @@ class Proxy:
         self._flowing = threading.Event()
         self._flowing.set()
         self._open: set[socket.socket] = set()
+        self._opening = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
         """End every connection, and accept none until `down` is False again."""
-        self.down = True
-        for end in list(self._open):
+        # A connection that is being made now is either refused or among those that are ended.
+        with self._opening:
+            self.down = True
+            ends = list(self._open)
+        for end in ends:
             self._close(end)
 
     def silence(self) -> None:
@@ -53,11 +57,12 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            if self.down:
-                client.close()
-                continue
-            server = socket.create_connection(("127.0.0.1", self._target))
-            self._open |= {client, server}
+            with self._opening:
+                if self.down:
+                    client.close()
+                    continue
+                server = socket.create_connection(("127.0.0.1", self._target))
+                self._open |= {client, server}
             answers_lost = threading.Event()
             threading.Thread(target=self._pass, args=(client, server, answers_lost, True), daemon=True).start()
             threading.Thread(target=self._pass, args=(server, client, answers_lost, False), daemon=True).start()

@@ -64,12 +64,16 @@ class PostgreSQLServer:
         return self._url.rpartition("/")[0] + "/" + database
 
     def create(self, database: str, *, empty: bool = False) -> None:
+        template = "template0" if empty else TEMPLATE
         with self.connect(autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {database} TEMPLATE {'template0' if empty else TEMPLATE}".encode())
+            _wait_for_others(connection, template)
+            connection.execute(f"CREATE DATABASE {database} TEMPLATE {template}".encode())
 
     def drop(self, database: str) -> None:
         endless = self._endless_keys(database) if self._portable else []
         with self.connect(autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
+            _wait_for_others(connection, database)
             connection.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
         assert endless == [], f"SQL Server takes no key with a text of any length: {endless}"
 
@@ -83,6 +87,13 @@ class PostgreSQLServer:
         with self.connect(database) as connection:
             done = connection.execute(query.encode())
             return done.fetchall() if done.description else []
+
+
+def _wait_for_others(connection: psycopg.Connection[Any], database: str) -> None:
+    """Until no session uses a database: PostgreSQL itself gives up after 5 s when it is to be copied or dropped."""
+    others = "SELECT FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
+    while connection.execute(others, [database]).fetchone() is not None:
+        pass
 
 
 class SQLServerServer:

@@ -176,7 +176,13 @@ class Project:
         with_admin(self.stack.kafka, lambda admin: admin.create_topics({self.topic: {}}, wait_for_metadata=True))
 
     def delete_topic(self) -> None:
-        with_admin(self.stack.kafka, lambda admin: admin.delete_topics([self.topic]))
+        def delete(admin: KafkaAdminClient) -> None:
+            admin.delete_topics([self.topic])
+            # The broker may answer before it stops naming the topic to others.
+            while self.topic in admin.list_topics():
+                pass
+
+        with_admin(self.stack.kafka, delete)
 
     def log(self) -> list[dict[str, Any]]:
         """The audit log, oldest job first, whatever is between the jobs and their database."""

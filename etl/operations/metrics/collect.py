@@ -23,8 +23,8 @@ from etl.settings import Settings
 from etl.storage import kafka as broker
 from etl.storage.disk_errors import translate_disk_errors
 
-_KAFKA_SECONDS = 1.0
-"""Metrics are not worth waiting for a broker that is slow or down."""
+_SHARE_OF_KAFKA_TIMEOUT = 1 / 5
+"""Metrics are not worth waiting for a broker that is down: of the 10 s after which Prometheus gives up, most must be left."""
 _FOR_EVERYBODY = 0o022
 """The umask of a file that node_exporter's user must be able to read; it contains counts and names of feeds."""
 
@@ -62,7 +62,7 @@ class Metrics(Collector):
 
 
 def read_metrics(settings: Settings) -> Metrics:
-    """Read them from the database. What waits in Kafka is among them if Kafka answers at once.
+    """Read them from the database. What waits in Kafka is among them if Kafka answers soon.
 
     :raises ServiceUnavailable: the database does not answer.
     :raises ConfigurationError: the audit tables are missing.
@@ -93,7 +93,8 @@ def metrics_of(connection: Connection, settings: Settings, contracts: Mapping[st
 
 def _unread(settings: Settings, connection: Connection, contracts: Iterable[Contract]) -> Mapping[str, float]:
     """The messages that wait in the topics of feeds; without feeds of which that is not known."""
-    hurried = settings.model_copy(update={"kafka_timeout_seconds": _KAFKA_SECONDS})
+    seconds = settings.kafka_timeout_seconds * _SHARE_OF_KAFKA_TIMEOUT
+    hurried = settings.model_copy(update={"kafka_timeout_seconds": seconds})
     of_topics = [contract for contract in contracts if isinstance(contract.source, KafkaTopic)]
     if not of_topics or not _kafka_answers(hurried):
         return {}

@@ -25,7 +25,9 @@ from etl.operations.doctor import examine
 from etl.settings import Settings
 from tests.support.tds import Refusal, TDSServer, tds_server
 
-LIMITS = Limits("notebook-test", connect_seconds=2, statement_seconds=2)
+LIMITS = Limits("notebook-test", connect_seconds=10, statement_seconds=300)
+SHORT = Limits("notebook-test", connect_seconds=10, statement_seconds=2)
+"""For a server that falls silent once somebody is connected."""
 DEADLOCK = Refusal(1205, "Transaction (Process ID 52) was deadlocked on lock resources with another process.", 13)
 DUPLICATE = Refusal(
     2627,
@@ -47,12 +49,12 @@ class Client:
         query = {"Encrypt": "no"} | ({"driver": self.driver} if self.driver else {})
         return URL.create(self.scheme, "etl", password, host="127.0.0.1", port=port, database="iot", query=query)
 
-    def settings(self, port: int, home: Path) -> Settings:
+    def settings(self, port: int, home: Path, **limits: int) -> Settings:
         url = self.url(port).render_as_string(hide_password=False)
-        return Settings.load(home=home, database_url=url, database_timeout_seconds=2, statement_timeout_seconds=2)
+        return Settings.load(home=home, database_url=url, **limits)
 
-    def connect(self, port: int, password: str = "secret") -> Any:
-        return connect(self.url(port, password), self.driver, LIMITS)
+    def connect(self, port: int, password: str = "secret", limits: Limits = LIMITS) -> Any:
+        return connect(self.url(port, password), self.driver, limits)
 
 
 def _freetds() -> Client:
@@ -113,7 +115,8 @@ def test_a_server_that_does_not_answer_is_reported_in_bounded_time(
     client: Client, port: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     number = request.getfixturevalue(port)
-    engine = make_engine(client.settings(number, tmp_path))
+    settings = client.settings(number, tmp_path, database_timeout_seconds=2, statement_timeout_seconds=2)
+    engine = make_engine(settings)
     began = time.monotonic()
     with pytest.raises(ServiceUnavailable, match=f"127.0.0.1:{number}/iot does not answer"), transaction(engine):
         pass
@@ -196,12 +199,12 @@ def test_no_error_shows_data(client: Client) -> None:
 
 def test_a_server_that_falls_silent_is_given_up(client: Client) -> None:
     with tds_server() as server:
-        connection = client.connect(server.port)
+        connection = client.connect(server.port, limits=SHORT)
         server.silent = True
         began = time.monotonic()
         with pytest.raises(Exception) as caught:
             connection.cursor().execute("SELECT 1")
-        assert time.monotonic() - began < 3 * LIMITS.statement_seconds + 2
+        assert time.monotonic() - began < 3 * SHORT.statement_seconds + 2
         error = translate_error(caught.value, client.url(server.port))
     assert isinstance(error, ServiceUnavailable)
     assert "a statement took too long, and its connection was closed" in error.cause

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,13 +25,19 @@ UNUSED: Any = None
 
 @pytest.mark.parametrize(
     ("age_seconds", "promised", "is_stale"),
-    [(590, 600.0, False), (610, 600.0, True), (610, None, False), (None, 600.0, False), (-60, 600.0, False)],
+    [(600, 600.0, False), (601, 600.0, True), (601, None, False), (None, 600.0, False), (-60, 600.0, False)],
 )
 def test_the_newest_reading_is_held_to_the_latency(
-    contract: Contract, age_seconds: int | None, promised: float | None, is_stale: bool
+    contract: Contract,
+    monkeypatch: pytest.MonkeyPatch,
+    age_seconds: int | None,
+    promised: float | None,
+    is_stale: bool,
 ) -> None:
+    now = datetime.now(UTC)
+    monkeypatch.setattr("etl.jobs.load.conditions.base.datetime", SimpleNamespace(now=lambda _: now))
     evolved = EvolvedContract.of(replace(contract, freshness_seconds=promised))
-    newest = None if age_seconds is None else datetime.now(UTC) - timedelta(seconds=age_seconds)
+    newest = None if age_seconds is None else now - timedelta(seconds=age_seconds)
     seen = stale.look(UNUSED, LoadEnd(evolved, 1, Counts(), newest, has_tables=True))
     assert seen.kind == Kind.STALE
     assert [finding.key for finding in seen.findings] == ([""] if is_stale else [])
