@@ -83,8 +83,8 @@ def start(settings: Settings, contracts: Iterable[Contract], progress: Progress)
         try:
             service = _start_on(settings, java, ports)
             break
-        except ServiceUnavailable as error:
-            if attempt == _TRIES - 1 or "already in use" not in str(error):
+        except ServiceUnavailable:
+            if attempt == _TRIES - 1 or not process.port_was_taken(log_file(settings)):
                 raise
     if new:
         create_topics(service.endpoint, (topic for contract in contracts for topic in contract.source.topics))

@@ -79,7 +79,7 @@ def start(settings: Settings, progress: Progress) -> Service:
         )
         if run.returncode == 0:
             break
-        if attempt == _TRIES - 1 or "Address already in use" not in process.tail(place.log):
+        if attempt == _TRIES - 1 or not process.port_was_taken(place.log):
             raise ServiceUnavailable(
                 f"PostgreSQL did not start:\n{process.tail(place.log)}", remedy=f"Its log: {place.log}"
             )

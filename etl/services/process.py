@@ -180,6 +180,11 @@ def tail(log: Path, lines: int = 12) -> str:
         return "(no log)"
 
 
+def port_was_taken(log: Path) -> bool:
+    """Whether a start that failed found one of its ports taken. Kafka writes more than an error shows after that line."""
+    return "already in use" in tail(log, 300).lower()
+
+
 def listens(address: str) -> bool:
     """Whether something accepts connections at host:port."""
     host, _, port = address.rpartition(":")

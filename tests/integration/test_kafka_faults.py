@@ -16,6 +16,7 @@ from etl import services
 from etl.audit.retry import retrying
 from etl.errors import ServiceUnavailable
 from etl.jobs.consume.job import consume
+from etl.jobs.consume.spark.session import spark_session
 from etl.jobs.load.job import load
 from etl.jobs.merge.job import merge
 from etl.jobs.produce.delivery import Chunks
@@ -32,7 +33,7 @@ from tests.support.stack import JARS, Project, quiet, with_admin
 
 MESSAGES = 600
 BOUND_SECONDS = 40.0
-"""Kafka's clients try again a few times; never longer than this with a time-out of 2 s."""
+"""Kafka's clients try again a few times; never longer than this with a time-out of 2 s, once Spark's JVM has started."""
 
 
 @dataclass
@@ -80,6 +81,8 @@ def alone(project: Project, own_broker: Broker) -> Iterator[tuple[Project, Broke
     found.make_topic()
     # A broker that has just been started or thawed may need longer than the short time-out of the tests.
     produce(patient(found), found.contract, messages=MESSAGES, bad_share=0.1, seed=1)
+    # On a busy machine the start of its JVM takes longer than all that is waited for Kafka.
+    spark_session(found.settings)
     try:
         yield found, own_broker
     finally:

@@ -76,3 +76,11 @@ def test_the_port_of_a_service_that_has_just_ended_is_free() -> None:
     listener.close()
     client.close()
     assert process.free_ports(1, [port]) == [port]
+
+
+def test_a_taken_port_is_found_in_a_log_that_goes_on_after_it(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("java.net.BindException: Address already in use\n" + "shutting down\n" * 40)
+    assert process.port_was_taken(log)
+    log.write_text("shutting down\n" * 40)
+    assert not process.port_was_taken(log)

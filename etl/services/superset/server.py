@@ -79,8 +79,8 @@ def start(settings: Settings, python: Path, progress: Progress) -> Service:
         try:
             service = _start_on(settings, python, port)
             break
-        except ServiceUnavailable as error:
-            if attempt == _TRIES - 1 or "already in use" not in str(error).lower():
+        except ServiceUnavailable:
+            if attempt == _TRIES - 1 or not process.port_was_taken(log_file(settings)):
                 raise
     process.write_private(_fingerprint_file(settings), fingerprint)
     return service
