@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 
@@ -47,8 +48,14 @@ def hold(settings: Settings, code: str = HOLD) -> subprocess.Popen[str]:
 
 
 def test_who_holds_the_lock_is_named_at_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleep, here = time.sleep, threading.get_ident()
+
+    def must_not_sleep(seconds: float) -> None:
+        assert threading.get_ident() != here, "it waits"
+        sleep(seconds)  # Threads of tests before this one may still do so.
+
     with hold(settings) as child, monkeypatch.context() as patch:
-        patch.setattr(time, "sleep", lambda _: pytest.fail("it waits"))
+        patch.setattr(time, "sleep", must_not_sleep)
         with pytest.raises(AlreadyRunning, match=rf"cycle 42 \(process {child.pid} on"):
             feed_lock(settings, "weather", "cycle", what="mine").__enter__()
         with feed_lock(settings, "weather", "job", what="mine"), feed_lock(settings, "other", "cycle", what="mine"):
