@@ -141,14 +141,16 @@ def free_ports(count: int, preferred: Iterable[int] = ()) -> list[int]:
 
 
 def wait_until(
-    ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, *, name: str, seconds: float
+    ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path, *, name: str, port: int, seconds: float
 ) -> None:
-    """Wait until `ready()`.
+    """Wait until the process listens at its port and is `ready()`.
+
+    What answers there may be another home's service, which took the port while this one was starting.
 
     :raises ServiceUnavailable: the process ended, or was not ready in time; with the last lines of the log.
     """
     deadline = time.monotonic() + seconds
-    while not ready():
+    while not (_has_port(process.pid, port) and ready()):
         if process.poll() is not None:
             raise ServiceUnavailable(f"{name} ended while starting:\n{tail(log)}", remedy=f"Its log: {log}")
         if time.monotonic() > deadline:
@@ -157,6 +159,13 @@ def wait_until(
                 f"{name} did not answer in {seconds:.0f} s:\n{tail(log)}", remedy=f"Its log: {log}"
             )
         time.sleep(0.1)
+
+
+def _has_port(pid: int, port: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        connections = psutil.Process(pid).net_connections("tcp")
+        return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
+    return False
 
 
 def still_answers(service: Service, answers: Callable[[], bool], progress: Progress, *, seconds: float) -> bool:

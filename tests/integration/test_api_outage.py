@@ -121,7 +121,7 @@ def far(project: Project) -> Iterator[tuple[Project, Proxy]]:
 
 def wait_until_ready(api: Api, token: str) -> None:
     """The short time-outs, which are for a silent database, may be too short for one that answers on a busy machine."""
-    wait_until(lambda: api.get("/ready", token).status_code == 200, "a database that answers")
+    wait_until(lambda: api.get("/ready", token).json() == {"status": "ready"}, "a database that answers")
 
 
 def test_a_database_that_falls_silent(far: tuple[Project, Proxy]) -> None:

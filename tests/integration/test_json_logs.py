@@ -13,6 +13,7 @@ import pytest
 
 from etl.settings import PROJECT_ROOT
 from tests.support.stack import Project
+from tests.support.watching import read_until
 
 JSON = {"ETL_LOG_FORMAT": "json"}
 NEEDLE = "c4n4ry"
@@ -102,12 +103,7 @@ def test_a_schedule_that_is_stopped_says_so_in_an_object(project: Project) -> No
         text=True,
         start_new_session=True,
     )
-    assert run.stderr is not None
-    before = ""
-    for line in run.stderr:
-        before += line
-        if '"next cycle"' in line:
-            break
+    before = read_until(run.stderr, '"next cycle"')
     run.send_signal(signal.SIGTERM)
     _, after = run.communicate(timeout=60)
     assert run.returncode == 0, before + after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,9 @@ def test_a_job_that_fails_and_its_incident_are_counted(project: Project) -> None
 def test_only_the_database_is_needed(project: Project) -> None:
     project.etl("init")
     project.cycle(50)
+    began = time.monotonic()
     found = read(project, ETL_HOME=str(project.home.parent / "elsewhere"), **NOBODY)
+    assert time.monotonic() - began < 30
     require_counts(project, found)
     assert not [name for name in found if name.startswith("etl_backlog_messages")]
 

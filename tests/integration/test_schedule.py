@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from etl.operations.schedules.state import schedules
 from etl.settings import PROJECT_ROOT
 from tests.integration.test_run import ENDLESS, wait_for
 from tests.support.stack import Project
+from tests.support.watching import read_until
 
 STOPPING = "Stopping after the running notebook"
 
@@ -52,17 +52,6 @@ def is_held(project: Project, kernel: psutil.Process, job: str) -> bool:
     return False
 
 
-def read_until(run: subprocess.Popen[str], text: str) -> str:
-    """What it prints up to the line that has this text."""
-    assert run.stdout is not None
-    read = ""
-    for line in run.stdout:
-        read += line
-        if text in line:
-            return read
-    raise AssertionError(read)
-
-
 @pytest.mark.timeout(600)
 def test_a_schedule_runs_its_cycles_one_after_the_other(project: Project) -> None:
     run = project.popen("run", "--every", "1s", "--cycles", "3", "--messages", "200")
@@ -84,9 +73,11 @@ def test_sigterm_lets_the_job_end_and_the_next_run_takes_what_is_left(project: P
     wait_for(lambda: running(project, "consume"))
     (kernel,) = kernels(run.pid)
     wait_for(lambda: is_held(project, kernel, "consume"))
-    run.send_signal(signal.SIGTERM)
-    output = read_until(run, STOPPING)
-    kernel.resume()
+    try:
+        run.send_signal(signal.SIGTERM)
+        output = read_until(run.stdout, STOPPING)
+    finally:
+        kernel.resume()
     output += run.communicate(timeout=120)[0]
     assert run.returncode == 0, output
     assert [(row["job_name"], row["status"]) for row in project.log()[-2:]] == [
@@ -104,7 +95,7 @@ def test_ctrl_c_reaches_no_job_and_a_second_one_stops_at_once(project: Project) 
     wait_for(lambda: running(project, "consume"))
     (kernel,) = kernels(run.pid)
     os.killpg(run.pid, signal.SIGINT)  # what a terminal does
-    output = read_until(run, STOPPING)
+    output = read_until(run.stdout, STOPPING)
     assert running(project, "consume"), "the first Ctrl-C lets it go on"
     os.killpg(run.pid, signal.SIGINT)
     output += run.communicate(timeout=120)[0]

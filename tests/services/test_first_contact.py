@@ -16,8 +16,8 @@ import pytest
 from etl.errors import SetupError
 from etl.services import jars, network
 from etl.services.java import find_java
-from etl.services.process import wait_until
 from etl.settings import Settings
+from tests.support.cluster import wait_until
 from tests.support.downloads import Repository, serving
 from tests.support.ports import closed_port
 from tests.support.stack import quiet
@@ -102,15 +102,12 @@ def test_a_cut_download_leaves_nothing_half_and_the_next_try_fetches_only_the_re
     assert not [path for path in mirror.asked if "/a/" in path]
 
 
-def test_a_killed_download_is_continued(home: Path, lock: Path, mirror: Repository, tmp_path: Path) -> None:
+def test_a_killed_download_is_continued(home: Path, lock: Path, mirror: Repository) -> None:
     mirror.then = "held"
     code = "import sys, tests.services.test_first_contact as t; t.ensure(t.Path(sys.argv[1]), t.Path(sys.argv[2]))"
     killed = subprocess.Popen([sys.executable, "-c", code, str(home), str(lock)])
     fetched = home / ".services" / "jars" / ".fetch"
-    wait_until(
-        lambda: mirror.held.is_set() and any(fetched.glob("*/spark/a-1.jar")),
-        killed, tmp_path / "no log", name="Ivy", seconds=60,
-    )  # fmt: skip
+    wait_until(lambda: mirror.held.is_set() and any(fetched.glob("*/spark/a-1.jar")), "a download")
     killed.kill()
     killed.wait()
     mirror.then = "sent"

@@ -55,7 +55,15 @@ def test_a_service_that_ends_while_starting_shows_its_log(tmp_path: Path) -> Non
     log = tmp_path / "x.log"
     child = process.spawn([sys.executable, "-c", "print('no space left')"], log)
     with pytest.raises(ServiceUnavailable, match="no space left"):
-        process.wait_until(lambda: False, child, log, name="X", seconds=30)
+        process.wait_until(lambda: False, child, log, name="X", port=1, seconds=30)
+
+
+def test_what_another_service_answers_at_the_port_does_not_count(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        child = process.spawn([sys.executable, "-c", "print('it is in use')"], log)
+        with pytest.raises(ServiceUnavailable, match="it is in use"):
+            process.wait_until(lambda: True, child, log, name="X", port=other.getsockname()[1], seconds=30)
 
 
 def test_a_slow_service_is_waited_for_as_long_as_it_runs(tmp_path: Path) -> None:

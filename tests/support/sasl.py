@@ -83,7 +83,7 @@ def sasl_broker(
     broker = process.spawn([*command, "kafka.Kafka", str(properties)], log)
     try:
         address = f"127.0.0.1:{opened}"
-        process.wait_until(lambda: kafka._answers(address), broker, log, name="Kafka", seconds=60)
+        process.wait_until(lambda: kafka._answers(address), broker, log, name="Kafka", port=opened, seconds=60)
         yield f"127.0.0.1:{closed}", address
     finally:
         broker.kill()

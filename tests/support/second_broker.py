@@ -44,7 +44,7 @@ def second_broker(first: Settings, folder: Path) -> Iterator[subprocess.Popen[by
     broker = process.spawn([*command, "kafka.Kafka", str(properties)], log, cwd=folder)
     try:
         address = f"127.0.0.1:{port}"
-        process.wait_until(lambda: kafka._answers(address), broker, log, name="Kafka", seconds=60)
+        process.wait_until(lambda: kafka._answers(address), broker, log, name="Kafka", port=port, seconds=60)
         yield broker
     finally:
         broker.kill()

@@ -1,4 +1,4 @@
-"""Looks at other processes' command lines while something runs, for what must not be in them."""
+"""Looks at other processes: at what they print, and at command lines, for what must not be in them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,20 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
+
+
+def read_until(output: IO[str] | None, text: str) -> str:
+    """What a process prints up to the line that has this text; its end before that is a failure of the test."""
+    assert output is not None
+    read = ""
+    for line in output:
+        read += line
+        if text in line:
+            return read
+    raise AssertionError(read)
 
 
 @dataclass

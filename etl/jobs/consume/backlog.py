@@ -9,13 +9,11 @@ from etl.settings import Settings
 from etl.storage import kafka as broker
 from etl.storage.checkpoint import checkpoint_folder, read_checkpoint
 
-_PATIENCE_SECONDS = 1.0
-"""An estimate is not worth waiting for a broker that is slow or down; the jobs are more patient."""
-
 
 def at_most(settings: Settings, contract: Contract) -> int | None:
-    """An upper limit of the messages that wait in a feed's topics; None where Kafka does not answer at once."""
-    hurried = settings.model_copy(update={"kafka_timeout_seconds": _PATIENCE_SECONDS})
+    """An upper limit of the messages that wait in a feed's topics; None where Kafka does not answer soon."""
+    # The jobs are more patient.
+    hurried = broker.hurried(settings)
     try:
         return sum(_in_topic(hurried, contract, name) for name in contract.source.topics)
     except EtlError:

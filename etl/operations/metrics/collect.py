@@ -23,8 +23,6 @@ from etl.settings import Settings
 from etl.storage import kafka as broker
 from etl.storage.disk_errors import translate_disk_errors
 
-_SHARE_OF_KAFKA_TIMEOUT = 1 / 5
-"""Metrics are not worth waiting for a broker that is down: of the 10 s after which Prometheus gives up, most must be left."""
 _FOR_EVERYBODY = 0o022
 """The umask of a file that node_exporter's user must be able to read; it contains counts and names of feeds."""
 
@@ -93,8 +91,7 @@ def metrics_of(connection: Connection, settings: Settings, contracts: Mapping[st
 
 def _unread(settings: Settings, connection: Connection, contracts: Iterable[Contract]) -> Mapping[str, float]:
     """The messages that wait in the topics of feeds; without feeds of which that is not known."""
-    seconds = settings.kafka_timeout_seconds * _SHARE_OF_KAFKA_TIMEOUT
-    hurried = settings.model_copy(update={"kafka_timeout_seconds": seconds})
+    hurried = broker.hurried(settings)
     of_topics = [contract for contract in contracts if isinstance(contract.source, KafkaTopic)]
     if not of_topics or not _kafka_answers(hurried):
         return {}

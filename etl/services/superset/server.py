@@ -9,7 +9,6 @@ import json
 import os
 import urllib.error
 import urllib.request
-from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -68,7 +67,7 @@ def start(settings: Settings, python: Path, progress: Progress) -> Service:
     if (
         existing
         and _same(settings, fingerprint)
-        and process.still_answers(existing, partial(answers, existing), progress, seconds=_START_SECONDS)
+        and process.still_answers(existing, lambda: answers(existing), progress, seconds=_START_SECONDS)
     ):
         return existing
     stop(settings, progress)
@@ -126,7 +125,7 @@ def _start_on(settings: Settings, python: Path, port: int) -> Service:
     service = process.describe("superset", psutil.Process(started.pid), endpoint=endpoint, port=port, log=log)
     process.remember(_state(settings), service)
     _port_file(settings).write_text(str(port), "utf-8")
-    process.wait_until(lambda: answers(service), started, log, name="Superset", seconds=_START_SECONDS)
+    process.wait_until(lambda: answers(service), started, log, name="Superset", port=port, seconds=_START_SECONDS)
     return service
 
 

@@ -23,6 +23,7 @@ from etl.database.sqlserver.errors import read_error, translate_error
 from etl.errors import ConfigurationError, EtlError, PermanentError, ServiceUnavailable
 from etl.operations.doctor import examine
 from etl.settings import Settings
+from tests.support import ports
 from tests.support.tds import Refusal, TDSServer, tds_server
 
 LIMITS = Limits("notebook-test", connect_seconds=10, statement_seconds=300)
@@ -87,10 +88,9 @@ def client(request: pytest.FixtureRequest) -> Client:
 
 
 @pytest.fixture
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+def closed_port() -> Iterator[int]:
+    with ports.closed_port() as port:
+        yield port
 
 
 @pytest.fixture

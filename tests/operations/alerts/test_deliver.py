@@ -65,8 +65,8 @@ def test_one_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_one_that_never_ends_its_answer_is_given_up(webhook: Webhook, tmp_path: Path) -> None:
     webhook.mode = "hangs"
-    assert sent(webhook.url, tmp_path, seconds=4.0) == "no answer within 4 s"
-    assert webhook.calls <= 1, "on a busy machine it is given up before it has called"
+    assert sent(webhook.url, tmp_path, seconds=15.0) == "no answer within 15 s"
+    assert webhook.calls == 1
 
 
 @pytest.mark.parametrize("url", [f"nosuch://{TOKEN}/x", TOKEN, f"slack://{TOKEN}"])
